@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The reference instance: a shmem GEM object whose scatter-gather table is mapped on first use.
+//!
+//! The object is written as `rust/kernel/drm/gem/shmem.rs` would be, against the host's model of
+//! the C helper; changing the crate's name makes it a kernel file. `main()` takes it through every
+//! row of the contract and prints what was expected and what happened.
+//!
+//! Its twin by hand, as Linux 7.3 has it, is `shmem/by_hand.rs`.
+
+#[path = "shmem/by_hand.rs"]
+mod by_hand;
+#[path = "shmem/cli.rs"]
+mod cli;
+#[path = "shmem/contract.rs"]
+mod contract;
+#[path = "shmem/driver.rs"]
+mod driver;
+#[path = "shmem/resv.rs"]
+mod resv;
+#[path = "shmem/timeline.rs"]
+mod timeline;
+
+use devres_lazy::{
+    bindings,
+    container_of,
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        Map,
+        Mapped, //
+    },
+    devres_lazy,
+    drm::{
+        self,
+        gem::{
+            impl_aref_for_gem_obj,
+            DriverObject,
+            IntoGEMObject, //
+        },
+    },
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    new_lazy,
+    prelude::*,
+    scatterlist::SGTable,
+    sync::aref::ARef,
+    types::Opaque,
+};
+use resv::DmaResvGuard;
+use std::{
+    ops::Deref,
+    process::ExitCode,
+    ptr::{
+        self,
+        NonNull, //
+    },
+};
+
+/// A shmem-backed GEM object.
+///
+/// # Invariants
+///
+/// `obj` is an initialised `struct drm_gem_shmem_object` for the lifetime of the object.
+#[devres_lazy]
+#[pin_data(PinnedDrop)]
+#[repr(C)]
+pub struct Object<T: DriverObject> {
+    #[pin]
+    obj: Opaque<bindings::drm_gem_shmem_object>,
+
+    /// The scatter-gather table of this object's DMA pages.
+    #[lazy(
+        pub fn sg_table -> SGTable,
+        device = self.dev().as_ref(),
+        map = SgTable,
+        peek = sg_table_if_mapped,
+        try_access = try_sg_table,
+        revoke = unmap_sg_table,
+    )]
+    sgt: Mapped<Self, SgTable>,
+
+    #[pin]
+    inner: T,
+}
+
+/// Maps the table that the C helper keeps in the object.
+pub struct SgTable;
+
+// SAFETY: The table that `drm_gem_shmem_get_pages_sgt()` makes is immutable, and stays until
+// `__drm_gem_shmem_free_sgt_locked()`, which only `unmap()` calls.
+unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
+    type Target = SGTable;
+
+    /// The C helper unmaps for `obj->dev->dev`, and a GEM object holds no reference to `obj->dev`.
+    type Keep = ARef<drm::Device<T::Driver>>;
+
+    fn keep(obj: &Object<T>) -> Self::Keep {
+        obj.dev().into()
+    }
+
+    fn map(obj: &Object<T>, _dev: &Device<Bound>) -> Result<NonNull<SGTable>> {
+        // SAFETY: By the type invariants, `obj` is initialised.
+        let is_imported = unsafe { !(*obj.as_raw()).import_attach.is_null() };
+
+        // An imported object's table is the exporter's, who also unmaps it.
+        if is_imported {
+            return Err(EOPNOTSUPP);
+        }
+
+        // SAFETY: By the type invariants, `obj` is an initialised shmem object.
+        let sgt = from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(obj.as_raw_shmem()) })?;
+
+        NonNull::new(sgt.cast()).ok_or(ENOMEM)
+    }
+
+    unsafe fn unmap(obj: &Object<T>, _drm: &Self::Keep, _sgt: NonNull<SGTable>) {
+        let _resv = DmaResvGuard::new(obj);
+
+        // SAFETY: The table is mapped, nobody uses it any more, and the reservation lock is held.
+        unsafe { bindings::__drm_gem_shmem_free_sgt_locked(obj.as_raw_shmem()) };
+
+        // SAFETY: Mapping took a use count of the pages, and the reservation lock is held.
+        unsafe { bindings::drm_gem_shmem_put_pages_locked(obj.as_raw_shmem()) };
+    }
+}
+
+// SAFETY: All GEM objects are thread-safe.
+unsafe impl<T: DriverObject> Send for Object<T> {}
+
+// SAFETY: All GEM objects are thread-safe.
+unsafe impl<T: DriverObject> Sync for Object<T> {}
+
+impl<T: DriverObject> Object<T> {
+    const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
+        free: Some(Self::free_callback),
+    };
+
+    /// Creates an object of `size` bytes, rounded up to whole pages.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `EINVAL` for a size of zero, or what the driver's part fails with.
+    pub fn new(dev: &drm::Device<T::Driver>, size: usize, args: T::Args) -> Result<ARef<Self>> {
+        let new: Pin<KBox<Self>> = KBox::try_pin_init(
+            try_pin_init!(Self {
+                inner <- T::new(dev, size, args),
+                sgt <- new_lazy!("Object::sgt"),
+                // Last, since it is `PinnedDrop` that releases it.
+                obj <- Opaque::try_ffi_init(|obj: *mut bindings::drm_gem_shmem_object| {
+                    // SAFETY: `obj` is valid for writes, zeroes are a valid value of it.
+                    unsafe { obj.write_bytes(0, 1) };
+
+                    // SAFETY: `obj` is valid, and zeroed as from `kzalloc()`.
+                    unsafe { (*obj).base.funcs = &Self::FUNCS };
+
+                    // SAFETY: `dev` is valid, and `obj` is zeroed up to its functions.
+                    to_result(unsafe { bindings::drm_gem_shmem_init(dev.as_raw(), obj, size) })
+                }),
+            }),
+            GFP_KERNEL,
+        )?;
+
+        // SAFETY: The object is only ever used pinned.
+        let new = KBox::into_raw(unsafe { Pin::into_inner_unchecked(new) });
+
+        // SAFETY: `KBox::into_raw()` does not return NULL.
+        let new = unsafe { NonNull::new_unchecked(new) };
+
+        // SAFETY: Takes over the reference that `drm_gem_shmem_init()` created.
+        Ok(unsafe { ARef::from_raw(new) })
+    }
+
+    /// The DRM device that this object belongs to.
+    pub fn dev(&self) -> &drm::Device<T::Driver> {
+        // SAFETY: `new()` was called with a `drm::Device<T::Driver>`, and by the type invariants
+        // that is what `dev` points to.
+        unsafe { drm::Device::from_raw((*self.as_raw()).dev) }
+    }
+
+    fn as_raw_shmem(&self) -> *mut bindings::drm_gem_shmem_object {
+        self.obj.get()
+    }
+
+    extern "C" fn free_callback(obj: *mut bindings::drm_gem_object) {
+        // SAFETY: Every GEM object with `FUNCS` is the base of the shmem object in an `Object<T>`.
+        let this = ptr::from_ref(unsafe { Self::from_raw(obj) }).cast_mut();
+
+        // SAFETY: `new()` leaked it from a `KBox`, and this was the last reference.
+        drop(unsafe { KBox::from_raw(this) });
+    }
+}
+
+#[devres_lazy]
+#[pinned_drop]
+impl<T: DriverObject> PinnedDrop for Object<T> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this.
+        unsafe { bindings::drm_gem_shmem_release(self.as_raw_shmem()) };
+    }
+}
+
+impl<T: DriverObject> IntoGEMObject for Object<T> {
+    fn as_raw(&self) -> *mut bindings::drm_gem_object {
+        // SAFETY: By the type invariants, `obj` is initialised.
+        unsafe { &raw mut (*self.obj.get()).base }
+    }
+
+    unsafe fn from_raw<'a>(obj: *mut bindings::drm_gem_object) -> &'a Self {
+        // SAFETY: The caller has a pointer to the base of the shmem object in an `Object<T>`.
+        let obj = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
+
+        // SAFETY: As above.
+        let this = unsafe { container_of!(Opaque::cast_from(obj), Self, obj) };
+
+        // SAFETY: The caller promises that the object is valid for `'a`.
+        unsafe { &*this }
+    }
+}
+
+impl_aref_for_gem_obj! {
+    impl<T> for Object<T>
+    where
+        T: DriverObject
+}
+
+impl<T: DriverObject> Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The documentation of generated functions: what may fail and how, whether they may sleep, and
+//! what unbind does.
+
+use crate::{
+    model::{
+        Slot,
+        Source, //
+    },
+    safety,
+};
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::ext::IdentExt;
+
+/// `#[doc = ..]` attributes, one for each line.
+fn lines<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> TokenStream {
+    lines
+        .into_iter()
+        .map(|line| {
+            let line = line.as_ref();
+            let line = if line.is_empty() {
+                String::new()
+            } else {
+                format!(" {line}")
+            };
+            quote!(#[doc = #line])
+        })
+        .collect()
+}
+
+/// The accessor: the author's words, then the contract.
+pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
+    let summary = if slot.docs.is_empty() {
+        let summary = format!("Lends `{}`, which is mapped on first use.", slot.name);
+        lines([summary])
+    } else {
+        let docs = &slot.docs;
+        quote!(#(#docs)*)
+    };
+    let contract = lines([
+        "",
+        "The first call maps it; later calls lend the same one without taking a lock.",
+        "",
+        "# Errors",
+        "",
+        "- `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.",
+        "- `ENXIO` if it was revoked when the device was unbound, also if the device is bound again.",
+        "- `ENOMEM` if there is no memory to keep track of it; nothing is mapped.",
+        "- What mapping fails with; the object stays unmapped, and a later call tries again.",
+        "",
+        "# Context",
+        "",
+        "May sleep until it is mapped; callers that race sleep, and get the same one. Must not be",
+        "called while it is being mapped by the caller itself, which is a deadlock.",
+        "",
+        "Unbinding the device unmaps it. `dev` keeps the device bound for as long as it is borrowed.",
+    ]);
+
+    quote!(#summary #contract)
+}
+
+/// The slow path.
+pub(crate) fn slow_path(slot: &Slot<'_>) -> TokenStream {
+    let name = slot.accessor.name.unraw();
+    let mut text = vec![format!(
+        "The slow path of `{name}()`: maps, or tells why not."
+    )];
+
+    if let Source::Map(_) = slot.source {
+        text.push(String::new());
+        text.push("What it calls is `unsafe`, and this is why it is sound here:".to_owned());
+        text.push(String::new());
+        let field = slot.name.unraw().to_string();
+        text.extend(
+            safety::NEW_MAPPED.iter().map(|obligation| {
+                format!("- {}: {}", obligation.number, obligation.reason(&field))
+            }),
+        );
+    }
+
+    lines(text)
+}
+
+/// `peek`.
+pub(crate) fn peek(slot: &Slot<'_>) -> TokenStream {
+    let name = slot.accessor.name.unraw();
+
+    lines([
+        format!("As `{name}()`, but only if it is mapped already.").as_str(),
+        "",
+        "`None` if it is not, or if it was revoked when the device was unbound. Never maps.",
+        "",
+        "# Errors",
+        "",
+        "`EINVAL` if `dev` is not the device that this object belongs to.",
+        "",
+        "# Context",
+        "",
+        "Does not sleep.",
+    ])
+}
+
+/// `try_access`.
+pub(crate) fn try_access(slot: &Slot<'_>) -> TokenStream {
+    let name = slot.accessor.name.unraw();
+
+    lines([
+        format!("Lends what `{name}()` has mapped, without needing a bound device.").as_str(),
+        "",
+        "`None` if nothing is mapped, or if it was revoked when the device was unbound. Never maps.",
+        "",
+        "# Context",
+        "",
+        "Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side critical",
+        "section, which unbind waits for.",
+    ])
+}
+
+/// `revoke`.
+pub(crate) fn revoke(slot: &Slot<'_>) -> TokenStream {
+    let name = slot.accessor.name.unraw();
+
+    lines([
+        format!("Unmaps now what `{name}()` has mapped, if anything.").as_str(),
+        "",
+        "The next call of it maps anew, also if the device was unbound in between.",
+        "",
+        "# Context",
+        "",
+        "May sleep: if the device is being unbound, until that has unmapped it.",
+    ])
+}

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The functions of one slot: the accessor with its fast path, the slow path, and what else the
+//! author asked for.
+
+use super::Body;
+use crate::{
+    docs,
+    model::{
+        Owner,
+        Slot,
+        Source, //
+    },
+};
+use proc_macro2::{
+    Span,
+    TokenStream,
+    TokenTree, //
+};
+use quote::{
+    format_ident,
+    quote,
+    quote_spanned,
+    ToTokens, //
+};
+use syn::{
+    ext::IdentExt,
+    spanned::Spanned,
+    Ident,
+    ItemStruct,
+    Lifetime,
+    Path, //
+};
+
+/// The functions of one slot.
+pub(super) struct Functions<'a> {
+    krate: &'a Path,
+    slot: &'a Slot<'a>,
+    body: Body,
+    /// `self` and `dev` as the author's expressions know them.
+    this: Ident,
+    dev: Ident,
+    /// A lifetime that the struct does not use.
+    lt: Lifetime,
+    /// What lends the resource, for the author not to see.
+    local: Ident,
+}
+
+impl<'a> Functions<'a> {
+    pub(super) fn new(model: &'a Owner<'_>, slot: &'a Slot<'_>, body: Body) -> Self {
+        let site = self_token(slot).unwrap_or_else(Span::call_site);
+
+        Self {
+            krate: &model.krate,
+            slot,
+            body,
+            this: Ident::new("self", site),
+            dev: Ident::new("dev", site),
+            lt: fresh_lifetime(model.item),
+            local: Ident::new(&slot.name.unraw().to_string(), Span::mixed_site()),
+        }
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> TokenStream {
+        let accessor = self.accessor();
+        let slow_path = self.slow_path();
+        let peek = self.peek();
+        let try_access = self.try_access();
+        let revoke = self.revoke();
+
+        quote!(#accessor #slow_path #peek #try_access #revoke)
+    }
+
+    /// The name of the slow path.
+    fn slow_name(&self) -> Ident {
+        let name = &self.slot.accessor.name;
+        Ident::new(&format!("{}_slow", name.unraw()), name.span())
+    }
+
+    /// The parameters of the accessor.
+    fn params(&self) -> TokenStream {
+        let Self {
+            krate,
+            this,
+            dev,
+            lt,
+            ..
+        } = self;
+
+        quote!(&#lt #this, #dev: &#lt #krate::device::Device<#krate::device::Bound>)
+    }
+
+    /// `body`, or nothing where there was an error.
+    fn body(&self, body: TokenStream) -> TokenStream {
+        match self.body {
+            Body::Real => body,
+            Body::Stub => quote!(loop {}),
+        }
+    }
+
+    /// The accessor, with the fast path.
+    fn accessor(&self) -> TokenStream {
+        let Self {
+            krate,
+            this,
+            dev,
+            lt,
+            local,
+            ..
+        } = self;
+        let Slot {
+            cfgs,
+            name: field,
+            accessor,
+            ..
+        } = self.slot;
+        let (vis, name, target) = (&accessor.vis, &accessor.name, self.slot.target());
+        let docs = docs::accessor(self.slot);
+        let params = self.params();
+        let slow_path = self.slow_name();
+        let body = self.body(quote! {
+            if let ::core::option::Option::Some(#local) = #this.#field.get(#dev) {
+                return ::core::result::Result::Ok(#local);
+            }
+
+            #this.#slow_path(#dev)
+        });
+
+        quote! {
+            #(#cfgs)*
+            #docs
+            #[inline]
+            #vis fn #name<#lt>(#params) -> #krate::error::Result<&#lt #target> {
+                #body
+            }
+        }
+    }
+
+    /// The slow path, in a function of its own so that the fast path is inlined without it.
+    fn slow_path(&self) -> TokenStream {
+        if self.body == Body::Stub {
+            return TokenStream::new();
+        }
+
+        let Self {
+            krate,
+            this,
+            dev,
+            lt,
+            local,
+            ..
+        } = self;
+        let Slot {
+            cfgs, name: field, ..
+        } = self.slot;
+        let (target, name) = (self.slot.target(), self.slow_name());
+        let docs = docs::slow_path(self.slot);
+        let params = self.params();
+        let assertion = self.assertion();
+        let refuse_other_device = self.refuse_other_device();
+        let slot = Ident::new("slot", Span::mixed_site());
+        let populate = self.populate(&slot);
+
+        quote! {
+            #(#cfgs)*
+            #docs
+            #[cold]
+            #[inline(never)]
+            fn #name<#lt>(#params) -> #krate::error::Result<&#lt #target> {
+                #assertion
+
+                #refuse_other_device
+
+                let #slot = #this.#field.lock();
+
+                if let ::core::option::Option::Some(#local) = #slot.get(#dev) {
+                    return ::core::result::Result::Ok(#local);
+                }
+
+                let #local = #populate?;
+
+                ::core::result::Result::Ok(#local)
+            }
+        }
+    }
+
+    /// A function that names the field in rustc's message if the target is not for all threads.
+    fn assertion(&self) -> TokenStream {
+        let target = self.slot.target();
+        let name = format_ident!("{}_is_send_and_sync", self.slot.name.unraw());
+        let assert = quote_spanned!(target.span()=> #name::<#target>());
+
+        quote! {
+            const fn #name<T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized>() {}
+            #assert;
+        }
+    }
+
+    /// Compares the owner's device with the caller's.
+    fn refuse_other_device(&self) -> TokenStream {
+        let Self { krate, dev, .. } = self;
+        let device = &self.slot.device;
+        let owner_device = Ident::new("owner_device", Span::mixed_site());
+        // If the author's expression is of another type, rustc points at what has the type's span.
+        let ty = quote_spanned!(self.slot.name.span()=> &#krate::device::Device);
+
+        quote! {
+            let #owner_device: #ty = #device;
+            if !#krate::devres::same_device(#owner_device, #dev) {
+                return ::core::result::Result::Err(#krate::error::code::EINVAL);
+            }
+        }
+    }
+
+    /// Populates the locked `slot`.
+    fn populate(&self, slot: &Ident) -> TokenStream {
+        let Self {
+            krate, this, dev, ..
+        } = self;
+
+        match &self.slot.source {
+            Source::Init(init) => {
+                let closure = quote_spanned!(init.span()=> || ::core::result::Result::Ok(#init));
+                quote_spanned!(init.span()=> #slot.populate(#dev, #closure))
+            }
+            Source::Map(marker) => {
+                // Not the author's span, whose `forbid(unsafe_code)` is about the author's code.
+                let unsafe_ = quote_spanned!(Span::mixed_site()=> unsafe);
+                let new = quote_spanned! {marker.span()=>
+                    #krate::devres::Mapped::<Self, #marker>::new(#this, #dev)
+                };
+                quote! {
+                    #slot.populate(#dev, || ::core::result::Result::Ok(#unsafe_ { #new }))
+                }
+            }
+        }
+    }
+
+    /// `peek`: the fast path, and whose device it is.
+    fn peek(&self) -> TokenStream {
+        let Some(name) = &self.slot.peek else {
+            return TokenStream::new();
+        };
+        let Self {
+            krate,
+            this,
+            dev,
+            lt,
+            local,
+            ..
+        } = self;
+        let Slot {
+            cfgs,
+            name: field,
+            accessor,
+            ..
+        } = self.slot;
+        let (vis, target) = (&accessor.vis, self.slot.target());
+        let docs = docs::peek(self.slot);
+        let params = self.params();
+        let refuse_other_device = self.refuse_other_device();
+        let body = self.body(quote! {
+            if let ::core::option::Option::Some(#local) = #this.#field.get(#dev) {
+                return ::core::result::Result::Ok(::core::option::Option::Some(#local));
+            }
+
+            #refuse_other_device
+
+            ::core::result::Result::Ok(::core::option::Option::None)
+        });
+
+        quote! {
+            #(#cfgs)*
+            #docs
+            #vis fn #name<#lt>(
+                #params
+            ) -> #krate::error::Result<::core::option::Option<&#lt #target>> {
+                #body
+            }
+        }
+    }
+
+    /// `try_access`: the slot's own.
+    fn try_access(&self) -> TokenStream {
+        let Some(name) = &self.slot.try_access else {
+            return TokenStream::new();
+        };
+        let Self { krate, this, .. } = self;
+        let Slot {
+            cfgs,
+            name: field,
+            resource,
+            accessor,
+            ..
+        } = self.slot;
+        let vis = &accessor.vis;
+        let docs = docs::try_access(self.slot);
+        let body = self.body(quote!(#this.#field.try_access()));
+
+        quote! {
+            #(#cfgs)*
+            #docs
+            #[inline]
+            #vis fn #name(
+                &#this,
+            ) -> ::core::option::Option<#krate::devres::LazyGuard<'_, #resource>> {
+                #body
+            }
+        }
+    }
+
+    /// `revoke`: the slot's own, through a safe projection.
+    fn revoke(&self) -> TokenStream {
+        let Some(name) = &self.slot.revoke else {
+            return TokenStream::new();
+        };
+        let Self { krate, this, .. } = self;
+        let Slot {
+            cfgs,
+            name: field,
+            accessor,
+            ..
+        } = self.slot;
+        let vis = &accessor.vis;
+        let docs = docs::revoke(self.slot);
+        let body = self.body(quote! {
+            #krate::devres::Lazy::revoke_field(#this, |owner: &Self| &owner.#field);
+        });
+
+        quote! {
+            #(#cfgs)*
+            #docs
+            #vis fn #name(#this: ::core::pin::Pin<&mut Self>) {
+                #body
+            }
+        }
+    }
+}
+
+/// The span of the `self` that the author's expressions use, which decides what `self` is inside a
+/// `macro_rules!`.
+fn self_token(slot: &Slot<'_>) -> Option<Span> {
+    fn find(tokens: TokenStream) -> Option<Span> {
+        tokens.into_iter().find_map(|token| match token {
+            TokenTree::Ident(ident) if ident == "self" => Some(ident.span()),
+            TokenTree::Group(group) => find(group.stream()),
+            _ => None,
+        })
+    }
+
+    let init = match &slot.source {
+        Source::Init(init) => init.to_token_stream(),
+        Source::Map(_) => TokenStream::new(),
+    };
+
+    find(slot.device.to_token_stream()).or_else(|| find(init))
+}
+
+/// `'a`, or the first letter behind it that the struct does not use.
+fn fresh_lifetime(item: &ItemStruct) -> Lifetime {
+    ('a'..='z')
+        .map(|letter| Lifetime::new(&format!("'{letter}"), Span::mixed_site()))
+        .find(|lifetime| {
+            item.generics
+                .lifetimes()
+                .all(|param| param.lifetime.ident != lifetime.ident)
+        })
+        .unwrap_or_else(|| Lifetime::new("'lazy", Span::mixed_site()))
+}

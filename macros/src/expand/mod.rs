@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The model to tokens. Cannot fail, and holds no rule: what is generated is control flow that one
+//! can read, on the types of the runtime.
+//!
+//! All paths are absolute. Locals that the author's expressions must not see have `mixed_site`
+//! spans; `self` and `dev`, which they may use, have that of the author's own `self`.
+
+mod functions;
+mod teardown;
+
+use crate::{
+    diagnostics::Errors,
+    model::{
+        Destructor,
+        Owner, //
+    },
+    parse,
+    validate::{
+        self,
+        Annotated, //
+    },
+};
+use functions::Functions;
+use proc_macro2::TokenStream;
+use quote::{
+    quote,
+    ToTokens, //
+};
+use syn::{
+    parse_quote,
+    parse_quote_spanned,
+    spanned::Spanned,
+    visit_mut::{
+        self,
+        VisitMut, //
+    },
+    Field,
+    Item, //
+};
+
+/// Expands `#[devres_lazy(args)] item`.
+pub(crate) fn devres_lazy(args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+
+    let args = parse::args(args, &mut errors);
+    let item = match parse::item(item.clone()) {
+        Ok(item) => item,
+        Err(error) => {
+            errors.add(error);
+            let errors = errors.into_compile_error();
+            return quote!(#item #errors);
+        }
+    };
+
+    let annotated = validate::validate(args, &item, &mut errors);
+    let body = if errors.is_empty() {
+        Body::Real
+    } else {
+        Body::Stub
+    };
+
+    let expansion = match annotated {
+        Annotated::Owner(model) => owner(&model, body),
+        Annotated::OwnDestructor(model) => teardown::own_destructor(&model),
+        Annotated::Misplaced => without_lazy(item),
+    };
+    let errors = errors.into_compile_error();
+
+    quote!(#expansion #errors)
+}
+
+/// What accessors do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Body {
+    /// Their work.
+    Real,
+    /// Nothing: an error was reported, and they are here so that their callers compile.
+    Stub,
+}
+
+/// Expands a struct with lazy fields.
+fn owner(model: &Owner<'_>, body: Body) -> TokenStream {
+    let item = owner_struct(model);
+    let accessors = accessors(model, body);
+    let teardown = teardown::teardown(model);
+
+    quote!(#item #accessors #teardown)
+}
+
+/// The struct: each lazy field becomes a pinned slot.
+fn owner_struct(model: &Owner<'_>) -> TokenStream {
+    let krate = &model.krate;
+    let mut item = model.item.clone();
+
+    // `#[pin_data]` has to know that there is a destructor.
+    let mut has_pin_data = false;
+    for attr in &mut item.attrs {
+        if validate::is_pin_data(attr) {
+            has_pin_data = true;
+            if model.destructor == Destructor::Generated {
+                let path = attr.path().clone();
+                attr.meta = parse_quote!(#path(PinnedDrop));
+            }
+        }
+    }
+    if !has_pin_data {
+        item.attrs
+            .push(parse_quote!(#[#krate::prelude::pin_data(PinnedDrop)]));
+    }
+
+    for field in &mut item.fields {
+        if !field.attrs.iter().any(parse::is_lazy) {
+            continue;
+        }
+
+        field.attrs.retain(|attr| !parse::is_lazy(attr));
+        if !field.attrs.iter().any(|attr| attr.path().is_ident("pin")) {
+            field.attrs.push(parse_quote!(#[pin]));
+        }
+        let resource = &field.ty;
+        field.ty = parse_quote_spanned!(resource.span()=> #krate::devres::Lazy<#resource>);
+    }
+
+    item.into_token_stream()
+}
+
+/// The accessors of all slots.
+fn accessors(model: &Owner<'_>, body: Body) -> TokenStream {
+    let name = &model.item.ident;
+    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    let functions = model
+        .slots
+        .iter()
+        .map(|slot| Functions::new(model, slot, body).all());
+
+    quote! {
+        impl #impl_generics #name #ty_generics #where_clause {
+            #(#functions)*
+        }
+    }
+}
+
+/// The item without `#[lazy]`, for when the attribute does not belong on it.
+fn without_lazy(mut item: Item) -> TokenStream {
+    struct Strip;
+
+    impl VisitMut for Strip {
+        fn visit_field_mut(&mut self, field: &mut Field) {
+            field.attrs.retain(|attr| !parse::is_lazy(attr));
+            visit_mut::visit_field_mut(self, field);
+        }
+    }
+
+    Strip.visit_item_mut(&mut item);
+    item.into_token_stream()
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Teardown: the owner's destructor begins with retiring its slots, whoever writes it.
+
+use crate::model::{
+    Destructor,
+    OwnDestructor,
+    Owner,
+    Slot, //
+};
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{
+    parse_quote,
+    FnArg,
+    ImplItem,
+    ItemImpl, //
+};
+
+/// What makes the owner's destructor begin with retiring its slots.
+pub(super) fn teardown(model: &Owner<'_>) -> TokenStream {
+    let krate = &model.krate;
+    let name = &model.item.ident;
+    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    let retire = model.slots.iter().rev().map(|slot| {
+        let Slot {
+            cfgs, name: field, ..
+        } = slot;
+        quote! {
+            #(#cfgs)*
+            #krate::devres::Lazy::retire_field(
+                ::core::pin::Pin::as_mut(&mut self),
+                |owner: &Self| &owner.#field,
+            );
+        }
+    });
+    // Where every slot can be configured away, nobody needs `self` to be mutable.
+    let allow = model
+        .slots
+        .iter()
+        .all(|slot| !slot.cfgs.is_empty())
+        .then(|| quote!(#[allow(unused_mut)]));
+
+    let destructor = match model.destructor {
+        Destructor::Author => TokenStream::new(),
+        Destructor::Generated => quote! {
+            #[#krate::prelude::pinned_drop]
+            impl #impl_generics PinnedDrop for #name #ty_generics #where_clause {
+                fn drop(self: ::core::pin::Pin<&mut Self>) {
+                    #krate::devres::LazyOwner::teardown(self);
+                }
+            }
+
+            impl #impl_generics #krate::devres::TeardownFirst for #name #ty_generics #where_clause {}
+        },
+    };
+
+    quote! {
+        impl #impl_generics #krate::devres::LazyOwner for #name #ty_generics #where_clause {
+            #allow
+            fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+                #(#retire)*
+            }
+        }
+
+        #destructor
+    }
+}
+
+/// Completes the author's destructor: it begins with the teardown.
+pub(super) fn own_destructor(model: &OwnDestructor<'_>) -> TokenStream {
+    let krate = &model.krate;
+    let mut item: ItemImpl = model.item.clone();
+
+    for function in &mut item.items {
+        let ImplItem::Fn(function) = function else {
+            continue;
+        };
+        let Some(FnArg::Receiver(receiver)) = function.sig.inputs.first_mut() else {
+            continue;
+        };
+
+        receiver.mutability = Some(parse_quote!(mut));
+        let this = &receiver.self_token;
+        let teardown = parse_quote! {
+            #krate::devres::LazyOwner::teardown(::core::pin::Pin::as_mut(&mut #this));
+        };
+        function.block.stmts.insert(0, teardown);
+    }
+
+    let ty = &item.self_ty;
+    let (impl_generics, _, where_clause) = item.generics.split_for_impl();
+
+    quote! {
+        #item
+
+        impl #impl_generics #krate::devres::TeardownFirst for #ty #where_clause {}
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The attribute macro `#[devres_lazy]`. Use it through the crate `devres-lazy`, which documents the
+//! types that the generated code is made of.
+//!
+//! The steps have walls between them, and only this file knows `proc_macro`:
+//!
+//! - [`parse`]: tokens to what was written, syntax errors only;
+//! - [`model`]: what was written, checked and complete, in the words of the design;
+//! - [`validate`]: every rule about what is allowed, one from the other;
+//! - [`expand`]: the model to tokens; cannot fail.
+
+mod diagnostics;
+mod docs;
+mod expand;
+mod model;
+mod parse;
+mod safety;
+mod validate;
+
+use proc_macro::TokenStream;
+
+/// Turns the fields annotated with `#[lazy(..)]` into slots that are mapped on first use, belong to
+/// one device and are revoked when that device's driver is unbound, and writes their accessors.
+///
+/// Place it above `#[pin_data]`. The object's constructor initialises each of the fields in place, with
+/// `field <- new_lazy!()`.
+///
+/// # Options of the attribute
+///
+/// - `crate = path`: where the runtime is, if not at `::devres_lazy` (in the kernel: `::kernel`).
+///
+/// # Keys of `#[lazy(..)]`
+///
+/// - `[vis] fn name [-> Target]`: the accessor `name(&self, dev: &Device<Bound>) -> Result<&Target>`.
+///   `Target` is the field's type or what it derefs to; without it, the field's type.
+/// - `device = expr`: the `&Device` this object belongs to, any expression over `self`. Evaluated on
+///   the slow path only.
+/// - `init = expr` (form A): an initialiser of the field's type, any expression over `self` and
+///   `dev`, the device that the caller passed. Evaluated once, under the slot's lock, after every
+///   check. `?` returns from the accessor.
+/// - `map = Marker` (form B): the field's type is `Mapped<Self, Marker>`, a view into this object,
+///   and `Marker` implements `Map<Self>`.
+/// - `peek = name`: `name(&self, dev: &Device<Bound>) -> Result<Option<&Target>>`. Never sleeps,
+///   never maps.
+/// - `try_access = name`: `name(&self) -> Option<LazyGuard<'_, Resource>>`. Needs no bound device;
+///   an RCU read-side critical section.
+/// - `revoke = name`: `name(self: Pin<&mut Self>)`. Unmaps now.
+///
+/// # Teardown
+///
+/// The destructor of the struct starts with revoking its slots, the last declared first. Where the
+/// struct has a destructor of its own, `#[pin_data(PinnedDrop)]`, place `#[devres_lazy]` above the
+/// `#[pinned_drop]` of its `impl PinnedDrop` too.
+#[proc_macro_attribute]
+pub fn devres_lazy(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::devres_lazy(args.into(), item.into()).into()
+}

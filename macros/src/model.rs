@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! An annotated item, checked and complete: all that the expansion needs to know, in the words of
+//! the design. Borrows from the item.
+
+use syn::{
+    Attribute,
+    Expr,
+    Ident,
+    ItemImpl,
+    ItemStruct,
+    Path,
+    Type,
+    Visibility, //
+};
+
+/// A struct with lazy fields: the *owner*.
+pub(crate) struct Owner<'a> {
+    /// Where the runtime is.
+    pub(crate) krate: Path,
+    pub(crate) item: &'a ItemStruct,
+    pub(crate) destructor: Destructor,
+    /// In order of declaration.
+    pub(crate) slots: Vec<Slot<'a>>,
+}
+
+/// Who writes the owner's destructor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Destructor {
+    /// `#[pin_data]`: the macro does.
+    Generated,
+    /// `#[pin_data(PinnedDrop)]`: the author does, and completes it with `#[devres_lazy]`.
+    Author,
+}
+
+/// A lazy field: the storage for one resource.
+pub(crate) struct Slot<'a> {
+    pub(crate) name: &'a Ident,
+    /// The field's type as written.
+    pub(crate) resource: &'a Type,
+    /// `#[cfg]` attributes, carried onto all that is made from the field.
+    pub(crate) cfgs: Vec<&'a Attribute>,
+    /// What the author says the resource is.
+    pub(crate) docs: Vec<&'a Attribute>,
+    pub(crate) accessor: Accessor,
+    pub(crate) device: Expr,
+    pub(crate) source: Source,
+    pub(crate) peek: Option<Ident>,
+    pub(crate) try_access: Option<Ident>,
+    pub(crate) revoke: Option<Ident>,
+}
+
+/// `[vis] fn name [-> Target]`.
+pub(crate) struct Accessor {
+    pub(crate) vis: Visibility,
+    pub(crate) name: Ident,
+    pub(crate) target: Option<Type>,
+}
+
+/// What makes the resource.
+pub(crate) enum Source {
+    /// Form A: an initialiser.
+    Init(Expr),
+    /// Form B: a marker that maps and unmaps a view into the owner.
+    Map(Type),
+}
+
+/// The author's own destructor of a struct with lazy fields.
+pub(crate) struct OwnDestructor<'a> {
+    /// Where the runtime is.
+    pub(crate) krate: Path,
+    pub(crate) item: &'a ItemImpl,
+}
+
+impl Slot<'_> {
+    /// What the accessor lends.
+    pub(crate) fn target(&self) -> &Type {
+        self.accessor.target.as_ref().unwrap_or(self.resource)
+    }
+}

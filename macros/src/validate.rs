@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Every rule about what is allowed: from what was written to the model. Errors accumulate, each on
+//! the token that has to change.
+
+use crate::{
+    diagnostics::Errors,
+    model::{
+        Accessor,
+        Destructor,
+        OwnDestructor,
+        Owner,
+        Slot,
+        Source, //
+    },
+    parse::{
+        self,
+        Args,
+        Entry,
+        LazyAttr,
+        Value, //
+    },
+};
+use quote::{
+    quote,
+    ToTokens, //
+};
+use syn::{
+    parse_quote,
+    Attribute,
+    Expr,
+    Field,
+    Fields,
+    Ident,
+    Item,
+    ItemImpl,
+    ItemStruct,
+    Meta,
+    Path,
+    Type, //
+};
+
+/// What `#[devres_lazy]` stands above, as far as it is usable.
+pub(crate) enum Annotated<'a> {
+    Owner(Owner<'a>),
+    OwnDestructor(OwnDestructor<'a>),
+    /// Not an item that the attribute belongs on; reported.
+    Misplaced,
+}
+
+/// Checks an item and makes the model of it.
+///
+/// What is wrong with it is in `errors`; the model is then still good enough to be expanded to an
+/// item and accessors of the right type, so that one mistake gives one message.
+pub(crate) fn validate<'a>(args: Args, item: &'a Item, errors: &mut Errors) -> Annotated<'a> {
+    let krate = args.krate.unwrap_or_else(default_crate);
+
+    match item {
+        Item::Struct(item) => match &item.fields {
+            Fields::Named(fields) => {
+                Annotated::Owner(owner(krate, item, fields.named.iter(), errors))
+            }
+            Fields::Unnamed(fields) => {
+                errors.report(
+                    fields,
+                    "`#[devres_lazy]` needs a struct with named fields: accessors are methods, and \
+                     slots are initialised by name",
+                );
+                Annotated::Misplaced
+            }
+            Fields::Unit => {
+                errors.report(
+                    &item.ident,
+                    "`#[devres_lazy]` needs a struct with a field annotated with `#[lazy(..)]`",
+                );
+                Annotated::Misplaced
+            }
+        },
+        Item::Impl(item) => own_destructor(krate, item, errors),
+        Item::Enum(item) => misplaced(item.enum_token, "an enum", errors),
+        Item::Union(item) => misplaced(item.union_token, "a union", errors),
+        Item::Fn(item) => misplaced(item.sig.fn_token, "a function", errors),
+        Item::Mod(item) => misplaced(item.mod_token, "a module", errors),
+        Item::Trait(item) => misplaced(item.trait_token, "a trait", errors),
+        other => misplaced(other, "this item", errors),
+    }
+}
+
+/// Where the runtime is if nobody says otherwise.
+fn default_crate() -> Path {
+    if cfg!(kernel) {
+        parse_quote!(::kernel)
+    } else {
+        parse_quote!(::devres_lazy)
+    }
+}
+
+/// Reports an item that cannot have lazy fields.
+fn misplaced<'a>(token: impl ToTokens, what: &str, errors: &mut Errors) -> Annotated<'a> {
+    errors.report(
+        token,
+        format!("`#[devres_lazy]` belongs on a struct with named fields, not on {what}"),
+    );
+
+    Annotated::Misplaced
+}
+
+/// Checks a struct.
+fn owner<'a>(
+    krate: Path,
+    item: &'a ItemStruct,
+    fields: impl Iterator<Item = &'a Field>,
+    errors: &mut Errors,
+) -> Owner<'a> {
+    let slots: Vec<_> = fields
+        .filter_map(|field| {
+            let attr = parse::lazy_attr(field, errors)?;
+            slot(field, attr, errors)
+        })
+        .collect();
+
+    if slots.is_empty() && errors.is_empty() {
+        errors.report(
+            &item.ident,
+            "no field is annotated with `#[lazy(..)]`: `#[devres_lazy]` has nothing to do",
+        );
+    }
+
+    unique_functions(&slots, errors);
+
+    Owner {
+        krate,
+        destructor: destructor(item, errors),
+        item,
+        slots,
+    }
+}
+
+/// Finds `#[pin_data]` and who writes the destructor.
+fn destructor(item: &ItemStruct, errors: &mut Errors) -> Destructor {
+    let Some(pin_data) = item.attrs.iter().find(|attr| is_pin_data(attr)) else {
+        errors.report(
+            &item.ident,
+            "`#[pin_data]` is missing below `#[devres_lazy]`: slots are pinned fields, and \
+             `#[devres_lazy]` has to come first",
+        );
+        return Destructor::Generated;
+    };
+
+    match &pin_data.meta {
+        Meta::Path(_) => Destructor::Generated,
+        // What else it takes is between the author and `#[pin_data]`.
+        Meta::List(_) | Meta::NameValue(_) => Destructor::Author,
+    }
+}
+
+/// Whether this is `#[pin_data ..]`, by whatever path.
+pub(crate) fn is_pin_data(attr: &Attribute) -> bool {
+    ends_with(attr.path(), "pin_data")
+}
+
+/// Whether the last segment of `path` is `name`.
+fn ends_with(path: &Path, name: &str) -> bool {
+    path.segments
+        .last()
+        .is_some_and(|segment| segment.ident == name)
+}
+
+/// The entries of one field, in the places where they belong.
+#[derive(Default)]
+struct Sorted {
+    accessor: Option<(Ident, Accessor)>,
+    device: Option<(Ident, Expr)>,
+    init: Option<(Ident, Expr)>,
+    map: Option<(Ident, Type)>,
+    peek: Option<(Ident, Ident)>,
+    try_access: Option<(Ident, Ident)>,
+    revoke: Option<(Ident, Ident)>,
+}
+
+impl Sorted {
+    /// Puts an entry in its place, unless that is taken.
+    fn sort(&mut self, entry: Entry, errors: &mut Errors) {
+        let Entry { key, value } = entry;
+
+        match value {
+            Value::Fn { vis, name, target } => put(
+                &mut self.accessor,
+                key,
+                Accessor { vis, name, target },
+                errors,
+            ),
+            Value::Device(expr) => put(&mut self.device, key, expr, errors),
+            Value::Init(expr) => put(&mut self.init, key, expr, errors),
+            Value::Map(marker) => put(&mut self.map, key, marker, errors),
+            Value::Peek(name) => put(&mut self.peek, key, name, errors),
+            Value::TryAccess(name) => put(&mut self.try_access, key, name, errors),
+            Value::Revoke(name) => put(&mut self.revoke, key, name, errors),
+        }
+    }
+}
+
+/// Keeps the first of two.
+fn put<T>(place: &mut Option<(Ident, T)>, key: Ident, value: T, errors: &mut Errors) {
+    if place.is_some() {
+        errors.report(&key, format!("`{key}` is given twice"));
+    } else {
+        *place = Some((key, value));
+    }
+}
+
+/// Checks one lazy field. [`None`] if not even an accessor can be made of it.
+fn slot<'a>(field: &'a Field, attr: LazyAttr, errors: &mut Errors) -> Option<Slot<'a>> {
+    let name = field.ident.as_ref()?;
+    let broken = ["fn", "device", "init", "map"].map(|key| (key, attr.is_broken(key)));
+    let is_broken = |key| broken.contains(&(key, true));
+
+    let mut sorted = Sorted::default();
+    for entry in attr.entries {
+        sorted.sort(entry, errors);
+    }
+
+    if sorted.accessor.is_none() && !is_broken("fn") {
+        errors.report(
+            name,
+            "`fn` is missing: name the accessor of this field, as in `fn table -> Table`",
+        );
+    }
+
+    if sorted.device.is_none() && !is_broken("device") {
+        errors.report(
+            name,
+            "`device` is missing: name the device that `self` belongs to, as in `device = &self.dev`",
+        );
+    }
+
+    let source = match (sorted.init, sorted.map) {
+        (Some((_, init)), None) => Some(Source::Init(init)),
+        (None, Some((_, marker))) => Some(Source::Map(marker)),
+        (Some((_, init)), Some((map, _))) => {
+            errors.report(map, "`init` and `map` are mutually exclusive");
+            Some(Source::Init(init))
+        }
+        (None, None) => {
+            if !is_broken("init") && !is_broken("map") {
+                errors.report(
+                    name,
+                    "`init` is missing: say what makes the resource, as in `init = Table::new(self)`, \
+                     or `map = Marker` for a view into `self`",
+                );
+            }
+            None
+        }
+    };
+
+    if is_slot(&field.ty) {
+        errors.report(
+            &field.ty,
+            "write the resource's type: `#[devres_lazy]` turns it into a slot",
+        );
+    }
+
+    Some(Slot {
+        name,
+        resource: &field.ty,
+        cfgs: with_name(field, "cfg"),
+        docs: with_name(field, "doc"),
+        accessor: sorted.accessor?.1,
+        // Never expanded where they are missing: there is an error then.
+        device: sorted.device.map_or_else(|| parse_quote!(self), second),
+        source: source.unwrap_or_else(|| Source::Init(parse_quote!(self))),
+        peek: sorted.peek.map(second),
+        try_access: sorted.try_access.map(second),
+        revoke: sorted.revoke.map(second),
+    })
+}
+
+/// The value behind a key.
+fn second<T>((_, value): (Ident, T)) -> T {
+    value
+}
+
+/// The attributes of a field that are called `name`.
+fn with_name<'a>(field: &'a Field, name: &str) -> Vec<&'a Attribute> {
+    field
+        .attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident(name))
+        .collect()
+}
+
+/// Whether this is `devres::Lazy<..>`.
+fn is_slot(ty: &Type) -> bool {
+    let Type::Path(ty) = ty else {
+        return false;
+    };
+
+    let mut segments = ty.path.segments.iter().rev();
+    segments.next().is_some_and(|last| last.ident == "Lazy")
+        && segments
+            .next()
+            .is_some_and(|module| module.ident == "devres")
+}
+
+/// Checks that no two functions have one name. Where there is a `#[cfg]`, rustc knows better.
+fn unique_functions(slots: &[Slot<'_>], errors: &mut Errors) {
+    let mut seen: Vec<&Ident> = Vec::new();
+
+    for slot in slots.iter().filter(|slot| slot.cfgs.is_empty()) {
+        let names = [
+            Some(&slot.accessor.name),
+            slot.peek.as_ref(),
+            slot.try_access.as_ref(),
+            slot.revoke.as_ref(),
+        ];
+        for name in names.into_iter().flatten() {
+            if seen.contains(&name) {
+                errors.report(name, format!("there is a function called `{name}` already"));
+            }
+            seen.push(name);
+        }
+    }
+}
+
+/// Checks the author's destructor.
+fn own_destructor<'a>(krate: Path, item: &'a ItemImpl, errors: &mut Errors) -> Annotated<'a> {
+    let is_destructor = item
+        .trait_
+        .as_ref()
+        .is_some_and(|(_, path, _)| ends_with(path, "PinnedDrop"));
+
+    if !is_destructor {
+        return misplaced(item.impl_token, "an `impl` other than `PinnedDrop`", errors);
+    }
+
+    if !item
+        .attrs
+        .iter()
+        .any(|attr| ends_with(attr.path(), "pinned_drop"))
+    {
+        let header = item.trait_.as_ref().map(|(_, path, _)| quote!(#path));
+        errors.report(
+            header,
+            "`#[pinned_drop]` is missing below `#[devres_lazy]`, which has to come first",
+        );
+    }
+
+    Annotated::OwnDestructor(OwnDestructor { krate, item })
+}

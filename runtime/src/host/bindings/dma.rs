@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Mapping tables for a device, as in `kernel/dma/mapping.c` and `kernel/dma/direct.c`, watched as
+//! by `kernel/dma/debug.c`.
+//!
+//! The mapping is the direct one: a DMA address is a physical address, and one beyond the device's
+//! mask cannot be mapped, since there are no bounce buffers. A ledger per device knows what is
+//! mapped. Uses tables and the model's `struct device`, which holds one [`DmaState`] each.
+
+use super::{
+    device,
+    dma_addr_t,
+    phys_addr_t,
+    scatterlist,
+    sg_dma_address,
+    sg_dma_len,
+    sg_phys,
+    sg_table,
+    warn, //
+};
+use crate::{
+    device::Device,
+    error::code, //
+};
+use core::{
+    ffi::{
+        c_int,
+        c_uint,
+        c_ulong, //
+    },
+    fmt,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        MutexGuard,
+        PoisonError, //
+    },
+};
+
+/// Who reads and who writes: `enum dma_data_direction` of `include/linux/dma-direction.h`.
+pub type dma_data_direction = c_uint;
+
+/// Device and CPU both read and write: `DMA_BIDIRECTIONAL`.
+pub const dma_data_direction_DMA_BIDIRECTIONAL: dma_data_direction = 0;
+/// The device reads: `DMA_TO_DEVICE`.
+pub const dma_data_direction_DMA_TO_DEVICE: dma_data_direction = 1;
+/// The device writes: `DMA_FROM_DEVICE`.
+pub const dma_data_direction_DMA_FROM_DEVICE: dma_data_direction = 2;
+/// Not valid for a mapping: `DMA_NONE`.
+pub const dma_data_direction_DMA_NONE: dma_data_direction = 3;
+
+/// What one device has mapped, at one moment.
+///
+/// Each table counts as one mapping, however many entries it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Mappings that exist now.
+    pub live: usize,
+    /// Bytes that they cover.
+    pub bytes: u64,
+    /// Mappings ever made, failed attempts not included.
+    pub mapped: u64,
+    /// Mappings ever undone.
+    pub unmapped: u64,
+}
+
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} live DMA mappings of {} bytes ({} mapped, {} unmapped)",
+            self.live, self.bytes, self.mapped, self.unmapped
+        )
+    }
+}
+
+/// What a device has mapped now. Never sleeps, any thread may ask.
+///
+/// Stands for what `DMA_API_DEBUG` keeps per device, which the kernel shows in `dma-api/dump` of
+/// debugfs.
+///
+/// # Examples
+///
+/// ```
+/// use devres_lazy::testing;
+///
+/// let dev = testing::TestDevice::new(c"gpu0")?;
+///
+/// assert_eq!(testing::ledger(&dev.device()).live, 0);
+/// # Ok::<(), devres_lazy::error::Error>(())
+/// ```
+pub fn ledger(dev: &Device) -> Ledger {
+    // SAFETY: A `Device` wraps a live `struct device`.
+    let state = unsafe { &(*dev.as_raw()).dma };
+
+    state.lock().ledger
+}
+
+/// The part of a `struct device` that belongs to DMA.
+pub(crate) struct DmaState {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    mask: u64,
+    ledger: Ledger,
+    /// Live mappings by DMA address; overlapping ones are legal.
+    live: BTreeMap<dma_addr_t, Vec<Mapping>>,
+}
+
+/// One table that is mapped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Mapping {
+    bytes: u64,
+    entries: c_uint,
+    dir: dma_data_direction,
+}
+
+impl DmaState {
+    /// A device that reaches all memory and has mapped nothing.
+    pub(crate) const fn new() -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                mask: u64::MAX,
+                ledger: Ledger {
+                    live: 0,
+                    bytes: 0,
+                    mapped: 0,
+                    unmapped: 0,
+                },
+                live: BTreeMap::new(),
+            }),
+        }
+    }
+
+    /// The device reaches addresses up to and including `mask` from now on; what is mapped stays
+    /// so.
+    pub(crate) fn set_mask(&self, mask: u64) {
+        self.lock().mask = mask;
+    }
+
+    // Nothing panics while it is locked.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn insert(&mut self, addr: dma_addr_t, mapping: Mapping) {
+        self.live.entry(addr).or_default().push(mapping);
+        self.ledger.live += 1;
+        self.ledger.mapped += 1;
+        self.ledger.bytes += mapping.bytes;
+    }
+
+    /// Takes a mapping off the books; otherwise says what is wrong with it.
+    fn remove(&mut self, addr: dma_addr_t, mapping: Mapping) -> Result<(), &'static str> {
+        let Some(at_addr) = self.live.get_mut(&addr) else {
+            return Err("tries to free DMA memory it has not allocated");
+        };
+        let Some(index) = at_addr.iter().rposition(|&live| live == mapping) else {
+            let size = at_addr.iter().any(|live| live.bytes == mapping.bytes);
+            return Err(match size {
+                false => "frees DMA memory with different size",
+                true => "frees DMA memory with different direction or entry count",
+            });
+        };
+
+        at_addr.swap_remove(index);
+        if at_addr.is_empty() {
+            self.live.remove(&addr);
+        }
+        self.ledger.live -= 1;
+        self.ledger.unmapped += 1;
+        self.ledger.bytes -= mapping.bytes;
+        Ok(())
+    }
+}
+
+/// The name of a device, for reports: `dev_name()`.
+///
+/// `dev` is null or points to a live device.
+pub(crate) fn dev_label(dev: *const device) -> String {
+    if dev.is_null() {
+        return "no device".into();
+    }
+
+    // SAFETY: Alive, as callers in this model pass devices only that they or an object they use
+    // have a reference to.
+    let dev: &Device = unsafe { Device::from_raw(dev.cast_mut()) };
+    dev.name().to_string_lossy().into_owned()
+}
+
+/// Sets how far a device reaches: `dma_set_mask()`. `mask` has a one for each address bit. Returns
+/// 0.
+///
+/// # Safety
+///
+/// `dev` points to a live device.
+pub unsafe fn dma_set_mask(dev: *mut device, mask: u64) -> c_int {
+    // SAFETY: By the requirement of this function.
+    unsafe { &(*dev).dma }.set_mask(mask);
+    0
+}
+
+/// The largest mapping a device can have, in bytes: `dma_max_mapping_size()`. There is no limit
+/// here.
+///
+/// # Safety
+///
+/// `dev` points to a live device.
+pub unsafe fn dma_max_mapping_size(_dev: *mut device) -> usize {
+    usize::MAX
+}
+
+/// `entries` of the table from `sgl` on, one after the other.
+///
+/// # Safety
+///
+/// The table has that many entries and is alive while the iterator is used.
+unsafe fn for_each_sg(
+    sgl: *mut scatterlist,
+    entries: c_uint,
+) -> impl Iterator<Item = *mut scatterlist> {
+    // Tables are single arrays in this model.
+    (0..entries as usize).map(move |i| sgl.wrapping_add(i))
+}
+
+/// Maps all of a table for a device: `dma_map_sgtable()`.
+///
+/// Returns 0, or `-EIO` when the device does not reach some of the memory; nothing is mapped then.
+///
+/// # Safety
+///
+/// - `dev` points to a live device.
+/// - `sgt` is a valid table of valid pages, and nobody else uses it during the call.
+pub unsafe fn dma_map_sgtable(
+    dev: *mut device,
+    sgt: *mut sg_table,
+    dir: dma_data_direction,
+    _attrs: c_ulong,
+) -> c_int {
+    assert_valid_direction(dir);
+    // SAFETY: By the requirement of this function.
+    let table = unsafe { &mut *sgt };
+    // SAFETY: As before.
+    let state = unsafe { &(*dev).dma };
+
+    if table.orig_nents == 0 {
+        warn(format!(
+            "DMA-API: {}: device driver maps an empty table",
+            dev_label(dev)
+        ));
+        return code::EIO.to_errno();
+    }
+
+    let mask = state.lock().mask;
+    let mut mapping = Mapping {
+        bytes: 0,
+        entries: table.orig_nents,
+        dir,
+    };
+    // SAFETY: `orig_nents` is the length of the table.
+    for sg in unsafe { for_each_sg(table.sgl, table.orig_nents) } {
+        // SAFETY: An entry of the table, whose pages are valid.
+        let phys: phys_addr_t = unsafe { sg_phys(sg) };
+        // SAFETY: As before, and nobody else has a reference to it.
+        let entry = unsafe { &mut *sg };
+
+        if phys + u64::from(entry.length) - 1 > mask {
+            // What `dma_capable()` refuses. Entries before this one keep an address that means
+            // nothing.
+            return code::EIO.to_errno();
+        }
+        entry.dma_address = phys;
+        entry.dma_length = entry.length;
+        mapping.bytes += u64::from(entry.length);
+    }
+
+    // SAFETY: There is a first entry.
+    let addr = unsafe { sg_dma_address(table.sgl) };
+    state.lock().insert(addr, mapping);
+    table.nents = table.orig_nents;
+    0
+}
+
+/// Undoes [`dma_map_sgtable`] with the same arguments: `dma_unmap_sgtable()`.
+///
+/// A table that is not mapped, or not like this, is a loud failure, as with `DMA_API_DEBUG`.
+///
+/// # Safety
+///
+/// - `dev` points to a live device.
+/// - `sgt` is a valid table, and nobody else uses it during the call.
+pub unsafe fn dma_unmap_sgtable(
+    dev: *mut device,
+    sgt: *mut sg_table,
+    dir: dma_data_direction,
+    _attrs: c_ulong,
+) {
+    assert_valid_direction(dir);
+    // SAFETY: By the requirement of this function.
+    let table = unsafe { &*sgt };
+    // SAFETY: As before.
+    let state = unsafe { &(*dev).dma };
+
+    let mut mapping = Mapping {
+        bytes: 0,
+        entries: table.orig_nents,
+        dir,
+    };
+    // SAFETY: `orig_nents` is the length of the table.
+    for sg in unsafe { for_each_sg(table.sgl, table.orig_nents) } {
+        // SAFETY: An entry of the table.
+        mapping.bytes += u64::from(unsafe { sg_dma_len(sg) });
+    }
+    let addr = match table.orig_nents {
+        0 => 0,
+        // SAFETY: There is a first entry.
+        _ => unsafe { sg_dma_address(table.sgl) },
+    };
+
+    // The lock is not held while the report is made.
+    let result = state.lock().remove(addr, mapping);
+    if let Err(what) = result {
+        warn(format!(
+            "DMA-API: {}: device driver {what} [device address={addr:#x}] [size={} bytes]",
+            dev_label(dev),
+            mapping.bytes,
+        ));
+    }
+}
+
+/// What `DMA_API_DEBUG` looks at when a driver has been unbound: mappings left behind are a loud
+/// failure.
+#[track_caller]
+pub(crate) fn dma_check_unbind(dev: &device) {
+    let ledger = dev.dma.lock().ledger;
+
+    if ledger.live != 0 {
+        warn(format!(
+            "DMA-API: {}: device driver has pending DMA allocations while released from device: \
+             {ledger}",
+            dev_label(dev),
+        ));
+    }
+}
+
+/// The `BUG_ON(!valid_dma_direction())` of the C functions.
+#[track_caller]
+fn assert_valid_direction(dir: dma_data_direction) {
+    assert!(
+        dir < dma_data_direction_DMA_NONE,
+        "BUG: {dir} is not a valid DMA direction"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        bindings::{
+            collect_warnings,
+            file,
+            sg_alloc_table_from_pages_segment,
+            sg_free_table,
+            GFP_KERNEL,
+            PAGE_SIZE, //
+        },
+        testing::TestDevice,
+    };
+
+    const BOTH: dma_data_direction = dma_data_direction_DMA_BIDIRECTIONAL;
+
+    /// Runs `f` with a device and a table of `npages` pages.
+    fn with_table(npages: usize, f: impl FnOnce(*mut device, *mut sg_table)) {
+        let dev = TestDevice::new(c"gpu0").unwrap();
+        let dev = dev.device();
+        let file = file::new(npages * PAGE_SIZE);
+        // SAFETY: `file` is alive.
+        let pages = unsafe { file::read_pages(file) }.unwrap();
+        let mut sgt = sg_table::new();
+        // SAFETY: There are `npages` pages, which outlive the table.
+        let ret = unsafe {
+            sg_alloc_table_from_pages_segment(
+                &mut sgt,
+                pages,
+                npages as c_uint,
+                0,
+                (npages * PAGE_SIZE) as c_ulong,
+                c_uint::MAX,
+                GFP_KERNEL,
+            )
+        };
+        assert_eq!(ret, 0);
+
+        f(dev.as_raw(), &mut sgt);
+
+        // SAFETY: The table is not used again, nor are the pages.
+        unsafe { sg_free_table(&mut sgt) };
+        // SAFETY: As before.
+        unsafe { file::put_pages(file, pages) };
+        // SAFETY: As before.
+        unsafe { file::put(file) };
+    }
+
+    fn map(dev: *mut device, sgt: *mut sg_table) -> c_int {
+        // SAFETY: `with_table()` keeps both alive.
+        unsafe { dma_map_sgtable(dev, sgt, BOTH, 0) }
+    }
+
+    fn unmap(dev: *mut device, sgt: *mut sg_table, dir: dma_data_direction) {
+        // SAFETY: `with_table()` keeps both alive.
+        unsafe { dma_unmap_sgtable(dev, sgt, dir, 0) };
+    }
+
+    fn state<'a>(dev: *mut device) -> &'a device {
+        // SAFETY: `with_table()` keeps it alive.
+        unsafe { &*dev }
+    }
+
+    #[test]
+    fn overlapping_mappings_are_counted_each() {
+        with_table(5, |dev, sgt| {
+            assert_eq!(map(dev, sgt), 0);
+            assert_eq!(map(dev, sgt), 0);
+            let ledger = state(dev).dma.lock().ledger;
+            assert_eq!(
+                ledger.to_string(),
+                "2 live DMA mappings of 40960 bytes (2 mapped, 0 unmapped)"
+            );
+
+            unmap(dev, sgt, BOTH);
+            unmap(dev, sgt, BOTH);
+            dma_check_unbind(state(dev));
+            assert!(state(dev).dma.lock().live.is_empty());
+        });
+    }
+
+    #[test]
+    fn unmapping_what_is_not_mapped_is_loud() {
+        with_table(1, |dev, sgt| {
+            let ((), warnings) = collect_warnings(|| unmap(dev, sgt, BOTH));
+            assert!(warnings[0]
+                .starts_with("DMA-API: gpu0: device driver tries to free DMA memory it has not"));
+
+            assert_eq!(map(dev, sgt), 0);
+            let to_device = dma_data_direction_DMA_TO_DEVICE;
+            let ((), warnings) = collect_warnings(|| unmap(dev, sgt, to_device));
+            assert!(warnings[0].contains("frees DMA memory with different direction"));
+
+            unmap(dev, sgt, BOTH);
+            let ((), warnings) = collect_warnings(|| unmap(dev, sgt, BOTH));
+            assert_eq!(warnings.len(), 1);
+            assert_eq!(state(dev).dma.lock().ledger.unmapped, 1);
+        });
+    }
+
+    #[test]
+    fn a_mapping_left_at_unbind_is_loud() {
+        with_table(1, |dev, sgt| {
+            assert_eq!(map(dev, sgt), 0);
+            let ((), warnings) = collect_warnings(|| dma_check_unbind(state(dev)));
+            assert_eq!(warnings.len(), 1);
+            assert!(warnings[0].contains("gpu0: device driver has pending DMA allocations"));
+
+            unmap(dev, sgt, BOTH);
+            dma_check_unbind(state(dev));
+        });
+    }
+
+    #[test]
+    fn a_device_reaches_as_far_as_its_mask() {
+        with_table(1, |dev, sgt| {
+            // SAFETY: The table is alive.
+            let sgl = unsafe { (*sgt).sgl };
+            // SAFETY: It has an entry.
+            let last = unsafe { sg_phys(sgl) } + PAGE_SIZE as u64 - 1;
+            state(dev).dma.set_mask(last - 1);
+            assert_eq!(map(dev, sgt), code::EIO.to_errno());
+            state(dev).dma.set_mask(last);
+            assert_eq!(map(dev, sgt), 0);
+            unmap(dev, sgt, BOTH);
+            assert_eq!(state(dev).dma.lock().ledger.mapped, 1);
+        });
+    }
+
+    #[test]
+    fn an_empty_table_is_loud() {
+        with_table(1, |dev, _| {
+            let mut empty = sg_table::new();
+            let (ret, warnings) = collect_warnings(|| map(dev, &mut empty));
+            assert_eq!(ret, code::EIO.to_errno());
+            assert_eq!(warnings.len(), 1);
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "3 is not a valid DMA direction")]
+    fn a_bad_direction_is_loud() {
+        with_table(1, |dev, sgt| unmap(dev, sgt, dma_data_direction_DMA_NONE));
+    }
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The lock of a reservation object, as in `include/linux/dma-resv.h` and
+//! `kernel/locking/ww_mutex.h`.
+//!
+//! Fences and acquire contexts are not modelled; the lock is, with the checks that `PROVE_LOCKING`
+//! makes: it knows its owner. Uses `fault`.
+
+use super::warn;
+use crate::{
+    error::code,
+    fault, //
+};
+use core::{
+    ffi::c_int,
+    fmt,
+    sync::atomic::{
+        AtomicU64,
+        AtomicUsize,
+        Ordering, //
+    },
+};
+use std::sync::{
+    Condvar,
+    Mutex,
+    PoisonError, //
+};
+
+/// `struct ww_acquire_ctx`, of which no value exists: callers pass null, which locks without a
+/// context.
+pub enum ww_acquire_ctx {}
+
+/// `struct dma_resv`: the reservation lock of a buffer. All zeroes is unlocked.
+#[derive(Debug, Default)]
+pub struct dma_resv {
+    /// The number of the thread that holds the lock, or 0.
+    owner: AtomicU64,
+}
+
+impl dma_resv {
+    /// An unlocked reservation object: `dma_resv_init()`.
+    pub const fn new() -> Self {
+        Self {
+            owner: AtomicU64::new(0),
+        }
+    }
+
+    fn try_lock(&self) -> bool {
+        self.owner
+            .compare_exchange(0, current(), Ordering::SeqCst, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    fn is_held(&self) -> bool {
+        // Only this thread stores this value, so that it cannot be missed.
+        self.owner.load(Ordering::Relaxed) == current()
+    }
+}
+
+/// The number of this thread, never 0 and never used again.
+fn current() -> u64 {
+    fault::current_task().get()
+}
+
+/// Where threads sleep. One for all locks: those who wake up in vain look again.
+///
+/// No wake-up is lost. A waiter adds itself to `waiters`, then tries the lock; an unlocker frees
+/// the lock, then reads `waiters`; all four are sequentially consistent. Either the unlocker sees
+/// the waiter, and then notifies it under the mutex, which the waiter holds from before its attempt
+/// until it sleeps; or the waiter's attempt comes after the lock was freed.
+struct WaitQueue {
+    waiters: AtomicUsize,
+    mutex: Mutex<()>,
+    condvar: Condvar,
+}
+
+static WAIT_QUEUE: WaitQueue = WaitQueue {
+    waiters: AtomicUsize::new(0),
+    mutex: Mutex::new(()),
+    condvar: Condvar::new(),
+};
+
+impl WaitQueue {
+    fn wait_until(&self, mut condition: impl FnMut() -> bool) {
+        self.waiters.fetch_add(1, Ordering::SeqCst);
+
+        let mut guard = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
+        while !condition() {
+            guard = self
+                .condvar
+                .wait(guard)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(guard);
+
+        self.waiters.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn wake_all(&self) {
+        if self.waiters.load(Ordering::SeqCst) != 0 {
+            drop(self.mutex.lock().unwrap_or_else(PoisonError::into_inner));
+            self.condvar.notify_all();
+        }
+    }
+}
+
+/// Locks a reservation object, and sleeps until that is possible: `dma_resv_lock()`.
+///
+/// Returns 0. A thread that holds the lock already would wait for itself; that is a loud failure,
+/// and `-EDEADLK` where the failure is collected.
+///
+/// # Safety
+///
+/// `obj` points to an initialised reservation object that outlives the lock.
+#[track_caller]
+pub unsafe fn dma_resv_lock(obj: *mut dma_resv, _ctx: *mut ww_acquire_ctx) -> c_int {
+    fault::might_sleep("dma_resv_lock");
+
+    // SAFETY: By the requirement of this function.
+    let resv = unsafe { &*obj };
+
+    if resv.is_held() {
+        warn(format!(
+            "possible recursive locking detected: reservation lock {obj:p} is already held by this \
+             thread"
+        ));
+        return code::EDEADLK.to_errno();
+    }
+    if !resv.try_lock() {
+        WAIT_QUEUE.wait_until(|| resv.try_lock());
+    }
+    0
+}
+
+/// Like [`dma_resv_lock`], as a thread that signals could interrupt, of which there are none:
+/// `dma_resv_lock_interruptible()`.
+///
+/// # Safety
+///
+/// As for [`dma_resv_lock`].
+#[track_caller]
+pub unsafe fn dma_resv_lock_interruptible(obj: *mut dma_resv, ctx: *mut ww_acquire_ctx) -> c_int {
+    // SAFETY: By the requirement of this function.
+    unsafe { dma_resv_lock(obj, ctx) }
+}
+
+/// Unlocks a reservation object: `dma_resv_unlock()`.
+///
+/// A lock that this thread does not hold is a loud failure, and stays as it is.
+///
+/// # Safety
+///
+/// `obj` points to an initialised reservation object.
+#[track_caller]
+pub unsafe fn dma_resv_unlock(obj: *mut dma_resv) {
+    // SAFETY: By the requirement of this function.
+    let resv = unsafe { &*obj };
+
+    if !resv.is_held() {
+        warn(format!(
+            "bad unlock balance detected: reservation lock {obj:p} is not held by this thread"
+        ));
+        return;
+    }
+    resv.owner.store(0, Ordering::SeqCst);
+    WAIT_QUEUE.wake_all();
+}
+
+/// Whether anybody holds the lock: `dma_resv_is_locked()`.
+///
+/// # Safety
+///
+/// `obj` points to an initialised reservation object.
+pub unsafe fn dma_resv_is_locked(obj: *mut dma_resv) -> bool {
+    // SAFETY: By the requirement of this function.
+    unsafe { &*obj }.owner.load(Ordering::Relaxed) != 0
+}
+
+/// Reports when this thread does not hold the lock: `dma_resv_assert_held()`. `whose` names the
+/// caller and the object.
+///
+/// # Safety
+///
+/// `obj` points to an initialised reservation object.
+#[track_caller]
+pub(crate) unsafe fn dma_resv_assert_held(obj: *mut dma_resv, whose: impl fmt::Display) {
+    // SAFETY: By the requirement of this function.
+    if !unsafe { &*obj }.is_held() {
+        warn(format!(
+            "{whose}: the reservation lock is not held by this thread"
+        ));
+    }
+}
+
+/// The end of a reservation object: `dma_resv_fini()`. One that is locked is a loud failure.
+///
+/// # Safety
+///
+/// `obj` points to an initialised reservation object, which is not used after this.
+#[track_caller]
+pub(crate) unsafe fn dma_resv_fini(obj: *mut dma_resv, whose: impl fmt::Display) {
+    // SAFETY: By the requirement of this function.
+    if unsafe { dma_resv_is_locked(obj) } {
+        warn(format!("held lock freed: reservation lock of {whose}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::collect_warnings;
+    use core::ptr;
+    use std::{
+        sync::Arc,
+        thread, //
+    };
+
+    fn raw(resv: &dma_resv) -> *mut dma_resv {
+        ptr::from_ref(resv).cast_mut()
+    }
+
+    fn lock(resv: &dma_resv) -> c_int {
+        // SAFETY: Tests keep the object alive.
+        unsafe { dma_resv_lock(raw(resv), ptr::null_mut()) }
+    }
+
+    fn unlock(resv: &dma_resv) {
+        // SAFETY: Tests keep the object alive.
+        unsafe { dma_resv_unlock(raw(resv)) };
+    }
+
+    fn assert_held(resv: &dma_resv) {
+        // SAFETY: Tests keep the object alive.
+        unsafe { dma_resv_assert_held(raw(resv), "test") };
+    }
+
+    #[test]
+    fn excludes_other_threads() {
+        const ROUNDS: u64 = 10_000;
+        let resv = Arc::new(dma_resv::new());
+        let counter = Arc::new(AtomicU64::new(0));
+
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let (resv, counter) = (resv.clone(), counter.clone());
+                thread::spawn(move || {
+                    for _ in 0..ROUNDS {
+                        assert_eq!(lock(&resv), 0);
+                        assert_held(&resv);
+                        // Loses counts unless the lock excludes.
+                        let seen = counter.load(Ordering::Relaxed);
+                        counter.store(seen + 1, Ordering::Relaxed);
+                        unlock(&resv);
+                    }
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+
+        assert_eq!(counter.load(Ordering::Relaxed), 4 * ROUNDS);
+    }
+
+    #[test]
+    #[should_panic(expected = "possible recursive locking detected")]
+    fn locking_twice_is_loud() {
+        let resv = dma_resv::new();
+        lock(&resv);
+        lock(&resv);
+    }
+
+    #[test]
+    fn locking_twice_fails_when_collected() {
+        let resv = dma_resv::new();
+        lock(&resv);
+        let (ret, warnings) = collect_warnings(|| lock(&resv));
+
+        assert_eq!(ret, code::EDEADLK.to_errno());
+        assert_eq!(warnings.len(), 1);
+        unlock(&resv);
+        assert_eq!(lock(&resv), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "bad unlock balance detected")]
+    fn unlocking_what_is_unlocked_is_loud() {
+        unlock(&dma_resv::new());
+    }
+
+    #[test]
+    fn unlocking_for_another_thread_is_loud() {
+        let resv = dma_resv::new();
+        lock(&resv);
+
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let ((), warnings) = collect_warnings(|| {
+                    unlock(&resv);
+                    assert_held(&resv);
+                });
+                assert_eq!(warnings.len(), 2);
+            });
+        });
+
+        // Still held.
+        assert_held(&resv);
+        unlock(&resv);
+    }
+
+    #[test]
+    fn freeing_a_held_lock_is_loud() {
+        let resv = dma_resv::new();
+        // SAFETY: The object is alive.
+        let fini = || unsafe { dma_resv_fini(raw(&resv), "test") };
+
+        fini();
+        lock(&resv);
+        let ((), warnings) = collect_warnings(fini);
+        assert_eq!(warnings, ["held lock freed: reservation lock of test"]);
+    }
+}

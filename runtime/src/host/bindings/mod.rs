@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The C side: names and signatures as `bindgen` gives them in the kernel's `bindings` crate.
+//!
+//! One flat namespace, although each part of the model has a file of its own. What stands here
+//! *behaves* as the C code of Linux 7.3 does, reference counts and locks included; it shares no
+//! code with it. Functions are `unsafe` where their C namesake takes pointers that it trusts.
+//!
+//! # Loud failures
+//!
+//! Where the kernel would `WARN()`, and where its debug options (`DMA_API_DEBUG`, `PROVE_LOCKING`,
+//! `KASAN`) would print a report, the model calls [`warn`]: a panic, unless [`collect_warnings`]
+//! gathers the text instead. A function that finds something wrong halfway finishes its work first,
+//! as the kernel does after a `WARN()`, and reports then, so that locks are not left held and
+//! counts stay comparable.
+//!
+//! # Uses
+//!
+//! `fault` (failure injection and sleeping checks) and, for names, [`device`](crate::device).
+//! Nothing in here knows about `Devres`.
+
+#![allow(
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    reason = "the names are the C ones"
+)]
+
+// Several C structs are named like the file that models them. In a flat namespace the struct has to
+// win, so these modules go by other names.
+#[path = "device.rs"]
+mod driver_core;
+#[path = "drm_device.rs"]
+mod drm_core;
+#[path = "dma_resv.rs"]
+mod resv;
+#[path = "scatterlist.rs"]
+mod sg;
+
+mod dma;
+mod err;
+mod gem;
+#[path = "page.rs"]
+mod mm;
+mod refcount;
+mod shmem;
+#[path = "warn.rs"]
+mod warning;
+
+pub use self::{
+    dma::*,
+    driver_core::*,
+    drm_core::*,
+    err::*,
+    gem::*,
+    mm::*,
+    refcount::*,
+    resv::*,
+    sg::*,
+    shmem::*,
+    warning::*, //
+};

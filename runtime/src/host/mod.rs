@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The kernel's vocabulary on the host, under the kernel's own paths.
+//!
+//! Each module stands for the file of the same name in the kernel's `rust/kernel/`, as far as
+//! driver objects with lazily mapped resources need it; `bindings` stands for the C side. Modules
+//! in here name each other by the kernel's paths (`crate::device::Device`, `crate::sync::rcu`), so
+//! that what is written against them reads the same in both places.
+//!
+//! Two modules have no counterpart: `fault` (failing allocations, and the check that nothing sleeps
+//! in atomic context) and `testing`, which makes these and a few other things available to tests.
+
+pub mod alloc;
+pub mod bindings;
+pub mod device;
+pub(crate) mod devres;
+pub mod drm;
+pub mod error;
+pub mod init;
+pub mod page;
+pub mod prelude;
+pub mod revocable;
+pub mod scatterlist;
+pub mod str;
+pub mod testing;
+pub mod types;
+
+pub(crate) mod fault;
+
+// Reached as parts of `sync`.
+pub mod aref;
+pub mod atomic;
+pub mod completion;
+pub mod rcu;
+
+mod arc;
+mod mutex;
+mod set_once;
+
+pub mod sync {
+    //! Synchronisation primitives, and shared ownership.
+    //!
+    //! Stands for `rust/kernel/sync.rs` and the files below `rust/kernel/sync/`.
+
+    pub use super::{
+        arc::Arc,
+        aref,
+        atomic,
+        completion,
+        completion::Completion,
+        mutex::{
+            new_mutex,
+            static_lock_class,
+            LockClassKey,
+            Mutex,
+            MutexGuard, //
+        },
+        rcu,
+        set_once::SetOnce, //
+    };
+
+    pub mod lock {
+        //! Locks. Stands for `rust/kernel/sync/lock.rs`; the mutex is the only one here.
+
+        pub mod mutex {
+            //! The mutex, as `rust/kernel/sync/lock/mutex.rs` exports it.
+
+            pub use crate::host::mutex::{
+                new_mutex,
+                Mutex,
+                MutexGuard, //
+            };
+        }
+    }
+}

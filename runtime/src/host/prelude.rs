@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What most driver code uses: `use devres_lazy::prelude::*;`.
+//!
+//! Stands for `rust/kernel/prelude.rs`, as far as what it names exists here.
+
+#[doc(no_inline)]
+pub use core::{
+    ffi::{
+        c_char,
+        c_int,
+        c_long,
+        c_longlong,
+        c_schar,
+        c_short,
+        c_uchar,
+        c_uint,
+        c_ulong,
+        c_ulonglong,
+        c_ushort,
+        c_void,
+        CStr, //
+    },
+    mem::{
+        align_of,
+        align_of_val,
+        size_of,
+        size_of_val, //
+    },
+    pin::Pin,
+};
+
+#[doc(no_inline)]
+pub use pin_init::{
+    init,
+    pin_data,
+    pin_init,
+    pinned_drop,
+    InPlaceWrite,
+    Init,
+    PinInit,
+    Zeroable, //
+};
+
+#[doc(no_inline)]
+pub use crate::{
+    alloc::{
+        flags::*,
+        KBox, //
+    },
+    error::{
+        code::*,
+        Error,
+        Result, //
+    },
+    init::InPlaceInit,
+    str::CStrExt as _,
+    try_init,
+    try_pin_init, //
+};

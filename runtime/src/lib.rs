@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Lazily mapped per-device resources for Rust drivers in the Linux kernel, on the host.
+//!
+//! A driver object owns a resource that is mapped on first use, belongs to one device, must be gone
+//! when that device's driver is unbound, and is read from hot paths. [`#[devres_lazy]`](devres_lazy)
+//! makes that one annotation on one field:
+//!
+//! ```
+//! use devres_lazy::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
+//!
+//! /// A table of 16 entries.
+//! struct Table([u32; 16]);
+//!
+//! #[devres_lazy]
+//! #[pin_data]
+//! struct Queue {
+//!     dev: ARef<Device>,
+//!
+//!     /// The queue's translation table.
+//!     #[lazy(
+//!         fn table -> Table,
+//!         device = &self.dev,
+//!         init = Table([0; 16]),
+//!     )]
+//!     table: Table,
+//! }
+//!
+//! # fn main() -> Result {
+//! let mut dev = TestDevice::new(c"gpu0")?;
+//! let bound = dev.bind()?;
+//!
+//! let queue = KBox::try_pin_init(
+//!     try_pin_init!(Queue {
+//!         dev: (&*bound).into(),
+//!         table <- new_lazy!(),
+//!     }),
+//!     GFP_KERNEL,
+//! )?;
+//!
+//! assert_eq!(queue.table(&bound)?.0.len(), 16);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is here
+//!
+//! - [`devres::Lazy`], the slot behind a lazy field, and [`devres::Mapped`], the resource of form B:
+//!   the protocol, one source for the host and for the kernel.
+//! - Everything else is the *kernel's* vocabulary under the kernel's own paths, so that a driver file
+//!   compiles against either by changing the crate's name, and driver objects are unit-tested with
+//!   `cargo test`. What the kernel would warn about is a loud failure here.
+//! - [`testing`] has what only the host has: devices that are bound and unbound at will, failing
+//!   allocations, the ledger of DMA mappings.
+
+extern crate pinned_init as pin_init;
+
+mod host;
+mod protocol;
+
+use host::fault;
+
+/// # Examples
+///
+/// Form A, with everything that can be asked for:
+///
+/// ```
+/// use devres_lazy::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef};
+///
+/// /// A translation table with `N` entries.
+/// pub struct Table<const N: usize>(pub [u32; N]);
+///
+/// #[devres_lazy]
+/// #[pin_data]
+/// pub struct Queue<const N: usize> {
+///     dev: ARef<Device>,
+///
+///     /// The queue's translation table.
+///     #[lazy(
+///         pub fn table -> Table<N>,
+///         device = &self.dev,
+///         init = Table([0; N]),
+///         peek = table_if_mapped,
+///         try_access = try_table,
+///         revoke = unmap_table,
+///     )]
+///     table: Table<N>,
+/// }
+///
+/// impl<const N: usize> Queue<N> {
+///     pub fn new(dev: &Device) -> Result<Pin<KBox<Self>>> {
+///         KBox::try_pin_init(
+///             try_pin_init!(Self {
+///                 dev: dev.into(),
+///                 table <- new_lazy!("Queue::table"),
+///             }),
+///             GFP_KERNEL,
+///         )
+///     }
+/// }
+/// # use devres_lazy::testing::TestDevice;
+/// # let mut dev = TestDevice::new(c"gpu0")?;
+/// # let bound = dev.bind()?;
+/// # let mut queue = Queue::<16>::new(&bound)?;
+/// # assert!(queue.table_if_mapped(&bound)?.is_none());
+/// # assert_eq!(queue.table(&bound)?.0.len(), 16);
+/// # assert!(queue.try_table().is_some());
+/// # queue.as_mut().unmap_table();
+/// # assert!(queue.try_table().is_none());
+/// # Ok::<(), Error>(())
+/// ```
+pub use devres_lazy_macros::devres_lazy;
+
+pub use host::{
+    alloc,
+    bindings,
+    device,
+    drm,
+    error,
+    init,
+    page,
+    prelude,
+    revocable,
+    scatterlist,
+    str,
+    sync,
+    testing,
+    types, //
+};
+
+pub mod devres {
+    //! Resources that a device's driver releases when it is unbound.
+    //!
+    //! C header: `include/linux/device/devres.h`.
+
+    pub use crate::{
+        host::devres::*,
+        new_lazy,
+        protocol::{
+            lazy::*,
+            mapped::*, //
+        },
+    };
+}

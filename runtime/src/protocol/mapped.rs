@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Form B: a resource that is a view into the object that owns it.
+//!
+//! One source for the host, the model checker and the kernel, under the same rule as the slot.
+//!
+//! The shmem scatter-gather table is such a resource: C code keeps the table in the object, makes
+//! it for the object, and frees it through the object. What the slot then holds is a pointer to
+//! the table and a pointer back to the owner, and what is left to write by hand is a pair of
+//! functions: see [`Map`].
+
+use crate::{
+    device::{
+        Bound,
+        Device, //
+    },
+    prelude::*,
+};
+use core::{
+    ops::Deref,
+    ptr::NonNull, //
+};
+
+/// How to map and unmap a resource that is a view into its owner, an `O`.
+///
+/// Implemented for a marker type, which `#[lazy(.., map = Marker)]` names.
+///
+/// # Safety
+///
+/// The pointer that [`map()`](Self::map) returns must be valid for shared access, from any thread,
+/// until [`unmap()`](Self::unmap) is called with it.
+///
+/// # Examples
+///
+/// A register window that a C helper caches in the object:
+///
+/// ```
+/// use core::ptr::NonNull;
+/// use devres_lazy::{
+///     device::{Bound, Device},
+///     devres::Map,
+///     prelude::*,
+/// };
+///
+/// struct Queue {
+///     doorbell: u32,
+/// }
+///
+/// struct Doorbell;
+///
+/// // SAFETY: `doorbell` is a field of the owner, which outlives the mapping and does not move.
+/// unsafe impl Map<Queue> for Doorbell {
+///     type Target = u32;
+///     type Keep = ();
+///
+///     fn keep(_: &Queue) {}
+///
+///     fn map(queue: &Queue, _dev: &Device<Bound>) -> Result<NonNull<u32>> {
+///         Ok(NonNull::from(&queue.doorbell))
+///     }
+///
+///     unsafe fn unmap(_: &Queue, _keep: &(), _doorbell: NonNull<u32>) {}
+/// }
+/// ```
+pub unsafe trait Map<O>: 'static {
+    /// What the accessor lends.
+    type Target: ?Sized + Send + Sync + 'static;
+
+    /// What unmapping needs and the owner does not keep alive, for instance an
+    /// [`ARef`](crate::sync::aref::ARef) to the device structure that the C function reads through
+    /// the owner. `()` if there is no such thing.
+    ///
+    /// It must not hold a reference to the owner, whose last reference would then be dropped while
+    /// the owner waits for it.
+    type Keep: Send + Sync + 'static;
+
+    /// Takes what has to live until [`unmap()`](Self::unmap). Called before [`map()`](Self::map).
+    fn keep(owner: &O) -> Self::Keep;
+
+    /// Maps the resource of `owner` for `dev`, which is the owner's device.
+    ///
+    /// # Errors
+    ///
+    /// Whatever mapping fails with; everything it took is put back.
+    ///
+    /// # Context
+    ///
+    /// Called with the slot's lock held, in a context that may sleep.
+    fn map(owner: &O, dev: &Device<Bound>) -> Result<NonNull<Self::Target>>;
+
+    /// Unmaps what [`map()`](Self::map) returned, and balances all that it took.
+    ///
+    /// Called exactly once per successful [`map()`](Self::map): when the device is unbound, when
+    /// the owner is freed, or when an exclusive owner revokes, whichever comes first.
+    ///
+    /// # Safety
+    ///
+    /// - `target` was returned by [`map()`](Self::map) for this `owner`, and not unmapped since.
+    /// - Nobody uses `target` any more.
+    ///
+    /// # Context
+    ///
+    /// May sleep. Must not call the accessor of its own slot.
+    unsafe fn unmap(owner: &O, keep: &Self::Keep, target: NonNull<Self::Target>);
+}
+
+/// A mapped resource that is a view into its owner, an `O`; unmapped when dropped.
+///
+/// The type of a field annotated with `#[lazy(.., map = M)]` is `Mapped<Self, M>`.
+///
+/// It holds its owner weakly: an object that owned a reference to itself would never be freed.
+///
+/// # Invariants
+///
+/// - `owner` is valid for shared access until `self` is dropped.
+/// - `target` was returned by `M::map()` for `*owner`, and has not been unmapped.
+pub struct Mapped<O, M: Map<O>> {
+    target: NonNull<M::Target>,
+    owner: NonNull<O>,
+    keep: M::Keep,
+}
+
+// SAFETY: `target` is `Send` and `Sync` by the bounds of `Map`, `keep` is `Send`, and of the owner
+// only a shared reference is used, which is fine on another thread as `O: Sync`.
+unsafe impl<O: Sync, M: Map<O>> Send for Mapped<O, M> {}
+
+// SAFETY: A shared reference lends `&M::Target`, which is `Sync` by the bounds of `Map`.
+unsafe impl<O: Sync, M: Map<O>> Sync for Mapped<O, M> {}
+
+impl<O, M: Map<O>> Mapped<O, M> {
+    /// Maps the resource of `owner`.
+    ///
+    /// # Errors
+    ///
+    /// What [`Map::map()`] fails with.
+    ///
+    /// # Context
+    ///
+    /// May sleep, as [`Map::map()`].
+    ///
+    /// # Safety
+    ///
+    /// `*owner` stays where it is and valid for shared access until the result is dropped.
+    pub unsafe fn new(owner: &O, dev: &Device<Bound>) -> Result<Self> {
+        let keep = M::keep(owner);
+
+        // INVARIANT:
+        // - `owner` is a reference, and stays valid by the safety requirement.
+        // - `target` comes from `M::map()` for `owner`.
+        Ok(Self {
+            target: M::map(owner, dev)?,
+            owner: owner.into(),
+            keep,
+        })
+    }
+}
+
+impl<O, M: Map<O>> Deref for Mapped<O, M> {
+    type Target = M::Target;
+
+    #[inline]
+    fn deref(&self) -> &M::Target {
+        // SAFETY: By the type invariants `target` is mapped, and by the safety requirements of
+        // `Map` it is then valid for shared access.
+        unsafe { self.target.as_ref() }
+    }
+}
+
+impl<O, M: Map<O>> Drop for Mapped<O, M> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants `owner` is valid.
+        let owner = unsafe { self.owner.as_ref() };
+
+        // SAFETY:
+        // - By the type invariants `target` comes from `M::map()` for `owner` and is still mapped.
+        // - `self` is exclusively borrowed, so nobody uses `target` any more.
+        unsafe { M::unmap(owner, &self.keep, self.target) };
+    }
+}

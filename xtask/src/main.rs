@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The project's own commands: `cargo xtask`.
+
+mod bless;
+mod ci;
+
+use anyhow::Result;
+use clap::{
+    Parser,
+    Subcommand, //
+};
+use std::path::{
+    Path,
+    PathBuf, //
+};
+use xshell::Shell;
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs everything that has to hold: format, lints, documentation, tests, packaging.
+    Ci,
+    /// Rewrites the expansions and the compiler messages that tests compare with. Read the diff.
+    Bless,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let shell = Shell::new()?;
+    shell.change_dir(root());
+
+    match args.command {
+        Command::Ci => ci::run(&shell),
+        Command::Bless => bless::run(&shell),
+    }
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
