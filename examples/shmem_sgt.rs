@@ -6,7 +6,8 @@
 //! the C helper; changing the crate's name makes it a kernel file. `main()` takes it through every
 //! row of the contract and prints what was expected and what happened.
 //!
-//! Its twin by hand, as Linux 7.3 has it, is `shmem/by_hand.rs`.
+//! Its twin by hand, as Linux 7.3 has it, is `shmem/by_hand.rs`. In both, `<lazy>` marks what is
+//! there for the table's sake; a test counts the lines between the marks.
 
 #[path = "shmem/by_hand.rs"]
 mod by_hand;
@@ -22,8 +23,7 @@ mod resv;
 mod timeline;
 
 use devres_lazy::{
-    bindings,
-    container_of,
+    bindings, container_of,
     device::{
         Bound,
         Device, //
@@ -66,13 +66,16 @@ use std::{
 /// # Invariants
 ///
 /// `obj` is an initialised `struct drm_gem_shmem_object` for the lifetime of the object.
+// <lazy>
 #[devres_lazy]
+// </lazy>
 #[pin_data(PinnedDrop)]
 #[repr(C)]
 pub struct Object<T: DriverObject> {
     #[pin]
     obj: Opaque<bindings::drm_gem_shmem_object>,
 
+    // <lazy>
     /// The scatter-gather table of this object's DMA pages.
     #[lazy(
         pub fn sg_table -> SGTable,
@@ -83,11 +86,12 @@ pub struct Object<T: DriverObject> {
         revoke = unmap_sg_table,
     )]
     sgt: Mapped<Self, SgTable>,
-
+    // </lazy>
     #[pin]
     inner: T,
 }
 
+// <lazy>
 /// Maps the table that the C helper keeps in the object.
 pub struct SgTable;
 
@@ -113,7 +117,8 @@ unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
         }
 
         // SAFETY: By the type invariants, `obj` is an initialised shmem object.
-        let sgt = from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(obj.as_raw_shmem()) })?;
+        let sgt =
+            from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(obj.as_raw_shmem()) })?;
 
         NonNull::new(sgt.cast()).ok_or(ENOMEM)
     }
@@ -128,6 +133,7 @@ unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
         unsafe { bindings::drm_gem_shmem_put_pages_locked(obj.as_raw_shmem()) };
     }
 }
+// </lazy>
 
 // SAFETY: All GEM objects are thread-safe.
 unsafe impl<T: DriverObject> Send for Object<T> {}
@@ -149,7 +155,9 @@ impl<T: DriverObject> Object<T> {
         let new: Pin<KBox<Self>> = KBox::try_pin_init(
             try_pin_init!(Self {
                 inner <- T::new(dev, size, args),
+                // <lazy>
                 sgt <- new_lazy!("Object::sgt"),
+                // </lazy>
                 // Last, since it is `PinnedDrop` that releases it.
                 obj <- Opaque::try_ffi_init(|obj: *mut bindings::drm_gem_shmem_object| {
                     // SAFETY: `obj` is valid for writes, zeroes are a valid value of it.
@@ -177,9 +185,11 @@ impl<T: DriverObject> Object<T> {
 
     /// The DRM device that this object belongs to.
     pub fn dev(&self) -> &drm::Device<T::Driver> {
-        // SAFETY: `new()` was called with a `drm::Device<T::Driver>`, and by the type invariants
-        // that is what `dev` points to.
-        unsafe { drm::Device::from_raw((*self.as_raw()).dev) }
+        // SAFETY: By the type invariants, `as_raw()` is an initialised GEM object.
+        let dev = unsafe { (*self.as_raw()).dev };
+
+        // SAFETY: `new()` was called with a `drm::Device<T::Driver>`, which is what `dev` is in.
+        unsafe { drm::Device::from_raw(dev) }
     }
 
     fn as_raw_shmem(&self) -> *mut bindings::drm_gem_shmem_object {
@@ -195,7 +205,9 @@ impl<T: DriverObject> Object<T> {
     }
 }
 
+// <lazy>
 #[devres_lazy]
+// </lazy>
 #[pinned_drop]
 impl<T: DriverObject> PinnedDrop for Object<T> {
     fn drop(self: Pin<&mut Self>) {

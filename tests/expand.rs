@@ -27,8 +27,7 @@ use anyhow::{
 };
 use quote::ToTokens;
 use std::{
-    env,
-    fs,
+    env, fs,
     path::{
         Path,
         PathBuf, //
@@ -65,7 +64,8 @@ fn expanded(path: &Path) -> Result<String> {
     ensure!(annotated > 0, "nothing in it is annotated");
 
     file.items = items;
-    let header = "// SPDX-License-Identifier: Apache-2.0 OR MIT\n// Written by `cargo xtask bless`.\n\n";
+    let header =
+        "// SPDX-License-Identifier: Apache-2.0 OR MIT\n// Written by `cargo xtask bless`.\n\n";
     Ok(format!("{header}{}", prettyplease::unparse(&file)))
 }
 
@@ -76,7 +76,9 @@ fn take_attribute(item: &mut Item) -> Option<Attribute> {
         Item::Impl(item) => &mut item.attrs,
         _ => return None,
     };
-    let at = attrs.iter().position(|attr| attr.path().is_ident("devres_lazy"))?;
+    let at = attrs
+        .iter()
+        .position(|attr| attr.path().is_ident("devres_lazy"))?;
 
     Some(attrs.remove(at))
 }

@@ -8,8 +8,7 @@
 
 use super::resv::DmaResvGuard;
 use devres_lazy::{
-    bindings,
-    container_of,
+    bindings, container_of,
     device::{
         Bound,
         Device, //
@@ -89,8 +88,10 @@ impl<T: DriverObject> Object<T> {
         let new: Pin<KBox<Self>> = KBox::try_pin_init(
             try_pin_init!(Self {
                 inner <- T::new(dev, size, args),
+                // <lazy>
                 sgt_res: ManuallyDrop::new(SetOnce::new()),
                 sgt_lock <- new_mutex!((), "Object::sgt_lock"),
+                // </lazy>
                 obj <- Opaque::try_ffi_init(|obj: *mut bindings::drm_gem_shmem_object| {
                     // SAFETY: `obj` is valid for writes, zeroes are a valid value of it.
                     unsafe { obj.write_bytes(0, 1) };
@@ -117,9 +118,11 @@ impl<T: DriverObject> Object<T> {
 
     /// The DRM device that this object belongs to.
     pub(crate) fn dev(&self) -> &drm::Device<T::Driver> {
-        // SAFETY: `new()` was called with a `drm::Device<T::Driver>`, and by the type invariants
-        // that is what `dev` points to.
-        unsafe { drm::Device::from_raw((*self.as_raw()).dev) }
+        // SAFETY: By the type invariants, `as_raw()` is an initialised GEM object.
+        let dev = unsafe { (*self.as_raw()).dev };
+
+        // SAFETY: `new()` was called with a `drm::Device<T::Driver>`, which is what `dev` is in.
+        unsafe { drm::Device::from_raw(dev) }
     }
 
     fn as_raw_shmem(&self) -> *mut bindings::drm_gem_shmem_object {
@@ -161,13 +164,19 @@ impl<T: DriverObject> Object<T> {
         let this = ptr::from_ref(unsafe { Self::from_raw(obj) }).cast_mut();
 
         // <lazy>
-        // SAFETY: This was the last reference, and nobody uses `sgt_res` after this. It has to go
-        // while the object is still whole.
-        unsafe { ManuallyDrop::drop(&mut (*this).sgt_res) };
+        // SAFETY: This was the last reference, so `this` is ours.
+        let sgt_res = unsafe { &mut (*this).sgt_res };
+
+        // It has to go while the object is still whole.
+        // SAFETY: Nobody uses `sgt_res` after this.
+        unsafe { ManuallyDrop::drop(sgt_res) };
         // </lazy>
 
+        // SAFETY: Every GEM object with `FUNCS` is the base of a shmem object.
+        let shmem = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
+
         // SAFETY: This was the last reference.
-        unsafe { bindings::drm_gem_shmem_release((*this).as_raw_shmem()) };
+        unsafe { bindings::drm_gem_shmem_release(shmem) };
 
         // SAFETY: `new()` leaked it from a `KBox`, and this was the last reference.
         drop(unsafe { KBox::from_raw(this) });

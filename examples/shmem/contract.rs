@@ -41,10 +41,7 @@ use std::{
         self,
         AssertUnwindSafe, //
     },
-    ptr::{
-        self,
-        NonNull, //
-    },
+    ptr,
     sync::{
         atomic::{
             AtomicU32,
@@ -74,7 +71,11 @@ impl Size {
 /// What came of a row.
 pub(crate) enum Outcome {
     /// What happened, and whether that is what was expected.
-    Seen { happened: String, holds: bool, ledger: Option<Ledger> },
+    Seen {
+        happened: String,
+        holds: bool,
+        ledger: Option<Ledger>,
+    },
     /// The object has no such function.
     NotOffered,
     /// Nothing runs: the compiler refuses, which a test shows.
@@ -350,10 +351,11 @@ fn first_access<O: Shmem>(size: Size) -> Result<Outcome> {
     let seen_by: Vec<Vec<usize>> = seen_by.into_iter().collect::<Result<_>>()?;
 
     let same = seen_by.windows(2).all(|pair| pair[0] == pair[1]);
-    let whole = fleet
-        .objects
-        .iter()
-        .all(|object| object.table(dev).is_ok_and(|table| bytes(table) == size.bytes() as u64));
+    let whole = fleet.objects.iter().all(|object| {
+        object
+            .table(dev)
+            .is_ok_and(|table| bytes(table) == size.bytes() as u64)
+    });
     let ledger = testing::ledger(dev);
     let holds = same && whole && ledger.mapped == size.objects as u64;
 
@@ -379,7 +381,11 @@ fn later_access<O: Shmem>(size: Size) -> Result<Outcome> {
     let grace_periods = testing::rcu_grace_periods();
 
     let fault = testing::fail_nth(u64::MAX);
-    let same = (0..1000).all(|_| object.table(&bound).is_ok_and(|table| ptr::eq(table, first)));
+    let same = (0..1000).all(|_| {
+        object
+            .table(&bound)
+            .is_ok_and(|table| ptr::eq(table, first))
+    });
     let allocations = fault.allocations();
     drop(fault);
 
@@ -408,7 +414,10 @@ fn other_device<O: Shmem>(size: Size) -> Result<Outcome> {
     let ledger = testing::ledger(&other);
 
     seen(
-        format!("before: {before:?}, after: {after:?}, gpu1 has {} mappings", ledger.mapped),
+        format!(
+            "before: {before:?}, after: {after:?}, gpu1 has {} mappings",
+            ledger.mapped
+        ),
         before == Some(EINVAL) && after == Some(EINVAL) && nothing && ledger.mapped == 0,
         testing::ledger(&bound),
     )
@@ -427,7 +436,10 @@ fn mapping_fails<O: Shmem>(size: Size) -> Result<Outcome> {
     let ((), warnings) = testing::collect_warnings(|| drop(object));
 
     seen(
-        format!("{failed:?}, {left} mappings left; then {again}; freed with {}", told(&warnings)),
+        format!(
+            "{failed:?}, {left} mappings left; then {again}; freed with {}",
+            told(&warnings)
+        ),
         failed == Some(EIO) && left == 0 && again == "Ok" && warnings.is_empty(),
         testing::ledger(&bound),
     )
@@ -490,7 +502,10 @@ fn unbound<O: Shmem>(size: Size) -> Result<Outcome> {
     bound.unbind();
 
     let ledger = testing::ledger(&gpu.device());
-    let usable = fleet.objects.iter().all(|object| object.size() == size.bytes());
+    let usable = fleet
+        .objects
+        .iter()
+        .all(|object| object.size() == size.bytes());
 
     seen(
         format!(
@@ -615,12 +630,14 @@ fn revoke<O: Shmem>(size: Size) -> Result<Outcome> {
 
     let raw = ARef::into_raw(fleet.objects.pop().ok_or(EINVAL)?);
     // SAFETY: This was the only reference, and nobody else has a pointer to the object.
-    let exclusive = unsafe { Pin::new_unchecked(&mut *raw.as_ptr()) };
-    let revoked = exclusive.revoke();
+    let exclusive = unsafe { &mut *raw.as_ptr() };
+
+    // SAFETY: GEM objects are pinned.
+    let revoked = unsafe { Pin::new_unchecked(exclusive) }.revoke();
     let left = testing::ledger(&bound).live;
 
     // SAFETY: The reference that `into_raw()` returned.
-    let object: ARef<O> = unsafe { ARef::from_raw(NonNull::new_unchecked(raw.as_ptr())) };
+    let object = unsafe { ARef::from_raw(raw) };
     if revoked.is_none() {
         return Ok(Outcome::NotOffered);
     }
@@ -629,7 +646,10 @@ fn revoke<O: Shmem>(size: Size) -> Result<Outcome> {
     let ledger = testing::ledger(&bound);
 
     seen(
-        format!("{left} mappings left; then {again}; freed with {}", told(&warnings)),
+        format!(
+            "{left} mappings left; then {again}; freed with {}",
+            told(&warnings)
+        ),
         left == 0 && again == "Ok" && warnings.is_empty() && ledger.mapped == 2,
         ledger,
     )
@@ -652,10 +672,7 @@ struct Probe {
 }
 
 impl Probe {
-    fn new(
-        dev: &Device<Bound>,
-        misbehave: fn(&Probe, &Device<Bound>),
-    ) -> Result<Pin<KBox<Self>>> {
+    fn new(dev: &Device<Bound>, misbehave: fn(&Probe, &Device<Bound>)) -> Result<Pin<KBox<Self>>> {
         KBox::try_pin_init(
             try_pin_init!(Self {
                 dev: dev.into(),

@@ -5,10 +5,10 @@
 //!
 //! The steps have walls between them, and only this file knows `proc_macro`:
 //!
-//! - [`parse`]: tokens to what was written, syntax errors only;
-//! - [`model`]: what was written, checked and complete, in the words of the design;
-//! - [`validate`]: every rule about what is allowed, one from the other;
-//! - [`expand`]: the model to tokens; cannot fail.
+//! - `parse`: tokens to what was written, syntax errors only;
+//! - `model`: what was written, checked and complete, in the words of the design;
+//! - `validate`: every rule about what is allowed, one from the other;
+//! - `expand`: the model to tokens; cannot fail.
 
 mod diagnostics;
 mod docs;

@@ -5,6 +5,7 @@
 
 use crate::diagnostics::Errors;
 use proc_macro2::{
+    Group,
     TokenStream,
     TokenTree, //
 };
@@ -12,14 +13,14 @@ use syn::{
     ext::IdentExt,
     parse::{
         Parse,
-        ParseStream,
-        Parser, //
+        ParseStream, //
     },
     token,
     Attribute,
     Error,
     Expr,
     Field,
+    Generics,
     Ident,
     Item,
     Meta,
@@ -45,7 +46,7 @@ pub(crate) struct Args {
 pub(crate) struct LazyAttr {
     pub(crate) entries: Vec<Entry>,
     /// The keys of entries that could not be read; [`None`] if not even the key could.
-    broken: Vec<Option<&'static str>>,
+    broken: Vec<Option<String>>,
 }
 
 impl LazyAttr {
@@ -53,7 +54,7 @@ impl LazyAttr {
     pub(crate) fn is_broken(&self, key: &str) -> bool {
         self.broken
             .iter()
-            .any(|broken| broken.is_none_or(|broken| broken == key))
+            .any(|broken| broken.as_ref().is_none_or(|broken| broken == key))
     }
 }
 
@@ -95,7 +96,7 @@ impl Parse for Args {
                 return Err(Error::new(key.span(), "`crate` is given twice"));
             }
 
-            expect_eq(input, &key)?;
+            equals(input, &key, "the path of the runtime")?;
             args.krate = Some(input.call(Path::parse_mod_style)?);
 
             if !input.is_empty() {
@@ -147,8 +148,9 @@ pub(crate) fn lazy_attr(field: &Field, errors: &mut Errors) -> Option<LazyAttr> 
         });
     };
 
+    // Unlike `parse2()` it knows where the list ends, to say what is missing there.
     let parser = |input: ParseStream<'_>| Ok(entries(input, errors));
-    Some(parser.parse2(list.tokens.clone()).unwrap_or_default())
+    Some(list.parse_args_with(parser).unwrap_or_default())
 }
 
 /// Whether this is `#[lazy ..]`.
@@ -157,7 +159,7 @@ pub(crate) fn is_lazy(attr: &Attribute) -> bool {
 }
 
 /// Whether this is a `#[cfg_attr(.., lazy ..)]`.
-fn hides_lazy(attr: &Attribute) -> bool {
+pub(crate) fn hides_lazy(attr: &Attribute) -> bool {
     let Meta::List(list) = &attr.meta else {
         return false;
     };
@@ -176,11 +178,19 @@ fn entries(input: ParseStream<'_>, errors: &mut Errors) -> LazyAttr {
 
     while !input.is_empty() {
         let mut meant = None;
-        match entry(input, &mut meant).and_then(|entry| end_of_entry(input).map(|()| entry)) {
+        match entry(input, &mut meant, errors) {
             Ok(entry) => attr.entries.push(entry),
             Err(error) => {
                 errors.add(error);
                 attr.broken.push(meant);
+                skip_entry(input);
+                continue;
+            }
+        }
+
+        if let Err(error) = end_of_entry(input) {
+            errors.add(error);
+            if !at_entry(input) {
                 skip_entry(input);
             }
         }
@@ -190,54 +200,106 @@ fn entries(input: ParseStream<'_>, errors: &mut Errors) -> LazyAttr {
 }
 
 /// Parses one entry. Says in `meant` which one it is as soon as that is known.
-fn entry(input: ParseStream<'_>, meant: &mut Option<&'static str>) -> Result<Entry> {
-    if input.peek(Token![pub]) || input.peek(Token![fn]) {
-        *meant = Some("fn");
-        return accessor(input);
+fn entry(input: ParseStream<'_>, meant: &mut Option<String>, errors: &mut Errors) -> Result<Entry> {
+    if at_accessor(input) {
+        *meant = Some("fn".to_owned());
+        return accessor(input, errors);
     }
 
-    let key = input.call(Ident::parse_any)?;
-    *meant = Some(nearest(&key.to_string()).unwrap_or(""));
+    let key = input
+        .call(Ident::parse_any)
+        .map_err(|error| Error::new(error.span(), expected_entry()))?;
+    let written = key.to_string();
+    let Some(known) = nearest(&written) else {
+        let error = format!("unknown key `{written}`: {}", expected_entry());
+        *meant = Some(written);
+        return Err(Error::new(key.span(), error));
+    };
+    *meant = Some(known.to_owned());
 
-    let value = match key.to_string().as_str() {
-        "device" => Value::Device(value(input, &key, "an expression over `self`")?),
-        "init" => Value::Init(value(input, &key, "an initialiser")?),
-        "map" => Value::Map(value(input, &key, "the type that implements `Map<Self>`")?),
+    // A misspelt entry is as good as the one that was meant: what it stands for is there then.
+    if written != known {
+        errors.report(
+            &key,
+            format!("unknown key `{written}`: did you mean `{known}`?"),
+        );
+    }
+    let key = Ident::new(known, key.span());
+
+    let value = match known {
+        "device" => Value::Device(expression(input, &key, "an expression over `self`")?),
+        "init" => Value::Init(expression(input, &key, "an initialiser")?),
+        "map" => Value::Map(marker(input, &key)?),
         "peek" => Value::Peek(function(input, &key)?),
         "try_access" => Value::TryAccess(function(input, &key)?),
-        "revoke" => Value::Revoke(function(input, &key)?),
-        unknown => {
-            let hint = match nearest(unknown) {
-                Some(nearest) => format!("did you mean `{nearest}`?"),
-                None => format!("expected `fn name` or one of `{}`", KEYS.join("`, `")),
-            };
-            return Err(Error::new(
-                key.span(),
-                format!("unknown key `{unknown}`: {hint}"),
-            ));
-        }
+        // There is no other in `KEYS`.
+        _ => Value::Revoke(function(input, &key)?),
     };
 
     Ok(Entry { key, value })
 }
 
-/// Parses `[vis] fn name [-> Target]`.
-fn accessor(input: ParseStream<'_>) -> Result<Entry> {
-    let vis = input.parse()?;
-    let key = Ident::new("fn", input.parse::<Token![fn]>()?.span);
-    let name = input.parse()?;
+/// What an entry can be.
+fn expected_entry() -> String {
+    format!("expected `fn name` or one of `{}`", KEYS.join("`, `"))
+}
 
-    if input.peek(token::Paren) || input.peek(Token![<]) {
-        return Err(input.error(format!(
-            "expected `-> Target` or `,`: the parameters of `{name}` are always the same"
-        )));
+/// Whether an accessor follows.
+fn at_accessor(input: ParseStream<'_>) -> bool {
+    input.peek(Token![pub]) || input.peek(Token![fn]) || at_qualifier(input)
+}
+
+/// Whether a qualifier follows that other functions have.
+fn at_qualifier(input: ParseStream<'_>) -> bool {
+    input.peek(Token![const]) || input.peek(Token![async]) || input.peek(Token![unsafe])
+}
+
+/// Parses `[vis] fn name [-> Target]`.
+///
+/// Where more of a function is written there is an error, and the accessor nevertheless.
+fn accessor(input: ParseStream<'_>, errors: &mut Errors) -> Result<Entry> {
+    let vis = input.parse()?;
+    while at_qualifier(input) {
+        let qualifier = input.call(Ident::parse_any)?;
+        errors.report(
+            &qualifier,
+            format!("`{qualifier}` does not belong here: accessors are plain functions"),
+        );
     }
 
-    let target = if input.peek(Token![->]) {
-        input.parse::<Token![->]>()?;
-        Some(input.parse()?)
-    } else {
-        None
+    let key = Ident::new("fn", input.parse::<Token![fn]>()?.span);
+    if !input.peek(Ident::peek_any) {
+        return Err(Error::new(
+            if ends(input) {
+                key.span()
+            } else {
+                input.span()
+            },
+            "`fn` has no name: expected `fn name` or `fn name -> Target`",
+        ));
+    }
+    let name: Ident = input.parse()?;
+
+    let signature = input.span();
+    let generics: Generics = input.parse()?;
+    let params: Option<Group> = input
+        .peek(token::Paren)
+        .then(|| input.parse())
+        .transpose()?;
+    if generics.lt_token.is_some() || params.is_some() {
+        errors.add(Error::new(
+            signature,
+            format!("expected `-> Target` or `,`: the parameters of `{name}` are always the same"),
+        ));
+    }
+
+    let target = match input.parse::<Option<Token![->]>>()? {
+        Some(arrow) if ends(input) => {
+            errors.report(arrow, "`->` has no type: name what the accessor lends");
+            None
+        }
+        Some(_) => Some(input.parse()?),
+        None => None,
     };
 
     Ok(Entry {
@@ -246,41 +308,66 @@ fn accessor(input: ParseStream<'_>) -> Result<Entry> {
     })
 }
 
-/// Parses `= value`.
-fn value<T: Parse>(input: ParseStream<'_>, key: &Ident, what: &str) -> Result<T> {
-    expect_eq(input, key)?;
-
-    if input.is_empty() || input.peek(Token![,]) {
-        return Err(Error::new(
-            key.span(),
-            format!("`{key}` has no value: expected {what}"),
-        ));
-    }
-
+/// Parses `= expression`.
+fn expression(input: ParseStream<'_>, key: &Ident, what: &str) -> Result<Expr> {
+    equals(input, key, what)?;
     input.parse()
+}
+
+/// Parses `= Marker`.
+fn marker(input: ParseStream<'_>, key: &Ident) -> Result<Type> {
+    const WHAT: &str = "the type that implements `Map<Self>`";
+
+    equals(input, key, WHAT)?;
+    input
+        .parse()
+        .map_err(|error| Error::new(error.span(), format!("`{key}` takes {WHAT}")))
 }
 
 /// Parses `= name`.
 fn function(input: ParseStream<'_>, key: &Ident) -> Result<Ident> {
-    expect_eq(input, key)?;
-    input.parse().map_err(|error| {
-        Error::new(
-            error.span(),
-            format!("`{key}` takes the name of a function"),
-        )
-    })
+    const WHAT: &str = "the name that the function is to have";
+
+    equals(input, key, WHAT)?;
+    let wrong = |span| Error::new(span, format!("`{key}` takes {WHAT}"));
+    let name: Ident = input.parse().map_err(|error| wrong(error.span()))?;
+    if input.peek(Token![::]) {
+        return Err(wrong(name.span()));
+    }
+
+    Ok(name)
 }
 
-/// Parses the `=` behind a key.
-fn expect_eq(input: ParseStream<'_>, key: &Ident) -> Result<()> {
-    if !input.peek(Token![=]) {
+/// Parses the `=` behind a key, which `what` has to follow.
+fn equals(input: ParseStream<'_>, key: &Ident, what: &str) -> Result<()> {
+    if !ends(input) && !input.peek(Token![=]) {
+        return Err(input.error(format!("expected `=`: `{key}` takes {what}")));
+    }
+    input.parse::<Option<Token![=]>>()?;
+
+    if ends(input) {
         return Err(Error::new(
             key.span(),
-            format!("expected a value: `{key} = ..`"),
+            format!("`{key}` has no value: it takes {what}"),
         ));
     }
 
-    input.parse::<Token![=]>().map(|_| ())
+    Ok(())
+}
+
+/// Whether the entry ends here.
+fn ends(input: ParseStream<'_>) -> bool {
+    input.is_empty() || input.peek(Token![,])
+}
+
+/// Whether an entry begins here, going by its first tokens.
+fn at_entry(input: ParseStream<'_>) -> bool {
+    let ahead = input.fork();
+
+    at_accessor(input)
+        || ahead
+            .call(Ident::parse_any)
+            .is_ok_and(|key| ahead.peek(Token![=]) || KEYS.iter().any(|known| key == known))
 }
 
 /// Parses the comma behind an entry, or the end.
@@ -292,10 +379,12 @@ fn end_of_entry(input: ParseStream<'_>) -> Result<()> {
     input.parse::<Token![,]>().map(|_| ())
 }
 
-/// Skips to behind the next comma.
+/// Skips to behind the comma that the next entry follows.
 fn skip_entry(input: ParseStream<'_>) {
     while let Ok(token) = input.parse::<TokenTree>() {
-        if matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ',') {
+        let comma = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ',');
+        // Not every comma is one of ours: `map = Marker<A, B>`.
+        if comma && at_entry(input) {
             break;
         }
     }

@@ -7,7 +7,14 @@
 //! makes that one annotation on one field:
 //!
 //! ```
-//! use devres_lazy::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
+//! use devres_lazy::{
+//!     device::Device,
+//!     devres_lazy,
+//!     new_lazy,
+//!     prelude::*,
+//!     sync::aref::ARef,
+//!     testing::TestDevice, //
+//! };
 //!
 //! /// A table of 16 entries.
 //! struct Table([u32; 16]);
@@ -27,12 +34,13 @@
 //! }
 //!
 //! # fn main() -> Result {
-//! let mut dev = TestDevice::new(c"gpu0")?;
-//! let bound = dev.bind()?;
+//! let mut gpu = TestDevice::new(c"gpu0")?;
+//! let bound = gpu.bind()?;
 //!
+//! let dev = bound.device();
 //! let queue = KBox::try_pin_init(
 //!     try_pin_init!(Queue {
-//!         dev: (&*bound).into(),
+//!         dev,
 //!         table <- new_lazy!(),
 //!     }),
 //!     GFP_KERNEL,

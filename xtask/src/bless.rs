@@ -10,10 +10,13 @@ use xshell::{
 
 /// Rewrites `tests/expand/*.expanded.rs` and `tests/ui/**/*.stderr`.
 pub(crate) fn run(shell: &Shell) -> Result<()> {
-    cmd!(shell, "cargo test --package devres-lazy-workspace --test expand --test ui")
-        .env("BLESS", "1")
-        .env("TRYBUILD", "overwrite")
-        .run()?;
+    cmd!(
+        shell,
+        "cargo test --package devres-lazy-workspace --test expand --test ui"
+    )
+    .env("BLESS", "1")
+    .env("TRYBUILD", "overwrite")
+    .run()?;
     cmd!(shell, "git status --short tests").run()?;
 
     Ok(())

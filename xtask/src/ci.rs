@@ -36,11 +36,12 @@ const STEPS: &[Step] = &[
     Step {
         name: "documentation",
         run: |shell| {
-            Ok(
-                cmd!(shell, "cargo doc --workspace --no-deps --document-private-items")
-                    .env("RUSTDOCFLAGS", "--deny warnings")
-                    .run()?,
+            Ok(cmd!(
+                shell,
+                "cargo doc --workspace --no-deps --document-private-items"
             )
+            .env("RUSTDOCFLAGS", "--deny warnings")
+            .run()?)
         },
     },
     Step {
@@ -87,7 +88,11 @@ pub(crate) fn run(shell: &Shell) -> Result<()> {
         println!("\n== {}/{}: {}", index + 1, STEPS.len(), step.name);
         let begin = Instant::now();
         (step.run)(shell)?;
-        println!("== {} held, {:.0} s", step.name, begin.elapsed().as_secs_f64());
+        println!(
+            "== {} held, {:.0} s",
+            step.name,
+            begin.elapsed().as_secs_f64()
+        );
     }
 
     Ok(())
@@ -100,7 +105,13 @@ fn macro_dependencies(shell: &Shell) -> Result<()> {
         "cargo tree --package devres-lazy-macros --prefix none --format {p}"
     )
     .read()?;
-    let allowed = ["devres-lazy-macros", "proc-macro2", "quote", "syn", "unicode-ident"];
+    let allowed = [
+        "devres-lazy-macros",
+        "proc-macro2",
+        "quote",
+        "syn",
+        "unicode-ident",
+    ];
 
     for line in tree.lines() {
         let name = line.split_whitespace().next().unwrap_or_default();

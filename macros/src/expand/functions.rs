@@ -87,6 +87,11 @@ impl<'a> Functions<'a> {
             lt,
             ..
         } = self;
+        let dev = match self.body {
+            Body::Real => dev.to_token_stream(),
+            // Nobody uses it.
+            Body::Stub => quote!(_),
+        };
 
         quote!(&#lt #this, #dev: &#lt #krate::device::Device<#krate::device::Bound>)
     }
@@ -357,14 +362,29 @@ fn self_token(slot: &Slot<'_>) -> Option<Span> {
     find(slot.device.to_token_stream()).or_else(|| find(init))
 }
 
-/// `'a`, or the first letter behind it that the struct does not use.
+/// `'a`, or the first letter behind it that does not occur in the struct, neither as a parameter
+/// nor in a type such as `dyn for<'a> Fn(&'a u32)`.
 fn fresh_lifetime(item: &ItemStruct) -> Lifetime {
+    fn collect(tokens: TokenStream, used: &mut Vec<Ident>) {
+        let mut tokens = tokens.into_iter().peekable();
+        while let Some(token) = tokens.next() {
+            match (token, tokens.peek()) {
+                (TokenTree::Group(group), _) => collect(group.stream(), used),
+                (TokenTree::Punct(quote), Some(TokenTree::Ident(name)))
+                    if quote.as_char() == '\'' =>
+                {
+                    used.push(name.clone());
+                }
+                _ => (),
+            }
+        }
+    }
+
+    let mut used = Vec::new();
+    collect(item.to_token_stream(), &mut used);
+
     ('a'..='z')
         .map(|letter| Lifetime::new(&format!("'{letter}"), Span::mixed_site()))
-        .find(|lifetime| {
-            item.generics
-                .lifetimes()
-                .all(|param| param.lifetime.ident != lifetime.ident)
-        })
+        .find(|lifetime| !used.contains(&lifetime.ident))
         .unwrap_or_else(|| Lifetime::new("'lazy", Span::mixed_site()))
 }

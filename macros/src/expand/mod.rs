@@ -31,11 +31,8 @@ use syn::{
     parse_quote,
     parse_quote_spanned,
     spanned::Spanned,
-    visit_mut::{
-        self,
-        VisitMut, //
-    },
-    Field,
+    visit_mut::VisitMut,
+    Attribute,
     Item, //
 };
 
@@ -110,11 +107,12 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
     }
 
     for field in &mut item.fields {
-        if !field.attrs.iter().any(parse::is_lazy) {
+        let is_lazy = |attr: &Attribute| parse::is_lazy(attr) || parse::hides_lazy(attr);
+        if !field.attrs.iter().any(is_lazy) {
             continue;
         }
 
-        field.attrs.retain(|attr| !parse::is_lazy(attr));
+        field.attrs.retain(|attr| !is_lazy(attr));
         if !field.attrs.iter().any(|attr| attr.path().is_ident("pin")) {
             field.attrs.push(parse_quote!(#[pin]));
         }
@@ -141,14 +139,13 @@ fn accessors(model: &Owner<'_>, body: Body) -> TokenStream {
     }
 }
 
-/// The item without `#[lazy]`, for when the attribute does not belong on it.
+/// The item without what needs the attribute, for when that does not belong on it.
 fn without_lazy(mut item: Item) -> TokenStream {
     struct Strip;
 
     impl VisitMut for Strip {
-        fn visit_field_mut(&mut self, field: &mut Field) {
-            field.attrs.retain(|attr| !parse::is_lazy(attr));
-            visit_mut::visit_field_mut(self, field);
+        fn visit_attributes_mut(&mut self, attrs: &mut Vec<Attribute>) {
+            attrs.retain(|attr| !parse::is_lazy(attr) && !validate::is_pin_data(attr));
         }
     }
 

@@ -274,7 +274,10 @@ impl<T: ?Sized> KBox<T> {
     fn from_std(std: Box<T>) -> Self {
         // INVARIANT: `std` is given up for it.
         // SAFETY: The pointer of a box is not null.
-        Self(unsafe { NonNull::new_unchecked(Box::into_raw(std)) }, PhantomData)
+        Self(
+            unsafe { NonNull::new_unchecked(Box::into_raw(std)) },
+            PhantomData,
+        )
     }
 
     fn into_std(self) -> Box<T> {

@@ -57,10 +57,7 @@ impl<T> Arc<T> {
     }
 
     /// Allocates memory and has it initialised through a pointer.
-    fn init_with<E>(
-        init: impl FnOnce(*mut T) -> Result<(), E>,
-        flags: Flags,
-    ) -> Result<Self, E>
+    fn init_with<E>(init: impl FnOnce(*mut T) -> Result<(), E>, flags: Flags) -> Result<Self, E>
     where
         E: From<AllocError>,
     {
@@ -73,7 +70,9 @@ impl<T> Arc<T> {
         init(slot.cast::<T>())?;
 
         // SAFETY: The initialiser succeeded.
-        Ok(Self(unsafe { sync::Arc::<MaybeUninit<T>>::assume_init(this) }))
+        Ok(Self(unsafe {
+            sync::Arc::<MaybeUninit<T>>::assume_init(this)
+        }))
     }
 }
 

@@ -365,7 +365,7 @@ impl<T> Backing<*const T> for backing::AtomicPtr<T> {
     }
 }
 
-/// An atomic `bool`, of the size that the machine does best.
+/// An atomic `bool`, which in the kernel may be wider than a byte, where that is faster.
 ///
 /// # Examples
 ///
@@ -451,7 +451,10 @@ mod tests {
         let (a, b) = (1u8, 2u8);
 
         let mut p = Atomic::new(&raw const a);
-        assert_eq!(p.cmpxchg(&raw const a, &raw const b, Full), Ok(&raw const a));
+        assert_eq!(
+            p.cmpxchg(&raw const a, &raw const b, Full),
+            Ok(&raw const a)
+        );
         assert_eq!(*p.get_mut(), &raw const b);
         *p.get_mut() = &raw const a;
         assert_eq!(p.load(Relaxed), &raw const a);

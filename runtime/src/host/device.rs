@@ -2,8 +2,8 @@
 
 //! Devices, and what is known about them where a reference is used.
 //!
-//! Stands for `rust/kernel/device.rs`. C header: `include/linux/device.h`. Devices of tests are made
-//! by [`testing::TestDevice`](crate::testing::TestDevice).
+//! Stands for `rust/kernel/device.rs`. C header: `include/linux/device.h`. Devices of tests are
+//! made by [`testing::TestDevice`](crate::testing::TestDevice).
 
 use crate::{
     bindings,
@@ -198,7 +198,8 @@ pub struct Normal;
 /// A driver is bound to the device, and is not unbound before the reference is gone.
 pub struct Bound;
 
-/// The driver's bus is calling one of its callbacks, such as `probe()`, and holds the device's lock.
+/// The driver's bus is calling one of its callbacks, such as `probe()`, and holds the device's
+/// lock.
 ///
 /// The lifetime is the callback's, and invariant, so that a reference does not leave it.
 pub struct Core<'a>(PhantomData<fn(&'a ()) -> &'a ()>);

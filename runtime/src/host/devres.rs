@@ -52,6 +52,11 @@ std::thread_local! {
     static REVOKING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Accesses the list of what this thread is revoking, unless the thread is ending and has none.
+fn revoking<R>(f: impl FnOnce(&mut Vec<usize>) -> R) -> Option<R> {
+    REVOKING.try_with(|list| f(&mut list.borrow_mut())).ok()
+}
+
 impl<T> Inner<T> {
     /// Has `revoke` revoke and drop the data, or waits until the other side has done that.
     ///
@@ -59,16 +64,13 @@ impl<T> Inner<T> {
     #[track_caller]
     fn revoke_or_wait(&self, revoke: impl FnOnce(&Revocable<T>) -> bool) -> bool {
         let me = (&raw const *self).addr();
-        // A thread that is ending may have no list any more, and then goes without the report.
-        let nested = REVOKING
-            .try_with_borrow_mut(|list| {
-                let nested = list.contains(&me);
-                list.push(me);
-                nested
-            })
-            .unwrap_or(false);
+        let nested = revoking(|list| {
+            let nested = list.contains(&me);
+            list.push(me);
+            nested
+        });
         let leave = ScopeGuard::new(|| {
-            REVOKING.try_with_borrow_mut(|list| list.pop());
+            revoking(|list| list.pop());
         });
 
         // Also if dropping the data panics: it is not there any more then, and nobody drops it.
@@ -80,23 +82,13 @@ impl<T> Inner<T> {
         drop(leave);
 
         assert!(
-            !nested,
-            "deadlock: dropping what a Devres<{}> holds drops the Devres itself, which waits for it",
+            nested != Some(true),
+            "deadlock: dropping what a Devres<{}> holds drops the Devres itself, which then waits \
+             for that drop",
             type_name::<T>()
         );
         self.revocation.wait_for_completion();
         false
-    }
-}
-
-/// Access to a thread-local that may be gone already.
-trait TryWithBorrowMut<T: 'static> {
-    fn try_with_borrow_mut<R>(&'static self, f: impl FnOnce(&mut T) -> R) -> Option<R>;
-}
-
-impl<T: 'static> TryWithBorrowMut<T> for std::thread::LocalKey<RefCell<T>> {
-    fn try_with_borrow_mut<R>(&'static self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-        self.try_with(|value| f(&mut value.borrow_mut())).ok()
     }
 }
 
@@ -115,8 +107,8 @@ impl<T: 'static> TryWithBorrowMut<T> for std::thread::LocalKey<RefCell<T>> {
 /// is being unbound on another thread, each side waits until the resource has been dropped by the
 /// one that was first. So it may sleep.
 ///
-/// If dropping the resource drops the `Devres`, it would wait for itself. In the kernel it does, and
-/// here it panics.
+/// If dropping the resource drops the `Devres`, it would wait for itself. In the kernel it does,
+/// and here it panics.
 ///
 /// # Examples
 ///
@@ -354,8 +346,8 @@ impl<T: Send + 'static> Drop for Devres<T> {
 ///
 /// # Errors
 ///
-/// `ENOMEM`, or what `data` returns. Nothing is registered then; if the value was initialised, it has
-/// been dropped.
+/// `ENOMEM`, or what `data` returns. Nothing is registered then; if the value was initialised, it
+/// has been dropped.
 ///
 /// # Context
 ///
@@ -395,8 +387,8 @@ where
     // SAFETY: The value stays where it is until it is dropped, by `drop_box()`.
     let data = KBox::into_raw(unsafe { Pin::into_inner_unchecked(data) });
 
-    // SAFETY: `dev` is valid. The box is given up for the action, and as `T: Send` it may be dropped
-    // on any thread.
+    // SAFETY: `dev` is valid. The box is given up for the action, and as `T: Send` it may be
+    // dropped on any thread.
     to_result(unsafe {
         bindings::devm_add_action_or_reset(dev.as_raw(), drop_box::<T>, data.cast())
     })
@@ -490,7 +482,10 @@ mod tests {
         assert!(value.try_access().is_none());
         assert!(value.try_access_with(|_| ()).is_none());
         let report = report(|| _ = value.access(&bound));
-        assert!(report.starts_with("use after revoke: ") && report.contains("`dev1`"), "{report}");
+        assert!(
+            report.starts_with("use after revoke: ") && report.contains("`dev1`"),
+            "{report}"
+        );
         assert_eq!(value.access(&other), Err(EINVAL));
     }
 
@@ -613,7 +608,10 @@ mod tests {
         let fault = fail_nth(1);
         assert_eq!(Devres::new(&bound, 5).err(), Some(ENOMEM));
         drop(fault);
-        assert_eq!(Devres::<u8>::new(&bound, Err::<_, Error>(EIO)).err(), Some(EIO));
+        assert_eq!(
+            Devres::<u8>::new(&bound, Err::<_, Error>(EIO)).err(),
+            Some(EIO)
+        );
 
         // The second allocation is the one for the list.
         for nth in 1..=2 {

@@ -18,6 +18,7 @@ use crate::{
         Error,
         Result, //
     },
+    page::PAGE_SIZE,
     pin_init::PinInit,
     sync::aref::{
         ARef,
@@ -30,7 +31,10 @@ use crate::{
 };
 use core::{
     alloc::Layout,
-    mem::offset_of,
+    mem::{
+        align_of,
+        offset_of, //
+    },
     ops::Deref,
     ptr::NonNull, //
 };
@@ -116,6 +120,8 @@ impl<T: Driver> Device<T> {
         parent: &device::Device<Bound>,
         data: impl PinInit<T::Data, Error>,
     ) -> Result<ARef<Self>> {
+        // Nothing is aligned to more than a page.
+        const { assert!(align_of::<Self>() <= PAGE_SIZE) };
         // `kmalloc()` aligns to the size if that is a multiple of the alignment.
         let layout = Layout::new::<Self>().pad_to_align();
 
@@ -170,14 +176,22 @@ impl<T: Driver> Device<T> {
     /// # Safety
     ///
     /// - `ptr` points to the DRM device in a `Device<T>` that [`Device::new`] made.
-    /// - Somebody keeps a reference to it during `'a`. (Nobody has to, on the host: see
-    ///   [`Device`].)
+    /// - Somebody keeps a reference to it during `'a`.
+    ///
+    /// A GEM object cannot promise the second. Where that goes wrong on the host, what is lent is a
+    /// device that was freed, see [`Device`].
     #[inline]
     pub unsafe fn from_raw<'a>(ptr: *const bindings::drm_device) -> &'a Self {
         const { assert!(offset_of!(Self, dev) == 0) };
 
         // SAFETY: The DRM device comes first. Its memory is never given back.
         unsafe { &*ptr.cast() }
+    }
+
+    #[inline]
+    fn references(&self) -> i32 {
+        // SAFETY: By the type's invariants; the field is atomic.
+        unsafe { &(*self.as_raw()).ref_ }.read()
     }
 
     /// Reports a device that was freed.
@@ -207,8 +221,9 @@ impl<T: Driver> Deref for Device<T> {
     #[inline]
     #[track_caller]
     fn deref(&self) -> &Self::Target {
+        // The data goes when there are no references any more, a little before the device does.
         assert!(
-            self.check("drm::Device::deref"),
+            self.check("drm::Device::deref") && self.references() != 0,
             "use after free: the data of a DRM device"
         );
 
@@ -468,7 +483,6 @@ mod tests {
         bindings::collect_warnings,
         error::code::EIO,
         init::InPlaceInit,
-        page::PAGE_SIZE,
         testing::{
             fail_nth,
             TestDevice, //

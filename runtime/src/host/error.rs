@@ -41,7 +41,7 @@ macro_rules! errnos {
                 pub const $name: Error = Error::known($number);
             )*
             $(
-                #[doc = concat!("`", stringify!($alias), "`, another name of [`", stringify!($of), "`].")]
+                #[doc = concat!("Another name of [`", stringify!($of), "`].")]
                 pub const $alias: Error = $of;
             )*
         }

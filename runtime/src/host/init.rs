@@ -248,7 +248,9 @@ mod tests {
             first: Part(dropped),
             second: fails(),
         });
-        let result = catch_unwind(AssertUnwindSafe(|| KBox::pin_init(init, GFP_KERNEL).map(|_| ())));
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            KBox::pin_init(init, GFP_KERNEL).map(|_| ())
+        }));
 
         assert!(result.is_err());
         assert_eq!(dropped.get(), 1);

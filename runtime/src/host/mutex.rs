@@ -3,7 +3,8 @@
 //! The mutex, and lock classes.
 //!
 //! Stands for `rust/kernel/sync/lock/mutex.rs`, and what `rust/kernel/sync/lock.rs` and
-//! `rust/kernel/sync.rs` have for it. C headers: `include/linux/mutex.h`, `include/linux/lockdep.h`.
+//! `rust/kernel/sync.rs` have for it. C headers: `include/linux/mutex.h`,
+//! `include/linux/lockdep.h`.
 //!
 //! Two things that lockdep reports are loud failures here: a thread that locks what it holds, and a
 //! lock class that is used under two names.
@@ -11,9 +12,7 @@
 use crate::{
     fault,
     str::CStr,
-    types::{
-        NotThreadSafe,
-    },
+    types::NotThreadSafe, //
 };
 use core::{
     cell::UnsafeCell,
@@ -440,7 +439,10 @@ mod tests {
         with_name(c"first");
         with_name(c"first");
         let report = report(|| with_name(c"second"));
-        assert!(report.contains("\"second\"") && report.contains("\"first\""), "{report}");
+        assert!(
+            report.contains("\"second\"") && report.contains("\"first\""),
+            "{report}"
+        );
     }
 
     #[test]
@@ -451,7 +453,11 @@ mod tests {
         const NAME: u32 = 5;
         stack_pin_init!(let lock = new_mutex!(Pinned(NAME, PhantomPinned)));
 
-        assert!(lock.name.to_str().unwrap().starts_with(concat!(file!(), ":")));
+        assert!(lock
+            .name
+            .to_str()
+            .unwrap()
+            .starts_with(concat!(file!(), ":")));
         assert_eq!(lock.lock().as_mut().0, 5);
     }
 }

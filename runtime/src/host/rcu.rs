@@ -6,10 +6,11 @@
 //!
 //! # How it works
 //!
-//! There is one counter of grace periods, `PERIOD`, and one slot for each thread that has ever read.
-//! A reader writes the counter into its slot on entry, and zero when it leaves. Whoever waits for a
-//! grace period increments the counter, and then waits for each slot until it is zero or no less
-//! than the new value.
+//! There is one counter of grace periods, `PERIOD`, and one slot for each thread that has ever
+//! read. A reader writes the counter into its slot on entry, and zero when it leaves; both writes
+//! are releases, so that who sees one sees all sections of the thread before it as over. Whoever
+//! waits for a grace period increments the counter, and then waits for each slot until it is zero
+//! or no less than the new value.
 //!
 //! # Why it is right
 //!
@@ -17,8 +18,9 @@
 //! contain R, which finds out whether W has happened. To show: if R does not see W, then the
 //! section ends before the freeing begins, and happens before it.
 //!
-//! - *The writer finds the slot in use, with a lower value*: it waits until the slot changes. The
-//!   write that ends the section is a release, the writer's load is an acquire.
+//! - *The writer finds the slot in use, with a lower value*: it waits until the slot changes. What
+//!   it sees then was written when the section ended or later, by a release, and its load is an
+//!   acquire.
 //! - *The writer finds the slot in use, with a value no lower*: the reader has read the counter
 //!   after this writer's increment. The increment is a release, and the reader's load is made an
 //!   acquire by the fence behind it, so R sees W.
@@ -26,14 +28,14 @@
 //!   or is over. There are two fences, sequentially consistent: the reader's, between its write to
 //!   the slot and R, and the writer's, between W and its load of the slot. If the reader's fence
 //!   comes first, the writer sees the reader's write to the slot or a later one: as it is not the
-//!   section's value, it is the one that ended it, which is a release. If the writer's comes first,
-//!   R sees W.
+//!   section's value, the section is over, and as above it happens before what the writer does.
+//!   If the writer's comes first, R sees W.
 //! - *The writer does not look at the slot*, as the thread was given it after the writer had taken
 //!   its list. Both hold the lock of the list for that, the thread later, so R sees W.
 //!
-//! A reader may be interrupted between reading the counter and writing it to its slot. The slot then
-//! holds too low a value, and a writer waits for longer than it had to. The counter has 64 bits and
-//! does not wrap around.
+//! A reader may be interrupted between reading the counter and writing it to its slot. The slot
+//! then holds too low a value, and a writer waits for longer than it had to. The counter has 64
+//! bits and does not wrap around.
 
 use crate::types::NotThreadSafe;
 use core::{
@@ -158,7 +160,8 @@ fn enter() {
                 Some(slot) => slot,
                 None => claim_slot(reader),
             };
-            slot.entered.store(PERIOD.load(Ordering::Relaxed), Ordering::Relaxed);
+            slot.entered
+                .store(PERIOD.load(Ordering::Relaxed), Ordering::Release);
             fence(Ordering::SeqCst);
         }
     });
@@ -375,7 +378,10 @@ mod tests {
                     thread::yield_now();
                 }
                 thread::sleep(Duration::from_millis(30));
-                assert!(!waited.load(Acquire), "the grace period ended under a reader");
+                assert!(
+                    !waited.load(Acquire),
+                    "the grace period ended under a reader"
+                );
                 drop(guard);
             });
 
@@ -408,7 +414,10 @@ mod tests {
         let guard = read_lock();
         let report = catch_unwind(synchronize_rcu).unwrap_err();
         let report = report.downcast_ref::<&str>().unwrap();
-        assert!(report.contains("invalid context: synchronize_rcu()"), "{report}");
+        assert!(
+            report.contains("invalid context: synchronize_rcu()"),
+            "{report}"
+        );
         drop(guard);
 
         let before = rcu_grace_periods();
@@ -431,6 +440,7 @@ mod tests {
                         let _guard = read_lock();
                         let cell = &cells[current.load(Acquire)];
                         assert_ne!(cell.load(Relaxed), FREED);
+                        thread::yield_now();
                         assert_ne!(cell.load(Relaxed), FREED);
                     }
                 });
@@ -459,6 +469,10 @@ mod tests {
         for _ in 0..200 {
             seen.insert(thread::spawn(slot).join().unwrap());
         }
-        assert!(seen.len() < 150, "{} slots for one thread at a time", seen.len());
+        assert!(
+            seen.len() < 150,
+            "{} slots for one thread at a time",
+            seen.len()
+        );
     }
 }

@@ -29,7 +29,8 @@ use pin_init::{
     Wrapper, //
 };
 
-/// A value that is dropped early, when it is revoked, and that nobody can reach any more after that.
+/// A value that is dropped early, when it is revoked, and that nobody can reach any more after
+/// that.
 ///
 /// Users reach it in RCU read-side sections, and revoking waits for these.
 ///
@@ -59,8 +60,8 @@ pub struct Revocable<T> {
 // SAFETY: The revocable owns its `T` and nothing else.
 unsafe impl<T: Send> Send for Revocable<T> {}
 
-// SAFETY: A shared revocable lends `&T` (`Sync`), and may drop the `T` on the thread that revokes it
-// (`Send`).
+// SAFETY: A shared revocable lends `&T` (`Sync`), and may drop the `T` on the thread that revokes
+// it (`Send`).
 unsafe impl<T: Sync + Send> Sync for Revocable<T> {}
 
 impl<T> Revocable<T> {
@@ -166,7 +167,8 @@ impl<T> Revocable<T> {
     ///
     /// # Panics
     ///
-    /// If the thread is in an RCU read-side section, which it would wait for. Nothing is revoked then.
+    /// If the thread is in an RCU read-side section, which it would wait for. Nothing is revoked
+    /// then.
     #[track_caller]
     pub fn revoke(&self) -> bool {
         rcu::assert_may_synchronize();
@@ -330,7 +332,9 @@ mod tests {
 
             thread::scope(|s| {
                 for _ in 0..3 {
-                    s.spawn(|| while revocable.try_access_with(|v| assert_eq!(**v, 7)).is_some() {});
+                    s.spawn(
+                        || while revocable.try_access_with(|v| assert_eq!(**v, 7)).is_some() {},
+                    );
                 }
                 assert!(revocable.revoke());
                 assert_eq!(Arc::strong_count(&value), 1);

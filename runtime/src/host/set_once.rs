@@ -91,7 +91,8 @@ impl<T> SetOnce<T> {
     /// Does not sleep, and does not wait for another thread that fills it: the caller's `false` may
     /// come before the value is there.
     pub fn populate(&self, value: T) -> bool {
-        // INVARIANT: The state increases, for one thread only, which has exclusive access from here.
+        // INVARIANT: The state increases, for one thread only, which has exclusive access from
+        // here.
         if self.state.cmpxchg(EMPTY, WRITING, Relaxed).is_err() {
             return false;
         }
@@ -159,7 +160,7 @@ mod tests {
                         let (cell, start) = (&cell, &start);
                         s.spawn(move || {
                             start.wait();
-                            let won = cell.populate([i; 8]);
+                            let won = cell.populate([i; 1024]);
                             if let Some(value) = cell.as_ref() {
                                 assert!(value.iter().all(|v| *v == value[0]));
                             }
@@ -167,11 +168,14 @@ mod tests {
                         })
                     })
                     .collect();
-                threads.into_iter().filter_map(|t| t.join().unwrap()).collect()
+                threads
+                    .into_iter()
+                    .filter_map(|t| t.join().unwrap())
+                    .collect()
             });
 
             assert_eq!(winners.len(), 1);
-            assert_eq!(cell.copy(), Some([winners[0]; 8]));
+            assert_eq!(cell.copy(), Some([winners[0]; 1024]));
         }
     }
 

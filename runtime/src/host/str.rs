@@ -56,12 +56,11 @@ impl CStrExt for CStr {
 #[macro_export]
 macro_rules! c_str {
     ($text:expr) => {{
-        const TEXT: &$crate::str::CStr = match $crate::str::CStr::from_bytes_with_nul(
-            ::core::concat!($text, "\0").as_bytes(),
-        ) {
-            ::core::result::Result::Ok(text) => text,
-            ::core::result::Result::Err(_) => ::core::panic!("the text contains a NUL"),
-        };
+        const TEXT: &$crate::str::CStr =
+            match $crate::str::CStr::from_bytes_with_nul(::core::concat!($text, "\0").as_bytes()) {
+                ::core::result::Result::Ok(text) => text,
+                ::core::result::Result::Err(_) => ::core::panic!("the text contains a NUL"),
+            };
         TEXT
     }};
 }
@@ -105,6 +104,8 @@ mod tests {
         assert_eq!(crate::optional_name!("a"), c"a");
         let here = concat!(file!(), ":", line!());
         assert_ne!(crate::optional_name!().to_str(), Ok(here));
-        assert!(crate::optional_name!().to_bytes().starts_with(file!().as_bytes()));
+        assert!(crate::optional_name!()
+            .to_bytes()
+            .starts_with(file!().as_bytes()));
     }
 }

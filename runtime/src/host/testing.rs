@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What only the host has: devices that are bound and unbound at will, and ways to make things fail.
+//! What only the host has: devices that are bound and unbound at will, and ways to make things
+//! fail.
 //!
 //! Nothing in here exists in the kernel. Driver code does not use it; its tests do:
 //!
@@ -44,8 +45,8 @@ pub use crate::{
 
 /// A device that a test binds and unbinds.
 ///
-/// It is one `struct device` with one address, however often it is bound. Dropping it unbinds it, if
-/// that is still to be done; the `struct device` is there until the last reference is put.
+/// It is one `struct device` with one address, however often it is bound. Dropping it unbinds it,
+/// if that is still to be done; the `struct device` is there until the last reference is put.
 ///
 /// # Examples
 ///
@@ -69,7 +70,8 @@ pub struct TestDevice {
 }
 
 impl TestDevice {
-    /// Makes a device of this name, which no driver is bound to, and which reaches all memory by DMA.
+    /// Makes a device of this name, which no driver is bound to, and which reaches all memory by
+    /// DMA.
     ///
     /// # Errors
     ///
@@ -141,8 +143,8 @@ impl Drop for TestDevice {
 /// The time during which a driver is bound to a [`TestDevice`].
 ///
 /// It lends the `Device<Bound>` that goes with it. Dropping it unbinds the driver: all that is
-/// registered with the device is released, the last first, and then it is a loud failure if anything
-/// is still mapped for DMA.
+/// registered with the device is released, the last first, and then it is a loud failure if
+/// anything is still mapped for DMA.
 ///
 /// The borrow checker sees to it that nobody has a `&Device<Bound>` any more by then:
 ///
@@ -211,7 +213,8 @@ impl Binding<'_> {
     /// # Panics
     ///
     /// If anything that is released panics, after all of it was released, and if anything is then
-    /// still mapped for DMA.
+    /// still mapped for DMA. Also if the thread holds the RCU read lock: the device then stays
+    /// bound.
     #[track_caller]
     pub fn unbind(self) {}
 
@@ -235,9 +238,9 @@ impl Deref for Binding<'_> {
 
     #[inline]
     fn deref(&self) -> &Device<Bound> {
-        // SAFETY: By the type invariant it is bound as long as `self` exists. `self` is borrowed for
-        // as long as the reference; should it be forgotten in that time, nobody unbinds the device:
-        // the `TestDevice` is borrowed as well.
+        // SAFETY: By the type invariant it is bound as long as `self` exists. `self` is borrowed
+        // for as long as the reference; should it be forgotten in that time, nobody unbinds the
+        // device: the `TestDevice` is borrowed as well.
         unsafe { self.device.dev.as_bound() }
     }
 }
@@ -251,8 +254,9 @@ impl AsRef<Device<Bound>> for Binding<'_> {
 
 impl Drop for Binding<'_> {
     fn drop(&mut self) {
-        // SAFETY: The device is valid, as the `TestDevice` owns a reference, and `&mut` to that keeps
-        // calls from overlapping. Whoever relies on the device being bound has borrowed `self`.
+        // SAFETY: The device is valid, as the `TestDevice` owns a reference, and `&mut` to that
+        // keeps calls from overlapping. Whoever relies on the device being bound has borrowed
+        // `self`.
         unsafe { bindings::device_release_driver(self.device.dev.as_raw()) };
     }
 }
@@ -266,9 +270,14 @@ mod tests {
             Devres, //
         },
         prelude::*,
+        sync::rcu,
     };
     use std::{
         mem,
+        panic::{
+            catch_unwind,
+            AssertUnwindSafe, //
+        },
         sync::Arc,
         thread, //
     };
@@ -318,6 +327,23 @@ mod tests {
             s.spawn(move || bound.unbind());
         });
         thread::spawn(move || drop(dev)).join().unwrap();
+    }
+
+    #[test]
+    fn unbinding_under_rcu_is_loud_and_undoes_nothing() {
+        let mut dev = TestDevice::new(c"dev5").unwrap();
+        let bound = dev.bind().unwrap();
+        let value = Devres::new(&bound, 5).unwrap();
+        {
+            let _guard = rcu::read_lock();
+            let report = catch_unwind(AssertUnwindSafe(|| bound.unbind())).unwrap_err();
+            let report = report.downcast_ref::<String>().unwrap();
+            assert!(report.contains("device_release_driver()"), "{report}");
+        }
+        assert_eq!(value.try_access().map(|v| *v), Some(5));
+        assert_eq!(dev.bind().err(), Some(EBUSY));
+        drop(dev);
+        assert!(value.try_access().is_none());
     }
 
     #[test]

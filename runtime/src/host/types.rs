@@ -93,9 +93,7 @@ impl<T> Opaque<T> {
     ///
     /// What `init` returns. The value then counts as not initialised.
     #[inline]
-    pub fn try_ffi_init<E>(
-        init: impl FnOnce(*mut T) -> Result<(), E>,
-    ) -> impl PinInit<Self, E> {
+    pub fn try_ffi_init<E>(init: impl FnOnce(*mut T) -> Result<(), E>) -> impl PinInit<Self, E> {
         let init = move |slot: *mut Self| init(Self::cast_into(slot));
 
         // SAFETY:
@@ -275,7 +273,10 @@ mod tests {
     #[test]
     fn opaque_reports_a_failure() {
         let slot = pin!(pin_init::__internal::StackInit::<Opaque<u32>>::uninit());
-        assert!(matches!(slot.init(Opaque::try_ffi_init(|_| Err("no"))), Err("no")));
+        assert!(matches!(
+            slot.init(Opaque::try_ffi_init(|_| Err("no"))),
+            Err("no")
+        ));
     }
 
     #[test]
@@ -290,7 +291,10 @@ mod tests {
         drop(guard);
         assert_eq!(ran.get(), 4);
 
-        assert_eq!(ScopeGuard::new_with_data(5, |data| ran.set(data)).dismiss(), 5);
+        assert_eq!(
+            ScopeGuard::new_with_data(5, |data| ran.set(data)).dismiss(),
+            5
+        );
         assert_eq!(ran.get(), 4);
     }
 }

@@ -147,10 +147,7 @@ impl<T: Send + Sync + 'static> Lazy<T> {
     /// Returns an initialiser for an empty slot whose lock has the given name and class.
     ///
     /// Use [`new_lazy!`](crate::new_lazy), which makes both.
-    pub fn new(
-        name: &'static CStr,
-        key: Pin<&'static LockClassKey>,
-    ) -> impl PinInit<Self> {
+    pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         // INVARIANT: `state` is `EMPTY`.
         pin_init!(Self {
             state: Atomic::new(EMPTY),

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     alloc::flags::GFP_KERNEL,
     error::code,
+    fault,
     str::CStr, //
 };
 use core::{
@@ -25,7 +26,6 @@ use core::{
         c_void, //
     },
     mem,
-    panic::AssertUnwindSafe,
     sync::atomic::{
         fence,
         AtomicBool,
@@ -366,9 +366,11 @@ pub unsafe fn device_release_driver(dev: *mut device) {
     if !device.bound.load(Ordering::Relaxed) {
         return;
     }
+    // Found out now, the device is still bound afterwards, and nothing was released.
+    fault::might_sleep("device_release_driver");
 
     // SAFETY: By the caller's promise.
-    let released = catch_unwind(AssertUnwindSafe(|| unsafe { release_all_and_check(dev) }));
+    let released = catch_unwind(|| unsafe { release_all_and_check(dev) });
     device.bound.store(false, Ordering::Relaxed);
     released.unwrap_or_else(go_on_panicking);
 }

@@ -23,7 +23,10 @@ use super::{
     ERR_PTR,
     GFP_KERNEL, //
 };
-use crate::error::code;
+use crate::{
+    error::code,
+    fault, //
+};
 use core::{
     ffi::{
         c_long,
@@ -165,6 +168,9 @@ pub unsafe fn drm_dev_put(dev: *mut drm_device) {
         return;
     }
 
+    // Reported here, since a panic could not leave the callback.
+    fault::might_sleep("drm_dev_put");
+
     // SAFETY: As before; nobody else has a reference, so that nobody changes the driver.
     let driver = unsafe { (*dev).driver };
     // SAFETY: The driver is valid while it is set.
@@ -204,13 +210,22 @@ unsafe fn quarantine(dev: *mut drm_device) {
 /// # Safety
 ///
 /// `dev` points to a DRM device that [`__drm_dev_alloc`] made, freed or not.
+#[inline]
 #[track_caller]
 pub(crate) unsafe fn drm_dev_check(dev: *const drm_device, who: &str) -> bool {
     // SAFETY: Such memory stays readable for ever.
     let freed = unsafe { &(*dev).freed }.load(Ordering::Acquire);
 
     if freed {
-        warn(format!("BUG: use after free in {who}(): {}", DrmLabel(dev)));
+        use_after_free(dev, who);
     }
     !freed
+}
+
+/// The report of [`drm_dev_check()`], kept out of fast paths that ask.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn use_after_free(dev: *const drm_device, who: &str) {
+    warn(format!("BUG: use after free in {who}(): {}", DrmLabel(dev)));
 }

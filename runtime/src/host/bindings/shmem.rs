@@ -876,6 +876,9 @@ mod tests {
     #[derive(Clone, Copy)]
     struct Buffer(*mut drm_gem_shmem_object);
 
+    // SAFETY: Objects may be used from any thread.
+    unsafe impl Send for Buffer {}
+
     impl Buffer {
         fn new(drm: *mut drm_device, pages: usize) -> Self {
             // SAFETY: `drm` is a DRM device.
@@ -999,6 +1002,29 @@ mod tests {
         buffer.unmap();
         assert_eq!(buffer.counts(), (1, 0, 0));
         assert_eq!(ledger(&dev.device()).live, 0);
+
+        buffer.put();
+        drm_put(drm);
+    }
+
+    #[test]
+    fn racing_threads_share_one_table() {
+        let dev = TestDevice::new(c"gpu0").unwrap();
+        let drm = drm_device(&dev);
+        let buffer = Buffer::new(drm, 8);
+
+        let tables: Vec<usize> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| scope.spawn(move || buffer.map().unwrap().addr()))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        assert!(tables.iter().all(|&table| table == tables[0]));
+        assert_eq!(buffer.counts(), (1, 0, 0));
+        assert_eq!(ledger(&dev.device()).mapped, 1);
 
         buffer.put();
         drm_put(drm);

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! A resource that counts, and can be told to misbehave.
+
+use devres_lazy::{
+    device::{
+        Bound,
+        Device, //
+    },
+    prelude::*,
+};
+use std::sync::{
+    atomic::{
+        AtomicU32,
+        Ordering::SeqCst, //
+    },
+    Arc,
+    Condvar,
+    Mutex,
+    PoisonError, //
+};
+
+/// What has happened to the resources of one subject, and what is to happen to the next one.
+#[derive(Default)]
+pub(crate) struct Probe {
+    made: AtomicU32,
+    dropped: AtomicU32,
+    /// How often the accessor has asked for the owner's device: who did is on the slow path.
+    asked: AtomicU32,
+    plan: Mutex<Plan>,
+    /// Dropping a resource passes this gate.
+    pub(crate) drop_gate: Gate,
+}
+
+/// What is called while a resource is being made.
+type Hook = Box<dyn FnOnce(&Device<Bound>) -> Result + Send>;
+
+#[derive(Default)]
+struct Plan {
+    next: Option<Hook>,
+}
+
+impl Probe {
+    /// Makes a resource, with what was planned for it. Everything is put back if that fails.
+    pub(crate) fn make(self: &Arc<Self>, dev: &Device<Bound>) -> Result<Resource> {
+        let resource = self.take();
+        self.finish(dev)?;
+
+        Ok(resource)
+    }
+
+    /// The first half of [`make()`](Self::make): as if pages were taken.
+    pub(crate) fn take(self: &Arc<Self>) -> Resource {
+        Resource {
+            id: self.made.fetch_add(1, SeqCst) + 1,
+            probe: self.clone(),
+        }
+    }
+
+    /// The second half of [`make()`](Self::make): as if they were mapped.
+    pub(crate) fn finish(&self, dev: &Device<Bound>) -> Result {
+        let hook = self.plan().next.take();
+
+        hook.map_or(Ok(()), |hook| hook(dev))
+    }
+
+    /// Plans what happens while the next resource is made.
+    pub(crate) fn next_make(&self, hook: impl FnOnce(&Device<Bound>) -> Result + Send + 'static) {
+        self.plan().next = Some(Box::new(hook));
+    }
+
+    fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Passes the owner's device on, and notes that somebody asked for it.
+    pub(crate) fn ask<'a>(&self, dev: &'a Device) -> &'a Device {
+        self.asked.fetch_add(1, SeqCst);
+        dev
+    }
+
+    /// How often the owner's device was asked for.
+    pub(crate) fn asked(&self) -> u32 {
+        self.asked.load(SeqCst)
+    }
+
+    /// How many resources were made, failed attempts included.
+    pub(crate) fn made(&self) -> u32 {
+        self.made.load(SeqCst)
+    }
+
+    /// How many of them are gone.
+    pub(crate) fn dropped(&self) -> u32 {
+        self.dropped.load(SeqCst)
+    }
+
+    /// How many of them are left. Negative if one was dropped twice.
+    pub(crate) fn live(&self) -> i64 {
+        i64::from(self.made()) - i64::from(self.dropped())
+    }
+}
+
+/// The resource.
+pub(crate) struct Resource {
+    /// Counts from 1, in the order in which they were made.
+    pub(crate) id: u32,
+    pub(crate) probe: Arc<Probe>,
+}
+
+impl Drop for Resource {
+    fn drop(&mut self) {
+        self.probe.drop_gate.pass();
+        self.probe.dropped.fetch_add(1, SeqCst);
+    }
+}
+
+/// A gate that is open until it is closed.
+#[derive(Default)]
+pub(crate) struct Gate {
+    state: Mutex<GateState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct GateState {
+    is_closed: bool,
+    waiting: u32,
+}
+
+impl Gate {
+    /// From here on, whoever comes to the gate waits.
+    pub(crate) fn close(&self) {
+        self.set(true);
+    }
+
+    /// Lets everybody through.
+    pub(crate) fn open(&self) {
+        self.set(false);
+    }
+
+    fn set(&self, is_closed: bool) {
+        self.lock().is_closed = is_closed;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, GateState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the gate is open.
+    fn pass(&self) {
+        let mut state = self.lock();
+        state.waiting += 1;
+        self.changed.notify_all();
+        while state.is_closed {
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.waiting -= 1;
+    }
+
+    /// Waits until somebody stands at the gate.
+    pub(crate) fn wait_for_somebody(&self) {
+        let mut state = self.lock();
+        while state.waiting == 0 {
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
