@@ -31,6 +31,8 @@ pub(crate) enum Destructor {
     Generated,
     /// `#[pin_data(PinnedDrop)]`: the author does, and completes it with `#[devres_lazy]`.
     Author,
+    /// `#[pin_data]` stood above, which was reported: there cannot be one any more.
+    TooLate,
 }
 
 /// A lazy field: the storage for one resource.

@@ -6,6 +6,7 @@
 use crate::diagnostics::Errors;
 use proc_macro2::{
     Group,
+    Span,
     TokenStream,
     TokenTree, //
 };
@@ -85,19 +86,20 @@ impl Parse for Args {
         let mut args = Self::default();
 
         while !input.is_empty() {
-            let key = input.call(Ident::parse_any)?;
+            let key = input
+                .call(Ident::parse_any)
+                .map_err(|error| Error::new(error.span(), "expected `crate = path`"))?;
             if key != "crate" {
                 return Err(Error::new(
                     key.span(),
-                    format!("unknown option `{key}`: `#[devres_lazy]` takes `crate = path`"),
+                    format!("unknown option `{key}`: expected `crate = path`"),
                 ));
             }
             if args.krate.is_some() {
                 return Err(Error::new(key.span(), "`crate` is given twice"));
             }
 
-            equals(input, &key, "the path of the runtime")?;
-            args.krate = Some(input.call(Path::parse_mod_style)?);
+            args.krate = Some(path(input, &key)?);
 
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
@@ -308,6 +310,16 @@ fn accessor(input: ParseStream<'_>, errors: &mut Errors) -> Result<Entry> {
     })
 }
 
+/// Parses `= path`.
+fn path(input: ParseStream<'_>, key: &Ident) -> Result<Path> {
+    const WHAT: &str = "the path of the runtime";
+
+    equals(input, key, WHAT)?;
+    input
+        .call(Path::parse_mod_style)
+        .map_err(|error| takes(key, WHAT, error.span()))
+}
+
 /// Parses `= expression`.
 fn expression(input: ParseStream<'_>, key: &Ident, what: &str) -> Result<Expr> {
     equals(input, key, what)?;
@@ -321,7 +333,7 @@ fn marker(input: ParseStream<'_>, key: &Ident) -> Result<Type> {
     equals(input, key, WHAT)?;
     input
         .parse()
-        .map_err(|error| Error::new(error.span(), format!("`{key}` takes {WHAT}")))
+        .map_err(|error| takes(key, WHAT, error.span()))
 }
 
 /// Parses `= name`.
@@ -329,13 +341,19 @@ fn function(input: ParseStream<'_>, key: &Ident) -> Result<Ident> {
     const WHAT: &str = "the name that the function is to have";
 
     equals(input, key, WHAT)?;
-    let wrong = |span| Error::new(span, format!("`{key}` takes {WHAT}"));
-    let name: Ident = input.parse().map_err(|error| wrong(error.span()))?;
+    let name: Ident = input
+        .parse()
+        .map_err(|error| takes(key, WHAT, error.span()))?;
     if input.peek(Token![::]) {
-        return Err(wrong(name.span()));
+        return Err(takes(key, WHAT, name.span()));
     }
 
     Ok(name)
+}
+
+/// Something else than `what` is the value of `key`.
+fn takes(key: &Ident, what: &str, span: Span) -> Error {
+    Error::new(span, format!("`{key}` takes {what}"))
 }
 
 /// Parses the `=` behind a key, which `what` has to follow.

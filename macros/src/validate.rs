@@ -144,14 +144,27 @@ fn destructor(item: &ItemStruct, errors: &mut Errors) -> Destructor {
             "`#[pin_data]` is missing below `#[devres_lazy]`: slots are pinned fields, and \
              `#[devres_lazy]` has to come first",
         );
-        return Destructor::Generated;
+        return if was_pin_data(item) {
+            Destructor::TooLate
+        } else {
+            Destructor::Generated
+        };
     };
 
     match &pin_data.meta {
         Meta::Path(_) => Destructor::Generated,
+        Meta::List(list) if list.tokens.is_empty() => Destructor::Generated,
         // What else it takes is between the author and `#[pin_data]`.
         Meta::List(_) | Meta::NameValue(_) => Destructor::Author,
     }
+}
+
+/// Whether `#[pin_data]` stood above, going by what it leaves behind: a `where` without anything.
+fn was_pin_data(item: &ItemStruct) -> bool {
+    item.generics
+        .where_clause
+        .as_ref()
+        .is_some_and(|clause| clause.predicates.is_empty())
 }
 
 /// Whether this is `#[pin_data ..]`, by whatever path.
@@ -330,7 +343,11 @@ fn own_destructor<'a>(krate: Path, item: &'a ItemImpl, errors: &mut Errors) -> A
         .is_some_and(|(_, path, _)| ends_with(path, "PinnedDrop"));
 
     if !is_destructor {
-        return misplaced(item.impl_token, "an `impl` other than `PinnedDrop`", errors);
+        errors.report(
+            item.impl_token,
+            "`#[devres_lazy]` belongs on a struct and on its `impl PinnedDrop`, not on another `impl`",
+        );
+        return Annotated::Misplaced;
     }
 
     if !item

@@ -6,6 +6,7 @@
 //! written here from scratch, which has to hold too; and twins of that slot which are broken in one
 //! way each, and have to be caught. A scenario that cannot tell them apart is not worth having.
 
+mod model;
 mod probe;
 mod real;
 mod scenarios;

@@ -200,10 +200,17 @@ impl Held {
 
 impl<F: Fault> Drop for Release<F> {
     fn drop(&mut self) {
-        match F::KIND {
-            Kind::NoRevokedCheck => (),
-            Kind::EmptyAfterUnbind => self.slot.set(State::Empty),
-            _ => self.slot.set(State::Revoked(self.held.clone())),
+        {
+            let mut state = lock(&self.slot.0);
+            let is_held =
+                matches!(&*state, State::Populated(held) if Arc::ptr_eq(held, &self.held));
+            match F::KIND {
+                Kind::NoRevokedCheck => (),
+                Kind::EmptyAfterUnbind if is_held => *state = State::Empty,
+                _ if is_held => *state = State::Revoked(self.held.clone()),
+                // The owner was first, or has a newer one.
+                _ => (),
+            }
         }
         if F::KIND == Kind::ReleaseKeeps {
             return;
@@ -269,8 +276,7 @@ impl<F: Fault> Twin<F> {
             held: held.clone(),
             _fault: PhantomData,
         };
-        // What could not be registered is dropped on the spot, as if the device were unbound.
-        devres::register(dev, release, GFP_KERNEL).inspect_err(|_| self.slot.set(State::Empty))?;
+        devres::register(dev, release, GFP_KERNEL)?;
 
         Ok(held)
     }

@@ -100,9 +100,11 @@ pub(crate) fn run(shell: &Shell) -> Result<()> {
 
 /// The kernel has these crates and no others.
 fn macro_dependencies(shell: &Shell) -> Result<()> {
+    // The name and version of a package, for cargo to fill in.
+    let format = "{p}";
     let tree = cmd!(
         shell,
-        "cargo tree --package devres-lazy-macros --prefix none --format {p}"
+        "cargo tree --package devres-lazy-macros --prefix none --format {format}"
     )
     .read()?;
     let allowed = [

@@ -2,6 +2,7 @@
 
 //! The project's own commands: `cargo xtask`.
 
+mod bench;
 mod bless;
 mod ci;
 
@@ -30,6 +31,8 @@ enum Command {
     Ci,
     /// Rewrites the expansions and the compiler messages that tests compare with. Read the diff.
     Bless,
+    /// Measures what an access costs, for four ways to write it, and fails if a target is missed.
+    Bench(bench::Options),
 }
 
 fn main() -> Result<()> {
@@ -40,6 +43,7 @@ fn main() -> Result<()> {
     match args.command {
         Command::Ci => ci::run(&shell),
         Command::Bless => bless::run(&shell),
+        Command::Bench(options) => bench::run(&shell, &options),
     }
 }
 

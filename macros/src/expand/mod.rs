@@ -91,7 +91,8 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
     let mut item = model.item.clone();
 
     // `#[pin_data]` has to know that there is a destructor.
-    let mut has_pin_data = false;
+    let too_late = model.destructor == Destructor::TooLate;
+    let mut has_pin_data = too_late;
     for attr in &mut item.attrs {
         if validate::is_pin_data(attr) {
             has_pin_data = true;
@@ -113,6 +114,10 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
         }
 
         field.attrs.retain(|attr| !is_lazy(attr));
+        if too_late {
+            // `#[pin_data]` has written down what the field is.
+            continue;
+        }
         if !field.attrs.iter().any(|attr| attr.path().is_ident("pin")) {
             field.attrs.push(parse_quote!(#[pin]));
         }

@@ -43,6 +43,7 @@ pub(super) fn teardown(model: &Owner<'_>) -> TokenStream {
 
     let destructor = match model.destructor {
         Destructor::Author => TokenStream::new(),
+        Destructor::TooLate => return TokenStream::new(),
         Destructor::Generated => quote! {
             #[#krate::prelude::pinned_drop]
             impl #impl_generics PinnedDrop for #name #ty_generics #where_clause {

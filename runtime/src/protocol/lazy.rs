@@ -445,6 +445,10 @@ pub fn same_device(owner: &Device, dev: &Device<Bound>) -> bool {
 }
 
 /// Implemented by `#[devres_lazy]` for the struct it annotates.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no lazy fields",
+    note = "put `#[devres_lazy]` above `#[pin_data]` on the struct"
+)]
 pub trait LazyOwner: TeardownFirst {
     /// Retires every slot of the object, in reverse order of declaration.
     ///

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What the README says of the code is so: its figures are counted, and its excerpts are excerpts.
+//! The snippets that stand alone are compiled as documentation tests.
+
+use anyhow::{
+    ensure,
+    Context,
+    Result, //
+};
+use std::fs;
+
+/// Reads a file of the project.
+fn read(path: &str) -> Result<String> {
+    fs::read_to_string(path).with_context(|| path.to_owned())
+}
+
+/// What stands between the `<lazy>` marks of a file, without comments and empty lines.
+fn marked(text: &str) -> Vec<&str> {
+    let mut is_marked = false;
+    let mut lines = Vec::new();
+
+    for line in text.lines().map(str::trim) {
+        match line {
+            "// <lazy>" => is_marked = true,
+            "// </lazy>" => is_marked = false,
+            _ if is_marked && !line.is_empty() && !line.starts_with("//") => lines.push(line),
+            _ => (),
+        }
+    }
+
+    lines
+}
+
+/// How often a line of code says `unsafe`.
+fn count_unsafe(lines: &[&str]) -> usize {
+    lines
+        .iter()
+        .flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_'))
+        .filter(|&word| word == "unsafe")
+        .count()
+}
+
+#[test]
+fn figures_are_counted() -> Result<()> {
+    let readme = read("README.md")?;
+    let by_hand = read("examples/shmem/by_hand.rs")?;
+    let annotated = read("examples/shmem_sgt.rs")?;
+    let (by_hand, annotated) = (marked(&by_hand), marked(&annotated));
+
+    let rows = [
+        format!(
+            "| lines of code | {} | {} |",
+            by_hand.len(),
+            annotated.len()
+        ),
+        format!(
+            "| `unsafe` | {} | {} |",
+            count_unsafe(&by_hand),
+            count_unsafe(&annotated)
+        ),
+    ];
+    for row in rows {
+        ensure!(readme.contains(&row), "the README should say: {row}");
+    }
+    Ok(())
+}
+
+#[test]
+fn excerpts_are_excerpts() -> Result<()> {
+    /// Lines without indentation, so that an excerpt may have less of it.
+    fn trimmed(text: &str) -> String {
+        text.lines()
+            .map(|line| line.trim().to_owned() + "\n")
+            .collect()
+    }
+
+    let readme = read("README.md")?;
+    let sources = ["examples/shmem/by_hand.rs", "examples/shmem_sgt.rs"]
+        .map(|path| read(path).map(|text| trimmed(&text)));
+
+    let excerpts: Vec<_> = readme
+        .split("```rust,ignore\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    ensure!(!excerpts.is_empty(), "there are no excerpts");
+
+    for excerpt in excerpts {
+        let text = trimmed(excerpt);
+        let found = sources
+            .iter()
+            .any(|source| source.as_ref().is_ok_and(|source| source.contains(&text)));
+        ensure!(found, "not in the examples as it stands here:\n{excerpt}");
+    }
+    Ok(())
+}

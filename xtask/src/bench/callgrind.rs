@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Counts instructions, with Callgrind.
+//!
+//! Callgrind watches one of the two functions that `benches/access` measures in, while that accesses
+//! an object twice as often as in another run: the difference is what the accesses take, exactly,
+//! and must be the same for each.
+
+use super::{
+    progress,
+    SUBJECTS, //
+};
+use anyhow::{
+    ensure,
+    Context,
+    Result, //
+};
+use std::{
+    collections::{
+        BTreeMap,
+        BTreeSet, //
+    },
+    fmt::Write,
+    fs,
+    path::Path, //
+};
+use xshell::{
+    cmd,
+    Shell, //
+};
+
+/// What to do without it.
+pub(crate) const HOW_TO_GET: &str =
+    "To have instructions counted, install Valgrind: `apt install valgrind`, `dnf install valgrind`.";
+
+/// Accesses of the two runs.
+const ACCESSES: [u64; 2] = [1000, 2000];
+
+/// Instructions of one access.
+pub(crate) struct Count {
+    /// In a loop, without the loop's own.
+    pub(crate) in_loop: u64,
+    /// Whether the compiler has inlined the accessor into the loop.
+    pub(crate) inlined: bool,
+    /// In a function that does nothing else, from its first one to its return.
+    pub(crate) out_of_line: u64,
+    /// Where these are in the program.
+    addresses: BTreeSet<u64>,
+}
+
+/// What the two profiles of two runs say about one access.
+struct PerAccess {
+    instructions: u64,
+    /// Where they are, and how many functions that is.
+    addresses: BTreeSet<u64>,
+    functions: usize,
+}
+
+/// The version of Valgrind, if it is there.
+pub(crate) fn version(shell: &Shell) -> Option<String> {
+    cmd!(shell, "valgrind --version")
+        .quiet()
+        .ignore_stderr()
+        .read()
+        .ok()
+}
+
+/// Counts for all subjects, in their order.
+pub(crate) fn count(shell: &Shell, program: &Path, raw: &Path) -> Result<Vec<Count>> {
+    let mut csv = String::from("subject,shape,accesses,instructions\n");
+    let bar = progress(
+        "instructions",
+        (2 * SUBJECTS.len() as u64 + 1) * ACCESSES.len() as u64,
+    )?;
+
+    let mut per_access = |subject: &str, shape: &str| -> Result<PerAccess> {
+        let mut profiles = Vec::new();
+        for accesses in ACCESSES {
+            bar.set_message(format!("{subject} {shape}"));
+            let profile = profile(shell, program, raw, subject, shape, accesses)?;
+            writeln!(csv, "{subject},{shape},{accesses},{}", profile.total())?;
+            profiles.push(profile);
+            bar.inc(1);
+        }
+
+        difference(&profiles[0], &profiles[1]).with_context(|| format!("{subject} {shape}"))
+    };
+
+    let empty_loop = per_access("nothing", "in_loop")?.instructions;
+    let mut counts = Vec::new();
+    for (subject, _) in SUBJECTS {
+        let in_loop = per_access(subject, "in_loop")?;
+        let out_of_line = per_access(subject, "out_of_line")?;
+
+        counts.push(Count {
+            in_loop: in_loop
+                .instructions
+                .checked_sub(empty_loop)
+                .context("an access takes less than none")?,
+            inlined: in_loop.functions == 1,
+            out_of_line: out_of_line.instructions,
+            addresses: out_of_line.addresses,
+        });
+    }
+
+    bar.finish_and_clear();
+    fs::write(raw.join("instructions.csv"), csv)?;
+    Ok(counts)
+}
+
+/// Runs the program under Callgrind.
+fn profile(
+    shell: &Shell,
+    program: &Path,
+    raw: &Path,
+    subject: &str,
+    shape: &str,
+    accesses: u64,
+) -> Result<Profile> {
+    let out = raw.join(format!("callgrind.{subject}.{shape}.{accesses}.out"));
+    let accesses = accesses.to_string();
+    // Matches the name of the function, mangled or not; of all its instances only one runs.
+    let function = format!("*measured*{shape}*");
+
+    let output = cmd!(
+        shell,
+        "valgrind --tool=callgrind --callgrind-out-file={out}
+            --collect-atstart=no --toggle-collect={function}
+            --dump-instr=yes --compress-strings=no --compress-pos=no
+            {program} access {subject} {shape} {accesses}"
+    )
+    .quiet()
+    .ignore_status()
+    .output()?;
+    ensure!(
+        output.status.success(),
+        "valgrind failed:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+
+    let text = fs::read_to_string(&out)?;
+    Profile::parse(&text).with_context(|| out.display().to_string())
+}
+
+/// What one access takes, from a run with `ACCESSES[0]` of them and one with `ACCESSES[1]`.
+fn difference(less: &Profile, more: &Profile) -> Result<PerAccess> {
+    let accesses = ACCESSES[1] - ACCESSES[0];
+    let mut instructions = 0;
+    let mut addresses = BTreeSet::new();
+    let mut functions = BTreeSet::new();
+
+    for ((function, address), cost) in &more.costs {
+        let before = less
+            .costs
+            .get(&(function.clone(), *address))
+            .copied()
+            .unwrap_or(0);
+        let difference = cost
+            .checked_sub(before)
+            .context("more accesses take less")?;
+        if difference == 0 {
+            continue;
+        }
+
+        ensure!(
+            difference % accesses == 0,
+            "accesses differ: {accesses} of them pass {address:#x} {difference} times"
+        );
+        instructions += difference / accesses;
+        addresses.insert(*address);
+        functions.insert(function);
+    }
+    ensure!(instructions > 0, "the measured function did not run");
+
+    Ok(PerAccess {
+        instructions,
+        addresses,
+        functions: functions.len(),
+    })
+}
+
+/// A file that Callgrind has written, without what calls include: costs by function and address.
+///
+/// The format is in chapter "Callgrind Format Specification" of Valgrind's documentation.
+struct Profile {
+    costs: BTreeMap<(String, u64), u64>,
+}
+
+impl Profile {
+    /// Reads the text of a file, uncompressed, with positions `instr line` and the one event `Ir`.
+    fn parse(text: &str) -> Result<Self> {
+        let mut costs = BTreeMap::new();
+        let mut function = String::new();
+        let mut total = None;
+        let mut inclusive = false;
+
+        for line in text.lines() {
+            if let Some(positions) = line.strip_prefix("positions: ") {
+                ensure!(
+                    positions == "instr line",
+                    "unexpected positions: {positions}"
+                );
+            } else if let Some(events) = line.strip_prefix("events: ") {
+                ensure!(events == "Ir", "unexpected events: {events}");
+            } else if let Some(name) = line.strip_prefix("fn=") {
+                name.clone_into(&mut function);
+            } else if line.starts_with("calls=") {
+                // The next line is what the callee takes, which has lines of its own.
+                inclusive = true;
+            } else if let Some(cost) = line.strip_prefix("totals: ") {
+                total = Some(cost.trim().parse()?);
+            } else if let Some(cost) = line.strip_prefix("0x") {
+                let mut words = cost.split_whitespace();
+                let address = u64::from_str_radix(words.next().unwrap_or_default(), 16)?;
+                // The line number is not known.
+                let cost: u64 = words.nth(1).map_or(Ok(0), str::parse)?;
+                if !inclusive {
+                    *costs.entry((function.clone(), address)).or_insert(0) += cost;
+                }
+                inclusive = false;
+            }
+        }
+
+        let profile = Self { costs };
+        let total: u64 = total.context("there are no totals in it")?;
+        ensure!(
+            profile.total() == total,
+            "the costs add up to {} and not to {total}",
+            profile.total()
+        );
+        Ok(profile)
+    }
+
+    /// All instructions.
+    fn total(&self) -> u64 {
+        self.costs.values().sum()
+    }
+}
+
+/// What is executed in the order of addresses, for the subjects whose access is straight: as many
+/// lines as there are instructions.
+pub(crate) fn listing(shell: &Shell, program: &Path, counts: &[Count]) -> Result<Vec<String>> {
+    let Ok(text) = cmd!(
+        shell,
+        "objdump --disassemble --no-show-raw-insn --demangle {program}"
+    )
+    .quiet()
+    .ignore_stderr()
+    .read() else {
+        return Ok(Vec::new());
+    };
+    let executed = &counts[0].addresses;
+
+    let lines: Vec<String> = text
+        .lines()
+        .filter_map(|line| {
+            let (address, instruction) = line.trim().split_once(":\t")?;
+            let address = u64::from_str_radix(address, 16).ok()?;
+            executed
+                .contains(&address)
+                .then(|| instruction.trim().to_owned())
+        })
+        .collect();
+    ensure!(
+        lines.len() as u64 == counts[0].out_of_line,
+        "{} instructions are listed, and {} are counted",
+        lines.len(),
+        counts[0].out_of_line
+    );
+
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A function of two instructions, the second of which calls one of one.
+    fn text(accesses: u64, total: u64) -> String {
+        format!(
+            "# callgrind format\nversion: 1\npositions: instr line\nevents: Ir\n\
+             summary: {total}\n\n\
+             ob=/a/program\nfl=???\nfn=access\n0x10 0 {accesses}\n0x14 0 {accesses}\n\
+             cfn=helper\ncalls={accesses} 0x20 0\n0x14 0 {accesses}\n\n\
+             fn=helper\n0x20 0 {accesses}\n\ntotals: {total}\n"
+        )
+    }
+
+    #[test]
+    fn what_calls_include_is_not_counted_twice() {
+        let profile = Profile::parse(&text(1000, 3000)).unwrap();
+
+        assert_eq!(profile.total(), 3000);
+        assert_eq!(profile.costs[&("access".to_owned(), 0x14)], 1000);
+    }
+
+    #[test]
+    fn costs_have_to_add_up() {
+        assert!(Profile::parse(&text(1000, 2999)).is_err());
+        assert!(Profile::parse("events: Ir\n").is_err());
+    }
+
+    #[test]
+    fn one_access_is_the_difference() {
+        let [less, more] = ACCESSES.map(|n| Profile::parse(&text(n, 3 * n)).unwrap());
+
+        let access = difference(&less, &more).unwrap();
+        assert_eq!(access.instructions, 3);
+        assert_eq!(access.functions, 2);
+        assert_eq!(access.addresses, BTreeSet::from([0x10, 0x14, 0x20]));
+    }
+
+    #[test]
+    fn accesses_that_differ_are_refused() {
+        let less = Profile::parse(&text(1000, 3000)).unwrap();
+        let more = Profile::parse(&text(2001, 6003)).unwrap();
+
+        assert!(difference(&less, &more).is_err());
+        assert!(difference(&less, &less).is_err());
+    }
+}

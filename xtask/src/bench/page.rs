@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Writes `docs/benchmark.md`.
+
+use super::{
+    machine::Machine,
+    results::{
+        Results,
+        Verdict, //
+    },
+    table, //
+};
+
+/// The whole page.
+pub(crate) fn text(results: &Results, machine: &Machine, listing: &[String]) -> String {
+    let Machine {
+        cpu,
+        cpus,
+        kernel,
+        rustc,
+        valgrind,
+    } = machine;
+    let table = table::markdown(results);
+    let targets: String = results
+        .targets()
+        .iter()
+        .map(|target| {
+            let verdict = match target.verdict {
+                Verdict::Held => "held",
+                Verdict::Missed => "**missed**",
+                Verdict::NotMeasured => "not measured",
+            };
+            format!("- {verdict}: {} ({})\n", target.text, target.found)
+        })
+        .collect();
+    let helper_us = table::spread(results.helper_ns, 1e3);
+    let helper_bytes = results.helper_bytes;
+    let control = results.control.best;
+    let listing = match listing {
+        [] => String::new(),
+        lines => format!(
+            "\n## The fast path\n\n\
+             What `#[devres_lazy]` compiles to, out of line: the instructions that were counted.\n\n\
+             ```text\n{}\n```\n",
+            lines.join("\n")
+        ),
+    };
+
+    format!(
+        "\
+<!-- SPDX-License-Identifier: Apache-2.0 OR MIT -->
+<!-- Written by `cargo xtask bench`. -->
+
+# What an access costs
+
+Four ways to reach a table that is mapped on first use and belongs to one device, measured in one
+run, on the host:
+
+- `#[devres_lazy]`: the accessor that the macro writes, `examples/shmem_sgt.rs`;
+- by hand: the object as Linux 7.3 has it, `examples/shmem/by_hand.rs`;
+- `std::sync::OnceLock` and `once_cell::sync::OnceCell`, in an object of their own with a comparison
+  of the device before them, `benches/access/once.rs`.
+
+**The last two do not handle unbind at all.** Nothing unmaps their table when the driver is unbound,
+and after that they hand out a table whose mapping is the next user's. They show what such a cell
+costs, and are not a choice that a driver has.
+
+![Instructions per access](benchmark.svg)
+
+{table}
+{targets}
+Measured with `cargo xtask bench` on {cpus} CPUs ({cpu}), {kernel}, {rustc}, {valgrind}.
+
+## What the numbers mean
+
+- **Instructions** are exact: Callgrind counts a run of 1000 accesses and one of 2000, and each
+  access of the difference takes the same. *In a loop* is what the accessor adds to a loop that
+  passes an object and a device and uses the table, where the compiler inlines as it sees fit; *a
+  call* says that it did not. *Out of line* is a function around nothing but the accessor, from its
+  first instruction to its return.
+- The host is stricter than the kernel: by hand, each access also asks whether the DRM device was
+  freed and whether the resource was revoked, a load and a branch or two for each. Linux 7.3 itself
+  takes 38 instructions there. `OnceLock` and `OnceCell` are spared the former, and have no latter.
+- **Nanoseconds** are those of the loop, which this includes. The four take turns, each beginning a
+  round in which the others follow, and what is shown is the median of the rounds and the middle
+  half of them. The ratio is taken within each round, and then the median. Accesses in a loop
+  overlap: it is how often one can be made, and not how long one takes.
+- **Two threads** access one object. The ratio is that of the best rounds: what else runs on the
+  machine can only slow a round down, while a write to shared memory would slow down all of them.
+  The control does one such write per access and reaches {control:.2}.
+- **Bytes** are those that the lazy part adds to the object, and those that are allocated once it is
+  populated, without the {helper_bytes} that the C helper allocates for pages and table. The host's
+  mutex and completion have other sizes than the kernel's.
+- **The first access** maps one page. The C helper alone takes {helper_us} us of it. It is on the
+  host, whose C helper is a model: only differences between the columns mean something.
+{listing}"
+    )
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Draws instructions per access, as bars.
+
+use super::{
+    callgrind::Count,
+    SUBJECTS, //
+};
+use anyhow::{
+    Context,
+    Result, //
+};
+use plotters::{
+    prelude::*,
+    style::text_anchor::{
+        HPos,
+        Pos,
+        VPos, //
+    },
+};
+use std::{
+    fs,
+    path::Path, //
+};
+
+const IN_LOOP: RGBColor = RGBColor(0x33, 0x66, 0x99);
+const OUT_OF_LINE: RGBColor = RGBColor(0xcc, 0x77, 0x22);
+
+/// Draws into an SVG file.
+pub(crate) fn draw(path: &Path, counts: &[Count]) -> Result<()> {
+    let mut svg = String::new();
+    bars(&mut svg, counts).context("cannot draw the plot")?;
+
+    let head = "<!-- SPDX-License-Identifier: Apache-2.0 OR MIT -->\n\
+                <!-- Written by `cargo xtask bench`. -->\n";
+    fs::write(path, format!("{head}{svg}"))?;
+    Ok(())
+}
+
+/// Draws into a string. An area that was drawn to the end has nothing left to report when it is
+/// dropped, so errors are those of this function.
+fn bars(svg: &mut String, counts: &[Count]) -> Result<()> {
+    let most = counts
+        .iter()
+        .map(|count| count.in_loop.max(count.out_of_line))
+        .max()
+        .context("there are no counts")?;
+    let area = SVGBackend::with_string(svg, (720, 400)).into_drawing_area();
+    area.fill(&WHITE)?;
+
+    let mut chart = ChartBuilder::on(&area)
+        .caption("Instructions per access, fast path", ("sans-serif", 20))
+        .margin(12)
+        .x_label_area_size(36)
+        .y_label_area_size(44)
+        .build_cartesian_2d(0.0..counts.len() as f64, 0.0..most as f64 * 1.15)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .disable_x_axis()
+        .light_line_style(TRANSPARENT)
+        .y_label_formatter(&|y| format!("{y:.0}"))
+        .draw()?;
+
+    let number = TextStyle::from(("sans-serif", 14)).pos(Pos::new(HPos::Center, VPos::Bottom));
+    let shapes: [(_, _, fn(&Count) -> u64); 2] = [
+        ("in a loop", IN_LOOP, |count| count.in_loop),
+        ("out of line", OUT_OF_LINE, |count| count.out_of_line),
+    ];
+    for (shape, (label, color, value)) in shapes.into_iter().enumerate() {
+        let bar = |index: usize| {
+            let left = index as f64 + 0.14 + 0.37 * shape as f64;
+            (left, left + 0.35)
+        };
+        chart
+            .draw_series(counts.iter().enumerate().map(|(index, count)| {
+                let (left, right) = bar(index);
+                Rectangle::new([(left, 0.0), (right, value(count) as f64)], color.filled())
+            }))?
+            .label(label)
+            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 10, y + 5)], color.filled()));
+        chart.draw_series(counts.iter().enumerate().map(|(index, count)| {
+            let (left, right) = bar(index);
+            let top = value(count) as f64 + most as f64 * 0.01;
+            Text::new(
+                value(count).to_string(),
+                ((left + right) / 2.0, top),
+                number.clone(),
+            )
+        }))?;
+    }
+
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .label_font(("sans-serif", 14))
+        .draw()?;
+
+    // The axis has no labels for what is between two numbers.
+    let below = TextStyle::from(("sans-serif", 15)).pos(Pos::new(HPos::Center, VPos::Top));
+    let names = SUBJECTS.iter().enumerate().map(|(index, (_, title))| {
+        let (x, y) = chart.backend_coord(&(index as f64 + 0.5, 0.0));
+        Text::new(title.replace('`', ""), (x, y + 8), below.clone())
+    });
+    for name in names {
+        area.draw(&name)?;
+    }
+
+    area.present()?;
+    Ok(())
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What follows from the measured values, and the targets.
+
+use super::{
+    callgrind::Count,
+    rows::Rows,
+    SUBJECTS, //
+};
+use anyhow::{
+    ensure,
+    Result, //
+};
+
+/// How much more two threads have to do than one.
+const THREADS: f64 = 1.9;
+
+/// The middle of some values, and the middle of the halves below and above it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+impl Spread {
+    fn new(values: &[f64]) -> Result<Self> {
+        ensure!(!values.is_empty(), "there are no values");
+        let mut values = values.to_vec();
+        values.sort_by(f64::total_cmp);
+        let at = |quarters: usize| values[(values.len() - 1) * quarters / 4];
+
+        Ok(Self {
+            median: at(2),
+            low: at(1),
+            high: at(3),
+        })
+    }
+}
+
+/// How two threads compare with one.
+#[derive(Clone, Copy)]
+pub(crate) struct Threads {
+    /// The best round of two threads over the best one of one thread.
+    pub(crate) best: f64,
+    /// The same within each round, and the median of that.
+    pub(crate) median: f64,
+}
+
+impl Threads {
+    fn new(rows: &Rows, subject: &str) -> Result<Self> {
+        let one = rows.get("per_us_1_thread", subject)?;
+        let two = rows.get("per_us_2_threads", subject)?;
+        let best = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
+
+        Ok(Self {
+            best: best(two) / best(one),
+            median: Spread::new(&ratios(two, one))?.median,
+        })
+    }
+}
+
+/// Round by round.
+fn ratios(values: &[f64], to: &[f64]) -> Vec<f64> {
+    values
+        .iter()
+        .zip(to)
+        .map(|(value, to)| value / to)
+        .collect()
+}
+
+/// Everything about one subject but its instructions.
+pub(crate) struct Subject {
+    pub(crate) title: &'static str,
+    /// Nanoseconds of an access.
+    pub(crate) ns: Spread,
+    /// The same over that by hand, round by round.
+    pub(crate) ratio: Spread,
+    pub(crate) threads: Threads,
+    /// Bytes in the object.
+    pub(crate) inline: f64,
+    /// Bytes on the heap, and allocations, beside those of the mapping itself.
+    pub(crate) heap: f64,
+    pub(crate) blocks: f64,
+    /// Nanoseconds of the first access to an object.
+    pub(crate) first_ns: Spread,
+}
+
+/// Everything.
+pub(crate) struct Results {
+    /// Instructions, unless there is no Valgrind.
+    pub(crate) counts: Option<Vec<Count>>,
+    /// In the order of [`SUBJECTS`].
+    pub(crate) subjects: Vec<Subject>,
+    /// Nanoseconds of the C helper alone, which every first access calls.
+    pub(crate) helper_ns: Spread,
+    /// Bytes that it allocates.
+    pub(crate) helper_bytes: f64,
+    /// Two threads that do write to shared memory.
+    pub(crate) control: Threads,
+}
+
+impl Results {
+    /// Draws them from the rows.
+    pub(crate) fn new(counts: Option<Vec<Count>>, rows: &Rows) -> Result<Self> {
+        let one = |measure, subject| -> Result<f64> {
+            Ok(Spread::new(rows.get(measure, subject)?)?.median)
+        };
+        let helper_bytes = one("heap_bytes", "helper")?;
+        let helper_blocks = one("heap_blocks", "helper")?;
+        let by_hand = rows.get("ns", SUBJECTS[1].0)?;
+
+        let subjects = SUBJECTS
+            .iter()
+            .map(|&(name, title)| {
+                let ns = rows.get("ns", name)?;
+                Ok(Subject {
+                    title,
+                    ns: Spread::new(ns)?,
+                    ratio: Spread::new(&ratios(ns, by_hand))?,
+                    threads: Threads::new(rows, name)?,
+                    inline: one("inline_bytes", name)?,
+                    heap: one("heap_bytes", name)? - helper_bytes,
+                    blocks: one("heap_blocks", name)? - helper_blocks,
+                    first_ns: Spread::new(rows.get("first_ns", name)?)?,
+                })
+            })
+            .collect::<Result<_>>()?;
+
+        Ok(Self {
+            counts,
+            subjects,
+            helper_ns: Spread::new(rows.get("first_ns", "helper")?)?,
+            helper_bytes,
+            control: Threads::new(rows, "control")?,
+        })
+    }
+
+    /// How the targets stand.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        let counts = self.counts.as_deref();
+
+        vec![
+            fewest(
+                "in a loop, `#[devres_lazy]` takes no more instructions than the others",
+                counts.map(|counts| counts.iter().map(|count| count.in_loop).collect()),
+            ),
+            fewest(
+                "out of line, `#[devres_lazy]` takes no more instructions than the others",
+                counts.map(|counts| counts.iter().map(|count| count.out_of_line).collect()),
+            ),
+            threads(self.subjects[0].threads.best, self.control.best),
+        ]
+    }
+}
+
+/// The first one is not more than any other.
+fn fewest(text: &'static str, instructions: Option<Vec<u64>>) -> Target {
+    let (verdict, found) = match instructions.as_deref() {
+        Some([ours, others @ ..]) => {
+            let held = others.iter().all(|other| ours <= other);
+            let others: Vec<String> = others.iter().map(u64::to_string).collect();
+            let verdict = if held { Verdict::Held } else { Verdict::Missed };
+            (verdict, format!("{ours}, and {}", others.join(", ")))
+        }
+        _ => (Verdict::NotMeasured, "no Valgrind".to_owned()),
+    };
+
+    Target {
+        text: text.to_owned(),
+        found,
+        verdict,
+        of_time: false,
+    }
+}
+
+/// Two threads do enough, and the control does not.
+fn threads(ours: f64, control: f64) -> Target {
+    let (verdict, found) = if control >= THREADS {
+        (
+            Verdict::Missed,
+            format!("the control reaches {control:.2}, so that {ours:.2} says nothing"),
+        )
+    } else if ours >= THREADS {
+        (
+            Verdict::Held,
+            format!("{ours:.2} times, the control {control:.2}"),
+        )
+    } else {
+        (Verdict::Missed, format!("{ours:.2} times"))
+    };
+
+    Target {
+        text: format!("two threads do at least {THREADS} times what one does"),
+        found,
+        verdict,
+        of_time: true,
+    }
+}
+
+/// Something that has to hold.
+pub(crate) struct Target {
+    pub(crate) text: String,
+    /// What was found.
+    pub(crate) found: String,
+    pub(crate) verdict: Verdict,
+    /// Whether it depends on time, and so on what else the machine does.
+    pub(crate) of_time: bool,
+}
+
+/// Whether it does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    Held,
+    Missed,
+    NotMeasured,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spread_is_that_of_the_quartiles() {
+        let spread = Spread::new(&[5.0, 1.0, 4.0, 2.0, 100.0]).unwrap();
+
+        let expected = Spread {
+            median: 4.0,
+            low: 2.0,
+            high: 5.0,
+        };
+        assert_eq!(spread, expected);
+        assert!(Spread::new(&[]).is_err());
+    }
+
+    #[test]
+    fn no_other_may_take_fewer() {
+        let verdict = |counts: Option<&[u64]>| fewest("", counts.map(<[u64]>::to_vec)).verdict;
+
+        assert_eq!(verdict(Some(&[5, 46, 7, 5])), Verdict::Held);
+        assert_eq!(verdict(Some(&[5, 46, 7, 4])), Verdict::Missed);
+        assert_eq!(verdict(None), Verdict::NotMeasured);
+    }
+
+    #[test]
+    fn two_threads_do_enough_if_the_control_does_not() {
+        assert_eq!(threads(1.95, 0.4).verdict, Verdict::Held);
+        assert_eq!(threads(1.85, 0.4).verdict, Verdict::Missed);
+        assert_eq!(threads(1.95, 1.95).verdict, Verdict::Missed);
+    }
+}
