@@ -62,6 +62,10 @@ const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "benchmark: instructions",
+        run: |shell| Ok(cmd!(shell, "cargo xtask bench --quick").run()?),
+    },
+    Step {
         name: "dependencies of the macro",
         run: macro_dependencies,
     },

@@ -104,7 +104,9 @@ fn judge(results: &Results, options: &Options) -> Result<()> {
         let (mark, fails) = match target.verdict {
             Verdict::Held => ("held", false),
             Verdict::NotMeasured => ("not measured", options.require_instructions),
-            Verdict::Missed if target.of_time && cpus < 2 => ("warning: missed, with one CPU", false),
+            Verdict::Missed if target.of_time && cpus < 2 => {
+                ("warning: missed, with one CPU", false)
+            }
             Verdict::Missed if target.of_time && options.quick => ("missed, in a quick run", false),
             Verdict::Missed => ("MISSED", true),
         };

@@ -61,38 +61,48 @@ run, on the host:
 - `std::sync::OnceLock` and `once_cell::sync::OnceCell`, in an object of their own with a comparison
   of the device before them, `benches/access/once.rs`.
 
-**The last two do not handle unbind at all.** Nothing unmaps their table when the driver is unbound,
-and after that they hand out a table whose mapping is the next user's. They show what such a cell
-costs, and are not a choice that a driver has.
+**The last two do not handle unbind at all.** Nothing unmaps their table when the driver is unbound:
+the mapping outlives the driver, and the next one is handed it as its own. They show what the fast
+path of such a cell costs, and are not a choice that a driver has.
 
 ![Instructions per access](benchmark.svg)
 
 {table}
 {targets}
-Measured with `cargo xtask bench` on {cpus} CPUs ({cpu}), {kernel}, {rustc}, {valgrind}.
+| machine | |
+|---|---|
+| CPU | {cpu}, {cpus} of them |
+| kernel | {kernel} |
+| compiler | {rustc} |
+| counter | {valgrind} |
 
 ## What the numbers mean
 
 - **Instructions** are exact: Callgrind counts a run of 1000 accesses and one of 2000, and each
-  access of the difference takes the same. *In a loop* is what the accessor adds to a loop that
+  access of the difference takes the same ones. *In a loop* is what the accessor adds to a loop that
   passes an object and a device and uses the table, where the compiler inlines as it sees fit; *a
   call* says that it did not. *Out of line* is a function around nothing but the accessor, from its
   first instruction to its return.
 - The host is stricter than the kernel: by hand, each access also asks whether the DRM device was
-  freed and whether the resource was revoked, a load and a branch or two for each. Linux 7.3 itself
-  takes 38 instructions there. `OnceLock` and `OnceCell` are spared the former, and have no latter.
-- **Nanoseconds** are those of the loop, which this includes. The four take turns, each beginning a
-  round in which the others follow, and what is shown is the median of the rounds and the middle
-  half of them. The ratio is taken within each round, and then the median. Accesses in a loop
-  overlap: it is how often one can be made, and not how long one takes.
+  freed and whether the resource was revoked, a load and a test each. In Linux 7.3 itself the
+  accessor takes 38 instructions. `OnceLock` and `OnceCell` are spared the first question, and have
+  nothing to ask the second about.
+- **Nanoseconds per access** are those of the loop, with the loop's own. Within a round the four
+  take turns, and each round another one is first; the number is the median of the rounds, and in
+  brackets are the quartiles. The ratio is taken within each round, and then the median. Accesses in
+  a loop overlap, so this says how often one can be made.
+- **Until the table is there** says how long one access takes: each waits for the table of the one
+  before, and what the loop takes by itself is subtracted.
 - **Two threads** access one object. The ratio is that of the best rounds: what else runs on the
-  machine can only slow a round down, while a write to shared memory would slow down all of them.
-  The control does one such write per access and reaches {control:.2}.
-- **Bytes** are those that the lazy part adds to the object, and those that are allocated once it is
-  populated, without the {helper_bytes} that the C helper allocates for pages and table. The host's
-  mutex and completion have other sizes than the kernel's.
-- **The first access** maps one page. The C helper alone takes {helper_us} us of it. It is on the
-  host, whose C helper is a model: only differences between the columns mean something.
+  machine can only slow a round down, while a write to shared memory slows down all of them. In
+  brackets is the median of the ratios within rounds. A control that does write to shared memory on
+  each access reaches {control:.2}.
+- **Bytes** are those that the lazy part adds to the object, and those that populating it allocates,
+  without the {helper_bytes} that the C helper allocates for pages and table. They are the host's:
+  its mutex and its completion are of other sizes than the kernel's.
+- **The first access** is to a fresh object of one page, and nearly all of it is the C helper, which
+  alone takes {helper_us} us. That helper is a model: only differences between columns mean
+  something.
 {listing}"
     )
 }

@@ -63,11 +63,11 @@ fn bars(svg: &mut String, counts: &[Count]) -> Result<()> {
         .draw()?;
 
     let number = TextStyle::from(("sans-serif", 14)).pos(Pos::new(HPos::Center, VPos::Bottom));
-    let shapes: [(_, _, fn(&Count) -> u64); 2] = [
-        ("in a loop", IN_LOOP, |count| count.in_loop),
-        ("out of line", OUT_OF_LINE, |count| count.out_of_line),
-    ];
-    for (shape, (label, color, value)) in shapes.into_iter().enumerate() {
+    for (shape, (label, color)) in [("in a loop", IN_LOOP), ("out of line", OUT_OF_LINE)]
+        .into_iter()
+        .enumerate()
+    {
+        let value = |count: &Count| [count.in_loop, count.out_of_line][shape];
         let bar = |index: usize| {
             let left = index as f64 + 0.14 + 0.37 * shape as f64;
             (left, left + 0.35)

@@ -69,11 +69,22 @@ fn ratios(values: &[f64], to: &[f64]) -> Vec<f64> {
         .collect()
 }
 
+/// Round by round.
+fn differences(values: &[f64], to: &[f64]) -> Vec<f64> {
+    values
+        .iter()
+        .zip(to)
+        .map(|(value, to)| value - to)
+        .collect()
+}
+
 /// Everything about one subject but its instructions.
 pub(crate) struct Subject {
     pub(crate) title: &'static str,
-    /// Nanoseconds of an access.
+    /// Nanoseconds of an access, many of which overlap.
     pub(crate) ns: Spread,
+    /// Nanoseconds until the table is there, without the loop's own.
+    pub(crate) chained_ns: Spread,
     /// The same over that by hand, round by round.
     pub(crate) ratio: Spread,
     pub(crate) threads: Threads,
@@ -117,6 +128,10 @@ impl Results {
                 Ok(Subject {
                     title,
                     ns: Spread::new(ns)?,
+                    chained_ns: Spread::new(&differences(
+                        rows.get("chained_ns", name)?,
+                        rows.get("chained_ns", "nothing")?,
+                    ))?,
                     ratio: Spread::new(&ratios(ns, by_hand))?,
                     threads: Threads::new(rows, name)?,
                     inline: one("inline_bytes", name)?,

@@ -8,12 +8,13 @@ use super::results::{
 };
 
 /// What a column is about, line by line.
-const HEADER: [&str; 9] = [
+const HEADER: [&str; 10] = [
     "",
     "instructions, in a loop",
     "instructions, out of line",
     "ns per access (quartiles)",
-    "over by hand",
+    "the same over by hand",
+    "ns until the table is there",
     "2 threads over 1: best (median)",
     "bytes in the object",
     "bytes on the heap",
@@ -21,7 +22,7 @@ const HEADER: [&str; 9] = [
 ];
 
 /// The cells, a row for each subject.
-fn cells(results: &Results) -> Vec<[String; 9]> {
+fn cells(results: &Results) -> Vec<[String; 10]> {
     results
         .subjects
         .iter()
@@ -45,6 +46,7 @@ fn cells(results: &Results) -> Vec<[String; 9]> {
                 out_of_line,
                 spread(subject.ns, 1.0),
                 format!("{:.2}", subject.ratio.median),
+                spread(subject.chained_ns, 1.0),
                 format!(
                     "{:.2} ({:.2})",
                     subject.threads.best, subject.threads.median
@@ -80,7 +82,7 @@ pub(crate) fn text(results: &Results) -> String {
     for (row, header) in HEADER.iter().enumerate() {
         text += &format!("{header:34}");
         for column in &cells {
-            text += &format!("  {:>22}", column[row]);
+            text += &format!("  {:>22}", column[row].replace('`', ""));
         }
         text += "\n";
     }
