@@ -95,8 +95,10 @@ pub struct Object<T: DriverObject> {
 /// Maps the table that the C helper keeps in the object.
 pub struct SgTable;
 
-// SAFETY: The table that `drm_gem_shmem_get_pages_sgt()` makes is immutable, and stays until
-// `__drm_gem_shmem_free_sgt_locked()`, which only `unmap()` calls.
+// SAFETY:
+// - The table that `drm_gem_shmem_get_pages_sgt()` makes is immutable, and stays until
+//   `__drm_gem_shmem_free_sgt_locked()`, which only `unmap()` calls.
+// - `#[devres_lazy]` stands on the destructor of `Object`.
 unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
     type Target = SGTable;
 

@@ -34,6 +34,7 @@ use std::{
     },
 };
 use syn::{
+    parse_quote,
     Attribute,
     File,
     Item,
@@ -55,7 +56,11 @@ fn expanded(path: &Path) -> Result<String> {
                     Meta::List(list) => list.tokens,
                     _ => Default::default(),
                 };
-                let tokens = expand::devres_lazy(args, item.into_token_stream());
+                let tokens = expand::devres_lazy(
+                    parse_quote!(::devres_lazy),
+                    args,
+                    item.into_token_stream(),
+                );
                 items.extend(syn::parse2::<File>(tokens)?.items);
             }
             None => items.push(item),

@@ -3,7 +3,7 @@
 //! The documentation of generated functions: what may fail and how, whether they may sleep, and
 //! what unbind does.
 
-use crate::{
+use super::{
     model::{
         Slot,
         Source, //

@@ -19,6 +19,7 @@ mod safety;
 mod validate;
 
 use proc_macro::TokenStream;
+use syn::parse_quote;
 
 /// Turns the fields annotated with `#[lazy(..)]` into slots that are mapped on first use, belong to
 /// one device and are revoked when that device's driver is unbound, and writes their accessors.
@@ -33,9 +34,10 @@ use proc_macro::TokenStream;
 /// # Keys of `#[lazy(..)]`
 ///
 /// - `[vis] fn name [-> Target]`: the accessor `name(&self, dev: &Device<Bound>) -> Result<&Target>`.
-///   `Target` is the field's type or what it derefs to; without it, the field's type.
+///   `Target` is the field's type or what it derefs to; without it, the field's type. There is a
+///   private function `name_slow` beside it.
 /// - `device = expr`: the `&Device` this object belongs to, any expression over `self`. Evaluated on
-///   the slow path only.
+///   the slow path, and by `peek` if nothing is mapped.
 /// - `init = expr` (form A): an initialiser of the field's type, any expression over `self` and
 ///   `dev`, the device that the caller passed. Evaluated once, under the slot's lock, after every
 ///   check. `?` returns from the accessor.
@@ -54,5 +56,5 @@ use proc_macro::TokenStream;
 /// `#[pinned_drop]` of its `impl PinnedDrop` too.
 #[proc_macro_attribute]
 pub fn devres_lazy(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::devres_lazy(args.into(), item.into()).into()
+    expand::devres_lazy(parse_quote!(::devres_lazy), args.into(), item.into()).into()
 }

@@ -4,6 +4,7 @@
 //! the design. Borrows from the item.
 
 use syn::{
+    ext::IdentExt,
     Attribute,
     Expr,
     Ident,
@@ -72,6 +73,13 @@ pub(crate) struct OwnDestructor<'a> {
     /// Where the runtime is.
     pub(crate) krate: Path,
     pub(crate) item: &'a ItemImpl,
+}
+
+impl Accessor {
+    /// The name of the function that it leaves the slow path to.
+    pub(crate) fn slow_path(&self) -> Ident {
+        Ident::new(&format!("{}_slow", self.name.unraw()), self.name.span())
+    }
 }
 
 impl Slot<'_> {

@@ -3,7 +3,7 @@
 //! Tokens to what was written. Knows the grammar, not what makes sense: a key may be there twice or
 //! not at all. Syntax errors do not end the parse: it goes on behind the next comma.
 
-use crate::diagnostics::Errors;
+use super::diagnostics::Errors;
 use proc_macro2::{
     Group,
     Span,

@@ -23,7 +23,8 @@ impl Obligation {
 const OWNER_OUTLIVES_MAPPING: Obligation = Obligation {
     number: "S1",
     reason: "The mapping is stored in `self.{field}`, which is revoked before any other part of \
-             `*self` is dropped: the destructor of `*self` begins with `LazyOwner::teardown()`.",
+             `*self` is dropped: the destructor of `*self` begins with `LazyOwner::teardown()`, \
+             after which nobody populates it again.",
 };
 
 /// `Mapped::new()`: the owner stays where it is until the mapping is dropped.

@@ -3,7 +3,7 @@
 //! Every rule about what is allowed: from what was written to the model. Errors accumulate, each on
 //! the token that has to change.
 
-use crate::{
+use super::{
     diagnostics::Errors,
     model::{
         Accessor,
@@ -15,7 +15,6 @@ use crate::{
     },
     parse::{
         self,
-        Args,
         Entry,
         LazyAttr,
         Value, //
@@ -52,9 +51,7 @@ pub(crate) enum Annotated<'a> {
 ///
 /// What is wrong with it is in `errors`; the model is then still good enough to be expanded to an
 /// item and accessors of the right type, so that one mistake gives one message.
-pub(crate) fn validate<'a>(args: Args, item: &'a Item, errors: &mut Errors) -> Annotated<'a> {
-    let krate = args.krate.unwrap_or_else(default_crate);
-
+pub(crate) fn validate<'a>(krate: Path, item: &'a Item, errors: &mut Errors) -> Annotated<'a> {
     match item {
         Item::Struct(item) => match &item.fields {
             Fields::Named(fields) => {
@@ -86,15 +83,6 @@ pub(crate) fn validate<'a>(args: Args, item: &'a Item, errors: &mut Errors) -> A
     }
 }
 
-/// Where the runtime is if nobody says otherwise.
-fn default_crate() -> Path {
-    if cfg!(kernel) {
-        parse_quote!(::kernel)
-    } else {
-        parse_quote!(::devres_lazy)
-    }
-}
-
 /// Reports an item that cannot have lazy fields.
 fn misplaced<'a>(token: impl ToTokens, what: &str, errors: &mut Errors) -> Annotated<'a> {
     errors.report(
@@ -112,7 +100,7 @@ fn owner<'a>(
     fields: impl Iterator<Item = &'a Field>,
     errors: &mut Errors,
 ) -> Owner<'a> {
-    let slots: Vec<_> = fields
+    let mut slots: Vec<_> = fields
         .filter_map(|field| {
             let attr = parse::lazy_attr(field, errors)?;
             slot(field, attr, errors)
@@ -126,7 +114,7 @@ fn owner<'a>(
         );
     }
 
-    unique_functions(&slots, errors);
+    unique_functions(&mut slots, errors);
 
     Owner {
         krate,
@@ -240,11 +228,21 @@ fn slot<'a>(field: &'a Field, attr: LazyAttr, errors: &mut Errors) -> Option<Slo
         );
     }
 
-    if sorted.device.is_none() && !is_broken("device") {
-        errors.report(
-            name,
-            "`device` is missing: name the device that `self` belongs to, as in `device = &self.dev`",
-        );
+    match &sorted.device {
+        Some((_, device)) if is_callers_device(device) => {
+            errors.report(
+                device,
+                "`dev` is what is checked: name the device that `self` belongs to, as in `&self.dev`",
+            );
+        }
+        None if !is_broken("device") => {
+            errors.report(
+                name,
+                "`device` is missing: name the device that `self` belongs to, as in \
+                 `device = &self.dev`",
+            );
+        }
+        _ => (),
     }
 
     let source = match (sorted.init, sorted.map) {
@@ -302,6 +300,21 @@ fn with_name<'a>(field: &'a Field, name: &str) -> Vec<&'a Attribute> {
         .collect()
 }
 
+/// Whether this is the device that the caller passes, or a part of it. Comparing that with itself
+/// would let any device through.
+fn is_callers_device(device: &Expr) -> bool {
+    match device {
+        Expr::Path(path) => path.path.is_ident("dev"),
+        Expr::Field(field) => is_callers_device(&field.base),
+        Expr::Group(group) => is_callers_device(&group.expr),
+        Expr::MethodCall(call) => is_callers_device(&call.receiver),
+        Expr::Paren(paren) => is_callers_device(&paren.expr),
+        Expr::Reference(reference) => is_callers_device(&reference.expr),
+        Expr::Unary(unary) => is_callers_device(&unary.expr),
+        _ => false,
+    }
+}
+
 /// Whether this is `devres::Lazy<..>`.
 fn is_slot(ty: &Type) -> bool {
     let Type::Path(ty) = ty else {
@@ -315,24 +328,33 @@ fn is_slot(ty: &Type) -> bool {
             .is_some_and(|module| module.ident == "devres")
 }
 
-/// Checks that no two functions have one name. Where there is a `#[cfg]`, rustc knows better.
-fn unique_functions(slots: &[Slot<'_>], errors: &mut Errors) {
-    let mut seen: Vec<&Ident> = Vec::new();
-
-    for slot in slots.iter().filter(|slot| slot.cfgs.is_empty()) {
-        let names = [
-            Some(&slot.accessor.name),
-            slot.peek.as_ref(),
-            slot.try_access.as_ref(),
-            slot.revoke.as_ref(),
-        ];
-        for name in names.into_iter().flatten() {
-            if seen.contains(&name) {
-                errors.report(name, format!("there is a function called `{name}` already"));
-            }
-            seen.push(name);
+/// Checks that no two functions have one name, and removes the second. Where there is a `#[cfg]`,
+/// rustc knows better.
+fn unique_functions(slots: &mut Vec<Slot<'_>>, errors: &mut Errors) {
+    let mut seen: Vec<Ident> = Vec::new();
+    let mut is_new = |name: &Ident| {
+        let is_new = !seen.contains(name);
+        if is_new {
+            seen.push(name.clone());
+        } else {
+            errors.report(name, format!("there is a function called `{name}` already"));
         }
-    }
+        is_new
+    };
+
+    slots.retain_mut(|slot| {
+        if !slot.cfgs.is_empty() {
+            return true;
+        }
+
+        let keep = is_new(&slot.accessor.name) && is_new(&slot.accessor.slow_path());
+        for name in [&mut slot.peek, &mut slot.try_access, &mut slot.revoke] {
+            if name.as_ref().is_some_and(|name| !is_new(name)) {
+                *name = None;
+            }
+        }
+        keep
+    });
 }
 
 /// Checks the author's destructor.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
+//! Form A: an initialiser makes the resource.
+
 use devres_lazy::{
     device::Device,
     devres_lazy,
@@ -7,8 +9,10 @@ use devres_lazy::{
     sync::aref::ARef, //
 };
 
+/// A table.
 pub struct Table;
 
+/// A queue.
 #[devres_lazy]
 #[pin_data]
 pub struct Queue {

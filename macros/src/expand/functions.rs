@@ -3,14 +3,17 @@
 //! The functions of one slot: the accessor with its fast path, the slow path, and what else the
 //! author asked for.
 
-use super::Body;
-use crate::{
+use super::super::{
     docs,
     model::{
         Owner,
         Slot,
         Source, //
     },
+};
+use super::{
+    path_at,
+    Body, //
 };
 use proc_macro2::{
     Span,
@@ -24,12 +27,12 @@ use quote::{
     ToTokens, //
 };
 use syn::{
-    ext::IdentExt,
     spanned::Spanned,
     Ident,
     ItemStruct,
     Lifetime,
-    Path, //
+    Path,
+    Type, //
 };
 
 /// The functions of one slot.
@@ -49,6 +52,9 @@ pub(super) struct Functions<'a> {
 impl<'a> Functions<'a> {
     pub(super) fn new(model: &'a Owner<'_>, slot: &'a Slot<'_>, body: Body) -> Self {
         let site = self_token(slot).unwrap_or_else(Span::call_site);
+        // If it does not deref to the target, rustc points at the target.
+        let mut local = slot.name.clone();
+        local.set_span(Span::mixed_site().located_at(slot.target().span()));
 
         Self {
             krate: &model.krate,
@@ -57,7 +63,7 @@ impl<'a> Functions<'a> {
             this: Ident::new("self", site),
             dev: Ident::new("dev", site),
             lt: fresh_lifetime(model.item),
-            local: Ident::new(&slot.name.unraw().to_string(), Span::mixed_site()),
+            local,
         }
     }
 
@@ -70,12 +76,6 @@ impl<'a> Functions<'a> {
         let revoke = self.revoke();
 
         quote!(#accessor #slow_path #peek #try_access #revoke)
-    }
-
-    /// The name of the slow path.
-    fn slow_name(&self) -> Ident {
-        let name = &self.slot.accessor.name;
-        Ident::new(&format!("{}_slow", name.unraw()), name.span())
     }
 
     /// The parameters of the accessor.
@@ -123,7 +123,10 @@ impl<'a> Functions<'a> {
         let (vis, name, target) = (&accessor.vis, &accessor.name, self.slot.target());
         let docs = docs::accessor(self.slot);
         let params = self.params();
-        let slow_path = self.slow_name();
+        let slow_path = accessor.slow_path();
+        let header = quote_spanned! {here(name)=>
+            #vis fn #name<#lt>(#params) -> #krate::error::Result<&#lt #target>
+        };
         let body = self.body(quote! {
             if let ::core::option::Option::Some(#local) = #this.#field.get(#dev) {
                 return ::core::result::Result::Ok(#local);
@@ -136,7 +139,7 @@ impl<'a> Functions<'a> {
             #(#cfgs)*
             #docs
             #[inline]
-            #vis fn #name<#lt>(#params) -> #krate::error::Result<&#lt #target> {
+            #header {
                 #body
             }
         }
@@ -157,22 +160,28 @@ impl<'a> Functions<'a> {
             ..
         } = self;
         let Slot {
-            cfgs, name: field, ..
+            cfgs,
+            name: field,
+            accessor,
+            ..
         } = self.slot;
-        let (target, name) = (self.slot.target(), self.slow_name());
+        let (target, name) = (self.slot.target(), accessor.slow_path());
         let docs = docs::slow_path(self.slot);
         let params = self.params();
+        let header = quote_spanned! {here(&name)=>
+            fn #name<#lt>(#params) -> #krate::error::Result<&#lt #target>
+        };
         let assertion = self.assertion();
         let refuse_other_device = self.refuse_other_device();
-        let slot = Ident::new("slot", Span::mixed_site());
-        let populate = self.populate(&slot);
+        let slot = slot_local(Span::mixed_site());
+        let populate = self.populate();
 
         quote! {
             #(#cfgs)*
             #docs
             #[cold]
             #[inline(never)]
-            fn #name<#lt>(#params) -> #krate::error::Result<&#lt #target> {
+            #header {
                 #assertion
 
                 #refuse_other_device
@@ -191,9 +200,16 @@ impl<'a> Functions<'a> {
     }
 
     /// A function that names the field in rustc's message if the target is not for all threads.
+    /// Where it is the resource, `populate()` asks for that.
     fn assertion(&self) -> TokenStream {
         let target = self.slot.target();
-        let name = format_ident!("{}_is_send_and_sync", self.slot.name.unraw());
+        if same_tokens(target, self.slot.resource) {
+            return TokenStream::new();
+        }
+
+        let mut name = format_ident!("{}_is_send_and_sync", self.slot.name);
+        // Rustc points at the field; it is not the author who has named this.
+        name.set_span(Span::mixed_site().located_at(self.slot.name.span()));
         let assert = quote_spanned!(target.span()=> #name::<#target>());
 
         quote! {
@@ -208,7 +224,7 @@ impl<'a> Functions<'a> {
         let device = &self.slot.device;
         let owner_device = Ident::new("owner_device", Span::mixed_site());
         // If the author's expression is of another type, rustc points at what has the type's span.
-        let ty = quote_spanned!(self.slot.name.span()=> &#krate::device::Device);
+        let ty = quote_spanned!(here(self.slot.name)=> &#krate::device::Device);
 
         quote! {
             let #owner_device: #ty = #device;
@@ -218,25 +234,35 @@ impl<'a> Functions<'a> {
         }
     }
 
-    /// Populates the locked `slot`.
-    fn populate(&self, slot: &Ident) -> TokenStream {
+    /// Populates the locked slot.
+    ///
+    /// Rustc points at what the author wrote, but lints and `forbid(unsafe_code)`, which are about
+    /// the author's code, know that this is not.
+    fn populate(&self) -> TokenStream {
         let Self {
             krate, this, dev, ..
         } = self;
 
+        let resource = self.slot.resource;
+        // What it asks of the resource is said of the field's type.
+        let populate = Ident::new("populate", Span::mixed_site().located_at(resource.span()));
+
         match &self.slot.source {
             Source::Init(init) => {
-                let closure = quote_spanned!(init.span()=> || ::core::result::Result::Ok(#init));
-                quote_spanned!(init.span()=> #slot.populate(#dev, #closure))
+                let here = Span::mixed_site().located_at(init.span());
+                let slot = slot_local(here);
+                quote_spanned! {here=>
+                    #slot.#populate(#dev, || ::core::result::Result::Ok(#init))
+                }
             }
             Source::Map(marker) => {
-                // Not the author's span, whose `forbid(unsafe_code)` is about the author's code.
-                let unsafe_ = quote_spanned!(Span::mixed_site()=> unsafe);
-                let new = quote_spanned! {marker.span()=>
-                    #krate::devres::Mapped::<Self, #marker>::new(#this, #dev)
-                };
-                quote! {
-                    #slot.populate(#dev, || ::core::result::Result::Ok(#unsafe_ { #new }))
+                let here = Span::mixed_site().located_at(marker.span());
+                let slot = slot_local(here);
+                let krate = path_at(krate, here);
+                quote_spanned! {here=>
+                    #slot.#populate(#dev, || -> #krate::error::Result<#resource> {
+                        unsafe { #krate::devres::Mapped::<Self, #marker>::new(#this, #dev) }
+                    })
                 }
             }
         }
@@ -264,6 +290,11 @@ impl<'a> Functions<'a> {
         let (vis, target) = (&accessor.vis, self.slot.target());
         let docs = docs::peek(self.slot);
         let params = self.params();
+        let header = quote_spanned! {here(name)=>
+            #vis fn #name<#lt>(
+                #params
+            ) -> #krate::error::Result<::core::option::Option<&#lt #target>>
+        };
         let refuse_other_device = self.refuse_other_device();
         let body = self.body(quote! {
             if let ::core::option::Option::Some(#local) = #this.#field.get(#dev) {
@@ -278,9 +309,7 @@ impl<'a> Functions<'a> {
         quote! {
             #(#cfgs)*
             #docs
-            #vis fn #name<#lt>(
-                #params
-            ) -> #krate::error::Result<::core::option::Option<&#lt #target>> {
+            #header {
                 #body
             }
         }
@@ -301,15 +330,18 @@ impl<'a> Functions<'a> {
         } = self.slot;
         let vis = &accessor.vis;
         let docs = docs::try_access(self.slot);
+        let header = quote_spanned! {here(name)=>
+            #vis fn #name(
+                &#this,
+            ) -> ::core::option::Option<#krate::devres::LazyGuard<'_, #resource>>
+        };
         let body = self.body(quote!(#this.#field.try_access()));
 
         quote! {
             #(#cfgs)*
             #docs
             #[inline]
-            #vis fn #name(
-                &#this,
-            ) -> ::core::option::Option<#krate::devres::LazyGuard<'_, #resource>> {
+            #header {
                 #body
             }
         }
@@ -329,6 +361,9 @@ impl<'a> Functions<'a> {
         } = self.slot;
         let vis = &accessor.vis;
         let docs = docs::revoke(self.slot);
+        let header = quote_spanned! {here(name)=>
+            #vis fn #name(#this: ::core::pin::Pin<&mut Self>)
+        };
         let body = self.body(quote! {
             #krate::devres::Lazy::revoke_field(#this, |owner: &Self| &owner.#field);
         });
@@ -336,11 +371,26 @@ impl<'a> Functions<'a> {
         quote! {
             #(#cfgs)*
             #docs
-            #vis fn #name(#this: ::core::pin::Pin<&mut Self>) {
+            #header {
                 #body
             }
         }
     }
+}
+
+/// Where rustc points when it means the function called `name`, and not the whole attribute.
+fn here(name: &Ident) -> Span {
+    Span::call_site().located_at(name.span())
+}
+
+/// Whether two types are written the same.
+fn same_tokens(a: &Type, b: &Type) -> bool {
+    a.to_token_stream().to_string() == b.to_token_stream().to_string()
+}
+
+/// The locked slot, for the author not to see.
+fn slot_local(span: Span) -> Ident {
+    Ident::new("slot", span)
 }
 
 /// The span of the `self` that the author's expressions use, which decides what `self` is inside a

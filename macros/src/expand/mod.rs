@@ -9,7 +9,7 @@
 mod functions;
 mod teardown;
 
-use crate::{
+use super::{
     diagnostics::Errors,
     model::{
         Destructor,
@@ -22,7 +22,10 @@ use crate::{
     },
 };
 use functions::Functions;
-use proc_macro2::TokenStream;
+use proc_macro2::{
+    Span,
+    TokenStream, //
+};
 use quote::{
     quote,
     ToTokens, //
@@ -33,11 +36,12 @@ use syn::{
     spanned::Spanned,
     visit_mut::VisitMut,
     Attribute,
-    Item, //
+    Item,
+    Path, //
 };
 
-/// Expands `#[devres_lazy(args)] item`.
-pub(crate) fn devres_lazy(args: TokenStream, item: TokenStream) -> TokenStream {
+/// Expands `#[devres_lazy(args)] item`, for a runtime at `krate` unless `args` say otherwise.
+pub(crate) fn devres_lazy(krate: Path, args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
 
     let args = parse::args(args, &mut errors);
@@ -50,7 +54,7 @@ pub(crate) fn devres_lazy(args: TokenStream, item: TokenStream) -> TokenStream {
         }
     };
 
-    let annotated = validate::validate(args, &item, &mut errors);
+    let annotated = validate::validate(args.krate.unwrap_or(krate), &item, &mut errors);
     let body = if errors.is_empty() {
         Body::Real
     } else {
@@ -122,10 +126,24 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
             field.attrs.push(parse_quote!(#[pin]));
         }
         let resource = &field.ty;
-        field.ty = parse_quote_spanned!(resource.span()=> #krate::devres::Lazy<#resource>);
+        // If it is not a resource, rustc points at what the author has written.
+        let here = Span::call_site().located_at(resource.span());
+        let krate = path_at(krate, here);
+        field.ty = parse_quote_spanned!(here=> #krate::devres::Lazy<#resource>);
     }
 
     item.into_token_stream()
+}
+
+/// The path where it is part of what rustc is to point at. It means what it meant, `$crate` too.
+fn path_at(path: &Path, span: Span) -> TokenStream {
+    path.to_token_stream()
+        .into_iter()
+        .map(|mut token| {
+            token.set_span(token.span().located_at(span));
+            token
+        })
+        .collect()
 }
 
 /// The accessors of all slots.

@@ -2,7 +2,7 @@
 
 //! Teardown: the owner's destructor begins with retiring its slots, whoever writes it.
 
-use crate::model::{
+use super::super::model::{
     Destructor,
     OwnDestructor,
     Owner,
@@ -34,13 +34,6 @@ pub(super) fn teardown(model: &Owner<'_>) -> TokenStream {
             );
         }
     });
-    // Where every slot can be configured away, nobody needs `self` to be mutable.
-    let allow = model
-        .slots
-        .iter()
-        .all(|slot| !slot.cfgs.is_empty())
-        .then(|| quote!(#[allow(unused_mut)]));
-
     let destructor = match model.destructor {
         Destructor::Author => TokenStream::new(),
         Destructor::TooLate => return TokenStream::new(),
@@ -58,7 +51,6 @@ pub(super) fn teardown(model: &Owner<'_>) -> TokenStream {
 
     quote! {
         impl #impl_generics #krate::devres::LazyOwner for #name #ty_generics #where_clause {
-            #allow
             fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
                 #(#retire)*
             }

@@ -13,7 +13,8 @@
 //! |---|---|---|
 //! | [`EMPTY`] | nothing is mapped | a holder of the slot's lock, by populating |
 //! | a `struct device *` | populated for that device, and not revoked | unbind, or the exclusive owner |
-//! | [`REVOKED`] | the device was unbound, or the owner is being dropped | the exclusive owner |
+//! | [`REVOKED`] | the device was unbound | the exclusive owner, by revoking |
+//! | [`RETIRED`] | the owner is being dropped | nobody |
 //!
 //! Because the device pointer is itself the state, one acquire load and one comparison decide
 //! three questions at once: is the slot populated, for the caller's device, in this binding of it?
@@ -60,6 +61,9 @@ const EMPTY: *mut bindings::device = ptr::null_mut();
 
 /// The device was unbound while the slot was populated. No `struct device` has this address.
 const REVOKED: *mut bindings::device = ptr::without_provenance_mut(1);
+
+/// The owner's destructor has begun. No `struct device` has this address.
+const RETIRED: *mut bindings::device = ptr::without_provenance_mut(2);
 
 /// What keeps a resource until its device is unbound.
 ///
@@ -120,13 +124,13 @@ type Container<T> = Devres<Entry<T>>;
 ///
 /// # Invariants
 ///
-/// - `state` is [`EMPTY`], [`REVOKED`], or the address of the `struct device` that `container` was
-///   created with.
+/// - `state` is [`EMPTY`], [`REVOKED`], [`RETIRED`], or the address of the `struct device` that
+///   `container` was created with.
 /// - `state` leaves [`EMPTY`] only while `lock` is held, and once it did, `container` is populated
 ///   and `value` points to the resource in it.
 /// - While `state` is a device's address and that device is bound, `value` points to a live `T`.
 #[pin_data(PinnedDrop)]
-pub struct Lazy<T: Send + Sync + 'static> {
+pub struct Lazy<T: 'static> {
     state: Atomic<*mut bindings::device>,
     value: UnsafeCell<*const T>,
     container: SetOnce<Container<T>>,
@@ -143,7 +147,7 @@ unsafe impl<T: Send + Sync> Send for Lazy<T> {}
 // is released, and read only after `state` was acquired.
 unsafe impl<T: Send + Sync> Sync for Lazy<T> {}
 
-impl<T: Send + Sync + 'static> Lazy<T> {
+impl<T: 'static> Lazy<T> {
     /// Returns an initialiser for an empty slot whose lock has the given name and class.
     ///
     /// Use [`new_lazy!`](crate::new_lazy), which makes both.
@@ -215,17 +219,16 @@ impl<T: Send + Sync + 'static> Lazy<T> {
     /// Unmaps the resource now, if there is one, and makes the slot empty again.
     ///
     /// Exclusive access is the proof that nobody borrows the resource. The next access maps anew,
-    /// also when the slot had been revoked by unbind.
+    /// also when the slot had been revoked by unbind; but not when the slot was retired.
     ///
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until unbind has dropped the resource; and for
     /// as long as dropping the resource takes.
-    pub fn revoke(mut self: Pin<&mut Self>) {
-        self.as_mut().retire();
-
-        // INVARIANT: The resource is gone, and with it who could still mark the slot as revoked.
-        self.state.store(EMPTY, Relaxed);
+    pub fn revoke(self: Pin<&mut Self>) {
+        if self.state.load(Relaxed) != RETIRED {
+            self.drop_resource(EMPTY);
+        }
     }
 
     /// As [`revoke()`](Self::revoke), but for good: the slot refuses every further use.
@@ -236,6 +239,12 @@ impl<T: Send + Sync + 'static> Lazy<T> {
     ///
     /// May sleep, as [`revoke()`](Self::revoke).
     pub fn retire(self: Pin<&mut Self>) {
+        self.drop_resource(RETIRED);
+    }
+
+    /// Drops the resource, if there is one, and leaves the slot in the state `then`, which is one
+    /// without a resource.
+    fn drop_resource(self: Pin<&mut Self>, then: *mut bindings::device) {
         // SAFETY: Nothing is moved out of the pinned part of `self`, which is `lock`.
         let this = unsafe { self.get_unchecked_mut() };
 
@@ -244,6 +253,9 @@ impl<T: Send + Sync + 'static> Lazy<T> {
         // INVARIANT: `REVOKED` needs no container.
         this.state.store(REVOKED, Relaxed);
         drop(mem::take(&mut this.container));
+
+        // INVARIANT: The resource is gone, and with it who could still mark the slot as revoked.
+        this.state.store(then, Relaxed);
     }
 
     /// As [`revoke()`](Self::revoke), for the slot that is the field `slot` of `owner`.
@@ -257,7 +269,7 @@ impl<T: Send + Sync + 'static> Lazy<T> {
     /// May sleep, as [`revoke()`](Self::revoke).
     #[inline]
     pub fn revoke_field<O>(owner: Pin<&mut O>, slot: impl for<'a> FnOnce(&'a O) -> &'a Self) {
-        Self::project(owner, slot).revoke();
+        Self::pinned_field(owner, slot).revoke();
     }
 
     /// As [`retire()`](Self::retire), for the slot that is the field `slot` of `owner`.
@@ -271,13 +283,13 @@ impl<T: Send + Sync + 'static> Lazy<T> {
     /// May sleep, as [`revoke()`](Self::revoke).
     #[inline]
     pub fn retire_field<O>(owner: Pin<&mut O>, slot: impl for<'a> FnOnce(&'a O) -> &'a Self) {
-        Self::project(owner, slot).retire();
+        Self::pinned_field(owner, slot).retire();
     }
 
     /// Exclusive access to a field, from exclusive access to the object, with no `unsafe` on the
     /// caller's side.
     #[inline]
-    fn project<O>(
+    fn pinned_field<O>(
         owner: Pin<&mut O>,
         slot: impl for<'a> FnOnce(&'a O) -> &'a Self,
     ) -> Pin<&mut Self> {
@@ -304,7 +316,7 @@ impl<T: Send + Sync + 'static> Lazy<T> {
 }
 
 #[pinned_drop]
-impl<T: Send + Sync + 'static> PinnedDrop for Lazy<T> {
+impl<T: 'static> PinnedDrop for Lazy<T> {
     fn drop(self: Pin<&mut Self>) {
         // Before the fields are dropped one by one: see `retire()`.
         self.retire();
@@ -313,12 +325,12 @@ impl<T: Send + Sync + 'static> PinnedDrop for Lazy<T> {
 
 /// A locked slot. Only who holds the lock can populate it.
 #[must_use = "the slot unlocks immediately when this is unused"]
-pub struct Locked<'a, T: Send + Sync + 'static> {
+pub struct Locked<'a, T: 'static> {
     slot: &'a Lazy<T>,
     _guard: MutexGuard<'a, ()>,
 }
 
-impl<'a, T: Send + Sync + 'static> Locked<'a, T> {
+impl<'a, T: 'static> Locked<'a, T> {
     /// As [`Lazy::get()`]: has somebody populated the slot while the caller waited for the lock?
     #[inline]
     pub fn get(&self, dev: &'a Device<Bound>) -> Option<&'a T> {
@@ -332,7 +344,8 @@ impl<'a, T: Send + Sync + 'static> Locked<'a, T> {
     ///
     /// # Errors
     ///
-    /// - [`ENXIO`] if the slot was revoked, since the device was unbound after it was populated.
+    /// - [`ENXIO`] if the slot was revoked, since the device was unbound after it was populated, or
+    ///   retired, since the object is being dropped.
     /// - [`EINVAL`] if the slot is populated for another device.
     /// - [`ENOMEM`] if there is no memory; `init` was not called.
     /// - What `init` or its initialiser fails with.
@@ -348,6 +361,7 @@ impl<'a, T: Send + Sync + 'static> Locked<'a, T> {
         init: impl FnOnce() -> Result<I>,
     ) -> Result<&'a T>
     where
+        T: Send + Sync,
         I: PinInit<T, E>,
         Error: From<E>,
     {
@@ -355,10 +369,11 @@ impl<'a, T: Send + Sync + 'static> Locked<'a, T> {
 
         match slot.state.load(Relaxed) {
             EMPTY => (),
-            REVOKED => return Err(ENXIO),
+            REVOKED | RETIRED => return Err(ENXIO),
             _ => return Err(EINVAL),
         }
 
+        // INVARIANT: `state` is this slot's, whose container it becomes, and `T` is bounded here.
         let container = Devres::new::<Error>(
             dev,
             try_pin_init!(Entry {
@@ -390,7 +405,9 @@ impl<'a, T: Send + Sync + 'static> Locked<'a, T> {
 ///
 /// # Invariants
 ///
-/// `state` points to the state of the slot whose container holds this entry.
+/// - `state` points to the state of the slot whose container holds this entry.
+/// - `T` is `Send` and `Sync`: entries are made in [`Locked::populate()`] only, which asks for that
+///   so that it does not have to be asked for wherever a slot is named.
 #[pin_data(PinnedDrop)]
 struct Entry<T> {
     state: NonNull<Atomic<*mut bindings::device>>,
@@ -398,11 +415,11 @@ struct Entry<T> {
     value: T,
 }
 
-// SAFETY: `state` is shared with all threads already, and `value` is `Send`.
-unsafe impl<T: Send> Send for Entry<T> {}
+// SAFETY: `state` is shared with all threads already, and `value` is `Send` by the type invariants.
+unsafe impl<T> Send for Entry<T> {}
 
-// SAFETY: `state` is atomic, and `value` is `Sync`.
-unsafe impl<T: Sync> Sync for Entry<T> {}
+// SAFETY: `state` is atomic, and `value` is `Sync` by the type invariants.
+unsafe impl<T> Sync for Entry<T> {}
 
 #[pinned_drop]
 impl<T> PinnedDrop for Entry<T> {
@@ -463,7 +480,9 @@ pub trait LazyOwner: TeardownFirst {
 
 /// The destructor of this type begins with [`LazyOwner::teardown()`].
 ///
-/// Only `#[devres_lazy]` implements this, beside the destructor that it writes or completes.
+/// Only `#[devres_lazy]` implements this, beside the destructor that it writes or completes. That is
+/// so that one cannot forget it; what relies on it, form B, has it promised by who implements
+/// [`Map`](crate::devres::Map).
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "the destructor of `{Self}` does not tear down its lazy fields first",

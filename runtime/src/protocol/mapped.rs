@@ -27,8 +27,11 @@ use core::{
 ///
 /// # Safety
 ///
-/// The pointer that [`map()`](Self::map) returns must be valid for shared access, from any thread,
-/// until [`unmap()`](Self::unmap) is called with it.
+/// - The pointer that [`map()`](Self::map) returns must be valid for shared access, from any thread,
+///   until [`unmap()`](Self::unmap) is called with it.
+/// - The destructor of `O` must begin with [`LazyOwner::teardown()`](crate::devres::LazyOwner::teardown), so
+///   that an `O` is whole when it is unmapped. It does if `#[devres_lazy]` has written it, or stands
+///   on it; nothing has to be done for this, but it must not be circumvented.
 ///
 /// # Examples
 ///
@@ -48,7 +51,8 @@ use core::{
 ///
 /// struct Doorbell;
 ///
-/// // SAFETY: `doorbell` is a field of the owner, which outlives the mapping and does not move.
+/// // SAFETY: `doorbell` is a field of the owner, which outlives the mapping and does not move; its
+/// // destructor is that of `#[devres_lazy]`.
 /// unsafe impl Map<Queue> for Doorbell {
 ///     type Target = u32;
 ///     type Keep = ();

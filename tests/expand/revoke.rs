@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `revoke`: unmaps now.
+
+use devres_lazy::{
+    device::Device,
+    devres_lazy,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// A table.
+pub struct Table;
+
+/// A queue.
+#[devres_lazy]
+#[pin_data]
+pub struct Queue {
+    dev: ARef<Device>,
+
+    /// The queue's translation table.
+    #[lazy(
+        pub fn table -> Table,
+        device = &self.dev,
+        init = Table,
+        revoke = unmap_table,
+    )]
+    table: Table,
+}

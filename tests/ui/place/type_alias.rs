@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Another item.
+
+use devres_lazy::{
+    devres_lazy, //
+};
+
+#[devres_lazy]
+type Table = u32;
+
+fn main() {
+    let _: Table = 0;
+}

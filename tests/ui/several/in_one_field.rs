@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Two mistakes in one field.
+
+use devres_lazy::{
+    device::Device,
+    devres_lazy,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+struct Table;
+
+#[devres_lazy]
+#[pin_data]
+struct Queue {
+    dev: ARef<Device>,
+
+    #[lazy(
+        fn table -> Table,
+        devise = &self.dev,
+        init = Table,
+        peek = "table_if_mapped",
+    )]
+    table: Table,
+}
+
+fn main() -> Result {
+    Ok(())
+}
