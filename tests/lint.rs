@@ -2,7 +2,8 @@
 
 //! One struct for each form and option, under every lint that could fire in what is generated.
 //!
-//! Clippy does not see the cases of `tests/ui`. A kernel build asks for the lints in the workspace's
+//! Clippy does not see the cases of `tests/ui`. A kernel build asks for the lints in the
+//! workspace's
 //! `Cargo.toml`; the groups here are stricter, for driver authors who are.
 
 #![deny(

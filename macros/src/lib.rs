@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The attribute macro `#[devres_lazy]`. Use it through the crate `devres-lazy`, which documents the
-//! types that the generated code is made of.
+//! The attribute macro `#[devres_lazy]`. Use it through the crate `devres-lazy`, which documents
+//! the types that the generated code is made of.
 //!
 //! The steps have walls between them, and only this file knows `proc_macro`:
 //!
@@ -24,8 +24,8 @@ use syn::parse_quote;
 /// Turns the fields annotated with `#[lazy(..)]` into slots that are mapped on first use, belong to
 /// one device and are revoked when that device's driver is unbound, and writes their accessors.
 ///
-/// Place it above `#[pin_data]`. The object's constructor initialises each of the fields in place, with
-/// `field <- new_lazy!()`.
+/// Place it above `#[pin_data]`. The object's constructor initialises each of the fields in place,
+/// with `field <- new_lazy!()`.
 ///
 /// # Options of the attribute
 ///
@@ -33,11 +33,12 @@ use syn::parse_quote;
 ///
 /// # Keys of `#[lazy(..)]`
 ///
-/// - `[vis] fn name [-> Target]`: the accessor `name(&self, dev: &Device<Bound>) -> Result<&Target>`.
+/// - `[vis] fn name [-> Target]`: the accessor,
+///   `name(&self, dev: &Device<Bound>) -> Result<&Target>`.
 ///   `Target` is the field's type or what it derefs to; without it, the field's type. There is a
 ///   private function `name_slow` beside it.
-/// - `device = expr`: the `&Device` this object belongs to, any expression over `self`. Evaluated on
-///   the slow path, and by `peek` if nothing is mapped.
+/// - `device = expr`: the `&Device` this object belongs to, any expression over `self`. Evaluated
+///   on the slow path, and by `peek` if nothing is mapped.
 /// - `init = expr` (form A): an initialiser of the field's type, any expression over `self` and
 ///   `dev`, the device that the caller passed. Evaluated once, under the slot's lock, after every
 ///   check. `?` returns from the accessor.

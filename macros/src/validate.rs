@@ -232,7 +232,8 @@ fn slot<'a>(field: &'a Field, attr: LazyAttr, errors: &mut Errors) -> Option<Slo
         Some((_, device)) if is_callers_device(device) => {
             errors.report(
                 device,
-                "`dev` is what is checked: name the device that `self` belongs to, as in `&self.dev`",
+                "`dev` is what is checked: name the device that `self` belongs to, as in \
+                 `&self.dev`",
             );
         }
         None if !is_broken("device") => {
@@ -256,7 +257,8 @@ fn slot<'a>(field: &'a Field, attr: LazyAttr, errors: &mut Errors) -> Option<Slo
             if !is_broken("init") && !is_broken("map") {
                 errors.report(
                     name,
-                    "`init` is missing: say what makes the resource, as in `init = Table::new(self)`, \
+                    "`init` is missing: say what makes the resource, as in \
+                     `init = Table::new(self)`, \
                      or `map = Marker` for a view into `self`",
                 );
             }
@@ -367,7 +369,8 @@ fn own_destructor<'a>(krate: Path, item: &'a ItemImpl, errors: &mut Errors) -> A
     if !is_destructor {
         errors.report(
             item.impl_token,
-            "`#[devres_lazy]` belongs on a struct and on its `impl PinnedDrop`, not on another `impl`",
+            "`#[devres_lazy]` belongs on a struct and on its `impl PinnedDrop`, not on another \
+             `impl`",
         );
         return Annotated::Misplaced;
     }

@@ -3,8 +3,8 @@
 //! Lazily mapped per-device resources for Rust drivers in the Linux kernel, on the host.
 //!
 //! A driver object owns a resource that is mapped on first use, belongs to one device, must be gone
-//! when that device's driver is unbound, and is read from hot paths. [`#[devres_lazy]`](devres_lazy)
-//! makes that one annotation on one field:
+//! when that device's driver is unbound, and is read from hot paths.
+//! [`#[devres_lazy]`](devres_lazy) makes that one annotation on one field:
 //!
 //! ```
 //! use devres_lazy::{
@@ -53,10 +53,11 @@
 //!
 //! # What is here
 //!
-//! - [`devres::Lazy`], the slot behind a lazy field, and [`devres::Mapped`], the resource of form B:
-//!   the protocol, one source for the host and for the kernel.
-//! - Everything else is the *kernel's* vocabulary under the kernel's own paths, so that a driver file
-//!   compiles against either by changing the crate's name, and driver objects are unit-tested with
+//! - [`devres::Lazy`], the slot behind a lazy field, and [`devres::Mapped`], the resource of form
+//!   B: the protocol, one source for the host and for the kernel.
+//! - Everything else is the *kernel's* vocabulary under the kernel's own paths, so that a driver
+//!   file compiles against either by changing the crate's name, and driver objects are unit-tested
+//!   with
 //!   `cargo test`. What the kernel would warn about is a loud failure here.
 //! - [`testing`] has what only the host has: devices that are bound and unbound at will, failing
 //!   allocations, the ledger of DMA mappings.
@@ -140,6 +141,77 @@ pub mod devres {
     //! Resources that a device's driver releases when it is unbound.
     //!
     //! C header: `include/linux/device/devres.h`.
+    //!
+    //! # Examples
+    //!
+    //! [`Lazy`]: what the generated accessors do, by hand:
+    //!
+    //! ```
+    //! use devres_lazy::{
+    //!     device::{Bound, Device},
+    //!     devres::Lazy,
+    //!     new_lazy,
+    //!     prelude::*,
+    //!     testing::TestDevice,
+    //! };
+    //!
+    //! fn answer<'a>(slot: &'a Lazy<u32>, dev: &'a Device<Bound>) -> Result<&'a u32> {
+    //!     if let Some(answer) = slot.get(dev) {
+    //!         return Ok(answer);
+    //!     }
+    //!
+    //!     let slot = slot.lock();
+    //!     if let Some(answer) = slot.get(dev) {
+    //!         return Ok(answer);
+    //!     }
+    //!
+    //!     slot.populate(dev, || Ok(42))
+    //! }
+    //!
+    //! let mut dev = TestDevice::new(c"gpu0")?;
+    //! let slot = KBox::pin_init(new_lazy!(), GFP_KERNEL)?;
+    //!
+    //! let bound = dev.bind()?;
+    //! assert_eq!(answer(&slot, &bound), Ok(&42));
+    //! bound.unbind();
+    //!
+    //! // The same device, bound again: the slot was revoked.
+    //! let bound = dev.bind()?;
+    //! assert_eq!(answer(&slot, &bound), Err(ENXIO));
+    //! # Ok::<(), Error>(())
+    //! ```
+    //!
+    //! [`Map`]: a register window that a C helper caches in the object:
+    //!
+    //! ```
+    //! use core::ptr::NonNull;
+    //! use devres_lazy::{
+    //!     device::{Bound, Device},
+    //!     devres::Map,
+    //!     prelude::*,
+    //! };
+    //!
+    //! struct Queue {
+    //!     doorbell: u32,
+    //! }
+    //!
+    //! struct Doorbell;
+    //!
+    //! // It is sound: `doorbell` is a field of the owner, which outlives the mapping and does not
+    //! // move, and whose destructor is that of `#[devres_lazy]`.
+    //! unsafe impl Map<Queue> for Doorbell {
+    //!     type Target = u32;
+    //!     type Keep = ();
+    //!
+    //!     fn keep(_: &Queue) {}
+    //!
+    //!     fn map(queue: &Queue, _dev: &Device<Bound>) -> Result<NonNull<u32>> {
+    //!         Ok(NonNull::from(&queue.doorbell))
+    //!     }
+    //!
+    //!     unsafe fn unmap(_: &Queue, _keep: &(), _doorbell: NonNull<u32>) {}
+    //! }
+    //! ```
 
     pub use crate::{
         host::devres::*,

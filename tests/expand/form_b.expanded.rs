@@ -44,7 +44,7 @@ impl<T: DriverObject> Object<T> {
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also if the device is bound again.
+    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
@@ -53,7 +53,7 @@ impl<T: DriverObject> Object<T> {
     /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
     /// called while it is being mapped by the caller itself, which is a deadlock.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps the device bound for as long as it is borrowed.
+    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     #[inline]
     pub fn sg_table<'a>(
         &'a self,
@@ -76,9 +76,10 @@ impl<T: DriverObject> Object<T> {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a SGTable> {
-        const fn sgt_is_send_and_sync<
+        const fn sgt_is_send_and_sync<T>()
+        where
             T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
-        >() {}
+        {}
         sgt_is_send_and_sync::<SGTable>();
         let owner_device: &::devres_lazy::device::Device = self.dev().as_ref();
         if !::devres_lazy::devres::same_device(owner_device, dev) {
@@ -125,12 +126,12 @@ impl<T: DriverObject> Object<T> {
     }
     /// Lends what `sg_table()` has mapped, without needing a bound device.
     ///
-    /// `None` if nothing is mapped, or if it was revoked when the device was unbound. Never maps.
+    /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
     ///
     /// # Context
     ///
-    /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side critical
-    /// section, which unbind waits for.
+    /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
+    /// critical section, which unbind waits for.
     #[inline]
     pub fn try_sg_table(
         &self,

@@ -22,7 +22,7 @@ impl<'a> Queue<'a> {
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also if the device is bound again.
+    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
@@ -31,7 +31,7 @@ impl<'a> Queue<'a> {
     /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
     /// called while it is being mapped by the caller itself, which is a deadlock.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps the device bound for as long as it is borrowed.
+    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     #[inline]
     pub fn lookup<'c>(
         &'c self,
@@ -49,9 +49,10 @@ impl<'a> Queue<'a> {
         &'c self,
         dev: &'c ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'c Lookup> {
-        const fn lazy_lookup_is_send_and_sync<
+        const fn lazy_lookup_is_send_and_sync<T>()
+        where
             T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
-        >() {}
+        {}
         lazy_lookup_is_send_and_sync::<Lookup>();
         let owner_device: &::devres_lazy::device::Device = self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {

@@ -23,7 +23,7 @@ impl r#struct {
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also if the device is bound again.
+    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
@@ -32,7 +32,7 @@ impl r#struct {
     /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
     /// called while it is being mapped by the caller itself, which is a deadlock.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps the device bound for as long as it is borrowed.
+    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     #[inline]
     pub fn r#match<'a>(
         &'a self,
@@ -87,12 +87,12 @@ impl r#struct {
     }
     /// Lends what `match()` has mapped, without needing a bound device.
     ///
-    /// `None` if nothing is mapped, or if it was revoked when the device was unbound. Never maps.
+    /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
     ///
     /// # Context
     ///
-    /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side critical
-    /// section, which unbind waits for.
+    /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
+    /// critical section, which unbind waits for.
     #[inline]
     pub fn r#try(
         &self,

@@ -21,7 +21,7 @@ impl Queue {
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also if the device is bound again.
+    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
@@ -30,7 +30,7 @@ impl Queue {
     /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
     /// called while it is being mapped by the caller itself, which is a deadlock.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps the device bound for as long as it is borrowed.
+    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     #[inline]
     pub fn table<'a>(
         &'a self,

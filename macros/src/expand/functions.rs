@@ -213,7 +213,11 @@ impl<'a> Functions<'a> {
         let assert = quote_spanned!(target.span()=> #name::<#target>());
 
         quote! {
-            const fn #name<T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized>() {}
+            const fn #name<T>()
+            where
+                T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
+            {
+            }
             #assert;
         }
     }

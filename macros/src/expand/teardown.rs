@@ -45,7 +45,10 @@ pub(super) fn teardown(model: &Owner<'_>) -> TokenStream {
                 }
             }
 
-            impl #impl_generics #krate::devres::TeardownFirst for #name #ty_generics #where_clause {}
+            impl #impl_generics #krate::devres::TeardownFirst for #name #ty_generics
+            #where_clause
+            {
+            }
         },
     };
 

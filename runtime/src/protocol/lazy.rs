@@ -12,7 +12,7 @@
 //! | `state` | meaning | who leaves it |
 //! |---|---|---|
 //! | [`EMPTY`] | nothing is mapped | a holder of the slot's lock, by populating |
-//! | a `struct device *` | populated for that device, and not revoked | unbind, or the exclusive owner |
+//! | a `struct device *` | populated for it, and not revoked | unbind, or the exclusive owner |
 //! | [`REVOKED`] | the device was unbound | the exclusive owner, by revoking |
 //! | [`RETIRED`] | the owner is being dropped | nobody |
 //!
@@ -82,45 +82,6 @@ type Container<T> = Devres<Entry<T>>;
 /// first, before that drop returns. If both happen at once, one side drops the resource and the
 /// other one waits for it. After unbind the slot refuses every use with [`ENXIO`], also when the
 /// same device is bound again.
-///
-/// # Examples
-///
-/// What the generated accessors do, by hand:
-///
-/// ```
-/// use devres_lazy::{
-///     device::{Bound, Device},
-///     devres::Lazy,
-///     new_lazy,
-///     prelude::*,
-///     testing::TestDevice,
-/// };
-///
-/// fn answer<'a>(slot: &'a Lazy<u32>, dev: &'a Device<Bound>) -> Result<&'a u32> {
-///     if let Some(answer) = slot.get(dev) {
-///         return Ok(answer);
-///     }
-///
-///     let slot = slot.lock();
-///     if let Some(answer) = slot.get(dev) {
-///         return Ok(answer);
-///     }
-///
-///     slot.populate(dev, || Ok(42))
-/// }
-///
-/// let mut dev = TestDevice::new(c"gpu0")?;
-/// let slot = KBox::pin_init(new_lazy!(), GFP_KERNEL)?;
-///
-/// let bound = dev.bind()?;
-/// assert_eq!(answer(&slot, &bound), Ok(&42));
-/// bound.unbind();
-///
-/// // The same device, bound again: the slot was revoked.
-/// let bound = dev.bind()?;
-/// assert_eq!(answer(&slot, &bound), Err(ENXIO));
-/// # Ok::<(), Error>(())
-/// ```
 ///
 /// # Invariants
 ///
@@ -480,8 +441,8 @@ pub trait LazyOwner: TeardownFirst {
 
 /// The destructor of this type begins with [`LazyOwner::teardown()`].
 ///
-/// Only `#[devres_lazy]` implements this, beside the destructor that it writes or completes. That is
-/// so that one cannot forget it; what relies on it, form B, has it promised by who implements
+/// Only `#[devres_lazy]` implements this, beside the destructor that it writes or completes. That
+/// is so that one cannot forget it; what relies on it, form B, has it promised by who implements
 /// [`Map`](crate::devres::Map).
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
@@ -495,16 +456,6 @@ pub trait TeardownFirst {}
 ///
 /// Takes the slot's name, which lockdep reports; without one it is the file and line of the call.
 /// Place it where the object is constructed, as `new_mutex!`.
-///
-/// # Examples
-///
-/// ```
-/// use devres_lazy::{devres::Lazy, new_lazy, prelude::*};
-///
-/// let slot: Pin<KBox<Lazy<u32>>> = KBox::pin_init(new_lazy!("answer"), GFP_KERNEL)?;
-/// assert!(slot.try_access().is_none());
-/// # Ok::<(), Error>(())
-/// ```
 #[macro_export]
 macro_rules! new_lazy {
     ($($name:literal)? $(,)?) => {{

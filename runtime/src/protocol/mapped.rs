@@ -27,45 +27,13 @@ use core::{
 ///
 /// # Safety
 ///
-/// - The pointer that [`map()`](Self::map) returns must be valid for shared access, from any thread,
-///   until [`unmap()`](Self::unmap) is called with it.
-/// - The destructor of `O` must begin with [`LazyOwner::teardown()`](crate::devres::LazyOwner::teardown), so
-///   that an `O` is whole when it is unmapped. It does if `#[devres_lazy]` has written it, or stands
-///   on it; nothing has to be done for this, but it must not be circumvented.
+/// - The pointer that [`map()`](Self::map) returns must be valid for shared access, from any
+///   thread, until [`unmap()`](Self::unmap) is called with it.
+/// - The destructor of `O` must begin with [`LazyOwner::teardown()`], so that an `O` is whole when
+///   it is unmapped. It does if `#[devres_lazy]` has written it, or stands on it: nothing has to be
+///   done for this, but it must not be circumvented.
 ///
-/// # Examples
-///
-/// A register window that a C helper caches in the object:
-///
-/// ```
-/// use core::ptr::NonNull;
-/// use devres_lazy::{
-///     device::{Bound, Device},
-///     devres::Map,
-///     prelude::*,
-/// };
-///
-/// struct Queue {
-///     doorbell: u32,
-/// }
-///
-/// struct Doorbell;
-///
-/// // SAFETY: `doorbell` is a field of the owner, which outlives the mapping and does not move; its
-/// // destructor is that of `#[devres_lazy]`.
-/// unsafe impl Map<Queue> for Doorbell {
-///     type Target = u32;
-///     type Keep = ();
-///
-///     fn keep(_: &Queue) {}
-///
-///     fn map(queue: &Queue, _dev: &Device<Bound>) -> Result<NonNull<u32>> {
-///         Ok(NonNull::from(&queue.doorbell))
-///     }
-///
-///     unsafe fn unmap(_: &Queue, _keep: &(), _doorbell: NonNull<u32>) {}
-/// }
-/// ```
+/// [`LazyOwner::teardown()`]: crate::devres::LazyOwner::teardown
 pub unsafe trait Map<O>: 'static {
     /// What the accessor lends.
     type Target: ?Sized + Send + Sync + 'static;
