@@ -56,7 +56,7 @@ macro_rules! ensure {
 }
 
 /// How long something that must not happen is given.
-const GRACE: Duration = Duration::from_millis(100);
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Waits until `condition`, for as long as [`GRACE`]; whether it came.
 fn comes_true(condition: impl Fn() -> bool) -> bool {

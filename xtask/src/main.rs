@@ -5,21 +5,26 @@
 mod bench;
 mod bless;
 mod ci;
+mod exit;
+mod kernel;
 
 use anyhow::Result;
 use clap::{
     Parser,
     Subcommand, //
 };
-use std::path::{
-    Path,
-    PathBuf, //
+use std::{
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::ExitCode,
 };
 use xshell::Shell;
 
 /// The project's own commands.
 #[derive(Parser)]
-#[command(name = "cargo xtask")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Args {
     #[command(subcommand)]
     command: Command,
@@ -33,9 +38,19 @@ enum Command {
     Bless,
     /// Measures what an access costs, for four ways to write it, and fails if a target is missed.
     Bench(bench::Options),
+    /// Builds and boots a Linux with the code in it, and runs its tests.
+    Kernel(kernel::Options),
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::report(&error),
+    }
+}
+
+/// Runs the command.
+fn run() -> Result<()> {
     let args = Args::parse();
     let shell = Shell::new()?;
     shell.change_dir(root());
@@ -44,6 +59,7 @@ fn main() -> Result<()> {
         Command::Ci => ci::run(&shell),
         Command::Bless => bless::run(&shell),
         Command::Bench(options) => bench::run(&shell, &options),
+        Command::Kernel(options) => kernel::run(&shell, &options),
     }
 }
 

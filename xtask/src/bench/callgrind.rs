@@ -2,9 +2,9 @@
 
 //! Counts instructions, with Callgrind.
 //!
-//! Callgrind watches one of the two functions that `benches/access` measures in, while that accesses
-//! an object twice as often as in another run: the difference is what the accesses take, exactly,
-//! and must be the same for each.
+//! Callgrind watches one of the two functions that `benches/access` measures in, while that
+//! accesses an object twice as often as in another run: the difference is what the accesses take,
+//! exactly, and must be the same for each.
 
 use super::{
     progress,
