@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is added to `rust/macros/lib.rs`.
+
+/// Turns the fields annotated with `#[lazy(..)]` into slots: storage for a resource that is mapped
+/// on first use, belongs to one device, and is revoked when that device's driver is unbound.
+///
+/// Place it above `#[pin_data]`. The object's constructor initialises each of the fields in place,
+/// with `field <- new_lazy!()`.
+///
+/// # Keys of `#[lazy(..)]`
+///
+/// - `[vis] fn name [-> Target]`: the accessor,
+///   `name(&self, dev: &Device<Bound>) -> Result<&Target>`.
+/// - `device = expr`: the `&Device` that this object belongs to, any expression over `self`.
+/// - `init = expr`: an initialiser of the field's type, over `self` and `dev`; or `map = Marker`,
+///   where the field's type is `Mapped<Self, Marker>` and `Marker` implements `Map<Self>`.
+/// - `peek = name`, `try_access = name`, `revoke = name`: further functions, all optional.
+#[proc_macro_attribute]
+pub fn devres_lazy(attr: TokenStream, input: TokenStream) -> TokenStream {
+    devres_lazy::expand(attr.into(), input.into()).into()
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What takes the place of the hand-written scatter-gather table in `rust/kernel/drm/gem/shmem.rs`.
+//! The items are taken from here by name: the fields of `Object`, the statement of
+//! `free_callback()`, and the rest of the file as it stands.
+
+struct Object<T: DriverObject> {
+    /// Scatter-gather table of this object's DMA pages.
+    ///
+    /// Must not be called with the object's reservation lock held, which mapping takes.
+    #[lazy(
+        pub fn sg_table -> scatterlist::SGTable,
+        device = self.dev().as_ref().as_ref(),
+        map = SgTable,
+        peek = sg_table_if_mapped,
+        try_access = try_sg_table,
+        revoke = unmap_sg_table,
+    )]
+    sgt: Mapped<Self, SgTable>,
+}
+
+impl<T: DriverObject> Object<T> {
+    fn free_callback(this: *mut Self) {
+        // What is mapped lazily has to go while the GEM object is still whole.
+        // SAFETY:
+        // - We verified above that `this` is valid, and we are in `free_callback()`, so nobody else
+        //   has access to it.
+        // - GEM objects are pinned.
+        unsafe { Pin::new_unchecked(&mut *this) }.teardown();
+    }
+}
+
+/// Maps the scatter-gather table that the C helper keeps in the object.
+pub struct SgTable;
+
+// SAFETY:
+// - The table that `drm_gem_shmem_get_pages_sgt()` makes does not change, and stays until
+//   `__drm_gem_shmem_free_sgt_locked()`, which nobody but `unmap()` calls before the object is
+//   released.
+// - Objects are only ever dropped by `free_callback()`, which begins with their teardown.
+unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
+    type Target = scatterlist::SGTable;
+
+    /// Unmapping reads `obj->dev->dev`, and a GEM object holds no reference to `obj->dev`.
+    type Keep = ARef<Device<T::Driver>>;
+
+    fn keep(obj: &Object<T>) -> Self::Keep {
+        obj.dev().into()
+    }
+
+    fn map(obj: &Object<T>, _dev: &device::Device<Bound>) -> Result<NonNull<scatterlist::SGTable>> {
+        // SAFETY: `obj` is a valid GEM object.
+        let is_imported = unsafe { !(*obj.as_raw()).import_attach.is_null() };
+
+        // The table of an imported object is the exporter's, who also unmaps it.
+        if is_imported {
+            return Err(EOPNOTSUPP);
+        }
+
+        // SAFETY: `obj` is an initialised shmem object.
+        let sgt =
+            from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(obj.as_raw_shmem()) })?;
+
+        NonNull::new(sgt.cast()).ok_or(ENOMEM)
+    }
+
+    unsafe fn unmap(obj: &Object<T>, _drm: &Self::Keep, _sgt: NonNull<scatterlist::SGTable>) {
+        let _resv = DmaResvGuard::new(obj);
+
+        // SAFETY: The table is mapped, nobody uses it any more, and the reservation lock is held.
+        unsafe { bindings::__drm_gem_shmem_free_sgt_locked(obj.as_raw_shmem()) };
+
+        // SAFETY: Mapping has taken a use count of the pages, and the reservation lock is held.
+        unsafe { bindings::drm_gem_shmem_put_pages_locked(obj.as_raw_shmem()) };
+    }
+}

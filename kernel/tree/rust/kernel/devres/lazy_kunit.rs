@@ -1,0 +1,987 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The contract of a lazy field, row by row, for a resource that an initialiser makes.
+//!
+//! The object and its resources are of the tests' own making, so a test can stop the world where it
+//! matters: while a resource is made, and while one is dropped.
+
+use super::{
+    kunit_support::{
+        comes_true,
+        completion,
+        ensure,
+        ensure_ok,
+        expect_splat,
+        fail,
+        skip,
+        FailNth,
+        TestDevice,
+        Thread,
+        GRACE, //
+    },
+    register,
+    Lazy, //
+};
+use crate::{
+    alloc::AllocError,
+    bindings,
+    device::{
+        Bound,
+        Device, //
+    },
+    devres_lazy,
+    new_lazy,
+    new_mutex,
+    prelude::*,
+    processor::cpu_relax,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic,
+            AtomicFlag,
+            Full,
+            Relaxed,
+            Release, //
+        },
+        rcu,
+        Arc,
+        Completion,
+        Mutex, //
+    },
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    },
+    types::ScopeGuard, //
+};
+use core::ptr;
+
+/// How long something that must happen may take, on a slow and busy machine.
+const PATIENCE: Delta = Delta::from_secs(20);
+
+/// A gate that a test may close, once.
+#[pin_data]
+struct Gate {
+    is_closed: AtomicFlag,
+    #[pin]
+    reached: Completion,
+    #[pin]
+    opened: Completion,
+}
+
+impl Gate {
+    fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            is_closed: AtomicFlag::new(false),
+            reached <- Completion::new(),
+            opened <- Completion::new(),
+        })
+    }
+
+    /// From here on, whoever comes to the gate waits.
+    fn close(&self) {
+        self.is_closed.store(true, Release);
+    }
+
+    /// Lets everybody through.
+    fn open(&self) {
+        self.is_closed.store(false, Release);
+        self.opened.complete_all();
+    }
+
+    /// Waits until the gate is open.
+    fn pass(&self) {
+        if self.is_closed.load(Acquire) {
+            self.reached.complete_all();
+            self.opened.wait_for_completion();
+        }
+    }
+
+    /// Waits until somebody stands at the gate.
+    fn wait_for_somebody(&self) {
+        self.reached.wait_for_completion();
+    }
+}
+
+/// What a test plans for the resources of its objects, and what it sees of them.
+#[pin_data]
+struct Probe {
+    /// How many resources were made.
+    made: Atomic<i32>,
+    /// How many of them are gone.
+    dropped: Atomic<i32>,
+    /// How often an accessor has asked for its object's device: who did is on the slow path.
+    asked: Atomic<i32>,
+    /// What making the next resource fails with.
+    #[pin]
+    next_error: Mutex<Option<Error>>,
+    /// The names of what was dropped last, as the digits of a number.
+    order: Atomic<i32>,
+    /// Making a resource passes this gate.
+    #[pin]
+    make_gate: Gate,
+    /// Dropping a resource passes this gate.
+    #[pin]
+    drop_gate: Gate,
+}
+
+impl Probe {
+    fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                made: Atomic::new(0),
+                dropped: Atomic::new(0),
+                asked: Atomic::new(0),
+                next_error <- new_mutex!(None),
+                order: Atomic::new(0),
+                make_gate <- Gate::new(),
+                drop_gate <- Gate::new(),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn fail_next(&self, error: Error) {
+        *self.next_error.lock() = Some(error);
+    }
+
+    /// Fails as planned.
+    fn planned(&self) -> Result {
+        self.make_gate.pass();
+        self.next_error.lock().take().map_or(Ok(()), Err)
+    }
+
+    /// Passes an object's device on, and notes that somebody asked for it.
+    fn ask<'a>(&self, dev: &'a Device) -> &'a Device {
+        self.asked.fetch_add(1, Full);
+        dev
+    }
+
+    fn asked(&self) -> i32 {
+        self.asked.load(Relaxed)
+    }
+
+    fn made(&self) -> i32 {
+        self.made.load(Relaxed)
+    }
+
+    fn dropped(&self) -> i32 {
+        self.dropped.load(Relaxed)
+    }
+
+    /// How many resources are left. Negative if one was dropped twice.
+    fn live(&self) -> i32 {
+        self.made() - self.dropped()
+    }
+
+    /// Notes that what is called `name` is gone.
+    fn note(&self, name: i32) {
+        // Whoever drops is alone: it is one thread, and the other one waits.
+        let order = self.order.load(Relaxed);
+        self.order.store((order * 10 + name) % 10_000, Relaxed);
+    }
+
+    fn order(&self) -> i32 {
+        self.order.load(Relaxed)
+    }
+}
+
+/// A resource that must not move, and that knows whether it did.
+#[pin_data(PinnedDrop)]
+struct Resource {
+    /// Counts from 1, in the order in which they were made.
+    id: i32,
+    name: i32,
+    address: usize,
+    /// Pins the resource.
+    #[pin]
+    lock: Mutex<()>,
+    probe: Arc<Probe>,
+}
+
+impl Resource {
+    /// Fails half-way if that is planned, when there is something to put back.
+    fn new(name: i32, probe: &Arc<Probe>) -> impl PinInit<Self, Error> + '_ {
+        try_pin_init!(&this in Self {
+            name,
+            address: this.as_ptr().addr(),
+            lock <- new_mutex!(()),
+            probe: probe.clone(),
+            _: { probe.planned()? },
+            id: probe.made.fetch_add(1, Full) + 1,
+        })
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for Resource {
+    fn drop(self: Pin<&mut Self>) {
+        self.probe.drop_gate.pass();
+        self.probe.note(self.name);
+        self.probe.dropped.fetch_add(1, Full);
+    }
+}
+
+/// The object that most tests are about.
+#[devres_lazy]
+#[pin_data]
+struct Object {
+    dev: ARef<Device>,
+    probe: Arc<Probe>,
+
+    /// The object's resource.
+    #[lazy(
+        fn resource -> Resource,
+        device = self.probe.ask(&self.dev),
+        init = Resource::new(1, &self.probe),
+        peek = resource_if_made,
+        try_access = try_resource,
+        revoke = drop_resource,
+    )]
+    resource: Resource,
+}
+
+impl Object {
+    fn new(dev: &Device<Bound>, probe: &Arc<Probe>) -> Result<Arc<Self>> {
+        Arc::pin_init(Self::init(dev, probe), GFP_KERNEL)
+    }
+
+    fn init<'a>(
+        dev: &'a Device<Bound>,
+        probe: &'a Arc<Probe>,
+    ) -> impl PinInit<Self, core::convert::Infallible> + 'a {
+        pin_init!(Self {
+            dev: dev.into(),
+            probe: probe.clone(),
+            resource <- new_lazy!("Object::resource"),
+        })
+    }
+
+    /// What the accessor lends, by its number.
+    fn access(&self, dev: &Device<Bound>) -> Result<i32> {
+        self.resource(dev).map(|resource| resource.id)
+    }
+
+    fn peek(&self, dev: &Device<Bound>) -> Result<Option<i32>> {
+        let resource = self.resource_if_made(dev)?;
+
+        Ok(resource.map(|resource| resource.id))
+    }
+}
+
+/// An object with several lazy fields, and all that `init` may be.
+#[devres_lazy]
+#[pin_data]
+struct Several {
+    dev: ARef<Device>,
+    probe: Arc<Probe>,
+
+    /// Made by an initialiser that pins.
+    #[lazy(fn first -> Resource, device = &self.dev, init = Resource::new(1, &self.probe))]
+    first: Resource,
+
+    /// Made by an expression that fails before there is an initialiser.
+    #[lazy(
+        fn second,
+        device = &self.dev,
+        init = {
+            self.probe.planned()?;
+            Resource::new(2, &self.probe)
+        },
+    )]
+    second: Resource,
+
+    /// Made by value, with an error of another type; lent as what it derefs to.
+    #[lazy(
+        fn third -> Resource,
+        device = &self.dev,
+        init = {
+            let resource: Result<_, AllocError> =
+                KBox::pin_init(Resource::new(3, &self.probe), GFP_KERNEL).map_err(|_| AllocError);
+            resource
+        },
+    )]
+    third: Pin<KBox<Resource>>,
+}
+
+impl Several {
+    fn new(dev: &Device<Bound>, probe: &Arc<Probe>) -> Result<Pin<KBox<Self>>> {
+        let init = pin_init!(Self {
+            dev: dev.into(),
+            probe: probe.clone(),
+            first <- new_lazy!("Several::first"),
+            second <- new_lazy!("Several::second"),
+            third <- new_lazy!("Several::third"),
+        });
+
+        KBox::pin_init(init, GFP_KERNEL)
+    }
+}
+
+/// An object with a destructor of its own.
+#[devres_lazy]
+#[pin_data(PinnedDrop)]
+struct Destructor {
+    dev: ARef<Device>,
+    probe: Arc<Probe>,
+
+    #[lazy(fn resource -> Resource, device = &self.dev, init = Resource::new(1, &self.probe))]
+    resource: Resource,
+}
+
+impl Destructor {
+    fn new(dev: &Device<Bound>, probe: &Arc<Probe>) -> Result<Pin<KBox<Self>>> {
+        let init = pin_init!(Self {
+            dev: dev.into(),
+            probe: probe.clone(),
+            resource <- new_lazy!("Destructor::resource"),
+        });
+
+        KBox::pin_init(init, GFP_KERNEL)
+    }
+}
+
+#[devres_lazy]
+#[pinned_drop]
+impl PinnedDrop for Destructor {
+    fn drop(self: Pin<&mut Self>) {
+        self.probe.note(9);
+    }
+}
+
+/// An object whose initialiser calls the accessor of another one.
+#[devres_lazy]
+#[pin_data]
+struct Nested {
+    dev: ARef<Device>,
+    inner: Option<Arc<Nested>>,
+
+    #[lazy(
+        fn depth -> u32,
+        device = &self.dev,
+        init = match &self.inner {
+            Some(inner) => inner.depth(dev)? + 1,
+            None => 0,
+        },
+    )]
+    depth: u32,
+}
+
+impl Nested {
+    fn new(dev: &Device<Bound>, inner: Option<Arc<Nested>>) -> Result<Arc<Self>> {
+        let init = pin_init!(Self {
+            dev: dev.into(),
+            inner,
+            depth <- new_lazy!("Nested::depth"),
+        });
+
+        Arc::pin_init(init, GFP_KERNEL)
+    }
+}
+
+/// A device for the tests.
+fn device() -> Result<TestDevice> {
+    TestDevice::new(c"gpu0")
+}
+
+#[kunit_tests(rust_devres_lazy_slot)]
+mod tests {
+    use super::*;
+
+    /// Populated, right device: `Ok`, with neither lock nor allocation.
+    #[test]
+    fn success_path() -> Result {
+        let probe = Probe::new()?;
+        let dev = device()?;
+        let dev = dev.bound()?.as_ref();
+        let object = Object::new(dev, &probe)?;
+
+        let first = ensure_ok!(object.access(dev), "the first access");
+        let asked = probe.asked();
+
+        let slot = object.resource.lock();
+        let fault = FailNth::AVAILABLE.then(|| FailNth::new(1)).transpose()?;
+        for _ in 0..100 {
+            let again = object.access(dev);
+            ensure!(again == Ok(first), "resource {first}, then {again:?}");
+        }
+        let has_allocated = fault.is_some_and(|fault| fault.tripped());
+        drop(slot);
+
+        ensure!(!has_allocated, "a later access allocates");
+        ensure!(probe.asked() == asked, "a later access is slow");
+        ensure!(probe.made() == 1, "{} resources were made", probe.made());
+        Ok(())
+    }
+
+    /// Empty, right device: made once, racing callers get the same one.
+    #[test]
+    fn racing_first_access() -> Result {
+        const THREADS: usize = 8;
+
+        let probe = Probe::new()?;
+        let test_dev = device()?;
+        let dev = test_dev.bound()?.as_ref();
+        let object = Object::new(dev, &probe)?;
+
+        let mut threads = KVec::with_capacity(THREADS, GFP_KERNEL)?;
+        for _ in 0..THREADS {
+            let (object, dev) = (object.clone(), ARef::<Device>::from(dev));
+            let thread = Thread::new(move || {
+                // SAFETY: The device is unbound when `test_dev` is dropped, after `threads`, which
+                // waits for this thread.
+                let dev = unsafe { dev.as_bound() };
+                object.access(dev)
+            })?;
+            threads.push(thread, GFP_KERNEL)?;
+        }
+
+        // Who comes first takes its time, until everybody is on the slow path.
+        probe.make_gate.close();
+        for thread in &threads {
+            thread.start();
+        }
+        let is_full = comes_true(PATIENCE, || probe.asked() == THREADS as i32);
+        probe.make_gate.open();
+
+        for thread in threads {
+            let id = ensure_ok!(thread.join()?, "a thread");
+            ensure!(id == 1, "a thread got resource {id}");
+        }
+        ensure!(is_full, "{} threads came to the slow path", probe.asked());
+        ensure!(probe.made() == 1, "{} resources were made", probe.made());
+        Ok(())
+    }
+
+    /// Any device but the owner's: `EINVAL`, before anything is made.
+    #[test]
+    fn wrong_device() -> Result {
+        let probe = Probe::new()?;
+        let (dev, other) = (device()?, TestDevice::new(c"gpu1")?);
+        let (dev, other) = (dev.bound()?.as_ref(), other.bound()?.as_ref());
+        let object = Object::new(dev, &probe)?;
+
+        let before = object.access(other);
+        ensure!(before == Err(EINVAL), "before populate: {before:?}");
+        ensure!(probe.made() == 0, "made for a wrong device");
+
+        ensure_ok!(object.access(dev), "the right device");
+        let after = object.access(other);
+        ensure!(after == Err(EINVAL), "after populate: {after:?}");
+        ensure!(probe.made() == 1, "made for a wrong device");
+        Ok(())
+    }
+
+    /// Making it fails: its error, the slot stays empty.
+    #[test]
+    fn failing_map() -> Result {
+        let probe = Probe::new()?;
+        let dev = device()?;
+        let dev = dev.bound()?.as_ref();
+        let object = Object::new(dev, &probe)?;
+
+        for error in [EIO, EAGAIN] {
+            probe.fail_next(error);
+            let failed = object.access(dev);
+            ensure!(failed == Err(error), "expected {error:?}, got {failed:?}");
+            ensure!(probe.made() == 0, "{} resources were made", probe.made());
+
+            let peek = object.peek(dev);
+            ensure!(peek == Ok(None), "then, peek: {peek:?}");
+        }
+        ensure!(probe.dropped() == 0, "what was never made is dropped");
+
+        ensure_ok!(object.access(dev), "then");
+        drop(object);
+        ensure!(probe.live() == 0, "{} resources are left", probe.live());
+        Ok(())
+    }
+
+    /// As above, for every allocation on the way.
+    #[test]
+    fn failing_allocation() -> Result {
+        if !FailNth::AVAILABLE {
+            return skip(c"needs CONFIG_FAILSLAB and CONFIG_FAULT_INJECTION_DEBUG_FS");
+        }
+
+        let probe = Probe::new()?;
+        let dev = device()?;
+        let dev = dev.bound()?.as_ref();
+
+        for nth in 1..100 {
+            let object = Object::new(dev, &probe)?;
+            let fault = FailNth::new(nth)?;
+            let result = object.access(dev);
+            let tripped = fault.tripped();
+            drop(fault);
+
+            if !tripped {
+                ensure!(nth > 1, "nothing was allocated");
+                ensure_ok!(result, "without a fault");
+                return Ok(());
+            }
+            ensure!(result == Err(ENOMEM), "allocation {nth}: {result:?}");
+            ensure!(
+                probe.live() == 0,
+                "allocation {nth}: {} resources are left",
+                probe.live()
+            );
+
+            ensure_ok!(object.access(dev), "the next access");
+            drop(object);
+            ensure!(probe.live() == 0, "{} resources are left", probe.live());
+        }
+
+        fail!("there is no end of allocations")
+    }
+
+    /// Device unbound: dropped exactly once, before unbind returns; the owner stays.
+    #[test]
+    fn unbind() -> Result {
+        let probe = Probe::new()?;
+        let mut dev = device()?;
+        let object = Object::new(dev.bound()?.as_ref(), &probe)?;
+        ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
+
+        dev.unbind();
+
+        ensure!(probe.live() == 0, "{} are left after unbind", probe.live());
+        let is_revoked = object.try_resource().is_none();
+        ensure!(is_revoked, "a revoked resource is lent");
+        drop(object);
+        ensure!(probe.dropped() == 1, "dropped {} times", probe.dropped());
+        Ok(())
+    }
+
+    /// Same device bound again: `ENXIO`.
+    #[test]
+    fn rebind() -> Result {
+        let probe = Probe::new()?;
+        let mut dev = device()?;
+        let object = Object::new(dev.bound()?.as_ref(), &probe)?;
+        ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
+        dev.unbind();
+
+        for _ in 0..2 {
+            dev.rebind()?;
+            for _ in 0..2 {
+                let again = object.access(dev.bound()?.as_ref());
+                ensure!(again == Err(ENXIO), "after a rebind: {again:?}");
+            }
+            let peek = object.peek(dev.bound()?.as_ref());
+            ensure!(peek == Ok(None), "after a rebind, peek: {peek:?}");
+            dev.unbind();
+        }
+        ensure!(probe.made() == 1, "{} resources were made", probe.made());
+        Ok(())
+    }
+
+    /// As above, in the middle of unbind.
+    #[test]
+    fn access_during_unbind() -> Result {
+        let probe = Probe::new()?;
+        let mut dev = device()?;
+        let object = Object::new(dev.bound()?.as_ref(), &probe)?;
+        let result = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
+
+        // Stands for a registration that is released after the slot, as it was made before, and
+        // whose callbacks are passed a bound device until then.
+        let callback = {
+            let (object, result) = (object.clone(), result.clone());
+            ScopeGuard::new(move || {
+                // SAFETY: Unbind is waiting for us.
+                let dev = unsafe { object.dev.as_bound() };
+                *result.lock() = Some(object.access(dev));
+            })
+        };
+        register(dev.bound()?.as_ref(), callback, GFP_KERNEL)?;
+        ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
+
+        dev.unbind();
+
+        let result: Option<Result<i32>> = *result.lock();
+        ensure!(
+            result == Some(Err(ENXIO)),
+            "in the middle of unbind: {result:?}"
+        );
+        ensure!(probe.live() == 0, "{} resources are left", probe.live());
+        Ok(())
+    }
+
+    /// Owner freed first: dropped exactly once, nothing left on the device.
+    #[test]
+    fn free_before_unbind() -> Result {
+        let probe = Probe::new()?;
+        let mut dev = device()?;
+        let object = Object::new(dev.bound()?.as_ref(), &probe)?;
+        ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
+
+        drop(object);
+        ensure!(
+            probe.live() == 0,
+            "{} are left after the free",
+            probe.live()
+        );
+
+        dev.unbind();
+        ensure!(probe.dropped() == 1, "dropped {} times", probe.dropped());
+        Ok(())
+    }
+
+    /// Both at once, and unbind wins: the free waits.
+    #[test]
+    fn unbind_wins() -> Result {
+        let probe = Probe::new()?;
+        let mut dev = device()?;
+        let object = Object::new(dev.bound()?.as_ref(), &probe)?;
+        ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
+        let unbinding = Thread::new(move || dev.unbind())?;
+        let freeing = Thread::new(move || drop(object))?;
+
+        probe.drop_gate.close();
+        unbinding.start();
+        probe.drop_gate.wait_for_somebody();
+        // Unbind is dropping the resource.
+        freeing.start();
+        let is_early = comes_true(GRACE, || freeing.has_returned());
+        probe.drop_gate.open();
+        unbinding.join()?;
+        freeing.join()?;
+
+        ensure!(!is_early, "the free returned before the resource was gone");
+        ensure!(probe.dropped() == 1, "dropped {} times", probe.dropped());
+        Ok(())
+    }
+
+    /// Both at once, and the free wins: unbind waits.
+    #[test]
+    fn free_wins() -> Result {
+        let probe = Probe::new()?;
+        let mut dev = device()?;
+        let object = Object::new(dev.bound()?.as_ref(), &probe)?;
+        ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
+        let unbinding = Thread::new(move || dev.unbind())?;
+        let freeing = Thread::new(move || drop(object))?;
+
+        probe.drop_gate.close();
+        freeing.start();
+        probe.drop_gate.wait_for_somebody();
+        // The free is dropping the resource.
+        unbinding.start();
+        let is_early = comes_true(GRACE, || unbinding.has_returned());
+        probe.drop_gate.open();
+        freeing.join()?;
+        unbinding.join()?;
+
+        ensure!(!is_early, "unbind returned before the resource was gone");
+        ensure!(probe.dropped() == 1, "dropped {} times", probe.dropped());
+        Ok(())
+    }
+
+    /// Both at once, many times over.
+    #[test]
+    fn free_and_unbind() -> Result {
+        const ROUNDS: i32 = 50;
+
+        let probe = Probe::new()?;
+        let mut dev = device()?;
+
+        for round in 1..=ROUNDS {
+            let object = Object::new(dev.bound()?.as_ref(), &probe)?;
+            ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
+
+            let arrived = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+            let meet = |arrived: &Atomic<i32>| {
+                arrived.fetch_add(1, Full);
+                while arrived.load(Acquire) < 2 {
+                    cpu_relax();
+                }
+            };
+            let theirs = arrived.clone();
+            let freeing = Thread::new(move || {
+                meet(&theirs);
+                drop(object);
+            })?;
+            freeing.start();
+            meet(&arrived);
+            dev.unbind();
+            freeing.join()?;
+
+            let dropped = probe.dropped();
+            ensure!(dropped == round, "round {round}: dropped {dropped}");
+            dev.rebind()?;
+        }
+        Ok(())
+    }
+
+    /// Never sleeps, never makes anything, tells a wrong device.
+    #[test]
+    fn peek() -> Result {
+        let probe = Probe::new()?;
+        let (dev, other) = (device()?, TestDevice::new(c"gpu1")?);
+        let (dev, other) = (dev.bound()?.as_ref(), other.bound()?.as_ref());
+        let object = Object::new(dev, &probe)?;
+
+        let slot = object.resource.lock();
+        let rcu = rcu::read_lock();
+        let empty = object.peek(dev);
+        let wrong = object.peek(other);
+        drop((rcu, slot));
+        ensure!(empty == Ok(None), "while empty: {empty:?}");
+        ensure!(wrong == Err(EINVAL), "wrong device, empty: {wrong:?}");
+        ensure!(probe.made() == 0, "peek makes one");
+
+        let id = ensure_ok!(object.access(dev), "the first access");
+        let made = object.peek(dev);
+        ensure!(made == Ok(Some(id)), "while there is one: {made:?}");
+        let wrong = object.peek(other);
+        ensure!(wrong == Err(EINVAL), "wrong device, populated: {wrong:?}");
+        Ok(())
+    }
+
+    /// Needs no bound device; [`None`] while empty or revoked; unbind waits for the guard.
+    #[test]
+    fn try_access() -> Result {
+        let probe = Probe::new()?;
+        let mut dev = device()?;
+        let object = Object::new(dev.bound()?.as_ref(), &probe)?;
+
+        let slot = object.resource.lock();
+        let empty = object.try_resource().is_none();
+        drop(slot);
+        ensure!(empty, "something is lent while empty");
+
+        let id = ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
+        let is_next = completion()?;
+        let signal = is_next.clone();
+        let unbinding = Thread::new(move || {
+            signal.complete_all();
+            dev.unbind();
+        })?;
+
+        let lent = object.try_resource().map(|guard| guard.id);
+        ensure!(lent == Some(id), "while there is one: {lent:?}");
+
+        // Nobody may sleep while there is a guard.
+        unbinding.start();
+        is_next.wait_for_completion();
+        let guard = object.try_resource();
+        let begin = Instant::<Monotonic>::now();
+        let mut is_early = false;
+        while guard.is_some() && begin.elapsed() < GRACE {
+            is_early |= probe.dropped() > 0 || unbinding.has_returned();
+            cpu_relax();
+        }
+        drop(guard);
+        unbinding.join()?;
+
+        ensure!(!is_early, "dropped while a guard was held");
+        ensure!(probe.dropped() == 1, "dropped {} times", probe.dropped());
+        let is_revoked = object.try_resource().is_none();
+        ensure!(is_revoked, "a revoked resource is lent");
+        Ok(())
+    }
+
+    /// Drops it now, exactly once; the slot is empty again.
+    #[test]
+    fn revoke() -> Result {
+        let probe = Probe::new()?;
+        let mut dev = device()?;
+        let init = Object::init(dev.bound()?.as_ref(), &probe);
+        let mut object = KBox::pin_init(init, GFP_KERNEL)?;
+
+        // There is nothing to revoke.
+        object.as_mut().drop_resource();
+
+        let first = ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
+        object.as_mut().drop_resource();
+        ensure!(probe.live() == 0, "{} resources are left", probe.live());
+        let peek = object.peek(dev.bound()?.as_ref());
+        ensure!(peek == Ok(None), "revoked, peek: {peek:?}");
+        let is_revoked = object.try_resource().is_none();
+        ensure!(is_revoked, "a revoked resource is lent");
+
+        let second = ensure_ok!(object.access(dev.bound()?.as_ref()), "the next access");
+        ensure!(first != second, "the same resource after it was revoked");
+        dev.unbind();
+        ensure!(probe.dropped() == 2, "dropped {} times", probe.dropped());
+
+        // Also what unbind has revoked.
+        object.as_mut().drop_resource();
+        dev.rebind()?;
+        ensure_ok!(object.access(dev.bound()?.as_ref()), "after a rebind");
+        drop(object);
+        ensure!(probe.made() == 3, "{} resources were made", probe.made());
+        ensure!(probe.live() == 0, "{} resources are left", probe.live());
+        Ok(())
+    }
+
+    /// A resource that pins is made where it stays.
+    #[test]
+    fn init_in_place() -> Result {
+        let probe = Probe::new()?;
+        let dev = device()?;
+        let dev = dev.bound()?.as_ref();
+        let object = Several::new(dev, &probe)?;
+
+        for resource in [object.first(dev)?, object.second(dev)?, object.third(dev)?] {
+            let name = resource.name;
+            let address = ptr::from_ref(resource).addr();
+            ensure!(address == resource.address, "resource {name} has moved");
+
+            // Its lock works, which is why it must not move.
+            drop(resource.lock.lock());
+        }
+        Ok(())
+    }
+
+    /// Whatever fails on the way, fails the accessor, and leaves the other fields alone.
+    #[test]
+    fn init_with_error() -> Result {
+        let probe = Probe::new()?;
+        let dev = device()?;
+        let dev = dev.bound()?.as_ref();
+        let object = Several::new(dev, &probe)?;
+        let name = |resource: Result<&Resource>| resource.map(|resource| resource.name);
+
+        // In the initialiser.
+        probe.fail_next(EIO);
+        let first = name(object.first(dev));
+        ensure!(first == Err(EIO), "in an initialiser: {first:?}");
+
+        // In front of the initialiser.
+        probe.fail_next(EAGAIN);
+        let second = name(object.second(dev));
+        ensure!(second == Err(EAGAIN), "with `?`: {second:?}");
+
+        // With an error that is converted.
+        probe.fail_next(EIO);
+        let third = name(object.third(dev));
+        ensure!(third == Err(ENOMEM), "converted: {third:?}");
+
+        ensure!(probe.made() == 0, "{} resources were made", probe.made());
+        let second = name(object.second(dev));
+        ensure!(second == Ok(2), "then: {second:?}");
+        ensure!(probe.made() == 1, "{} resources were made", probe.made());
+
+        drop(object);
+        ensure!(probe.live() == 0, "{} resources are left", probe.live());
+        Ok(())
+    }
+
+    /// At unbind, what was made last goes first.
+    #[test]
+    fn order_at_unbind() -> Result {
+        let probe = Probe::new()?;
+        let mut dev = device()?;
+        let object = Several::new(dev.bound()?.as_ref(), &probe)?;
+        object.second(dev.bound()?.as_ref())?;
+        object.third(dev.bound()?.as_ref())?;
+        object.first(dev.bound()?.as_ref())?;
+
+        dev.unbind();
+
+        ensure!(probe.order() == 132, "dropped in order {}", probe.order());
+        drop(object);
+        ensure!(probe.order() == 132, "dropped again: {}", probe.order());
+        Ok(())
+    }
+
+    /// When the owner is freed, what is declared last goes first, whenever it was made.
+    #[test]
+    fn order_at_free() -> Result {
+        let probe = Probe::new()?;
+        let mut dev = device()?;
+        let object = Several::new(dev.bound()?.as_ref(), &probe)?;
+        object.second(dev.bound()?.as_ref())?;
+        object.third(dev.bound()?.as_ref())?;
+        object.first(dev.bound()?.as_ref())?;
+
+        drop(object);
+
+        ensure!(probe.order() == 321, "dropped in order {}", probe.order());
+        dev.unbind();
+        ensure!(probe.order() == 321, "dropped again: {}", probe.order());
+        Ok(())
+    }
+
+    /// A destructor of one's own finds the resource gone.
+    #[test]
+    fn own_destructor() -> Result {
+        let probe = Probe::new()?;
+        let dev = device()?;
+        let dev = dev.bound()?.as_ref();
+        let object = Destructor::new(dev, &probe)?;
+        ensure_ok!(object.resource(dev), "the first access");
+
+        drop(object);
+
+        ensure!(probe.order() == 19, "dropped in order {}", probe.order());
+        Ok(())
+    }
+
+    /// A slot by itself, without the attribute.
+    #[test]
+    fn slot_by_hand() -> Result {
+        let mut dev = device()?;
+        let slot = KBox::pin_init(new_lazy!(), GFP_KERNEL)?;
+        let slot: Pin<KBox<Lazy<u32>>> = slot;
+
+        let bound = dev.bound()?.as_ref();
+        ensure!(slot.get(bound).is_none(), "something is lent while empty");
+        let value = slot.lock().populate(bound, || Ok(42)).copied();
+        ensure!(value == Ok(42), "populated: {value:?}");
+        let other = slot.lock().populate(bound, || Ok(43)).copied();
+        ensure!(other == Err(EINVAL), "populated twice: {other:?}");
+        let value = slot.get(bound).copied();
+        ensure!(value == Some(42), "then: {value:?}");
+
+        dev.unbind();
+        dev.rebind()?;
+        let bound = dev.bound()?.as_ref();
+        ensure!(slot.get(bound).is_none(), "lent after a rebind");
+        let late = slot.lock().populate(bound, || Ok(44)).copied();
+        ensure!(late == Err(ENXIO), "populated after a rebind: {late:?}");
+        Ok(())
+    }
+}
+
+// A suite of its own, to be run alone: lockdep reports once, and is silent from then on.
+#[kunit_tests(rust_lazy_lockdep)]
+mod lockdep {
+    use super::*;
+
+    /// An initialiser that calls an accessor of its own lock class is reported.
+    ///
+    /// With its own slot it would be a deadlock. With that of another object of the same kind,
+    /// which lockdep cannot tell from it, the test lives to see the report.
+    #[test]
+    fn recursion() -> Result {
+        if !cfg!(CONFIG_PROVE_LOCKING) {
+            return skip(c"needs CONFIG_PROVE_LOCKING");
+        }
+
+        let is_on = || {
+            // SAFETY: The variable is only ever read and written whole.
+            unsafe { (&raw const bindings::debug_locks).read_volatile() != 0 }
+        };
+        if !is_on() {
+            return skip(c"lockdep has reported something else before");
+        }
+
+        let dev = device()?;
+        let dev = dev.bound()?.as_ref();
+        let inner = Nested::new(dev, None)?;
+        let outer = Nested::new(dev, Some(inner))?;
+
+        let depth = expect_splat("possible recursive locking detected", || {
+            outer.depth(dev).copied()
+        });
+
+        ensure!(depth == Ok(1), "nested: {depth:?}");
+        ensure!(!is_on(), "lockdep has reported nothing");
+        Ok(())
+    }
+}

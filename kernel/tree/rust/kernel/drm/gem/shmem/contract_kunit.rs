@@ -1,0 +1,726 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The contract of [`Object::sg_table()`], row by row, on a device that DMA works on.
+//!
+//! Nothing here knows how the table is kept: only that the object is `Object`, that the accessor is
+//! `sg_table()`, and which counts the C helper keeps in the object. The suite therefore runs over
+//! any implementation of the accessor, and tells a right one from a wrong one.
+
+use super::{
+    DmaResvGuard,
+    Object,
+    ObjectConfig, //
+};
+use crate::{
+    bindings,
+    device,
+    devres::{
+        self,
+        kunit_support::{
+            comes_true,
+            completion,
+            dma_mappings,
+            ensure,
+            ensure_ok,
+            expect_warning,
+            fail,
+            skip,
+            FailNth,
+            TestDevice,
+            Thread,
+            GRACE, //
+        }, //
+    },
+    dma::DmaAddress,
+    drm::{
+        self,
+        gem::{
+            DriverObject,
+            IntoGEMObject, //
+        },
+        UnregisteredDevice, //
+    },
+    faux,
+    io::{
+        Io,
+        ResourceSize, //
+    },
+    new_mutex,
+    page::PAGE_SIZE,
+    prelude::*,
+    processor::cpu_relax,
+    scatterlist::SGTable,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        Arc,
+        Mutex, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
+    types::ScopeGuard, //
+};
+use core::ptr;
+
+/// How large the objects are: more than a page, and within what a faux device maps in one segment.
+pub(super) const SIZE: usize = 16 * PAGE_SIZE;
+
+/// Whether `rebind` reads from a table that was lent after it was unmapped, which oopses.
+///
+/// To see what a wrong accessor leads to. The tests otherwise never look behind such a reference.
+const READ_STALE_TABLE: bool = false;
+
+/// The least that makes a DRM driver.
+pub(super) struct KunitDriver;
+
+/// The driver's private data.
+#[pin_data]
+pub(super) struct KunitData {}
+
+/// The driver's part of an open file.
+pub(super) struct KunitFile;
+
+/// The driver's part of an object.
+#[pin_data]
+pub(super) struct KunitObject {}
+
+impl drm::file::DriverFile for KunitFile {
+    type Driver = KunitDriver;
+
+    fn open(_dev: &drm::Device<KunitDriver>) -> Result<Pin<KBox<Self>>> {
+        Ok(KBox::new(Self, GFP_KERNEL)?.into())
+    }
+}
+
+impl DriverObject for KunitObject {
+    type Driver = KunitDriver;
+    type Args = ();
+
+    fn new(
+        _dev: &drm::Device<KunitDriver>,
+        _size: usize,
+        _args: Self::Args,
+    ) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {})
+    }
+}
+
+#[vtable]
+impl drm::Driver for KunitDriver {
+    type Data = KunitData;
+    type RegistrationData<'a> = ();
+    type File = KunitFile;
+    type Object = Gem;
+    type ParentDevice<Ctx: device::DeviceContext> = faux::Device<Ctx>;
+
+    const INFO: drm::DriverInfo = drm::DriverInfo {
+        major: 0,
+        minor: 0,
+        patchlevel: 0,
+        name: c"lazy-kunit",
+        desc: c"KUnit driver for lazily mapped objects",
+    };
+    const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
+}
+
+/// The object that the tests are about.
+pub(super) type Gem = Object<KunitObject>;
+
+/// A DRM device, and the device below it.
+///
+/// An object does not keep its DRM device alive, so declare objects after this.
+pub(super) struct Gpu {
+    pub(super) drm: ARef<drm::Device<KunitDriver>>,
+    pub(super) dev: TestDevice,
+}
+
+impl Gpu {
+    /// Creates a device that DMA works on.
+    pub(super) fn new() -> Result<Self> {
+        let dev = TestDevice::new(c"gpu0")?;
+        let drm = UnregisteredDevice::new(dev.bound()?, try_pin_init!(KunitData {}))?;
+        set_dma_bits(dev.bound()?.as_ref(), 64);
+
+        Ok(Self {
+            drm: ARef::from(&*drm),
+            dev,
+        })
+    }
+
+    /// The device below, which stays bound while it is borrowed.
+    pub(super) fn bound(&self) -> Result<&device::Device<device::Bound>> {
+        Ok(self.dev.bound()?.as_ref())
+    }
+
+    /// Binds the same `struct device` again.
+    pub(super) fn rebind(&mut self) -> Result {
+        self.dev.rebind()?;
+        set_dma_bits(self.bound()?, 64);
+
+        Ok(())
+    }
+
+    /// Creates an object.
+    pub(super) fn object(&self) -> Result<ARef<Gem>> {
+        Gem::new(&self.drm, SIZE, ObjectConfig::default(), ())
+    }
+
+    /// Creates an object that is reserved together with `parent`.
+    fn object_below(&self, parent: &Gem) -> Result<ARef<Gem>> {
+        let config = ObjectConfig {
+            parent_resv_obj: Some(parent),
+            ..ObjectConfig::default()
+        };
+
+        Gem::new(&self.drm, SIZE, config, ())
+    }
+
+    /// How many references there are to the DRM device.
+    fn drm_refs(&self) -> i32 {
+        // SAFETY: We hold a reference, so the count is there.
+        let count = unsafe { &raw mut (*self.drm.as_raw()).ref_.refcount.refs.counter };
+
+        // SAFETY: The count is only ever accessed atomically.
+        unsafe { Atomic::from_ptr(count) }.load(Relaxed)
+    }
+}
+
+/// Says how many address bits a device has for DMA. A faux device does not say by itself.
+fn set_dma_bits(dev: &device::Device<device::Bound>, bits: u32) {
+    let dev = dev.as_raw();
+
+    // Not by `dma_set_mask()`, which refuses what the system cannot serve: a test wants just that.
+    // SAFETY: `dev` is valid, and no test sets its mask while another thread uses it.
+    unsafe { (*dev).coherent_dma_mask = u64::MAX >> (u64::BITS - bits) };
+
+    // SAFETY: As above.
+    unsafe { (*dev).dma_mask = &raw mut (*dev).coherent_dma_mask };
+}
+
+/// Whether the C helper has a table in the object.
+pub(super) fn is_mapped(obj: &Gem) -> bool {
+    // SAFETY: The object is initialised. Another thread may write the pointer, but only ever
+    // whole, and it is only compared.
+    let sgt = unsafe { (&raw const (*obj.as_raw_shmem()).sgt).read_volatile() };
+
+    !sgt.is_null()
+}
+
+/// How often the pages of the object are in use.
+pub(super) fn page_uses(obj: &Gem) -> i32 {
+    // SAFETY: The object is initialised.
+    let count = unsafe { &raw mut (*obj.as_raw_shmem()).pages_use_count.refs.counter };
+
+    // SAFETY: The count is only ever accessed atomically.
+    unsafe { Atomic::from_ptr(count) }.load(Relaxed)
+}
+
+/// How many uses of the pages nobody ends when the object is freed, which ends one.
+pub(super) fn surplus_uses(obj: &Gem) -> i32 {
+    // SAFETY: The object is initialised, and the tests call this when no other thread uses it.
+    let has_pages = unsafe { !(*obj.as_raw_shmem()).pages.is_null() };
+
+    page_uses(obj) - i32::from(has_pages)
+}
+
+/// How many entries there are in the list of what is released when the device is unbound.
+fn devres_nodes(dev: &device::Device) -> usize {
+    // SAFETY: `dev` is valid, and the tests call this when no other thread changes the list.
+    let head = unsafe { &raw mut (*dev.as_raw()).devres_head };
+
+    let mut len = 0;
+    // SAFETY: The list is initialised with the device.
+    let mut node = unsafe { (*head).next };
+    while !ptr::eq(node, head) {
+        len += 1;
+        // SAFETY: `node` is an entry of the list.
+        node = unsafe { (*node).next };
+    }
+
+    len
+}
+
+/// The address of a table, for comparison only: a wrong accessor may have lent what is not there.
+pub(super) fn address(table: Result<&SGTable>) -> Result<usize> {
+    table.map(|table| ptr::from_ref(table).addr())
+}
+
+/// Lets `n` threads go on at the same time.
+fn meet(arrived: &Atomic<i32>, n: i32) {
+    arrived.fetch_add(1, Full);
+    while arrived.load(Acquire) < n {
+        cpu_relax();
+    }
+}
+
+#[kunit_tests(rust_devres_lazy_contract)]
+mod tests {
+    use super::*;
+
+    /// Populated, right device: the same table, with neither lock nor allocation.
+    #[test]
+    fn success_path() -> Result {
+        let gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let dev = gpu.bound()?;
+
+        let table = ensure_ok!(obj.sg_table(dev), "the first access");
+        let len: ResourceSize = table.iter().map(|entry| entry.dma_len()).sum();
+        ensure!(
+            len == SIZE as ResourceSize,
+            "{len} bytes of {SIZE} are mapped"
+        );
+        for entry in table.iter() {
+            let addr = entry.dma_address();
+            ensure!(addr != 0, "an entry has no DMA address");
+            ensure!(
+                addr % PAGE_SIZE as DmaAddress == 0,
+                "an entry begins at {addr:#x}"
+            );
+        }
+
+        // Whoever maps takes this lock.
+        let resv = DmaResvGuard::new(&*obj);
+        let fault = FailNth::AVAILABLE.then(|| FailNth::new(1)).transpose()?;
+        for _ in 0..100 {
+            let again = ensure_ok!(obj.sg_table(dev), "a later access");
+            ensure!(ptr::eq(again, table), "another table is lent");
+        }
+        let has_allocated = fault.is_some_and(|fault| fault.tripped());
+        drop(resv);
+
+        ensure!(!has_allocated, "a later access allocates");
+        ensure!(page_uses(&obj) == 1, "{} uses", page_uses(&obj));
+        Ok(())
+    }
+
+    /// Any device but the owner's: `EINVAL`, before anything is mapped.
+    #[test]
+    fn wrong_device() -> Result {
+        let gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let other = TestDevice::new(c"gpu1")?;
+        let other = other.bound()?.as_ref();
+        set_dma_bits(other, 64);
+
+        for _ in 0..2 {
+            let before = address(obj.sg_table(other));
+            ensure!(before == Err(EINVAL), "before populate: {before:?}");
+        }
+        ensure!(!is_mapped(&obj), "mapped for a wrong device");
+
+        let table = ensure_ok!(address(obj.sg_table(gpu.bound()?)), "the right device");
+        let after = address(obj.sg_table(other));
+        ensure!(after == Err(EINVAL), "after populate: {after:?}");
+
+        let again = address(obj.sg_table(gpu.bound()?));
+        ensure!(again == Ok(table), "then the right device: {again:?}");
+        Ok(())
+    }
+
+    /// Empty, right device: mapped once, racing callers get the same table.
+    #[test]
+    fn racing_first_access() -> Result {
+        const THREADS: usize = 8;
+
+        let gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let dev: ARef<device::Device> = gpu.bound()?.into();
+
+        let mut threads = KVec::with_capacity(THREADS, GFP_KERNEL)?;
+        for _ in 0..THREADS {
+            let (obj, dev) = (obj.clone(), dev.clone());
+            let thread = Thread::new(move || {
+                // SAFETY: The device is unbound when `gpu` is dropped, after `threads`, which waits
+                // for this thread.
+                let dev = unsafe { dev.as_bound() };
+                address(obj.sg_table(dev))
+            })?;
+            threads.push(thread, GFP_KERNEL)?;
+        }
+
+        // Whoever maps takes this lock, so the first to come waits for the others.
+        let resv = DmaResvGuard::new(&*obj);
+        for thread in &threads {
+            thread.start();
+        }
+        let is_early = comes_true(GRACE, || threads.iter().any(|thread| thread.has_returned()));
+        drop(resv);
+
+        ensure!(!is_early, "a thread got a table that is not mapped");
+        let mut first = None;
+        for thread in threads {
+            let table = ensure_ok!(thread.join()?, "a thread");
+            let first = *first.get_or_insert(table);
+            ensure!(
+                table == first,
+                "a thread got {table:#x}, another {first:#x}"
+            );
+        }
+        ensure!(page_uses(&obj) == 1, "{} uses", page_uses(&obj));
+
+        let now = address(obj.sg_table(gpu.bound()?)).map(Some);
+        ensure!(now == Ok(first), "then {now:x?}");
+        Ok(())
+    }
+
+    /// Mapping fails: its error, the slot stays empty and balanced.
+    #[test]
+    fn failing_map() -> Result {
+        let gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let dev = gpu.bound()?;
+
+        // Wherever the pages are, they are out of reach. The kernel warns of that, once.
+        set_dma_bits(dev, 12);
+        let first = expect_warning("overflow (mask fff,", || address(obj.sg_table(dev)));
+        let second = address(obj.sg_table(dev));
+
+        ensure!(first == Err(EIO), "out of reach: {first:?}");
+        ensure!(second == Err(EIO), "and again: {second:?}");
+        ensure!(!is_mapped(&obj), "there is a table");
+        ensure!(page_uses(&obj) == 0, "{} uses", page_uses(&obj));
+
+        set_dma_bits(dev, 64);
+        ensure_ok!(obj.sg_table(dev), "within reach");
+        ensure!(page_uses(&obj) == 1, "then {} uses", page_uses(&obj));
+        Ok(())
+    }
+
+    /// As above, for every allocation on the way.
+    #[test]
+    fn failing_allocation() -> Result {
+        if !FailNth::AVAILABLE {
+            return skip(c"needs CONFIG_FAILSLAB and CONFIG_FAULT_INJECTION_DEBUG_FS");
+        }
+
+        let gpu = Gpu::new()?;
+        let dev = gpu.bound()?;
+        let mut failed = 0;
+
+        for nth in 1..1000 {
+            let obj = gpu.object()?;
+            let nodes = devres_nodes(dev);
+
+            let fault = FailNth::new(nth)?;
+            let result = address(obj.sg_table(dev));
+            let tripped = fault.tripped();
+            drop(fault);
+
+            if let Err(error) = result {
+                failed += 1;
+                ensure!(tripped, "without a fault: {error:?}");
+                ensure!(error == ENOMEM, "allocation {nth}: {error:?}");
+                ensure!(!is_mapped(&obj), "allocation {nth}: there is a table");
+                ensure!(
+                    devres_nodes(dev) == nodes,
+                    "allocation {nth}: something is left on the device"
+                );
+                ensure_ok!(obj.sg_table(dev), "the next access");
+            }
+
+            let surplus = surplus_uses(&obj);
+            ensure!(surplus == 0, "allocation {nth}: {surplus} uses are left");
+            if !tripped {
+                ensure!(failed > 0, "no allocation matters");
+                return Ok(());
+            }
+        }
+
+        fail!("there is no end of allocations")
+    }
+
+    /// Device unbound: unmapped before unbind returns, the object stays usable.
+    #[test]
+    fn unbind() -> Result {
+        let before = dma_mappings();
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+        ensure!(is_mapped(&obj), "not mapped");
+
+        gpu.dev.unbind();
+
+        ensure!(!is_mapped(&obj), "still mapped after unbind");
+        ensure!(
+            dma_mappings() == before,
+            "DMA mappings: {before:?}, now {:?}",
+            dma_mappings()
+        );
+        ensure!(surplus_uses(&obj) == 0, "{} uses left", surplus_uses(&obj));
+
+        let vmap = obj.vmap::<SIZE>()?;
+        vmap.write32(0x5eed_cafe, 0);
+        ensure!(
+            vmap.read32(0) == 0x5eed_cafe,
+            "the object has lost its pages"
+        );
+        Ok(())
+    }
+
+    /// Same device bound again: `ENXIO`, and new objects can be mapped.
+    #[test]
+    fn rebind() -> Result {
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+        gpu.dev.unbind();
+
+        for _ in 0..2 {
+            gpu.rebind()?;
+            let dev = gpu.bound()?;
+
+            for _ in 0..2 {
+                let again = obj.sg_table(dev);
+
+                if READ_STALE_TABLE {
+                    if let Ok(table) = again {
+                        pr_info!("{} entries\n", table.iter().count());
+                    }
+                }
+
+                let again = address(again);
+                ensure!(
+                    again == Err(ENXIO),
+                    "after a rebind: {again:x?}, and the object is {}mapped",
+                    if is_mapped(&obj) { "" } else { "not " }
+                );
+            }
+            ensure!(!is_mapped(&obj), "mapped again");
+
+            let new = gpu.object()?;
+            ensure_ok!(new.sg_table(dev), "a new object");
+            gpu.dev.unbind();
+            ensure!(!is_mapped(&new), "the new object is still mapped");
+        }
+        Ok(())
+    }
+
+    /// As above, in the middle of unbind.
+    #[test]
+    fn access_during_unbind() -> Result {
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let result = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
+
+        // Stands for a registration that is released after the table, as it was made before, and
+        // whose callbacks are passed a bound device until then.
+        let callback = {
+            let (obj, result) = (obj.clone(), result.clone());
+            let dev: ARef<device::Device> = gpu.bound()?.into();
+            ScopeGuard::new(move || {
+                // SAFETY: Unbind is waiting for us.
+                let dev = unsafe { dev.as_bound() };
+                *result.lock() = Some((address(obj.sg_table(dev)), is_mapped(&obj)));
+            })
+        };
+        devres::register(gpu.bound()?, callback, GFP_KERNEL)?;
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+
+        gpu.dev.unbind();
+
+        let result: &Mutex<Option<(Result<usize>, bool)>> = &result;
+        let result = *result.lock();
+        ensure!(
+            result == Some((Err(ENXIO), false)),
+            "in the middle of unbind: {result:x?} (result, is it mapped)"
+        );
+        ensure!(!is_mapped(&obj), "mapped again");
+        Ok(())
+    }
+
+    /// Owner freed first: unmapped before that returns, nothing left on the device.
+    #[test]
+    fn free_before_unbind() -> Result {
+        let mappings = dma_mappings();
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let nodes = devres_nodes(gpu.bound()?);
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+        ensure!(surplus_uses(&obj) == 0, "{} uses left", surplus_uses(&obj));
+
+        drop(obj);
+
+        let left = devres_nodes(gpu.bound()?) - nodes;
+        ensure!(left == 0, "{left} entries are left on the device");
+        ensure!(
+            dma_mappings() == mappings,
+            "DMA mappings: {mappings:?}, now {:?}",
+            dma_mappings()
+        );
+        gpu.dev.unbind();
+        Ok(())
+    }
+
+    /// Both at once, and unbind wins: the free waits.
+    #[test]
+    fn unbind_wins() -> Result {
+        let mappings = dma_mappings();
+        let gpu = Gpu::new()?;
+        // Goes last: see `Gpu`.
+        let _drm = gpu.drm.clone();
+        let parent = gpu.object()?;
+        let obj = gpu.object_below(&parent)?;
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+
+        // Is released right before the table, as it is registered right after it.
+        let is_next = completion()?;
+        let signal = is_next.clone();
+        let signal = ScopeGuard::new(move || signal.complete_all());
+        devres::register(gpu.bound()?, signal, GFP_KERNEL)?;
+
+        let mut dev = gpu.dev;
+        let unbinding = Thread::new(move || dev.unbind())?;
+        let freeing = Thread::new(move || drop(obj))?;
+
+        // Whoever unmaps takes this lock.
+        let resv = DmaResvGuard::new(&*parent);
+        unbinding.start();
+        is_next.wait_for_completion();
+        fsleep(Delta::from_millis(20));
+        freeing.start();
+        let is_early = comes_true(GRACE, || unbinding.has_returned() || freeing.has_returned());
+        drop(resv);
+
+        unbinding.join()?;
+        freeing.join()?;
+        ensure!(!is_early, "one returned before the object was unmapped");
+        ensure!(
+            dma_mappings() == mappings,
+            "DMA mappings: {mappings:?}, now {:?}",
+            dma_mappings()
+        );
+        Ok(())
+    }
+
+    /// Both at once, and the free wins: unbind waits.
+    #[test]
+    fn free_wins() -> Result {
+        let mappings = dma_mappings();
+        let gpu = Gpu::new()?;
+        // Goes last: see `Gpu`.
+        let _drm = gpu.drm.clone();
+        let parent = gpu.object()?;
+        let obj = gpu.object_below(&parent)?;
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+
+        let is_next = completion()?;
+        let signal = is_next.clone();
+        let freeing = Thread::new(move || {
+            signal.complete_all();
+            drop(obj);
+        })?;
+        let mut dev = gpu.dev;
+        let unbinding = Thread::new(move || dev.unbind())?;
+
+        // Whoever unmaps takes this lock.
+        let resv = DmaResvGuard::new(&*parent);
+        freeing.start();
+        is_next.wait_for_completion();
+        fsleep(Delta::from_millis(20));
+        unbinding.start();
+        let is_early = comes_true(GRACE, || freeing.has_returned() || unbinding.has_returned());
+        drop(resv);
+
+        freeing.join()?;
+        unbinding.join()?;
+        ensure!(!is_early, "one returned before the object was unmapped");
+        ensure!(
+            dma_mappings() == mappings,
+            "DMA mappings: {mappings:?}, now {:?}",
+            dma_mappings()
+        );
+        Ok(())
+    }
+
+    /// Both at once, many times over.
+    #[test]
+    fn free_and_unbind() -> Result {
+        const ROUNDS: usize = 50;
+
+        let mappings = dma_mappings();
+        let mut gpu = Gpu::new()?;
+
+        for round in 1..=ROUNDS {
+            let obj = gpu.object()?;
+            ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+
+            let arrived = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+            let theirs = arrived.clone();
+            let freeing = Thread::new(move || {
+                meet(&theirs, 2);
+                drop(obj);
+            })?;
+            freeing.start();
+            meet(&arrived, 2);
+            gpu.dev.unbind();
+            freeing.join()?;
+
+            ensure!(
+                dma_mappings() == mappings,
+                "round {round}: DMA mappings: {mappings:?}, now {:?}",
+                dma_mappings()
+            );
+            gpu.rebind()?;
+        }
+        Ok(())
+    }
+
+    /// The mapping keeps what unmapping reads: the object does not keep its DRM device alive.
+    #[test]
+    fn object_outlives_drm_device() -> Result {
+        let mut gpu = Gpu::new()?;
+        let refs = gpu.drm_refs();
+
+        // `gpu` has one reference, so it is safe to look what would be without it.
+        let obj = gpu.object()?;
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+        let mapped = gpu.drm_refs();
+        gpu.dev.unbind();
+        drop(obj);
+        let freed = gpu.drm_refs();
+
+        ensure!(
+            mapped > refs,
+            "{refs} references to the DRM device before mapping, {mapped} after"
+        );
+        ensure!(freed == refs, "{} references are left", freed - refs);
+        Ok(())
+    }
+
+    /// The table of an imported object is the exporter's: refused, and nothing is mapped.
+    #[test]
+    fn imported_object() -> Result {
+        let gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let dev = gpu.bound()?;
+
+        // What makes an object an imported one. Nobody looks behind it.
+        let mut attachment = KBox::new(
+            pin_init::zeroed::<bindings::dma_buf_attachment>(),
+            GFP_KERNEL,
+        )?;
+        // SAFETY: The object is initialised, and only this thread uses it.
+        unsafe { (*obj.as_raw()).import_attach = &mut *attachment };
+
+        let result = address(obj.sg_table(dev));
+        let is_mapped = is_mapped(&obj);
+
+        // SAFETY: As above.
+        unsafe { (*obj.as_raw()).import_attach = ptr::null_mut() };
+
+        ensure!(result.is_err(), "the exporter's table is lent: {result:x?}");
+        ensure!(!is_mapped, "mapped");
+
+        // It was refused before anything was stored.
+        ensure_ok!(obj.sg_table(dev), "as an object that is not imported");
+        Ok(())
+    }
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a lazy field gives to [`Object`] beside `sg_table()`: look without mapping, borrow without
+//! a bound device, unmap by hand.
+//!
+//! The contract of the accessor itself is in `contract_kunit`.
+
+use super::{
+    contract_kunit::{
+        address,
+        is_mapped,
+        page_uses,
+        surplus_uses,
+        Gem,
+        Gpu,
+        SIZE, //
+    },
+    DmaResvGuard, //
+};
+use crate::{
+    devres::kunit_support::{
+        completion,
+        dma_mappings,
+        ensure,
+        ensure_ok,
+        fail,
+        TestDevice,
+        Thread,
+        GRACE, //
+    },
+    drm::gem::IntoGEMObject,
+    io::ResourceSize,
+    prelude::*,
+    processor::cpu_relax,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        rcu, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
+    },
+};
+use core::ptr;
+
+/// Exclusive access to an object, for as long as `obj` is borrowed.
+///
+/// # Safety
+///
+/// `obj` is the only reference to the object.
+unsafe fn exclusive(obj: &mut ARef<Gem>) -> Pin<&mut Gem> {
+    let obj = ptr::from_ref::<Gem>(obj).cast_mut();
+
+    // SAFETY: The object is valid while it is referred to, and nobody else uses it as required.
+    let obj = unsafe { &mut *obj };
+
+    // SAFETY: An object behind a reference count does not move.
+    unsafe { Pin::new_unchecked(obj) }
+}
+
+/// How many references there are to an object.
+fn refs(obj: &Gem) -> i32 {
+    // SAFETY: The object is initialised.
+    let count = unsafe { &raw mut (*obj.as_raw()).refcount.refcount.refs.counter };
+
+    // SAFETY: The count is only ever accessed atomically.
+    unsafe { Atomic::from_ptr(count) }.load(Relaxed)
+}
+
+#[kunit_tests(rust_devres_lazy_shmem)]
+mod tests {
+    use super::*;
+
+    /// Never sleeps, never maps, tells a wrong device.
+    #[test]
+    fn peek() -> Result {
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let other = TestDevice::new(c"gpu1")?;
+        let dev = gpu.bound()?;
+        let other = other.bound()?.as_ref();
+
+        // It waits for neither of the locks that mapping takes, nor sleeps otherwise.
+        let slot = obj.sgt.lock();
+        let resv = DmaResvGuard::new(&*obj);
+        let rcu = rcu::read_lock();
+        let empty = obj.sg_table_if_mapped(dev).map(|table| table.is_some());
+        let wrong = obj.sg_table_if_mapped(other).map(|table| table.is_some());
+        drop((rcu, resv, slot));
+        ensure!(empty == Ok(false), "while empty: {empty:?}");
+        ensure!(wrong == Err(EINVAL), "wrong device, empty: {wrong:?}");
+        ensure!(!is_mapped(&obj), "peek maps");
+
+        let table = ensure_ok!(obj.sg_table(dev), "the first access");
+        let mapped = ensure_ok!(obj.sg_table_if_mapped(dev), "while mapped");
+        ensure!(
+            mapped.is_some_and(|mapped| ptr::eq(mapped, table)),
+            "another table is lent"
+        );
+        let wrong = obj.sg_table_if_mapped(other).map(|table| table.is_some());
+        ensure!(wrong == Err(EINVAL), "wrong device, mapped: {wrong:?}");
+
+        gpu.dev.unbind();
+        gpu.rebind()?;
+        let dev = gpu.bound()?;
+        let revoked = obj.sg_table_if_mapped(dev).map(|table| table.is_some());
+        ensure!(revoked == Ok(false), "after a rebind: {revoked:?}");
+        Ok(())
+    }
+
+    /// Needs no bound device; [`None`] while empty or revoked; unbind waits for the guard.
+    #[test]
+    fn try_access() -> Result {
+        let gpu = Gpu::new()?;
+        // Goes last: see `Gpu`.
+        let _drm = gpu.drm.clone();
+        let obj = gpu.object()?;
+
+        let slot = obj.sgt.lock();
+        let empty = obj.try_sg_table().is_none();
+        drop(slot);
+        ensure!(empty, "something is lent while empty");
+        ensure!(!is_mapped(&obj), "try_access maps");
+
+        let table = ensure_ok!(address(obj.sg_table(gpu.bound()?)), "the first access");
+        let is_next = completion()?;
+        let signal = is_next.clone();
+        let mut dev = gpu.dev;
+        let unbinding = Thread::new(move || {
+            signal.complete_all();
+            dev.unbind();
+        })?;
+
+        let Some(guard) = obj.try_sg_table() else {
+            fail!("nothing is lent while mapped");
+        };
+        let lent = ptr::from_ref(&**guard).addr();
+        let len: ResourceSize = guard.iter().map(|entry| entry.dma_len()).sum();
+        drop(guard);
+        ensure!(
+            lent == table,
+            "another table is lent: {lent:#x}, {table:#x}"
+        );
+        ensure!(
+            len == SIZE as ResourceSize,
+            "{len} bytes of {SIZE} are mapped"
+        );
+
+        // Nobody may sleep while there is a guard.
+        unbinding.start();
+        is_next.wait_for_completion();
+        let guard = obj.try_sg_table();
+        let begin = Instant::<Monotonic>::now();
+        let mut is_early = false;
+        while guard.is_some() && begin.elapsed() < GRACE {
+            is_early |= !is_mapped(&obj) || unbinding.has_returned();
+            cpu_relax();
+        }
+        drop(guard);
+        unbinding.join()?;
+
+        ensure!(!is_early, "unmapped while a guard was held");
+        ensure!(!is_mapped(&obj), "still mapped after unbind");
+        let is_revoked = obj.try_sg_table().is_none();
+        ensure!(is_revoked, "a revoked table is lent");
+        Ok(())
+    }
+
+    /// Unmaps now, exactly once, balanced; the slot is empty again.
+    #[test]
+    fn revoke() -> Result {
+        let mappings = dma_mappings();
+        let mut gpu = Gpu::new()?;
+        let mut obj = gpu.object()?;
+        ensure!(refs(&obj) == 1, "{} references", refs(&obj));
+
+        // There is nothing to revoke.
+        // SAFETY: There is one reference, as checked above; no test below creates another one.
+        unsafe { exclusive(&mut obj) }.unmap_sg_table();
+
+        for round in 1..=3 {
+            ensure_ok!(obj.sg_table(gpu.bound()?), "an access");
+            ensure!(
+                page_uses(&obj) == 1,
+                "round {round}: {} uses",
+                page_uses(&obj)
+            );
+
+            // SAFETY: As above.
+            unsafe { exclusive(&mut obj) }.unmap_sg_table();
+            ensure!(!is_mapped(&obj), "round {round}: still mapped");
+            ensure!(
+                page_uses(&obj) == 0,
+                "round {round}: {} uses",
+                page_uses(&obj)
+            );
+            ensure!(
+                dma_mappings() == mappings,
+                "round {round}: DMA mappings: {mappings:?}, now {:?}",
+                dma_mappings()
+            );
+
+            let peek = obj.sg_table_if_mapped(gpu.bound()?);
+            let peek = peek.map(|table| table.is_some());
+            ensure!(peek == Ok(false), "round {round}: revoked, peek: {peek:?}");
+            let is_revoked = obj.try_sg_table().is_none();
+            ensure!(is_revoked, "round {round}: a revoked table is lent");
+        }
+
+        // Also what unbind has revoked.
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the access before unbind");
+        gpu.dev.unbind();
+        // SAFETY: As above.
+        unsafe { exclusive(&mut obj) }.unmap_sg_table();
+        gpu.rebind()?;
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the access after a rebind");
+        ensure!(page_uses(&obj) == 1, "{} uses", page_uses(&obj));
+
+        // A table that was revoked, and one that was not, are not unmapped again by unbind.
+        gpu.dev.unbind();
+        ensure!(!is_mapped(&obj), "still mapped after unbind");
+        ensure!(surplus_uses(&obj) == 0, "{} uses left", surplus_uses(&obj));
+        Ok(())
+    }
+
+    /// Mapping and unmapping leave the object's own reference count alone.
+    #[test]
+    fn owner_is_held_weakly() -> Result {
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+        ensure!(refs(&obj) == 1, "{} references while mapped", refs(&obj));
+        gpu.dev.unbind();
+        ensure!(refs(&obj) == 1, "{} references after unbind", refs(&obj));
+        Ok(())
+    }
+
+    // Tests of further lazy fields of `Object` go here. With more than one there is an order of
+    // teardown to test: at unbind the reverse of mapping, at free the reverse of declaration.
+}

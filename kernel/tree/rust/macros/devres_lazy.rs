@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The attribute `#[devres_lazy]`: what is written is parsed, checked, and expanded.
+
+mod diagnostics;
+mod docs;
+mod expand;
+mod model;
+mod parse;
+mod safety;
+mod validate;
+
+use proc_macro2::TokenStream;
+use syn::parse_quote;
+
+/// Expands `#[devres_lazy(attr)] input`.
+pub(crate) fn expand(attr: TokenStream, input: TokenStream) -> TokenStream {
+    expand::devres_lazy(parse_quote!(::kernel), attr, input)
+}

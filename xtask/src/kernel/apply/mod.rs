@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Adds the code to a tree: new files as they are, and edits by item in those that are there.
+//!
+//! | in the tree | what |
+//! |---|---|
+//! | `rust/kernel/devres/{lazy,mapped}.rs` | the slot and form B, from `runtime/src/protocol/` |
+//! | `rust/macros/devres_lazy/` | the macro, from `macros/src/` |
+//! | everything in `kernel/tree/` | what is for the kernel only: test suites, the macro's entry |
+//! | `rust/kernel/devres.rs`, `rust/kernel/lib.rs`, `rust/macros/lib.rs` | declarations |
+//! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
+//!
+//! Nothing is written before all of it has been found to work.
+
+mod imports;
+mod shmem;
+mod source;
+
+use super::tree::Tree;
+use crate::root;
+use anyhow::{
+    anyhow,
+    Context,
+    Result, //
+};
+use source::Source;
+use std::{
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+};
+use syn::Item;
+
+/// The suites that are run if no others are asked for: ours, and the tree's own for the object.
+pub(crate) const SUITES: &str = "rust_d*";
+
+/// Which object the tests are to run on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Object {
+    /// The annotated one.
+    Annotated,
+    /// The one by hand that the tree has, on which the tests have to fail.
+    ByHand,
+}
+
+/// The files of `kernel/tree/` that know nothing of the annotated object.
+const OF_THE_CONTRACT: [&str; 2] = [
+    "rust/kernel/devres/kunit_support.rs",
+    "rust/kernel/drm/gem/shmem/contract_kunit.rs",
+];
+
+const DEVRES: &str = "rust/kernel/devres.rs";
+const KERNEL: &str = "rust/kernel/lib.rs";
+const MACROS: &str = "rust/macros/lib.rs";
+const SHMEM: &str = "rust/kernel/drm/gem/shmem.rs";
+
+/// What is declared in `devres.rs`.
+const DEVRES_MODULES: &str = "\
+#[cfg(CONFIG_KUNIT = \"y\")]
+pub(crate) mod kunit_support;
+mod lazy;
+#[cfg(CONFIG_KUNIT = \"y\")]
+mod lazy_kunit;
+mod mapped;
+
+pub use crate::new_lazy;
+pub use lazy::{
+    same_device,
+    Lazy,
+    LazyGuard,
+    LazyOwner,
+    Locked,
+    TeardownFirst, //
+};
+pub use mapped::{
+    Map,
+    Mapped, //
+};
+
+";
+
+/// The same for the control.
+const DEVRES_MODULES_BY_HAND: &str = "\
+#[cfg(CONFIG_KUNIT = \"y\")]
+pub(crate) mod kunit_support;
+
+";
+
+/// What is declared in `shmem.rs`.
+const SHMEM_MODULES: &str = "\
+#[cfg(CONFIG_KUNIT = \"y\")]
+mod contract_kunit;
+#[cfg(CONFIG_KUNIT = \"y\")]
+mod lazy_kunit;
+
+";
+
+/// The same for the control.
+const SHMEM_MODULES_BY_HAND: &str = "\
+#[cfg(CONFIG_KUNIT = \"y\")]
+mod contract_kunit;
+
+";
+
+/// Adds the code to a tree.
+pub(crate) fn run(tree: &mut Tree, object: Object) -> Result<()> {
+    match object {
+        Object::Annotated => {
+            add_files(tree, &root().join("kernel/tree"), Path::new(""), |_| true)?;
+            add_files(
+                tree,
+                &root().join("runtime/src/protocol"),
+                Path::new("rust/kernel/devres"),
+                |path| path != Path::new("mod.rs"),
+            )?;
+            add_files(
+                tree,
+                &root().join("macros/src"),
+                Path::new("rust/macros/devres_lazy"),
+                |path| path != Path::new("lib.rs"),
+            )?;
+
+            edit(tree, MACROS, macros)?;
+            edit(tree, KERNEL, kernel)?;
+            edit(tree, DEVRES, |text| shmem::declare(text, DEVRES_MODULES))?;
+            edit(tree, SHMEM, shmem::convert)?;
+            edit(tree, SHMEM, |text| shmem::declare(text, SHMEM_MODULES))
+        }
+        Object::ByHand => {
+            add_files(tree, &root().join("kernel/tree"), Path::new(""), |path| {
+                OF_THE_CONTRACT.iter().any(|file| path == Path::new(file))
+            })?;
+
+            edit(tree, DEVRES, |text| {
+                shmem::declare(text, DEVRES_MODULES_BY_HAND)
+            })?;
+            edit(tree, SHMEM, |text| {
+                shmem::declare(text, SHMEM_MODULES_BY_HAND)
+            })
+        }
+    }
+}
+
+/// Adds the files below a folder that are wanted, to a folder of the tree.
+fn add_files(
+    tree: &mut Tree,
+    from: &Path,
+    to: &Path,
+    is_wanted: impl Fn(&Path) -> bool,
+) -> Result<()> {
+    for file in files(from)? {
+        let name = file.strip_prefix(from)?;
+        if is_wanted(name) {
+            let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+            tree.write(to.join(name), text);
+        }
+    }
+
+    Ok(())
+}
+
+/// All files below a folder, in order.
+fn files(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(self::files(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+
+    Ok(files)
+}
+
+/// Edits a file of the tree.
+fn edit(tree: &mut Tree, path: &str, with: impl FnOnce(String) -> Result<String>) -> Result<()> {
+    let text = with(tree.read(path)?).with_context(|| {
+        format!("{path} is not what is expected: is this tree older or newer than 7.3?")
+    })?;
+    tree.write(path, text);
+
+    Ok(())
+}
+
+/// `rust/macros/lib.rs`: a module, and an attribute at the end.
+fn macros(text: String) -> Result<String> {
+    let new = include_str!("../../../../kernel/items/macros.rs");
+    let new = Source::parse(new.to_owned())?;
+    let function = new
+        .items()
+        .iter()
+        .find(|item| matches!(item, Item::Fn(item) if item.sig.ident == "devres_lazy"))
+        .map(|item| new.text(new.lines(new.range(item))).to_owned())
+        .ok_or_else(|| anyhow!("there is no `fn devres_lazy()` among our own items"))?;
+
+    let mut source = Source::parse(text)?;
+    let next = source
+        .items()
+        .iter()
+        .find_map(|item| match item {
+            Item::Mod(item)
+                if item.content.is_none() && item.ident.to_string().as_str() > "devres_lazy" =>
+            {
+                Some(item)
+            }
+            _ => None,
+        })
+        .map(|item| source.range(item).start)
+        .ok_or_else(|| anyhow!("there are no modules behind which `devres_lazy` would stand"))?;
+    source.insert(next, "mod devres_lazy;\n");
+    source.append(&format!("\n{function}"));
+
+    Ok(source.finish())
+}
+
+/// `rust/kernel/lib.rs`: the attribute's name.
+fn kernel(text: String) -> Result<String> {
+    let mut source = Source::parse(text)?;
+    let behind = source
+        .items()
+        .iter()
+        .find(|item| source.text(source.range(item)) == "pub use macros;")
+        .map(|item| source.range(item).end)
+        .ok_or_else(|| anyhow!("there is no `pub use macros;`"))?;
+    source.insert(behind, "\npub use macros::devres_lazy;");
+
+    Ok(source.finish())
+}

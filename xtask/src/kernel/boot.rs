@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Boots a kernel in QEMU, and listens to its console.
+
+use super::{
+    job::{
+        self,
+        Job,
+        Next, //
+    },
+    run::{
+        Results,
+        Run, //
+    },
+    seconds, Progress,
+};
+use anyhow::Result;
+use clap::ValueEnum;
+use std::{
+    path::Path,
+    process::Command,
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+
+/// A kernel that says nothing for so long hangs.
+const SILENCE: Duration = Duration::from_secs(180);
+
+/// How QEMU executes instructions.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Accelerator {
+    /// In software, everywhere.
+    Tcg,
+    /// With the help of the machine's kernel, if that lets it.
+    Kvm,
+}
+
+/// How to boot.
+pub(crate) struct Boot<'a> {
+    pub(crate) image: &'a Path,
+    pub(crate) accelerator: Accelerator,
+    /// Which suites and tests KUnit runs.
+    pub(crate) filter: &'a str,
+    /// How long all of it may take.
+    pub(crate) limit: Duration,
+    pub(crate) log: &'a Path,
+}
+
+impl Boot<'_> {
+    /// Boots, prints a line per test as they end, and returns what came of it.
+    pub(crate) fn run(&self) -> Result<Results> {
+        let begin = Instant::now();
+        let mut job = Job::start(&mut self.command(), self.log)?;
+        let mut progress = Progress::new("running", None)?;
+        let mut run = Run::default();
+        let mut last = Instant::now();
+        let mut stopped = None;
+
+        loop {
+            match job.next(Duration::from_millis(250))? {
+                Next::Line(line) => {
+                    last = Instant::now();
+                    if let Some(text) = run.line(&line) {
+                        progress.print(&text);
+                        progress.step(text.lines().next().unwrap_or_default());
+                    }
+                }
+                Next::Silence => progress.tick(),
+                Next::End(status) => {
+                    if stopped.is_none() && !status.success() {
+                        stopped = Some(format!(
+                            "QEMU has failed, {status}: {}",
+                            job::tail(self.log, 3)
+                        ));
+                    }
+                    break;
+                }
+            }
+
+            if stopped.is_none() {
+                stopped = self.patience(begin.elapsed(), last.elapsed());
+                if stopped.is_some() {
+                    job.kill()?;
+                }
+            }
+        }
+
+        progress.finish();
+        let results = run.finish(stopped);
+        print!("{}", results.rest());
+        Ok(results)
+    }
+
+    /// Why a run that has taken so long, and was silent for so long, is not waited for any more.
+    fn patience(&self, elapsed: Duration, silent: Duration) -> Option<String> {
+        if elapsed >= self.limit {
+            Some(format!("the kernel has taken {}", seconds(self.limit)))
+        } else if silent >= SILENCE {
+            Some(format!(
+                "the kernel hangs: no output for {}",
+                seconds(SILENCE)
+            ))
+        } else {
+            None
+        }
+    }
+
+    fn command(&self) -> Command {
+        let accelerator = match self.accelerator {
+            Accelerator::Tcg => "tcg",
+            Accelerator::Kvm => "kvm",
+        };
+        // There is no init: the panic that follows the tests ends it, as an oops does.
+        let arguments = format!(
+            "console=ttyS0 panic=-1 oops=panic kunit.filter_glob={}",
+            self.filter
+        );
+
+        let mut command = Command::new("qemu-system-x86_64");
+        command
+            .args([
+                "-accel",
+                accelerator,
+                "-cpu",
+                "max",
+                "-smp",
+                "2",
+                "-m",
+                "2G",
+            ])
+            .args(["-nodefaults", "-no-user-config", "-no-reboot"])
+            .args(["-display", "none", "-serial", "stdio"])
+            .arg("-kernel")
+            .arg(self.image)
+            .arg("-append")
+            .arg(arguments);
+        command
+    }
+}
+
+/// Whether KUnit can be given this: it goes on the kernel's command line.
+pub(crate) fn is_filter(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|char| {
+            char.is_ascii_alphanumeric() || ['_', '-', '.', '*', '?', '[', ']', '!'].contains(&char)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_one_word() {
+        for filter in ["*", "rust_drm_gem_shmem", "rust_*.a?", "drm-[a-c]!x"] {
+            assert!(is_filter(filter), "{filter}");
+        }
+        for filter in ["", "a b", "a\"", "a init=/bin/sh", "a\n"] {
+            assert!(!is_filter(filter), "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_is_not_waited_for_without_end() {
+        let boot = Boot {
+            image: Path::new("bzImage"),
+            accelerator: Accelerator::Tcg,
+            filter: "*",
+            limit: Duration::from_secs(300),
+            log: Path::new("log"),
+        };
+        let stopped = |elapsed, silent| {
+            boot.patience(Duration::from_secs(elapsed), Duration::from_secs(silent))
+        };
+
+        assert_eq!(stopped(299, 179), None);
+        assert_eq!(
+            stopped(300, 0).as_deref(),
+            Some("the kernel has taken 5 min 0 s")
+        );
+        assert_eq!(
+            stopped(200, 180).as_deref(),
+            Some("the kernel hangs: no output for 3 min 0 s")
+        );
+    }
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Configures a kernel: `tinyconfig`, and what `kernel/config/` asks for.
+
+use super::{
+    job::{
+        self,
+        Job, //
+    },
+    make::Make,
+    spinner,
+    tree::walk,
+};
+use anyhow::{
+    ensure,
+    Context,
+    Result, //
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+};
+
+/// Writes `out/.config`, unless it is there and still what is asked for. Returns how many options
+/// were asked for.
+pub(crate) fn run(make: &Make, fragments: &[PathBuf], work: &Path, log: &Path) -> Result<usize> {
+    let mut asked = String::new();
+    for fragment in fragments {
+        asked += &fs::read_to_string(fragment).with_context(|| fragment.display().to_string())?;
+    }
+    let options = requested(&asked)?;
+
+    // It depends on nothing but this and the tree.
+    let stamp = work.join("config.asked");
+    let asked_of = format!("{}{asked}", make.fingerprint());
+    let out = work.join("out/.config");
+    if out.exists()
+        && fs::read_to_string(&stamp).is_ok_and(|stamp| stamp == asked_of)
+        && !options_are_newer(&make.source, &stamp)?
+    {
+        return Ok(options.len());
+    }
+
+    // In a folder of its own: only what is different in the end is built again.
+    let folder = work.join("config");
+    let spinner = spinner("configuring".to_owned());
+    target(make, "tinyconfig", &folder, log)?;
+    let config = folder.join(".config");
+    let tiny = fs::read_to_string(&config)?;
+    fs::write(&config, merge(&tiny, &options, &asked))?;
+    target(make, "olddefconfig", &folder, log)?;
+    spinner.finish_and_clear();
+
+    let config = fs::read_to_string(&config)?;
+    let lost = lost(&config, &options);
+    ensure!(
+        lost.is_empty(),
+        "this kernel does not let these options be what kernel/config/ asks for: {}. What they \
+         depend on may have changed",
+        lost.join(", ")
+    );
+
+    if fs::read_to_string(&out).ok().as_ref() != Some(&config) {
+        fs::write(&out, &config)?;
+    }
+    fs::write(&stamp, asked_of)?;
+    Ok(options.len())
+}
+
+/// Makes a target, and fails if that does.
+fn target(make: &Make, target: &str, folder: &Path, log: &Path) -> Result<()> {
+    let job = Job::start(make.command(folder)?.arg(target), log)?;
+    ensure!(
+        job.finish()?,
+        "`make {target}` failed, see {}:\n{}",
+        log.display(),
+        job::tail(log, 20)
+    );
+
+    Ok(())
+}
+
+/// Whether a file that says which options there are is newer than this one.
+fn options_are_newer(tree: &Path, than: &Path) -> Result<bool> {
+    let than = than.metadata()?.modified()?;
+    for path in walk(tree)? {
+        if is_kconfig(&path) && tree.join(path).symlink_metadata()?.modified()? >= than {
+            return Ok(true);
+        }
+    }
+
+    Ok(false)
+}
+
+/// Whether a file can change which options there are, or what they are by default.
+fn is_kconfig(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with("Kconfig"))
+        || path.starts_with("kernel/configs")
+        || path.starts_with("arch/x86/configs")
+        || path.starts_with("scripts")
+}
+
+/// The options that fragments ask for, and their values; `n` for those that are not to be set.
+fn requested(text: &str) -> Result<BTreeMap<String, String>> {
+    let mut options = BTreeMap::new();
+    for line in text.lines().map(str::trim) {
+        let Some((name, value)) = option(line) else {
+            ensure!(
+                line.is_empty() || line.starts_with('#'),
+                "kernel/config/ asks for `{line}`, which is not an option"
+            );
+            continue;
+        };
+        let before = options.insert(name.to_owned(), value.to_owned());
+        ensure!(
+            before.is_none_or(|before| before == value),
+            "kernel/config/ asks for two values of {name}"
+        );
+    }
+
+    Ok(options)
+}
+
+/// What a line of a configuration sets: `CONFIG_X=y`, `# CONFIG_X is not set`.
+fn option(line: &str) -> Option<(&str, &str)> {
+    if let Some(rest) = line.strip_prefix("# CONFIG_") {
+        return Some((rest.strip_suffix(" is not set")?, "n"));
+    }
+    line.strip_prefix("CONFIG_")?.split_once('=')
+}
+
+/// A configuration with these options in place of its own.
+fn merge(config: &str, options: &BTreeMap<String, String>, asked: &str) -> String {
+    let mut merged = String::new();
+    for line in config.lines() {
+        if !option(line).is_some_and(|(name, _)| options.contains_key(name)) {
+            merged += line;
+            merged.push('\n');
+        }
+    }
+
+    merged + asked
+}
+
+/// The options that are not what was asked for.
+fn lost(config: &str, options: &BTreeMap<String, String>) -> Vec<String> {
+    let set: BTreeMap<&str, &str> = config.lines().filter_map(option).collect();
+
+    options
+        .iter()
+        .filter_map(|(name, asked)| {
+            // One whose dependencies are not met is not mentioned at all.
+            let value = set.get(name.as_str()).copied().unwrap_or("n");
+            (value != asked).then(|| format!("{name} ({asked} was asked for, {value} is set)"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root;
+
+    #[test]
+    fn files_with_options_are_known() {
+        for path in [
+            "Kconfig",
+            "rust/Kconfig",
+            "lib/Kconfig.debug",
+            "scripts/Makefile",
+        ] {
+            assert!(is_kconfig(Path::new(path)), "{path}");
+        }
+        for path in ["rust/kernel/lib.rs", "Makefile", "lib/kconfig.c"] {
+            assert!(!is_kconfig(Path::new(path)), "{path}");
+        }
+    }
+
+    const ASKED: &str = "# why\nCONFIG_A=y\n\n# CONFIG_B is not set\nCONFIG_C=\"x=y\"\n";
+
+    #[test]
+    fn options_are_read() {
+        let options = requested(ASKED).unwrap();
+
+        assert_eq!(options.len(), 3);
+        assert_eq!(options["A"], "y");
+        assert_eq!(options["B"], "n");
+        assert_eq!(options["C"], "\"x=y\"");
+        assert!(requested("A=y\n").is_err());
+        assert!(requested("CONFIG_A=y\nCONFIG_A=m\n").is_err());
+    }
+
+    #[test]
+    fn options_that_are_lost_are_named() {
+        let options = requested(ASKED).unwrap();
+
+        assert!(lost("CONFIG_A=y\nCONFIG_C=\"x=y\"\n", &options).is_empty());
+        assert_eq!(
+            lost(
+                "# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=\"x=y\"\n",
+                &options
+            ),
+            [
+                "A (y was asked for, n is set)",
+                "B (n was asked for, y is set)"
+            ]
+        );
+        assert_eq!(lost("CONFIG_C=\"\"\n", &options).len(), 2);
+    }
+
+    #[test]
+    fn options_are_replaced() {
+        let merged = merge(
+            "CONFIG_A=m\nCONFIG_B=y\nCONFIG_D=y\n# CONFIG_E is not set\n",
+            &requested(ASKED).unwrap(),
+            ASKED,
+        );
+
+        assert_eq!(
+            merged,
+            format!("CONFIG_D=y\n# CONFIG_E is not set\n{ASKED}")
+        );
+    }
+
+    #[test]
+    fn the_fragments_agree() {
+        let folder = root().join("kernel/config");
+        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+
+        for variant in ["fast", "debug"] {
+            let options = requested(&(read("base") + &read(variant))).unwrap();
+            assert_eq!(options["RUST"], "y");
+            // Without it, nothing that goes wrong is said.
+            assert_eq!(options["BUG"], "y");
+        }
+    }
+}

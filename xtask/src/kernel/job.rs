@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Commands that take long: their output is read as it comes, and kept.
+
+use anyhow::{
+    Context,
+    Result, //
+};
+use rustix::pipe::{
+    pipe_with,
+    PipeFlags, //
+};
+use std::{
+    fs::{
+        self,
+        File, //
+    },
+    io::{
+        BufRead,
+        BufReader,
+        Write, //
+    },
+    path::Path,
+    process::{
+        Child,
+        Command,
+        ExitStatus,
+        Stdio, //
+    },
+    sync::mpsc::{
+        self,
+        Receiver,
+        RecvTimeoutError, //
+    },
+    thread,
+    time::Duration,
+};
+
+/// A command that is running. It is killed when this is dropped.
+pub(crate) struct Job {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+/// What a command has done.
+pub(crate) enum Next {
+    /// Has printed this, to one of its outputs.
+    Line(String),
+    /// Has printed nothing for as long as one was ready to wait.
+    Silence,
+    /// Has ended.
+    End(ExitStatus),
+}
+
+impl Job {
+    /// Starts a command without input, that prints to this log.
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self> {
+        let mut log = File::create(log).with_context(|| log.display().to_string())?;
+        let program = command.get_program().to_string_lossy().into_owned();
+
+        // One pipe, so that lines are in the order that they were printed in.
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone()?)
+            .stderr(writer)
+            .spawn()
+            .with_context(|| program)?;
+        // The command still holds ends to write to, which would keep the pipe open.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            let mut reader = BufReader::new(File::from(reader));
+            let mut line = Vec::new();
+            while matches!(reader.read_until(b'\n', &mut line), Ok(read) if read > 0) {
+                // Lines that nobody waits for any more, or that do not fit on the disk, are lost.
+                let _ = log.write_all(&line);
+                let text = String::from_utf8_lossy(&line);
+                let _ = sender.send(text.trim_end_matches(['\r', '\n']).to_owned());
+                line.clear();
+            }
+        });
+
+        Ok(Self { child, lines })
+    }
+
+    /// Waits for the next line.
+    pub(crate) fn next(&mut self, patience: Duration) -> Result<Next> {
+        match self.lines.recv_timeout(patience) {
+            Ok(line) => Ok(Next::Line(line)),
+            Err(RecvTimeoutError::Timeout) => Ok(Next::Silence),
+            Err(RecvTimeoutError::Disconnected) => Ok(Next::End(self.child.wait()?)),
+        }
+    }
+
+    /// Waits for the end, and says whether it went well.
+    pub(crate) fn finish(mut self) -> Result<bool> {
+        loop {
+            if let Next::End(status) = self.next(Duration::MAX)? {
+                return Ok(status.success());
+            }
+        }
+    }
+
+    /// Kills it. What it has printed until then can still be read.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        Ok(self.child.kill()?)
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        // It may have ended long ago.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The last lines of a log.
+pub(crate) fn tail(log: &Path, lines: usize) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let mut tail: Vec<&str> = text.lines().rev().take(lines).collect();
+    tail.reverse();
+
+    tail.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a script, and returns its lines, and whether it went well.
+    fn run(script: &str) -> (Vec<String>, bool, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let mut job = Job::start(Command::new("sh").args(["-c", script]), &log).unwrap();
+        let mut lines = Vec::new();
+        loop {
+            match job.next(Duration::from_secs(60)).unwrap() {
+                Next::Line(line) => lines.push(line),
+                Next::Silence => panic!("silence"),
+                Next::End(status) => return (lines, status.success(), tail(&log, 2)),
+            }
+        }
+    }
+
+    #[test]
+    fn both_outputs_are_read_in_order() {
+        let (lines, success, tail) = run("echo a; echo b >&2; printf 'c\\r\\n'; printf d; exit 1");
+
+        assert_eq!(lines, ["a", "b", "c", "d"]);
+        assert!(!success);
+        assert_eq!(tail, "c\nd");
+    }
+
+    #[test]
+    fn silence_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sleep");
+        let mut job = Job::start(command.arg("600"), &folder.path().join("log")).unwrap();
+
+        assert!(matches!(
+            job.next(Duration::from_millis(10)).unwrap(),
+            Next::Silence
+        ));
+        job.kill().unwrap();
+        assert!(!job.finish().unwrap());
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The kernel's source, if nobody names a tree.
+
+use super::{
+    apt::{
+        self,
+        Apt, //
+    },
+    cache::Cache,
+    spinner, tools,
+    tree::{
+        Tree,
+        Version,
+        MINIMUM, //
+    },
+};
+use crate::exit::Exit;
+use anyhow::{
+    bail,
+    ensure,
+    Context,
+    Error,
+    Result, //
+};
+use std::{
+    fs,
+    path::PathBuf,
+    process::Command, //
+};
+
+/// Debian's package of it.
+pub(crate) const PACKAGE: &str = "linux-source-7.3";
+
+/// What to do without it.
+const INSTEAD: &str = "the kernel's source cannot be had (`--linux DIR` names a tree to test in)";
+
+/// What downloading and unpacking takes at most, in mebibytes.
+const SPACE: u64 = 2300;
+
+/// The tree in the cache, if there is one.
+pub(crate) fn here(cache: &Cache) -> Result<Option<PathBuf>> {
+    let newest = cache
+        .names("")?
+        .into_iter()
+        .filter_map(|name| {
+            let version: Version = name.strip_prefix("linux-")?.parse().ok()?;
+            Some((version, name))
+        })
+        .filter(|(version, _)| *version >= MINIMUM)
+        .max();
+
+    Ok(newest.map(|(_, name)| cache.path(&name)))
+}
+
+/// The tree in the cache, which is downloaded if need be.
+pub(crate) fn get(cache: &Cache) -> Result<PathBuf> {
+    let _lock = cache.lock_downloads()?;
+    if let Some(tree) = here(cache)? {
+        return Ok(tree);
+    }
+    cache.ensure_space(SPACE, "the kernel's source")?;
+
+    let package = match tools::downloaded(cache, PACKAGE, |_| true)? {
+        Some(package) => package,
+        None => {
+            let apt = Apt::new(cache).context(INSTEAD)?;
+            let versions = apt.versions(PACKAGE)?;
+            let Some(version) = versions.first() else {
+                bail!(Error::new(Exit::Skipped(format!(
+                    "{} does not have {PACKAGE}",
+                    apt::SUITE
+                )))
+                .context(INSTEAD));
+            };
+            apt.download(cache, PACKAGE, version).context(INSTEAD)?
+        }
+    };
+
+    let spinner = spinner(format!("unpacking {}", package.display()));
+    let unfinished = cache.temporary()?;
+    apt::unpack(&package, unfinished.path())?;
+    let archive = unfinished.path().join(format!("usr/src/{PACKAGE}.tar.xz"));
+    let unpacked = Command::new("tar")
+        .arg("--extract")
+        .arg("--file")
+        .arg(&archive)
+        .arg("--directory")
+        .arg(unfinished.path())
+        .status()
+        .context("tar")?;
+    ensure!(
+        unpacked.success(),
+        "{} cannot be unpacked",
+        archive.display()
+    );
+    spinner.finish_and_clear();
+
+    let tree = unfinished.path().join(PACKAGE);
+    let version = Tree::open(&tree)?.version();
+    let to = cache.path(&format!("linux-{version}"));
+    fs::rename(&tree, &to)?;
+    Ok(to)
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `make`, as every step of a build calls it.
+
+use super::tools::{
+    Llvm,
+    Rust, //
+};
+use anyhow::Result;
+use std::{
+    env,
+    ffi::OsString,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::{
+        Command,
+        Stdio, //
+    },
+};
+
+/// Variables that would change what is built.
+const VARIABLES: &[&str] = &[
+    "ARCH",
+    "CROSS_COMPILE",
+    "KAFLAGS",
+    "KBUILD_OUTPUT",
+    "KCFLAGS",
+    "KCONFIG_ALLCONFIG",
+    "KCONFIG_CONFIG",
+    "KCPPFLAGS",
+    "KRUSTFLAGS",
+    "LLVM",
+    "LOCALVERSION",
+    "MAKEFLAGS",
+    "MFLAGS",
+    "O",
+    "V",
+    "W",
+];
+
+/// A tree, and what it is built with.
+pub(crate) struct Make {
+    pub(crate) source: PathBuf,
+    pub(crate) llvm: Llvm,
+    pub(crate) rust: Rust,
+    pub(crate) library: PathBuf,
+    pub(crate) bindgen: PathBuf,
+}
+
+impl Make {
+    /// `make` in this folder for what is built, without its targets.
+    pub(crate) fn command(&self, out: &Path) -> Result<Command> {
+        // The compiler itself comes first: a `rustc` that chooses one would do that by the folder
+        // that it is called in.
+        let mut path = vec![self.rust.bin()];
+        path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+        let mut bindgen = OsString::from("BINDGEN=");
+        bindgen.push(&self.bindgen);
+        let mut folder = OsString::from("O=");
+        folder.push(out);
+
+        let mut command = Command::new("make");
+        for variable in VARIABLES {
+            command.env_remove(variable);
+        }
+        command
+            .arg("-C")
+            .arg(&self.source)
+            .arg(folder)
+            .arg("ARCH=x86_64")
+            .arg(self.llvm.make_argument())
+            .arg(bindgen)
+            .env("PATH", env::join_paths(path)?)
+            .env("RUST_LIB_SRC", &self.library)
+            .env("LIBCLANG_PATH", &self.llvm.libclang)
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null());
+        Ok(command)
+    }
+
+    /// What all of it depends on, beside the tree.
+    pub(crate) fn fingerprint(&self) -> String {
+        format!(
+            "clang {} {}\nrustc {} {}\nbindgen {}\n",
+            self.llvm.version,
+            self.llvm.make_argument(),
+            self.rust.version,
+            self.rust.sysroot.display(),
+            self.bindgen.display()
+        )
+    }
+}

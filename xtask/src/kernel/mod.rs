@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `cargo xtask kernel`: builds and boots a real Linux with this project's code in it, and runs
+//! tests there.
+//!
+//! Everything that is got or made on the way is in a cache (`cache`), and nothing else on the
+//! machine is changed. The steps, in order: `tools`, `linux` (both by way of `apt`), `apply` to a
+//! copy of the `tree`, `config`, `build`, `boot`; what is heard on the console is read by `ktap`
+//! and `splat`, and judged by `run`.
+
+mod apply;
+mod apt;
+mod boot;
+mod build;
+mod cache;
+mod config;
+mod doctor;
+mod job;
+mod ktap;
+mod linux;
+mod make;
+mod run;
+mod splat;
+mod test;
+mod tools;
+mod tree;
+
+use anyhow::Result;
+use apply::Object;
+use clap::{
+    Parser,
+    Subcommand, //
+};
+use indicatif::{
+    ProgressBar,
+    ProgressStyle, //
+};
+use std::{
+    io::{
+        self,
+        IsTerminal, //
+    },
+    path::{
+        self,
+        PathBuf, //
+    },
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+use tree::Tree;
+use xshell::Shell;
+
+/// Where there is no bar, a line says how far something is after so much time.
+const REMINDER: Duration = Duration::from_secs(60);
+
+const HELP: &str = "\
+Exit status:
+  0  all is well
+  1  a test has failed, or the build has, or something is missing on this machine
+  2  wrong usage, such as a tree that is too old
+  3  skipped: something cannot be downloaded, which says nothing about the code
+
+Files:
+  Everything is kept in $DEVRES_LAZY_CACHE, $XDG_CACHE_HOME/devres-lazy or
+  ~/.cache/devres-lazy, and can be removed from there at any time. linux-<version> there
+  shares its files with work-*/linux by hard links: replace files there, or edit a tree of
+  your own and name it by --linux, but do not write to them in place.";
+
+/// What to do with a kernel.
+#[derive(Parser)]
+#[command(after_help = HELP)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Says what `test` needs that this machine has not, and what to do about it.
+    Doctor,
+    /// Adds the code to a Linux tree, 7.3 or newer.
+    Apply {
+        /// The tree, which is changed.
+        #[arg(long, value_name = "DIR")]
+        linux: PathBuf,
+    },
+    /// Builds a Linux with the code in it, boots it in QEMU, and runs its KUnit tests.
+    ///
+    /// Gets what it needs and is not here: the sources of Linux and of Rust's library from Debian,
+    /// bindgen by cargo. The first run takes about ten minutes on two CPUs, later ones less than
+    /// one. Fails if a test does, and if the kernel complains about anything meanwhile: an oops, a
+    /// WARN, lockdep, KASAN.
+    #[command(after_help = HELP)]
+    Test(test::Options),
+}
+
+/// Does it.
+pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
+    match &options.command {
+        Command::Doctor => doctor::run(shell),
+        Command::Apply { linux } => {
+            let mut tree = Tree::open(&path::absolute(linux)?)?;
+            apply::run(&mut tree, Object::Annotated)?;
+
+            let changed = tree.save()?;
+            for path in &changed {
+                println!("{}", path.display());
+            }
+            println!("{} files changed", changed.len());
+            Ok(())
+        }
+        Command::Test(options) => test::run(shell, options),
+    }
+}
+
+/// Says what takes a while.
+fn spinner(what: String) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        println!("{what}");
+    }
+    let spinner = ProgressBar::new_spinner().with_message(what);
+    spinner.enable_steady_tick(Duration::from_millis(250));
+    spinner
+}
+
+/// Shows how far something with many steps is.
+struct Progress {
+    what: &'static str,
+    bar: ProgressBar,
+    steps: u64,
+    last: String,
+    begin: Instant,
+    reminded: Instant,
+}
+
+impl Progress {
+    /// A bar, if it is known how many steps there will be.
+    fn new(what: &'static str, expected: Option<u64>) -> Result<Self> {
+        let (bar, template) = match expected {
+            Some(steps) => (
+                ProgressBar::new(steps),
+                "{prefix:8} {bar:30} {pos}/{len} {elapsed} {wide_msg}",
+            ),
+            None => (
+                ProgressBar::new_spinner(),
+                "{prefix:8} {spinner} {pos} {elapsed} {wide_msg}",
+            ),
+        };
+
+        Ok(Self {
+            what,
+            bar: bar
+                .with_style(ProgressStyle::with_template(template)?)
+                .with_prefix(what),
+            steps: 0,
+            last: String::new(),
+            begin: Instant::now(),
+            reminded: Instant::now(),
+        })
+    }
+
+    /// One more step, about this file.
+    fn step(&mut self, file: &str) {
+        self.steps += 1;
+        // More than there were the last time.
+        if self.bar.length().is_some_and(|len| len < self.steps) {
+            self.bar.set_length(self.steps);
+        }
+        file.clone_into(&mut self.last);
+        self.bar.set_message(file.to_owned());
+        self.bar.inc(1);
+        self.remind();
+    }
+
+    /// Time has passed.
+    fn tick(&mut self) {
+        self.bar.tick();
+        self.remind();
+    }
+
+    /// Prints text above the bar.
+    fn print(&mut self, text: &str) {
+        self.bar.suspend(|| print!("{text}"));
+        self.reminded = Instant::now();
+    }
+
+    fn remind(&mut self) {
+        if self.bar.is_hidden() && self.reminded.elapsed() >= REMINDER {
+            self.reminded = Instant::now();
+            println!(
+                "{}, {}: {} steps, {}",
+                self.what,
+                seconds(self.begin.elapsed()),
+                self.steps,
+                self.last
+            );
+        }
+    }
+
+    /// Takes the bar away. Returns how many steps there were.
+    fn finish(self) -> u64 {
+        self.bar.finish_and_clear();
+        self.steps
+    }
+}
+
+/// A time, for people.
+fn seconds(time: Duration) -> String {
+    match (time.as_secs() / 60, time.as_secs() % 60) {
+        (0, less) if less < 10 => format!("{:.1} s", time.as_secs_f64()),
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}

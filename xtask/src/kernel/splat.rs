@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What the kernel complains about on its console, beside the results of tests.
+//!
+//! A report is found by its first line, and ends with its call trace. A test that provokes one says
+//! so: `# expect-splat: <what it contains>` on the console before, and `# end-expect-splat` after.
+
+/// A report.
+#[derive(Clone, Debug)]
+pub(crate) struct Splat {
+    /// The line that says what it is.
+    pub(crate) title: String,
+    pub(crate) lines: Vec<String>,
+    pub(crate) verdict: Verdict,
+}
+
+/// What a report does to the run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// It fails.
+    Unexpected,
+    /// Nothing: the test has announced it.
+    Expected,
+    /// The run fails, because this was announced, and did not come.
+    Absent,
+    /// Nothing: the tree's own test provokes it, for this reason.
+    Allowed(&'static str),
+}
+
+impl Splat {
+    /// Whether it makes the run fail.
+    pub(crate) fn fails(&self) -> bool {
+        matches!(self.verdict, Verdict::Unexpected | Verdict::Absent)
+    }
+
+    fn contains(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.contains(text))
+    }
+}
+
+/// Reports of the tree's own tests: a suite, what the report contains, and why it is allowed there.
+const ALLOWED: &[(&str, &str, &str)] = &[];
+
+/// Lets pass what a suite is allowed.
+pub(crate) fn allow(suite: &str, splats: &mut [Splat]) {
+    for splat in splats {
+        let allowed = ALLOWED
+            .iter()
+            .find(|(of, contains, _)| *of == suite && splat.contains(contains));
+        if let (Verdict::Unexpected, Some((_, _, why))) = (splat.verdict, allowed) {
+            splat.verdict = Verdict::Allowed(why);
+        }
+    }
+}
+
+/// What lines a report begins with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Start {
+    /// `------------[ cut here ]------------`, then a line or two that say what it is.
+    CutHere,
+    /// Always a report of its own, except after [`Start::CutHere`].
+    Report,
+    /// Part of the report that it comes in, if there is one.
+    Detail,
+}
+
+/// Reports of their own.
+const REPORTS: &[&str] = &[
+    "BUG: ",
+    "WARNING: ",
+    "KASAN: ",
+    "KFENCE: ",
+    "INFO: possible ",
+    "INFO: trying to register non-static key",
+    "INFO: rcu_",
+    "rcu: INFO: ",
+    "unreferenced object ",
+    "suspected memory leaks",
+];
+
+/// Lines of reports, which may be all there is of one.
+const DETAILS: &[&str] = &[
+    "possible recursive locking",
+    "circular locking",
+    "suspicious RCU usage",
+    "sleeping function called",
+    "Oops: ",
+    "general protection fault",
+    "kernel BUG at ",
+    "UBSAN: ",
+    "DMA-API: ",
+    "refcount_t: ",
+    "Kernel panic - ",
+    "Unable to handle kernel ",
+    "rust_kernel: panicked at ",
+];
+
+/// What `DMA-API:` says when all is well.
+const HARMLESS: &[&str] = &[
+    "DMA-API: preallocated ",
+    "DMA-API: debugging enabled by kernel config",
+    "DMA-API: dma_debug_entry pool grown to ",
+];
+
+/// What kernels without an init end with, which is how a run ends.
+const END: &[&str] = &[
+    "Kernel panic - not syncing: VFS: Unable to mount root fs",
+    "Kernel panic - not syncing: No working init found",
+];
+
+/// What an oops ends with, after its call trace.
+const FATAL: &str = "Kernel panic - not syncing: Fatal exception";
+
+/// Reports are cut off after so many lines: what follows one may not be part of it.
+const MAX_LINES: usize = 100;
+
+/// Whether this line is the one that a run ends with.
+pub(crate) fn is_end(text: &str) -> bool {
+    END.iter().any(|end| text.starts_with(end))
+}
+
+/// Whether a report begins with this line.
+fn start(text: &str) -> Option<Start> {
+    let any = |patterns: &[&str]| patterns.iter().any(|pattern| has_word(text, pattern));
+
+    if text.contains("[ cut here ]") {
+        Some(Start::CutHere)
+    } else if any(HARMLESS) {
+        None
+    } else if any(REPORTS) || (text.contains("INFO: task ") && text.contains(" blocked ")) {
+        Some(Start::Report)
+    } else if any(DETAILS) {
+        Some(Start::Detail)
+    } else {
+        None
+    }
+}
+
+/// Whether the text contains this, and not as the end of a word: `DEBUG: ` is not `BUG: `.
+fn has_word(text: &str, pattern: &str) -> bool {
+    text.match_indices(pattern).any(|(at, _)| {
+        !text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_')
+    })
+}
+
+/// A report that is not complete.
+struct Open {
+    start: Start,
+    title: Option<String>,
+    lines: Vec<String>,
+    /// Whether its call trace has been seen: what begins now is another one.
+    ended: bool,
+}
+
+/// What a test has announced.
+struct Expected {
+    contains: String,
+    met: bool,
+}
+
+/// Finds reports.
+#[derive(Default)]
+pub(crate) struct Detector {
+    open: Option<Open>,
+    expected: Option<Expected>,
+    found: Vec<Splat>,
+}
+
+impl Detector {
+    /// Reads a line, without its timestamp.
+    pub(crate) fn line(&mut self, text: &str) {
+        if let Some((_, contains)) = text.split_once("# expect-splat: ") {
+            self.end_expected();
+            self.expected = Some(Expected {
+                contains: contains.trim().to_owned(),
+                met: false,
+            });
+        } else if text.contains("# end-expect-splat") {
+            if self.expected.is_none() {
+                self.found
+                    .push(absent("`# end-expect-splat` without a begin"));
+            }
+            self.end_expected();
+        } else if let Some(start) = start(text).filter(|start| self.is_new(*start, text)) {
+            self.close();
+            self.open = Some(Open {
+                start,
+                title: (start != Start::CutHere).then(|| text.trim().to_owned()),
+                lines: vec![text.to_owned()],
+                ended: false,
+            });
+        } else if let Some(open) = &mut self.open {
+            if open.lines.len() < MAX_LINES {
+                open.lines.push(text.to_owned());
+            }
+            // What WARN() prints comes first, and says more than where it is.
+            if open.title.is_none() && !text.trim().is_empty() {
+                open.title = Some(text.trim().to_owned());
+            }
+            open.ended |= text.contains("</TASK>") || text.contains("---[ end trace");
+        }
+    }
+
+    /// What was found since the last time. What is open, or was announced, ends here.
+    pub(crate) fn take(&mut self) -> Vec<Splat> {
+        self.end_expected();
+        std::mem::take(&mut self.found)
+    }
+
+    /// Whether that begins another report than the one that is open.
+    fn is_new(&self, start: Start, text: &str) -> bool {
+        match &self.open {
+            None => true,
+            Some(open) if open.ended => !text.contains(FATAL),
+            Some(open) => match (open.start, start) {
+                (_, Start::CutHere) => true,
+                (Start::CutHere, Start::Report) => {
+                    // `WARNING:` is the second line, or the third if there is a message.
+                    open.lines.len() > 3
+                }
+                (_, Start::Report) => true,
+                (_, Start::Detail) => false,
+            },
+        }
+    }
+
+    /// Ends what is open.
+    fn close(&mut self) {
+        let Some(open) = self.open.take() else {
+            return;
+        };
+        let mut splat = Splat {
+            title: open.title.unwrap_or_else(|| "[ cut here ]".to_owned()),
+            lines: open.lines,
+            verdict: Verdict::Unexpected,
+        };
+
+        // What is announced may come once.
+        if let Some(expected) = &mut self.expected {
+            if !expected.met && splat.contains(&expected.contains) {
+                expected.met = true;
+                splat.verdict = Verdict::Expected;
+            }
+        }
+        self.found.push(splat);
+    }
+
+    /// Ends what is announced, and what is open.
+    fn end_expected(&mut self) {
+        self.close();
+        if let Some(expected) = self.expected.take().filter(|expected| !expected.met) {
+            self.found.push(absent(&format!(
+                "announced, and did not come: {}",
+                expected.contains
+            )));
+        }
+    }
+}
+
+/// What should have been there.
+fn absent(title: &str) -> Splat {
+    Splat {
+        title: title.to_owned(),
+        lines: Vec::new(),
+        verdict: Verdict::Absent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Titles and verdicts of what is found.
+    fn find(console: &str) -> Vec<(String, Verdict)> {
+        let mut detector = Detector::default();
+        for line in console.lines() {
+            detector.line(line);
+        }
+
+        detector
+            .take()
+            .into_iter()
+            .map(|splat| (splat.title, splat.verdict))
+            .collect()
+    }
+
+    fn titles(console: &str) -> Vec<String> {
+        find(console).into_iter().map(|(title, _)| title).collect()
+    }
+
+    const WARN: &str = "\
+------------[ cut here ]------------
+faux_driver device: still mapped
+WARNING: drivers/gpu/drm/drm_gem_shmem_helper.c:180 at drm_gem_shmem_free+0x1c/0x90, CPU#0: kunit/42
+Modules linked in:
+CPU: 0 UID: 0 PID: 42 Comm: kunit_try_catch Tainted: G                 N
+RIP: 0010:drm_gem_shmem_free+0x1c/0x90
+Call Trace:
+ <TASK>
+ kunit_try_run_case+0x60/0x80
+ </TASK>
+---[ end trace 0000000000000000 ]---
+";
+
+    const OOPS: &str = "\
+BUG: kernel NULL pointer dereference, address: 0000000000000000
+#PF: supervisor read access in kernel mode
+Oops: Oops: 0000 [#1] SMP NOPTI
+CPU: 0 UID: 0 PID: 42 Comm: kunit_try_catch
+Call Trace:
+ <TASK>
+ </TASK>
+---[ end trace 0000000000000000 ]---
+RIP: 0010:rust_drm_gem_shmem+0x1c/0x90
+Kernel panic - not syncing: Fatal exception
+";
+
+    const LOCKDEP: &str = "\
+======================================================
+WARNING: possible circular locking dependency detected
+7.3.4 #1 Tainted: G                 N
+------------------------------------------------------
+kunit_try_catch/42 is trying to acquire lock:
+ *** DEADLOCK ***
+stack backtrace:
+Call Trace:
+ <TASK>
+ </TASK>
+";
+
+    const KASAN: &str = "\
+==================================================================
+BUG: KASAN: slab-use-after-free in sg_next+0x1c/0x90
+Read of size 8 at addr ffff888001234567 by task kunit_try_catch/42
+Call Trace:
+ <TASK>
+ </TASK>
+Allocated by task 42:
+The buggy address belongs to the object at ffff888001234560
+==================================================================
+";
+
+    #[test]
+    fn a_report_is_one() {
+        assert_eq!(titles(WARN), ["faux_driver device: still mapped"]);
+        assert_eq!(
+            titles(OOPS),
+            ["BUG: kernel NULL pointer dereference, address: 0000000000000000"]
+        );
+        assert_eq!(
+            titles(LOCKDEP),
+            ["WARNING: possible circular locking dependency detected"]
+        );
+        assert_eq!(
+            titles(KASAN),
+            ["BUG: KASAN: slab-use-after-free in sg_next+0x1c/0x90"]
+        );
+    }
+
+    #[test]
+    fn reports_in_a_row_are_several() {
+        assert_eq!(
+            titles(&format!("{LOCKDEP}{KASAN}{WARN}{WARN}{OOPS}")).len(),
+            5
+        );
+    }
+
+    #[test]
+    fn a_report_within_another_is_its_own() {
+        let within = WARN.replace("Call Trace:", "BUG: KASAN: out-of-bounds in x\nCall Trace:");
+
+        assert_eq!(
+            titles(&within),
+            [
+                "faux_driver device: still mapped",
+                "BUG: KASAN: out-of-bounds in x"
+            ]
+        );
+    }
+
+    #[test]
+    fn one_line_is_enough() {
+        for line in [
+            "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:",
+            "INFO: task kunit_try_catch:42 blocked for more than 120 seconds.",
+            "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+            "unreferenced object 0xffff888001234560 (size 104):",
+            "Oops: general protection fault, probably for non-canonical address",
+            "UBSAN: array-index-out-of-bounds in lib/a.c:1",
+            "DMA-API: faux: device driver frees DMA memory it has not allocated",
+            "refcount_t: underflow; use-after-free.",
+            "BUG: sleeping function called from invalid context at kernel/locking/mutex.c:591",
+            "WARNING: suspicious RCU usage",
+            "kernel BUG at lib/list_debug.c:30!",
+            "Kernel panic - not syncing: Attempted to kill init!",
+        ] {
+            assert_eq!(titles(line), [line]);
+        }
+    }
+
+    #[test]
+    fn what_looks_alike_is_not_a_report() {
+        for line in [
+            "DEBUG: nothing",
+            "# Subtest: warning",
+            "Warning: unable to open an initial console.",
+            "kasan: KernelAddressSanitizer initialized (generic)",
+            "DMA-API: preallocated 65536 debug entries",
+            "DMA-API: debugging enabled by kernel config",
+            "rcu: Hierarchical RCU implementation.",
+        ] {
+            assert_eq!(titles(line), [""; 0], "{line}");
+        }
+    }
+
+    #[test]
+    fn the_end_is_told_from_a_panic() {
+        assert!(is_end(
+            "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)"
+        ));
+        assert!(is_end(
+            "Kernel panic - not syncing: No working init found.  Try passing init= option"
+        ));
+        assert!(!is_end("Kernel panic - not syncing: Fatal exception"));
+    }
+
+    #[test]
+    fn what_is_announced_may_come_once() {
+        let announced = |body: &str| {
+            find(&format!(
+                "rust_kernel: # expect-splat: still mapped\n{body}rust_kernel: # end-expect-splat\n"
+            ))
+            .into_iter()
+            .map(|(_, verdict)| verdict)
+            .collect::<Vec<_>>()
+        };
+
+        assert_eq!(announced(WARN), [Verdict::Expected]);
+        assert_eq!(
+            announced(&format!("{WARN}{WARN}")),
+            [Verdict::Expected, Verdict::Unexpected]
+        );
+        assert_eq!(announced(KASAN), [Verdict::Unexpected, Verdict::Absent]);
+        assert_eq!(announced(""), [Verdict::Absent]);
+    }
+
+    #[test]
+    fn an_announcement_ends() {
+        // After the end.
+        let verdicts = find(&format!(
+            "# expect-splat: still mapped\n{WARN}# end-expect-splat\n{WARN}"
+        ));
+        assert_eq!(verdicts[0].1, Verdict::Expected);
+        assert_eq!(verdicts[1].1, Verdict::Unexpected);
+
+        // With the test, if it does not say so itself.
+        let mut detector = Detector::default();
+        detector.line("# expect-splat: still mapped");
+        assert_eq!(detector.take()[0].verdict, Verdict::Absent);
+        assert!(detector.take().is_empty());
+
+        // And never without a begin.
+        assert_eq!(find("# end-expect-splat")[0].1, Verdict::Absent);
+    }
+
+    #[test]
+    fn only_what_was_not_announced_is_allowed() {
+        assert!(Splat {
+            title: String::new(),
+            lines: Vec::new(),
+            verdict: Verdict::Unexpected
+        }
+        .fails());
+        assert!(!Splat {
+            title: String::new(),
+            lines: Vec::new(),
+            verdict: Verdict::Allowed("")
+        }
+        .fails());
+        for (_, contains, why) in ALLOWED {
+            assert!(!contains.is_empty() && !why.is_empty());
+        }
+    }
+}

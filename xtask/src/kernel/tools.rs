@@ -1,0 +1,609 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What a kernel is built and booted with: what of it the machine has, and what has to be got.
+
+use super::{
+    apt::{
+        self,
+        Apt, //
+    },
+    cache::Cache,
+    job::{
+        self,
+        Job, //
+    },
+    spinner,
+    tree::Version,
+};
+use crate::exit::Exit;
+use anyhow::{
+    bail,
+    ensure,
+    Context,
+    Result, //
+};
+use std::{
+    env, fs,
+    path::PathBuf,
+    process::{
+        Command,
+        Stdio, //
+    },
+};
+use xshell::{
+    cmd,
+    Shell, //
+};
+
+/// Programs of the machine, and the packages of Debian that have them.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("make", "make"),
+    ("flex", "flex"),
+    ("bison", "bison"),
+    ("bc", "bc"),
+    ("perl", "perl"),
+    ("cpio", "cpio"),
+    ("kmod", "kmod"),
+    ("tar", "tar"),
+    ("xz", "xz-utils"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
+];
+
+/// Headers of the machine, the same.
+const HEADERS: &[(&str, &str)] = &[
+    ("gelf.h", "libelf-dev"),
+    ("openssl/opensslv.h", "libssl-dev"),
+];
+
+/// The oldest LLVM that builds a kernel, and the one that this is known to work with.
+const LLVM_MINIMUM: Version = Version(17, 0, 1);
+const LLVM_TESTED: &str = "-19";
+
+/// The LLVM that is known to work, as packages.
+const LLVM_PACKAGES: &[&str] = &["clang-19", "lld-19", "llvm-19", "libclang-19-dev"];
+
+/// What `make LLVM=` calls, beside the compiler.
+const LLVM_PROGRAMS: &[&str] = &[
+    "ld.lld",
+    "llvm-ar",
+    "llvm-nm",
+    "llvm-objcopy",
+    "llvm-objdump",
+    "llvm-readelf",
+    "llvm-strip",
+];
+
+/// The oldest bindgen that Linux accepts, and the one that is built if there is none.
+const BINDGEN_MINIMUM: Version = Version(0, 71, 1);
+const BINDGEN: &str = "0.72.1";
+
+/// What cargo says when the network is not there.
+const CARGO_OFFLINE: &[&str] = &[
+    "network error",
+    "failed to download",
+    "failed to fetch",
+    "Could not resolve host",
+    "failed to query replaced source registry",
+];
+
+/// An LLVM whose programs have this suffix.
+pub(crate) struct Llvm {
+    pub(crate) suffix: String,
+    pub(crate) version: Version,
+    /// The folder of libclang, which bindgen loads.
+    pub(crate) libclang: PathBuf,
+}
+
+/// The compiler of the repository.
+pub(crate) struct Rust {
+    pub(crate) version: Version,
+    /// The version that releases have, and nightly builds have not.
+    release: String,
+    pub(crate) sysroot: PathBuf,
+}
+
+/// Something that is needed, and how it stands.
+pub(crate) struct Check {
+    pub(crate) what: String,
+    pub(crate) state: State,
+}
+
+/// How it stands.
+pub(crate) enum State {
+    Here,
+    /// `test` gets it, this way.
+    ToGet(String),
+    /// These packages have it.
+    Package(Vec<&'static str>),
+    /// Somebody has to do this.
+    Missing(String),
+}
+
+impl Llvm {
+    /// The one that is known to work, else the newest that is complete.
+    pub(crate) fn find() -> Option<Self> {
+        let numbered = (17..=40).rev().map(|version| format!("-{version}"));
+
+        [LLVM_TESTED.to_owned()]
+            .into_iter()
+            .chain(numbered)
+            .chain([String::new()])
+            .find_map(Self::with_suffix)
+    }
+
+    fn with_suffix(suffix: String) -> Option<Self> {
+        let clang = format!("clang{suffix}");
+        let text = first_line(&clang, "--version")?;
+        let version: Version = text.split("clang version ").nth(1)?.parse().ok()?;
+        let complete = LLVM_PROGRAMS
+            .iter()
+            .all(|program| which(&format!("{program}{suffix}")).is_some());
+        if version < LLVM_MINIMUM || !complete {
+            return None;
+        }
+
+        // `<libclang>/clang/19`.
+        let resources = PathBuf::from(first_line(&clang, "-print-resource-dir")?);
+        let libclang = resources.ancestors().nth(2)?.to_owned();
+        let has = fs::read_dir(&libclang).ok()?.flatten().any(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with("libclang.so") || name.starts_with("libclang-")
+        });
+        has.then_some(Self {
+            suffix,
+            version,
+            libclang,
+        })
+    }
+
+    /// What `make` has to be told.
+    pub(crate) fn make_argument(&self) -> String {
+        match self.suffix.as_str() {
+            "" => "LLVM=1".to_owned(),
+            suffix => format!("LLVM={suffix}"),
+        }
+    }
+}
+
+impl Rust {
+    /// Asks the one that builds this project.
+    pub(crate) fn find(shell: &Shell) -> Result<Self> {
+        let verbose = cmd!(shell, "rustc --version --verbose").quiet().read()?;
+        let release = verbose
+            .lines()
+            .find_map(|line| line.strip_prefix("release: "))
+            .context("rustc does not say which release it is")?;
+        let sysroot = cmd!(shell, "rustc --print sysroot").quiet().read()?;
+
+        Ok(Self {
+            version: release.parse()?,
+            release: release.to_owned(),
+            sysroot: PathBuf::from(sysroot),
+        })
+    }
+
+    /// The folder of `rustc` itself, and not of something that chooses one.
+    pub(crate) fn bin(&self) -> PathBuf {
+        self.sysroot.join("bin")
+    }
+
+    /// The sources of the library, if they are here.
+    fn library_here(&self, cache: &Cache) -> Option<PathBuf> {
+        let component = self.sysroot.join("lib/rustlib/src/rust/library");
+        let unpacked = cache.path(&self.unpacked()).join("library");
+
+        [component, unpacked]
+            .into_iter()
+            .find(|library| library.join("core/src/lib.rs").is_file())
+    }
+
+    fn unpacked(&self) -> String {
+        format!("rust-src-{}", self.release)
+    }
+
+    /// The sources of the library, of exactly this version.
+    pub(crate) fn library(&self, cache: &Cache) -> Result<PathBuf> {
+        let _lock = cache.lock_downloads()?;
+        if let Some(library) = self.library_here(cache) {
+            return Ok(library);
+        }
+
+        let instead =
+            "the sources of Rust's library cannot be had (`rustup component add rust-src` \
+                       gets them, too)";
+        let package = match downloaded(cache, "rust-src", |version| self.is(version))? {
+            Some(package) => package,
+            None => {
+                let apt = Apt::new(cache).context(instead)?;
+                let versions = apt.versions("rust-src")?;
+                let Some(version) = versions.iter().find(|version| self.is(version)) else {
+                    bail!(
+                        "the sources of Rust's library have to be those of rustc {}, and {} has \
+                         those of {}: `rustup component add rust-src` gets the right ones",
+                        self.release,
+                        apt::SUITE,
+                        versions.join(", ")
+                    );
+                };
+                apt.download(cache, "rust-src", version).context(instead)?
+            }
+        };
+
+        let spinner = spinner(format!("unpacking {}", package.display()));
+        let unfinished = cache.temporary()?;
+        apt::unpack(&package, unfinished.path())?;
+        // Where rustc expects it; the sources of the compiler come with it, and are not kept.
+        let library = unfinished.path().join("usr/lib/rustlib/src/rust/library");
+        let to = cache.path(&self.unpacked());
+        fs::create_dir_all(&to)?;
+        fs::rename(&library, to.join("library"))
+            .with_context(|| format!("{} is not in the package", library.display()))?;
+        spinner.finish_and_clear();
+        Ok(to.join("library"))
+    }
+
+    /// Whether that is the version of a package of this release: `1.95.0+dfsg1-2~bpo13+1`.
+    fn is(&self, package: &str) -> bool {
+        package
+            .strip_prefix(self.release.as_str())
+            .is_some_and(|rest| rest.starts_with(['+', '-']))
+    }
+}
+
+/// The newest downloaded package of this name whose version is wanted.
+pub(crate) fn downloaded(
+    cache: &Cache,
+    package: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Option<PathBuf>> {
+    let mut found: Vec<(Version, String)> = Vec::new();
+    for name in cache.names("downloads")? {
+        let mut parts = name.split('_');
+        let (Some(of), Some(version)) = (parts.next(), parts.next()) else {
+            continue;
+        };
+        if of == package && name.ends_with(".deb") && wanted(version) {
+            found.extend(version.parse().ok().map(|version| (version, name.clone())));
+        }
+    }
+
+    Ok(found
+        .into_iter()
+        .max()
+        .map(|(_, name)| cache.path("downloads").join(name)))
+}
+
+/// A bindgen that is new enough, if it is here.
+pub(crate) fn bindgen_here(cache: &Cache) -> Option<(PathBuf, Version)> {
+    let built = cache.path("tools/bin/bindgen");
+    let candidates = which("bindgen").into_iter().chain([built]);
+
+    for program in candidates {
+        // `bindgen 0.72.1`. Without any arguments, it would load libclang.
+        let version = first_line(&program.to_string_lossy(), "--version")
+            .and_then(|line| line.strip_prefix("bindgen ")?.parse::<Version>().ok());
+        if let Some(version) = version.filter(|version| *version >= BINDGEN_MINIMUM) {
+            return Some((program, version));
+        }
+    }
+    None
+}
+
+/// A bindgen that is new enough, which is built if need be.
+pub(crate) fn bindgen(shell: &Shell, cache: &Cache) -> Result<(PathBuf, Version)> {
+    let _lock = cache.lock("tools")?;
+    if let Some(found) = bindgen_here(cache) {
+        return Ok(found);
+    }
+
+    let log = cache.path("logs/bindgen.log");
+    let spinner = spinner(format!("building bindgen {BINDGEN}"));
+    let job = Job::start(
+        Command::new("cargo")
+            .current_dir(shell.current_dir())
+            .args(["install", "bindgen-cli", "--locked", "--version", BINDGEN])
+            .arg("--root")
+            .arg(cache.path("tools")),
+        &log,
+    )?;
+    let built = job.finish()?;
+    spinner.finish_and_clear();
+
+    if !built {
+        let said = job::tail(&log, 20);
+        if CARGO_OFFLINE.iter().any(|text| said.contains(text)) {
+            bail!(Exit::Skipped(format!(
+                "bindgen {BINDGEN} cannot be downloaded, see {}",
+                log.display()
+            )));
+        }
+        bail!(
+            "bindgen {BINDGEN} cannot be built, see {}:\n{said}",
+            log.display()
+        );
+    }
+    bindgen_here(cache).context("cargo has built bindgen, and it does not run")
+}
+
+/// Whether the machine has its part: all but what is downloaded.
+pub(crate) fn machine() -> Vec<Check> {
+    let mut checks = Vec::new();
+
+    let llvm = Llvm::find();
+    checks.push(match &llvm {
+        Some(llvm) => Check {
+            what: format!("clang {} (`make {}`)", llvm.version, llvm.make_argument()),
+            state: State::Here,
+        },
+        None => Check {
+            what: format!(
+                "clang {LLVM_MINIMUM} or newer, with {}, and libclang",
+                LLVM_PROGRAMS.join(", ")
+            ),
+            state: State::Package(LLVM_PACKAGES.to_vec()),
+        },
+    });
+
+    for (program, package) in PROGRAMS {
+        let here = which(program).is_some();
+        checks.push(Check {
+            what: (*program).to_owned(),
+            state: needs(here, package),
+        });
+    }
+
+    let compiler = llvm.map_or("cc".to_owned(), |llvm| format!("clang{}", llvm.suffix));
+    for (header, package) in HEADERS {
+        checks.push(Check {
+            what: format!("<{header}>"),
+            state: needs(has_header(&compiler, header), package),
+        });
+    }
+
+    checks
+}
+
+fn needs(here: bool, package: &'static str) -> State {
+    if here {
+        State::Here
+    } else {
+        State::Package(vec![package])
+    }
+}
+
+/// Whether the rest is here, or how it will be got.
+pub(crate) fn downloads(shell: &Shell, cache: &Cache) -> Result<Vec<Check>> {
+    let rust = Rust::find(shell)?;
+    let mut checks = vec![Check {
+        what: format!("rustc {}", rust.release),
+        state: State::Here,
+    }];
+
+    checks.push(match bindgen_here(cache) {
+        Some((program, version)) => Check {
+            what: format!("bindgen {version}, {}", program.display()),
+            state: State::Here,
+        },
+        None => Check {
+            what: format!("bindgen {BINDGEN_MINIMUM} or newer"),
+            state: State::ToGet(format!("builds bindgen-cli {BINDGEN}")),
+        },
+    });
+
+    checks.push(match rust.library_here(cache) {
+        Some(library) => Check {
+            what: format!("the sources of Rust's library, {}", library.display()),
+            state: State::Here,
+        },
+        None => Check {
+            what: format!("the sources of Rust's library {}", rust.release),
+            state: package("rust-src", "`rustup component add rust-src`"),
+        },
+    });
+
+    checks.push(match super::linux::here(cache)? {
+        Some(tree) => Check {
+            what: format!("Linux, {}", tree.display()),
+            state: State::Here,
+        },
+        None => Check {
+            what: "Linux".to_owned(),
+            state: package(super::linux::PACKAGE, "name a tree: `--linux DIR`"),
+        },
+    });
+    Ok(checks)
+}
+
+/// How a package will be got, or what to do instead.
+fn package(name: &str, instead: &str) -> State {
+    let tools = ["apt-get", "apt-cache", "dpkg-deb"];
+    match apt::Mirror::find() {
+        Ok(mirror) if tools.iter().all(|tool| which(tool).is_some()) => State::ToGet(format!(
+            "downloads {name} of {} from {}",
+            apt::SUITE,
+            mirror.uri
+        )),
+        Ok(_) => State::Missing(format!("{instead}; there is no APT to get {name} with")),
+        Err(error) => State::Missing(format!("{instead}; {error:#}")),
+    }
+}
+
+/// The packages that are missing, and the command that installs them.
+pub(crate) fn install_command(checks: &[Check]) -> Option<(Vec<&'static str>, String)> {
+    let packages: Vec<&str> = checks
+        .iter()
+        .filter_map(|check| match &check.state {
+            State::Package(packages) => Some(packages),
+            _ => None,
+        })
+        .flatten()
+        .copied()
+        .collect();
+    if packages.is_empty() {
+        return None;
+    }
+
+    let command = format!(
+        "apt-get install --no-install-recommends {}",
+        packages.join(" ")
+    );
+    Some((packages, command))
+}
+
+/// Makes sure that the machine has its part, and installs what is missing if that is allowed.
+pub(crate) fn ensure_machine(cache: &Cache, install: bool) -> Result<()> {
+    let Some((packages, command)) = install_command(&machine()) else {
+        return Ok(());
+    };
+    if !install {
+        let missing: Vec<String> = machine()
+            .into_iter()
+            .filter(|check| matches!(check.state, State::Package(_)))
+            .map(|check| check.what)
+            .collect();
+        bail!(
+            "not on this machine: {}. Install it, or pass --install as root: `{command}`",
+            missing.join(", ")
+        );
+    }
+    ensure!(
+        rustix::process::geteuid().is_root(),
+        "only root can install packages: `{command}`"
+    );
+
+    let log = cache.path("logs/install.log");
+    let spinner = spinner(format!("installing {}", packages.join(" ")));
+    for args in [
+        vec!["update"],
+        [
+            vec!["install", "--yes", "--no-install-recommends"],
+            packages.clone(),
+        ]
+        .concat(),
+    ] {
+        let job = Job::start(
+            Command::new("apt-get")
+                .arg("--quiet")
+                .args(&args)
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .env("LC_ALL", "C"),
+            &log,
+        )?;
+        // Lists that cannot be updated may be good enough.
+        if !job.finish()? && args != ["update"] {
+            bail!(Exit::Skipped(format!(
+                "{} cannot be installed, see {}",
+                packages.join(" "),
+                log.display()
+            )));
+        }
+    }
+    spinner.finish_and_clear();
+
+    match install_command(&machine()) {
+        None => Ok(()),
+        Some((packages, _)) => bail!(
+            "{} have been installed, and what they are for is still missing",
+            packages.join(" ")
+        ),
+    }
+}
+
+/// The version of QEMU.
+pub(crate) fn qemu() -> Option<Version> {
+    // `QEMU emulator version 7.2.22 (..)`.
+    first_line("qemu-system-x86_64", "--version")?
+        .split("version ")
+        .nth(1)?
+        .parse()
+        .ok()
+}
+
+/// Where a program is.
+fn which(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// The first line that a program prints.
+fn first_line(program: &str, argument: &str) -> Option<String> {
+    let output = Command::new(program)
+        .arg(argument)
+        .stderr(Stdio::null())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+
+    Some(
+        String::from_utf8(output.stdout)
+            .ok()?
+            .lines()
+            .next()?
+            .to_owned(),
+    )
+}
+
+/// Whether a C compiler finds a header.
+fn has_header(compiler: &str, header: &str) -> bool {
+    let Ok(folder) = tempfile::tempdir() else {
+        return false;
+    };
+    let source = folder.path().join("header.c");
+    fs::write(&source, format!("#include <{header}>\n")).is_ok()
+        && Command::new(compiler)
+            .arg("-fsyntax-only")
+            .arg(&source)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_are_those_of_the_release() {
+        let rust = Rust {
+            version: Version(1, 95, 0),
+            release: "1.95.0".to_owned(),
+            sysroot: PathBuf::new(),
+        };
+
+        assert!(rust.is("1.95.0+dfsg1-2~bpo13+1"));
+        assert!(!rust.is("1.95.01-1") && !rust.is("1.95.1+dfsg1-1") && !rust.is("1.95.0"));
+    }
+
+    #[test]
+    fn one_command_installs_all() {
+        let checks = [
+            Check {
+                what: "make".to_owned(),
+                state: State::Here,
+            },
+            Check {
+                what: "clang".to_owned(),
+                state: State::Package(vec!["clang-19", "lld-19"]),
+            },
+            Check {
+                what: "flex".to_owned(),
+                state: needs(false, "flex"),
+            },
+            Check {
+                what: "Linux".to_owned(),
+                state: State::ToGet(String::new()),
+            },
+        ];
+
+        let (_, command) = install_command(&checks).unwrap();
+        assert_eq!(
+            command,
+            "apt-get install --no-install-recommends clang-19 lld-19 flex"
+        );
+        assert!(install_command(&checks[..1]).is_none());
+    }
+}

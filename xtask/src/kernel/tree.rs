@@ -1,0 +1,542 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! A Linux tree, and what is to be changed in it.
+//!
+//! Changes are collected first, and written when all of them have been found to work. A tree that is
+//! built from is a copy, of which only files that differ are written again, so that `make` builds
+//! only what has to be.
+
+use crate::exit::Exit;
+use anyhow::{
+    bail,
+    ensure,
+    Context,
+    Result, //
+};
+use std::{
+    collections::{
+        BTreeMap,
+        BTreeSet, //
+    },
+    ffi::OsStr,
+    fmt,
+    fs::{
+        self,
+        File,
+        FileTimes,
+        Metadata, //
+    },
+    io::ErrorKind,
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{
+            symlink,
+            MetadataExt, //
+        },
+    },
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::Command,
+    str::FromStr,
+};
+
+/// The oldest kernel that has what the code is for.
+pub(crate) const MINIMUM: Version = Version(7, 3, 0);
+
+/// Variables that make Git look at another repository, as it sets them for hooks.
+const GIT_VARIABLES: [&str; 4] = ["GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE"];
+
+/// A version, of a kernel or of a tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Version(pub(crate) u32, pub(crate) u32, pub(crate) u32);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+impl FromStr for Version {
+    type Err = anyhow::Error;
+
+    /// Reads the numbers that the text begins with, one to three of them.
+    fn from_str(text: &str) -> Result<Self> {
+        let end = text
+            .find(|char: char| !char.is_ascii_digit() && char != '.')
+            .unwrap_or(text.len());
+        let mut numbers = text[..end].trim_end_matches('.').split('.');
+        let major = numbers.next().unwrap_or_default();
+        let mut next = || numbers.next().unwrap_or("0").parse();
+
+        Ok(Self(
+            major
+                .parse()
+                .with_context(|| format!("`{text}` is not a version"))?,
+            next()?,
+            next()?,
+        ))
+    }
+}
+
+/// A tree as it is, and how it is to be.
+pub(crate) struct Tree {
+    root: PathBuf,
+    version: Version,
+    /// Contents of the files that are to be changed or added.
+    edits: BTreeMap<PathBuf, String>,
+}
+
+/// What a copy has in common with the tree.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Sharing {
+    /// Files, by hard links. Nothing may write to a file of the copy, only replace it: this is for
+    /// a tree of the cache, which only this module changes.
+    Links,
+    /// Nothing that could be noticed. Filesystems that can let copies share space.
+    Nothing,
+}
+
+impl Tree {
+    /// Opens a tree, which has to be recent enough.
+    pub(crate) fn open(root: &Path) -> Result<Self> {
+        let Ok(makefile) = fs::read_to_string(root.join("Makefile")) else {
+            bail!(Exit::Usage(format!(
+                "{} is not a Linux tree: there is no Makefile in it",
+                root.display()
+            )));
+        };
+        let Some(version) = version(&makefile) else {
+            bail!(Exit::Usage(format!(
+                "{} is not a Linux tree: its Makefile does not begin with VERSION and PATCHLEVEL",
+                root.display()
+            )));
+        };
+        if version < MINIMUM {
+            bail!(Exit::Usage(format!(
+                "{} is Linux {version}: it has to be {}.{} or newer",
+                root.display(),
+                MINIMUM.0,
+                MINIMUM.1
+            )));
+        }
+
+        Ok(Self {
+            root: root.to_owned(),
+            version,
+            edits: BTreeMap::new(),
+        })
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// A file, with the changes so far.
+    pub(crate) fn read(&self, path: impl AsRef<Path>) -> Result<String> {
+        let path = path.as_ref();
+        match self.edits.get(path) {
+            Some(text) => Ok(text.clone()),
+            None => fs::read_to_string(self.root.join(path))
+                .with_context(|| format!("{} of Linux {}", path.display(), self.version)),
+        }
+    }
+
+    /// Changes or adds a file. Nothing is written yet.
+    pub(crate) fn write(&mut self, path: impl Into<PathBuf>, text: impl Into<String>) {
+        self.edits.insert(path.into(), text.into());
+    }
+
+    /// Writes the changes to the tree itself. Returns the files that have changed.
+    pub(crate) fn save(&self) -> Result<Vec<PathBuf>> {
+        let mut changed = Vec::new();
+        for (path, text) in &self.edits {
+            if replace_if_different(&self.root.join(path), text)? {
+                changed.push(path.clone());
+            }
+        }
+
+        Ok(changed)
+    }
+
+    /// Makes `copy` what this tree is with the changes. Returns the files that have changed.
+    ///
+    /// Files of a copy that is made for the first time keep their times, and all that change later
+    /// are as new as that, whatever the tree says: what was built from the copy is older.
+    pub(crate) fn copy_to(
+        &self,
+        copy: &Path,
+        sharing: Sharing,
+        built: bool,
+    ) -> Result<Vec<PathBuf>> {
+        let files = self.files()?;
+        let mut changed = Vec::new();
+
+        for path in &files {
+            if self.edits.contains_key(path) {
+                continue;
+            }
+            let from = self.root.join(path);
+            let to = copy.join(path);
+            let differs = copy_if_different(&from, &to, sharing, built)
+                .with_context(|| format!("{} cannot be copied", from.display()))?;
+            if differs {
+                changed.push(path.clone());
+            }
+        }
+        for (path, text) in &self.edits {
+            if replace_if_different(&copy.join(path), text)? {
+                changed.push(path.clone());
+            }
+        }
+
+        for path in walk(copy)? {
+            if !files.contains(&path) && !self.edits.contains_key(&path) {
+                fs::remove_file(copy.join(&path))?;
+                changed.push(path);
+            }
+        }
+        Ok(changed)
+    }
+
+    /// All files but those that Git ignores or keeps for itself.
+    fn files(&self) -> Result<BTreeSet<PathBuf>> {
+        if let Some(files) = self.files_by_git() {
+            return Ok(files);
+        }
+
+        // What `make O=` asks of the tree.
+        for built in [".config", "include/config", "arch/x86/include/generated"] {
+            ensure!(
+                !self.root.join(built).exists(),
+                "something was built in {}, and it is no Git repository, which could tell what: \
+                 run `make mrproper` there",
+                self.root.display()
+            );
+        }
+        walk(&self.root)
+    }
+
+    /// The same by Git, if the tree is a repository.
+    fn files_by_git(&self) -> Option<BTreeSet<PathBuf>> {
+        if !self.root.join(".git").exists() {
+            return None;
+        }
+        let mut git = Command::new("git");
+        for variable in GIT_VARIABLES {
+            git.env_remove(variable);
+        }
+        let output = git
+            .arg("-C")
+            .arg(&self.root)
+            .args([
+                "ls-files",
+                "-z",
+                "--cached",
+                "--others",
+                "--exclude-standard",
+            ])
+            .output()
+            .ok()
+            .filter(|output| output.status.success())?;
+
+        Some(
+            output
+                .stdout
+                .split(|byte| *byte == 0)
+                .filter(|name| !name.is_empty())
+                .map(|name| PathBuf::from(OsStr::from_bytes(name)))
+                // It still lists those that were removed since the last commit.
+                .filter(|path| self.root.join(path).symlink_metadata().is_ok())
+                .collect(),
+        )
+    }
+}
+
+/// The version that a Makefile begins with.
+fn version(makefile: &str) -> Option<Version> {
+    let value = |name: &str| -> Option<u32> {
+        makefile
+            .lines()
+            .take(20)
+            .find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='))?
+            .trim()
+            .parse()
+            .ok()
+    };
+
+    Some(Version(
+        value("VERSION")?,
+        value("PATCHLEVEL")?,
+        value("SUBLEVEL").unwrap_or(0),
+    ))
+}
+
+/// All files and links in a folder, none if there is no folder.
+pub(crate) fn walk(root: &Path) -> Result<BTreeSet<PathBuf>> {
+    let mut files = BTreeSet::new();
+    let mut folders = vec![PathBuf::new()];
+
+    while let Some(folder) = folders.pop() {
+        let entries = match fs::read_dir(root.join(&folder)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(error).context(root.join(folder).display().to_string()),
+        };
+        for entry in entries {
+            let entry = entry?;
+            let path = folder.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                if entry.file_name() != ".git" {
+                    folders.push(path);
+                }
+            } else if path != Path::new(".git") {
+                files.insert(path);
+            }
+        }
+    }
+
+    Ok(files)
+}
+
+/// Copies a file or link unless the copy is there. Returns whether it was not.
+fn copy_if_different(from: &Path, to: &Path, sharing: Sharing, built: bool) -> Result<bool> {
+    let source = from.symlink_metadata()?;
+    let target = to.symlink_metadata().ok();
+
+    if source.is_symlink() {
+        let points_to = fs::read_link(from)?;
+        if target.is_some() && fs::read_link(to).is_ok_and(|link| link == points_to) {
+            return Ok(false);
+        }
+        replace(to, |new| Ok(symlink(&points_to, new)?))?;
+        return Ok(true);
+    }
+
+    if let Some(target) = target.filter(|target| target.is_file()) {
+        if same(&source, &target) || fs::read(from)? == fs::read(to)? {
+            return Ok(false);
+        }
+    }
+    replace(to, |new| {
+        // Where there are no hard links, a copy does.
+        if sharing == Sharing::Links && !built && fs::hard_link(from, new).is_ok() {
+            return Ok(());
+        }
+        fs::copy(from, new)?;
+        if !built {
+            let times = FileTimes::new().set_modified(source.modified()?);
+            File::open(new)?.set_times(times)?;
+        }
+        Ok(())
+    })?;
+    Ok(true)
+}
+
+/// Whether these are the same file, or a copy with its times.
+fn same(a: &Metadata, b: &Metadata) -> bool {
+    let times = |of: &Metadata| (of.len(), of.mtime(), of.mtime_nsec());
+    (a.dev(), a.ino()) == (b.dev(), b.ino()) || times(a) == times(b)
+}
+
+/// Replaces a file unless it says this already. Returns whether it did not.
+fn replace_if_different(file: &Path, text: &str) -> Result<bool> {
+    let old = fs::symlink_metadata(file).ok();
+    if old.is_some() && fs::read(file).is_ok_and(|old| old == text.as_bytes()) {
+        return Ok(false);
+    }
+
+    replace(file, |new| {
+        fs::write(new, text)?;
+        if let Some(old) = old.filter(Metadata::is_file) {
+            fs::set_permissions(new, old.permissions())?;
+        }
+        Ok(())
+    })?;
+    Ok(true)
+}
+
+/// Makes a new file and then gives it the name of the old one. So a file that has other names too,
+/// in the tree that this is a copy of, stays what it is under those.
+fn replace(file: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let folder = file.parent().context("a file is in a folder")?;
+    let name = file.file_name().context("a file has a name")?;
+    fs::create_dir_all(folder)?;
+
+    let mut new = OsStr::new(".new-").to_owned();
+    new.push(name);
+    let new = folder.join(new);
+    // From a run that was interrupted.
+    if new.symlink_metadata().is_ok() {
+        fs::remove_file(&new)?;
+    }
+    make(&new)
+        .and_then(|()| Ok(fs::rename(&new, file)?))
+        .with_context(|| file.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+    use tempfile::TempDir;
+
+    const MAKEFILE: &str = "# SPDX\nVERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\nEXTRAVERSION =\n";
+
+    /// A folder with a small tree in it, and where a copy is to go.
+    fn tree() -> (TempDir, PathBuf, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let linux = folder.path().join("linux");
+        let copy = folder.path().join("copy");
+        fs::create_dir_all(linux.join("rust/kernel")).unwrap();
+        fs::write(linux.join("Makefile"), MAKEFILE).unwrap();
+        fs::write(linux.join("rust/kernel/lib.rs"), "lib").unwrap();
+        fs::write(linux.join("rust/kernel/other.rs"), "other").unwrap();
+        symlink("kernel", linux.join("rust/link")).unwrap();
+
+        // Files that were written a while ago.
+        let times = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
+        for path in ["Makefile", "rust/kernel/lib.rs", "rust/kernel/other.rs"] {
+            let file = File::options().append(true).open(linux.join(path)).unwrap();
+            file.set_times(times).unwrap();
+        }
+        (folder, linux, copy)
+    }
+
+    fn modified(file: &Path) -> SystemTime {
+        file.metadata().unwrap().modified().unwrap()
+    }
+
+    #[test]
+    fn versions_are_read() {
+        assert_eq!(version(MAKEFILE), Some(Version(7, 3, 4)));
+        assert_eq!(version("VERSION = 7\n"), None);
+        assert_eq!(version("all:\n"), None);
+        for (text, version) in [
+            ("1.95.0 (59807616e 2026-04-14)", Version(1, 95, 0)),
+            ("0.72.1", Version(0, 72, 1)),
+            ("7.3.4-1~bpo13+1", Version(7, 3, 4)),
+            ("7.3", Version(7, 3, 0)),
+            ("19.", Version(19, 0, 0)),
+        ] {
+            assert_eq!(text.parse::<Version>().unwrap(), version);
+        }
+        assert!("".parse::<Version>().is_err());
+        assert!("version 7".parse::<Version>().is_err());
+        assert!(Version(7, 10, 0) > MINIMUM && Version(7, 2, 99) < MINIMUM);
+    }
+
+    #[test]
+    fn old_trees_are_refused() {
+        let (_folder, linux, _) = tree();
+        fs::write(linux.join("Makefile"), "VERSION = 6\nPATCHLEVEL = 18\n").unwrap();
+
+        let error = Tree::open(&linux).err().unwrap();
+        assert!(matches!(error.downcast_ref(), Some(Exit::Usage(_))));
+        assert!(error.to_string().contains("Linux 6.18.0"), "{error}");
+        assert!(Tree::open(&linux.join("rust")).is_err());
+    }
+
+    #[test]
+    fn changes_are_seen_and_not_written() {
+        let (_folder, linux, _) = tree();
+        let mut tree = Tree::open(&linux).unwrap();
+
+        tree.write("rust/kernel/lib.rs", "changed");
+        tree.write("rust/kernel/new.rs", "new");
+        assert_eq!(tree.read("rust/kernel/lib.rs").unwrap(), "changed");
+        assert_eq!(tree.read("rust/kernel/other.rs").unwrap(), "other");
+        assert_eq!(tree.read("rust/kernel/new.rs").unwrap(), "new");
+        assert!(tree.read("rust/kernel/none.rs").is_err());
+        assert_eq!(fs::read(linux.join("rust/kernel/lib.rs")).unwrap(), b"lib");
+
+        assert_eq!(tree.save().unwrap().len(), 2);
+        assert_eq!(
+            fs::read(linux.join("rust/kernel/lib.rs")).unwrap(),
+            b"changed"
+        );
+        assert!(tree.save().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_copy_does_not_change_the_tree() {
+        for sharing in [Sharing::Links, Sharing::Nothing] {
+            let (_folder, linux, copy) = tree();
+            let mut tree = Tree::open(&linux).unwrap();
+            assert_eq!(tree.copy_to(&copy, sharing, false).unwrap().len(), 4);
+            assert_eq!(
+                modified(&copy.join("rust/kernel/lib.rs")),
+                SystemTime::UNIX_EPOCH
+            );
+            assert_eq!(
+                fs::read_link(copy.join("rust/link")).unwrap(),
+                Path::new("kernel")
+            );
+
+            tree.write("rust/kernel/lib.rs", "changed");
+            assert_eq!(
+                tree.copy_to(&copy, sharing, true).unwrap(),
+                [Path::new("rust/kernel/lib.rs")]
+            );
+            assert_eq!(
+                fs::read(copy.join("rust/kernel/lib.rs")).unwrap(),
+                b"changed"
+            );
+            assert_eq!(fs::read(linux.join("rust/kernel/lib.rs")).unwrap(), b"lib");
+        }
+    }
+
+    #[test]
+    fn a_copy_is_written_only_where_it_differs() {
+        let (_folder, linux, copy) = tree();
+        let mut tree = Tree::open(&linux).unwrap();
+        tree.write("rust/kernel/lib.rs", "changed");
+        tree.write("rust/kernel/new.rs", "new");
+        tree.copy_to(&copy, Sharing::Links, false).unwrap();
+
+        let before = modified(&copy.join("rust/kernel/lib.rs"));
+        assert!(tree
+            .copy_to(&copy, Sharing::Links, true)
+            .unwrap()
+            .is_empty());
+        assert_eq!(modified(&copy.join("rust/kernel/lib.rs")), before);
+    }
+
+    #[test]
+    fn what_is_no_longer_changed_is_as_new_as_that() {
+        let (_folder, linux, copy) = tree();
+        let mut tree = Tree::open(&linux).unwrap();
+        tree.write("rust/kernel/lib.rs", "changed");
+        tree.write("rust/kernel/new.rs", "new");
+        tree.copy_to(&copy, Sharing::Links, false).unwrap();
+        let built = modified(&copy.join("rust/kernel/lib.rs"));
+
+        let tree = Tree::open(&linux).unwrap();
+        assert_eq!(tree.copy_to(&copy, Sharing::Links, true).unwrap().len(), 2);
+        assert_eq!(fs::read(copy.join("rust/kernel/lib.rs")).unwrap(), b"lib");
+        assert!(modified(&copy.join("rust/kernel/lib.rs")) >= built);
+        assert!(!copy.join("rust/kernel/new.rs").exists());
+        assert!(tree
+            .copy_to(&copy, Sharing::Links, true)
+            .unwrap()
+            .is_empty());
+    }
+
+    #[test]
+    fn what_was_built_is_not_copied() {
+        let (_folder, linux, copy) = tree();
+        fs::write(linux.join(".config"), "").unwrap();
+        fs::write(linux.join(".gitignore"), "/.config\n").unwrap();
+
+        let tree = Tree::open(&linux).unwrap();
+        assert!(tree.copy_to(&copy, Sharing::Nothing, false).is_err());
+
+        let git = Command::new("git").arg("init").arg(&linux).output();
+        if git.is_ok_and(|output| output.status.success()) {
+            tree.copy_to(&copy, Sharing::Nothing, false).unwrap();
+            assert!(copy.join("rust/kernel/lib.rs").exists());
+            assert!(!copy.join(".config").exists() && !copy.join(".git").exists());
+        }
+    }
+}
