@@ -76,7 +76,10 @@ impl Mirror {
     /// The one that this machine uses.
     pub(crate) fn find() -> Result<Self> {
         let Some(keyring) = KEYRINGS.into_iter().find(|path| Path::new(path).exists()) else {
-            bail!("the keys of Debian's archive are not here: `apt-get install debian-archive-keyring`");
+            bail!(
+                "the keys of Debian's archive are not here: \
+                 `apt-get install debian-archive-keyring`"
+            );
         };
 
         let mut uris = Vec::new();
@@ -365,7 +368,7 @@ deb-src http://source.example/debian trixie main
 deb http://security.example/debian-security trixie-security main
 deb [signed-by=/etc/apt/keyrings/other.gpg] http://other.example/apt trixie main
 deb http://third.example/apt trixie stable
-deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://signed.example/debian bookworm contrib main # why
+deb [signed-by=/a/debian-archive-keyring.gpg arch=amd64] http://signed.example/debian sid main # why
 deb http://plain.example/debian/ stable main non-free
 ";
 

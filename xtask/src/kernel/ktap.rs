@@ -583,7 +583,8 @@ mod tests {
 
         assert_eq!(
             outline(&found.suites),
-            "none lazy [ok a, none (numbers 2 to 4) after `a`], none (number 2, the last) after `lazy`"
+            "none lazy [ok a, none (numbers 2 to 4) after `a`], \
+             none (number 2, the last) after `lazy`"
         );
         let crashed = &found.suites[0].parts[1];
         assert_eq!(crashed.notes[0], "BUG: kernel NULL pointer dereference");

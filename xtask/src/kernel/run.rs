@@ -336,7 +336,8 @@ mod tests {
 
         assert_eq!(
             printed,
-            "ok   lazy.a (12 ms)\nFAIL lazy.b (100 ms)\n           # b: ASSERTION FAILED at a.rs:1\n"
+            "ok   lazy.a (12 ms)\nFAIL lazy.b (100 ms)\n           \
+             # b: ASSERTION FAILED at a.rs:1\n"
         );
         assert!(!results.held());
         assert!(results.failed_as_it_should());

@@ -2,9 +2,9 @@
 
 //! A Linux tree, and what is to be changed in it.
 //!
-//! Changes are collected first, and written when all of them have been found to work. A tree that is
-//! built from is a copy, of which only files that differ are written again, so that `make` builds
-//! only what has to be.
+//! Changes are collected first, and written when all of them have been found to work. What is built
+//! is a copy, of which only files that differ are written again, so that `make` builds only what it
+//! has to.
 
 use crate::exit::Exit;
 use anyhow::{
@@ -210,8 +210,7 @@ impl Tree {
         for built in [".config", "include/config", "arch/x86/include/generated"] {
             ensure!(
                 !self.root.join(built).exists(),
-                "something was built in {}, and it is no Git repository, which could tell what: \
-                 run `make mrproper` there",
+                "something was built in {}, and Git does not tell what: run `make mrproper` there",
                 self.root.display()
             );
         }
@@ -241,16 +240,16 @@ impl Tree {
             .ok()
             .filter(|output| output.status.success())?;
 
-        Some(
-            output
-                .stdout
-                .split(|byte| *byte == 0)
-                .filter(|name| !name.is_empty())
-                .map(|name| PathBuf::from(OsStr::from_bytes(name)))
-                // It still lists those that were removed since the last commit.
-                .filter(|path| self.root.join(path).symlink_metadata().is_ok())
-                .collect(),
-        )
+        let files: BTreeSet<PathBuf> = output
+            .stdout
+            .split(|byte| *byte == 0)
+            .filter(|name| !name.is_empty())
+            .map(|name| PathBuf::from(OsStr::from_bytes(name)))
+            // It still lists those that were removed since the last commit.
+            .filter(|path| self.root.join(path).symlink_metadata().is_ok())
+            .collect();
+        // The `.gitignore` of Debian's trees is for packaging, and ignores Linux.
+        files.contains(Path::new("Makefile")).then_some(files)
     }
 }
 
@@ -537,6 +536,13 @@ mod tests {
             tree.copy_to(&copy, Sharing::Nothing, false).unwrap();
             assert!(copy.join("rust/kernel/lib.rs").exists());
             assert!(!copy.join(".config").exists() && !copy.join(".git").exists());
+
+            // All is ignored, and so nothing is: the copy does not become empty.
+            fs::write(linux.join(".gitignore"), "/*\n").unwrap();
+            assert!(tree.copy_to(&copy, Sharing::Nothing, true).is_err());
+            fs::remove_file(linux.join(".config")).unwrap();
+            tree.copy_to(&copy, Sharing::Nothing, true).unwrap();
+            assert!(copy.join("rust/kernel/lib.rs").exists());
         }
     }
 }

@@ -5,6 +5,9 @@
 //! A device whose driver can be unbound and bound again, threads that are joined, allocations that
 //! fail, and errors in place of assertions.
 
+// Not every suite needs all of it, and that of DRM is not always there.
+#![cfg_attr(not(CONFIG_RUST_DRM_GEM_SHMEM_HELPER), allow(dead_code))]
+
 use crate::{
     bindings,
     device::{
@@ -14,10 +17,13 @@ use crate::{
     faux,
     new_mutex,
     prelude::*,
+    str::CString,
     sync::{
         atomic::{
             Acquire,
+            Atomic,
             AtomicFlag,
+            Relaxed,
             Release, //
         },
         Arc,
@@ -124,9 +130,13 @@ pub(crate) struct TestDevice {
 
 impl TestDevice {
     /// Registers a device, and binds it.
-    pub(crate) fn new(name: &CStr) -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
+        // A name of its own, so that a test that oopses does not take the next ones with it.
+        static COUNT: Atomic<u32> = Atomic::new(0);
+        let name = CString::try_from_fmt(fmt!("lazy-kunit.{}", COUNT.fetch_add(1, Relaxed)))?;
+
         Ok(Self {
-            reg: faux::Registration::new(name, None)?,
+            reg: faux::Registration::new(&name, None)?,
             is_bound: true,
         })
     }
@@ -300,22 +310,59 @@ unsafe fn debugfs_variable<T>(dir: &CStr, file: &CStr) -> Option<NonNull<T>> {
 pub(crate) fn dma_mappings() -> Option<u32> {
     #[cfg(all(CONFIG_DMA_API_DEBUG, CONFIG_DEBUG_FS))]
     {
-        // SAFETY: Both files are made from static variables of type `u32`.
+        // SAFETY: The files are made from static variables of these types.
+        let disabled = unsafe { debugfs_variable::<bool>(c"dma-api", c"disabled") }?;
+        // SAFETY: As above.
         let total = unsafe { debugfs_variable::<u32>(c"dma-api", c"nr_total_entries") }?;
         // SAFETY: As above.
         let free = unsafe { debugfs_variable::<u32>(c"dma-api", c"num_free_entries") }?;
 
         // SAFETY: The pointer is valid. The variable may change under us, but not while the one
         // user of DMA is a test that does not do any now.
+        let is_disabled = unsafe { disabled.read_volatile() };
+        // SAFETY: As above.
         let total = unsafe { total.read_volatile() };
         // SAFETY: As above.
         let free = unsafe { free.read_volatile() };
 
-        Some(total - free)
+        (!is_disabled).then(|| total - free)
     }
 
     #[cfg(not(all(CONFIG_DMA_API_DEBUG, CONFIG_DEBUG_FS)))]
     None
+}
+
+/// Pauses the bookkeeping of `CONFIG_DMA_API_DEBUG`, which gives up for good when an allocation of
+/// its own fails.
+///
+/// What is mapped during the pause has to be unmapped during the pause.
+pub(crate) struct DmaDebugPause(Option<NonNull<bool>>);
+
+impl DmaDebugPause {
+    /// Begins a pause, which ends when the result is dropped.
+    pub(crate) fn new() -> Self {
+        #[cfg(all(CONFIG_DMA_API_DEBUG, CONFIG_DEBUG_FS))]
+        // SAFETY: The file is made from a static variable of type `bool`.
+        let disabled = unsafe { debugfs_variable::<bool>(c"dma-api", c"disabled") };
+        #[cfg(not(all(CONFIG_DMA_API_DEBUG, CONFIG_DEBUG_FS)))]
+        let disabled: Option<NonNull<bool>> = None;
+
+        Self(disabled.filter(|disabled| {
+            // SAFETY: The pointer is valid. Who reads the variable meanwhile sees one value or the
+            // other.
+            let was_disabled = unsafe { disabled.replace(true) };
+            !was_disabled
+        }))
+    }
+}
+
+impl Drop for DmaDebugPause {
+    fn drop(&mut self) {
+        if let Some(disabled) = self.0 {
+            // SAFETY: As in `new()`.
+            unsafe { disabled.write_volatile(false) };
+        }
+    }
 }
 
 /// Makes one allocation of the current thread fail, while it lives.

@@ -23,8 +23,8 @@ use crate::{
             ensure,
             ensure_ok,
             expect_warning,
-            fail,
             skip,
+            DmaDebugPause,
             FailNth,
             TestDevice,
             Thread,
@@ -144,7 +144,7 @@ pub(super) struct Gpu {
 impl Gpu {
     /// Creates a device that DMA works on.
     pub(super) fn new() -> Result<Self> {
-        let dev = TestDevice::new(c"gpu0")?;
+        let dev = TestDevice::new()?;
         let drm = UnregisteredDevice::new(dev.bound()?, try_pin_init!(KunitData {}))?;
         set_dma_bits(dev.bound()?.as_ref(), 64);
 
@@ -306,7 +306,7 @@ mod tests {
     fn wrong_device() -> Result {
         let gpu = Gpu::new()?;
         let obj = gpu.object()?;
-        let other = TestDevice::new(c"gpu1")?;
+        let other = TestDevice::new()?;
         let other = other.bound()?.as_ref();
         set_dma_bits(other, 64);
 
@@ -397,44 +397,62 @@ mod tests {
     /// As above, for every allocation on the way.
     #[test]
     fn failing_allocation() -> Result {
+        // What else is allocated on the way differs from one time to the next, so that one sweep
+        // may step over an allocation.
+        const SWEEPS: usize = 3;
+
         if !FailNth::AVAILABLE {
             return skip(c"needs CONFIG_FAILSLAB and CONFIG_FAULT_INJECTION_DEBUG_FS");
         }
 
         let gpu = Gpu::new()?;
+        let _pause = DmaDebugPause::new();
+        for _ in 0..SWEEPS {
+            let mut nth = 1;
+            while let Fault::Tripped = fail_one_allocation(&gpu, nth)? {
+                nth += 1;
+            }
+            ensure!(nth > 1, "nothing is allocated");
+        }
+        Ok(())
+    }
+
+    enum Fault {
+        Tripped,
+        NotReached,
+    }
+
+    /// Maps an object while its `nth` allocation fails, and once more if that has failed.
+    fn fail_one_allocation(gpu: &Gpu, nth: u32) -> Result<Fault> {
         let dev = gpu.bound()?;
-        let mut failed = 0;
+        // One page is the least for others to allocate.
+        let obj = Gem::new(&gpu.drm, PAGE_SIZE, ObjectConfig::default(), ())?;
+        let nodes = devres_nodes(dev);
 
-        for nth in 1..1000 {
-            let obj = gpu.object()?;
-            let nodes = devres_nodes(dev);
+        let fault = FailNth::new(nth)?;
+        let result = address(obj.sg_table(dev));
+        let tripped = fault.tripped();
+        drop(fault);
 
-            let fault = FailNth::new(nth)?;
-            let result = address(obj.sg_table(dev));
-            let tripped = fault.tripped();
-            drop(fault);
-
-            if let Err(error) = result {
-                failed += 1;
-                ensure!(tripped, "without a fault: {error:?}");
-                ensure!(error == ENOMEM, "allocation {nth}: {error:?}");
-                ensure!(!is_mapped(&obj), "allocation {nth}: there is a table");
-                ensure!(
-                    devres_nodes(dev) == nodes,
-                    "allocation {nth}: something is left on the device"
-                );
-                ensure_ok!(obj.sg_table(dev), "the next access");
-            }
-
-            let surplus = surplus_uses(&obj);
-            ensure!(surplus == 0, "allocation {nth}: {surplus} uses are left");
-            if !tripped {
-                ensure!(failed > 0, "no allocation matters");
-                return Ok(());
-            }
+        if let Err(error) = result {
+            ensure!(tripped, "without a fault: {error:?}");
+            ensure!(error == ENOMEM, "allocation {nth}: {error:?}");
+            ensure!(!is_mapped(&obj), "allocation {nth}: there is a table");
+            ensure!(
+                devres_nodes(dev) == nodes,
+                "allocation {nth}: something is left on the device"
+            );
+            ensure_ok!(obj.sg_table(dev), "the next access");
         }
 
-        fail!("there is no end of allocations")
+        let surplus = surplus_uses(&obj);
+        ensure!(surplus == 0, "allocation {nth}: {surplus} uses are left");
+
+        Ok(if tripped {
+            Fault::Tripped
+        } else {
+            Fault::NotReached
+        })
     }
 
     /// Device unbound: unmapped before unbind returns, the object stays usable.

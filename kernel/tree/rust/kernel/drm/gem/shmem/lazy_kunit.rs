@@ -80,7 +80,7 @@ mod tests {
     fn peek() -> Result {
         let mut gpu = Gpu::new()?;
         let obj = gpu.object()?;
-        let other = TestDevice::new(c"gpu1")?;
+        let other = TestDevice::new()?;
         let dev = gpu.bound()?;
         let other = other.bound()?.as_ref();
 
