@@ -75,11 +75,11 @@ impl Variant {
         }
     }
 
-    /// What is built takes this at most, in mebibytes.
+    /// What is built takes half of this, in mebibytes.
     fn space(self) -> u64 {
         match self {
-            Self::Fast => 3 * 1024,
-            Self::Debug => 6 * 1024,
+            Self::Fast => 1024,
+            Self::Debug => 2 * 1024,
         }
     }
 
