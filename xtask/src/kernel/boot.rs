@@ -132,6 +132,8 @@ impl Boot<'_> {
             ])
             .args(["-nodefaults", "-no-user-config", "-no-reboot"])
             .args(["-display", "none", "-serial", "stdio"])
+            // What the sample drives.
+            .args(["-device", "pci-testdev"])
             .arg("-kernel")
             .arg(self.image)
             .arg("-append")

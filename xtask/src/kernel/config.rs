@@ -233,7 +233,7 @@ mod tests {
         let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
 
         for variant in ["fast", "debug"] {
-            let options = requested(&(read("base") + &read(variant))).unwrap();
+            let options = requested(&(read("base") + &read(variant) + &read("annotated"))).unwrap();
             assert_eq!(options["RUST"], "y");
             // Without it, nothing that goes wrong is said.
             assert_eq!(options["BUG"], "y");

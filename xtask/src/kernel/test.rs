@@ -173,7 +173,10 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     }
     build::check_rust(&make, &work, &log("rustavailable"))?;
     let folder = root().join("kernel/config");
-    let fragments = ["base", variant].map(|name| folder.join(name));
+    let mut fragments = vec![folder.join("base"), folder.join(variant)];
+    if object == Object::Annotated {
+        fragments.push(folder.join("annotated"));
+    }
     let asked = config::run(&make, &fragments, &work, &log("config"))?;
     println!("config   {variant}, all {asked} options hold");
 

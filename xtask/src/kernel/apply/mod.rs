@@ -6,13 +6,15 @@
 //! |---|---|
 //! | `rust/kernel/devres/{lazy,mapped}.rs` | the slot and form B, from `runtime/src/protocol/` |
 //! | `rust/macros/devres_lazy/` | the macro, from `macros/src/` |
-//! | everything in `kernel/tree/` | what is for the kernel only: test suites, the macro's entry |
+//! | everything in `kernel/tree/` | what is for the kernel only: test suites, a sample, the macro's entry |
 //! | `rust/kernel/devres.rs`, `rust/kernel/lib.rs`, `rust/macros/lib.rs` | declarations |
 //! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
+//! | `samples/rust/{Kconfig,Makefile}` | the sample driver: see `samples` |
 //!
 //! Nothing is written before all of it has been found to work.
 
 mod imports;
+mod samples;
 mod shmem;
 mod source;
 
@@ -55,6 +57,8 @@ const DEVRES: &str = "rust/kernel/devres.rs";
 const KERNEL: &str = "rust/kernel/lib.rs";
 const MACROS: &str = "rust/macros/lib.rs";
 const SHMEM: &str = "rust/kernel/drm/gem/shmem.rs";
+const SAMPLES_KCONFIG: &str = "samples/rust/Kconfig";
+const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 
 /// What is declared in `devres.rs`.
 const DEVRES_MODULES: &str = "\
@@ -93,6 +97,9 @@ const SHMEM_MODULES: &str = "\
 #[cfg(CONFIG_KUNIT = \"y\")]
 mod contract_kunit;
 #[cfg(CONFIG_KUNIT = \"y\")]
+#[doc(hidden)]
+pub mod crates_kunit;
+#[cfg(CONFIG_KUNIT = \"y\")]
 mod lazy_kunit;
 
 ";
@@ -126,7 +133,9 @@ pub(crate) fn run(tree: &mut Tree, object: Object) -> Result<()> {
             edit(tree, KERNEL, kernel)?;
             edit(tree, DEVRES, |text| shmem::declare(text, DEVRES_MODULES))?;
             edit(tree, SHMEM, shmem::convert)?;
-            edit(tree, SHMEM, |text| shmem::declare(text, SHMEM_MODULES))
+            edit(tree, SHMEM, |text| shmem::declare(text, SHMEM_MODULES))?;
+            edit(tree, SAMPLES_KCONFIG, samples::kconfig)?;
+            edit(tree, SAMPLES_MAKEFILE, samples::makefile)
         }
         Object::ByHand => {
             add_files(tree, &root().join("kernel/tree"), Path::new(""), |path| {

@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Rust sample of resources that are mapped on first use, and gone when the device is unbound (based
+//! on QEMU's `pci-testdev`).
+//!
+//! To make this driver probe, QEMU must be run with `-device pci-testdev`.
+
+use kernel::{
+    device::{
+        Bound,
+        Core,
+        Device,
+        DeviceContext, //
+    },
+    devres_lazy,
+    dma::{
+        Coherent,
+        Device as _,
+        DmaAddress,
+        DmaMask, //
+    },
+    drm::{
+        self,
+        gem::{
+            shmem,
+            DriverObject, //
+        }, //
+    },
+    io::io_write,
+    new_lazy,
+    page::PAGE_SIZE,
+    pci,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// How large the buffer is, in pages.
+const PAGES: usize = 4;
+
+/// What tells the device where a buffer is.
+#[devres_lazy]
+#[pin_data]
+struct Descriptors {
+    dev: ARef<Device>,
+    len: usize,
+
+    /// The DMA addresses of a buffer's segments, in memory that is allocated when it is used.
+    #[lazy(
+        fn segments,
+        device = &self.dev,
+        init = Coherent::zeroed_slice(dev, self.len, GFP_KERNEL),
+    )]
+    segments: Coherent<[DmaAddress]>,
+}
+
+impl Descriptors {
+    /// For buffers with no more than `pages` pages, which are no more segments.
+    fn new(dev: &Device, pages: usize) -> impl PinInit<Self> + '_ {
+        pin_init!(Self {
+            dev: dev.into(),
+            len: pages,
+            segments <- new_lazy!(),
+        })
+    }
+
+    /// Describes a buffer. Returns how many segments it has.
+    ///
+    /// Whatever of the two is not mapped yet is mapped now.
+    fn describe<T: DriverObject>(
+        &self,
+        dev: &Device<Bound>,
+        buffer: &shmem::Object<T>,
+    ) -> Result<usize> {
+        let segments = self.segments(dev)?;
+        let mut len = 0;
+
+        for entry in buffer.sg_table(dev)?.iter() {
+            io_write!(segments, [try: len], entry.dma_address());
+            len += 1;
+        }
+
+        Ok(len)
+    }
+}
+
+/// The driver's part of a buffer.
+#[pin_data]
+struct BufferData {}
+
+type Buffer = shmem::Object<BufferData>;
+
+impl DriverObject for BufferData {
+    type Driver = SampleDrmDriver;
+    type Args = ();
+
+    fn new(
+        _drm: &drm::Device<SampleDrmDriver>,
+        _size: usize,
+        _args: Self::Args,
+    ) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {})
+    }
+}
+
+struct SampleFile;
+
+impl drm::file::DriverFile for SampleFile {
+    type Driver = SampleDrmDriver;
+
+    fn open(_drm: &drm::Device<SampleDrmDriver>) -> Result<Pin<KBox<Self>>> {
+        Ok(KBox::new(Self, GFP_KERNEL)?.into())
+    }
+}
+
+struct SampleDrmDriver;
+
+#[vtable]
+impl drm::Driver for SampleDrmDriver {
+    type Data = ();
+    type RegistrationData<'drm> = ();
+    type File = SampleFile;
+    type Object = Buffer;
+    type ParentDevice<Ctx: DeviceContext> = pci::Device<Ctx>;
+
+    const INFO: drm::DriverInfo = drm::DriverInfo {
+        major: 0,
+        minor: 0,
+        patchlevel: 0,
+        name: c"rust_devres_lazy",
+        desc: c"Rust sample of lazily mapped resources",
+    };
+    const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
+}
+
+#[pin_data]
+struct SampleDriver {
+    #[pin]
+    descriptors: Descriptors,
+    // Goes before the DRM device, which it does not keep alive.
+    buffer: ARef<Buffer>,
+    // There is nothing that userspace could do with it, so it is never registered.
+    _drm: ARef<drm::Device<SampleDrmDriver>>,
+}
+
+kernel::pci_device_table!(
+    PCI_TABLE,
+    <SampleDriver as pci::Driver>::IdInfo,
+    [(pci::DeviceId::from_id(pci::Vendor::REDHAT, 0x5), ())]
+);
+
+impl pci::Driver for SampleDriver {
+    type IdInfo = ();
+    type Data<'bound> = Self;
+    const ID_TABLE: pci::IdTable<Self::IdInfo> = &PCI_TABLE;
+
+    fn probe<'bound>(
+        pdev: &'bound pci::Device<Core<'_>>,
+        _info: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<Self, Error> + 'bound {
+        pin_init::pin_init_scope(move || {
+            // SAFETY: There are no concurrent calls to DMA allocation and mapping primitives.
+            unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())? };
+
+            let drm = drm::UnregisteredDevice::<SampleDrmDriver>::new(pdev, Ok(()))?;
+            let buffer = Buffer::new(&drm, PAGES * PAGE_SIZE, shmem::ObjectConfig::default(), ())?;
+
+            Ok(try_pin_init!(Self {
+                descriptors <- Descriptors::new(pdev.as_ref(), PAGES),
+                buffer,
+                _drm: ARef::from(&*drm),
+                _: {
+                    // The first use, which allocates and maps.
+                    let segments = descriptors.describe(pdev.as_ref(), buffer)?;
+                    dev_info!(pdev, "The buffer has {} segments.\n", segments);
+                },
+            }))
+        })
+    }
+
+    fn unbind<'bound>(pdev: &'bound pci::Device<Core<'_>>, this: Pin<&Self>) {
+        // Still there: what is mapped goes right after this.
+        match this.descriptors.describe(pdev.as_ref(), &this.buffer) {
+            Ok(segments) => dev_info!(pdev, "The buffer had {} segments.\n", segments),
+            Err(error) => dev_err!(pdev, "The buffer is lost: {:?}\n", error),
+        }
+    }
+}
+
+kernel::module_pci_driver! {
+    type: SampleDriver,
+    name: "rust_devres_lazy",
+    authors: ["The devres-lazy maintainers"],
+    description: "Rust sample of lazily mapped resources",
+    license: "GPL v2",
+}
+
+#[kunit_tests(rust_devres_lazy_crates)]
+mod tests {
+    use super::*;
+    use kernel::{
+        drm::gem::shmem::crates_kunit::{
+            lock_class,
+            lockdep_is_on,
+            KernelObject,
+            LockClass,
+            SIZE, //
+        },
+        faux,
+        io::ResourceSize,
+        scatterlist::SGTable, //
+    };
+
+    #[pin_data]
+    struct TestData {}
+
+    type TestObject = shmem::Object<TestData>;
+
+    impl DriverObject for TestData {
+        type Driver = TestDriver;
+        type Args = ();
+
+        fn new(
+            _drm: &drm::Device<TestDriver>,
+            _size: usize,
+            _args: Self::Args,
+        ) -> impl PinInit<Self, Error> {
+            try_pin_init!(Self {})
+        }
+    }
+
+    struct TestFile;
+
+    impl drm::file::DriverFile for TestFile {
+        type Driver = TestDriver;
+
+        fn open(_drm: &drm::Device<TestDriver>) -> Result<Pin<KBox<Self>>> {
+            Ok(KBox::new(Self, GFP_KERNEL)?.into())
+        }
+    }
+
+    struct TestDriver;
+
+    #[vtable]
+    impl drm::Driver for TestDriver {
+        type Data = ();
+        type RegistrationData<'drm> = ();
+        type File = TestFile;
+        type Object = TestObject;
+        type ParentDevice<Ctx: DeviceContext> = faux::Device<Ctx>;
+
+        const INFO: drm::DriverInfo = SampleDrmDriver::INFO;
+        const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
+    }
+
+    /// Whose generic code is used first.
+    #[derive(Clone, Copy)]
+    enum First {
+        Kernel,
+        Sample,
+    }
+
+    const ORDERS: [First; 2] = [First::Kernel, First::Sample];
+
+    /// Two objects of one generic type: one is made and used by the code that the kernel crate has
+    /// of it, the other one by that of this crate.
+    struct Pair {
+        // Goes before its DRM device, which it does not keep alive, and that before the parent.
+        sample: ARef<TestObject>,
+        _drm: ARef<drm::Device<TestDriver>>,
+        kernel: KernelObject,
+    }
+
+    impl Pair {
+        fn new() -> Result<Self> {
+            let kernel = KernelObject::new()?;
+            let drm = drm::UnregisteredDevice::<TestDriver>::new(kernel.parent()?, Ok(()))?;
+
+            Ok(Self {
+                sample: TestObject::new(&drm, SIZE, shmem::ObjectConfig::default(), ())?,
+                _drm: ARef::from(&*drm),
+                kernel,
+            })
+        }
+
+        /// The device that both belong to.
+        fn dev(&self) -> Result<&Device<Bound>> {
+            Ok(self.kernel.parent()?.as_ref())
+        }
+
+        /// Asks both for something, one after the other. Returns what the kernel crate's says
+        /// first, whoever is asked first.
+        fn ask<R>(
+            &self,
+            first: First,
+            kernel: impl FnOnce(&KernelObject) -> Result<R>,
+            sample: impl FnOnce(&TestObject) -> Result<R>,
+        ) -> Result<(R, R)> {
+            match first {
+                First::Kernel => {
+                    let kernel = kernel(&self.kernel)?;
+                    Ok((kernel, sample(&self.sample)?))
+                }
+                First::Sample => {
+                    let sample = sample(&self.sample)?;
+                    Ok((kernel(&self.kernel)?, sample))
+                }
+            }
+        }
+
+        /// The lock classes of the slots of both.
+        fn lock_classes(&self, first: First) -> Result<(Option<LockClass>, Option<LockClass>)> {
+            self.ask(
+                first,
+                |kernel| Ok(kernel.lock_class()),
+                |sample| Ok(lock_class(sample)),
+            )
+        }
+
+        /// How many bytes of both are mapped. Maps both.
+        fn mapped(&self, first: First) -> Result<(ResourceSize, ResourceSize)> {
+            let dev = self.dev()?;
+
+            self.ask(
+                first,
+                |kernel| Ok(len(kernel.sg_table()?)),
+                |sample| Ok(len(sample.sg_table(dev)?)),
+            )
+        }
+
+        /// Are both mapped?
+        fn are_mapped(&self) -> (bool, bool) {
+            (
+                self.kernel.is_mapped(),
+                self.sample.try_sg_table().is_some(),
+            )
+        }
+    }
+
+    fn len(table: &SGTable) -> ResourceSize {
+        table.iter().map(|entry| entry.dma_len()).sum()
+    }
+
+    /// What is known only with both mapped: whoever asks first maps them, and has a lock of this
+    /// crate's own meanwhile.
+    #[devres_lazy]
+    #[pin_data]
+    struct Above {
+        pair: Pair,
+        dev: ARef<Device>,
+        first: First,
+
+        /// How many bytes of both are mapped.
+        #[lazy(fn mapped, device = &self.dev, init = self.pair.mapped(self.first))]
+        mapped: (ResourceSize, ResourceSize),
+    }
+
+    impl Above {
+        fn new(pair: Pair, first: First) -> Result<Pin<KBox<Self>>> {
+            let dev = pair.dev()?.into();
+
+            KBox::pin_init(
+                pin_init!(Self {
+                    pair,
+                    dev,
+                    first,
+                    mapped <- new_lazy!(),
+                }),
+                GFP_KERNEL,
+            )
+        }
+    }
+
+    // A failed assertion ends the thread without running destructors, so it is for what is left
+    // when all devices are gone.
+
+    /// Both take the lock of their slot as one class, with one name, whoever comes first.
+    #[test]
+    fn lock_class_is_one() -> Result {
+        let is_on = lockdep_is_on();
+
+        for first in ORDERS {
+            let (kernel, sample) = Pair::new()?.lock_classes(first)?;
+
+            assert_eq!(kernel.is_some(), is_on);
+            assert_eq!(kernel, sample);
+        }
+
+        assert_eq!(lockdep_is_on(), is_on);
+        Ok(())
+    }
+
+    /// Both map their table, one after the other.
+    #[test]
+    fn tables_are_mapped() -> Result {
+        let is_on = lockdep_is_on();
+
+        for first in ORDERS {
+            let mapped = Pair::new()?.mapped(first)?;
+
+            assert_eq!(mapped, (SIZE as ResourceSize, SIZE as ResourceSize));
+        }
+
+        assert_eq!(lockdep_is_on(), is_on);
+        Ok(())
+    }
+
+    /// The same below the lock of a third slot, that of an object of this crate's own.
+    #[test]
+    fn tables_are_mapped_below_a_lock() -> Result {
+        let is_on = lockdep_is_on();
+
+        for first in ORDERS {
+            let above = Above::new(Pair::new()?, first)?;
+            let mapped = above.mapped(above.pair.dev()?).copied();
+            drop(above);
+
+            assert_eq!(mapped, Ok((SIZE as ResourceSize, SIZE as ResourceSize)));
+        }
+
+        assert_eq!(lockdep_is_on(), is_on);
+        Ok(())
+    }
+
+    /// Unbind takes both tables from objects that stay.
+    #[test]
+    fn unbind() -> Result {
+        let mut pair = Pair::new()?;
+        pair.mapped(First::Kernel)?;
+        let before = pair.are_mapped();
+        pair.kernel.unbind();
+        let after = pair.are_mapped();
+        drop(pair);
+
+        assert_eq!(before, (true, true));
+        assert_eq!(after, (false, false));
+        Ok(())
+    }
+
+    /// What this driver does when it is probed, on a device that is there.
+    #[test]
+    fn describe() -> Result {
+        let pair = Pair::new()?;
+        let descriptors =
+            KBox::pin_init(Descriptors::new(pair.dev()?, SIZE / PAGE_SIZE), GFP_KERNEL)?;
+        let segments = descriptors.describe(pair.dev()?, &pair.sample)?;
+        let entries = pair.sample.sg_table(pair.dev()?)?.iter().count();
+        drop((descriptors, pair));
+
+        assert!(segments > 0);
+        assert_eq!(segments, entries);
+        Ok(())
+    }
+}
