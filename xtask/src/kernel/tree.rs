@@ -143,6 +143,11 @@ impl Tree {
         }
     }
 
+    /// Whether the tree itself has this file.
+    pub(crate) fn has(&self, path: impl AsRef<Path>) -> bool {
+        self.root.join(path).exists()
+    }
+
     /// Changes or adds a file. Nothing is written yet.
     pub(crate) fn write(&mut self, path: impl Into<PathBuf>, text: impl Into<String>) {
         self.edits.insert(path.into(), text.into());

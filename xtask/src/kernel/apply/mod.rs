@@ -11,7 +11,8 @@
 //! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
 //! | `samples/rust/{Kconfig,Makefile}` | the sample driver: see `samples` |
 //!
-//! Nothing is written before all of it has been found to work.
+//! Nothing is written before all of it has been found to work, and nothing is replaced: a tree that
+//! has any of the new files is refused.
 
 mod imports;
 mod samples;
@@ -19,9 +20,13 @@ mod shmem;
 mod source;
 
 use super::tree::Tree;
-use crate::root;
+use crate::{
+    exit::Exit,
+    root, //
+};
 use anyhow::{
     anyhow,
+    bail,
     Context,
     Result, //
 };
@@ -162,8 +167,16 @@ fn add_files(
     for file in files(from)? {
         let name = file.strip_prefix(from)?;
         if is_wanted(name) {
+            let new = to.join(name);
+            if tree.has(&new) {
+                bail!(Exit::Usage(format!(
+                    "this tree has the code already: {} is there. Take it out first, or begin \
+                     with a tree without it",
+                    new.display()
+                )));
+            }
             let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-            tree.write(to.join(name), text);
+            tree.write(new, text);
         }
     }
 
@@ -239,4 +252,58 @@ fn kernel(text: String) -> Result<String> {
     source.insert(behind, "\npub use macros::devres_lazy;");
 
     Ok(source.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    /// A tree with these files and nothing else.
+    fn tree(files: &[&str]) -> (TempDir, Tree) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(
+            folder.path().join("Makefile"),
+            "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\n",
+        )
+        .unwrap();
+        for file in files {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "// theirs\n").unwrap();
+        }
+        let tree = Tree::open(folder.path()).unwrap();
+        (folder, tree)
+    }
+
+    #[test]
+    fn a_tree_that_has_the_code_is_refused() {
+        for file in [
+            "rust/kernel/devres/lazy.rs",
+            "rust/macros/devres_lazy/model.rs",
+            "rust/macros/devres_lazy.rs",
+        ] {
+            let (_folder, mut tree) = tree(&[file]);
+            let error = run(&mut tree, Object::Annotated).unwrap_err();
+
+            assert!(
+                matches!(error.downcast_ref(), Some(Exit::Usage(_))),
+                "{error}"
+            );
+            let expected = format!("this tree has the code already: {file} is there");
+            assert!(error.to_string().starts_with(&expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_tree_with_other_items_is_told_from_it() {
+        let (_folder, mut tree) = tree(&[MACROS, KERNEL, DEVRES, SHMEM]);
+        let error = run(&mut tree, Object::Annotated).unwrap_err();
+
+        assert!(!error.is::<Exit>(), "{error}");
+        assert!(
+            error.to_string().contains("older or newer than 7.3"),
+            "{error}"
+        );
+    }
 }
