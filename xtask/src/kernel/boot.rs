@@ -3,6 +3,7 @@
 //! Boots a kernel in QEMU, and listens to its console.
 
 use super::{
+    console::Console,
     job::{
         self,
         Job,
@@ -54,7 +55,16 @@ impl Boot<'_> {
         let begin = Instant::now();
         let mut job = Job::start(&mut self.command(), self.log)?;
         let mut progress = Progress::new("running", None)?;
+        let mut console = Console::default();
         let mut run = Run::default();
+        let mut read = |line: Option<String>| {
+            if let Some(text) = line.and_then(|line| run.line(&line)) {
+                progress.print(&text);
+                progress.step(text.lines().next().unwrap_or_default());
+            } else {
+                progress.tick();
+            }
+        };
         let mut last = Instant::now();
         let mut stopped = None;
 
@@ -62,12 +72,9 @@ impl Boot<'_> {
             match job.next(Duration::from_millis(250))? {
                 Next::Line(line) => {
                     last = Instant::now();
-                    if let Some(text) = run.line(&line) {
-                        progress.print(&text);
-                        progress.step(text.lines().next().unwrap_or_default());
-                    }
+                    read(console.line(&line));
                 }
-                Next::Silence => progress.tick(),
+                Next::Silence => read(None),
                 Next::End(status) => {
                     if stopped.is_none() && !status.success() {
                         stopped = Some(format!(
@@ -87,6 +94,7 @@ impl Boot<'_> {
             }
         }
 
+        read(console.finish());
         progress.finish();
         let results = run.finish(stopped);
         print!("{}", results.rest());

@@ -5,7 +5,7 @@
 //!
 //! Everything that is got or made on the way is in a cache (`cache`), and nothing else on the
 //! machine is changed. The steps, in order: `tools`, `linux` (both by way of `apt`), `apply` to a
-//! copy of the `tree`, `config`, `build`, `boot`; what is heard on the console is read by `ktap`
+//! copy of the `tree`, `config`, `build`, `boot`; what is heard on the `console` is read by `ktap`
 //! and `splat`, and judged by `run`.
 
 mod apply;
@@ -14,6 +14,7 @@ mod boot;
 mod build;
 mod cache;
 mod config;
+mod console;
 mod doctor;
 mod job;
 mod ktap;
