@@ -20,6 +20,7 @@ mod job;
 mod ktap;
 mod linux;
 mod make;
+mod mark;
 mod run;
 mod splat;
 mod test;

@@ -381,8 +381,8 @@ mod tests {
     #[test]
     fn an_announced_report_does_not_fail_it() {
         let announced = format!(
-            "[    0.140000] rust_kernel: # expect-splat: NULL pointer\n{OOPS}\
-             [    0.160000] rust_kernel: # end-expect-splat\n"
+            "[    0.140000] rust_kernel: # expect-splat: \"NULL pointer\"\n{OOPS}\
+             [    0.160000] rust_kernel: # end-expect-splat: \"NULL pointer\"\n"
         );
         let (_, results) = run(
             &format!("{}{END}", console(&[A, &announced, B], "ok")),

@@ -3,7 +3,14 @@
 //! What the kernel complains about on its console, beside the results of tests.
 //!
 //! A report is found by its first line, and ends with its call trace. A test that provokes one says
-//! so: `# expect-splat: <what it contains>` on the console before, and `# end-expect-splat` after.
+//! so by marks before and after it, see `mark`. A mark that is cut off or printed twice is made sense
+//! of where that cannot let pass what no test has announced: one of the two has to be whole, and
+//! there has to be something of the other.
+
+use super::mark::{
+    Mark,
+    Marked, //
+};
 
 /// A report.
 #[derive(Clone, Debug)]
@@ -102,6 +109,8 @@ const REPORTS: &[&str] = &[
     "rcu: INFO: ",
     "unreferenced object ",
     "suspected memory leaks",
+    // Nobody knows what they were.
+    "printk messages dropped",
 ];
 
 /// Lines of reports, which may be all there is of one.
@@ -179,35 +188,68 @@ struct Open {
 }
 
 /// What a test has announced.
-struct Expected {
+struct Announced {
+    /// What the report contains, or the begin of that.
     contains: String,
-    met: bool,
+    /// Whether that is all of it.
+    is_whole: bool,
+    /// How many reports there were before.
+    since: usize,
+}
+
+impl Announced {
+    /// Whether a whole mark can be about this.
+    fn is(&self, contains: &str) -> bool {
+        if self.is_whole {
+            contains == self.contains
+        } else {
+            contains.starts_with(&self.contains)
+        }
+    }
 }
 
 /// Finds reports.
 #[derive(Default)]
 pub(crate) struct Detector {
     open: Option<Open>,
-    expected: Option<Expected>,
+    announced: Option<Announced>,
+    /// What was announced last, if that has ended.
+    ended: Option<String>,
     found: Vec<Splat>,
 }
 
 impl Detector {
     /// Reads a line, without its timestamp.
     pub(crate) fn line(&mut self, text: &str) {
-        if let Some((_, contains)) = text.split_once("# expect-splat: ") {
-            self.end_expected();
-            self.expected = Some(Expected {
-                contains: contains.trim().to_owned(),
-                met: false,
-            });
-        } else if text.contains("# end-expect-splat") {
-            if self.expected.is_none() {
-                self.found
-                    .push(absent("`# end-expect-splat` without a begin"));
-            }
-            self.end_expected();
-        } else if let Some(start) = start(text).filter(|start| self.is_new(*start, text)) {
+        let Some(marked) = Marked::find(text) else {
+            self.text(text);
+            return;
+        };
+
+        // Reports do not hide behind marks.
+        if start(marked.before).is_some() {
+            self.text(marked.before);
+        }
+        match marked.mark {
+            Mark::Begin(contains) => self.begin(contains, true),
+            Mark::CutBegin(contains) => self.begin(contains, false),
+            Mark::End(contains) => self.end(contains),
+        }
+        if !marked.after.is_empty() {
+            self.line(marked.after);
+        }
+    }
+
+    /// What was found since the last time. What is open, or was announced, ends here.
+    pub(crate) fn take(&mut self) -> Vec<Splat> {
+        self.end_announced();
+        self.ended = None;
+        std::mem::take(&mut self.found)
+    }
+
+    /// Reads what is no mark.
+    fn text(&mut self, text: &str) {
+        if let Some(start) = start(text).filter(|start| self.is_new(*start, text)) {
             self.close();
             self.open = Some(Open {
                 start,
@@ -227,10 +269,78 @@ impl Detector {
         }
     }
 
-    /// What was found since the last time. What is open, or was announced, ends here.
-    pub(crate) fn take(&mut self) -> Vec<Splat> {
-        self.end_expected();
-        std::mem::take(&mut self.found)
+    /// Announces a report, of which all or the begin of what it contains is known.
+    fn begin(&mut self, contains: &str, is_whole: bool) {
+        self.close();
+        let found = self.found.len();
+
+        // The same again, before anything has happened: the longer one is right.
+        if let Some(announced) = self.announced.as_mut().filter(|it| it.since == found) {
+            if is_whole && announced.is(contains) {
+                contains.clone_into(&mut announced.contains);
+                announced.is_whole = true;
+                return;
+            }
+            if !is_whole && announced.is_whole && announced.contains.starts_with(contains) {
+                return;
+            }
+        }
+
+        self.end_announced();
+        self.announced = Some(Announced {
+            contains: contains.to_owned(),
+            is_whole,
+            since: self.found.len(),
+        });
+    }
+
+    /// Ends what was announced.
+    fn end(&mut self, contains: &str) {
+        self.close();
+        match &self.announced {
+            Some(announced) if announced.is(contains) => {
+                let since = announced.since;
+                self.announced = None;
+                self.expect(contains, since);
+            }
+            // The same again.
+            None if self.ended.as_deref() == Some(contains) => {}
+            _ => {
+                self.end_announced();
+                self.found
+                    .push(absent(&format!("ended, and not announced: {contains}")));
+            }
+        }
+        self.ended = Some(contains.to_owned());
+    }
+
+    /// Ends what is announced, and what is open.
+    fn end_announced(&mut self) {
+        self.close();
+        match self.announced.take() {
+            Some(announced) if announced.is_whole => {
+                self.expect(&announced.contains, announced.since);
+            }
+            Some(announced) => self.found.push(absent(&format!(
+                "announced by a mark that was cut off: {}",
+                announced.contains
+            ))),
+            None => {}
+        }
+    }
+
+    /// Lets pass the one report that was announced.
+    fn expect(&mut self, contains: &str, since: usize) {
+        // Every report contains nothing.
+        let splat = self.found[since..]
+            .iter_mut()
+            .find(|splat| !contains.is_empty() && splat.contains(contains));
+        match splat {
+            Some(splat) => splat.verdict = Verdict::Expected,
+            None => self
+                .found
+                .push(absent(&format!("announced, and did not come: {contains}"))),
+        }
     }
 
     /// Whether that begins another report than the one that is open.
@@ -255,31 +365,11 @@ impl Detector {
         let Some(open) = self.open.take() else {
             return;
         };
-        let mut splat = Splat {
+        self.found.push(Splat {
             title: open.title.unwrap_or_else(|| "[ cut here ]".to_owned()),
             lines: open.lines,
             verdict: Verdict::Unexpected,
-        };
-
-        // What is announced may come once.
-        if let Some(expected) = &mut self.expected {
-            if !expected.met && splat.contains(&expected.contains) {
-                expected.met = true;
-                splat.verdict = Verdict::Expected;
-            }
-        }
-        self.found.push(splat);
-    }
-
-    /// Ends what is announced, and what is open.
-    fn end_expected(&mut self) {
-        self.close();
-        if let Some(expected) = self.expected.take().filter(|expected| !expected.met) {
-            self.found.push(absent(&format!(
-                "announced, and did not come: {}",
-                expected.contains
-            )));
-        }
+        });
     }
 }
 
@@ -419,6 +509,7 @@ The buggy address belongs to the object at ffff888001234560
             "WARNING: suspicious RCU usage",
             "kernel BUG at lib/list_debug.c:30!",
             "Kernel panic - not syncing: Attempted to kill init!",
+            "** 12 printk messages dropped **",
         ] {
             assert_eq!(titles(line), [line]);
         }
@@ -450,43 +541,150 @@ The buggy address belongs to the object at ffff888001234560
         assert!(!is_end("Kernel panic - not syncing: Fatal exception"));
     }
 
-    #[test]
-    fn what_is_announced_may_come_once() {
-        let announced = |body: &str| {
-            find(&format!(
-                "rust_kernel: # expect-splat: still mapped\n{body}rust_kernel: # end-expect-splat\n"
-            ))
+    const BEGIN: &str = "rust_kernel: # expect-splat: \"still mapped\"\n";
+    const CUT_BEGIN: &str = "rust_kernel: # expect-splat: \"still m\n";
+    const END: &str = "rust_kernel: # end-expect-splat: \"still mapped\"\n";
+
+    /// Verdicts of what is found in these, one after the other.
+    fn verdicts(parts: &[&str]) -> Vec<Verdict> {
+        find(&parts.concat())
             .into_iter()
             .map(|(_, verdict)| verdict)
-            .collect::<Vec<_>>()
-        };
+            .collect()
+    }
 
-        assert_eq!(announced(WARN), [Verdict::Expected]);
-        assert_eq!(
-            announced(&format!("{WARN}{WARN}")),
-            [Verdict::Expected, Verdict::Unexpected]
-        );
-        assert_eq!(announced(KASAN), [Verdict::Unexpected, Verdict::Absent]);
-        assert_eq!(announced(""), [Verdict::Absent]);
+    use Verdict::{
+        Absent,
+        Expected,
+        Unexpected, //
+    };
+
+    #[test]
+    fn what_is_announced_may_come_once() {
+        assert_eq!(verdicts(&[BEGIN, WARN, END]), [Expected]);
+        assert_eq!(verdicts(&[BEGIN, WARN, WARN, END]), [Expected, Unexpected]);
+        assert_eq!(verdicts(&[BEGIN, KASAN, END]), [Unexpected, Absent]);
+        assert_eq!(verdicts(&[BEGIN, KASAN, WARN, END]), [Unexpected, Expected]);
+        assert_eq!(verdicts(&[BEGIN, END]), [Absent]);
     }
 
     #[test]
     fn an_announcement_ends() {
         // After the end.
-        let verdicts = find(&format!(
-            "# expect-splat: still mapped\n{WARN}# end-expect-splat\n{WARN}"
-        ));
-        assert_eq!(verdicts[0].1, Verdict::Expected);
-        assert_eq!(verdicts[1].1, Verdict::Unexpected);
+        assert_eq!(verdicts(&[BEGIN, WARN, END, WARN]), [Expected, Unexpected]);
+        assert_eq!(verdicts(&[BEGIN, END, WARN]), [Absent, Unexpected]);
 
         // With the test, if it does not say so itself.
         let mut detector = Detector::default();
-        detector.line("# expect-splat: still mapped");
-        assert_eq!(detector.take()[0].verdict, Verdict::Absent);
+        detector.line(BEGIN);
+        assert_eq!(detector.take()[0].verdict, Absent);
         assert!(detector.take().is_empty());
 
         // And never without a begin.
-        assert_eq!(find("# end-expect-splat")[0].1, Verdict::Absent);
+        assert_eq!(verdicts(&[END]), [Absent]);
+        assert_eq!(verdicts(&[WARN, END]), [Unexpected, Absent]);
+        let other = END.replace("still", "not");
+        assert_eq!(verdicts(&[BEGIN, WARN, &other]), [Expected, Absent]);
+        detector.line(BEGIN);
+        detector.line(END);
+        detector.take();
+        detector.line(END);
+        assert_eq!(detector.take()[0].verdict, Absent);
+    }
+
+    #[test]
+    fn marks_may_be_printed_twice() {
+        assert_eq!(verdicts(&[BEGIN, BEGIN, WARN, END, END]), [Expected]);
+        assert_eq!(verdicts(&[BEGIN, BEGIN, END, END]), [Absent]);
+        assert_eq!(verdicts(&[BEGIN, END, END, WARN]), [Absent, Unexpected]);
+        assert_eq!(
+            verdicts(&[BEGIN, BEGIN, WARN, WARN, END, END]),
+            [Expected, Unexpected]
+        );
+        // One announcement is not made two.
+        assert_eq!(
+            verdicts(&[BEGIN, WARN, BEGIN, END, END]),
+            [Expected, Absent]
+        );
+    }
+
+    #[test]
+    fn marks_may_be_cut_off_and_printed_again() {
+        for at in 0..BEGIN.len() {
+            let cut = format!("{}\n", &BEGIN[..at]);
+            assert_eq!(verdicts(&[&cut, BEGIN, WARN, END]), [Expected], "{cut}");
+            assert_eq!(verdicts(&[BEGIN, &cut, WARN, END]), [Expected], "{cut}");
+            assert_eq!(verdicts(&[&cut, BEGIN, END]), [Absent], "{cut}");
+        }
+        for at in 0..END.len() {
+            let cut = format!("{}\n", &END[..at]);
+            assert_eq!(verdicts(&[BEGIN, WARN, &cut, END]), [Expected], "{cut}");
+            assert_eq!(verdicts(&[BEGIN, WARN, END, &cut]), [Expected], "{cut}");
+            assert_eq!(verdicts(&[BEGIN, &cut, END]), [Absent], "{cut}");
+            // Until the end of the test.
+            assert_eq!(verdicts(&[BEGIN, WARN, &cut]), [Expected], "{cut}");
+            assert_eq!(
+                verdicts(&[BEGIN, WARN, &cut, WARN]),
+                [Expected, Unexpected],
+                "{cut}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_mark_that_is_cut_off_is_completed_by_the_other() {
+        assert_eq!(verdicts(&[CUT_BEGIN, WARN, END]), [Expected]);
+        assert_eq!(
+            verdicts(&[CUT_BEGIN, WARN, WARN, END]),
+            [Expected, Unexpected]
+        );
+        assert_eq!(verdicts(&[CUT_BEGIN, KASAN, END]), [Unexpected, Absent]);
+        // But not before it, nor by another, nor by itself.
+        assert_eq!(verdicts(&[WARN, CUT_BEGIN, END]), [Unexpected, Absent]);
+        let other = END.replace("mapped", "bound");
+        assert_eq!(
+            verdicts(&[CUT_BEGIN, WARN, &other]),
+            [Unexpected, Absent, Absent]
+        );
+        assert_eq!(verdicts(&[CUT_BEGIN, WARN]), [Unexpected, Absent]);
+        assert_eq!(verdicts(&[CUT_BEGIN]), [Absent]);
+    }
+
+    #[test]
+    fn a_mark_that_is_cut_off_is_no_report() {
+        let [begin, end] = [BEGIN, END].map(|mark| mark.replace("still mapped", "BUG: KASAN"));
+
+        for at in 0..begin.len() {
+            let cut = format!("{}\n", &begin[..at]);
+            assert_eq!(verdicts(&[&cut, &begin, KASAN, &end]), [Expected], "{cut}");
+        }
+        assert_eq!(
+            verdicts(&["# expect-splat: \"BUG: KASAN: real\n", END]),
+            [Absent, Absent]
+        );
+    }
+
+    #[test]
+    fn reports_do_not_hide_behind_marks() {
+        for mark in [BEGIN, END] {
+            let mark = mark.trim_end();
+            let lines = [
+                format!("BUG: KASAN: x {mark}\n"),
+                format!("{mark}BUG: KASAN: x\n"),
+                format!("{mark} {mark}BUG: KASAN: x\n"),
+            ];
+            for line in lines {
+                assert!(verdicts(&[&line]).contains(&Unexpected), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_cannot_be_announced() {
+        assert_eq!(
+            verdicts(&["# expect-splat: \"\"\n", WARN, "# end-expect-splat: \"\"\n"]),
+            [Unexpected, Absent]
+        );
     }
 
     #[test]
