@@ -89,7 +89,7 @@ impl Boot<'_> {
             if stopped.is_none() {
                 stopped = self.patience(begin.elapsed(), last.elapsed());
                 if stopped.is_some() {
-                    job.kill()?;
+                    job.kill();
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 //! Commands that take long: their output is read as it comes, and kept.
 
+use super::group::Group;
 use anyhow::{
     Context,
     Result, //
@@ -22,7 +23,6 @@ use std::{
     },
     path::Path,
     process::{
-        Child,
         Command,
         ExitStatus,
         Stdio, //
@@ -36,9 +36,9 @@ use std::{
     time::Duration,
 };
 
-/// A command that is running. It is killed when this is dropped.
+/// A command that is running. It is ended when this is dropped, with all that it has started.
 pub(crate) struct Job {
-    child: Child,
+    group: Group,
     lines: Receiver<String>,
 }
 
@@ -56,16 +56,14 @@ impl Job {
     /// Starts a command without input, that prints to this log.
     pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self> {
         let mut log = File::create(log).with_context(|| log.display().to_string())?;
-        let program = command.get_program().to_string_lossy().into_owned();
 
         // One pipe, so that lines are in the order that they were printed in.
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
-        let child = command
+        command
             .stdin(Stdio::null())
             .stdout(writer.try_clone()?)
-            .stderr(writer)
-            .spawn()
-            .with_context(|| program)?;
+            .stderr(writer);
+        let group = Group::start(command)?;
         // The command still holds ends to write to, which would keep the pipe open.
         command.stdout(Stdio::null()).stderr(Stdio::null());
 
@@ -82,7 +80,7 @@ impl Job {
             }
         });
 
-        Ok(Self { child, lines })
+        Ok(Self { group, lines })
     }
 
     /// Waits for the next line.
@@ -90,7 +88,7 @@ impl Job {
         match self.lines.recv_timeout(patience) {
             Ok(line) => Ok(Next::Line(line)),
             Err(RecvTimeoutError::Timeout) => Ok(Next::Silence),
-            Err(RecvTimeoutError::Disconnected) => Ok(Next::End(self.child.wait()?)),
+            Err(RecvTimeoutError::Disconnected) => Ok(Next::End(self.group.wait()?)),
         }
     }
 
@@ -104,16 +102,8 @@ impl Job {
     }
 
     /// Kills it. What it has printed until then can still be read.
-    pub(crate) fn kill(&mut self) -> Result<()> {
-        Ok(self.child.kill()?)
-    }
-}
-
-impl Drop for Job {
-    fn drop(&mut self) {
-        // It may have ended long ago.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    pub(crate) fn kill(&self) {
+        self.group.kill();
     }
 }
 
@@ -165,7 +155,7 @@ mod tests {
             job.next(Duration::from_millis(10)).unwrap(),
             Next::Silence
         ));
-        job.kill().unwrap();
+        job.kill();
         assert!(!job.finish().unwrap());
     }
 }

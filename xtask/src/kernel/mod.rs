@@ -16,6 +16,7 @@ mod cache;
 mod config;
 mod console;
 mod doctor;
+mod group;
 mod job;
 mod ktap;
 mod linux;
@@ -113,7 +114,10 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
             println!("{} files changed", changed.len());
             Ok(())
         }
-        Command::Test(options) => test::run(shell, options),
+        Command::Test(options) => {
+            group::end_with_us()?;
+            test::run(shell, options)
+        }
     }
 }
 
