@@ -180,9 +180,7 @@ impl Apt {
         if UNTRUSTED.iter().any(|text| said.contains(text)) {
             bail!("{said}");
         }
-        // The first error is the reason for the others.
-        let why = said.lines().find(|line| line.starts_with("E: "));
-        bail!(Exit::Skipped(why.unwrap_or("apt-get failed").to_owned()))
+        bail!(Exit::Skipped(first_error(&said).to_owned()))
     }
 
     fn command(&self, program: &str) -> Command {
@@ -195,6 +193,13 @@ impl Apt {
             .env("LC_ALL", "C");
         command
     }
+}
+
+/// The first error of those that APT has printed: it is the reason for the others.
+pub(crate) fn first_error(said: &str) -> &str {
+    said.lines()
+        .find(|line| line.starts_with("E: "))
+        .unwrap_or("apt-get failed")
 }
 
 /// Unpacks the files of a package.

@@ -24,7 +24,10 @@ use anyhow::{
 };
 use std::{
     env, fs,
-    path::PathBuf,
+    path::{
+        Path,
+        PathBuf, //
+    },
     process::{
         Command,
         Stdio, //
@@ -85,6 +88,9 @@ const CARGO_OFFLINE: &[&str] = &[
     "Could not resolve host",
     "failed to query replaced source registry",
 ];
+
+/// What APT says when packages are in its lists, and cannot be downloaded.
+const APT_OFFLINE: &[&str] = &["Failed to fetch", "Unable to fetch"];
 
 /// An LLVM whose programs have this suffix.
 pub(crate) struct Llvm {
@@ -445,7 +451,7 @@ pub(crate) fn install_command(checks: &[Check]) -> Option<(Vec<&'static str>, St
     }
 
     let command = format!(
-        "apt-get install --no-install-recommends {}",
+        "apt-get update && apt-get install --no-install-recommends {}",
         packages.join(" ")
     );
     Some((packages, command))
@@ -453,54 +459,33 @@ pub(crate) fn install_command(checks: &[Check]) -> Option<(Vec<&'static str>, St
 
 /// Makes sure that the machine has its part, and installs what is missing if that is allowed.
 pub(crate) fn ensure_machine(cache: &Cache, install: bool) -> Result<()> {
-    let Some((packages, command)) = install_command(&machine()) else {
+    let checks = machine();
+    let Some((packages, command)) = install_command(&checks) else {
         return Ok(());
     };
     if !install {
-        let missing: Vec<String> = machine()
+        let missing: Vec<String> = checks
             .into_iter()
             .filter(|check| matches!(check.state, State::Package(_)))
             .map(|check| check.what)
             .collect();
         bail!(
-            "not on this machine: {}. Install it, or pass --install as root: `{command}`",
+            "not on this machine: {}. Pass --install as root, or run this as root: `{command}`",
             missing.join(", ")
         );
     }
     ensure!(
+        which("apt-get").is_some(),
+        "there is no apt-get to install with: {} are what Debian calls what is missing",
+        packages.join(" ")
+    );
+    ensure!(
         rustix::process::geteuid().is_root(),
-        "only root can install packages: `{command}`"
+        "only root can install packages: run this as root, and then the same again without \
+         --install: `{command}`"
     );
 
-    let log = cache.path("logs/install.log");
-    let spinner = spinner(format!("installing {}", packages.join(" ")));
-    for args in [
-        vec!["update"],
-        [
-            vec!["install", "--yes", "--no-install-recommends"],
-            packages.clone(),
-        ]
-        .concat(),
-    ] {
-        let job = Job::start(
-            Command::new("apt-get")
-                .arg("--quiet")
-                .args(&args)
-                .env("DEBIAN_FRONTEND", "noninteractive")
-                .env("LC_ALL", "C"),
-            &log,
-        )?;
-        // Lists that cannot be updated may be good enough.
-        if !job.finish()? && args != ["update"] {
-            bail!(Exit::Skipped(format!(
-                "{} cannot be installed, see {}",
-                packages.join(" "),
-                log.display()
-            )));
-        }
-    }
-    spinner.finish_and_clear();
-
+    install_packages(&packages, &cache.path("logs/install.log"))?;
     match install_command(&machine()) {
         None => Ok(()),
         Some((packages, _)) => bail!(
@@ -508,6 +493,66 @@ pub(crate) fn ensure_machine(cache: &Cache, install: bool) -> Result<()> {
             packages.join(" ")
         ),
     }
+}
+
+/// Installs packages. What cannot be downloaded is a reason to skip; all else is an error.
+fn install_packages(packages: &[&str], log: &Path) -> Result<()> {
+    let names = packages.join(" ");
+    let spinner = spinner(format!("installing {names}"));
+    // Lists that cannot be updated may be good enough.
+    let outdated = if apt_get(&["update", "--option", "APT::Update::Error-Mode=any"], log)? {
+        None
+    } else {
+        Some(apt::first_error(&job::tail(log, 20)).to_owned())
+    };
+
+    let install = ["install", "--yes", "--no-install-recommends"];
+    let download = [&install[..], &["--download-only"], packages].concat();
+    if !apt_get(&download, log)? {
+        let said = job::tail(log, 20);
+        let why = apt::first_error(&said);
+        if let Some(why) = outdated {
+            bail!(Exit::Skipped(format!(
+                "APT's lists cannot be updated, and {names} not be downloaded: {why}"
+            )));
+        }
+        if APT_OFFLINE.iter().any(|text| said.contains(text)) {
+            bail!(Exit::Skipped(format!(
+                "{names} cannot be downloaded, see {}: {why}",
+                log.display()
+            )));
+        }
+        bail!(
+            "{names} cannot be installed from the APT sources of this machine, see {}: {why}",
+            log.display()
+        );
+    }
+    let install = [&install[..], &["--no-download"], packages].concat();
+    if !apt_get(&install, log)? {
+        bail!(
+            "{names} have been downloaded and cannot be installed, see {}:\n{}",
+            log.display(),
+            job::tail(log, 20)
+        );
+    }
+
+    spinner.finish_and_clear();
+    Ok(())
+}
+
+/// Runs the machine's own `apt-get`, and says whether that went well.
+fn apt_get(args: &[&str], log: &Path) -> Result<bool> {
+    Job::start(
+        Command::new("apt-get")
+            .arg("--quiet")
+            // A machine that has just started may be installing updates.
+            .args(["--option", "DPkg::Lock::Timeout=300"])
+            .args(args)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .env("LC_ALL", "C"),
+        log,
+    )?
+    .finish()
 }
 
 /// The version of QEMU.
@@ -602,7 +647,7 @@ mod tests {
         let (_, command) = install_command(&checks).unwrap();
         assert_eq!(
             command,
-            "apt-get install --no-install-recommends clang-19 lld-19 flex"
+            "apt-get update && apt-get install --no-install-recommends clang-19 lld-19 flex"
         );
         assert!(install_command(&checks[..1]).is_none());
     }
