@@ -29,8 +29,11 @@ use std::{
     process::Command,
 };
 
-/// The suite that has the packages.
+/// The suite that has the packages for building.
 pub(crate) const SUITE: &str = "trixie-backports";
+
+/// The one that it adds to, which has all others.
+pub(crate) const STABLE: &str = "trixie";
 
 /// Where the keys of Debian's archive can be.
 const KEYRINGS: [&str; 2] = [
@@ -107,8 +110,8 @@ impl Mirror {
 }
 
 impl Apt {
-    /// Gets the lists of the suite.
-    pub(crate) fn new(cache: &Cache) -> Result<Self> {
+    /// Gets the lists of a suite.
+    pub(crate) fn new(cache: &Cache, suite: &str) -> Result<Self> {
         let mirror = Mirror::find()?;
         let folder = cache.path("apt");
         for name in ["lists/partial", "cache/archives/partial"] {
@@ -118,7 +121,7 @@ impl Apt {
         fs::write(
             folder.join("sources.list"),
             format!(
-                "deb [signed-by={}] {} {SUITE} main\n",
+                "deb [signed-by={}] {} {suite} main\n",
                 mirror.keyring, mirror.uri
             ),
         )?;
@@ -130,9 +133,9 @@ impl Apt {
             config,
             log: cache.path("logs/apt.log"),
         };
-        let spinner = spinner(format!("asking {} for {SUITE}", mirror.uri));
+        let spinner = spinner(format!("asking {} for {suite}", mirror.uri));
         apt.get(&["update"], &folder)
-            .with_context(|| format!("{SUITE} cannot be had from {}", mirror.uri))?;
+            .with_context(|| format!("{suite} cannot be had from {}", mirror.uri))?;
         spinner.finish_and_clear();
         Ok(apt)
     }

@@ -116,32 +116,40 @@ impl Boot<'_> {
     }
 
     fn command(&self) -> Command {
-        let (accelerator, cpu) = match self.accelerator {
-            // With page tables of five levels, KASAN reports what is not so early in some boots of
-            // a busy machine: in 8 of 40. Without, in none of 28.
-            Accelerator::Tcg => ("tcg", "max,la57=off"),
-            Accelerator::Kvm => ("kvm", "max"),
-        };
         // There is no init: the panic that follows the tests ends it, as an oops does.
         let arguments = format!(
             "console=ttyS0 panic=-1 oops=panic kunit.filter_glob={}",
             self.filter
         );
 
-        let mut command = Command::new("qemu-system-x86_64");
+        let mut command = qemu(self.image, self.accelerator);
         command
-            .args(["-accel", accelerator, "-cpu", cpu])
-            .args(["-smp", "2", "-m", "2G"])
-            .args(["-nodefaults", "-no-user-config", "-no-reboot"])
-            .args(["-display", "none", "-serial", "stdio"])
-            // What the sample drives.
-            .args(["-device", "pci-testdev"])
-            .arg("-kernel")
-            .arg(self.image)
+            .args(["-serial", "stdio"])
             .arg("-append")
             .arg(arguments);
         command
     }
+}
+
+/// A machine that boots this kernel, without a console yet.
+pub(crate) fn qemu(image: &Path, accelerator: Accelerator) -> Command {
+    let (accelerator, cpu) = match accelerator {
+        // With page tables of five levels, KASAN reports what is not so early in some boots of
+        // a busy machine: in 8 of 40. Without, in none of 28.
+        Accelerator::Tcg => ("tcg", "max,la57=off"),
+        Accelerator::Kvm => ("kvm", "max"),
+    };
+
+    let mut command = Command::new("qemu-system-x86_64");
+    command
+        .args(["-accel", accelerator, "-cpu", cpu])
+        .args(["-smp", "2", "-m", "2G"])
+        .args(["-nodefaults", "-no-user-config", "-no-reboot"])
+        // What the sample drives.
+        .args(["-device", "pci-testdev"])
+        .args(["-display", "none", "-kernel"])
+        .arg(image);
+    command
 }
 
 /// Whether KUnit can be given this: it goes on the kernel's command line.

@@ -7,6 +7,7 @@
 //! downloads/           packages
 //! linux-<version>/     a tree as it was unpacked, which nothing may change
 //! rust-src-<version>/  the sources of Rust's library
+//! busybox              the programs of `--shell`
 //! tools/               what `cargo install` has built
 //! work-<variant>/      linux/, the tree with the code in it, and out/, what is built of it
 //! logs/

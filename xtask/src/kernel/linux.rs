@@ -64,7 +64,7 @@ pub(crate) fn get(cache: &Cache) -> Result<PathBuf> {
     let package = match tools::downloaded(cache, PACKAGE, |_| true)? {
         Some(package) => package,
         None => {
-            let apt = Apt::new(cache).context(INSTEAD)?;
+            let apt = Apt::new(cache, apt::SUITE).context(INSTEAD)?;
             let versions = apt.versions(PACKAGE)?;
             let Some(version) = versions.first() else {
                 bail!(Error::new(Exit::Skipped(format!(

@@ -23,6 +23,7 @@ mod linux;
 mod make;
 mod mark;
 mod run;
+mod shell;
 mod splat;
 mod test;
 mod tools;
@@ -60,7 +61,7 @@ const REMINDER: Duration = Duration::from_secs(60);
 
 const HELP: &str = "\
 Exit status:
-  0  all is well
+  0  all is well; by --shell, the guest was powered off, and its commands were successful
   1  a test has failed, or the build has, or something is missing on this machine
   2  wrong usage, such as a tree that is too old
   3  skipped: something cannot be downloaded, which says nothing about the code

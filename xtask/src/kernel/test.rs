@@ -9,6 +9,7 @@ use super::{
     },
     boot::{
         is_filter,
+        qemu,
         Accelerator,
         Boot, //
     },
@@ -18,6 +19,7 @@ use super::{
     make::Make,
     run::Results,
     seconds,
+    shell::Guest,
     tools::{
         self,
         Llvm,
@@ -116,6 +118,11 @@ pub(crate) struct Options {
     #[arg(long)]
     control: bool,
 
+    /// Boots into a shell after the tests, whose output is shown as it is. Without a terminal, the
+    /// shell runs the commands that it reads from the standard input, and their exit status counts.
+    #[arg(long)]
+    shell: bool,
+
     /// Installs what is missing on this machine with apt-get, as root.
     #[arg(long)]
     install: bool,
@@ -133,6 +140,8 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     let log = |name: &str| cache.path(&format!("logs/{variant}-{name}.log"));
     tools::ensure_machine(&cache, options.install)?;
+
+    let guest = options.shell.then(|| Guest::new(&cache)).transpose()?;
 
     let (source, sharing) = match &options.linux {
         Some(tree) => (path::absolute(tree)?, Sharing::Nothing),
@@ -186,6 +195,15 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     println!("build    {steps} steps, {}", seconds(build_time));
 
     println!("running  {}\n", options.filter);
+    if let Some(guest) = guest {
+        let archive = work.join("shell.cpio");
+        fs::write(&archive, guest.archive()?)?;
+        return guest.run(
+            qemu(&image, options.accel).arg("-initrd").arg(archive),
+            &options.filter,
+            &log("console"),
+        );
+    }
     let begin = Instant::now();
     let results = Boot {
         image: &image,

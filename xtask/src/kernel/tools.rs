@@ -221,7 +221,7 @@ impl Rust {
         let package = match downloaded(cache, "rust-src", |version| self.is(version))? {
             Some(package) => package,
             None => {
-                let apt = Apt::new(cache).context(instead)?;
+                let apt = Apt::new(cache, apt::SUITE).context(instead)?;
                 let versions = apt.versions("rust-src")?;
                 let Some(version) = versions.iter().find(|version| self.is(version)) else {
                     bail!(
