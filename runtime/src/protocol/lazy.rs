@@ -85,9 +85,9 @@ type Container<T> = Devres<Entry<T>>;
 ///
 /// # Invariants
 ///
-/// - `state` is [`EMPTY`], [`REVOKED`], [`RETIRED`], or the address of the `struct device` that
+/// - `state` is `EMPTY`, `REVOKED`, `RETIRED`, or the address of the `struct device` that
 ///   `container` was created with.
-/// - `state` leaves [`EMPTY`] only while `lock` is held, and once it did, `container` is populated
+/// - `state` leaves `EMPTY` only while `lock` is held, and once it did, `container` is populated
 ///   and `value` points to the resource in it.
 /// - While `state` is a device's address and that device is bound, `value` points to a live `T`.
 #[pin_data(PinnedDrop)]
