@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rust sample of resources that are mapped on first use, and gone when the device is unbound (based
-//! on QEMU's `pci-testdev`).
+//! Rust sample of resources that are mapped on first use, and gone when the device is unbound
+//! (based on QEMU's `pci-testdev`).
 //!
 //! To make this driver probe, QEMU must be run with `-device pci-testdev`.
 
