@@ -46,6 +46,8 @@ pub(crate) struct Boot<'a> {
     pub(crate) filter: &'a str,
     /// How long all of it may take.
     pub(crate) limit: Duration,
+    /// Whether to print what there is to say about what fails.
+    pub(crate) verbose: bool,
     pub(crate) log: &'a Path,
 }
 
@@ -59,8 +61,9 @@ impl Boot<'_> {
         let mut run = Run::default();
         let mut read = |line: Option<String>| {
             if let Some(text) = line.and_then(|line| run.line(&line)) {
-                progress.print(&text);
-                progress.step(text.lines().next().unwrap_or_default());
+                let first = text.split_inclusive('\n').next().unwrap_or_default();
+                progress.print(if self.verbose { &text } else { first });
+                progress.step(first.trim_end());
             } else {
                 progress.tick();
             }
@@ -97,7 +100,9 @@ impl Boot<'_> {
         read(console.finish());
         progress.finish();
         let results = run.finish(stopped);
-        print!("{}", results.rest());
+        if self.verbose {
+            print!("{}", results.rest());
+        }
         Ok(results)
     }
 
@@ -181,6 +186,7 @@ mod tests {
             accelerator: Accelerator::Tcg,
             filter: "*",
             limit: Duration::from_secs(300),
+            verbose: true,
             log: Path::new("log"),
         };
         let stopped = |elapsed, silent| {

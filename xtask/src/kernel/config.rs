@@ -232,8 +232,9 @@ mod tests {
         let folder = root().join("kernel/config");
         let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
 
-        for variant in ["fast", "debug"] {
-            let options = requested(&(read("base") + &read(variant) + &read("annotated"))).unwrap();
+        for others in [&["fast"][..], &["debug"], &["debug", "assertions"]] {
+            let others: String = others.iter().map(|name| read(name)).collect();
+            let options = requested(&(read("base") + &others + &read("annotated"))).unwrap();
             assert_eq!(options["RUST"], "y");
             // Without it, nothing that goes wrong is said.
             assert_eq!(options["BUG"], "y");

@@ -5,8 +5,9 @@
 //!
 //! Everything that is got or made on the way is in a cache (`cache`), and nothing else on the
 //! machine is changed. The steps, in order: `tools`, `linux` (both by way of `apt`), `apply` to a
-//! copy of the `tree`, `config`, `build`, `boot`; what is heard on the `console` is read by `ktap`
-//! and `splat`, and judged by `run`.
+//! copy of the `tree`, `config`, `build`, `boot`, more than once if the `plan` says so; what is
+//! heard on the `console` is read by `ktap` and `splat`, and judged by `run`, or by `control` if
+//! tests have to fail.
 
 mod apply;
 mod apt;
@@ -15,6 +16,7 @@ mod build;
 mod cache;
 mod config;
 mod console;
+mod control;
 mod doctor;
 mod group;
 mod job;
@@ -22,6 +24,7 @@ mod ktap;
 mod linux;
 mod make;
 mod mark;
+mod plan;
 mod run;
 mod shell;
 mod splat;
@@ -62,7 +65,8 @@ const REMINDER: Duration = Duration::from_secs(60);
 const HELP: &str = "\
 Exit status:
   0  all is well; by --shell, the guest was powered off, and its commands were successful
-  1  a test has failed, or the build has, or something is missing on this machine
+  1  a test has failed, or the build has, or something is missing on this machine;
+     by --control, what failed is not just what had to
   2  wrong usage, such as a tree that is too old
   3  skipped: something cannot be downloaded, which says nothing about the code
 

@@ -18,7 +18,12 @@ use super::{
     },
 };
 use std::{
-    fmt::Write,
+    fmt::{
+        self,
+        Write, //
+    },
+    iter::Sum,
+    ops::Add,
     time::Duration, //
 };
 
@@ -39,8 +44,31 @@ pub(crate) struct Results {
     suites: Vec<Test>,
     /// What the kernel complained about before and after all suites.
     outside: Vec<Splat>,
-    /// What is wrong with the run as a whole.
-    problems: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+/// What is wrong with a run as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Problem {
+    /// It was stopped, for this reason.
+    Stopped(String),
+    NotBegun,
+    NoTest,
+    AllSkipped,
+    /// The kernel died before the end.
+    Died,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stopped(why) => why,
+            Self::NotBegun => "KUnit did not begin",
+            Self::NoTest => "no test has this name",
+            Self::AllSkipped => "all tests were skipped",
+            Self::Died => "the kernel died before it had run all tests",
+        })
+    }
 }
 
 /// How many of them there were.
@@ -87,13 +115,13 @@ impl Run {
         self.parser.splats(self.detector.take());
         let found = self.parser.finish();
 
-        let mut problems: Vec<String> = stopped.into_iter().collect();
+        let mut problems: Vec<Problem> = stopped.into_iter().map(Problem::Stopped).collect();
         if !found.planned {
-            problems.push("KUnit did not begin".to_owned());
+            problems.push(Problem::NotBegun);
         } else if found.suites.is_empty() {
-            problems.push("no test has this name".to_owned());
+            problems.push(Problem::NoTest);
         } else if problems.is_empty() && !self.ended {
-            problems.push("the kernel died before it had run all tests".to_owned());
+            problems.push(Problem::Died);
         }
 
         let mut results = Results {
@@ -103,7 +131,7 @@ impl Run {
         };
         let counts = results.counts();
         if counts.skipped > 0 && counts.passed + counts.failed == 0 {
-            results.problems.push("all tests were skipped".to_owned());
+            results.problems.push(Problem::AllSkipped);
         }
         results
     }
@@ -135,9 +163,17 @@ impl Results {
         self.problems.is_empty() && counts.failed == 0 && counts.splats == 0
     }
 
-    /// Whether tests have failed, and nothing has gone wrong beside that: what a control has to do.
-    pub(crate) fn failed_as_it_should(&self) -> bool {
-        self.problems.is_empty() && self.counts().failed > 0
+    pub(crate) fn suites(&self) -> &[Test] {
+        &self.suites
+    }
+
+    /// What the kernel complained about before and after all suites, and should not have.
+    pub(crate) fn outside(&self) -> impl Iterator<Item = &Splat> {
+        self.outside.iter().filter(|splat| splat.fails())
+    }
+
+    pub(crate) fn problems(&self) -> &[Problem] {
+        &self.problems
     }
 
     /// What [`Run::line`] has not returned, because no line came for it.
@@ -177,6 +213,37 @@ impl Results {
         }
 
         names
+    }
+}
+
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            passed: self.passed + other.passed,
+            failed: self.failed + other.failed,
+            skipped: self.skipped + other.skipped,
+            splats: self.splats + other.splats,
+            expected: self.expected + other.expected,
+            allowed: self.allowed + other.allowed,
+        }
+    }
+}
+
+impl Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), Self::add)
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} passed, {} failed, {} skipped; {} splats ({} announced, {} allowed)",
+            self.passed, self.failed, self.skipped, self.splats, self.expected, self.allowed
+        )
     }
 }
 
@@ -324,8 +391,12 @@ mod tests {
 
         assert_eq!(printed, "ok   lazy.a (12 ms)\nok   lazy.b (100 ms)\n");
         assert!(results.held());
-        assert!(!results.failed_as_it_should());
         assert_eq!(results.counts().passed, 2);
+        let twice: Counts = [results.counts(), results.counts()].into_iter().sum();
+        assert_eq!(
+            twice.to_string(),
+            "4 passed, 0 failed, 0 skipped; 0 splats (0 announced, 0 allowed)"
+        );
     }
 
     #[test]
@@ -340,7 +411,6 @@ mod tests {
              # b: ASSERTION FAILED at a.rs:1\n"
         );
         assert!(!results.held());
-        assert!(results.failed_as_it_should());
         assert_eq!(results.failures(), ["lazy.b"]);
     }
 
@@ -405,7 +475,7 @@ mod tests {
         assert!(printed.contains("FAIL lazy.(number 2, the last) after `a`: no result"));
         assert!(printed.contains("died before it had run all tests"));
         assert!(!results.held());
-        assert!(!results.failed_as_it_should());
+        assert_eq!(results.problems(), [Problem::Died]);
     }
 
     #[test]

@@ -40,7 +40,8 @@ impl Splat {
         matches!(self.verdict, Verdict::Unexpected | Verdict::Absent)
     }
 
-    fn contains(&self, text: &str) -> bool {
+    /// Whether a line of it contains this.
+    pub(crate) fn contains(&self, text: &str) -> bool {
         self.lines.iter().any(|line| line.contains(text))
     }
 }

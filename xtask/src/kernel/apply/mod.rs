@@ -11,6 +11,8 @@
 //! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
 //! | `samples/rust/{Kconfig,Makefile}` | the sample driver: see `samples` |
 //!
+//! The control gets the suite of the contract, what is in `kernel/control/`, and nothing else.
+//!
 //! Nothing is written before all of it has been found to work, and nothing is replaced: a tree that
 //! has any of the new files is refused.
 
@@ -39,9 +41,6 @@ use std::{
     },
 };
 use syn::Item;
-
-/// The suites that are run if no others are asked for: ours, and the tree's own for the object.
-pub(crate) const SUITES: &str = "rust_d*";
 
 /// Which object the tests are to run on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,6 +112,8 @@ mod lazy_kunit;
 const SHMEM_MODULES_BY_HAND: &str = "\
 #[cfg(CONFIG_KUNIT = \"y\")]
 mod contract_kunit;
+#[cfg(CONFIG_KUNIT = \"y\")]
+mod oops_kunit;
 
 ";
 
@@ -145,6 +146,9 @@ pub(crate) fn run(tree: &mut Tree, object: Object) -> Result<()> {
         Object::ByHand => {
             add_files(tree, &root().join("kernel/tree"), Path::new(""), |path| {
                 OF_THE_CONTRACT.iter().any(|file| path == Path::new(file))
+            })?;
+            add_files(tree, &root().join("kernel/control"), Path::new(""), |_| {
+                true
             })?;
 
             edit(tree, DEVRES, |text| {

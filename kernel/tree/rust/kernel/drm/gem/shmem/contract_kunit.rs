@@ -72,11 +72,6 @@ use core::ptr;
 /// How large the objects are: more than a page, and within what a faux device maps in one segment.
 pub(super) const SIZE: usize = 16 * PAGE_SIZE;
 
-/// Whether `rebind` reads from a table that was lent after it was unmapped, which oopses.
-///
-/// To see what a wrong accessor leads to. The tests otherwise never look behind such a reference.
-const READ_STALE_TABLE: bool = false;
-
 /// The least that makes a DRM driver.
 pub(super) struct KunitDriver;
 
@@ -496,15 +491,7 @@ mod tests {
             let dev = gpu.bound()?;
 
             for _ in 0..2 {
-                let again = obj.sg_table(dev);
-
-                if READ_STALE_TABLE {
-                    if let Ok(table) = again {
-                        pr_info!("{} entries\n", table.iter().count());
-                    }
-                }
-
-                let again = address(again);
+                let again = address(obj.sg_table(dev));
                 ensure!(
                     again == Err(ENXIO),
                     "after a rebind: {again:x?}, and the object is {}mapped",
