@@ -115,7 +115,7 @@ fn step(line: &str) -> Option<&str> {
 }
 
 /// The lines of a log that say what is wrong, with those around them.
-fn errors(log: &str) -> String {
+pub(crate) fn errors(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
     let mut shown = vec![false; lines.len()];
 

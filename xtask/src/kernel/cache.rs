@@ -10,6 +10,7 @@
 //! busybox              the programs of `--shell`
 //! tools/               what `cargo install` has built
 //! work-<variant>/      linux/, the tree with the code in it, and out/, what is built of it
+//! work-lint/           the same, of which only what is checked is built
 //! logs/
 //! ```
 //!

@@ -8,12 +8,12 @@ use super::{
         self,
         Test, //
     },
+    prepare::Variant,
     run::{
         Problem,
         Results, //
     },
     splat::Splat,
-    test::Variant,
 };
 use anyhow::{
     ensure,

@@ -21,10 +21,12 @@ mod doctor;
 mod group;
 mod job;
 mod ktap;
+mod lint;
 mod linux;
 mod make;
 mod mark;
 mod plan;
+mod prepare;
 mod run;
 mod shell;
 mod splat;
@@ -65,7 +67,7 @@ const REMINDER: Duration = Duration::from_secs(60);
 const HELP: &str = "\
 Exit status:
   0  all is well; by --shell, the guest was powered off, and its commands were successful
-  1  a test has failed, or the build has, or something is missing on this machine;
+  1  a test or a check has failed, or the build has, or something is missing on this machine;
      by --control, what failed is not just what had to
   2  wrong usage, such as a tree that is too old
   3  skipped: something cannot be downloaded, which says nothing about the code
@@ -86,7 +88,7 @@ pub(crate) struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Says what `test` needs that this machine has not, and what to do about it.
+    /// Says what `test` and `lint` need that this machine has not, and what to do about it.
     Doctor,
     /// Adds the code to a Linux tree, 7.3 or newer.
     Apply {
@@ -102,6 +104,10 @@ enum Command {
     /// WARN, lockdep, KASAN.
     #[command(after_help = HELP)]
     Test(test::Options),
+    /// Runs the checks that a Linux tree has for its own code over what is added to it: rustfmt,
+    /// checkpatch, Clippy, rustdoc, and whether rust-analyzer finds all files.
+    #[command(after_help = HELP)]
+    Lint(lint::Options),
 }
 
 /// Does it.
@@ -122,6 +128,10 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         Command::Test(options) => {
             group::end_with_us()?;
             test::run(shell, options)
+        }
+        Command::Lint(options) => {
+            group::end_with_us()?;
+            lint::run(shell, options)
         }
     }
 }

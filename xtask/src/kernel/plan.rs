@@ -4,7 +4,7 @@
 
 use super::{
     apply::Object,
-    test::Variant, //
+    prepare::Variant, //
 };
 
 /// The suites that are run if no others are asked for: ours, and the tree's own for the object.

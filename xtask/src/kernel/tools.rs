@@ -52,6 +52,16 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("qemu-system-x86_64", "qemu-system-x86"),
 ];
 
+/// Programs that only `lint` calls, the same.
+const LINTERS: &[(&str, &str)] = &[("python3", "python3")];
+
+/// Programs that come with the compiler, and their components.
+const COMPONENTS: &[(&str, &str)] = &[
+    ("clippy-driver", "clippy"),
+    ("rustdoc", "rustc"),
+    ("rustfmt", "rustfmt"),
+];
+
 /// Headers of the machine, the same.
 const HEADERS: &[(&str, &str)] = &[
     ("gelf.h", "libelf-dev"),
@@ -370,6 +380,25 @@ pub(crate) fn machine() -> Vec<Check> {
     checks
 }
 
+/// Whether the machine has what `lint` needs beside that.
+pub(crate) fn linters(shell: &Shell) -> Result<Vec<Check>> {
+    let programs = LINTERS.iter().map(|(program, package)| Check {
+        what: (*program).to_owned(),
+        state: needs(which(program).is_some(), package),
+    });
+    let rust = Rust::find(shell)?;
+    let components = COMPONENTS.iter().map(|(program, component)| Check {
+        what: format!("{program} of rustc {}", rust.release),
+        state: if rust.bin().join(program).is_file() {
+            State::Here
+        } else {
+            State::Missing(format!("`rustup component add {component}`"))
+        },
+    });
+
+    Ok(programs.chain(components).collect())
+}
+
 fn needs(here: bool, package: &'static str) -> State {
     if here {
         State::Here
@@ -459,12 +488,32 @@ pub(crate) fn install_command(checks: &[Check]) -> Option<(Vec<&'static str>, St
 
 /// Makes sure that the machine has its part, and installs what is missing if that is allowed.
 pub(crate) fn ensure_machine(cache: &Cache, install: bool) -> Result<()> {
-    let checks = machine();
-    let Some((packages, command)) = install_command(&checks) else {
+    ensure_packages(cache, install, || Ok(machine()))
+}
+
+/// Makes the same sure of what `lint` needs beside that. Components cannot be installed this way.
+pub(crate) fn ensure_linters(shell: &Shell, cache: &Cache, install: bool) -> Result<()> {
+    for check in linters(shell)? {
+        if let State::Missing(what_to_do) = check.state {
+            bail!("{} is not here: {what_to_do}", check.what);
+        }
+    }
+
+    ensure_packages(cache, install, || linters(shell))
+}
+
+/// Makes sure that these checks find what they look for, as far as packages have it.
+fn ensure_packages(
+    cache: &Cache,
+    install: bool,
+    checks: impl Fn() -> Result<Vec<Check>>,
+) -> Result<()> {
+    let found = checks()?;
+    let Some((packages, command)) = install_command(&found) else {
         return Ok(());
     };
     if !install {
-        let missing: Vec<String> = checks
+        let missing: Vec<String> = found
             .into_iter()
             .filter(|check| matches!(check.state, State::Package(_)))
             .map(|check| check.what)
@@ -486,7 +535,7 @@ pub(crate) fn ensure_machine(cache: &Cache, install: bool) -> Result<()> {
     );
 
     install_packages(&packages, &cache.path("logs/install.log"))?;
-    match install_command(&machine()) {
+    match install_command(&checks()?) {
         None => Ok(()),
         Some((packages, _)) => bail!(
             "{} have been installed, and what they are for is still missing",

@@ -88,6 +88,14 @@ pub(crate) struct Tree {
     edits: BTreeMap<PathBuf, String>,
 }
 
+/// What becomes of a file of a tree.
+pub(crate) struct Change {
+    pub(crate) path: PathBuf,
+    /// [`None`] if the file is new.
+    pub(crate) old: Option<String>,
+    pub(crate) new: String,
+}
+
 /// What a copy has in common with the tree.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Sharing {
@@ -151,6 +159,27 @@ impl Tree {
     /// Changes or adds a file. Nothing is written yet.
     pub(crate) fn write(&mut self, path: impl Into<PathBuf>, text: impl Into<String>) {
         self.edits.insert(path.into(), text.into());
+    }
+
+    /// The changes, by name.
+    pub(crate) fn changes(&self) -> Result<Vec<Change>> {
+        let mut changes = Vec::new();
+        for (path, new) in &self.edits {
+            let old = match fs::read_to_string(self.root.join(path)) {
+                Ok(old) => Some(old),
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                Err(error) => return Err(error).context(path.display().to_string()),
+            };
+            if old.as_ref() != Some(new) {
+                changes.push(Change {
+                    path: path.clone(),
+                    old,
+                    new: new.clone(),
+                });
+            }
+        }
+
+        Ok(changes)
     }
 
     /// Writes the changes to the tree itself. Returns the files that have changed.
@@ -454,6 +483,17 @@ mod tests {
         assert_eq!(tree.read("rust/kernel/new.rs").unwrap(), "new");
         assert!(tree.read("rust/kernel/none.rs").is_err());
         assert_eq!(fs::read(linux.join("rust/kernel/lib.rs")).unwrap(), b"lib");
+
+        tree.write("rust/kernel/other.rs", "other");
+        let changes = tree.changes().unwrap();
+        let names: Vec<_> = changes.iter().map(|change| change.path.as_path()).collect();
+        assert_eq!(
+            names,
+            ["rust/kernel/lib.rs", "rust/kernel/new.rs"].map(Path::new)
+        );
+        assert_eq!(changes[0].old.as_deref(), Some("lib"));
+        assert_eq!(changes[0].new, "changed");
+        assert_eq!(changes[1].old, None);
 
         assert_eq!(tree.save().unwrap().len(), 2);
         assert_eq!(

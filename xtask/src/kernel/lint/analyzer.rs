@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `make rust-analyzer`: whether an editor finds its way through what is added.
+//!
+//! The script lists crates by their roots, what they depend on, and their `cfg`s. A file is found
+//! if it is such a root, or if a `mod` leads to it from one that rust-analyzer does not take for
+//! configured out.
+
+use super::{
+    super::job,
+    Lint,
+    Outcome, //
+};
+use anyhow::{
+    ensure,
+    Context,
+    Result, //
+};
+use serde_json::Value;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+};
+use syn::{
+    punctuated::Punctuated,
+    Attribute,
+    Expr,
+    Item,
+    ItemMod,
+    Lit,
+    Meta,
+    Token, //
+};
+
+/// What crates with files of ours use, by their roots. Those that are not here are drivers.
+const USED: [(&str, &[&str]); 2] = [
+    ("rust/macros/lib.rs", &["proc_macro2", "quote", "syn"]),
+    ("rust/kernel/lib.rs", &["macros", "pin_init", "bindings"]),
+];
+const USED_BY_DRIVERS: &[&str] = &["kernel", "pin_init"];
+
+/// A crate of `rust-project.json`.
+struct Crate {
+    root: PathBuf,
+    dependencies: BTreeSet<String>,
+    /// `name`, or `name="value"`.
+    cfg: BTreeSet<String>,
+    /// Where a macro is loaded from.
+    library: Option<PathBuf>,
+}
+
+/// Makes the file, and looks for ours in it.
+pub(super) fn check(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
+    ensure!(
+        lint.make(&["rust-analyzer"], log)?,
+        "`make rust-analyzer` fails:\n{}",
+        job::tail(log, 20)
+    );
+    let project = lint.out.join("rust-project.json");
+    let crates = crates(&fs::read_to_string(project)?)?;
+    let source = &lint.make.source;
+    let wanted: BTreeSet<PathBuf> = lint
+        .files
+        .iter()
+        .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
+        .map(|file| source.join(file))
+        .collect();
+
+    let mut faults = String::new();
+    let mut missing = wanted.clone();
+    let mut has_files = 0;
+    for it in &crates {
+        let mut found = BTreeSet::new();
+        visit(it, &it.root, it.root.parent(), &wanted, &mut found)?;
+        if found.is_empty() {
+            continue;
+        }
+
+        has_files += 1;
+        missing.retain(|file| !found.contains(file));
+        for fault in it.faults(source) {
+            faults += &format!("{}: {fault}\n", lint.relative(&it.root));
+        }
+    }
+    for file in missing {
+        faults += &format!("no crate has {}\n", lint.relative(&file));
+    }
+
+    Ok(Outcome {
+        what: format!(
+            "{} files in {has_files} of {} crates",
+            wanted.len(),
+            crates.len()
+        ),
+        faults,
+    })
+}
+
+impl Lint<'_> {
+    fn relative(&self, file: &Path) -> String {
+        let file = file.strip_prefix(&self.make.source).unwrap_or(file);
+        file.display().to_string()
+    }
+}
+
+impl Crate {
+    /// What keeps names in it from being resolved.
+    fn faults(&self, source: &Path) -> Vec<String> {
+        let used = USED
+            .iter()
+            .find(|(root, _)| self.root == source.join(root))
+            .map_or(USED_BY_DRIVERS, |(_, used)| *used);
+
+        let mut faults: Vec<_> = used
+            .iter()
+            .filter(|name| !self.dependencies.contains(**name))
+            .map(|name| format!("`{name}` is not among its dependencies"))
+            .collect();
+        if let Some(library) = self.library.as_ref().filter(|library| !library.exists()) {
+            faults.push(format!("its macros are not in {}", library.display()));
+        }
+        faults
+    }
+
+    /// Whether something with these attributes is there.
+    fn has(&self, attributes: &[Attribute]) -> bool {
+        attributes
+            .iter()
+            .filter(|attribute| attribute.path().is_ident("cfg"))
+            .all(|attribute| {
+                attribute
+                    .parse_args()
+                    .is_ok_and(|condition| self.holds(&condition))
+            })
+    }
+
+    /// Whether what is in `cfg(..)` holds.
+    fn holds(&self, condition: &Meta) -> bool {
+        match condition {
+            Meta::Path(path) => path
+                .get_ident()
+                .is_some_and(|name| self.cfg.contains(&name.to_string())),
+            Meta::NameValue(pair) => match (&pair.value, pair.path.get_ident()) {
+                (Expr::Lit(value), Some(name)) => match &value.lit {
+                    Lit::Str(value) => self.cfg.contains(&format!("{name}={:?}", value.value())),
+                    _ => false,
+                },
+                _ => false,
+            },
+            Meta::List(list) => {
+                let parts = list
+                    .parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
+                    .unwrap_or_default();
+                let mut parts = parts.iter();
+                match list.path.get_ident().map(ToString::to_string).as_deref() {
+                    Some("all") => parts.all(|part| self.holds(part)),
+                    Some("any") => parts.any(|part| self.holds(part)),
+                    Some("not") => parts.all(|part| !self.holds(part)),
+                    _ => false,
+                }
+            }
+        }
+    }
+}
+
+/// The crates in `rust-project.json`.
+fn crates(project: &str) -> Result<Vec<Crate>> {
+    let project: Value = serde_json::from_str(project)?;
+    let list = |of: &Value| of.as_array().cloned().unwrap_or_default();
+
+    list(&project["crates"])
+        .iter()
+        .map(|it| {
+            let text = |of: &Value| of.as_str().map(str::to_owned);
+            let root = text(&it["root_module"]).context("a crate has no root")?;
+            Ok(Crate {
+                root: root.into(),
+                dependencies: list(&it["deps"])
+                    .iter()
+                    .filter_map(|dependency| text(&dependency["name"]))
+                    .collect(),
+                cfg: list(&it["cfg"]).iter().filter_map(text).collect(),
+                library: text(&it["proc_macro_dylib_path"]).map(PathBuf::from),
+            })
+        })
+        .collect()
+}
+
+/// Notes a file of a crate if it is wanted, and follows its modules as far as that leads to others.
+/// The files of its modules are in `folder`.
+fn visit(
+    of: &Crate,
+    file: &Path,
+    folder: Option<&Path>,
+    wanted: &BTreeSet<PathBuf>,
+    found: &mut BTreeSet<PathBuf>,
+) -> Result<()> {
+    if wanted.contains(file) {
+        found.insert(file.to_owned());
+    }
+    let Some(folder) = folder.filter(|folder| wanted.iter().any(|file| file.starts_with(folder)))
+    else {
+        return Ok(());
+    };
+
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let parsed = syn::parse_file(&text).with_context(|| file.display().to_string())?;
+    for module in parsed.items.iter().filter_map(declaration) {
+        if !of.has(&module.attrs) {
+            continue;
+        }
+        let inner = folder.join(module.ident.to_string());
+        let files = [inner.with_extension("rs"), inner.join("mod.rs")];
+        if let Some(file) = files.iter().find(|file| file.is_file()) {
+            visit(of, file, Some(&inner), wanted, found)?;
+        }
+    }
+    Ok(())
+}
+
+/// `mod name;`
+fn declaration(item: &Item) -> Option<&ItemMod> {
+    match item {
+        Item::Mod(module) if module.content.is_none() => Some(module),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROJECT: &str = r#"{"crates": [
+        {"root_module": "/linux/rust/macros/lib.rs", "deps": [{"crate": 0, "name": "quote"}],
+         "cfg": [], "is_proc_macro": true, "proc_macro_dylib_path": "/out/rust/libmacros.so"},
+        {"root_module": "/linux/samples/rust/a.rs", "cfg": ["CONFIG_KUNIT", "CONFIG_KUNIT=\"y\""],
+         "deps": [{"crate": 0, "name": "kernel"}, {"crate": 1, "name": "pin_init"}]}
+    ]}"#;
+
+    #[test]
+    fn crates_say_what_they_lack() {
+        let crates = crates(PROJECT).unwrap();
+        let source = Path::new("/linux");
+
+        assert_eq!(
+            crates[0].faults(source),
+            [
+                "`proc_macro2` is not among its dependencies",
+                "`syn` is not among its dependencies",
+                "its macros are not in /out/rust/libmacros.so"
+            ]
+        );
+        assert!(crates[1].faults(source).is_empty());
+        assert!(super::crates(r#"{"crates": [{}]}"#).is_err());
+    }
+
+    #[test]
+    fn what_is_configured_out_is_not_there() {
+        let it = &crates(PROJECT).unwrap()[1];
+        let holds = |text| it.holds(&syn::parse_str(text).unwrap());
+
+        for condition in [
+            "CONFIG_KUNIT",
+            "CONFIG_KUNIT = \"y\"",
+            "not(CONFIG_KUNIT = \"m\")",
+            "all(CONFIG_KUNIT, any(CONFIG_DRM, CONFIG_KUNIT))",
+        ] {
+            assert!(holds(condition), "{condition}");
+        }
+        for condition in [
+            "CONFIG_DRM",
+            "CONFIG_KUNIT = \"m\"",
+            "not(CONFIG_KUNIT)",
+            "all(CONFIG_KUNIT, CONFIG_DRM)",
+            "feature(x)",
+        ] {
+            assert!(!holds(condition), "{condition}");
+        }
+    }
+
+    #[test]
+    fn files_are_found_by_their_modules() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        fs::create_dir_all(file("b/c")).unwrap();
+        fs::write(
+            file("lib.rs"),
+            "mod a;\nmod b;\n#[cfg(CONFIG_DRM)]\nmod off;\nmod inline { mod d; }\n",
+        )
+        .unwrap();
+        fs::write(file("a.rs"), "").unwrap();
+        fs::write(file("b/mod.rs"), "mod c;\n").unwrap();
+        fs::write(file("b/c.rs"), "").unwrap();
+        fs::write(file("off.rs"), "").unwrap();
+        fs::write(file("alone.rs"), "").unwrap();
+
+        let it = Crate {
+            root: file("lib.rs"),
+            dependencies: BTreeSet::new(),
+            cfg: BTreeSet::new(),
+            library: None,
+        };
+        let names = ["lib.rs", "a.rs", "b/c.rs", "off.rs", "alone.rs"];
+        let wanted = names.iter().map(|name| file(name)).collect();
+        let mut found = BTreeSet::new();
+        visit(&it, &it.root, it.root.parent(), &wanted, &mut found).unwrap();
+
+        let expected: BTreeSet<_> = names[..3].iter().map(|name| file(name)).collect();
+        assert_eq!(found, expected);
+    }
+}

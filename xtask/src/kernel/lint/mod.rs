@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `cargo xtask kernel lint`: what a Linux tree itself asks of code that is added to it.
+//!
+//! The checks are those of the tree, on a copy of it with the code in it that is configured as the
+//! fast variant. They have a work folder of their own: in that of `test`, Clippy and the compiler
+//! would build the Rust code in turns.
+
+mod analyzer;
+mod messages;
+mod patch;
+mod rust;
+
+use super::{
+    apply::Object,
+    cache::Cache,
+    job::Job,
+    make::Make,
+    prepare::{
+        prepare,
+        Request,
+        Variant, //
+    },
+    seconds, spinner, tools,
+    tree::Change,
+};
+use anyhow::{
+    ensure,
+    Result, //
+};
+use clap::Parser;
+use std::{
+    collections::BTreeSet,
+    fmt,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::Command,
+    time::Instant,
+};
+use xshell::Shell;
+
+/// Of what is wrong, these many lines are printed. The log has all.
+const MAX_LINES: usize = 60;
+
+/// What to check.
+#[derive(Parser)]
+pub(crate) struct Options {
+    /// Checks in a copy of this tree, 7.3 or newer, in place of Debian's. It is not changed, and
+    /// what Git ignores in it is not copied.
+    #[arg(long, value_name = "DIR")]
+    linux: Option<PathBuf>,
+
+    /// Installs what is missing on this machine with apt-get, as root.
+    #[arg(long)]
+    install: bool,
+}
+
+/// One check.
+struct Check {
+    name: &'static str,
+    run: fn(&Lint<'_>, &Path) -> Result<Outcome>,
+}
+
+/// All of them. Clippy builds what those behind it need.
+const CHECKS: [Check; 5] = [
+    Check {
+        name: "rustfmtcheck",
+        run: rust::format,
+    },
+    Check {
+        name: "checkpatch",
+        run: patch::check,
+    },
+    Check {
+        name: "clippy",
+        run: rust::clippy,
+    },
+    Check {
+        name: "rustdoc",
+        run: rust::documentation,
+    },
+    Check {
+        name: "rust-analyzer",
+        run: analyzer::check,
+    },
+];
+
+/// What all checks look at.
+struct Lint<'a> {
+    make: &'a Make,
+    /// Where things are built.
+    out: PathBuf,
+    /// What was changed in the tree.
+    changes: &'a [Change],
+    /// The same, by name.
+    files: BTreeSet<&'a Path>,
+}
+
+/// What a check has found.
+struct Outcome {
+    /// What was looked at, for people.
+    what: String,
+    /// What is wrong with it: empty if all is well.
+    faults: String,
+}
+
+/// Checks it all, and fails if anything is wrong.
+pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
+    let cache = Cache::open()?;
+    tools::ensure_machine(&cache, options.install)?;
+    tools::ensure_linters(shell, &cache, options.install)?;
+    let prepared = prepare(
+        shell,
+        &cache,
+        &Request {
+            work: "lint",
+            logs: "lint",
+            variant: Variant::Fast,
+            linux: options.linux.as_deref(),
+            object: Object::Annotated,
+        },
+    )?;
+
+    let changes = prepared.tree.changes()?;
+    let lint = Lint {
+        make: &prepared.make,
+        out: prepared.work.join("out"),
+        changes: &changes,
+        files: changes.iter().map(|change| change.path.as_path()).collect(),
+    };
+    println!("\n{} files of the tree are new or edited", changes.len());
+
+    let mut failed = 0;
+    for check in &CHECKS {
+        let log = cache.path(&format!("logs/lint-{}.log", check.name));
+        let begin = Instant::now();
+        let spinner = spinner(format!("{} ..", check.name));
+        let outcome = (check.run)(&lint, &log).unwrap_or_else(|error| Outcome {
+            what: "could not be run".to_owned(),
+            faults: format!("{error:#}"),
+        });
+        spinner.finish_and_clear();
+
+        failed += usize::from(!outcome.holds());
+        println!(
+            "{} {:14}{outcome}, {}",
+            if outcome.holds() { "ok  " } else { "FAIL" },
+            check.name,
+            seconds(begin.elapsed()),
+        );
+        print!("{}", outcome.details());
+        if !outcome.holds() {
+            println!("     log: {}", log.display());
+        }
+    }
+
+    println!("logs: {}", cache.path("logs").join("lint-*").display());
+    ensure!(
+        failed == 0,
+        "{failed} of {} checks have failed",
+        CHECKS.len()
+    );
+    Ok(())
+}
+
+impl Lint<'_> {
+    /// Runs `make` where things are built.
+    fn make(&self, arguments: &[&str], log: &Path) -> Result<bool> {
+        self.run(self.make.command(&self.out)?.args(arguments), log)
+    }
+
+    fn run(&self, command: &mut Command, log: &Path) -> Result<bool> {
+        Job::start(command, log)?.finish()
+    }
+
+    /// The name in the tree of a file that a tool calls this: absolute, or from the top.
+    fn in_tree<'a>(&self, name: &'a str) -> &'a Path {
+        let name = Path::new(name);
+        name.strip_prefix(&self.make.source).unwrap_or(name)
+    }
+
+    /// Whether it is a file of ours, or one that is edited.
+    fn concerns(&self, name: &str) -> bool {
+        self.files.contains(self.in_tree(name))
+    }
+}
+
+impl Outcome {
+    fn holds(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// What is wrong, indented.
+    fn details(&self) -> String {
+        let lines: Vec<&str> = self.faults.lines().collect();
+        let mut text: String = lines
+            .iter()
+            .take(MAX_LINES)
+            .map(|line| format!("     {line}").trim_end().to_owned() + "\n")
+            .collect();
+        if lines.len() > MAX_LINES {
+            text += &format!("     ({} more lines)\n", lines.len() - MAX_LINES);
+        }
+
+        text
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}

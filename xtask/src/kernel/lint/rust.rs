@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The Rust tools of a kernel tree: rustfmt, Clippy, rustdoc.
+
+use super::{
+    super::{
+        build,
+        job, //
+    },
+    messages,
+    Lint,
+    Outcome, //
+};
+use anyhow::{
+    bail,
+    Result, //
+};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::ErrorKind,
+    path::Path,
+    thread, //
+};
+
+/// What is compiled from what we add: the crates in `rust/`, which are part of `prepare`, the
+/// samples, and the driver whose objects have lazy fields now.
+const TARGETS: [&str; 3] = ["prepare", "samples/rust/", "drivers/gpu/drm/tyr/"];
+
+/// The crates of these are compiled at any time: warnings come only when they are.
+const COMPILED: [&str; 3] = ["rust/libmacros.so", "rust/libkernel.rmeta", "rust/kernel.o"];
+
+/// `make rustfmtcheck`: all of the tree's Rust.
+pub(super) fn format(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
+    let formatted = lint.make(&["rustfmtcheck"], log)?;
+    let text = String::from_utf8_lossy(&fs::read(log)?).into_owned();
+
+    let (ours, others): (BTreeSet<&str>, BTreeSet<&str>) = text
+        .lines()
+        .filter_map(unformatted)
+        .partition(|file| lint.concerns(file));
+    if !formatted && ours.is_empty() && others.is_empty() {
+        bail!("`make rustfmtcheck` fails:\n{}", job::tail(log, 20));
+    }
+
+    let faults = ours
+        .iter()
+        .map(|file| format!("not as rustfmt has it: {}\n", lint.in_tree(file).display()))
+        .collect();
+    Ok(Outcome {
+        what: with_others("as rustfmt has it", others.len()),
+        faults,
+    })
+}
+
+/// The file of `Diff in /linux/rust/kernel/lib.rs:12:`.
+fn unformatted(line: &str) -> Option<&str> {
+    let place = line.strip_prefix("Diff in ")?;
+    let (file, _line) = place.trim_end_matches(':').rsplit_once(':')?;
+
+    Some(file)
+}
+
+/// `make CLIPPY=1`.
+pub(super) fn clippy(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
+    for file in COMPILED {
+        match fs::remove_file(lint.out.join(file)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            _ => (),
+        }
+    }
+
+    let jobs = format!("-j{}", thread::available_parallelism()?);
+    let arguments = [&["CLIPPY=1", &jobs], TARGETS.as_slice()].concat();
+    let built = lint.make(&arguments, log)?;
+    compiled(lint, log, built)
+}
+
+/// `make rustdoc`: links that lead nowhere, above all.
+pub(super) fn documentation(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
+    let built = lint.make(&["rustdoc"], log)?;
+    compiled(lint, log, built)
+}
+
+/// What a compiler has found.
+fn compiled(lint: &Lint<'_>, log: &Path, built: bool) -> Result<Outcome> {
+    let text = String::from_utf8_lossy(&fs::read(log)?).into_owned();
+    let (ours, others): (Vec<_>, Vec<_>) = messages::parse(&text)
+        .into_iter()
+        .partition(|message| lint.concerns(message.file));
+    if !built && ours.is_empty() {
+        bail!("`make` fails:\n{}", build::errors(&text));
+    }
+
+    // A file that is part of two crates is reported twice.
+    let faults: BTreeSet<String> = ours.into_iter().map(|message| message.text).collect();
+    Ok(Outcome {
+        what: with_others(&format!("{} messages", faults.len()), others.len()),
+        faults: faults.into_iter().collect::<Vec<_>>().join("\n\n"),
+    })
+}
+
+/// Says how much there is of the same in files that are the tree's own.
+fn with_others(what: &str, others: usize) -> String {
+    match others {
+        0 => what.to_owned(),
+        others => format!("{what} ({others} in files that were not touched)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_formatted_has_a_name() {
+        assert_eq!(
+            unformatted("Diff in /linux/rust/kernel/lib.rs:12:"),
+            Some("/linux/rust/kernel/lib.rs")
+        );
+        assert_eq!(unformatted("-    let a=1;"), None);
+        assert_eq!(unformatted("make: Diff in"), None);
+    }
+}
