@@ -5,7 +5,11 @@
 //! Each scenario is run on three kinds of subject: the annotated object, which has to hold; a slot
 //! written here from scratch, which has to hold too; and twins of that slot which are broken in one
 //! way each, and have to be caught. A scenario that cannot tell them apart is not worth having.
+//!
+//! Tests have the names of the kernel's for the same scenarios, which `cargo xtask kernel compare`
+//! puts side by side.
 
+mod fields;
 mod model;
 mod probe;
 mod real;
