@@ -17,6 +17,10 @@ mod cli;
 mod contract;
 #[path = "shmem/driver.rs"]
 mod driver;
+#[path = "shmem/neighbours.rs"]
+mod neighbours;
+#[path = "shmem/races.rs"]
+mod races;
 #[path = "shmem/resv.rs"]
 mod resv;
 #[path = "shmem/timeline.rs"]

@@ -46,8 +46,9 @@ impl Timeline {
         }
 
         println!(
-            "{} {mark} {}",
+            "{} {mark} {}: {}",
             milliseconds(begin.duration_since(self.start)),
+            row.name,
             row.situation
         );
         println!("                expected  {}", row.expected);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The rows of the contract about what an object refers to, and who refers to it: its DRM device,
+//! the exporter of an imported object, and the mapping, which refers to the object itself.
+
+use super::contract::{
+    gpu,
+    seen,
+    tell,
+    Fleet,
+    Outcome,
+    Shmem,
+    Size, //
+};
+use devres_lazy::{
+    bindings,
+    prelude::*,
+    testing, //
+};
+use std::ptr;
+
+/// References to the DRM device of objects.
+fn drm_refs<O: Shmem>(fleet: &Fleet<O>) -> i32 {
+    // SAFETY: `fleet` has a reference to it.
+    unsafe { (*fleet.drm.as_raw()).ref_.read() }
+}
+
+/// References to an object.
+fn refs<O: Shmem>(object: &O) -> i32 {
+    // SAFETY: The object is initialised.
+    unsafe { (*object.as_raw()).refcount.refcount.read() }
+}
+
+pub(crate) fn object_outlives_drm_device<O: Shmem>(size: Size) -> Result<Outcome> {
+    let mut gpu = gpu()?;
+    let bound = gpu.bind()?;
+    let mut fleet = Fleet::<O>::one(&bound, size)?;
+
+    // `fleet` has a reference, so it is safe to look what would be without it.
+    let before = drm_refs(&fleet);
+    fleet.table(&bound)?;
+    let mapped = drm_refs(&fleet);
+    bound.unbind();
+    fleet.objects.clear();
+    let freed = drm_refs(&fleet);
+
+    seen(
+        format!("{before} references, {mapped} while mapped, {freed} in the end"),
+        mapped > before && freed == before,
+        testing::ledger(&gpu.device()),
+    )
+}
+
+pub(crate) fn owner_is_held_weakly<O: Shmem>(size: Size) -> Result<Outcome> {
+    let mut gpu = gpu()?;
+    let bound = gpu.bind()?;
+    let object = Fleet::<O>::one(&bound, size)?;
+
+    let before = refs(&*object);
+    object.table(&bound)?;
+    let mapped = refs(&*object);
+    bound.unbind();
+    let unbound = refs(&*object);
+
+    seen(
+        format!("{before} references, {mapped} while mapped, {unbound} after unbind"),
+        [before, mapped, unbound] == [1; 3],
+        testing::ledger(&gpu.device()),
+    )
+}
+
+pub(crate) fn imported_object<O: Shmem>(size: Size) -> Result<Outcome> {
+    let mut gpu = gpu()?;
+    let bound = gpu.bind()?;
+    let object = Fleet::<O>::one(&bound, size)?;
+
+    // What makes an object an imported one.
+    let mut buffer = bindings::dma_buf::default();
+    let mut attachment = bindings::dma_buf_attachment {
+        dmabuf: &mut buffer,
+    };
+    let imported = |attachment: *mut bindings::dma_buf_attachment| {
+        // SAFETY: The object is initialised, and only this thread uses it.
+        unsafe { (*object.as_raw()).import_attach = attachment };
+    };
+
+    imported(&mut attachment);
+    let (refused, warnings) = testing::collect_warnings(|| tell(object.table(&bound)));
+    let mapped = testing::ledger(&bound).mapped;
+    imported(ptr::null_mut());
+    let own = tell(object.table(&bound));
+
+    seen(
+        format!(
+            "{refused}, {mapped} mappings, {} warnings; then {own}",
+            warnings.len()
+        ),
+        refused != "Ok" && mapped == 0 && warnings.is_empty() && own == "Ok",
+        testing::ledger(&bound),
+    )
+}
