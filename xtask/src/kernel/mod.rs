@@ -14,6 +14,7 @@ mod apt;
 mod boot;
 mod build;
 mod cache;
+mod compare;
 mod config;
 mod console;
 mod control;
@@ -108,10 +109,15 @@ enum Command {
     /// checkpatch, Clippy, rustdoc, and whether rust-analyzer finds all files.
     #[command(after_help = HELP)]
     Lint(lint::Options),
+    /// Runs the same scenarios on the host and in a kernel, and fails where they end differently.
+    #[command(after_help = HELP)]
+    Compare(compare::Options),
 }
 
 /// Does it.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
+    group::end_with_us()?;
+
     match &options.command {
         Command::Doctor => doctor::run(shell),
         Command::Apply { linux } => {
@@ -125,14 +131,9 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
             println!("{} files changed", changed.len());
             Ok(())
         }
-        Command::Test(options) => {
-            group::end_with_us()?;
-            test::run(shell, options)
-        }
-        Command::Lint(options) => {
-            group::end_with_us()?;
-            lint::run(shell, options)
-        }
+        Command::Test(options) => test::run(shell, options),
+        Command::Lint(options) => lint::run(shell, options),
+        Command::Compare(options) => compare::run(shell, options),
     }
 }
 
