@@ -27,7 +27,7 @@ use std::{
 /// samples, and the driver whose objects have lazy fields now.
 const TARGETS: [&str; 3] = ["prepare", "samples/rust/", "drivers/gpu/drm/tyr/"];
 
-/// The crates of these are compiled at any time: warnings come only when they are.
+/// These are removed first: what is up to date is not compiled, and nothing is said about it.
 const COMPILED: [&str; 3] = ["rust/libmacros.so", "rust/libkernel.rmeta", "rust/kernel.o"];
 
 /// `make rustfmtcheck`: all of the tree's Rust.
@@ -45,10 +45,10 @@ pub(super) fn format(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
 
     let faults = ours
         .iter()
-        .map(|file| format!("not as rustfmt has it: {}\n", lint.in_tree(file).display()))
+        .map(|file| format!("{}\n", lint.in_tree(file).display()))
         .collect();
     Ok(Outcome {
-        what: with_others("as rustfmt has it", others.len()),
+        what: with_others(&format!("{} files differ", ours.len()), others.len()),
         faults,
     })
 }
@@ -104,7 +104,7 @@ fn compiled(lint: &Lint<'_>, log: &Path, built: bool) -> Result<Outcome> {
 fn with_others(what: &str, others: usize) -> String {
     match others {
         0 => what.to_owned(),
-        others => format!("{what} ({others} in files that were not touched)"),
+        others => format!("{what}, and {others} in files of the tree's own"),
     }
 }
 
