@@ -2,55 +2,86 @@
 
 //! `cargo xtask ci`: everything that has to hold.
 
+use crate::{
+    exit,
+    kernel, //
+};
 use anyhow::{
     bail,
     Result, //
 };
-use std::time::Instant;
+use std::{
+    process::Command,
+    time::{
+        Duration,
+        Instant, //
+    },
+};
 use xshell::{
     cmd,
     Shell, //
 };
 
+/// How far into a run the kernel with all checkers may still be built from nothing: that takes half
+/// an hour on a busy machine, and what runs this may give it 90 minutes.
+const TIME_FOR_DEBUG: Duration = Duration::from_secs(45 * 60);
+
 /// One thing that has to hold.
 struct Step {
     name: &'static str,
-    run: fn(&Shell) -> Result<()>,
+    run: Run,
+}
+
+/// How it is seen to hold.
+enum Run {
+    /// By what this does.
+    Here(fn(&Shell) -> Result<()>),
+    /// By `cargo xtask kernel` with these arguments, which may find that it cannot be seen.
+    Kernel(&'static [&'static str]),
+    /// As [`Run::Kernel`], if there is time to build it, or if it was built before.
+    IfTimeAllows(&'static [&'static str]),
+}
+
+/// What came of a step that has not failed.
+enum Outcome {
+    Held,
+    /// It was not tried, or not to the end, and this is why.
+    Skipped(String),
 }
 
 const STEPS: &[Step] = &[
     Step {
         name: "format",
-        run: |shell| Ok(cmd!(shell, "cargo fmt --all --check").run()?),
+        run: Run::Here(|shell| Ok(cmd!(shell, "cargo fmt --all --check").run()?)),
     },
     Step {
         name: "lints",
-        run: |shell| {
+        run: Run::Here(|shell| {
             Ok(cmd!(
                 shell,
                 "cargo clippy --workspace --all-targets -- --deny warnings"
             )
             .run()?)
-        },
+        }),
     },
     Step {
         name: "documentation",
-        run: |shell| {
+        run: Run::Here(|shell| {
             Ok(cmd!(
                 shell,
                 "cargo doc --workspace --no-deps --document-private-items"
             )
             .env("RUSTDOCFLAGS", "--deny warnings")
             .run()?)
-        },
+        }),
     },
     Step {
         name: "example",
-        run: |shell| Ok(cmd!(shell, "cargo run --example shmem_sgt").run()?),
+        run: Run::Here(|shell| Ok(cmd!(shell, "cargo run --example shmem_sgt").run()?)),
     },
     Step {
         name: "control: the object by hand fails where Linux 7.3 does",
-        run: |shell| {
+        run: Run::Here(|shell| {
             let status = cmd!(shell, "cargo run --example shmem_sgt -- --by-hand")
                 .ignore_status()
                 .output()?
@@ -59,47 +90,111 @@ const STEPS: &[Step] = &[
                 Some(1) => Ok(()),
                 _ => bail!("expected rows to be off, and exit status 1: {status}"),
             }
-        },
+        }),
     },
     Step {
         name: "benchmark: instructions",
-        run: |shell| Ok(cmd!(shell, "cargo xtask bench --quick").run()?),
+        run: Run::Here(|shell| Ok(cmd!(shell, "cargo xtask bench --quick").run()?)),
     },
     Step {
         name: "dependencies of the macro",
-        run: macro_dependencies,
+        run: Run::Here(macro_dependencies),
     },
     Step {
         name: "packages",
-        run: |shell| {
+        run: Run::Here(|shell| {
             Ok(cmd!(
                 shell,
                 "cargo package --package devres-lazy-macros --package devres-lazy --allow-dirty"
             )
             .run()?)
-        },
+        }),
+    },
+    Step {
+        name: "kernel, as drivers run",
+        run: Run::Kernel(&["test", "--install"]),
+    },
+    Step {
+        name: "kernel and host: the same outcomes",
+        run: Run::Kernel(&["compare"]),
+    },
+    Step {
+        name: "kernel, the control: the object by hand fails where it should",
+        run: Run::Kernel(&["test", "--control"]),
+    },
+    Step {
+        name: "kernel, its own checks of what is added",
+        run: Run::Kernel(&["lint", "--install"]),
+    },
+    Step {
+        name: "kernel, with all checkers",
+        run: Run::IfTimeAllows(&["test", "--variant", "debug"]),
     },
     // Last, so that its result is what the output ends with.
     Step {
         name: "tests",
-        run: |shell| Ok(cmd!(shell, "cargo test --workspace").run()?),
+        run: Run::Here(|shell| Ok(cmd!(shell, "cargo test --workspace").run()?)),
     },
 ];
 
 /// Runs all steps, and stops at the first that fails.
 pub(crate) fn run(shell: &Shell) -> Result<()> {
+    let begin = Instant::now();
+    let mut skipped = Vec::new();
+
     for (index, step) in STEPS.iter().enumerate() {
         println!("\n== {}/{}: {}", index + 1, STEPS.len(), step.name);
-        let begin = Instant::now();
-        (step.run)(shell)?;
-        println!(
-            "== {} held, {:.0} s",
-            step.name,
-            begin.elapsed().as_secs_f64()
-        );
+        let step_begin = Instant::now();
+        match step.run.run(shell, begin.elapsed())? {
+            Outcome::Held => println!(
+                "== {} held, {:.0} s",
+                step.name,
+                step_begin.elapsed().as_secs_f64()
+            ),
+            Outcome::Skipped(why) => {
+                println!("== {} skipped: {why}", step.name);
+                skipped.push(step.name);
+            }
+        }
     }
 
+    if !skipped.is_empty() {
+        println!("\n== not seen to hold: {}", skipped.join("; "));
+    }
     Ok(())
+}
+
+impl Run {
+    /// Runs it, so long after the first step has begun.
+    fn run(&self, shell: &Shell, elapsed: Duration) -> Result<Outcome> {
+        match self {
+            Self::Here(run) => run(shell).map(|()| Outcome::Held),
+            Self::Kernel(arguments) => kernel_command(shell, arguments),
+            Self::IfTimeAllows(arguments) => {
+                if elapsed > TIME_FOR_DEBUG && !kernel::is_debug_built()? {
+                    return Ok(Outcome::Skipped(format!(
+                        "it was never built here, and {:.0} minutes have passed",
+                        elapsed.as_secs_f64() / 60.0
+                    )));
+                }
+                kernel_command(shell, arguments)
+            }
+        }
+    }
+}
+
+/// Runs `cargo xtask kernel` with these arguments.
+fn kernel_command(shell: &Shell, arguments: &[&str]) -> Result<Outcome> {
+    let command = cmd!(shell, "cargo xtask kernel {arguments...}");
+    println!("$ {command}");
+    let status = Command::from(command).status()?;
+    match status.code() {
+        Some(0) => Ok(Outcome::Held),
+        Some(exit::SKIPPED) => Ok(Outcome::Skipped(
+            "what it needs cannot be downloaded, see above".to_owned(),
+        )),
+        _ => bail!("{status}"),
+    }
 }
 
 /// The kernel has these crates and no others.

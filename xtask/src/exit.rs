@@ -8,12 +8,15 @@ use std::{
     process::ExitCode, //
 };
 
+/// The exit status of what was skipped.
+pub(crate) const SKIPPED: i32 = 3;
+
 /// An error with an exit status of its own. All others exit with 1.
 #[derive(Debug)]
 pub(crate) enum Exit {
     /// Exits with 2, as Clap does: nothing was tried.
     Usage(String),
-    /// Exits with 3: something could not be downloaded, which says nothing about the code.
+    /// Exits with [`SKIPPED`]: something could not be downloaded, which says nothing about the code.
     Skipped(String),
 }
 

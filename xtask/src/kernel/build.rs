@@ -50,10 +50,15 @@ pub(crate) fn check_rust(make: &Make, work: &Path, log: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What is built in this work folder.
+pub(crate) fn image(work: &Path) -> PathBuf {
+    work.join("out/arch/x86/boot/bzImage")
+}
+
 /// Builds the kernel. Returns its image, and how many steps that took.
 pub(crate) fn run(make: &Make, work: &Path, log: &Path) -> Result<(PathBuf, u64)> {
     let out = work.join("out");
-    let image = out.join("arch/x86/boot/bzImage");
+    let image = image(work);
 
     // The first build takes many more steps than those after it.
     let again = image.exists();

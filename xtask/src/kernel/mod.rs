@@ -37,6 +37,7 @@ mod tree;
 
 use anyhow::Result;
 use apply::Object;
+use cache::Cache;
 use clap::{
     Parser,
     Subcommand, //
@@ -45,6 +46,7 @@ use indicatif::{
     ProgressBar,
     ProgressStyle, //
 };
+use prepare::Variant;
 use std::{
     io::{
         self,
@@ -135,6 +137,14 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         Command::Lint(options) => lint::run(shell, options),
         Command::Compare(options) => compare::run(shell, options),
     }
+}
+
+/// Whether the kernel with all checkers was built before, so that testing takes minutes.
+pub(crate) fn is_debug_built() -> Result<bool> {
+    Ok(prepare::is_warm(
+        &cache::Cache::open()?,
+        prepare::Variant::Debug,
+    ))
 }
 
 /// Says what takes a while.

@@ -114,7 +114,7 @@ pub(crate) fn prepare(shell: &Shell, cache: &Cache, request: &Request<'_>) -> Re
     let work = folder(cache, request.work);
     let make = make(shell, cache, work.join("linux"))?;
     let lock = cache.lock(&format!("work-{}", request.work))?;
-    let built = is_built(&work);
+    let built = work.join("out/.config").exists();
     if !built {
         let what = format!("building the {} kernel", request.work);
         let copy = match sharing {
@@ -157,14 +157,9 @@ fn folder(cache: &Cache, name: &str) -> PathBuf {
     cache.path(&format!("work-{name}"))
 }
 
-/// Whether one was built there, or begun.
-fn is_built(work: &Path) -> bool {
-    work.join("out/.config").exists()
-}
-
 /// Whether this variant was built before, so that testing takes minutes.
-pub(crate) fn is_warm(cache: &Cache, variant: Variant) -> bool {
-    is_built(&folder(cache, variant.name()))
+pub(crate) fn is_built(cache: &Cache, variant: Variant) -> bool {
+    build::image(&folder(cache, variant.name())).exists()
 }
 
 /// The files of `kernel/config/` that a kernel is configured by.
