@@ -59,19 +59,19 @@ const COMMON: [Expected; 4] = [
         test: "rust_devres_lazy_contract.rebind",
         outcome: Outcome::Fails,
         reports: &[],
-        why: "H1: lends what was dropped at unbind, once the same device is bound again",
+        why: "H1: lends what unbind has dropped, after a rebind",
     },
     Expected {
         test: "rust_devres_lazy_contract.access_during_unbind",
         outcome: Outcome::Fails,
         reports: &[],
-        why: "H2: lends what was dropped, while the same unbind still runs",
+        why: "H2: lends what unbind has dropped, before that is over",
     },
     Expected {
         test: "rust_devres_lazy_contract.object_outlives_drm_device",
         outcome: Outcome::Fails,
         reports: &[],
-        why: "H3: unmapping reads a DRM device that the mapping does not keep",
+        why: "H3: does not keep the DRM device that unmapping reads",
     },
     Expected {
         test: "rust_devres_lazy_contract.imported_object",
@@ -80,7 +80,7 @@ const COMMON: [Expected; 4] = [
             "drm_WARN_ON(drm_gem_is_imported(obj))",
             "drm_WARN_ON(drm_gem_is_imported(obj))",
         ],
-        why: "H6: maps what is the exporter's, in spite of two WARNs",
+        why: "H6: maps what is the exporter's",
     },
 ];
 
@@ -89,13 +89,13 @@ const FAST: [Expected; 2] = [
         test: "rust_devres_lazy_contract.failing_allocation",
         outcome: Outcome::Skipped,
         reports: &[],
-        why: "H4 takes failslab, which the debug variant has",
+        why: "H4: needs failslab, as the debug variant has",
     },
     Expected {
         test: "rust_lazy_oops",
         outcome: Outcome::Oopses,
         reports: &["BUG: kernel NULL pointer dereference"],
-        why: "H1: what `rebind` is lent is read",
+        why: "H1: as `rebind`, and reads from what is lent",
     },
 ];
 
@@ -104,13 +104,13 @@ const DEBUG: [Expected; 2] = [
         test: "rust_devres_lazy_contract.failing_allocation",
         outcome: Outcome::Fails,
         reports: &["drm_WARN_ON(refcount_read(&shmem->pages_use_count))"],
-        why: "H4: counts the pages twice if what follows fails, and warns when they are freed",
+        why: "H4: counts the pages twice if what follows fails",
     },
     Expected {
         test: "rust_lazy_oops",
         outcome: Outcome::Oopses,
         reports: &["Oops: general protection fault", "KASAN: null-ptr-deref"],
-        why: "H1: what `rebind` is lent is read",
+        why: "H1: as `rebind`, and reads from what is lent",
     },
 ];
 
@@ -210,7 +210,7 @@ struct Row {
     seen: String,
     why: &'static str,
     differs: bool,
-    /// The first lines of reports, if they are not those that were expected.
+    /// The titles of reports, if they are not those that were expected.
     others: Vec<String>,
 }
 
@@ -293,14 +293,25 @@ impl Verdict {
 
     /// The table, and below it what is not as expected.
     fn text(&self) -> String {
-        let header = ["test", "expected", "seen", "why"];
-        let cells = self
-            .rows
-            .iter()
-            .map(|row| [row.test.as_str(), &row.expected, &row.seen, row.why]);
-        let mut table = vec![header];
-        table.extend(cells);
-        let widths = [0, 1, 2].map(|column| {
+        let mut table = vec![["test", "expected", "seen", "why"].map(str::to_owned)];
+        let mut last = "";
+        for row in &self.rows {
+            let mut name = row.test.clone();
+            if let Some((suite, test)) = row.test.split_once('.') {
+                if suite != last {
+                    table.push([suite, "", "", ""].map(str::to_owned));
+                }
+                last = suite;
+                name = format!("  {test}");
+            }
+            table.push([
+                name,
+                row.expected.clone(),
+                row.seen.clone(),
+                row.why.to_owned(),
+            ]);
+        }
+        let [first, second, third] = [0, 1, 2].map(|column| {
             table
                 .iter()
                 .map(|row| row[column].len())
@@ -310,7 +321,6 @@ impl Verdict {
 
         let mut text = String::new();
         for [test, expected, seen, why] in table {
-            let [first, second, third] = widths;
             let line = format!("{test:first$}  {expected:second$}  {seen:third$}  {why}");
             text += line.trim_end();
             text.push('\n');
@@ -451,12 +461,15 @@ mod tests {
 
         assert_eq!(
             verdict.text(),
-            "test             expected          seen              why\n\
-             lazy.unbind      passes            passes\n\
-             lazy.rebind      fails             fails             H1\n\
-             lazy.imported    fails, 2 reports  fails, 2 reports  H6\n\
-             lazy.allocation  is skipped        is skipped        H4\n\
-             oops             oopses, 1 report  oopses, 1 report  H1\n\n"
+            concat!(
+                "test          expected          seen              why\n",
+                "lazy\n",
+                "  unbind      passes            passes\n",
+                "  rebind      fails             fails             H1\n",
+                "  imported    fails, 2 reports  fails, 2 reports  H6\n",
+                "  allocation  is skipped        is skipped        H4\n",
+                "oops          oopses, 1 report  oopses, 1 report  H1\n\n"
+            )
         );
         assert!(verdict.is_as_expected());
     }
