@@ -78,6 +78,12 @@ impl Table {
         self.columns.get(&(subject, side))?.get(name)
     }
 
+    /// Whether a scenario is on one side only.
+    fn has_one_side(&self, subject: Subject, name: &str) -> bool {
+        let host = self.mark(subject, Side::Host, name);
+        host.xor(self.mark(subject, Side::Kernel, name)).is_some()
+    }
+
     /// What is not as it should be, for people.
     pub(super) fn differences(&self) -> Vec<String> {
         let mut differences = Vec::new();
@@ -85,7 +91,8 @@ impl Table {
             for subject in [Subject::Slot, Subject::Shmem] {
                 let host = self.mark(subject, Side::Host, name);
                 let kernel = self.mark(subject, Side::Kernel, name);
-                if differ(host, kernel) && !(is_one_sided(name) && host.xor(kernel).is_some()) {
+                let is_excused = one_sided(name).is_some() && self.has_one_side(subject, name);
+                if differ(host, kernel) && !is_excused {
                     differences.push(format!(
                         "{name}, {subject}: {} on the host, {} in the kernel",
                         show(host),
@@ -112,10 +119,6 @@ fn one_sided(name: &str) -> Option<&'static str> {
     ONE_SIDED
         .iter()
         .find_map(|(scenario, why)| (*scenario == name).then_some(*why))
-}
-
-fn is_one_sided(name: &str) -> bool {
-    one_sided(name).is_some()
 }
 
 fn show(mark: Option<&Mark>) -> &'static str {
@@ -178,11 +181,10 @@ impl fmt::Display for Table {
             for why in skipped {
                 writeln!(f, "skip: {name}: {why}")?;
             }
-            let is_missing = self
-                .columns
-                .values()
-                .any(|column| !column.contains_key(*name));
-            if let Some(why) = one_sided(name).filter(|_| is_missing) {
+            let is_one_sided = [Subject::Slot, Subject::Shmem]
+                .into_iter()
+                .any(|subject| self.has_one_side(subject, name));
+            if let Some(why) = one_sided(name).filter(|_| is_one_sided) {
                 writeln!(f, "-: {name}: {why}")?;
             }
         }
