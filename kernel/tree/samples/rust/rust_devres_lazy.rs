@@ -201,6 +201,7 @@ mod tests {
         drm::gem::shmem::crates_kunit::{
             lock_class,
             lockdep_is_on,
+            skip,
             KernelObject,
             LockClass,
             SIZE, //
@@ -376,16 +377,18 @@ mod tests {
     /// Both take the lock of their slot as one class, with one name, whoever comes first.
     #[test]
     fn lock_class_is_one() -> Result {
-        let is_on = lockdep_is_on();
+        if !lockdep_is_on() {
+            return skip(c"needs CONFIG_PROVE_LOCKING, and that nothing was reported before");
+        }
 
         for first in ORDERS {
             let (kernel, sample) = Pair::new()?.lock_classes(first)?;
 
-            assert_eq!(kernel.is_some(), is_on);
+            assert!(kernel.is_some());
             assert_eq!(kernel, sample);
         }
 
-        assert_eq!(lockdep_is_on(), is_on);
+        assert!(lockdep_is_on());
         Ok(())
     }
 

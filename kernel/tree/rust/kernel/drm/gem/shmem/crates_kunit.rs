@@ -17,6 +17,7 @@ use super::{
 use crate::{
     bindings,
     device::Bound,
+    devres::kunit_support,
     drm::gem::DriverObject,
     faux,
     prelude::*,
@@ -120,4 +121,9 @@ pub fn lockdep_is_on() -> bool {
 
     #[cfg(not(CONFIG_LOCKDEP))]
     false
+}
+
+/// Marks the running test as skipped, which then returns what this returns.
+pub fn skip(why: &CStr) -> Result {
+    kunit_support::skip(why)
 }
