@@ -24,10 +24,16 @@ use anyhow::{
     Context,
     Result, //
 };
-use rustix::fs::{
-    flock,
-    statvfs,
-    FlockOperation, //
+use rustix::{
+    fs::{
+        flock,
+        statvfs,
+        FlockOperation, //
+    },
+    io::{
+        fcntl_setfd,
+        FdFlags, //
+    },
 };
 use std::{
     env,
@@ -56,7 +62,7 @@ pub(crate) struct Cache {
 
 /// Something in the cache that no other run may use until this is dropped.
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Cache {
@@ -111,9 +117,13 @@ impl Cache {
     /// Waits until no other run downloads or unpacks, and removes what interrupted ones have left.
     pub(crate) fn lock_downloads(&self) -> Result<Lock> {
         let lock = self.lock("downloads")?;
+        // The programs that download and unpack have it too: if this run is killed, they go on.
+        fcntl_setfd(&lock.file, FdFlags::empty())?;
         for name in self.names("")? {
             if name.starts_with(UNFINISHED) {
-                fs::remove_dir_all(self.root.join(name))?;
+                let folder = self.root.join(name);
+                fs::remove_dir_all(&folder)
+                    .with_context(|| format!("{} cannot be removed", folder.display()))?;
             }
         }
 
@@ -136,7 +146,7 @@ impl Cache {
             flock(&file, FlockOperation::LockExclusive)?;
         }
 
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
     }
 
     /// Fails unless there is so much free space, for this.

@@ -8,6 +8,10 @@ use super::{
         Apt, //
     },
     cache::Cache,
+    job::{
+        self,
+        Job, //
+    },
     spinner, tools,
     tree::{
         Tree,
@@ -81,18 +85,22 @@ pub(crate) fn get(cache: &Cache) -> Result<PathBuf> {
     let unfinished = cache.temporary()?;
     apt::unpack(&package, unfinished.path())?;
     let archive = unfinished.path().join(format!("usr/src/{PACKAGE}.tar.xz"));
-    let unpacked = Command::new("tar")
-        .arg("--extract")
-        .arg("--file")
-        .arg(&archive)
-        .arg("--directory")
-        .arg(unfinished.path())
-        .status()
-        .context("tar")?;
+    let log = cache.path("logs/unpack.log");
+    let job = Job::start(
+        Command::new("tar")
+            .arg("--extract")
+            .arg("--file")
+            .arg(&archive)
+            .arg("--directory")
+            .arg(unfinished.path()),
+        &log,
+    )?;
     ensure!(
-        unpacked.success(),
-        "{} cannot be unpacked",
-        archive.display()
+        job.finish()?,
+        "{} cannot be unpacked, see {}:\n{}",
+        package.display(),
+        log.display(),
+        job::tail(&log, 5)
     );
     spinner.finish_and_clear();
 
