@@ -73,12 +73,12 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with = "filter")]
     pub(crate) control: bool,
 
-    /// Boots into a shell after the tests, whose output is shown as it is. Without a terminal, the
-    /// shell runs the commands that it reads from the standard input, and their exit status counts.
+    /// Boots into a shell after the tests, whose output is only shown. Without a terminal, the shell
+    /// runs the commands on the standard input, and their exit status counts.
     #[arg(long, conflicts_with = "control")]
     pub(crate) shell: bool,
 
-    /// Installs what is missing on this machine with apt-get, as root.
+    /// Installs what is missing on this machine with apt-get, as root. `doctor` says what that is.
     #[arg(long)]
     pub(crate) install: bool,
 }
