@@ -21,7 +21,8 @@ use xshell::Shell;
 /// What everything takes, in mebibytes.
 const SPACE: u64 = 6 * 1024;
 
-/// Prints a line for each thing that `test` and `lint` need, and fails if somebody has to do something.
+/// Prints a line for each thing that `test` and `lint` need, and fails if somebody has to do
+/// something.
 pub(crate) fn run(shell: &Shell) -> Result<()> {
     let cache = Cache::open()?;
     let mut machine = tools::machine();

@@ -6,7 +6,8 @@ use super::{
     super::{
         job::{
             self,
-            Job, //
+            Job,
+            Next, //
         },
         spinner,
     },
@@ -22,9 +23,9 @@ use anyhow::{
     Result, //
 };
 use std::{
-    fs,
     path::Path,
-    process::Command, //
+    process::Command,
+    time::Duration, //
 };
 use xshell::Shell;
 
@@ -56,15 +57,23 @@ pub(super) fn shmem(shell: &Shell, logs: &Path, by_hand: bool) -> Result<Column>
     outcomes(&run(shell, &arguments, &log)?, &log)
 }
 
-/// Runs cargo. That something fails is to be seen in what it prints.
+/// Runs cargo, and returns what it prints. That something fails is to be seen there.
 fn run(shell: &Shell, arguments: &[&str], log: &Path) -> Result<String> {
     let spinner = spinner(format!("cargo {}", arguments.join(" ")));
     let mut cargo = Command::new("cargo");
     cargo.current_dir(shell.current_dir()).args(arguments);
-    Job::start(&mut cargo, log)?.finish()?;
+    let mut job = Job::start(&mut cargo, log)?;
+    let mut text = String::new();
+    loop {
+        match job.next(Duration::MAX)? {
+            Next::Line(line) => text += &(line + "\n"),
+            Next::Silence => (),
+            Next::End(_) => break,
+        }
+    }
     spinner.finish_and_clear();
 
-    Ok(String::from_utf8_lossy(&fs::read(log)?).into_owned())
+    Ok(text)
 }
 
 /// Reads `test name ... ok`.

@@ -83,11 +83,11 @@ pub(super) fn check(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
         has_files += 1;
         missing.retain(|file| !found.contains(file));
         for fault in it.faults(source) {
-            faults += &format!("{}: {fault}\n", lint.relative(&it.root));
+            faults += &format!("{}: {fault}\n", lint.in_tree(&it.root).display());
         }
     }
     for file in missing {
-        faults += &format!("no crate has {}\n", lint.relative(&file));
+        faults += &format!("no crate has {}\n", lint.in_tree(&file).display());
     }
 
     Ok(Outcome {
@@ -98,13 +98,6 @@ pub(super) fn check(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
         ),
         faults,
     })
-}
-
-impl Lint<'_> {
-    fn relative(&self, file: &Path) -> String {
-        let file = file.strip_prefix(&self.make.source).unwrap_or(file);
-        file.display().to_string()
-    }
 }
 
 impl Crate {

@@ -176,8 +176,8 @@ impl Lint<'_> {
     }
 
     /// The name in the tree of a file that a tool calls this: absolute, or from the top.
-    fn in_tree<'a>(&self, name: &'a str) -> &'a Path {
-        let name = Path::new(name);
+    fn in_tree<'a>(&self, name: &'a (impl AsRef<Path> + ?Sized)) -> &'a Path {
+        let name = name.as_ref();
         name.strip_prefix(&self.make.source).unwrap_or(name)
     }
 
