@@ -105,6 +105,8 @@ mod contract_kunit;
 pub mod crates_kunit;
 #[cfg(CONFIG_KUNIT = \"y\")]
 mod lazy_kunit;
+#[cfg(CONFIG_KUNIT = \"y\")]
+mod vmap_kunit;
 
 ";
 

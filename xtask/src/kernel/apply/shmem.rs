@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! `rust/kernel/drm/gem/shmem.rs`: one annotated field and a pair of functions in place of the
-//! scatter-gather table by hand.
+//! `rust/kernel/drm/gem/shmem.rs`: an annotated field and a pair of functions in place of the
+//! scatter-gather table by hand, and the same again for a cached kernel mapping.
 
 use super::{
     imports::Imports,
@@ -12,6 +12,7 @@ use super::{
 };
 use anyhow::{
     anyhow,
+    Context,
     Result, //
 };
 use quote::ToTokens;
@@ -19,7 +20,9 @@ use std::ops::Range;
 
 /// What comes out: the fields, the statement and the items of `kernel/items/shmem.rs`.
 struct New {
-    field: String,
+    fields: String,
+    /// The names of the fields.
+    names: Vec<String>,
     teardown: String,
     items: String,
 }
@@ -36,7 +39,12 @@ impl New {
         let behind = source.lines(source.range(source.impls("Object")[0])).end;
 
         Ok(Self {
-            field: inside(&source, &source.range(fields)),
+            fields: inside(&source, &source.range(fields)),
+            names: fields
+                .iter()
+                .map(|field| field.ident.as_ref().map(ToString::to_string))
+                .collect::<Option<_>>()
+                .context("the fields of `Object` have names")?,
             teardown: stmts
                 .first()
                 .map(|stmt| source.text(source.lines(source.range(stmt))).to_owned())
@@ -70,7 +78,7 @@ pub(crate) fn convert(text: String) -> Result<String> {
         .map(|attr| source.range(attr).start)
         .ok_or_else(|| anyhow!("`struct Object` has no attributes"))?;
     source.insert(attribute, "#[devres_lazy]\n");
-    source.replace(resource, new.field);
+    source.replace(resource, new.fields);
     source.replace(lock, "");
 
     // The accessor, which the macro writes.
@@ -90,16 +98,21 @@ pub(crate) fn convert(text: String) -> Result<String> {
 
     // The constructor.
     let constructor = source.function("Object", "new")?.block.to_token_stream();
-    for (name, text) in [("sgt_res", "sgt <- new_lazy!(),"), ("sgt_lock", "")] {
-        let initialiser = source::part(constructor.clone(), name)
-            .ok_or_else(|| anyhow!("`Object::new()` does not initialise `{name}`"))?;
-        if text.is_empty() {
-            let line = source.lines(initialiser);
-            source.replace(line, "");
-        } else {
-            source.replace(initialiser, text);
-        }
-    }
+    let initialiser = |name| {
+        source::part(constructor.clone(), name)
+            .map(|range| source.lines(range))
+            .ok_or_else(|| anyhow!("`Object::new()` does not initialise `{name}`"))
+    };
+    let (resource, lock) = (initialiser("sgt_res")?, initialiser("sgt_lock")?);
+    let by_hand = source.text(resource.clone());
+    let indent = &by_hand[..by_hand.len() - by_hand.trim_start().len()];
+    let slots: String = new
+        .names
+        .iter()
+        .map(|name| format!("{indent}{name} <- new_lazy!(),\n"))
+        .collect();
+    source.replace(resource, slots);
+    source.replace(lock, "");
 
     // The type that unmapped the table.
     let structure = source.lines(source.range(source.structure("SGTableMap")?));
@@ -131,6 +144,7 @@ fn imports(source: &mut Source) -> Result<()> {
             imports.add("devres_lazy")?;
         } else if source::mentions(text, "ManuallyDrop") {
             imports.remove("ManuallyDrop")?;
+            imports.add("cell::UnsafeCell")?;
         } else {
             continue;
         }
@@ -159,4 +173,155 @@ fn last_import(source: &Source) -> Result<usize> {
         .map(|item| source.lines(source.range(item)).end)
         .max()
         .ok_or_else(|| anyhow!("there are no imports"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a tree has, as far as it is looked at.
+    const BY_HAND: &str = "\
+use crate::{
+    devres::*,
+    sync::{
+        aref::ARef,
+        new_mutex,
+        Mutex,
+        SetOnce, //
+    },
+};
+use core::{
+    ffi::c_void,
+    mem::{
+        ManuallyDrop,
+        MaybeUninit, //
+    },
+};
+
+/// An object.
+#[pin_data]
+pub struct Object<T> {
+    #[pin]
+    obj: T,
+    /// The table.
+    sgt_res: ManuallyDrop<SetOnce<Devres<SGTableMap<T>>>>,
+    #[pin]
+    /// The lock.
+    sgt_lock: Mutex<()>,
+    #[pin]
+    inner: T,
+}
+
+impl<T> Object<T> {
+    fn free_callback(this: *mut Self) {
+        // Whole until here.
+        unsafe { ManuallyDrop::drop(&mut (*this).sgt_res) };
+
+        release(this);
+    }
+
+    /// The accessor.
+    pub fn sg_table(&self) {}
+
+    pub fn new() -> Result {
+        try_pin_init!(Self {
+            obj <- T::new(),
+            sgt_res: ManuallyDrop::new(SetOnce::new()),
+            sgt_lock <- new_mutex!(()),
+            inner <- T::new(),
+        })
+    }
+}
+
+/// What is mapped.
+pub struct SGTableMap<T>(T);
+
+impl<T> Drop for SGTableMap<T> {
+    fn drop(&mut self) {}
+}
+
+mod tests {}
+";
+
+    fn converted() -> String {
+        convert(BY_HAND.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn every_field_has_its_slot() {
+        let source = Source::parse(converted()).unwrap();
+        let constructor = source.function("Object", "new").unwrap();
+        let slots = source.text(source.range(&constructor.block));
+
+        assert_eq!(New::read().unwrap().names, ["sgt", "vmap_cache"]);
+        assert!(
+            slots.contains(
+                "            obj <- T::new(),
+            sgt <- new_lazy!(),
+            vmap_cache <- new_lazy!(),
+            inner <- T::new(),
+"
+            ),
+            "{slots}"
+        );
+        // In the order of declaration, which decides on the order of teardown.
+        let fields: Vec<_> = source.structure("Object").unwrap().fields.iter().collect();
+        let names: Vec<_> = fields
+            .iter()
+            .filter_map(|field| field.ident.as_ref())
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(names, ["obj", "sgt", "vmap_cache", "inner"]);
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_was_by_hand() {
+        let text = converted();
+        for gone in [
+            "sgt_res",
+            "sgt_lock:",
+            "sgt_lock <-",
+            "SGTableMap",
+            "ManuallyDrop",
+            "new_mutex",
+            "SetOnce",
+            "pub fn sg_table(",
+        ] {
+            assert!(!text.contains(gone), "{gone}:\n{text}");
+        }
+        for new in [
+            "/// An object.\n#[devres_lazy]\n#[pin_data]",
+            ".teardown();\n\n        release(this);",
+            "    cell::UnsafeCell,\n    ffi::c_void,\n    mem::MaybeUninit,",
+            "for SgTable {",
+            "for CachedVMap {",
+        ] {
+            assert!(text.contains(new), "{new}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_as_expected_is_said() {
+        for (from, to, error) in [
+            (
+                "            sgt_lock <- new_mutex!(()),\n",
+                "",
+                "`Object::new()` does not initialise `sgt_lock`",
+            ),
+            (
+                "ManuallyDrop::drop(&mut (*this).sgt_res)",
+                "drop(this)",
+                "`Object::free_callback()` does not drop `sgt_res`",
+            ),
+            (
+                "    SetOnce, //\n",
+                "",
+                "`SetOnce` is not imported where it is expected",
+            ),
+        ] {
+            assert!(BY_HAND.contains(from), "{from}");
+            let text = BY_HAND.replace(from, to);
+            assert_eq!(convert(text).err().unwrap().to_string(), error);
+        }
+    }
 }

@@ -49,7 +49,6 @@ use crate::{
     page::PAGE_SIZE,
     prelude::*,
     processor::cpu_relax,
-    scatterlist::SGTable,
     sync::{
         aref::ARef,
         atomic::{
@@ -168,7 +167,7 @@ impl Gpu {
     }
 
     /// Creates an object that is reserved together with `parent`.
-    fn object_below(&self, parent: &Gem) -> Result<ARef<Gem>> {
+    pub(super) fn object_below(&self, parent: &Gem) -> Result<ARef<Gem>> {
         let config = ObjectConfig {
             parent_resv_obj: Some(parent),
             ..ObjectConfig::default()
@@ -178,7 +177,7 @@ impl Gpu {
     }
 
     /// How many references there are to the DRM device.
-    fn drm_refs(&self) -> i32 {
+    pub(super) fn drm_refs(&self) -> i32 {
         // SAFETY: We hold a reference, so the count is there.
         let count = unsafe { &raw mut (*self.drm.as_raw()).ref_.refcount.refs.counter };
 
@@ -226,7 +225,7 @@ pub(super) fn surplus_uses(obj: &Gem) -> i32 {
 }
 
 /// How many entries there are in the list of what is released when the device is unbound.
-fn devres_nodes(dev: &device::Device) -> usize {
+pub(super) fn devres_nodes(dev: &device::Device) -> usize {
     // SAFETY: `dev` is valid, and the tests call this when no other thread changes the list.
     let head = unsafe { &raw mut (*dev.as_raw()).devres_head };
 
@@ -242,9 +241,9 @@ fn devres_nodes(dev: &device::Device) -> usize {
     len
 }
 
-/// The address of a table, for comparison only: a wrong accessor may have lent what is not there.
-pub(super) fn address(table: Result<&SGTable>) -> Result<usize> {
-    table.map(|table| ptr::from_ref(table).addr())
+/// The address of what is lent, for comparison only: a wrong accessor may lend what is not there.
+pub(super) fn address<T: ?Sized>(lent: Result<&T>) -> Result<usize> {
+    lent.map(|lent| ptr::from_ref(lent).addr())
 }
 
 /// Lets `n` threads go on at the same time.

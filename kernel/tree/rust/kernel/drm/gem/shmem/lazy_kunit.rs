@@ -3,7 +3,7 @@
 //! What a lazy field gives to [`Object`] beside `sg_table()`: look without mapping, borrow without
 //! a bound device, unmap by hand.
 //!
-//! The contract of the accessor itself is in `contract_kunit`.
+//! The contract of the accessor itself is in `contract_kunit`, the other lazy field in `vmap_kunit`.
 
 use super::{
     contract_kunit::{
@@ -52,7 +52,7 @@ use core::ptr;
 /// # Safety
 ///
 /// `obj` is the only reference to the object.
-unsafe fn exclusive(obj: &mut ARef<Gem>) -> Pin<&mut Gem> {
+pub(super) unsafe fn exclusive(obj: &mut ARef<Gem>) -> Pin<&mut Gem> {
     let obj = ptr::from_ref::<Gem>(obj).cast_mut();
 
     // SAFETY: The object is valid while it is referred to, and nobody else uses it as required.
@@ -63,7 +63,7 @@ unsafe fn exclusive(obj: &mut ARef<Gem>) -> Pin<&mut Gem> {
 }
 
 /// How many references there are to an object.
-fn refs(obj: &Gem) -> i32 {
+pub(super) fn refs(obj: &Gem) -> i32 {
     // SAFETY: The object is initialised.
     let count = unsafe { &raw mut (*obj.as_raw()).refcount.refcount.refs.counter };
 
@@ -239,7 +239,4 @@ mod tests {
         ensure!(refs(&obj) == 1, "{} references after unbind", refs(&obj));
         Ok(())
     }
-
-    // Tests of further lazy fields of `Object` go here. With more than one there is an order of
-    // teardown to test: at unbind the reverse of mapping, at free the reverse of declaration.
 }

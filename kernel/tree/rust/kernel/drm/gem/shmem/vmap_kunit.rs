@@ -1,0 +1,773 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The second lazy field of [`Object`]: a kernel mapping that is made on first use and then kept.
+//!
+//! The contract is that of `contract_kunit`. What is new is that two fields share the pages of one
+//! object, with each other and with whoever maps by hand: so the tests look at all three counts of
+//! the C helper, and at the order in which the fields are torn down.
+
+use super::{
+    contract_kunit::{
+        address,
+        devres_nodes,
+        is_mapped,
+        surplus_uses,
+        Gem,
+        Gpu,
+        SIZE, //
+    },
+    lazy_kunit::{
+        exclusive,
+        refs, //
+    },
+    DmaResvGuard,
+    ObjectConfig, //
+};
+use crate::{
+    bindings,
+    device,
+    devres::{
+        self,
+        kunit_support::{
+            comes_true,
+            completion,
+            ensure,
+            ensure_ok,
+            fail,
+            skip,
+            FailNth,
+            TestDevice,
+            Thread,
+            GRACE, //
+        }, //
+    },
+    drm::gem::IntoGEMObject,
+    io::Io,
+    new_mutex,
+    page::PAGE_SIZE,
+    prelude::*,
+    processor::cpu_relax,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        rcu,
+        Arc,
+        Mutex, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
+    },
+    types::ScopeGuard, //
+};
+use core::{
+    mem,
+    ptr, //
+};
+
+/// The counts that the C helper keeps of an object's memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Uses {
+    /// Of the kernel mapping.
+    vmap: i32,
+    /// Of the pages, by those who need them to stay where they are.
+    pins: i32,
+    /// Of the pages.
+    pages: i32,
+}
+
+impl Uses {
+    /// Nobody uses it.
+    const NONE: Self = Self {
+        vmap: 0,
+        pins: 0,
+        pages: 0,
+    };
+
+    /// It is mapped once.
+    const MAPPED: Self = Self {
+        vmap: 1,
+        pins: 1,
+        pages: 1,
+    };
+
+    /// Those of an object.
+    fn of(obj: &Gem) -> Self {
+        let shmem = obj.as_raw_shmem();
+
+        Self {
+            // SAFETY: The object is initialised.
+            vmap: read(unsafe { &raw mut (*shmem).vmap_use_count }),
+            // SAFETY: As above.
+            pins: read(unsafe { &raw mut (*shmem).pages_pin_count }),
+            // SAFETY: As above.
+            pages: read(unsafe { &raw mut (*shmem).pages_use_count }),
+        }
+    }
+}
+
+/// Reads a count of an object, which is valid.
+fn read(count: *mut bindings::refcount_t) -> i32 {
+    // SAFETY: The count is part of an object that the caller has a reference to.
+    let count = unsafe { &raw mut (*count).refs.counter };
+
+    // SAFETY: The count is only ever accessed atomically.
+    unsafe { Atomic::from_ptr(count) }.load(Relaxed)
+}
+
+/// What is mapped of an object, as an observer in the middle of a teardown sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Seen {
+    has_table: bool,
+    uses: Uses,
+}
+
+/// Registers an observer, which looks at the object when the device is unbound: after what is
+/// registered from here on was released, and before what is registered already.
+fn observe(gpu: &Gpu, obj: &ARef<Gem>) -> Result<Arc<Mutex<Option<Seen>>>> {
+    let seen = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
+
+    let observer = {
+        let (obj, seen) = (obj.clone(), seen.clone());
+        ScopeGuard::new(move || {
+            *seen.lock() = Some(Seen {
+                has_table: is_mapped(&obj),
+                uses: Uses::of(&obj),
+            });
+        })
+    };
+    devres::register(gpu.bound()?, observer, GFP_KERNEL)?;
+
+    Ok(seen)
+}
+
+/// Sets the size of the file behind an object, and returns the old one. Pages that are beyond it
+/// cannot be had.
+fn set_file_size(obj: &Gem, size: bindings::loff_t) -> bindings::loff_t {
+    // SAFETY: The object is initialised, and has a file.
+    let inode = unsafe { (*(*obj.as_raw()).filp).f_inode };
+
+    // SAFETY: The file has an inode, and only this thread uses it.
+    mem::replace(unsafe { &mut (*inode).i_size }, size)
+}
+
+/// Which of the fields are lent: the table, and the mapping.
+fn lent(obj: &Gem, dev: &device::Device<device::Bound>) -> Result<(bool, bool)> {
+    Ok((
+        obj.sg_table_if_mapped(dev)?.is_some(),
+        obj.cached_vmap_if_mapped(dev)?.is_some(),
+    ))
+}
+
+#[kunit_tests(rust_devres_lazy_vmap)]
+mod tests {
+    use super::*;
+
+    /// Populated, right device: the same memory, with neither lock nor allocation; and it is the
+    /// memory that everybody else sees.
+    #[test]
+    fn success_path() -> Result {
+        let gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let dev = gpu.bound()?;
+
+        let memory = ensure_ok!(obj.cached_vmap(dev), "the first access");
+        ensure!(memory.size() == SIZE, "{} bytes of {SIZE}", memory.size());
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::MAPPED, "{uses:?}");
+
+        // Whoever maps takes this lock.
+        let resv = DmaResvGuard::new(&*obj);
+        let fault = FailNth::AVAILABLE.then(|| FailNth::new(1)).transpose()?;
+        for _ in 0..100 {
+            let again = ensure_ok!(obj.cached_vmap(dev), "a later access");
+            ensure!(ptr::eq(again, memory), "another mapping is lent");
+        }
+        let has_allocated = fault.is_some_and(|fault| fault.tripped());
+        drop(resv);
+        ensure!(!has_allocated, "a later access allocates");
+
+        memory.try_write32(0x5eed_cafe, SIZE - 4)?;
+        let other = obj.cached_vmap(dev)?.try_read32(SIZE - 4)?;
+        ensure!(other == 0x5eed_cafe, "through another view: {other:#x}");
+        let by_hand = obj.vmap::<SIZE>()?;
+        let there = by_hand.read32(SIZE - 4);
+        ensure!(there == 0x5eed_cafe, "through one by hand: {there:#x}");
+        by_hand.write8(0x42, 0);
+        let back = memory.try_read8(0)?;
+        ensure!(back == 0x42, "and back: {back:#x}");
+
+        let beyond = memory.try_read8(SIZE);
+        ensure!(beyond == Err(EINVAL), "behind the end: {beyond:?}");
+        Ok(())
+    }
+
+    /// Any device but the owner's: `EINVAL`, before anything is mapped.
+    #[test]
+    fn wrong_device() -> Result {
+        let gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let other = TestDevice::new()?;
+        let other = other.bound()?.as_ref();
+
+        for _ in 0..2 {
+            let before = address(obj.cached_vmap(other));
+            ensure!(before == Err(EINVAL), "before populate: {before:?}");
+        }
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::NONE, "for a wrong device: {uses:?}");
+
+        let memory = ensure_ok!(address(obj.cached_vmap(gpu.bound()?)), "the right device");
+        let after = address(obj.cached_vmap(other));
+        ensure!(after == Err(EINVAL), "after populate: {after:?}");
+
+        let again = address(obj.cached_vmap(gpu.bound()?));
+        ensure!(again == Ok(memory), "then the right device: {again:?}");
+        Ok(())
+    }
+
+    /// Empty, right device: mapped once, racing callers get the same memory.
+    #[test]
+    fn racing_first_access() -> Result {
+        const THREADS: usize = 8;
+
+        let gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let dev: ARef<device::Device> = gpu.bound()?.into();
+
+        let mut threads = KVec::with_capacity(THREADS, GFP_KERNEL)?;
+        for _ in 0..THREADS {
+            let (obj, dev) = (obj.clone(), dev.clone());
+            let thread = Thread::new(move || {
+                // SAFETY: The device is unbound when `gpu` is dropped, after `threads`, which waits
+                // for this thread.
+                let dev = unsafe { dev.as_bound() };
+                address(obj.cached_vmap(dev))
+            })?;
+            threads.push(thread, GFP_KERNEL)?;
+        }
+
+        // Whoever maps takes this lock, so the first to come waits for the others.
+        let resv = DmaResvGuard::new(&*obj);
+        for thread in &threads {
+            thread.start();
+        }
+        let is_early = comes_true(GRACE, || threads.iter().any(|thread| thread.has_returned()));
+        drop(resv);
+
+        ensure!(!is_early, "a thread got memory that is not mapped");
+        let mut first = None;
+        for thread in threads {
+            let memory = ensure_ok!(thread.join()?, "a thread");
+            let first = *first.get_or_insert(memory);
+            ensure!(
+                memory == first,
+                "a thread got {memory:#x}, another {first:#x}"
+            );
+        }
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::MAPPED, "{uses:?}");
+        Ok(())
+    }
+
+    /// Mapping fails: its error, the slot stays empty and balanced.
+    #[test]
+    fn failing_map() -> Result {
+        let gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let dev = gpu.bound()?;
+
+        // The file has all pages but the last, which is looked for when the others were found.
+        let size = set_file_size(&obj, (SIZE - PAGE_SIZE) as bindings::loff_t);
+        let first = address(obj.cached_vmap(dev));
+        let second = address(obj.cached_vmap(dev));
+        set_file_size(&obj, size);
+
+        ensure!(first == Err(EINVAL), "without its last page: {first:?}");
+        ensure!(second == Err(EINVAL), "and again: {second:?}");
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::NONE, "after a failure: {uses:?}");
+
+        ensure_ok!(obj.cached_vmap(dev), "with all its pages");
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::MAPPED, "then {uses:?}");
+        Ok(())
+    }
+
+    /// As above, for every allocation on the way.
+    #[test]
+    fn failing_allocation() -> Result {
+        // What else is allocated on the way differs from one time to the next, so that one sweep
+        // may step over an allocation.
+        const SWEEPS: usize = 3;
+
+        if !FailNth::AVAILABLE {
+            return skip(c"needs CONFIG_FAILSLAB and CONFIG_FAULT_INJECTION_DEBUG_FS");
+        }
+
+        let gpu = Gpu::new()?;
+        for _ in 0..SWEEPS {
+            let mut nth = 1;
+            while fail_one_allocation(&gpu, nth)? {
+                nth += 1;
+            }
+            ensure!(nth > 1, "nothing is allocated");
+        }
+        Ok(())
+    }
+
+    /// Maps an object while its `nth` allocation fails, and once more if that has failed. Was there
+    /// such an allocation?
+    fn fail_one_allocation(gpu: &Gpu, nth: u32) -> Result<bool> {
+        let dev = gpu.bound()?;
+        // One page is the least for others to allocate.
+        let obj = Gem::new(&gpu.drm, PAGE_SIZE, ObjectConfig::default(), ())?;
+        let nodes = devres_nodes(dev);
+
+        let fault = FailNth::new(nth)?;
+        let result = address(obj.cached_vmap(dev));
+        let tripped = fault.tripped();
+        drop(fault);
+
+        if let Err(error) = result {
+            ensure!(tripped, "without a fault: {error:?}");
+            ensure!(error == ENOMEM, "allocation {nth}: {error:?}");
+            let uses = Uses::of(&obj);
+            ensure!(uses == Uses::NONE, "allocation {nth}: {uses:?}");
+            ensure!(
+                devres_nodes(dev) == nodes,
+                "allocation {nth}: something is left on the device"
+            );
+            ensure_ok!(obj.cached_vmap(dev), "the next access");
+        }
+
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::MAPPED, "allocation {nth}, then {uses:?}");
+        Ok(tripped)
+    }
+
+    /// Device unbound: unmapped before unbind returns, the object stays usable and keeps what was
+    /// written.
+    #[test]
+    fn unbind() -> Result {
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let memory = ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
+        memory.try_write32(0x5eed_cafe, 0)?;
+
+        gpu.dev.unbind();
+
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::NONE, "after unbind: {uses:?}");
+        let there = obj.vmap::<SIZE>()?.read32(0);
+        ensure!(there == 0x5eed_cafe, "the object has {there:#x}");
+        Ok(())
+    }
+
+    /// Same device bound again: `ENXIO`, and new objects can be mapped.
+    #[test]
+    fn rebind() -> Result {
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
+        gpu.dev.unbind();
+
+        for _ in 0..2 {
+            gpu.rebind()?;
+            let dev = gpu.bound()?;
+
+            for _ in 0..2 {
+                let again = address(obj.cached_vmap(dev));
+                ensure!(again == Err(ENXIO), "after a rebind: {again:x?}");
+            }
+            let uses = Uses::of(&obj);
+            ensure!(uses == Uses::NONE, "after a rebind: {uses:?}");
+
+            // The other field was never mapped, and so was not revoked.
+            let new = gpu.object()?;
+            ensure_ok!(new.cached_vmap(dev), "a new object");
+            gpu.dev.unbind();
+            let uses = Uses::of(&new);
+            ensure!(uses == Uses::NONE, "of the new object: {uses:?}");
+        }
+        Ok(())
+    }
+
+    /// Owner freed first: unmapped before that returns, nothing left on the device.
+    #[test]
+    fn free_before_unbind() -> Result {
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let nodes = devres_nodes(gpu.bound()?);
+        ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
+
+        // The C helper warns of uses that are left.
+        drop(obj);
+
+        let left = devres_nodes(gpu.bound()?) - nodes;
+        ensure!(left == 0, "{left} entries are left on the device");
+        gpu.dev.unbind();
+        Ok(())
+    }
+
+    /// Who maps by hand meanwhile has a use of its own, and neither ends that of the other.
+    #[test]
+    fn beside_vmap_by_hand() -> Result {
+        const TWICE: Uses = Uses {
+            vmap: 2,
+            ..Uses::MAPPED
+        };
+        let mut gpu = Gpu::new()?;
+
+        // By hand first, and last.
+        let obj = gpu.object()?;
+        let by_hand = obj.owned_vmap::<SIZE>()?;
+        let memory = ensure_ok!(obj.cached_vmap(gpu.bound()?), "beside a mapping by hand");
+        let uses = Uses::of(&obj);
+        ensure!(uses == TWICE, "mapped twice: {uses:?}");
+        memory.try_write32(0x5eed_cafe, 0)?;
+        gpu.dev.unbind();
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::MAPPED, "after unbind: {uses:?}");
+        let there = by_hand.read32(0);
+        ensure!(there == 0x5eed_cafe, "by hand: {there:#x}");
+        drop(by_hand);
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::NONE, "after both: {uses:?}");
+
+        // By hand second, and gone first.
+        gpu.rebind()?;
+        let obj = gpu.object()?;
+        let memory = ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
+        let by_hand = obj.vmap::<SIZE>()?;
+        by_hand.write32(0xfeed_f00d, 0);
+        let uses = Uses::of(&obj);
+        ensure!(uses == TWICE, "mapped twice: {uses:?}");
+        drop(by_hand);
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::MAPPED, "after that by hand: {uses:?}");
+        let there = memory.try_read32(0)?;
+        ensure!(there == 0xfeed_f00d, "cached: {there:#x}");
+        Ok(())
+    }
+
+    /// The memory of an imported object is the exporter's: refused, and nothing is mapped.
+    #[test]
+    fn imported_object() -> Result {
+        let gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let dev = gpu.bound()?;
+
+        // What makes an object an imported one. Nobody looks behind it.
+        let mut attachment = KBox::new(
+            pin_init::zeroed::<bindings::dma_buf_attachment>(),
+            GFP_KERNEL,
+        )?;
+        // SAFETY: The object is initialised, and only this thread uses it.
+        unsafe { (*obj.as_raw()).import_attach = &mut *attachment };
+        let result = address(obj.cached_vmap(dev));
+        // SAFETY: As above.
+        unsafe { (*obj.as_raw()).import_attach = ptr::null_mut() };
+
+        ensure!(result == Err(EOPNOTSUPP), "imported: {result:x?}");
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::NONE, "imported: {uses:?}");
+
+        // It was refused before anything was stored.
+        ensure_ok!(obj.cached_vmap(dev), "as an object that is not imported");
+        Ok(())
+    }
+
+    /// Unmapping does not read the DRM device, which an object does not keep alive: the mapping
+    /// does not have to keep it either, and does not.
+    #[test]
+    fn object_outlives_drm_device() -> Result {
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let count = gpu.drm_refs();
+
+        ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
+        let mapped = gpu.drm_refs();
+        ensure!(mapped == count, "{} more references", mapped - count);
+
+        // Whoever reads through this finds out.
+        let gone = ptr::null_mut();
+        // SAFETY: The object is initialised, and only this thread uses it.
+        let drm = mem::replace(unsafe { &mut (*obj.as_raw()).dev }, gone);
+        gpu.dev.unbind();
+        // SAFETY: As above.
+        unsafe { (*obj.as_raw()).dev = drm };
+
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::NONE, "after unbind: {uses:?}");
+        Ok(())
+    }
+
+    /// Never sleeps, never maps, tells a wrong device.
+    #[test]
+    fn peek() -> Result {
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let other = TestDevice::new()?;
+        let dev = gpu.bound()?;
+        let other = other.bound()?.as_ref();
+
+        // It waits for neither of the locks that mapping takes, nor sleeps otherwise. That the
+        // other field is mapped is of no account.
+        ensure_ok!(obj.sg_table(dev), "the other field");
+        let slot = obj.vmap_cache.lock();
+        let resv = DmaResvGuard::new(&*obj);
+        let rcu = rcu::read_lock();
+        let empty = obj.cached_vmap_if_mapped(dev).map(|lent| lent.is_some());
+        let wrong = obj.cached_vmap_if_mapped(other).map(|lent| lent.is_some());
+        drop((rcu, resv, slot));
+        ensure!(empty == Ok(false), "while empty: {empty:?}");
+        ensure!(wrong == Err(EINVAL), "wrong device, empty: {wrong:?}");
+        ensure!(Uses::of(&obj).vmap == 0, "peek maps");
+
+        let memory = ensure_ok!(obj.cached_vmap(dev), "the first access");
+        let mapped = ensure_ok!(obj.cached_vmap_if_mapped(dev), "while mapped");
+        ensure!(
+            mapped.is_some_and(|mapped| ptr::eq(mapped, memory)),
+            "other memory is lent"
+        );
+        let wrong = obj.cached_vmap_if_mapped(other).map(|lent| lent.is_some());
+        ensure!(wrong == Err(EINVAL), "wrong device, mapped: {wrong:?}");
+
+        gpu.dev.unbind();
+        gpu.rebind()?;
+        let dev = gpu.bound()?;
+        let revoked = obj.cached_vmap_if_mapped(dev).map(|lent| lent.is_some());
+        ensure!(revoked == Ok(false), "after a rebind: {revoked:?}");
+        Ok(())
+    }
+
+    /// Needs no bound device; [`None`] while empty or revoked; unbind waits for the guard, through
+    /// which one can read.
+    #[test]
+    fn try_access() -> Result {
+        let gpu = Gpu::new()?;
+        // Goes last: see `Gpu`.
+        let _drm = gpu.drm.clone();
+        let obj = gpu.object()?;
+
+        let slot = obj.vmap_cache.lock();
+        let empty = obj.try_cached_vmap().is_none();
+        drop(slot);
+        ensure!(empty, "something is lent while empty");
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::NONE, "try_access maps: {uses:?}");
+
+        let memory = ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
+        memory.try_write32(0x5eed_cafe, 0)?;
+        let memory = ptr::from_ref(memory).addr();
+        let is_next = completion()?;
+        let signal = is_next.clone();
+        let mut dev = gpu.dev;
+        let unbinding = Thread::new(move || {
+            signal.complete_all();
+            dev.unbind();
+        })?;
+
+        let Some(guard) = obj.try_cached_vmap() else {
+            fail!("nothing is lent while mapped");
+        };
+        let lent = ptr::from_ref(&**guard).addr();
+        drop(guard);
+        ensure!(
+            lent == memory,
+            "another mapping is lent: {lent:#x}, {memory:#x}"
+        );
+
+        // Nobody may sleep while there is a guard.
+        unbinding.start();
+        is_next.wait_for_completion();
+        let guard = obj.try_cached_vmap();
+        let begin = Instant::<Monotonic>::now();
+        let mut is_early = false;
+        let mut there = Ok(0x5eed_cafe);
+        while let Some(guard) = &guard {
+            is_early |= Uses::of(&obj) != Uses::MAPPED || unbinding.has_returned();
+            there = (***guard).try_read32(0);
+            if is_early || there != Ok(0x5eed_cafe) || begin.elapsed() >= GRACE {
+                break;
+            }
+            cpu_relax();
+        }
+        drop(guard);
+        unbinding.join()?;
+
+        ensure!(!is_early, "unmapped while a guard was held");
+        ensure!(there == Ok(0x5eed_cafe), "there is {there:x?}");
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::NONE, "after unbind: {uses:?}");
+        let is_revoked = obj.try_cached_vmap().is_none();
+        ensure!(is_revoked, "a revoked mapping is lent");
+        Ok(())
+    }
+
+    /// Unmaps now, exactly once, balanced; the slot is empty again. The other field stays.
+    #[test]
+    fn revoke() -> Result {
+        let mut gpu = Gpu::new()?;
+        let mut obj = gpu.object()?;
+        ensure!(refs(&obj) == 1, "{} references", refs(&obj));
+
+        // There is nothing to revoke.
+        // SAFETY: There is one reference, as checked above; no test below creates another one.
+        unsafe { exclusive(&mut obj) }.unmap_cached_vmap();
+
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the other field");
+        let table_only = Uses::of(&obj);
+        for round in 1..=3 {
+            ensure_ok!(obj.cached_vmap(gpu.bound()?), "an access");
+            let uses = Uses::of(&obj);
+            ensure!(uses.vmap == 1, "round {round}: {uses:?}");
+
+            // SAFETY: As above.
+            unsafe { exclusive(&mut obj) }.unmap_cached_vmap();
+            let uses = Uses::of(&obj);
+            ensure!(uses == table_only, "round {round}, revoked: {uses:?}");
+            ensure!(is_mapped(&obj), "round {round}: the table is gone");
+
+            let peek = obj.cached_vmap_if_mapped(gpu.bound()?);
+            let peek = peek.map(|memory| memory.is_some());
+            ensure!(peek == Ok(false), "round {round}: revoked, peek: {peek:?}");
+            let is_revoked = obj.try_cached_vmap().is_none();
+            ensure!(is_revoked, "round {round}: a revoked mapping is lent");
+        }
+
+        // Nor does revoking the other one unmap this one.
+        ensure_ok!(obj.cached_vmap(gpu.bound()?), "an access");
+        // SAFETY: As above.
+        unsafe { exclusive(&mut obj) }.unmap_sg_table();
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::MAPPED, "without the table: {uses:?}");
+
+        // Also what unbind has revoked.
+        gpu.dev.unbind();
+        // SAFETY: As above.
+        unsafe { exclusive(&mut obj) }.unmap_cached_vmap();
+        gpu.rebind()?;
+        ensure_ok!(obj.cached_vmap(gpu.bound()?), "the access after a rebind");
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::MAPPED, "after a rebind: {uses:?}");
+
+        // A mapping that was revoked, and one that was not, are not unmapped again by unbind.
+        gpu.dev.unbind();
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::NONE, "in the end: {uses:?}");
+        Ok(())
+    }
+
+    /// Mapping and unmapping leave the object's own reference count alone.
+    #[test]
+    fn owner_is_held_weakly() -> Result {
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+
+        ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
+        ensure!(refs(&obj) == 1, "{} references while mapped", refs(&obj));
+        gpu.dev.unbind();
+        ensure!(refs(&obj) == 1, "{} references after unbind", refs(&obj));
+        Ok(())
+    }
+
+    /// Device unbound with both fields mapped: what was mapped last goes first, whichever it is.
+    #[test]
+    fn order_at_unbind() -> Result {
+        let mut gpu = Gpu::new()?;
+
+        let obj = gpu.object()?;
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the table, first");
+        let seen = observe(&gpu, &obj)?;
+        ensure_ok!(obj.cached_vmap(gpu.bound()?), "the mapping, second");
+        gpu.dev.unbind();
+        let between = *seen.lock();
+        ensure!(
+            between
+                == Some(Seen {
+                    has_table: true,
+                    uses: Uses {
+                        pages: 1,
+                        ..Uses::NONE
+                    },
+                }),
+            "between the mapping and the table: {between:?}"
+        );
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::NONE, "after unbind: {uses:?}");
+
+        gpu.rebind()?;
+        let obj = gpu.object()?;
+        ensure_ok!(obj.cached_vmap(gpu.bound()?), "the mapping, first");
+        let seen = observe(&gpu, &obj)?;
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the table, second");
+        gpu.dev.unbind();
+        let between = *seen.lock();
+        ensure!(
+            between
+                == Some(Seen {
+                    has_table: false,
+                    uses: Uses::MAPPED,
+                }),
+            "between the table and the mapping: {between:?}"
+        );
+        let uses = Uses::of(&obj);
+        ensure!(uses == Uses::NONE, "after unbind: {uses:?}");
+        Ok(())
+    }
+
+    /// Object freed with both fields mapped: the field that is declared last goes first, in
+    /// whichever order they were mapped.
+    #[test]
+    fn order_at_free() -> Result {
+        let mut gpu = Gpu::new()?;
+
+        for is_table_first in [true, false] {
+            let parent = gpu.object()?;
+            let obj = gpu.object_below(&parent)?;
+            let dev = gpu.bound()?;
+            let nodes = devres_nodes(dev);
+            if is_table_first {
+                ensure_ok!(obj.sg_table(dev), "the table, first");
+            }
+            ensure_ok!(obj.cached_vmap(dev), "the mapping");
+            ensure_ok!(obj.sg_table(dev), "the table");
+            ensure!(surplus_uses(&obj) == 1, "{:?}", Uses::of(&obj));
+
+            let dying = ptr::from_ref(&*obj);
+            let freeing = Thread::new(move || drop(obj))?;
+
+            // Whoever unmaps takes this lock. So the free gets as far as the field that it begins
+            // with, and has not come to the other one.
+            let resv = DmaResvGuard::new(&*parent);
+            freeing.start();
+            // SAFETY: The object is whole until both fields are unmapped, which waits for us. The
+            // tests below read what is atomic, or not written meanwhile.
+            let dying = unsafe { &*dying };
+            let has_begun = comes_true(GRACE * 100, || lent(dying, dev) != Ok((true, true)));
+            let lent = lent(dying, dev);
+            let (is_mapped, uses) = (is_mapped(dying), Uses::of(dying));
+            drop(resv);
+            freeing.join()?;
+
+            ensure!(has_begun, "nothing is unmapped");
+            ensure!(
+                lent == Ok((true, false)),
+                "lent while the first one is unmapped: {lent:?} (table, mapping)"
+            );
+            ensure!(
+                is_mapped && uses.vmap == 1 && uses.pages == 2,
+                "unmapped without the lock: {uses:?}"
+            );
+            let left = devres_nodes(gpu.bound()?) - nodes;
+            ensure!(left == 0, "{left} entries are left on the device");
+        }
+        gpu.dev.unbind();
+        Ok(())
+    }
+}
