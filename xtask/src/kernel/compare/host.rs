@@ -32,10 +32,10 @@ use xshell::Shell;
 /// Tests of this module go through random histories, and are no scenarios.
 const HISTORIES: &str = "model";
 
-/// The tests of the protocol, which are about the slot.
-pub(super) fn slot(shell: &Shell, logs: &Path) -> Result<Column> {
-    let log = logs.join("host-slot.log");
-    let text = run(shell, &["test", "--test", "protocol"], &log)?;
+/// The tests in this file or folder of `tests/`.
+pub(super) fn tests(shell: &Shell, logs: &Path, name: &str) -> Result<Column> {
+    let log = logs.join(format!("host-{name}.log"));
+    let text = run(shell, &["test", "--test", name], &log)?;
     ensure!(
         text.lines().any(|line| line.starts_with("test result: ")),
         "the tests on the host have not ended, see {}:\n{}",

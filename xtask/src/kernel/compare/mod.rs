@@ -61,12 +61,16 @@ pub(crate) struct Options {
 }
 
 /// The suites of the kernel, and whose tests they are.
-const SUITES: [(&str, Subject); 4] = [
+const SUITES: [(&str, Subject); 5] = [
     ("rust_devres_lazy_slot", Subject::Slot),
     ("rust_lazy_lockdep", Subject::Slot),
     ("rust_devres_lazy_contract", Subject::Shmem),
     ("rust_devres_lazy_shmem", Subject::Shmem),
+    ("rust_devres_lazy_vmap", Subject::Vmap),
 ];
+
+/// Suites that the host has nothing like: there, nothing is compiled into two crates of one kernel.
+const OF_THE_KERNEL: [&str; 1] = ["rust_devres_lazy_crates"];
 
 /// What the names of our suites begin with.
 const OURS: &str = "rust_devres_lazy_";
@@ -76,7 +80,16 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let logs = Cache::open()?.path("logs");
     let mut table = Table::default();
     if !options.control {
-        table.add(Subject::Slot, Side::Host, host::slot(shell, &logs)?);
+        table.add(
+            Subject::Slot,
+            Side::Host,
+            host::tests(shell, &logs, "protocol")?,
+        );
+        table.add(
+            Subject::Vmap,
+            Side::Host,
+            host::tests(shell, &logs, "shmem_fields")?,
+        );
     }
     table.add(
         Subject::Shmem,
@@ -119,15 +132,12 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
 }
 
 /// The outcomes in the kernel.
-fn kernel(results: &[Results]) -> Result<Vec<(Subject, Column)>> {
-    let mut columns = vec![
-        (Subject::Slot, Column::default()),
-        (Subject::Shmem, Column::default()),
-    ];
+fn kernel(results: &[Results]) -> Result<[(Subject, Column); 3]> {
+    let mut columns = Subject::ALL.map(|subject| (subject, Column::default()));
     for suite in results.iter().flat_map(Results::suites) {
         let Some((_, subject)) = SUITES.iter().find(|(name, _)| *name == suite.name) else {
             ensure!(
-                !suite.name.starts_with(OURS),
+                !suite.name.starts_with(OURS) || OF_THE_KERNEL.contains(&suite.name.as_str()),
                 "it is not said what the suite `{}` is compared with",
                 suite.name
             );
