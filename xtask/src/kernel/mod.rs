@@ -125,12 +125,13 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         Command::Apply { linux } => {
             let mut tree = Tree::open(&path::absolute(linux)?)?;
             apply::run(&mut tree, Object::Annotated)?;
+            let counts = apply::count(&tree)?;
 
             let changed = tree.save()?;
             for path in &changed {
                 println!("{}", path.display());
             }
-            println!("{} files changed", changed.len());
+            println!("{} files changed\n\n{counts}", changed.len());
             Ok(())
         }
         Command::Test(options) => test::run(shell, options),

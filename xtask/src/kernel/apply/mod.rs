@@ -16,6 +16,7 @@
 //! Nothing is written before all of it has been found to work, and nothing is replaced: a tree that
 //! has any of the new files is refused.
 
+mod count;
 mod imports;
 mod samples;
 mod shmem;
@@ -32,6 +33,7 @@ use anyhow::{
     Context,
     Result, //
 };
+pub(crate) use count::count;
 use source::Source;
 use std::{
     fs,
