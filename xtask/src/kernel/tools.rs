@@ -579,7 +579,7 @@ fn install_packages(packages: &[&str], log: &Path) -> Result<()> {
     let install = [&install[..], &["--no-download"], packages].concat();
     if !apt_get(&install, log)? {
         bail!(
-            "{names} have been downloaded and cannot be installed, see {}:\n{}",
+            "installing {names} failed, see {}:\n{}",
             log.display(),
             job::tail(log, 20)
         );
