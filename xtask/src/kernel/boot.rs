@@ -10,6 +10,7 @@ use super::{
         Next, //
     },
     run::{
+        End,
         Results,
         Run, //
     },
@@ -44,6 +45,8 @@ pub(crate) struct Boot<'a> {
     pub(crate) accelerator: Accelerator,
     /// Which suites and tests KUnit runs.
     pub(crate) filter: &'a str,
+    /// An initramfs that looks for leaks afterwards. Without, there is no init.
+    pub(crate) leaks: Option<&'a Path>,
     /// How long all of it may take.
     pub(crate) limit: Duration,
     /// Whether to print what there is to say about what fails.
@@ -58,7 +61,10 @@ impl Boot<'_> {
         let mut job = Job::start(&mut self.command(), self.log)?;
         let mut progress = Progress::new("running", None)?;
         let mut console = Console::default();
-        let mut run = Run::default();
+        let mut run = Run::new(match self.leaks {
+            Some(_) => End::LeaksSearched,
+            None => End::NoInit,
+        });
         let mut read = |line: Option<String>| {
             if let Some(text) = line.and_then(|line| run.line(&line)) {
                 let first = text.split_inclusive('\n').next().unwrap_or_default();
@@ -121,7 +127,7 @@ impl Boot<'_> {
     }
 
     fn command(&self) -> Command {
-        // There is no init: the panic that follows the tests ends it, as an oops does.
+        // Without an init, the panic that follows the tests ends it, as an oops does.
         let arguments = format!(
             "console=ttyS0 panic=-1 oops=panic kunit.filter_glob={}",
             self.filter
@@ -132,6 +138,9 @@ impl Boot<'_> {
             .args(["-serial", "stdio"])
             .arg("-append")
             .arg(arguments);
+        if let Some(initramfs) = self.leaks {
+            command.arg("-initrd").arg(initramfs);
+        }
         command
     }
 }
@@ -185,6 +194,7 @@ mod tests {
             image: Path::new("bzImage"),
             accelerator: Accelerator::Tcg,
             filter: "*",
+            leaks: None,
             limit: Duration::from_secs(300),
             verbose: true,
             log: Path::new("log"),

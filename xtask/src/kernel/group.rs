@@ -232,7 +232,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("half-written");
         let (group, _) = start(&format!(
-            "f={}; trap 'rm $f; exit' TERM; touch $f; echo $$; sleep 600",
+            "f={}; trap 'rm $f; exit' TERM; touch $f; sleep 600 & echo $$; wait",
             file.display()
         ));
         assert!(file.exists());

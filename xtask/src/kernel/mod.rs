@@ -20,6 +20,7 @@ mod console;
 mod control;
 mod doctor;
 mod group;
+mod initramfs;
 mod job;
 mod ktap;
 mod lint;

@@ -7,10 +7,14 @@ use super::{
     prepare::Variant, //
 };
 
-/// The suites that are run if no others are asked for: ours, and the tree's own for the object.
-const SUITES: &str = "rust_d*";
+/// The suites that share a boot if no others are asked for: the tree's own in Rust, and ours but for
+/// those that need a boot alone, which begin with `rust_lazy_`.
+const SUITES: &str = "rust_[!l]*";
 
-/// A suite that leaves nothing for others to be tested with.
+/// The same for the control: of the tree's own, only that for the object.
+const SUITES_BY_HAND: &str = "rust_d*";
+
+/// A suite that cannot share.
 struct Alone {
     name: &'static str,
     suite: &'static str,
@@ -19,7 +23,14 @@ struct Alone {
     not_in: Option<Variant>,
 }
 
-const ALONE: [Alone; 2] = [
+const ALONE: [Alone; 3] = [
+    // The tree's own, in C: a filter has one pattern.
+    Alone {
+        name: "gem",
+        suite: "drm_gem_shmem",
+        object: Object::Annotated,
+        not_in: None,
+    },
     // Lockdep reports once.
     Alone {
         name: "lockdep",
@@ -42,13 +53,24 @@ pub(crate) struct Planned {
     /// What its log is called.
     pub(crate) log: String,
     pub(crate) filter: String,
+    /// Whether to look for memory that nobody refers to any more, when the tests are over.
+    pub(crate) leaks: bool,
+}
+
+/// The suites that share a boot: those of the filter, if one is given.
+pub(crate) fn shared(object: Object, filter: Option<&str>) -> &str {
+    filter.unwrap_or(match object {
+        Object::Annotated => SUITES,
+        Object::ByHand => SUITES_BY_HAND,
+    })
 }
 
 /// All boots: one if a filter is given.
 pub(crate) fn boots(variant: Variant, object: Object, filter: Option<&str>) -> Vec<Planned> {
     let shared = Planned {
         log: "console".to_owned(),
-        filter: filter.unwrap_or(SUITES).to_owned(),
+        filter: shared(object, filter).to_owned(),
+        leaks: (variant, object) == (Variant::Debug, Object::Annotated),
     };
     let alone = ALONE
         .iter()
@@ -56,6 +78,7 @@ pub(crate) fn boots(variant: Variant, object: Object, filter: Option<&str>) -> V
         .map(|it| Planned {
             log: format!("console-{}", it.name),
             filter: it.suite.to_owned(),
+            leaks: false,
         });
 
     [shared].into_iter().chain(alone).collect()
@@ -83,8 +106,11 @@ mod tests {
             Fast, //
         };
 
-        assert_eq!(logs(Fast, Annotated, None), ["console"]);
-        assert_eq!(logs(Debug, Annotated, None), ["console", "console-lockdep"]);
+        assert_eq!(logs(Fast, Annotated, None), ["console", "console-gem"]);
+        assert_eq!(
+            logs(Debug, Annotated, None),
+            ["console", "console-gem", "console-lockdep"]
+        );
         assert_eq!(logs(Fast, ByHand, None), ["console", "console-oops"]);
         assert_eq!(logs(Debug, ByHand, None), ["console", "console-oops"]);
     }
@@ -95,16 +121,22 @@ mod tests {
             boots(Variant::Debug, Object::Annotated, Some("drm_*")),
             [Planned {
                 log: "console".to_owned(),
-                filter: "drm_*".to_owned()
+                filter: "drm_*".to_owned(),
+                leaks: true,
             }]
         );
     }
 
     #[test]
     fn no_boot_has_what_cannot_share() {
-        let prefix = SUITES.strip_suffix('*').unwrap();
-        for alone in &ALONE {
-            assert!(!alone.suite.starts_with(prefix), "{}", alone.suite);
+        for alone in ALONE
+            .iter()
+            .filter(|alone| alone.suite.starts_with("rust_"))
+        {
+            assert!(alone.suite.starts_with("rust_lazy_"), "{}", alone.suite);
+        }
+        for suites in [SUITES, SUITES_BY_HAND] {
+            assert!(["rust_[!l]*", "rust_d*"].contains(&suites), "{suites}");
         }
     }
 }

@@ -35,8 +35,27 @@ const MAX_NOTES: usize = 60;
 pub(crate) struct Run {
     parser: Parser,
     detector: Detector,
-    /// Whether the kernel has come to where it looks for an init.
+    end: End,
     ended: bool,
+}
+
+/// What a run ends with, if all goes well.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum End {
+    /// The kernel looks for an init, and there is none.
+    #[default]
+    NoInit,
+    /// `kernel/init/leaks` has done its work.
+    LeaksSearched,
+}
+
+impl End {
+    fn is_here(self, text: &str) -> bool {
+        match self {
+            Self::NoInit => splat::is_end(text),
+            Self::LeaksSearched => text.starts_with("# leaks: searched"),
+        }
+    }
 }
 
 /// A run that is over.
@@ -66,7 +85,7 @@ impl fmt::Display for Problem {
             Self::NotBegun => "KUnit did not begin",
             Self::NoTest => "no test has this name",
             Self::AllSkipped => "all tests were skipped",
-            Self::Died => "the kernel died before it had run all tests",
+            Self::Died => "the kernel died before all was done",
         })
     }
 }
@@ -86,13 +105,21 @@ pub(crate) struct Counts {
 }
 
 impl Run {
+    /// A run that is to end like this.
+    pub(crate) fn new(end: End) -> Self {
+        Self {
+            end,
+            ..Self::default()
+        }
+    }
+
     /// Reads a line. Returns what there is to print about it.
     pub(crate) fn line(&mut self, line: &str) -> Option<String> {
         let (time, text) = ktap::timestamp(line);
         if self.ended {
             return None;
         }
-        if splat::is_end(text) {
+        if self.end.is_here(text) {
             self.ended = true;
             return None;
         }
@@ -373,7 +400,7 @@ mod tests {
 
     /// What is printed, and what it comes to.
     fn run(console: &str, stopped: Option<&str>) -> (String, Results) {
-        let mut run = Run::default();
+        let mut run = Run::new(End::NoInit);
         let mut printed: String = console.lines().filter_map(|line| run.line(line)).collect();
         let results = run.finish(stopped.map(str::to_owned));
         printed += &results.rest();
@@ -449,6 +476,30 @@ mod tests {
     }
 
     #[test]
+    fn leaks_are_reports_and_have_to_be_searched_for() {
+        const LEAK: &str = "unreferenced object 0xffff888001234560 (size 104):\n  comm \"kunit\"\n";
+        const SEARCHED: &str = "# leaks: searched\n[    9.900000] reboot: Power down\n";
+        let results = |end: &str| {
+            let mut run = Run::new(End::LeaksSearched);
+            for line in format!("{}{end}", console(&[A, B], "ok")).lines() {
+                run.line(line);
+            }
+            run.finish(None)
+        };
+
+        assert!(results(SEARCHED).held());
+        let leaky = results(&format!("{LEAK}{LEAK}{SEARCHED}"));
+        assert!(!leaky.held());
+        assert_eq!(leaky.counts().splats, 2);
+        // There was no init, or it has failed.
+        assert_eq!(results(END).problems(), [Problem::Died]);
+        assert_eq!(
+            results("[    9.900000] reboot: Power down\n").problems(),
+            [Problem::Died]
+        );
+    }
+
+    #[test]
     fn an_announced_report_does_not_fail_it() {
         let announced = format!(
             "[    0.140000] rust_kernel: # expect-splat: \"NULL pointer\"\n{OOPS}\
@@ -473,7 +524,7 @@ mod tests {
         let (printed, results) = run(&died, None);
 
         assert!(printed.contains("FAIL lazy.(number 2, the last) after `a`: no result"));
-        assert!(printed.contains("died before it had run all tests"));
+        assert!(printed.contains("died before all was done"));
         assert!(!results.held());
         assert_eq!(results.problems(), [Problem::Died]);
     }

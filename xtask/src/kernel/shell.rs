@@ -2,31 +2,19 @@
 
 //! A shell in the kernel, after its tests: `cargo xtask kernel test --shell`.
 //!
-//! The guest has nothing but an initramfs, with `kernel/shell/init` and busybox. On a terminal, the
+//! The guest has nothing but an initramfs, with `kernel/init/shell` and busybox. On a terminal, the
 //! console is that of QEMU. Without one, the commands are in the initramfs too: what is typed at a
 //! serial port before anybody listens there is lost.
 
 use super::{
-    apt::{
-        self,
-        Apt, //
-    },
     cache::Cache,
-    tools, //
-};
-use crate::{
-    exit::Exit,
-    root, //
+    initramfs::Busybox, //
 };
 use anyhow::{
     bail,
     ensure,
     Context,
     Result, //
-};
-use cpio::newc::{
-    Builder,
-    ModeFileType, //
 };
 use rustix::termios::{
     tcgetattr,
@@ -39,25 +27,15 @@ use std::{
     env, fs,
     io::{
         self,
-        Cursor,
         IsTerminal,
         Read, //
     },
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::Path,
     process::{
         Command,
         Stdio, //
     },
 };
-
-/// Debian's package of a busybox that needs nothing else.
-const PACKAGE: &str = "busybox-static";
-
-/// Where that has it, in different releases.
-const PLACES: [&str; 2] = ["usr/bin/busybox", "bin/busybox"];
 
 /// What `init` says at the end of the commands, before their exit status.
 const ENDED: &str = "the commands ended with ";
@@ -67,7 +45,7 @@ const PANIC: &str = "Kernel panic - not syncing";
 
 /// What a shell is run in, and who tells it what to do.
 pub(crate) struct Guest {
-    busybox: PathBuf,
+    busybox: Busybox,
     /// Somebody at a terminal if there are none.
     commands: Option<Vec<u8>>,
 }
@@ -75,7 +53,7 @@ pub(crate) struct Guest {
 impl Guest {
     /// Gets busybox, and reads the commands unless there is a terminal.
     pub(crate) fn new(cache: &Cache) -> Result<Self> {
-        let busybox = busybox(cache)?;
+        let busybox = Busybox::get(cache)?;
         let mut input = io::stdin();
         if input.is_terminal() {
             return Ok(Self {
@@ -95,19 +73,13 @@ impl Guest {
 
     /// Makes the initramfs.
     pub(crate) fn archive(&self) -> Result<Vec<u8>> {
-        let init = fs::read(root().join("kernel/shell/init"))?;
-        let busybox = fs::read(&self.busybox)?;
-        let mut entries = vec![
-            entry("bin", ModeFileType::Directory, Vec::new()),
-            entry("bin/busybox", ModeFileType::Regular, busybox),
-            entry("bin/sh", ModeFileType::Symlink, b"busybox".to_vec()),
-            entry("init", ModeFileType::Regular, init),
-        ];
-        if let Some(commands) = &self.commands {
-            entries.push(entry("commands", ModeFileType::Regular, commands.clone()));
-        }
+        let commands = self.commands.as_deref();
+        let files: Vec<(&str, &[u8])> = commands
+            .map(|text| ("commands", text))
+            .into_iter()
+            .collect();
 
-        Ok(cpio::write_cpio(entries.into_iter(), Vec::new())?)
+        self.busybox.initramfs("shell", &files)
     }
 
     /// Runs it in QEMU until it is powered off.
@@ -142,12 +114,6 @@ impl Guest {
         ensure!(status.success(), "QEMU has failed, {status}");
         judge(&String::from_utf8_lossy(&fs::read(log)?))
     }
-}
-
-/// A file of the initramfs.
-fn entry(name: &str, kind: ModeFileType, contents: Vec<u8>) -> (Builder, Cursor<Vec<u8>>) {
-    let builder = Builder::new(name).mode(0o755).set_mode_file_type(kind);
-    (builder, Cursor::new(contents))
 }
 
 /// Fails if the kernel has died, or the commands have failed.
@@ -201,45 +167,10 @@ impl Drop for Terminal {
     }
 }
 
-/// The busybox in the cache, which is downloaded if need be.
-fn busybox(cache: &Cache) -> Result<PathBuf> {
-    let _lock = cache.lock_downloads()?;
-    let busybox = cache.path("busybox");
-    if busybox.exists() {
-        return Ok(busybox);
-    }
-
-    let package = match tools::downloaded(cache, PACKAGE, |_| true)? {
-        Some(package) => package,
-        None => {
-            let instead = "busybox cannot be had, and without it there is no shell";
-            let apt = Apt::new(cache, apt::STABLE).context(instead)?;
-            let versions = apt.versions(PACKAGE)?;
-            let Some(version) = versions.first() else {
-                bail!(Exit::Skipped(format!(
-                    "{instead}: {} does not have {PACKAGE}",
-                    apt::STABLE
-                )));
-            };
-            apt.download(cache, PACKAGE, version).context(instead)?
-        }
-    };
-    let unfinished = cache.temporary()?;
-    apt::unpack(&package, unfinished.path())?;
-    let unpacked = PLACES
-        .into_iter()
-        .map(|place| unfinished.path().join(place))
-        .find(|file| file.is_file())
-        .with_context(|| format!("there is no busybox in {}", package.display()))?;
-    fs::rename(unpacked, &busybox)?;
-    Ok(busybox)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cpio::newc::Reader;
-    use std::collections::BTreeMap;
+    use crate::root;
 
     #[test]
     fn a_guest_that_has_died_is_not_one_that_was_powered_off() {
@@ -259,33 +190,8 @@ mod tests {
     }
 
     #[test]
-    fn an_initramfs_has_the_commands() {
-        let folder = tempfile::tempdir().unwrap();
-        let busybox = folder.path().join("busybox");
-        fs::write(&busybox, "program").unwrap();
-        let guest = Guest {
-            busybox,
-            commands: Some(b"poweroff -f".to_vec()),
-        };
-
-        let mut archive = guest.archive().unwrap();
-        let mut files = BTreeMap::new();
-        loop {
-            let mut reader = Reader::new(archive.as_slice()).unwrap();
-            if reader.entry().is_trailer() {
-                break;
-            }
-            let mut contents = String::new();
-            reader.read_to_string(&mut contents).unwrap();
-            let entry = reader.entry();
-            files.insert(entry.name().to_owned(), (entry.mode(), contents));
-            archive = reader.finish().unwrap().to_vec();
-        }
-
-        assert_eq!(files["bin"].0, 0o040_755);
-        assert_eq!(files["bin/busybox"], (0o100_755, "program".to_owned()));
-        assert_eq!(files["bin/sh"], (0o120_755, "busybox".to_owned()));
-        assert_eq!(files["commands"].1, "poweroff -f");
-        assert!(files["init"].1.contains(ENDED));
+    fn the_script_says_how_the_commands_ended() {
+        let init = fs::read_to_string(root().join("kernel/init/shell")).unwrap();
+        assert!(init.contains(ENDED));
     }
 }

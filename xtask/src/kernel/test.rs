@@ -13,10 +13,8 @@ use super::{
     build,
     cache::Cache,
     control,
-    plan::{
-        self,
-        Planned, //
-    },
+    initramfs::Busybox,
+    plan,
     prepare::{
         prepare,
         Prepared,
@@ -83,6 +81,17 @@ pub(crate) struct Options {
     pub(crate) install: bool,
 }
 
+impl Options {
+    /// What the tests are to run on.
+    fn object(&self) -> Object {
+        if self.control {
+            Object::ByHand
+        } else {
+            Object::Annotated
+        }
+    }
+}
+
 /// A kernel to boot.
 struct Kernel {
     prepared: Prepared,
@@ -90,7 +99,6 @@ struct Kernel {
     build_time: Duration,
     /// What the names of its logs begin with.
     run: String,
-    boots: Vec<Planned>,
 }
 
 /// Does it all.
@@ -111,16 +119,27 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
 /// Builds, boots as often as is planned, and returns what came of the tests.
 pub(crate) fn execute(shell: &Shell, options: &Options) -> Result<Vec<Results>> {
     let cache = open(options)?;
+    let boots = plan::boots(options.variant, options.object(), options.filter.as_deref());
+    let busybox = boots
+        .iter()
+        .any(|boot| boot.leaks)
+        .then(|| Busybox::get(&cache))
+        .transpose()?;
     let kernel = build(shell, &cache, options)?;
+    let initramfs = kernel.prepared.work.join("leaks.cpio");
+    if let Some(busybox) = busybox {
+        fs::write(&initramfs, busybox.initramfs("leaks", &[])?)?;
+    }
 
     let begin = Instant::now();
     let mut results = Vec::new();
-    for boot in &kernel.boots {
+    for boot in &boots {
         println!("running  {}\n", boot.filter);
         let boot = Boot {
             image: &kernel.image,
             accelerator: options.accel,
             filter: &boot.filter,
+            leaks: boot.leaks.then_some(&initramfs),
             limit: options.variant.limit(),
             verbose: !options.control,
             log: &cache.path(&format!("logs/{}-{}.log", kernel.run, boot.log)),
@@ -136,7 +155,7 @@ pub(crate) fn execute(shell: &Shell, options: &Options) -> Result<Vec<Results>> 
         seconds(kernel.build_time),
         seconds(begin.elapsed())
     );
-    let consoles: Vec<&str> = kernel.boots.iter().map(|boot| boot.log.as_str()).collect();
+    let consoles: Vec<&str> = boots.iter().map(|boot| boot.log.as_str()).collect();
     println!(
         "logs: {}/{}-{{build,{}}}.log",
         cache.path("logs").display(),
@@ -152,19 +171,17 @@ fn look_around(shell: &Shell, options: &Options) -> Result<()> {
     let guest = Guest::new(&cache)?;
     let kernel = build(shell, &cache, options)?;
 
-    for boot in kernel.boots.iter().take(1) {
-        println!("running  {}\n", boot.filter);
-        let archive = kernel.prepared.work.join("shell.cpio");
-        fs::write(&archive, guest.archive()?)?;
-        guest.run(
-            qemu(&kernel.image, options.accel)
-                .arg("-initrd")
-                .arg(archive),
-            &boot.filter,
-            &cache.path(&format!("logs/{}-shell.log", kernel.run)),
-        )?;
-    }
-    Ok(())
+    let filter = plan::shared(options.object(), options.filter.as_deref());
+    println!("running  {filter}\n");
+    let archive = kernel.prepared.work.join("shell.cpio");
+    fs::write(&archive, guest.archive()?)?;
+    guest.run(
+        qemu(&kernel.image, options.accel)
+            .arg("-initrd")
+            .arg(archive),
+        filter,
+        &cache.path(&format!("logs/{}-shell.log", kernel.run)),
+    )
 }
 
 /// The cache, once the options and the machine are as they have to be.
@@ -183,10 +200,10 @@ fn open(options: &Options) -> Result<Cache> {
 /// Builds the kernel.
 fn build(shell: &Shell, cache: &Cache, options: &Options) -> Result<Kernel> {
     let variant = options.variant.name();
-    let (object, run) = if options.control {
-        (Object::ByHand, format!("{variant}-control"))
-    } else {
-        (Object::Annotated, variant.to_owned())
+    let object = options.object();
+    let run = match object {
+        Object::Annotated => variant.to_owned(),
+        Object::ByHand => format!("{variant}-control"),
     };
     let prepared = prepare(
         shell,
@@ -211,7 +228,6 @@ fn build(shell: &Shell, cache: &Cache, options: &Options) -> Result<Kernel> {
         image,
         build_time,
         run,
-        boots: plan::boots(options.variant, object, options.filter.as_deref()),
     })
 }
 

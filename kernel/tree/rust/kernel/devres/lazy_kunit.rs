@@ -8,7 +8,6 @@
 use super::{
     kunit_support::{
         comes_true,
-        completion,
         ensure,
         ensure_ok,
         expect_splat,
@@ -754,29 +753,25 @@ mod tests {
         ensure!(empty, "something is lent while empty");
 
         let id = ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
-        let is_next = completion()?;
-        let signal = is_next.clone();
-        let unbinding = Thread::new(move || {
-            signal.complete_all();
-            dev.unbind();
-        })?;
+        let unbinding = Thread::new(move || dev.unbind())?;
 
-        let lent = object.try_resource().map(|guard| guard.id);
-        ensure!(lent == Some(id), "while there is one: {lent:?}");
+        let Some(guard) = object.try_resource() else {
+            fail!("nothing is lent while there is one");
+        };
+        let lent = guard.id;
 
         // Nobody may sleep while there is a guard.
         unbinding.start();
-        is_next.wait_for_completion();
-        let guard = object.try_resource();
         let begin = Instant::<Monotonic>::now();
         let mut is_early = false;
-        while guard.is_some() && begin.elapsed() < GRACE {
-            is_early |= probe.dropped() > 0 || unbinding.has_returned();
+        while !is_early && begin.elapsed() < GRACE {
+            is_early = probe.dropped() > 0 || unbinding.has_returned();
             cpu_relax();
         }
         drop(guard);
         unbinding.join()?;
 
+        ensure!(lent == id, "resource {lent} is lent, not {id}");
         ensure!(!is_early, "dropped while a guard was held");
         ensure!(probe.dropped() == 1, "dropped {} times", probe.dropped());
         let is_revoked = object.try_resource().is_none();

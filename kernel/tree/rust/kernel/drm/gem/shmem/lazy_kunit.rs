@@ -3,7 +3,8 @@
 //! What a lazy field gives to [`Object`] beside `sg_table()`: look without mapping, borrow without
 //! a bound device, unmap by hand.
 //!
-//! The contract of the accessor itself is in `contract_kunit`, the other lazy field in `vmap_kunit`.
+//! The contract of the accessor itself is in `contract_kunit`, and `vmap_kunit` has the other lazy
+//! field.
 
 use super::{
     contract_kunit::{
@@ -19,7 +20,6 @@ use super::{
 };
 use crate::{
     devres::kunit_support::{
-        completion,
         dma_mappings,
         ensure,
         ensure_ok,
@@ -127,20 +127,26 @@ mod tests {
         ensure!(!is_mapped(&obj), "try_access maps");
 
         let table = ensure_ok!(address(obj.sg_table(gpu.bound()?)), "the first access");
-        let is_next = completion()?;
-        let signal = is_next.clone();
         let mut dev = gpu.dev;
-        let unbinding = Thread::new(move || {
-            signal.complete_all();
-            dev.unbind();
-        })?;
+        let unbinding = Thread::new(move || dev.unbind())?;
 
         let Some(guard) = obj.try_sg_table() else {
             fail!("nothing is lent while mapped");
         };
         let lent = ptr::from_ref(&**guard).addr();
         let len: ResourceSize = guard.iter().map(|entry| entry.dma_len()).sum();
+
+        // Nobody may sleep while there is a guard.
+        unbinding.start();
+        let begin = Instant::<Monotonic>::now();
+        let mut is_early = false;
+        while !is_early && begin.elapsed() < GRACE {
+            is_early = !is_mapped(&obj) || unbinding.has_returned();
+            cpu_relax();
+        }
         drop(guard);
+        unbinding.join()?;
+
         ensure!(
             lent == table,
             "another table is lent: {lent:#x}, {table:#x}"
@@ -149,20 +155,6 @@ mod tests {
             len == SIZE as ResourceSize,
             "{len} bytes of {SIZE} are mapped"
         );
-
-        // Nobody may sleep while there is a guard.
-        unbinding.start();
-        is_next.wait_for_completion();
-        let guard = obj.try_sg_table();
-        let begin = Instant::<Monotonic>::now();
-        let mut is_early = false;
-        while guard.is_some() && begin.elapsed() < GRACE {
-            is_early |= !is_mapped(&obj) || unbinding.has_returned();
-            cpu_relax();
-        }
-        drop(guard);
-        unbinding.join()?;
-
         ensure!(!is_early, "unmapped while a guard was held");
         ensure!(!is_mapped(&obj), "still mapped after unbind");
         let is_revoked = obj.try_sg_table().is_none();
