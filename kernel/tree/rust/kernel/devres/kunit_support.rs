@@ -104,8 +104,8 @@ pub(crate) fn skip(why: &CStr) -> Result {
 /// Runs `function`, in which the kernel reports something that contains `what`, as it should.
 ///
 /// Whoever reads the log finds out from the marks that this report is no failure, and that there
-/// has to be one. Both say all of it, as a busy console may lose a part of either. `what` is without
-/// quotation marks.
+/// has to be one. Both say all of it, as a busy console may lose a part of either. `what` has no
+/// quotation marks in it.
 pub(crate) fn expect_splat<R>(what: &str, function: impl FnOnce() -> R) -> R {
     pr_info!("# expect-splat: \"{what}\"\n");
     let result = function();
