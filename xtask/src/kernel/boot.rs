@@ -128,10 +128,15 @@ impl Boot<'_> {
 
     fn command(&self) -> Command {
         // Without an init, the panic that follows the tests ends it, as an oops does.
-        let arguments = format!(
+        let mut arguments = format!(
             "console=ttyS0 panic=-1 oops=panic kunit.filter_glob={}",
             self.filter
         );
+        if self.leaks.is_some() {
+            // Without, SLUB keeps arrays of free objects, and leaves in them what it has taken out:
+            // kmemleak then finds references to all that is leaked.
+            arguments += " slab_debug=F";
+        }
 
         let mut command = qemu(self.image, self.accelerator);
         command
