@@ -2,7 +2,6 @@
 
 //! Errors that accumulate, so that independent mistakes are reported together.
 
-use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::fmt::Display;
 use syn::Error;
@@ -36,10 +35,8 @@ impl Errors {
         self.0.is_none()
     }
 
-    /// The errors as `compile_error!` invocations.
-    pub(crate) fn into_compile_error(self) -> TokenStream {
+    /// The errors, combined; [`None`] if nothing was reported.
+    pub(crate) fn into_error(self) -> Option<Error> {
         self.0
-            .map(|errors| errors.to_compile_error())
-            .unwrap_or_default()
     }
 }

@@ -9,10 +9,17 @@ use super::{
         Source, //
     },
     safety,
+    wrap::wrap,
 };
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::ext::IdentExt;
+use syn::{
+    ext::IdentExt,
+    Ident, //
+};
+
+/// What fits behind `/// ` in an `impl`.
+const WIDTH: usize = 92;
 
 /// `#[doc = ..]` attributes, one for each line.
 fn lines<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> TokenStream {
@@ -62,7 +69,7 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
 }
 
 /// The slow path.
-pub(crate) fn slow_path(slot: &Slot<'_>) -> TokenStream {
+pub(crate) fn slow_path(owner: &Ident, slot: &Slot<'_>) -> TokenStream {
     let name = slot.accessor.name.unraw();
     let mut text = vec![format!(
         "The slow path of `{name}()`: maps, or tells why not."
@@ -72,12 +79,10 @@ pub(crate) fn slow_path(slot: &Slot<'_>) -> TokenStream {
         text.push(String::new());
         text.push("What it calls is `unsafe`, and this is why it is sound here:".to_owned());
         text.push(String::new());
-        let field = slot.name.unraw().to_string();
-        text.extend(
-            safety::NEW_MAPPED.iter().map(|obligation| {
-                format!("- {}: {}", obligation.number, obligation.reason(&field))
-            }),
-        );
+        for obligation in &safety::NEW_MAPPED {
+            let bullet = format!("- {}", obligation.explained(owner, slot.name));
+            text.extend(wrap(&bullet, WIDTH));
+        }
     }
 
     lines(text)

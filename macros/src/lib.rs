@@ -8,15 +8,20 @@
 //! - `parse`: tokens to what was written, syntax errors only;
 //! - `model`: what was written, checked and complete, in the words of the design;
 //! - `validate`: every rule about what is allowed, one from the other;
-//! - `expand`: the model to tokens; cannot fail.
+//! - `expand`: the model to tokens; cannot fail. What `cargo devres-lazy expand` prints comes from
+//!   the same templates, with the words of `comments` and `safety` where `notes` says.
 
+mod comments;
 mod diagnostics;
 mod docs;
 mod expand;
 mod model;
+mod names;
+mod notes;
 mod parse;
 mod safety;
 mod validate;
+mod wrap;
 
 use proc_macro::TokenStream;
 use syn::parse_quote;

@@ -4,34 +4,43 @@
 //! does. One table, so that generated documentation, printed comments and the book of obligations
 //! cannot disagree.
 
+use syn::Ident;
+
 /// A requirement of the runtime, and the reason why generated code meets it.
 pub(crate) struct Obligation {
     /// By which the texts refer to it.
     pub(crate) number: &'static str,
-    /// Why it is met, with `{field}` for the name of the lazy field.
-    reason: &'static str,
+    /// Why it is met, with `{owner}` for the name of the struct and `{field}` for that of the lazy
+    /// field.
+    pub(crate) reason: &'static str,
 }
 
 impl Obligation {
-    /// The reason, for the field called `field`.
-    pub(crate) fn reason(&self, field: &str) -> String {
-        self.reason.replace("{field}", field)
+    /// The reason for the field called `field` of the struct called `owner`, and the number.
+    pub(crate) fn explained(&self, owner: &Ident, field: &Ident) -> String {
+        let reason = self
+            .reason
+            .replace("{owner}", &owner.to_string())
+            .replace("{field}", &field.to_string());
+
+        format!("{}: {reason}", self.number)
     }
 }
 
 /// `Mapped::new()`: the owner is valid for shared access until the mapping is dropped.
-const OWNER_OUTLIVES_MAPPING: Obligation = Obligation {
+pub(crate) const OWNER_OUTLIVES_MAPPING: Obligation = Obligation {
     number: "S1",
-    reason: "The mapping is stored in `self.{field}`, which is revoked before any other part of \
-             `*self` is dropped: the destructor of `*self` begins with `LazyOwner::teardown()`, \
-             after which nobody populates it again.",
+    reason: "`*self` is valid until the mapping is dropped: the mapping is stored in \
+             `self.{field}`, and the destructor of `{owner}` begins with `LazyOwner::teardown()`, \
+             which drops it while all other parts of `*self` are whole, and after which nobody \
+             populates `self.{field}` again.",
 };
 
 /// `Mapped::new()`: the owner stays where it is until the mapping is dropped.
 const OWNER_STAYS: Obligation = Obligation {
     number: "S2",
     reason: "`*self` does not move: a slot can only be initialised in place, so `self.{field}` is \
-             pinned, and `*self` with it.",
+             pinned, and with it the `{owner}` that it is a field of.",
 };
 
 /// What the call of `Mapped::new()` in a slow path has to meet.

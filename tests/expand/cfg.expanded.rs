@@ -1,22 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// Written by `cargo xtask bless`.
+// Expanded from cfg.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
 
 //! `#[cfg]` on a field: it is on all that is made from the field.
-use devres_lazy::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
+
+use devres_lazy::{
+    device::Device,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 /// A table.
 pub struct Table;
+
 /// A queue.
 #[pin_data(PinnedDrop)]
 pub struct Queue {
     dev: ARef<Device>,
+
     /// The shadow of the table.
     #[cfg(debug_assertions)]
     #[pin]
     shadow: ::devres_lazy::devres::Lazy<Table>,
+
     /// The queue's translation table.
     #[pin]
     table: ::devres_lazy::devres::Lazy<Table>,
 }
+
 impl Queue {
     #[cfg(debug_assertions)]
     /// The shadow of the table.
@@ -41,11 +51,15 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Fast path: `self.shadow` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(shadow) = self.shadow.get(dev) {
             return ::core::result::Result::Ok(shadow);
         }
+
+        // Not populated, revoked, or `dev` is another device: `shadow_slow()` maps, or tells which.
         self.shadow_slow(dev)
     }
+
     #[cfg(debug_assertions)]
     /// The slow path of `shadow()`: maps, or tells why not.
     #[cold]
@@ -54,17 +68,36 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
         let owner_device: &::devres_lazy::device::Device = &self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
+        // Slow path: one caller populates `self.shadow`, holding its lock for as long as that
+        // takes; the others sleep here.
         let slot = self.shadow.lock();
+
+        // Somebody else may have populated `self.shadow` while this caller was waiting for the
+        // lock.
         if let ::core::option::Option::Some(shadow) = slot.get(dev) {
             return ::core::result::Result::Ok(shadow);
         }
+
+        // `populate()` cannot find `self.shadow` populated for `dev`: it was not a line above, only
+        // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there: it makes the
+        // resource by `Table`. On an error (`ENXIO` if `self.shadow` was revoked, `ENOMEM`, or what
+        // `Table` fails with) `self.shadow` is as it was, and a later call may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.shadow` holds the resource, for `dev`, until `dev`
+        // is unbound, `self.shadow` is revoked, or `*self` is dropped.
         let shadow = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+
         ::core::result::Result::Ok(shadow)
     }
+
     #[cfg(debug_assertions)]
     /// As `shadow()`, but only if it is mapped already.
     ///
@@ -81,15 +114,21 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<::core::option::Option<&'a Table>> {
+        // Fast path: `self.shadow` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(shadow) = self.shadow.get(dev) {
             return ::core::result::Result::Ok(::core::option::Option::Some(shadow));
         }
+
+        // `self.shadow` has nothing for `dev`. Tell the wrong device from a slot that is empty or
+        // revoked.
         let owner_device: &::devres_lazy::device::Device = &self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
         ::core::result::Result::Ok(::core::option::Option::None)
     }
+
     #[cfg(debug_assertions)]
     /// Lends what `shadow()` has mapped, without needing a bound device.
     ///
@@ -103,8 +142,11 @@ impl Queue {
     pub fn try_shadow(
         &self,
     ) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, Table>> {
+        // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
+        // for it before it drops what `self.shadow` holds.
         self.shadow.try_access()
     }
+
     #[cfg(debug_assertions)]
     /// Unmaps now what `shadow()` has mapped, if anything.
     ///
@@ -114,8 +156,10 @@ impl Queue {
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn unmap_shadow(self: ::core::pin::Pin<&mut Self>) {
+        // `self` is borrowed exclusively, so nobody borrows what `self.shadow` holds.
         ::devres_lazy::devres::Lazy::revoke_field(self, |owner: &Self| &owner.shadow);
     }
+
     /// The queue's translation table.
     ///
     /// The first call maps it; later calls lend the same one without taking a lock.
@@ -138,11 +182,15 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Fast path: `self.table` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(table) = self.table.get(dev) {
             return ::core::result::Result::Ok(table);
         }
+
+        // Not populated, revoked, or `dev` is another device: `table_slow()` maps, or tells which.
         self.table_slow(dev)
     }
+
     /// The slow path of `table()`: maps, or tells why not.
     #[cold]
     #[inline(never)]
@@ -150,20 +198,41 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
         let owner_device: &::devres_lazy::device::Device = &self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
+        // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
+        // the others sleep here.
         let slot = self.table.lock();
+
+        // Somebody else may have populated `self.table` while this caller was waiting for the lock.
         if let ::core::option::Option::Some(table) = slot.get(dev) {
             return ::core::result::Result::Ok(table);
         }
+
+        // `populate()` cannot find `self.table` populated for `dev`: it was not a line above, only
+        // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there: it makes the
+        // resource by `Table`. On an error (`ENXIO` if `self.table` was revoked, `ENOMEM`, or what
+        // `Table` fails with) `self.table` is as it was, and a later call may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
+        // unbound, `self.table` is revoked, or `*self` is dropped.
         let table = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+
         ::core::result::Result::Ok(table)
     }
 }
+
 impl ::devres_lazy::devres::LazyOwner for Queue {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+        // `self.table`, `self.shadow`: in the reverse order of declaration, as one may lean on
+        // those before it. What each holds is dropped while all other parts of `*self` are whole,
+        // and nobody populates it again (S1).
         ::devres_lazy::devres::Lazy::retire_field(
             ::core::pin::Pin::as_mut(&mut self),
             |owner: &Self| &owner.table,
@@ -175,10 +244,15 @@ impl ::devres_lazy::devres::LazyOwner for Queue {
         );
     }
 }
+
 #[::devres_lazy::prelude::pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
+        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
+        // (S1).
         ::devres_lazy::devres::LazyOwner::teardown(self);
     }
 }
+
+// `drop()` above begins with `LazyOwner::teardown()` (S1).
 impl ::devres_lazy::devres::TeardownFirst for Queue {}

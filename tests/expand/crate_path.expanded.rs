@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// Written by `cargo xtask bless`.
+// Expanded from crate_path.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
 
 //! `crate`: the runtime is elsewhere.
-use devres_lazy::{self as dl, device::Device, devres_lazy, prelude::*, sync::aref::ARef};
+
+use devres_lazy::{
+    self as dl,
+    device::Device,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 /// A table.
 pub struct Table;
+
 /// A queue.
 #[pin_data(PinnedDrop)]
 pub struct Queue {
     dev: ARef<Device>,
+
     /// The queue's translation table.
     #[pin]
     table: dl::devres::Lazy<Table>,
 }
+
 impl Queue {
     /// The queue's translation table.
     ///
@@ -36,11 +46,15 @@ impl Queue {
         &'a self,
         dev: &'a dl::device::Device<dl::device::Bound>,
     ) -> dl::error::Result<&'a Table> {
+        // Fast path: `self.table` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(table) = self.table.get(dev) {
             return ::core::result::Result::Ok(table);
         }
+
+        // Not populated, revoked, or `dev` is another device: `table_slow()` maps, or tells which.
         self.table_slow(dev)
     }
+
     /// The slow path of `table()`: maps, or tells why not.
     #[cold]
     #[inline(never)]
@@ -48,17 +62,35 @@ impl Queue {
         &'a self,
         dev: &'a dl::device::Device<dl::device::Bound>,
     ) -> dl::error::Result<&'a Table> {
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
         let owner_device: &dl::device::Device = &self.dev;
         if !dl::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(dl::error::code::EINVAL);
         }
+
+        // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
+        // the others sleep here.
         let slot = self.table.lock();
+
+        // Somebody else may have populated `self.table` while this caller was waiting for the lock.
         if let ::core::option::Option::Some(table) = slot.get(dev) {
             return ::core::result::Result::Ok(table);
         }
+
+        // `populate()` cannot find `self.table` populated for `dev`: it was not a line above, only
+        // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there: it makes the
+        // resource by `Table`. On an error (`ENXIO` if `self.table` was revoked, `ENOMEM`, or what
+        // `Table` fails with) `self.table` is as it was, and a later call may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
+        // unbound, `self.table` is revoked, or `*self` is dropped.
         let table = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+
         ::core::result::Result::Ok(table)
     }
+
     /// As `table()`, but only if it is mapped already.
     ///
     /// `None` if it is not, or if it was revoked when the device was unbound. Never maps.
@@ -74,15 +106,21 @@ impl Queue {
         &'a self,
         dev: &'a dl::device::Device<dl::device::Bound>,
     ) -> dl::error::Result<::core::option::Option<&'a Table>> {
+        // Fast path: `self.table` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(table) = self.table.get(dev) {
             return ::core::result::Result::Ok(::core::option::Option::Some(table));
         }
+
+        // `self.table` has nothing for `dev`. Tell the wrong device from a slot that is empty or
+        // revoked.
         let owner_device: &dl::device::Device = &self.dev;
         if !dl::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(dl::error::code::EINVAL);
         }
+
         ::core::result::Result::Ok(::core::option::Option::None)
     }
+
     /// Lends what `table()` has mapped, without needing a bound device.
     ///
     /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
@@ -93,8 +131,11 @@ impl Queue {
     /// critical section, which unbind waits for.
     #[inline]
     pub fn try_table(&self) -> ::core::option::Option<dl::devres::LazyGuard<'_, Table>> {
+        // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
+        // for it before it drops what `self.table` holds.
         self.table.try_access()
     }
+
     /// Unmaps now what `table()` has mapped, if anything.
     ///
     /// The next call of it maps anew, also if the device was unbound in between.
@@ -103,21 +144,29 @@ impl Queue {
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn unmap_table(self: ::core::pin::Pin<&mut Self>) {
+        // `self` is borrowed exclusively, so nobody borrows what `self.table` holds.
         dl::devres::Lazy::revoke_field(self, |owner: &Self| &owner.table);
     }
 }
+
 impl dl::devres::LazyOwner for Queue {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
-        dl::devres::Lazy::retire_field(
-            ::core::pin::Pin::as_mut(&mut self),
-            |owner: &Self| &owner.table,
-        );
+        // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
+        // whole, and nobody populates it again (S1).
+        dl::devres::Lazy::retire_field(::core::pin::Pin::as_mut(&mut self), |owner: &Self| {
+            &owner.table
+        });
     }
 }
+
 #[pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(mut self: Pin<&mut Self>) {
+        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
+        // (S1).
         dl::devres::LazyOwner::teardown(::core::pin::Pin::as_mut(&mut self));
     }
 }
+
+// `drop()` above begins with `LazyOwner::teardown()` (S1).
 impl dl::devres::TeardownFirst for Queue {}

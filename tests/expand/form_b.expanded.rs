@@ -1,41 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// Written by `cargo xtask bless`.
+// Expanded from form_b.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
 
 //! Form B: a marker maps a view into the owner.
+
 use core::ptr::NonNull;
 use devres_lazy::{
-    bindings, device::{Bound, Device},
-    devres::{Map, Mapped},
-    devres_lazy, drm::{self, gem::DriverObject},
-    error::from_err_ptr, prelude::*, scatterlist::SGTable, sync::aref::ARef,
-    types::Opaque,
+    bindings,
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        Map,
+        Mapped, //
+    },
+    drm::{
+        self,
+        gem::DriverObject, //
+    },
+    error::from_err_ptr,
+    prelude::*,
+    scatterlist::SGTable,
+    sync::aref::ARef,
+    types::Opaque, //
 };
+
 /// Maps the table that the C helper keeps in the object.
 pub struct Table;
+
+// SAFETY: The C helper's table is immutable, and stays until `unmap()`.
 unsafe impl<T: DriverObject> Map<Object<T>> for Table {
     type Target = SGTable;
     type Keep = ARef<drm::Device<T::Driver>>;
+
     fn keep(obj: &Object<T>) -> Self::Keep {
         obj.dev().into()
     }
+
     fn map(obj: &Object<T>, _dev: &Device<Bound>) -> Result<NonNull<SGTable>> {
+        // SAFETY: `obj` is an initialised shmem object.
         let sgt = unsafe { bindings::drm_gem_shmem_get_pages_sgt(obj.obj.get()) };
+
         NonNull::new(from_err_ptr(sgt)?.cast()).ok_or(ENOMEM)
     }
+
     unsafe fn unmap(_obj: &Object<T>, _drm: &Self::Keep, _sgt: NonNull<SGTable>) {}
 }
+
 /// A shmem-backed GEM object.
 #[pin_data(PinnedDrop)]
 #[repr(C)]
 pub struct Object<T: DriverObject> {
     #[pin]
     obj: Opaque<bindings::drm_gem_shmem_object>,
+
     /// Scatter-gather table of this object's DMA pages.
     #[pin]
     sgt: ::devres_lazy::devres::Lazy<Mapped<Self, Table>>,
+
     #[pin]
     inner: T,
 }
+
 impl<T: DriverObject> Object<T> {
     /// Scatter-gather table of this object's DMA pages.
     ///
@@ -59,47 +85,81 @@ impl<T: DriverObject> Object<T> {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a SGTable> {
+        // Fast path: `self.sgt` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(sgt) = self.sgt.get(dev) {
             return ::core::result::Result::Ok(sgt);
         }
+
+        // Not populated, revoked, or `dev` is another device: `sg_table_slow()` maps, or tells
+        // which.
         self.sg_table_slow(dev)
     }
+
     /// The slow path of `sg_table()`: maps, or tells why not.
     ///
     /// What it calls is `unsafe`, and this is why it is sound here:
     ///
-    /// - S1: The mapping is stored in `self.sgt`, which is revoked before any other part of `*self` is dropped: the destructor of `*self` begins with `LazyOwner::teardown()`, after which nobody populates it again.
-    /// - S2: `*self` does not move: a slot can only be initialised in place, so `self.sgt` is pinned, and `*self` with it.
+    /// - S1: `*self` is valid until the mapping is dropped: the mapping is stored in `self.sgt`,
+    ///   and the destructor of `Object` begins with `LazyOwner::teardown()`, which drops it while
+    ///   all other parts of `*self` are whole, and after which nobody populates `self.sgt` again.
+    /// - S2: `*self` does not move: a slot can only be initialised in place, so `self.sgt` is
+    ///   pinned, and with it the `Object` that it is a field of.
     #[cold]
     #[inline(never)]
     fn sg_table_slow<'a>(
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a SGTable> {
+        // Any thread may borrow what `self.sgt` lends: it has to be `Send` and `Sync`.
         const fn sgt_is_send_and_sync<T>()
         where
             T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
-        {}
+        {
+        }
         sgt_is_send_and_sync::<SGTable>();
+
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
         let owner_device: &::devres_lazy::device::Device = self.dev().as_ref();
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
+        // Slow path: one caller populates `self.sgt`, holding its lock for as long as that takes;
+        // the others sleep here.
         let slot = self.sgt.lock();
+
+        // Somebody else may have populated `self.sgt` while this caller was waiting for the lock.
         if let ::core::option::Option::Some(sgt) = slot.get(dev) {
             return ::core::result::Result::Ok(sgt);
         }
-        let sgt = slot
-            .populate(
-                dev,
-                || -> ::devres_lazy::error::Result<Mapped<Self, Table>> {
-                    unsafe {
-                        ::devres_lazy::devres::Mapped::<Self, Table>::new(self, dev)
-                    }
-                },
-            )?;
+
+        // `populate()` cannot find `self.sgt` populated for `dev`: it was not a line above, only a
+        // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there:
+        // `Mapped::new()` calls `Table::map()`. On an error (`ENXIO` if `self.sgt` was revoked,
+        // `ENOMEM`, or what `Table::map()` fails with) `self.sgt` is as it was, and a later call
+        // may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.sgt` holds the resource, for `dev`, until `dev` is
+        // unbound, `self.sgt` is revoked, or `*self` is dropped.
+        let sgt = slot.populate(
+            dev,
+            || -> ::devres_lazy::error::Result<Mapped<Self, Table>> {
+                // SAFETY:
+                // - S1: `*self` is valid until the mapping is dropped: the mapping is stored in
+                //   `self.sgt`, and the destructor of `Object` begins with `LazyOwner::teardown()`,
+                //   which drops it while all other parts of `*self` are whole, and after which
+                //   nobody populates `self.sgt` again.
+                // - S2: `*self` does not move: a slot can only be initialised in place, so
+                //   `self.sgt` is pinned, and with it the `Object` that it is a field of.
+                unsafe { ::devres_lazy::devres::Mapped::<Self, Table>::new(self, dev) }
+            },
+        )?;
+
         ::core::result::Result::Ok(sgt)
     }
+
     /// As `sg_table()`, but only if it is mapped already.
     ///
     /// `None` if it is not, or if it was revoked when the device was unbound. Never maps.
@@ -115,15 +175,21 @@ impl<T: DriverObject> Object<T> {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<::core::option::Option<&'a SGTable>> {
+        // Fast path: `self.sgt` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(sgt) = self.sgt.get(dev) {
             return ::core::result::Result::Ok(::core::option::Option::Some(sgt));
         }
+
+        // `self.sgt` has nothing for `dev`. Tell the wrong device from a slot that is empty or
+        // revoked.
         let owner_device: &::devres_lazy::device::Device = self.dev().as_ref();
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
         ::core::result::Result::Ok(::core::option::Option::None)
     }
+
     /// Lends what `sg_table()` has mapped, without needing a bound device.
     ///
     /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
@@ -135,11 +201,12 @@ impl<T: DriverObject> Object<T> {
     #[inline]
     pub fn try_sg_table(
         &self,
-    ) -> ::core::option::Option<
-        ::devres_lazy::devres::LazyGuard<'_, Mapped<Self, Table>>,
-    > {
+    ) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, Mapped<Self, Table>>> {
+        // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
+        // for it before it drops what `self.sgt` holds.
         self.sgt.try_access()
     }
+
     /// Unmaps now what `sg_table()` has mapped, if anything.
     ///
     /// The next call of it maps anew, also if the device was unbound in between.
@@ -148,31 +215,50 @@ impl<T: DriverObject> Object<T> {
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn unmap_sg_table(self: ::core::pin::Pin<&mut Self>) {
+        // `self` is borrowed exclusively, so nobody borrows what `self.sgt` holds.
         ::devres_lazy::devres::Lazy::revoke_field(self, |owner: &Self| &owner.sgt);
     }
 }
+
 impl<T: DriverObject> ::devres_lazy::devres::LazyOwner for Object<T> {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+        // `self.sgt` goes first: what it holds is dropped while all other parts of `*self` are
+        // whole, and nobody populates it again (S1).
         ::devres_lazy::devres::Lazy::retire_field(
             ::core::pin::Pin::as_mut(&mut self),
             |owner: &Self| &owner.sgt,
         );
     }
 }
+
+// SAFETY: All GEM objects are thread-safe.
 unsafe impl<T: DriverObject> Send for Object<T> {}
+
+// SAFETY: All GEM objects are thread-safe.
 unsafe impl<T: DriverObject> Sync for Object<T> {}
+
 impl<T: DriverObject> Object<T> {
     /// The DRM device that this object belongs to.
     pub fn dev(&self) -> &drm::Device<T::Driver> {
+        // SAFETY: `obj` is initialised.
         let dev = unsafe { (*self.obj.get()).base.dev };
+
+        // SAFETY: Every object of this type was made for a device of this driver.
         unsafe { drm::Device::from_raw(dev) }
     }
 }
+
 #[pinned_drop]
 impl<T: DriverObject> PinnedDrop for Object<T> {
     fn drop(mut self: Pin<&mut Self>) {
+        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
+        // (S1).
         ::devres_lazy::devres::LazyOwner::teardown(::core::pin::Pin::as_mut(&mut self));
+
+        // SAFETY: This was the last reference.
         unsafe { bindings::drm_gem_shmem_release(self.obj.get()) };
     }
 }
+
+// `drop()` above begins with `LazyOwner::teardown()` (S1).
 impl<T: DriverObject> ::devres_lazy::devres::TeardownFirst for Object<T> {}

@@ -1,24 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// Written by `cargo xtask bless`.
+// Expanded from generics.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
 
 //! Type and const parameters, with bounds, a `where` clause and defaults.
+
 use core::ops::Deref;
-use devres_lazy::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
+use devres_lazy::{
+    device::Device,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 /// What a table is made of.
 pub trait Format: Send + Sync + 'static {
     /// Its entries.
     type Entry: Copy + Send + Sync + 'static;
+
     /// What they are at first.
     const FIRST: Self::Entry;
 }
+
 /// A table.
 pub struct Table<F: Format, const N: usize>([F::Entry; N]);
+
 impl<F: Format, const N: usize> Deref for Table<F, N> {
     type Target = [F::Entry; N];
+
     fn deref(&self) -> &Self::Target {
         &self.0
     }
 }
+
 /// A queue.
 #[pin_data(PinnedDrop)]
 pub struct Queue<F, const N: usize = 16>
@@ -26,10 +37,12 @@ where
     F: Format,
 {
     dev: ARef<Device>,
+
     /// The queue's translation table.
     #[pin]
     table: ::devres_lazy::devres::Lazy<Table<F, N>>,
 }
+
 impl<F, const N: usize> Queue<F, N>
 where
     F: Format,
@@ -56,11 +69,15 @@ where
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a [F::Entry; N]> {
+        // Fast path: `self.table` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(table) = self.table.get(dev) {
             return ::core::result::Result::Ok(table);
         }
+
+        // Not populated, revoked, or `dev` is another device: `table_slow()` maps, or tells which.
         self.table_slow(dev)
     }
+
     /// The slow path of `table()`: maps, or tells why not.
     #[cold]
     #[inline(never)]
@@ -68,45 +85,69 @@ where
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a [F::Entry; N]> {
+        // Any thread may borrow what `self.table` lends: it has to be `Send` and `Sync`.
         const fn table_is_send_and_sync<T>()
         where
             T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
-        {}
+        {
+        }
         table_is_send_and_sync::<[F::Entry; N]>();
+
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
         let owner_device: &::devres_lazy::device::Device = &self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
+        // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
+        // the others sleep here.
         let slot = self.table.lock();
+
+        // Somebody else may have populated `self.table` while this caller was waiting for the lock.
         if let ::core::option::Option::Some(table) = slot.get(dev) {
             return ::core::result::Result::Ok(table);
         }
-        let table = slot
-            .populate(dev, || ::core::result::Result::Ok(Table([F::FIRST; N])))?;
+
+        // `populate()` cannot find `self.table` populated for `dev`: it was not a line above, only
+        // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there: it makes the
+        // resource by `Table()`. On an error (`ENXIO` if `self.table` was revoked, `ENOMEM`, or
+        // what `Table()` fails with) `self.table` is as it was, and a later call may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
+        // unbound, `self.table` is revoked, or `*self` is dropped.
+        let table = slot.populate(dev, || ::core::result::Result::Ok(Table([F::FIRST; N])))?;
+
         ::core::result::Result::Ok(table)
     }
 }
+
 impl<F, const N: usize> ::devres_lazy::devres::LazyOwner for Queue<F, N>
 where
     F: Format,
 {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+        // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
+        // whole, and nobody populates it again (S1).
         ::devres_lazy::devres::Lazy::retire_field(
             ::core::pin::Pin::as_mut(&mut self),
             |owner: &Self| &owner.table,
         );
     }
 }
+
 #[::devres_lazy::prelude::pinned_drop]
 impl<F, const N: usize> PinnedDrop for Queue<F, N>
 where
     F: Format,
 {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
+        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
+        // (S1).
         ::devres_lazy::devres::LazyOwner::teardown(self);
     }
 }
-impl<F, const N: usize> ::devres_lazy::devres::TeardownFirst for Queue<F, N>
-where
-    F: Format,
-{}
+
+// `drop()` above begins with `LazyOwner::teardown()` (S1).
+impl<F, const N: usize> ::devres_lazy::devres::TeardownFirst for Queue<F, N> where F: Format {}

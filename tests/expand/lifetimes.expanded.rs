@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// Written by `cargo xtask bless`.
+// Expanded from lifetimes.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
 
 //! Lifetimes of the struct and of a type: the accessor's is another one.
-use devres_lazy::{device::Device, devres_lazy, prelude::*};
+
+use devres_lazy::{
+    device::Device,
+    prelude::*, //
+};
+
 /// Finds an entry.
 pub type Lookup = fn(&u32) -> &u32;
+
 /// A queue.
 #[pin_data(PinnedDrop)]
 pub struct Queue<'a> {
     dev: &'a Device,
+
     lookup: Lookup,
+
     /// Finds an entry.
     #[pin]
     lazy_lookup: ::devres_lazy::devres::Lazy<for<'b> fn(&'b u32) -> &'b u32>,
 }
+
 impl<'a> Queue<'a> {
     /// Finds an entry.
     ///
@@ -37,11 +46,15 @@ impl<'a> Queue<'a> {
         &'c self,
         dev: &'c ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'c Lookup> {
+        // Fast path: `self.lazy_lookup` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(lazy_lookup) = self.lazy_lookup.get(dev) {
             return ::core::result::Result::Ok(lazy_lookup);
         }
+
+        // Not populated, revoked, or `dev` is another device: `lookup_slow()` maps, or tells which.
         self.lookup_slow(dev)
     }
+
     /// The slow path of `lookup()`: maps, or tells why not.
     #[cold]
     #[inline(never)]
@@ -49,36 +62,66 @@ impl<'a> Queue<'a> {
         &'c self,
         dev: &'c ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'c Lookup> {
+        // Any thread may borrow what `self.lazy_lookup` lends: it has to be `Send` and `Sync`.
         const fn lazy_lookup_is_send_and_sync<T>()
         where
             T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
-        {}
+        {
+        }
         lazy_lookup_is_send_and_sync::<Lookup>();
+
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
         let owner_device: &::devres_lazy::device::Device = self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
+        // Slow path: one caller populates `self.lazy_lookup`, holding its lock for as long as that
+        // takes; the others sleep here.
         let slot = self.lazy_lookup.lock();
+
+        // Somebody else may have populated `self.lazy_lookup` while this caller was waiting for the
+        // lock.
         if let ::core::option::Option::Some(lazy_lookup) = slot.get(dev) {
             return ::core::result::Result::Ok(lazy_lookup);
         }
-        let lazy_lookup = slot
-            .populate(dev, || ::core::result::Result::Ok(self.lookup))?;
+
+        // `populate()` cannot find `self.lazy_lookup` populated for `dev`: it was not a line above,
+        // only a holder of its lock populates it, and `slot` holds that lock until `populate()` is
+        // done.
+        //
+        // The closure runs last, when every check has passed and all memory is there: it makes the
+        // resource by the initialiser in it. On an error (`ENXIO` if `self.lazy_lookup` was
+        // revoked, `ENOMEM`, or what the initialiser in it fails with) `self.lazy_lookup` is as it
+        // was, and a later call may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.lazy_lookup` holds the resource, for `dev`, until
+        // `dev` is unbound, `self.lazy_lookup` is revoked, or `*self` is dropped.
+        let lazy_lookup = slot.populate(dev, || ::core::result::Result::Ok(self.lookup))?;
+
         ::core::result::Result::Ok(lazy_lookup)
     }
 }
+
 impl<'a> ::devres_lazy::devres::LazyOwner for Queue<'a> {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+        // `self.lazy_lookup` goes first: what it holds is dropped while all other parts of `*self`
+        // are whole, and nobody populates it again (S1).
         ::devres_lazy::devres::Lazy::retire_field(
             ::core::pin::Pin::as_mut(&mut self),
             |owner: &Self| &owner.lazy_lookup,
         );
     }
 }
+
 #[::devres_lazy::prelude::pinned_drop]
 impl<'a> PinnedDrop for Queue<'a> {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
+        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
+        // (S1).
         ::devres_lazy::devres::LazyOwner::teardown(self);
     }
 }
+
+// `drop()` above begins with `LazyOwner::teardown()` (S1).
 impl<'a> ::devres_lazy::devres::TeardownFirst for Queue<'a> {}

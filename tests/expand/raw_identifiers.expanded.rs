@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// Written by `cargo xtask bless`.
+// Expanded from raw_identifiers.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
 
 //! Raw identifiers: the struct, the field and the functions.
-use devres_lazy::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
+
+use devres_lazy::{
+    device::Device,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 /// A table.
 #[allow(non_camel_case_types)]
 pub struct r#enum;
+
 /// A queue.
 #[allow(non_camel_case_types)]
 #[pin_data(PinnedDrop)]
 pub struct r#struct {
     r#dyn: ARef<Device>,
+
     /// The queue's translation table.
     #[pin]
     r#type: ::devres_lazy::devres::Lazy<r#enum>,
 }
+
 impl r#struct {
     /// The queue's translation table.
     ///
@@ -38,11 +47,15 @@ impl r#struct {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a r#enum> {
+        // Fast path: `self.r#type` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(r#type) = self.r#type.get(dev) {
             return ::core::result::Result::Ok(r#type);
         }
+
+        // Not populated, revoked, or `dev` is another device: `match_slow()` maps, or tells which.
         self.match_slow(dev)
     }
+
     /// The slow path of `match()`: maps, or tells why not.
     #[cold]
     #[inline(never)]
@@ -50,17 +63,36 @@ impl r#struct {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a r#enum> {
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
         let owner_device: &::devres_lazy::device::Device = &self.r#dyn;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
+        // Slow path: one caller populates `self.r#type`, holding its lock for as long as that
+        // takes; the others sleep here.
         let slot = self.r#type.lock();
+
+        // Somebody else may have populated `self.r#type` while this caller was waiting for the
+        // lock.
         if let ::core::option::Option::Some(r#type) = slot.get(dev) {
             return ::core::result::Result::Ok(r#type);
         }
+
+        // `populate()` cannot find `self.r#type` populated for `dev`: it was not a line above, only
+        // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there: it makes the
+        // resource by `r#enum`. On an error (`ENXIO` if `self.r#type` was revoked, `ENOMEM`, or
+        // what `r#enum` fails with) `self.r#type` is as it was, and a later call may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.r#type` holds the resource, for `dev`, until `dev`
+        // is unbound, `self.r#type` is revoked, or `*self` is dropped.
         let r#type = slot.populate(dev, || ::core::result::Result::Ok(r#enum))?;
+
         ::core::result::Result::Ok(r#type)
     }
+
     /// As `match()`, but only if it is mapped already.
     ///
     /// `None` if it is not, or if it was revoked when the device was unbound. Never maps.
@@ -76,15 +108,21 @@ impl r#struct {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<::core::option::Option<&'a r#enum>> {
+        // Fast path: `self.r#type` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(r#type) = self.r#type.get(dev) {
             return ::core::result::Result::Ok(::core::option::Option::Some(r#type));
         }
+
+        // `self.r#type` has nothing for `dev`. Tell the wrong device from a slot that is empty or
+        // revoked.
         let owner_device: &::devres_lazy::device::Device = &self.r#dyn;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
         ::core::result::Result::Ok(::core::option::Option::None)
     }
+
     /// Lends what `match()` has mapped, without needing a bound device.
     ///
     /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
@@ -94,11 +132,12 @@ impl r#struct {
     /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
     /// critical section, which unbind waits for.
     #[inline]
-    pub fn r#try(
-        &self,
-    ) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, r#enum>> {
+    pub fn r#try(&self) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, r#enum>> {
+        // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
+        // for it before it drops what `self.r#type` holds.
         self.r#type.try_access()
     }
+
     /// Unmaps now what `match()` has mapped, if anything.
     ///
     /// The next call of it maps anew, also if the device was unbound in between.
@@ -107,21 +146,30 @@ impl r#struct {
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn r#move(self: ::core::pin::Pin<&mut Self>) {
+        // `self` is borrowed exclusively, so nobody borrows what `self.r#type` holds.
         ::devres_lazy::devres::Lazy::revoke_field(self, |owner: &Self| &owner.r#type);
     }
 }
+
 impl ::devres_lazy::devres::LazyOwner for r#struct {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+        // `self.r#type` goes first: what it holds is dropped while all other parts of `*self` are
+        // whole, and nobody populates it again (S1).
         ::devres_lazy::devres::Lazy::retire_field(
             ::core::pin::Pin::as_mut(&mut self),
             |owner: &Self| &owner.r#type,
         );
     }
 }
+
 #[::devres_lazy::prelude::pinned_drop]
 impl PinnedDrop for r#struct {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
+        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
+        // (S1).
         ::devres_lazy::devres::LazyOwner::teardown(self);
     }
 }
+
+// `drop()` above begins with `LazyOwner::teardown()` (S1).
 impl ::devres_lazy::devres::TeardownFirst for r#struct {}

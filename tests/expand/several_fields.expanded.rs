@@ -1,25 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// Written by `cargo xtask bless`.
+// Expanded from several_fields.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
 
 //! Several lazy fields: teardown is in the reverse order.
-use devres_lazy::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
+
+use devres_lazy::{
+    device::Device,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 /// A table.
 pub struct Table;
+
 /// A ring.
 pub struct Ring;
+
 /// A queue.
 #[pin_data(PinnedDrop)]
 pub struct Queue {
     dev: ARef<Device>,
+
     /// The queue's translation table.
     #[pin]
     table: ::devres_lazy::devres::Lazy<Table>,
+
     /// How long it is.
     pub len: usize,
+
     /// The queue's ring.
     #[pin]
     ring: ::devres_lazy::devres::Lazy<Ring>,
 }
+
 impl Queue {
     /// The queue's translation table.
     ///
@@ -43,11 +55,15 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Fast path: `self.table` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(table) = self.table.get(dev) {
             return ::core::result::Result::Ok(table);
         }
+
+        // Not populated, revoked, or `dev` is another device: `table_slow()` maps, or tells which.
         self.table_slow(dev)
     }
+
     /// The slow path of `table()`: maps, or tells why not.
     #[cold]
     #[inline(never)]
@@ -55,17 +71,35 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
         let owner_device: &::devres_lazy::device::Device = &self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
+        // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
+        // the others sleep here.
         let slot = self.table.lock();
+
+        // Somebody else may have populated `self.table` while this caller was waiting for the lock.
         if let ::core::option::Option::Some(table) = slot.get(dev) {
             return ::core::result::Result::Ok(table);
         }
+
+        // `populate()` cannot find `self.table` populated for `dev`: it was not a line above, only
+        // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there: it makes the
+        // resource by `Table`. On an error (`ENXIO` if `self.table` was revoked, `ENOMEM`, or what
+        // `Table` fails with) `self.table` is as it was, and a later call may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
+        // unbound, `self.table` is revoked, or `*self` is dropped.
         let table = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+
         ::core::result::Result::Ok(table)
     }
+
     /// The queue's ring.
     ///
     /// The first call maps it; later calls lend the same one without taking a lock.
@@ -88,11 +122,15 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Ring> {
+        // Fast path: `self.ring` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(ring) = self.ring.get(dev) {
             return ::core::result::Result::Ok(ring);
         }
+
+        // Not populated, revoked, or `dev` is another device: `ring_slow()` maps, or tells which.
         self.ring_slow(dev)
     }
+
     /// The slow path of `ring()`: maps, or tells why not.
     #[cold]
     #[inline(never)]
@@ -100,20 +138,41 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Ring> {
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
         let owner_device: &::devres_lazy::device::Device = &self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
+        // Slow path: one caller populates `self.ring`, holding its lock for as long as that takes;
+        // the others sleep here.
         let slot = self.ring.lock();
+
+        // Somebody else may have populated `self.ring` while this caller was waiting for the lock.
         if let ::core::option::Option::Some(ring) = slot.get(dev) {
             return ::core::result::Result::Ok(ring);
         }
+
+        // `populate()` cannot find `self.ring` populated for `dev`: it was not a line above, only a
+        // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there: it makes the
+        // resource by `Ring`. On an error (`ENXIO` if `self.ring` was revoked, `ENOMEM`, or what
+        // `Ring` fails with) `self.ring` is as it was, and a later call may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.ring` holds the resource, for `dev`, until `dev` is
+        // unbound, `self.ring` is revoked, or `*self` is dropped.
         let ring = slot.populate(dev, || ::core::result::Result::Ok(Ring))?;
+
         ::core::result::Result::Ok(ring)
     }
 }
+
 impl ::devres_lazy::devres::LazyOwner for Queue {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+        // `self.ring`, `self.table`: in the reverse order of declaration, as one may lean on those
+        // before it. What each holds is dropped while all other parts of `*self` are whole, and
+        // nobody populates it again (S1).
         ::devres_lazy::devres::Lazy::retire_field(
             ::core::pin::Pin::as_mut(&mut self),
             |owner: &Self| &owner.ring,
@@ -124,10 +183,15 @@ impl ::devres_lazy::devres::LazyOwner for Queue {
         );
     }
 }
+
 #[::devres_lazy::prelude::pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
+        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
+        // (S1).
         ::devres_lazy::devres::LazyOwner::teardown(self);
     }
 }
+
+// `drop()` above begins with `LazyOwner::teardown()` (S1).
 impl ::devres_lazy::devres::TeardownFirst for Queue {}

@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// Written by `cargo xtask bless`.
+// Expanded from try_access.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
 
 //! `try_access`: without a bound device.
-use devres_lazy::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
+
+use devres_lazy::{
+    device::Device,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 /// A table.
 pub struct Table;
+
 /// A queue.
 #[pin_data(PinnedDrop)]
 pub struct Queue {
     dev: ARef<Device>,
+
     /// The queue's translation table.
     #[pin]
     table: ::devres_lazy::devres::Lazy<Table>,
 }
+
 impl Queue {
     /// The queue's translation table.
     ///
@@ -36,11 +45,15 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Fast path: `self.table` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(table) = self.table.get(dev) {
             return ::core::result::Result::Ok(table);
         }
+
+        // Not populated, revoked, or `dev` is another device: `table_slow()` maps, or tells which.
         self.table_slow(dev)
     }
+
     /// The slow path of `table()`: maps, or tells why not.
     #[cold]
     #[inline(never)]
@@ -48,17 +61,35 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
         let owner_device: &::devres_lazy::device::Device = &self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
+        // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
+        // the others sleep here.
         let slot = self.table.lock();
+
+        // Somebody else may have populated `self.table` while this caller was waiting for the lock.
         if let ::core::option::Option::Some(table) = slot.get(dev) {
             return ::core::result::Result::Ok(table);
         }
+
+        // `populate()` cannot find `self.table` populated for `dev`: it was not a line above, only
+        // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there: it makes the
+        // resource by `Table`. On an error (`ENXIO` if `self.table` was revoked, `ENOMEM`, or what
+        // `Table` fails with) `self.table` is as it was, and a later call may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
+        // unbound, `self.table` is revoked, or `*self` is dropped.
         let table = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+
         ::core::result::Result::Ok(table)
     }
+
     /// Lends what `table()` has mapped, without needing a bound device.
     ///
     /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
@@ -68,24 +99,32 @@ impl Queue {
     /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
     /// critical section, which unbind waits for.
     #[inline]
-    pub fn try_table(
-        &self,
-    ) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, Table>> {
+    pub fn try_table(&self) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, Table>> {
+        // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
+        // for it before it drops what `self.table` holds.
         self.table.try_access()
     }
 }
+
 impl ::devres_lazy::devres::LazyOwner for Queue {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+        // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
+        // whole, and nobody populates it again (S1).
         ::devres_lazy::devres::Lazy::retire_field(
             ::core::pin::Pin::as_mut(&mut self),
             |owner: &Self| &owner.table,
         );
     }
 }
+
 #[::devres_lazy::prelude::pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
+        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
+        // (S1).
         ::devres_lazy::devres::LazyOwner::teardown(self);
     }
 }
+
+// `drop()` above begins with `LazyOwner::teardown()` (S1).
 impl ::devres_lazy::devres::TeardownFirst for Queue {}

@@ -1,27 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// Written by `cargo xtask bless`.
+// Expanded from visibility.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
 
 //! The visibility of the accessor, which the other functions of its field have too.
-use devres_lazy::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
+
+use devres_lazy::{
+    device::Device,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 /// A table.
 pub struct Table;
+
 /// A queue.
 #[pin_data(PinnedDrop)]
 pub struct Queue {
     dev: ARef<Device>,
+
     /// Public.
     #[pin]
     a: ::devres_lazy::devres::Lazy<Table>,
+
     /// The crate's.
     #[pin]
     b: ::devres_lazy::devres::Lazy<Table>,
+
     /// The parent's.
     #[pin]
     c: ::devres_lazy::devres::Lazy<Table>,
+
     /// Private, of a public field.
     #[pin]
     pub d: ::devres_lazy::devres::Lazy<Table>,
 }
+
 impl Queue {
     /// Public.
     ///
@@ -45,11 +57,15 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Fast path: `self.a` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(a) = self.a.get(dev) {
             return ::core::result::Result::Ok(a);
         }
+
+        // Not populated, revoked, or `dev` is another device: `a_slow()` maps, or tells which.
         self.a_slow(dev)
     }
+
     /// The slow path of `a()`: maps, or tells why not.
     #[cold]
     #[inline(never)]
@@ -57,17 +73,35 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
         let owner_device: &::devres_lazy::device::Device = &self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
+        // Slow path: one caller populates `self.a`, holding its lock for as long as that takes; the
+        // others sleep here.
         let slot = self.a.lock();
+
+        // Somebody else may have populated `self.a` while this caller was waiting for the lock.
         if let ::core::option::Option::Some(a) = slot.get(dev) {
             return ::core::result::Result::Ok(a);
         }
+
+        // `populate()` cannot find `self.a` populated for `dev`: it was not a line above, only a
+        // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there: it makes the
+        // resource by `Table`. On an error (`ENXIO` if `self.a` was revoked, `ENOMEM`, or what
+        // `Table` fails with) `self.a` is as it was, and a later call may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.a` holds the resource, for `dev`, until `dev` is
+        // unbound, `self.a` is revoked, or `*self` is dropped.
         let a = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+
         ::core::result::Result::Ok(a)
     }
+
     /// As `a()`, but only if it is mapped already.
     ///
     /// `None` if it is not, or if it was revoked when the device was unbound. Never maps.
@@ -83,15 +117,21 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<::core::option::Option<&'a Table>> {
+        // Fast path: `self.a` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(a) = self.a.get(dev) {
             return ::core::result::Result::Ok(::core::option::Option::Some(a));
         }
+
+        // `self.a` has nothing for `dev`. Tell the wrong device from a slot that is empty or
+        // revoked.
         let owner_device: &::devres_lazy::device::Device = &self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
         ::core::result::Result::Ok(::core::option::Option::None)
     }
+
     /// The crate's.
     ///
     /// The first call maps it; later calls lend the same one without taking a lock.
@@ -114,11 +154,15 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Fast path: `self.b` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(b) = self.b.get(dev) {
             return ::core::result::Result::Ok(b);
         }
+
+        // Not populated, revoked, or `dev` is another device: `b_slow()` maps, or tells which.
         self.b_slow(dev)
     }
+
     /// The slow path of `b()`: maps, or tells why not.
     #[cold]
     #[inline(never)]
@@ -126,17 +170,35 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
         let owner_device: &::devres_lazy::device::Device = &self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
+        // Slow path: one caller populates `self.b`, holding its lock for as long as that takes; the
+        // others sleep here.
         let slot = self.b.lock();
+
+        // Somebody else may have populated `self.b` while this caller was waiting for the lock.
         if let ::core::option::Option::Some(b) = slot.get(dev) {
             return ::core::result::Result::Ok(b);
         }
+
+        // `populate()` cannot find `self.b` populated for `dev`: it was not a line above, only a
+        // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there: it makes the
+        // resource by `Table`. On an error (`ENXIO` if `self.b` was revoked, `ENOMEM`, or what
+        // `Table` fails with) `self.b` is as it was, and a later call may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.b` holds the resource, for `dev`, until `dev` is
+        // unbound, `self.b` is revoked, or `*self` is dropped.
         let b = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+
         ::core::result::Result::Ok(b)
     }
+
     /// Lends what `b()` has mapped, without needing a bound device.
     ///
     /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
@@ -149,8 +211,11 @@ impl Queue {
     pub(crate) fn try_b(
         &self,
     ) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, Table>> {
+        // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
+        // for it before it drops what `self.b` holds.
         self.b.try_access()
     }
+
     /// The parent's.
     ///
     /// The first call maps it; later calls lend the same one without taking a lock.
@@ -173,11 +238,15 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Fast path: `self.c` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(c) = self.c.get(dev) {
             return ::core::result::Result::Ok(c);
         }
+
+        // Not populated, revoked, or `dev` is another device: `c_slow()` maps, or tells which.
         self.c_slow(dev)
     }
+
     /// The slow path of `c()`: maps, or tells why not.
     #[cold]
     #[inline(never)]
@@ -185,17 +254,35 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
         let owner_device: &::devres_lazy::device::Device = &self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
+        // Slow path: one caller populates `self.c`, holding its lock for as long as that takes; the
+        // others sleep here.
         let slot = self.c.lock();
+
+        // Somebody else may have populated `self.c` while this caller was waiting for the lock.
         if let ::core::option::Option::Some(c) = slot.get(dev) {
             return ::core::result::Result::Ok(c);
         }
+
+        // `populate()` cannot find `self.c` populated for `dev`: it was not a line above, only a
+        // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there: it makes the
+        // resource by `Table`. On an error (`ENXIO` if `self.c` was revoked, `ENOMEM`, or what
+        // `Table` fails with) `self.c` is as it was, and a later call may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.c` holds the resource, for `dev`, until `dev` is
+        // unbound, `self.c` is revoked, or `*self` is dropped.
         let c = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+
         ::core::result::Result::Ok(c)
     }
+
     /// Unmaps now what `c()` has mapped, if anything.
     ///
     /// The next call of it maps anew, also if the device was unbound in between.
@@ -204,8 +291,10 @@ impl Queue {
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub(super) fn unmap_c(self: ::core::pin::Pin<&mut Self>) {
+        // `self` is borrowed exclusively, so nobody borrows what `self.c` holds.
         ::devres_lazy::devres::Lazy::revoke_field(self, |owner: &Self| &owner.c);
     }
+
     /// Private, of a public field.
     ///
     /// The first call maps it; later calls lend the same one without taking a lock.
@@ -228,11 +317,15 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Fast path: `self.d` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(d) = self.d.get(dev) {
             return ::core::result::Result::Ok(d);
         }
+
+        // Not populated, revoked, or `dev` is another device: `d_slow()` maps, or tells which.
         self.d_slow(dev)
     }
+
     /// The slow path of `d()`: maps, or tells why not.
     #[cold]
     #[inline(never)]
@@ -240,17 +333,35 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
         let owner_device: &::devres_lazy::device::Device = &self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
+        // Slow path: one caller populates `self.d`, holding its lock for as long as that takes; the
+        // others sleep here.
         let slot = self.d.lock();
+
+        // Somebody else may have populated `self.d` while this caller was waiting for the lock.
         if let ::core::option::Option::Some(d) = slot.get(dev) {
             return ::core::result::Result::Ok(d);
         }
+
+        // `populate()` cannot find `self.d` populated for `dev`: it was not a line above, only a
+        // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there: it makes the
+        // resource by `Table`. On an error (`ENXIO` if `self.d` was revoked, `ENOMEM`, or what
+        // `Table` fails with) `self.d` is as it was, and a later call may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.d` holds the resource, for `dev`, until `dev` is
+        // unbound, `self.d` is revoked, or `*self` is dropped.
         let d = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+
         ::core::result::Result::Ok(d)
     }
+
     /// As `d()`, but only if it is mapped already.
     ///
     /// `None` if it is not, or if it was revoked when the device was unbound. Never maps.
@@ -266,18 +377,27 @@ impl Queue {
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<::core::option::Option<&'a Table>> {
+        // Fast path: `self.d` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(d) = self.d.get(dev) {
             return ::core::result::Result::Ok(::core::option::Option::Some(d));
         }
+
+        // `self.d` has nothing for `dev`. Tell the wrong device from a slot that is empty or
+        // revoked.
         let owner_device: &::devres_lazy::device::Device = &self.dev;
         if !::devres_lazy::devres::same_device(owner_device, dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
+
         ::core::result::Result::Ok(::core::option::Option::None)
     }
 }
+
 impl ::devres_lazy::devres::LazyOwner for Queue {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+        // `self.d`, `self.c`, `self.b`, `self.a`: in the reverse order of declaration, as one may
+        // lean on those before it. What each holds is dropped while all other parts of `*self` are
+        // whole, and nobody populates it again (S1).
         ::devres_lazy::devres::Lazy::retire_field(
             ::core::pin::Pin::as_mut(&mut self),
             |owner: &Self| &owner.d,
@@ -296,10 +416,15 @@ impl ::devres_lazy::devres::LazyOwner for Queue {
         );
     }
 }
+
 #[::devres_lazy::prelude::pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
+        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
+        // (S1).
         ::devres_lazy::devres::LazyOwner::teardown(self);
     }
 }
+
+// `drop()` above begins with `LazyOwner::teardown()` (S1).
 impl ::devres_lazy::devres::TeardownFirst for Queue {}

@@ -4,12 +4,14 @@
 //! author asked for.
 
 use super::super::{
-    docs,
+    comments, docs,
     model::{
         Owner,
         Slot,
         Source, //
     },
+    names::Names,
+    notes::Notes,
 };
 use super::{
     path_at,
@@ -21,15 +23,14 @@ use proc_macro2::{
     TokenTree, //
 };
 use quote::{
-    format_ident,
     quote,
     quote_spanned,
     ToTokens, //
 };
 use syn::{
+    ext::IdentExt,
     spanned::Spanned,
     Ident,
-    ItemStruct,
     Lifetime,
     Path,
     Type, //
@@ -38,44 +39,74 @@ use syn::{
 /// The functions of one slot.
 pub(super) struct Functions<'a> {
     krate: &'a Path,
+    owner: &'a Ident,
     slot: &'a Slot<'a>,
     body: Body,
+    notes: &'a dyn Notes,
     /// `self` and `dev` as the author's expressions know them.
     this: Ident,
     dev: Ident,
     /// A lifetime that the struct does not use.
     lt: Lifetime,
-    /// What lends the resource, for the author not to see.
+    /// What lends the resource. The author's expressions are not in its scope.
     local: Ident,
+    /// The locked slot, for the author not to see.
+    locked: Ident,
+    /// The owner's device, for the author not to see.
+    owner_device: Ident,
+    /// What asserts that the target is for all threads, for the author not to see.
+    assertion: Ident,
 }
 
 impl<'a> Functions<'a> {
-    pub(super) fn new(model: &'a Owner<'_>, slot: &'a Slot<'_>, body: Body) -> Self {
+    pub(super) fn new(
+        model: &'a Owner<'_>,
+        slot: &'a Slot<'_>,
+        names: &Names,
+        body: Body,
+        notes: &'a dyn Notes,
+    ) -> Self {
         let site = self_token(slot).unwrap_or_else(Span::call_site);
         // If it does not deref to the target, rustc points at the target.
         let mut local = slot.name.clone();
         local.set_span(Span::mixed_site().located_at(slot.target().span()));
+        // Rustc points at the field; it is not the author who has named this.
+        let mut assertion = names.fresh(&format!("{}_is_send_and_sync", slot.name.unraw()));
+        assertion.set_span(Span::mixed_site().located_at(slot.name.span()));
 
         Self {
             krate: &model.krate,
+            owner: &model.item.ident,
             slot,
             body,
+            notes,
             this: Ident::new("self", site),
             dev: Ident::new("dev", site),
-            lt: fresh_lifetime(model.item),
+            lt: names.fresh_lifetime(),
             local,
+            locked: names.fresh("slot"),
+            owner_device: names.fresh("owner_device"),
+            assertion,
         }
     }
 
     /// All of them.
-    pub(super) fn all(&self) -> TokenStream {
-        let accessor = self.accessor();
-        let slow_path = self.slow_path();
-        let peek = self.peek();
-        let try_access = self.try_access();
-        let revoke = self.revoke();
+    pub(super) fn all(&self) -> Vec<TokenStream> {
+        [
+            self.accessor(),
+            self.slow_path(),
+            self.peek(),
+            self.try_access(),
+            self.revoke(),
+        ]
+        .into_iter()
+        .filter(|function| !function.is_empty())
+        .collect()
+    }
 
-        quote!(#accessor #slow_path #peek #try_access #revoke)
+    /// Marks where a comment belongs.
+    fn comment(&self, text: String) -> TokenStream {
+        self.notes.comment(text)
     }
 
     /// The parameters of the accessor.
@@ -127,11 +158,19 @@ impl<'a> Functions<'a> {
         let header = quote_spanned! {here(name)=>
             #vis fn #name<#lt>(#params) -> #krate::error::Result<&#lt #target>
         };
+        let (fast_path, not_fast) = (
+            self.comment(comments::fast_path(self.slot)),
+            self.comment(comments::not_fast(self.slot)),
+        );
+        let empty_line = self.notes.empty_line();
         let body = self.body(quote! {
+            #fast_path
             if let ::core::option::Option::Some(#local) = #this.#field.get(#dev) {
                 return ::core::result::Result::Ok(#local);
             }
 
+            #empty_line
+            #not_fast
             #this.#slow_path(#dev)
         });
 
@@ -157,6 +196,7 @@ impl<'a> Functions<'a> {
             dev,
             lt,
             local,
+            locked,
             ..
         } = self;
         let Slot {
@@ -166,15 +206,21 @@ impl<'a> Functions<'a> {
             ..
         } = self.slot;
         let (target, name) = (self.slot.target(), accessor.slow_path());
-        let docs = docs::slow_path(self.slot);
+        let docs = docs::slow_path(self.owner, self.slot);
         let params = self.params();
         let header = quote_spanned! {here(&name)=>
             fn #name<#lt>(#params) -> #krate::error::Result<&#lt #target>
         };
         let assertion = self.assertion();
+        let refuse = self.comment(comments::refuse_other_device());
         let refuse_other_device = self.refuse_other_device();
-        let slot = slot_local(Span::mixed_site());
+        let (lock, look_again) = (
+            self.comment(comments::lock(self.slot)),
+            self.comment(comments::look_again(self.slot)),
+        );
+        let comment = self.comment(comments::populate(self.slot, locked));
         let populate = self.populate();
+        let empty_line = self.notes.empty_line();
 
         quote! {
             #(#cfgs)*
@@ -184,16 +230,24 @@ impl<'a> Functions<'a> {
             #header {
                 #assertion
 
+                #refuse
                 #refuse_other_device
 
-                let #slot = #this.#field.lock();
+                #empty_line
+                #lock
+                let #locked = #this.#field.lock();
 
-                if let ::core::option::Option::Some(#local) = #slot.get(#dev) {
+                #empty_line
+                #look_again
+                if let ::core::option::Option::Some(#local) = #locked.get(#dev) {
                     return ::core::result::Result::Ok(#local);
                 }
 
+                #empty_line
+                #comment
                 let #local = #populate?;
 
+                #empty_line
                 ::core::result::Result::Ok(#local)
             }
         }
@@ -207,26 +261,33 @@ impl<'a> Functions<'a> {
             return TokenStream::new();
         }
 
-        let mut name = format_ident!("{}_is_send_and_sync", self.slot.name);
-        // Rustc points at the field; it is not the author who has named this.
-        name.set_span(Span::mixed_site().located_at(self.slot.name.span()));
+        let name = &self.assertion;
         let assert = quote_spanned!(target.span()=> #name::<#target>());
+        let comment = self.comment(comments::assertion(self.slot));
+        let empty_line = self.notes.empty_line();
 
         quote! {
+            #comment
             const fn #name<T>()
             where
                 T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
             {
             }
             #assert;
+
+            #empty_line
         }
     }
 
     /// Compares the owner's device with the caller's.
     fn refuse_other_device(&self) -> TokenStream {
-        let Self { krate, dev, .. } = self;
+        let Self {
+            krate,
+            dev,
+            owner_device,
+            ..
+        } = self;
         let device = &self.slot.device;
-        let owner_device = Ident::new("owner_device", Span::mixed_site());
         // If the author's expression is of another type, rustc points at what has the type's span.
         let ty = quote_spanned!(here(self.slot.name)=> &#krate::device::Device);
 
@@ -254,22 +315,31 @@ impl<'a> Functions<'a> {
         match &self.slot.source {
             Source::Init(init) => {
                 let here = Span::mixed_site().located_at(init.span());
-                let slot = slot_local(here);
+                let slot = self.locked_at(here);
                 quote_spanned! {here=>
                     #slot.#populate(#dev, || ::core::result::Result::Ok(#init))
                 }
             }
             Source::Map(marker) => {
                 let here = Span::mixed_site().located_at(marker.span());
-                let slot = slot_local(here);
+                let slot = self.locked_at(here);
                 let krate = path_at(krate, here);
+                let comment = self.comment(comments::new_mapped(self.owner, self.slot));
                 quote_spanned! {here=>
                     #slot.#populate(#dev, || -> #krate::error::Result<#resource> {
+                        #comment
                         unsafe { #krate::devres::Mapped::<Self, #marker>::new(#this, #dev) }
                     })
                 }
             }
         }
+    }
+
+    /// The locked slot, for rustc to point at `span`.
+    fn locked_at(&self, span: Span) -> Ident {
+        let mut locked = self.locked.clone();
+        locked.set_span(span);
+        locked
     }
 
     /// `peek`: the fast path, and whose device it is.
@@ -299,14 +369,23 @@ impl<'a> Functions<'a> {
                 #params
             ) -> #krate::error::Result<::core::option::Option<&#lt #target>>
         };
+        let (fast_path, not_fast) = (
+            self.comment(comments::fast_path(self.slot)),
+            self.comment(comments::peek_other_device(self.slot)),
+        );
         let refuse_other_device = self.refuse_other_device();
+        let empty_line = self.notes.empty_line();
         let body = self.body(quote! {
+            #fast_path
             if let ::core::option::Option::Some(#local) = #this.#field.get(#dev) {
                 return ::core::result::Result::Ok(::core::option::Option::Some(#local));
             }
 
+            #empty_line
+            #not_fast
             #refuse_other_device
 
+            #empty_line
             ::core::result::Result::Ok(::core::option::Option::None)
         });
 
@@ -339,7 +418,11 @@ impl<'a> Functions<'a> {
                 &#this,
             ) -> ::core::option::Option<#krate::devres::LazyGuard<'_, #resource>>
         };
-        let body = self.body(quote!(#this.#field.try_access()));
+        let comment = self.comment(comments::try_access(self.slot));
+        let body = self.body(quote! {
+            #comment
+            #this.#field.try_access()
+        });
 
         quote! {
             #(#cfgs)*
@@ -368,7 +451,9 @@ impl<'a> Functions<'a> {
         let header = quote_spanned! {here(name)=>
             #vis fn #name(#this: ::core::pin::Pin<&mut Self>)
         };
+        let comment = self.comment(comments::revoke(self.slot));
         let body = self.body(quote! {
+            #comment
             #krate::devres::Lazy::revoke_field(#this, |owner: &Self| &owner.#field);
         });
 
@@ -392,11 +477,6 @@ fn same_tokens(a: &Type, b: &Type) -> bool {
     a.to_token_stream().to_string() == b.to_token_stream().to_string()
 }
 
-/// The locked slot, for the author not to see.
-fn slot_local(span: Span) -> Ident {
-    Ident::new("slot", span)
-}
-
 /// The span of the `self` that the author's expressions use, which decides what `self` is inside a
 /// `macro_rules!`.
 fn self_token(slot: &Slot<'_>) -> Option<Span> {
@@ -414,31 +494,4 @@ fn self_token(slot: &Slot<'_>) -> Option<Span> {
     };
 
     find(slot.device.to_token_stream()).or_else(|| find(init))
-}
-
-/// `'a`, or the first letter behind it that does not occur in the struct, neither as a parameter
-/// nor in a type such as `dyn for<'a> Fn(&'a u32)`.
-fn fresh_lifetime(item: &ItemStruct) -> Lifetime {
-    fn collect(tokens: TokenStream, used: &mut Vec<Ident>) {
-        let mut tokens = tokens.into_iter().peekable();
-        while let Some(token) = tokens.next() {
-            match (token, tokens.peek()) {
-                (TokenTree::Group(group), _) => collect(group.stream(), used),
-                (TokenTree::Punct(quote), Some(TokenTree::Ident(name)))
-                    if quote.as_char() == '\'' =>
-                {
-                    used.push(name.clone());
-                }
-                _ => (),
-            }
-        }
-    }
-
-    let mut used = Vec::new();
-    collect(item.to_token_stream(), &mut used);
-
-    ('a'..='z')
-        .map(|letter| Lifetime::new(&format!("'{letter}"), Span::mixed_site()))
-        .find(|lifetime| !used.contains(&lifetime.ident))
-        .unwrap_or_else(|| Lifetime::new("'lazy", Span::mixed_site()))
 }

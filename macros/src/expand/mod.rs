@@ -4,7 +4,9 @@
 //! can read, on the types of the runtime.
 //!
 //! All paths are absolute. Locals that the author's expressions must not see have `mixed_site`
-//! spans; `self` and `dev`, which they may use, have that of the author's own `self`.
+//! spans, and where they would be in scope names that do not occur in the item, so that the
+//! expansion means the same in print; `self` and `dev`, which they may use, have that of the
+//! author's own `self`.
 
 mod functions;
 mod teardown;
@@ -14,6 +16,11 @@ use super::{
     model::{
         Destructor,
         Owner, //
+    },
+    names::Names,
+    notes::{
+        NoNotes,
+        Notes, //
     },
     parse,
     validate::{
@@ -40,8 +47,29 @@ use syn::{
     Path, //
 };
 
-/// Expands `#[devres_lazy(args)] item`, for a runtime at `krate` unless `args` say otherwise.
+/// What an annotated item becomes.
+pub(crate) struct Expansion {
+    pub(crate) tokens: TokenStream,
+    /// What is wrong with the item; the tokens are then good enough for rustc to go on.
+    pub(crate) errors: Errors,
+}
+
+/// Expands `#[devres_lazy(args)] item` for rustc, for a runtime at `krate` unless `args` say
+/// otherwise.
 pub(crate) fn devres_lazy(krate: Path, args: TokenStream, item: TokenStream) -> TokenStream {
+    let Expansion { tokens, errors } = expand(krate, args, item, &NoNotes);
+    let errors = errors.into_error().map(|error| error.to_compile_error());
+
+    quote!(#tokens #errors)
+}
+
+/// Expands `#[devres_lazy(args)] item`, with `notes` between the code.
+pub(crate) fn expand(
+    krate: Path,
+    args: TokenStream,
+    item: TokenStream,
+    notes: &dyn Notes,
+) -> Expansion {
     let mut errors = Errors::default();
 
     let args = parse::args(args, &mut errors);
@@ -49,8 +77,8 @@ pub(crate) fn devres_lazy(krate: Path, args: TokenStream, item: TokenStream) -> 
         Ok(item) => item,
         Err(error) => {
             errors.add(error);
-            let errors = errors.into_compile_error();
-            return quote!(#item #errors);
+            let tokens = item;
+            return Expansion { tokens, errors };
         }
     };
 
@@ -61,14 +89,13 @@ pub(crate) fn devres_lazy(krate: Path, args: TokenStream, item: TokenStream) -> 
         Body::Stub
     };
 
-    let expansion = match annotated {
-        Annotated::Owner(model) => owner(&model, body),
-        Annotated::OwnDestructor(model) => teardown::own_destructor(&model),
+    let tokens = match annotated {
+        Annotated::Owner(model) => owner(&model, body, notes),
+        Annotated::OwnDestructor(model) => teardown::own_destructor(&model, notes),
         Annotated::Misplaced => without_lazy(item),
     };
-    let errors = errors.into_compile_error();
 
-    quote!(#expansion #errors)
+    Expansion { tokens, errors }
 }
 
 /// What accessors do.
@@ -81,12 +108,19 @@ enum Body {
 }
 
 /// Expands a struct with lazy fields.
-fn owner(model: &Owner<'_>, body: Body) -> TokenStream {
+fn owner(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenStream {
     let item = owner_struct(model);
-    let accessors = accessors(model, body);
-    let teardown = teardown::teardown(model);
+    let accessors = accessors(model, body, notes);
+    let teardown = teardown::teardown(model, notes);
+    let empty_line = notes.empty_line();
 
-    quote!(#item #accessors #teardown)
+    quote! {
+        #item
+        #empty_line
+        #accessors
+        #empty_line
+        #teardown
+    }
 }
 
 /// The struct: each lazy field becomes a pinned slot.
@@ -147,19 +181,35 @@ fn path_at(path: &Path, span: Span) -> TokenStream {
 }
 
 /// The accessors of all slots.
-fn accessors(model: &Owner<'_>, body: Body) -> TokenStream {
+fn accessors(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenStream {
     let name = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
-    let functions = model
+    let names = Names::used_in(model.item.to_token_stream());
+    let functions: Vec<_> = model
         .slots
         .iter()
-        .map(|slot| Functions::new(model, slot, body).all());
+        .flat_map(|slot| Functions::new(model, slot, &names, body, notes).all())
+        .collect();
+    let functions = separated(functions, notes);
 
     quote! {
         impl #impl_generics #name #ty_generics #where_clause {
-            #(#functions)*
+            #functions
         }
     }
+}
+
+/// Items with empty lines between them.
+fn separated(items: Vec<TokenStream>, notes: &dyn Notes) -> TokenStream {
+    let mut separated = TokenStream::new();
+    for item in items {
+        if !separated.is_empty() {
+            separated.extend(notes.empty_line());
+        }
+        separated.extend(item);
+    }
+
+    separated
 }
 
 /// The item without what needs the attribute, for when that does not belong on it.

@@ -2,13 +2,17 @@
 
 //! The attribute `#[devres_lazy]`: what is written is parsed, checked, and expanded.
 
+mod comments;
 mod diagnostics;
 mod docs;
 mod expand;
 mod model;
+mod names;
+mod notes;
 mod parse;
 mod safety;
 mod validate;
+mod wrap;
 
 use proc_macro2::TokenStream;
 use syn::parse_quote;

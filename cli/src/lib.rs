@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What `#[devres_lazy]` expands to, as a reviewer reads it: the same expander as that of the macro,
+//! with the comments that a token stream cannot carry.
+
+#[path = "../../macros/src/comments.rs"]
+mod comments;
+#[path = "../../macros/src/diagnostics.rs"]
+mod diagnostics;
+#[path = "../../macros/src/docs.rs"]
+mod docs;
+#[path = "../../macros/src/expand/mod.rs"]
+mod expand;
+#[path = "../../macros/src/model.rs"]
+mod model;
+#[path = "../../macros/src/names.rs"]
+mod names;
+#[path = "../../macros/src/notes.rs"]
+mod notes;
+#[path = "../../macros/src/parse.rs"]
+mod parse;
+#[path = "../../macros/src/safety.rs"]
+mod safety;
+#[path = "../../macros/src/validate.rs"]
+mod validate;
+#[path = "../../macros/src/wrap.rs"]
+mod wrap;
+
+mod committed;
+mod edition;
+mod expansion;
+mod find;
+mod header;
+mod imports;
+mod marks;
+mod print;
+mod report;
+mod rustfmt;
+mod same;
+mod source;
+
+pub use self::{
+    committed::Committed,
+    expansion::{
+        as_rustc,
+        expand,
+        Options, //
+    },
+    report::Failure,
+    same::tokens,
+    source::Source,
+};

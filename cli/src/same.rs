@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Whether two texts are the same program: token for token, whatever their layout and comments.
+
+use proc_macro2::{
+    Delimiter,
+    TokenStream,
+    TokenTree, //
+};
+use quote::ToTokens;
+use syn::{
+    parse_quote,
+    visit_mut::{
+        self,
+        VisitMut, //
+    },
+    Arm,
+    Block,
+    Expr,
+    ExprClosure,
+    ExprLit,
+    File,
+    Lit,
+    MetaNameValue,
+    ReturnType,
+    Stmt, //
+};
+
+/// The tokens of some items, one by one.
+///
+/// What rustfmt writes or not depending on the layout is left out: a comma behind the last of a list,
+/// and braces around a closure or a match arm that is one expression. A documentation comment is the
+/// attribute that it stands for, without spaces at the end of its line.
+///
+/// # Errors
+///
+/// If these are no items.
+pub fn tokens(items: TokenStream) -> syn::Result<Vec<String>> {
+    let mut items: File = syn::parse2(items)?;
+    WithoutBraces.visit_file_mut(&mut items);
+
+    let mut tokens = Vec::new();
+    collect(items.to_token_stream(), &mut tokens);
+
+    let ends = [")", "]", "}", ">", "{", ";"];
+    let mut kept: Vec<String> = Vec::new();
+    for token in tokens {
+        if ends.contains(&token.as_str()) && kept.last().is_some_and(|last| last == ",") {
+            kept.pop();
+        }
+        kept.push(token);
+    }
+
+    Ok(kept)
+}
+
+/// Takes away the braces that rustfmt writes or not.
+struct WithoutBraces;
+
+impl VisitMut for WithoutBraces {
+    fn visit_expr_closure_mut(&mut self, closure: &mut ExprClosure) {
+        visit_mut::visit_expr_closure_mut(self, closure);
+        if matches!(closure.output, ReturnType::Default) {
+            unbrace(&mut closure.body);
+        }
+    }
+
+    fn visit_arm_mut(&mut self, arm: &mut Arm) {
+        visit_mut::visit_arm_mut(self, arm);
+        unbrace(&mut arm.body);
+        arm.comma = Some(parse_quote!(,));
+    }
+}
+
+/// The expression in a block that is nothing else.
+fn unbrace(body: &mut Box<Expr>) {
+    let Expr::Block(block) = &mut **body else {
+        return;
+    };
+    let Block { stmts, .. } = &mut block.block;
+    if block.label.is_some() || !block.attrs.is_empty() || stmts.len() != 1 {
+        return;
+    }
+
+    match stmts.pop() {
+        Some(Stmt::Expr(inner, None)) => **body = inner,
+        Some(other) => stmts.push(other),
+        None => (),
+    }
+}
+
+fn collect(stream: TokenStream, tokens: &mut Vec<String>) {
+    for token in stream {
+        let TokenTree::Group(group) = &token else {
+            tokens.push(token.to_string());
+            continue;
+        };
+
+        if let Some(line) = doc(group.stream()) {
+            tokens.push(format!("doc = {:?}", line.trim_end()));
+            continue;
+        }
+        let (open, close) = match group.delimiter() {
+            Delimiter::Parenthesis => ("(", ")"),
+            Delimiter::Brace => ("{", "}"),
+            Delimiter::Bracket => ("[", "]"),
+            // Not to be seen, but not nothing either: what is in it belongs together.
+            Delimiter::None => ("", ""),
+        };
+        tokens.extend((!open.is_empty()).then(|| open.to_owned()));
+        collect(group.stream(), tokens);
+        tokens.extend((!close.is_empty()).then(|| close.to_owned()));
+    }
+}
+
+/// What this attribute documents, however the string is written.
+fn doc(attr: TokenStream) -> Option<String> {
+    let attr: MetaNameValue = syn::parse2(attr).ok()?;
+    match attr.value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(line),
+            ..
+        }) if attr.path.is_ident("doc") => Some(line.value()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_same(a: &str, b: &str) -> bool {
+        let [a, b] = [a, b].map(|text| tokens(text.parse().unwrap()).unwrap());
+        a == b
+    }
+
+    #[test]
+    fn layout_is_no_difference() {
+        assert!(is_same(
+            "fn f(a: A, b: B) {}",
+            "fn f(\n  a: A, // a\n  b: B,\n) {\n}"
+        ));
+        assert!(is_same("const F: F = |x| x;", "const F: F = |x| { x };"));
+        assert!(is_same(
+            "fn f() { match a { b => { c } d => e } }",
+            "fn f() { match a { b => c, d => e, } }"
+        ));
+        assert!(is_same(
+            "/// Says.\nfn f() {}",
+            "#[doc = \" Says.\"] fn f() {}"
+        ));
+    }
+
+    #[test]
+    fn everything_else_is() {
+        assert!(!is_same("fn f() { a(); }", "fn f() { a() }"));
+        assert!(!is_same("fn f() { a; b }", "fn f() { b; a }"));
+        assert!(!is_same("const F: F = |x| { x; };", "const F: F = |x| x;"));
+        assert!(!is_same("/// Says.\nfn f() {}", "/// Tells.\nfn f() {}"));
+        assert!(!is_same("/// Says.\nfn f() {}", "fn f() {}"));
+        assert!(!is_same("#[a] fn f() {}", "fn f() {}"));
+    }
+}

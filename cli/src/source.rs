@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! A file as it is, and as the lexer sees it.
+
+use crate::report::{
+    Diagnostic,
+    Failure, //
+};
+use proc_macro2::{
+    Span,
+    TokenStream,
+    TokenTree, //
+};
+use std::{
+    fs,
+    ops::Range,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    str,
+};
+
+/// A byte order mark.
+const BOM: &str = "\u{feff}";
+
+/// How deep brackets may be nested: what parses the file is recursive.
+const MAX_DEPTH: usize = 500;
+
+/// A source file.
+pub struct Source {
+    pub(crate) path: PathBuf,
+    /// As it is on disk.
+    raw: String,
+    /// Without a byte order mark, and with `\n` at the end of lines, as rustc reads it.
+    pub(crate) text: String,
+    /// Where in `text` a `\n` was a `\r\n`.
+    carriage_returns: Vec<usize>,
+}
+
+impl Source {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or is not UTF-8.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let bytes = fs::read(path).map_err(|error| {
+            let message = format!("cannot read `{}`: {error}", path.display());
+            Failure::without_source(message)
+        })?;
+
+        Self::from_bytes(path, bytes)
+    }
+
+    /// Takes `bytes` for what is in the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// If they are not UTF-8.
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Failure> {
+        let raw = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let diagnostic = Diagnostic::new(
+                "this is not UTF-8",
+                at..at + char::REPLACEMENT_CHARACTER.len_utf8(),
+            );
+            Failure::new(path, &text, vec![diagnostic])
+        })?;
+
+        let mut text = String::with_capacity(raw.len());
+        let mut carriage_returns = Vec::new();
+        for line in raw.strip_prefix(BOM).unwrap_or(&raw).split_inclusive('\n') {
+            match line.strip_suffix("\r\n") {
+                Some(line) => {
+                    text.push_str(line);
+                    carriage_returns.push(text.len());
+                    text.push('\n');
+                }
+                None => text.push_str(line),
+            }
+        }
+
+        Ok(Self {
+            path: path.to_owned(),
+            raw,
+            text,
+            carriage_returns,
+        })
+    }
+
+    /// Its tokens, with spans that are ranges of [`text`](Self::text).
+    pub(crate) fn tokens(&self) -> Result<TokenStream, Failure> {
+        let mut text = self.text.clone();
+        // The lexer does not know of shebangs.
+        if text.starts_with("#!") && !text[2..].trim_start().starts_with('[') {
+            let end = text.find('\n').unwrap_or(text.len());
+            text.replace_range(..end, &" ".repeat(end));
+        }
+
+        let tokens: TokenStream = text.parse().map_err(|error: proc_macro2::LexError| {
+            self.failure(vec![
+                self.at(error.span(), "this cannot be split into tokens")
+            ])
+        })?;
+
+        match too_deep(tokens.clone()) {
+            Some(span) => Err(self.failure(vec![self.at(
+                span,
+                &format!("brackets are nested more than {MAX_DEPTH} deep here"),
+            )])),
+            None => Ok(tokens),
+        }
+    }
+
+    /// Parses the file.
+    pub(crate) fn parse(&self) -> Result<(TokenStream, syn::File), Failure> {
+        let tokens = self.tokens()?;
+        let file = syn::parse2(tokens.clone()).map_err(|error| self.error(error))?;
+
+        Ok((tokens, file))
+    }
+
+    /// What is wrong with it.
+    pub(crate) fn failure(&self, diagnostics: Vec<Diagnostic>) -> Failure {
+        Failure::new(&self.path, &self.text, diagnostics)
+    }
+
+    /// What a parser, or the macro, says is wrong with it.
+    pub(crate) fn error(&self, error: syn::Error) -> Failure {
+        let diagnostics = error
+            .into_iter()
+            .map(|error| self.at(error.span(), &error.to_string()))
+            .collect();
+
+        self.failure(diagnostics)
+    }
+
+    /// A message about what is at `span`.
+    pub(crate) fn at(&self, span: Span, message: &str) -> Diagnostic {
+        let range = span.byte_range();
+        // Where the input ends too early, there is no token to point at.
+        let range = if range == (0..0) {
+            self.text.trim_end().len()..self.text.len()
+        } else {
+            range
+        };
+
+        Diagnostic::new(message, range)
+    }
+
+    /// The file with some ranges of [`text`](Self::text) replaced, which do not overlap.
+    pub(crate) fn edited(&self, mut edits: Vec<(Range<usize>, String)>) -> String {
+        edits.sort_by_key(|(range, _)| range.start);
+
+        let mut edited = String::new();
+        let mut done = 0;
+        for (range, text) in edits {
+            let range = self.in_raw(range.start)..self.in_raw(range.end);
+            edited.push_str(&self.raw[done..range.start]);
+            if self.raw[range.clone()].contains("\r\n") {
+                edited.push_str(&text.replace('\n', "\r\n"));
+            } else {
+                edited.push_str(&text);
+            }
+            done = range.end;
+        }
+        edited.push_str(&self.raw[done..]);
+
+        edited
+    }
+
+    /// Where in the file on disk that is what is at `offset` in [`text`](Self::text).
+    fn in_raw(&self, offset: usize) -> usize {
+        let bom = if self.raw.starts_with(BOM) {
+            BOM.len()
+        } else {
+            0
+        };
+
+        bom + offset + self.carriage_returns.partition_point(|&at| at < offset)
+    }
+}
+
+/// The first bracket that is nested too deep.
+fn too_deep(tokens: TokenStream) -> Option<Span> {
+    let mut open = vec![tokens.into_iter()];
+    while let Some(innermost) = open.last_mut() {
+        match innermost.next() {
+            Some(TokenTree::Group(group)) if open.len() > MAX_DEPTH => {
+                return Some(group.span_open())
+            }
+            Some(TokenTree::Group(group)) => open.push(group.stream().into_iter()),
+            Some(_) => (),
+            None => {
+                open.pop();
+            }
+        }
+    }
+
+    None
+}

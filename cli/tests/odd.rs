@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Files that are odd in what is not the macro's business: that stays as it is, byte for byte.
+
+use anyhow::{
+    ensure,
+    Result, //
+};
+use cargo_devres_lazy::{
+    expand,
+    Options,
+    Source, //
+};
+use std::path::Path;
+
+/// The annotated item of these files, with an odd layout of its own.
+const ITEM: &str = "#[devres_lazy]
+#[pin_data]
+struct   Queue {
+    // Whose it is.
+    dev: ARef<Device>, // Kept.
+
+    /* Mapped. */
+    #[lazy(
+        fn table -> Table, // The accessor.
+        device = &self.dev,
+        init = Table /* A table. */,
+    )]
+    table: Table,
+}";
+
+/// Expands a file.
+fn expanded(text: &str) -> Result<String> {
+    let source = Source::from_bytes(Path::new("odd.rs"), text.as_bytes().to_vec())?;
+    expand(&source, &Options::default())
+}
+
+/// The file is as it was around the item.
+fn keeps(before: &str, after: &str) -> Result<String> {
+    let text = expanded(&format!("{before}{ITEM}{after}"))?;
+    let item = text
+        .strip_prefix(before)
+        .and_then(|text| text.strip_suffix(after));
+
+    match item {
+        Some(item) => Ok(item.to_owned()),
+        None => anyhow::bail!("not kept: {before:?} .. {after:?} in\n{text}"),
+    }
+}
+
+#[test]
+fn layout_of_others_is_kept() -> Result<()> {
+    for (before, after) in [
+        ("", ""),
+        ("", "\n"),
+        ("fn  a( ){}   \n\n\n\n", "\n\n\n  fn b ( ) { }  \t\n\n\n"),
+        ("\tfn\ta() {}\t\n", "\n\tfn b() {\n\t}"),
+        ("#!/usr/bin/env run\nfn a() {}\n", "\n"),
+        ("#![allow(dead_code)]\n", "\n"),
+        ("\u{feff}fn a() {}\n", "\n"),
+        ("\u{feff}#!/usr/bin/env run\n", "\n"),
+        (
+            "// \u{e4}\u{1d11e}\u{200b}\nconst A: &str = \"\u{e4}\u{1d11e}\";\n",
+            "// \u{fc}",
+        ),
+        ("const A: &str = \"a\n    b   \n\";\n", "\n//@0\n//@\n"),
+        ("/* a /* b */ c */ ", " /* d */"),
+        (
+            "macro_rules! m { ($a : tt) => { $a  } }\n",
+            "\nm! { 1   }\n",
+        ),
+    ] {
+        keeps(before, after)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn ends_of_lines_are_kept() -> Result<()> {
+    let file = format!("fn  a() {{}}\n\n{ITEM}\nfn  b() {{}}\n");
+    let unix = expanded(&file)?;
+    let dos = expanded(&file.replace('\n', "\r\n"))?;
+    ensure!(dos == unix.replace('\n', "\r\n"), "{dos:?}");
+
+    // Where both are used, each line keeps its own.
+    let mixed = keeps("fn  a() {}\r\n\n\r\n", "\nfn  b() {}\r\n\n")?;
+    ensure!(!mixed.contains('\r'), "{mixed:?}");
+    Ok(())
+}
+
+#[test]
+fn comments_in_the_item_are_kept() -> Result<()> {
+    let item = keeps("", "\n")?;
+
+    ensure!(
+        item.starts_with(
+            "#[pin_data(PinnedDrop)]
+struct Queue {
+    // Whose it is.
+    dev: ARef<Device>, // Kept.
+
+    /* Mapped. */
+    #[pin]
+    table: ::devres_lazy::devres::Lazy<Table>,
+}
+
+impl Queue {
+"
+        ),
+        "{item}"
+    );
+    Ok(())
+}
+
+#[test]
+fn comments_in_the_destructor_are_kept() -> Result<()> {
+    let text = expanded(
+        "/// Says goodbye.
+#[devres_lazy]
+#[pinned_drop]
+impl PinnedDrop for Queue {
+    // The last one.
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: Never used again.
+        unsafe { release(self.raw) }; // Done.
+    }
+}
+",
+    )?;
+
+    ensure!(
+        text == "/// Says goodbye.
+#[pinned_drop]
+impl PinnedDrop for Queue {
+    // The last one.
+    fn drop(mut self: Pin<&mut Self>) {
+        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
+        // (S1).
+        ::devres_lazy::devres::LazyOwner::teardown(::core::pin::Pin::as_mut(&mut self));
+
+        // SAFETY: Never used again.
+        unsafe { release(self.raw) }; // Done.
+    }
+}
+
+// `drop()` above begins with `LazyOwner::teardown()` (S1).
+impl ::devres_lazy::devres::TeardownFirst for Queue {}
+",
+        "{text}"
+    );
+    Ok(())
+}
+
+#[test]
+fn indentation_is_that_of_the_file() -> Result<()> {
+    let nested = |indent: &str, outer: &str| {
+        let item = ITEM.replace('\n', &format!("\n{indent}"));
+        format!("{outer}mod a {{\n{indent}{item}\n{outer}}}\n")
+    };
+
+    let spaces = expanded(&nested("    ", ""))?;
+    ensure!(spaces.contains("\n            // Fast path: "), "{spaces}");
+    let tab = expanded(&nested("\t", ""))?;
+    ensure!(tab == spaces.replace("\n    ", "\n\t"), "{tab}");
+    Ok(())
+}
+
+#[test]
+fn names_are_fresh() -> Result<()> {
+    let text = expanded(
+        "#[devres_lazy]
+#[pin_data]
+struct Queue {
+    owner_device: ARef<Device>,
+    #[lazy(fn table, device = &self.owner_device, init = Table::new(slot(), 'a'))]
+    table: Table,
+    #[lazy(fn ring, device = &self.owner_device, init = slot2())]
+    ring: fn(&'a u32),
+}
+",
+    )?;
+
+    for line in [
+        "let owner_device2: &::devres_lazy::device::Device = &self.owner_device;",
+        "let slot3 = self.table.lock();",
+        "slot3.populate(dev, || ::core::result::Result::Ok(Table::new(slot(), 'a')))?;",
+        "fn table<'b>(",
+    ] {
+        ensure!(text.contains(line), "no `{line}` in\n{text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn some_items_only() -> Result<()> {
+    let other = ITEM.replace("Queue", "Ring");
+    let text = format!("use devres_lazy::devres_lazy;\n\n{ITEM}\n\n{other}\n");
+    let source = Source::from_bytes(Path::new("odd.rs"), text.into_bytes())?;
+    let options = Options {
+        items: vec!["Queue".into()],
+        ..Options::default()
+    };
+
+    let text = expand(&source, &options)?;
+    // What is left of the attribute needs its import.
+    ensure!(
+        text.starts_with("use devres_lazy::devres_lazy;\n"),
+        "{text}"
+    );
+    ensure!(text.contains("\nimpl Queue {\n"), "{text}");
+    ensure!(text.ends_with(&format!("\n\n{other}\n")), "{text}");
+    Ok(())
+}
+
+#[test]
+fn the_runtime_is_elsewhere() -> Result<()> {
+    let source = Source::from_bytes(Path::new("odd.rs"), ITEM.into())?;
+    for (krate, slot) in [
+        ("kernel", "table: ::kernel::devres::Lazy<Table>"),
+        ("::kernel", "table: ::kernel::devres::Lazy<Table>"),
+        ("crate", "table: crate::devres::Lazy<Table>"),
+        ("a::b", "table: a::b::devres::Lazy<Table>"),
+    ] {
+        let options = Options {
+            krate: Some(krate.into()),
+            ..Options::default()
+        };
+        let text = expand(&source, &options)?;
+        ensure!(text.contains(slot), "no `{slot}` in\n{text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn imports_are_taken_out_where_nobody_needs_them() -> Result<()> {
+    for (import, left) in [
+        ("use devres_lazy::devres_lazy;\n", ""),
+        ("use devres_lazy::{devres_lazy};\n", ""),
+        (
+            "use devres_lazy::{devres_lazy, a};\n",
+            "use devres_lazy::{a};\n",
+        ),
+        (
+            "use devres_lazy::{a, devres_lazy,};\n",
+            "use devres_lazy::{a,};\n",
+        ),
+        (
+            "use devres_lazy::{\n    a,\n    devres_lazy, //\n};\n",
+            "use devres_lazy::{\n    a, //\n};\n",
+        ),
+        (
+            "use crate::{a::{devres_lazy, b}, c};\n",
+            "use crate::{a::{b}, c};\n",
+        ),
+        ("use crate::macros::devres_lazy;\n", ""),
+    ] {
+        let text = expanded(&format!("{import}{ITEM}"))?;
+        ensure!(
+            text.starts_with(&format!("{left}#[pin_data")),
+            "{import} -> {text}"
+        );
+    }
+
+    for kept in [
+        "use devres_lazy;\n",
+        "use devres_lazy::prelude::*;\n",
+        "pub use devres_lazy::devres_lazy;\n",
+        "use devres_lazy::devres_lazy as lazy;\n",
+        // This may be a module, which is used.
+        "use a::devres_lazy;\nuse devres_lazy::b;\n",
+    ] {
+        keeps(kept, "")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What is printed is what is compiled, explained, and nothing else: for every struct that the
+//! project's tests have.
+
+use anyhow::{
+    bail,
+    ensure,
+    Context,
+    Result, //
+};
+use cargo_devres_lazy::{
+    as_rustc,
+    expand,
+    tokens,
+    Options,
+    Source, //
+};
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use std::{
+    fs,
+    io::Write,
+    ops::Range,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::{
+        Command,
+        Stdio, //
+    },
+    sync::LazyLock,
+};
+use syn::{
+    parse_quote,
+    spanned::Spanned,
+    visit_mut::{
+        self,
+        VisitMut, //
+    },
+    Attribute,
+    Item,
+    Meta, //
+};
+
+/// Where a macro writes the annotated item, which nobody but rustc knows then.
+const IN_A_MACRO: [&str; 3] = [
+    "tests/ui/pass/crate_path.rs",
+    "tests/ui/pass/macro_rules_fragments.rs",
+    "tests/ui/pass/macro_rules_whole.rs",
+];
+
+/// A file of the project with annotated items, and what is printed for it.
+struct Case {
+    path: PathBuf,
+    text: String,
+    printed: String,
+}
+
+/// All of them.
+fn cases() -> Result<&'static [Case]> {
+    static CASES: LazyLock<Result<Vec<Case>>> = LazyLock::new(read);
+
+    match &*CASES {
+        Ok(cases) => Ok(cases),
+        Err(error) => bail!("{error:#}"),
+    }
+}
+
+/// Reads all of them.
+fn read() -> Result<Vec<Case>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut paths = vec![
+        root.join("examples/shmem_sgt.rs"),
+        root.join("tests/lint.rs"),
+    ];
+    for folder in ["tests/expand", "tests/ui/pass"] {
+        for entry in fs::read_dir(root.join(folder))? {
+            let path = entry?.path();
+            let is_expansion = path.to_string_lossy().ends_with(".expanded.rs");
+            let is_in_a_macro = IN_A_MACRO.iter().any(|case| path.ends_with(case));
+            if !is_expansion && !is_in_a_macro {
+                paths.push(path);
+            }
+        }
+    }
+    ensure!(paths.len() > 40, "there are only {} cases", paths.len());
+
+    paths
+        .into_iter()
+        .map(|path| {
+            let name = path.display().to_string();
+            let text = fs::read_to_string(&path)?;
+            let printed = expand(&Source::read(&path)?, &Options::default()).context(name)?;
+            Ok(Case {
+                path,
+                text,
+                printed,
+            })
+        })
+        .collect()
+}
+
+/// What rustc makes of the annotated items, done item by item; and where those stand.
+#[derive(Default)]
+struct Compile {
+    ranges: Vec<Range<usize>>,
+}
+
+impl VisitMut for Compile {
+    fn visit_item_mut(&mut self, item: &mut Item) {
+        let range = item.span().byte_range();
+        let attr = match item {
+            Item::Struct(item) => take(&mut item.attrs),
+            Item::Impl(item) => take(&mut item.attrs),
+            _ => None,
+        };
+
+        if let Some(attr) = attr {
+            let args = match attr.meta {
+                Meta::List(list) => list.tokens,
+                _ => TokenStream::new(),
+            };
+            let tokens = as_rustc(parse_quote!(::devres_lazy), args, item.to_token_stream());
+            *item = Item::Verbatim(tokens);
+            self.ranges.push(range);
+        } else {
+            visit_mut::visit_item_mut(self, item);
+        }
+    }
+}
+
+/// Takes the attribute off an item.
+fn take(attrs: &mut Vec<Attribute>) -> Option<Attribute> {
+    let at = attrs.iter().position(|attr| {
+        let name = attr.path().segments.last();
+        name.is_some_and(|name| name.ident == "devres_lazy")
+    })?;
+
+    Some(attrs.remove(at))
+}
+
+/// Imports that are taken out are not what is compared.
+struct WithoutImports;
+
+impl VisitMut for WithoutImports {
+    fn visit_item_mut(&mut self, item: &mut Item) {
+        if let Item::Use(_) = item {
+            *item = Item::Verbatim(TokenStream::new());
+        }
+        visit_mut::visit_item_mut(self, item);
+    }
+}
+
+/// The tokens of a file but its imports.
+fn program(mut file: syn::File) -> Result<Vec<String>> {
+    WithoutImports.visit_file_mut(&mut file);
+    Ok(tokens(file.into_token_stream())?)
+}
+
+#[test]
+fn it_is_what_rustc_is_given() -> Result<()> {
+    for case in cases()? {
+        let mut file = syn::parse_file(&case.text)?;
+        Compile::default().visit_file_mut(&mut file);
+
+        let (compiled, printed) = (program(file)?, program(syn::parse_file(&case.printed)?)?);
+        let differs = compiled.iter().zip(&printed).position(|(a, b)| a != b);
+        ensure!(
+            compiled == printed,
+            "{}: token {differs:?} is another one",
+            case.path.display()
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn the_rest_of_the_file_is_as_it_was() -> Result<()> {
+    for case in cases()? {
+        let mut compile = Compile::default();
+        compile.visit_file_mut(&mut syn::parse_file(&case.text)?);
+        ensure!(!compile.ranges.is_empty(), "{:?}: no items", case.path);
+
+        // Between the items; and around the import that is taken out.
+        let mut pieces = Vec::new();
+        let mut done = 0;
+        for range in &compile.ranges {
+            pieces.push(&case.text[done..range.start]);
+            done = range.end;
+        }
+        pieces.push(&case.text[done..]);
+        let import = [
+            "        devres_lazy,\n",
+            "    devres_lazy,\n",
+            "devres_lazy, ",
+            "use devres_lazy::devres_lazy;\n",
+        ];
+        let split = |piece: &str| {
+            import
+                .iter()
+                .find_map(|import| piece.split_once(import))
+                .map_or(vec![piece.to_owned()], |(a, b)| vec![a.into(), b.into()])
+        };
+        let pieces: Vec<_> = pieces.into_iter().flat_map(split).collect();
+
+        let mut rest = case
+            .printed
+            .strip_prefix(&pieces[0])
+            .with_context(|| format!("{:?}: the beginning", case.path))?;
+        let (last, between) = pieces[1..].split_last().context("no items")?;
+        for piece in between {
+            let at = rest
+                .find(piece)
+                .with_context(|| format!("{:?} lacks:\n{piece}", case.path))?;
+            rest = &rest[at + piece.len()..];
+        }
+        ensure!(
+            rest.ends_with(last),
+            "{:?} does not end in:\n{last}",
+            case.path
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn every_unsafe_says_why() -> Result<()> {
+    let mut count = 0;
+
+    for case in cases()? {
+        let written: Vec<_> = case.text.lines().collect();
+        let lines: Vec<_> = case.printed.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            if !code.contains("unsafe") || written.contains(line) {
+                continue;
+            }
+            count += 1;
+
+            let comment: Vec<_> = lines[..at]
+                .iter()
+                .rev()
+                .map(|line| line.trim())
+                .take_while(|line| line.starts_with("//"))
+                .collect();
+            let reasons = comment.iter().filter(|line| line.starts_with("// - S"));
+            ensure!(
+                comment.last() == Some(&"// SAFETY:") && reasons.count() == 2,
+                "{:?}: not explained: {line}",
+                case.path
+            );
+        }
+    }
+
+    ensure!(count > 5, "there are only {count} of them");
+    Ok(())
+}
+
+#[test]
+fn no_mark_is_left() -> Result<()> {
+    for case in cases()? {
+        ensure!(!case.printed.contains("//@"), "{:?}", case.path);
+        ensure!(
+            !case.printed.contains("\n\n\n") && !case.printed.contains("{\n\n"),
+            "{:?}: too many empty lines",
+            case.path
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn rustfmt_has_nothing_to_change() -> Result<()> {
+    for case in cases()? {
+        // Modules that are files are not there for standard input.
+        if case.text.contains("#[path") {
+            continue;
+        }
+        let mut child = Command::new("rustfmt")
+            .args(["--emit", "stdout", "--edition", "2021"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut stdin = child.stdin.take().context("no input")?;
+        stdin.write_all(case.printed.as_bytes())?;
+        drop(stdin);
+        let output = child.wait_with_output()?;
+
+        ensure!(
+            output.status.success(),
+            "{:?}: {}",
+            case.path,
+            output.status
+        );
+        let formatted = String::from_utf8(output.stdout)?;
+        let differs = formatted
+            .lines()
+            .zip(case.printed.lines())
+            .find(|(a, b)| a != b);
+        ensure!(formatted == case.printed, "{:?}: {differs:?}", case.path);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_a_macro_writes_is_refused() -> Result<()> {
+    for case in IN_A_MACRO {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(case);
+        let error = expand(&Source::read(&path)?, &Options::default()).err();
+        let error = error.context(case)?.to_string();
+        ensure!(
+            error.contains("inside a macro cannot be expanded"),
+            "{error}"
+        );
+    }
+    Ok(())
+}

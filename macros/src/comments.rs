@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The words of the comments in a printed expansion, for this owner and this slot: who may be
+//! inside at the same time, what is held while it sleeps, what cannot happen and why, and who
+//! unmaps. Those of `// SAFETY:` are in the table of obligations.
+
+use super::{
+    model::{
+        Slot,
+        Source, //
+    },
+    safety,
+};
+use quote::ToTokens;
+use syn::{
+    Expr,
+    Ident, //
+};
+
+/// Above the fast path.
+pub(crate) fn fast_path(slot: &Slot<'_>) -> String {
+    format!(
+        "Fast path: `self.{}` is populated for `dev`, and has not been revoked.",
+        slot.name
+    )
+}
+
+/// Where the accessor leaves the fast path.
+pub(crate) fn not_fast(slot: &Slot<'_>) -> String {
+    format!(
+        "Not populated, revoked, or `dev` is another device: `{}()` maps, or tells which.",
+        slot.accessor.slow_path()
+    )
+}
+
+/// Above the assertion about the target.
+pub(crate) fn assertion(slot: &Slot<'_>) -> String {
+    format!(
+        "Any thread may borrow what `self.{}` lends: it has to be `Send` and `Sync`.",
+        slot.name
+    )
+}
+
+/// Above the comparison of devices in the slow path.
+pub(crate) fn refuse_other_device() -> String {
+    "Refuse any device but the one that `self` belongs to, before anything is made for it.".into()
+}
+
+/// Above the lock.
+pub(crate) fn lock(slot: &Slot<'_>) -> String {
+    format!(
+        "Slow path: one caller populates `self.{}`, holding its lock for as long as that takes; \
+         the others sleep here.",
+        slot.name
+    )
+}
+
+/// Above the second look.
+pub(crate) fn look_again(slot: &Slot<'_>) -> String {
+    format!(
+        "Somebody else may have populated `self.{}` while this caller was waiting for the lock.",
+        slot.name
+    )
+}
+
+/// Above `populate()`, called on `locked`.
+pub(crate) fn populate(slot: &Slot<'_>, locked: &Ident) -> String {
+    let field = slot.name;
+    let (calls, fails) = match &slot.source {
+        Source::Map(marker) => {
+            let map = format!("`{}::map()`", without_spaces(marker));
+            (
+                format!("`Mapped::new()` calls {map}"),
+                format!("what {map} fails with"),
+            )
+        }
+        Source::Init(init) => {
+            let init = initialiser(init);
+            (
+                format!("it makes the resource by {init}"),
+                format!("what {init} fails with"),
+            )
+        }
+    };
+
+    format!(
+        "`populate()` cannot find `self.{field}` populated for `dev`: it was not a line above, \
+         only a holder of its lock populates it, and `{locked}` holds that lock until \
+         `populate()` is done.\n\
+         \n\
+         The closure runs last, when every check has passed and all memory is there: {calls}. On \
+         an error (`ENXIO` if `self.{field}` was revoked, `ENOMEM`, or {fails}) `self.{field}` is \
+         as it was, and a later call may succeed.\n\
+         \n\
+         INVARIANT: When this succeeds, `self.{field}` holds the resource, for `dev`, until `dev` \
+         is unbound, `self.{field}` is revoked, or `*self` is dropped."
+    )
+}
+
+/// Above the `unsafe` of form B: one bullet for each requirement of `Mapped::new()`.
+pub(crate) fn new_mapped(owner: &Ident, slot: &Slot<'_>) -> String {
+    let mut text = "SAFETY:".to_owned();
+    for obligation in &safety::NEW_MAPPED {
+        text.push_str("\n- ");
+        text.push_str(&obligation.explained(owner, slot.name));
+    }
+
+    text
+}
+
+/// Above the comparison of devices in `peek`.
+pub(crate) fn peek_other_device(slot: &Slot<'_>) -> String {
+    format!(
+        "`self.{}` has nothing for `dev`. Tell the wrong device from a slot that is empty or \
+         revoked.",
+        slot.name
+    )
+}
+
+/// In `try_access`.
+pub(crate) fn try_access(slot: &Slot<'_>) -> String {
+    format!(
+        "No lock and no device: the guard is an RCU read-side critical section, and unbind waits \
+         for it before it drops what `self.{}` holds.",
+        slot.name
+    )
+}
+
+/// In `revoke`.
+pub(crate) fn revoke(slot: &Slot<'_>) -> String {
+    format!(
+        "`self` is borrowed exclusively, so nobody borrows what `self.{}` holds.",
+        slot.name
+    )
+}
+
+/// In `teardown()`: what goes, in which order, and why.
+pub(crate) fn teardown(slots: &[Slot<'_>]) -> String {
+    let teardown = safety::OWNER_OUTLIVES_MAPPING.number;
+
+    match slots {
+        [slot] => format!(
+            "`self.{}` goes first: what it holds is dropped while all other parts of `*self` are \
+             whole, and nobody populates it again ({teardown}).",
+            slot.name
+        ),
+        _ => {
+            let order: Vec<_> = slots
+                .iter()
+                .rev()
+                .map(|slot| format!("`self.{}`", slot.name))
+                .collect();
+            format!(
+                "{}: in the reverse order of declaration, as one may lean on those before it. What \
+                 each holds is dropped while all other parts of `*self` are whole, and nobody \
+                 populates it again ({teardown}).",
+                order.join(", ")
+            )
+        }
+    }
+}
+
+/// In the destructor, whoever writes it.
+pub(crate) fn destructor() -> String {
+    format!(
+        "First of all, while all of `*self` is whole: drops what the lazy fields hold, for good \
+         ({}).",
+        safety::OWNER_OUTLIVES_MAPPING.number
+    )
+}
+
+/// Above the promise that the destructor does so.
+pub(crate) fn teardown_first() -> String {
+    format!(
+        "`drop()` above begins with `LazyOwner::teardown()` ({}).",
+        safety::OWNER_OUTLIVES_MAPPING.number
+    )
+}
+
+/// The function that is really called, as one would name it in prose.
+fn initialiser(init: &Expr) -> String {
+    match init {
+        Expr::Call(call) => format!("`{}()`", without_spaces(&call.func)),
+        Expr::MethodCall(call) => format!("`.{}()`", call.method),
+        Expr::Path(path) => format!("`{}`", without_spaces(path)),
+        Expr::Struct(literal) => format!("`{}`", without_spaces(&literal.path)),
+        Expr::Macro(invocation) => format!("`{}!`", without_spaces(&invocation.mac.path)),
+        Expr::Try(tried) => initialiser(&tried.expr),
+        Expr::Group(group) => initialiser(&group.expr),
+        Expr::Paren(paren) => initialiser(&paren.expr),
+        _ => "the initialiser in it".to_owned(),
+    }
+}
+
+/// Tokens as one would write them.
+fn without_spaces(tokens: &impl ToTokens) -> String {
+    let text = tokens.to_token_stream().to_string();
+    let text = text.replace(" :: ", "::").replace(":: ", "::");
+
+    text.replace(" < ", "<")
+        .replace(" >", ">")
+        .replace(" ,", ",")
+}
