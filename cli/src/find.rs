@@ -36,6 +36,8 @@ pub(crate) const ATTRIBUTE: &str = "devres_lazy";
 pub(crate) struct Annotated {
     /// Of the struct, or of the type whose destructor it is.
     pub(crate) name: String,
+    /// Where the attribute stands.
+    attr: Range<usize>,
     /// What is in the attribute's parentheses.
     pub(crate) args: TokenStream,
     /// The item without the attribute.
@@ -83,6 +85,13 @@ struct Finder {
     is_inside: bool,
 }
 
+impl Finder {
+    /// Notes that an attribute cannot be expanded.
+    fn complain(&mut self, attr: &Attribute, why: &'static str) {
+        self.found.unreachable.push((attr.span(), why));
+    }
+}
+
 impl<'a> Visit<'a> for Finder {
     fn visit_item(&mut self, item: &'a Item) {
         let mut bare = item.clone();
@@ -92,15 +101,15 @@ impl<'a> Visit<'a> for Finder {
         });
 
         match attr {
-            Some(attr) if self.is_inside => self.found.unreachable.push((
-                attr.span(),
-                "this is inside an item that is annotated itself: expand that first",
-            )),
+            // It is visited as an attribute that is not expanded.
+            Some(_) if self.is_inside => visit::visit_item(self, item),
             Some(attr) => {
                 self.found.items.push(Annotated {
                     name: name(item),
+                    attr: attr.span().byte_range(),
                     args: match attr.meta {
                         Meta::List(list) => list.tokens,
+                        // Rustc passes nothing for the one, and does not take the other.
                         Meta::Path(_) | Meta::NameValue(_) => TokenStream::new(),
                     },
                     item: bare.to_token_stream(),
@@ -115,13 +124,22 @@ impl<'a> Visit<'a> for Finder {
     }
 
     fn visit_attribute(&mut self, attr: &'a Attribute) {
+        if is_attribute(attr.path()) {
+            let range = attr.span().byte_range();
+            if !self.found.items.iter().any(|item| item.attr == range) {
+                self.complain(attr, "`#[devres_lazy]` belongs on a struct or its destructor, once, and not on what is in one");
+            } else if let Meta::NameValue(_) = attr.meta {
+                self.complain(attr, "expected `#[devres_lazy]` or `#[devres_lazy(..)]`");
+            }
+        }
+
         if let (true, Meta::List(list)) = (attr.path().is_ident("cfg_attr"), &attr.meta) {
             if list.tokens.clone().into_iter().any(is_name) {
-                self.found.unreachable.push((
-                    attr.span(),
+                self.complain(
+                    attr,
                     "`#[devres_lazy]` in a `cfg_attr` cannot be expanded: whether it is there is \
                      known to rustc only",
-                ));
+                );
             }
         }
     }

@@ -101,7 +101,9 @@ impl Header {
 /// `path` as seen from `folder`, with slashes.
 fn relative(path: &Path, folder: &Path) -> String {
     let [path, folder] = [path, folder].map(|path| {
-        let absolute = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        // What is in the current folder has no parent that one could look up.
+        let absolute = path::absolute(Path::new(".").join(path));
+        let absolute = absolute.unwrap_or_else(|_| path.to_owned());
         let mut components = Vec::new();
         for component in absolute.components() {
             match component {

@@ -100,9 +100,10 @@ impl Source {
         }
 
         let tokens: TokenStream = text.parse().map_err(|error: proc_macro2::LexError| {
-            self.failure(vec![
-                self.at(error.span(), "this cannot be split into tokens")
-            ])
+            self.failure(vec![self.at(
+                error.span(),
+                "this is no token, or a bracket or quote without its other half",
+            )])
         })?;
 
         match too_deep(tokens.clone()) {

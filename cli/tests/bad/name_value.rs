@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+#[devres_lazy = 1]
+#[pin_data]
+struct A { #[lazy(fn a, device=&self.d, init=1)] a: u32 }

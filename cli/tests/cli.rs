@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The command: what it says of input that is wrong, with which status it ends, and what it writes.
+//!
+//! `tests/bad/<case>.rs` cannot be expanded, and `<case>.stderr` says why. `BLESS=1` rewrites those.
+
+use anyhow::{
+    ensure,
+    Context,
+    Result, //
+};
+use std::{
+    env,
+    ffi::OsStr,
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::{
+        Command,
+        Output, //
+    },
+};
+use tempfile::TempDir;
+
+/// What is expanded where something else is the matter.
+const SOURCE: &str = include_str!("../../tests/expand/form_a.rs");
+
+/// Runs the command in a folder.
+fn run<S: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item = S>) -> Result<Output> {
+    Ok(Command::new(env!("CARGO_BIN_EXE_cargo-devres-lazy"))
+        // As cargo does.
+        .arg("devres-lazy")
+        .args(args)
+        .current_dir(folder)
+        .output()?)
+}
+
+/// Runs the command, which has to end with this status, and not to print anything if it fails.
+fn ends(folder: &Path, args: &[&str], code: i32) -> Result<String> {
+    let output = run(folder, args)?;
+    let stderr = String::from_utf8(output.stderr)?;
+
+    ensure!(
+        output.status.code() == Some(code),
+        "{args:?}: {}\n{stderr}",
+        output.status
+    );
+    if code == 0 {
+        return Ok(String::from_utf8(output.stdout)?);
+    }
+    Ok(stderr)
+}
+
+/// A folder with a source and an expansion of it.
+fn folder() -> Result<TempDir> {
+    let folder = TempDir::new()?;
+    fs::create_dir(folder.path().join("src"))?;
+    fs::write(folder.path().join("src/queue.rs"), SOURCE)?;
+    ends(
+        folder.path(),
+        &["expand", "src/queue.rs", "--output", "expanded.rs"],
+        0,
+    )?;
+
+    Ok(folder)
+}
+
+#[test]
+fn bad_input() -> Result<()> {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad");
+    let mut count = 0;
+
+    for entry in fs::read_dir(&cases)? {
+        let path = entry?.path();
+        let name = path.file_name().context("no name")?;
+        if path.extension() != Some(OsStr::new("rs")) {
+            continue;
+        }
+        count += 1;
+
+        let output = run(&cases, [OsStr::new("expand"), name])?;
+        let said = String::from_utf8(output.stderr)?;
+        ensure!(
+            output.status.code() == Some(1),
+            "{name:?}: {}",
+            output.status
+        );
+        ensure!(output.stdout.is_empty(), "{name:?}: something is printed");
+
+        let expected = path.with_extension("stderr");
+        if env::var_os("BLESS").is_some() {
+            fs::write(expected, said)?;
+        } else {
+            let expected = fs::read_to_string(expected).unwrap_or_default();
+            ensure!(said == expected, "{name:?} says:\n{said}");
+        }
+    }
+
+    ensure!(count > 9, "there are only {count} cases");
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_read() -> Result<()> {
+    let folder = TempDir::new()?;
+    let path = folder.path();
+    fs::write(path.join("a.rs"), b"fn main() {}\n// \xff\xfe\n")?;
+
+    let said = ends(path, &["expand", "a.rs"], 1)?;
+    ensure!(
+        said == "error: this is not UTF-8\n --> a.rs:2:4\n  |\n2 | // \u{fffd}\u{fffd}\n  |    ^\n",
+        "{said}"
+    );
+    let said = ends(path, &["expand", "b.rs"], 1)?;
+    ensure!(said.starts_with("error: cannot read `b.rs`: "), "{said}");
+    let said = ends(path, &["check", "b.rs"], 1)?;
+    ensure!(said.starts_with("error: cannot read `b.rs`: "), "{said}");
+    Ok(())
+}
+
+#[test]
+fn without_rustfmt() -> Result<()> {
+    let folder = folder()?;
+    let output = Command::new(env!("CARGO_BIN_EXE_cargo-devres-lazy"))
+        .args(["expand", "src/queue.rs"])
+        .env("RUSTFMT", "no-rustfmt-here")
+        .current_dir(folder.path())
+        .output()?;
+
+    let said = String::from_utf8(output.stderr)?;
+    ensure!(output.status.code() == Some(1), "{}", output.status);
+    ensure!(
+        said.contains("`no-rustfmt-here` is not installed")
+            && said.contains("`rustup component add rustfmt`"),
+        "{said}"
+    );
+    Ok(())
+}
+
+#[test]
+fn options() -> Result<()> {
+    let folder = folder()?;
+    let path = folder.path();
+
+    let said = ends(path, &["expand", "src/queue.rs", "--item", "Ring"], 1)?;
+    ensure!(said.contains("no annotated item `Ring`"), "{said}");
+    ensure!(said.contains("there is `Queue`"), "{said}");
+    let said = ends(path, &["expand", "src/queue.rs", "--crate", "a+b"], 1)?;
+    ensure!(said.contains("`a+b` is not a path"), "{said}");
+    ends(path, &["expand"], 2)?;
+    ends(path, &["expand", "src/queue.rs", "src/queue.rs"], 2)?;
+    ends(path, &["expand", "--write", "--item", "Queue"], 2)?;
+    ends(path, &["expand", "--help"], 0)?;
+    for shell in ["bash", "zsh", "fish"] {
+        let script = ends(path, &["completions", shell], 0)?;
+        ensure!(script.contains("completions"), "{shell}: {script}");
+    }
+    Ok(())
+}
+
+#[test]
+fn fresh_and_stale() -> Result<()> {
+    let folder = folder()?;
+    let path = folder.path();
+    let expanded = path.join("expanded.rs");
+    let fresh = fs::read_to_string(&expanded)?;
+    ensure!(
+        fresh.contains("\n// Expanded from src/queue.rs by cargo-devres-lazy; "),
+        "{fresh}"
+    );
+    ends(path, &["check"], 0)?;
+    ends(path, &["check", "expanded.rs", "."], 0)?;
+
+    // The source has changed.
+    fs::write(
+        path.join("src/queue.rs"),
+        SOURCE.replace("pub struct Queue", "pub struct Ring"),
+    )?;
+    let output = run(path, ["check"])?;
+    let diff = String::from_utf8(output.stdout)?;
+    ensure!(output.status.code() == Some(1), "{}", output.status);
+    ensure!(
+        diff.contains("\n-pub struct Queue {\n+pub struct Ring {\n"),
+        "{diff}"
+    );
+    ensure!(
+        String::from_utf8(output.stderr)?.contains("`expanded.rs` is stale"),
+        "not said"
+    );
+    ensure!(
+        fs::read_to_string(&expanded)? == fresh,
+        "`check` has written"
+    );
+
+    ends(path, &["expand", "--write"], 0)?;
+    ends(path, &["check"], 0)?;
+    ensure!(
+        fs::read_to_string(&expanded)? == fresh.replace("Queue", "Ring"),
+        "not refreshed"
+    );
+    Ok(())
+}
+
+#[test]
+fn nothing_is_written_by_halves() -> Result<()> {
+    let folder = folder()?;
+    let path = folder.path();
+    let fresh = fs::read_to_string(path.join("expanded.rs"))?;
+
+    // An error in the source leaves the expansion alone, and no other file behind.
+    fs::write(
+        path.join("src/queue.rs"),
+        SOURCE.replace("device =", "devise ="),
+    )?;
+    for args in [
+        ["expand", "--write", "expanded.rs", "."].as_slice(),
+        ["expand", "src/queue.rs", "-o", "expanded.rs"].as_slice(),
+        ["check"].as_slice(),
+    ] {
+        let said = ends(path, args, 1)?;
+        ensure!(said.contains("did you mean `device`?"), "{said}");
+    }
+    ensure!(
+        fs::read_to_string(path.join("expanded.rs"))? == fresh,
+        "overwritten"
+    );
+    let mut files: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(path)? {
+        files.push(entry?.path());
+    }
+    ensure!(files.len() == 2, "{files:?}");
+
+    fs::remove_file(path.join("src/queue.rs"))?;
+    let said = ends(path, &["check"], 1)?;
+    ensure!(said.contains("cannot read `src/queue.rs`"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn options_are_remembered() -> Result<()> {
+    let folder = TempDir::new()?;
+    let path = folder.path();
+    fs::write(path.join("queue.rs"), SOURCE)?;
+
+    let args = [
+        "expand",
+        "queue.rs",
+        "--crate",
+        "kernel",
+        "--item",
+        "Queue",
+        "-o",
+        "expanded.rs",
+    ];
+    ends(path, &args, 0)?;
+    let text = fs::read_to_string(path.join("expanded.rs"))?;
+    ensure!(
+        text.contains("by cargo-devres-lazy --crate kernel --item Queue; "),
+        "{text}"
+    );
+    ensure!(text.contains("::kernel::devres::Lazy<"), "{text}");
+    ends(path, &["check"], 0)?;
+    Ok(())
+}
+
+#[test]
+fn what_is_no_expansion() -> Result<()> {
+    let folder = folder()?;
+    let path = folder.path();
+
+    let said = ends(path, &["check", "src/queue.rs"], 1)?;
+    ensure!(
+        said.contains("does not say what it was expanded from"),
+        "{said}"
+    );
+    let said = ends(path, &["check", "src"], 1)?;
+    ensure!(said.contains("there are no expansions"), "{said}");
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn permissions_are_kept() -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = folder()?;
+    let path = folder.path().join("expanded.rs");
+    let mode = || -> Result<u32> { Ok(fs::metadata(&path)?.permissions().mode() & 0o777) };
+    ensure!(mode()? & 0o444 != 0o400, "only the owner may read it");
+
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640))?;
+    fs::write(
+        folder.path().join("src/queue.rs"),
+        SOURCE.replace("Queue", "Ring"),
+    )?;
+    ends(folder.path(), &["expand", "--write"], 0)?;
+    ensure!(mode()? == 0o640, "{:o}", mode()?);
+    Ok(())
+}
