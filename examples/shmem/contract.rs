@@ -5,6 +5,11 @@
 //! Rows have the names of the kernel's tests for the same scenarios, which
 //! `cargo xtask kernel compare` puts side by side.
 
+// What is built with a runtime without the attribute has the printed one.
+#[cfg_attr(feature = "expanded", path = "probe_expanded.rs")]
+#[cfg_attr(not(feature = "expanded"), path = "probe.rs")]
+mod probe;
+
 use super::{
     by_hand,
     driver::{
@@ -18,12 +23,10 @@ use devres_lazy::{
         Bound,
         Device, //
     },
-    devres_lazy,
     drm::{
         self,
         gem::BaseObject, //
     },
-    new_lazy,
     page::PAGE_SIZE,
     prelude::*,
     scatterlist::SGTable,
@@ -37,6 +40,7 @@ use devres_lazy::{
         TestDevice, //
     },
 };
+use probe::Probe;
 use std::{
     iter,
     ops::Deref,
@@ -45,13 +49,7 @@ use std::{
         AssertUnwindSafe, //
     },
     ptr,
-    sync::{
-        atomic::{
-            AtomicU32,
-            Ordering, //
-        },
-        Barrier,
-    },
+    sync::Barrier,
     thread,
 };
 
@@ -731,43 +729,6 @@ fn revoke<O: Shmem>(size: Size) -> Result<Outcome> {
         left == 0 && again == "Ok" && warnings.is_empty() && ledger.mapped == 2,
         ledger,
     )
-}
-
-/// An object whose initialiser misbehaves on the first call.
-#[devres_lazy]
-#[pin_data]
-struct Probe {
-    dev: ARef<Device>,
-    made: AtomicU32,
-    misbehave: fn(&Probe, &Device<Bound>),
-
-    #[lazy(
-        fn number -> u32,
-        device = &self.dev,
-        init = self.make(dev),
-    )]
-    number: u32,
-}
-
-impl Probe {
-    fn new(dev: &Device<Bound>, misbehave: fn(&Probe, &Device<Bound>)) -> Result<Pin<KBox<Self>>> {
-        KBox::try_pin_init(
-            try_pin_init!(Self {
-                dev: dev.into(),
-                made: AtomicU32::new(0),
-                misbehave,
-                number <- new_lazy!("Probe::number"),
-            }),
-            GFP_KERNEL,
-        )
-    }
-
-    fn make(&self, dev: &Device<Bound>) -> u32 {
-        if self.made.fetch_add(1, Ordering::Relaxed) == 0 {
-            (self.misbehave)(self, dev);
-        }
-        42
-    }
 }
 
 fn init_panics(_: Size) -> Result<Outcome> {

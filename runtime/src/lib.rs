@@ -61,6 +61,11 @@
 //!   `cargo test`. What the kernel would warn about is a loud failure here.
 //! - [`testing`] has what only the host has: devices that are bound and unbound at will, failing
 //!   allocations, the ledger of DMA mappings.
+//!
+//! # Features
+//!
+//! - `attribute` (default): the attribute itself. Without it the crate is what the printed form
+//!   needs, which `cargo devres-lazy expand` makes for who commits that instead of the macro.
 
 extern crate pinned_init as pin_init;
 
@@ -118,6 +123,7 @@ use host::fault;
 /// # assert!(queue.try_table().is_none());
 /// # Ok::<(), Error>(())
 /// ```
+#[cfg(feature = "attribute")]
 pub use devres_lazy_macros::devres_lazy;
 
 pub use host::{

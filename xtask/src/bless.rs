@@ -8,7 +8,7 @@ use xshell::{
     Shell, //
 };
 
-/// Rewrites `tests/expand/*.expanded.rs` and `tests/ui/**/*.stderr`.
+/// Rewrites `tests/expand/*.expanded.rs`, the printed examples, and `tests/ui/**/*.stderr`.
 pub(crate) fn run(shell: &Shell) -> Result<()> {
     cmd!(
         shell,
@@ -17,7 +17,12 @@ pub(crate) fn run(shell: &Shell) -> Result<()> {
     .env("BLESS", "1")
     .env("TRYBUILD", "overwrite")
     .run()?;
-    cmd!(shell, "git status --short tests").run()?;
+    cmd!(
+        shell,
+        "cargo run --package cargo-devres-lazy -- expand --write"
+    )
+    .run()?;
+    cmd!(shell, "git status --short examples tests").run()?;
 
     Ok(())
 }

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+// Expanded from probe.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
+
+//! An object whose initialiser misbehaves.
+
+use devres_lazy::{
+    device::{
+        Bound,
+        Device, //
+    },
+    new_lazy,
+    prelude::*,
+    sync::aref::ARef,
+};
+use std::sync::atomic::{
+    AtomicU32,
+    Ordering, //
+};
+
+/// An object whose initialiser misbehaves on the first call.
+#[pin_data(PinnedDrop)]
+pub(super) struct Probe {
+    dev: ARef<Device>,
+    made: AtomicU32,
+    misbehave: fn(&Probe, &Device<Bound>),
+
+    #[pin]
+    number: ::devres_lazy::devres::Lazy<u32>,
+}
+
+impl Probe {
+    /// Lends `number`, which is mapped on first use.
+    ///
+    /// The first call maps it; later calls lend the same one without taking a lock.
+    ///
+    /// # Errors
+    ///
+    /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
+    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again.
+    /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
+    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    ///
+    /// # Context
+    ///
+    /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
+    /// called while it is being mapped by the caller itself, which is a deadlock.
+    ///
+    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    #[inline]
+    pub(super) fn number<'a>(
+        &'a self,
+        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> ::devres_lazy::error::Result<&'a u32> {
+        // Fast path: `self.number` is populated for `dev`, and has not been revoked.
+        if let ::core::option::Option::Some(number) = self.number.get(dev) {
+            return ::core::result::Result::Ok(number);
+        }
+
+        // Not populated, revoked, or `dev` is another device: `number_slow()` maps, or tells which.
+        self.number_slow(dev)
+    }
+
+    /// The slow path of `number()`: maps, or tells why not.
+    #[cold]
+    #[inline(never)]
+    fn number_slow<'a>(
+        &'a self,
+        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> ::devres_lazy::error::Result<&'a u32> {
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+        let owner_device: &::devres_lazy::device::Device = &self.dev;
+        if !::devres_lazy::devres::same_device(owner_device, dev) {
+            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+        }
+
+        // Slow path: one caller populates `self.number`, holding its lock for as long as that
+        // takes; the others sleep here.
+        let slot = self.number.lock();
+
+        // Somebody else may have populated `self.number` while this caller was waiting for the
+        // lock.
+        if let ::core::option::Option::Some(number) = slot.get(dev) {
+            return ::core::result::Result::Ok(number);
+        }
+
+        // `populate()` cannot find `self.number` populated for `dev`: it was not a line above, only
+        // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there: it makes the
+        // resource by `.make()`. On an error (`ENXIO` if `self.number` was revoked, `ENOMEM`, or
+        // what `.make()` fails with) `self.number` is as it was, and a later call may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.number` holds the resource, for `dev`, until `dev`
+        // is unbound, `self.number` is revoked, or `*self` is dropped.
+        let number = slot.populate(dev, || ::core::result::Result::Ok(self.make(dev)))?;
+
+        ::core::result::Result::Ok(number)
+    }
+}
+
+impl ::devres_lazy::devres::LazyOwner for Probe {
+    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+        // `self.number` goes first: what it holds is dropped while all other parts of `*self` are
+        // whole, and nobody populates it again (S1).
+        ::devres_lazy::devres::Lazy::retire_field(
+            ::core::pin::Pin::as_mut(&mut self),
+            |owner: &Self| &owner.number,
+        );
+    }
+}
+
+#[::devres_lazy::prelude::pinned_drop]
+impl PinnedDrop for Probe {
+    fn drop(self: ::core::pin::Pin<&mut Self>) {
+        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
+        // (S1).
+        ::devres_lazy::devres::LazyOwner::teardown(self);
+    }
+}
+
+// `drop()` above begins with `LazyOwner::teardown()` (S1).
+impl ::devres_lazy::devres::TeardownFirst for Probe {}
+
+impl Probe {
+    pub(super) fn new(
+        dev: &Device<Bound>,
+        misbehave: fn(&Probe, &Device<Bound>),
+    ) -> Result<Pin<KBox<Self>>> {
+        KBox::try_pin_init(
+            try_pin_init!(Self {
+                dev: dev.into(),
+                made: AtomicU32::new(0),
+                misbehave,
+                number <- new_lazy!("Probe::number"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn make(&self, dev: &Device<Bound>) -> u32 {
+        if self.made.fetch_add(1, Ordering::Relaxed) == 0 {
+            (self.misbehave)(self, dev);
+        }
+        42
+    }
+}

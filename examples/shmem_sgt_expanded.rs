@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+// Expanded from shmem_sgt.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
+
+//! The reference instance: a shmem GEM object whose scatter-gather table is mapped on first use.
+//!
+//! The object is written as `rust/kernel/drm/gem/shmem.rs` would be, against the host's model of
+//! the C helper; changing the crate's name makes it a kernel file. `main()` takes it through every
+//! row of the contract and prints what was expected and what happened.
+//!
+//! Its twin by hand, as Linux 7.3 has it, is `shmem/by_hand.rs`. In both, `<lazy>` marks what is
+//! there for the table's sake; a test counts the lines between the marks.
+
+#[path = "shmem/by_hand.rs"]
+mod by_hand;
+#[path = "shmem/cli.rs"]
+mod cli;
+#[path = "shmem/contract.rs"]
+mod contract;
+#[path = "shmem/driver.rs"]
+mod driver;
+#[path = "shmem/neighbours.rs"]
+mod neighbours;
+#[path = "shmem/races.rs"]
+mod races;
+#[path = "shmem/resv.rs"]
+mod resv;
+#[path = "shmem/timeline.rs"]
+mod timeline;
+
+use devres_lazy::{
+    bindings, container_of,
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        Map,
+        Mapped, //
+    },
+    drm::{
+        self,
+        gem::{
+            impl_aref_for_gem_obj,
+            DriverObject,
+            IntoGEMObject, //
+        },
+    },
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    new_lazy,
+    prelude::*,
+    scatterlist::SGTable,
+    sync::aref::ARef,
+    types::Opaque,
+};
+use resv::DmaResvGuard;
+use std::{
+    ops::Deref,
+    process::ExitCode,
+    ptr::{
+        self,
+        NonNull, //
+    },
+};
+
+/// A shmem-backed GEM object.
+///
+/// # Invariants
+///
+/// `obj` is an initialised `struct drm_gem_shmem_object` for the lifetime of the object.
+// <lazy>
+// </lazy>
+#[pin_data(PinnedDrop)]
+#[repr(C)]
+pub struct Object<T: DriverObject> {
+    #[pin]
+    obj: Opaque<bindings::drm_gem_shmem_object>,
+
+    // <lazy>
+    /// The scatter-gather table of this object's DMA pages.
+    #[pin]
+    sgt: ::devres_lazy::devres::Lazy<Mapped<Self, SgTable>>,
+    // </lazy>
+    #[pin]
+    inner: T,
+}
+
+impl<T: DriverObject> Object<T> {
+    /// The scatter-gather table of this object's DMA pages.
+    ///
+    /// The first call maps it; later calls lend the same one without taking a lock.
+    ///
+    /// # Errors
+    ///
+    /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
+    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again.
+    /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
+    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    ///
+    /// # Context
+    ///
+    /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
+    /// called while it is being mapped by the caller itself, which is a deadlock.
+    ///
+    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    #[inline]
+    pub fn sg_table<'a>(
+        &'a self,
+        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> ::devres_lazy::error::Result<&'a SGTable> {
+        // Fast path: `self.sgt` is populated for `dev`, and has not been revoked.
+        if let ::core::option::Option::Some(sgt) = self.sgt.get(dev) {
+            return ::core::result::Result::Ok(sgt);
+        }
+
+        // Not populated, revoked, or `dev` is another device: `sg_table_slow()` maps, or tells
+        // which.
+        self.sg_table_slow(dev)
+    }
+
+    /// The slow path of `sg_table()`: maps, or tells why not.
+    ///
+    /// What it calls is `unsafe`, and this is why it is sound here:
+    ///
+    /// - S1: `*self` is valid until the mapping is dropped: the mapping is stored in `self.sgt`,
+    ///   and the destructor of `Object` begins with `LazyOwner::teardown()`, which drops it while
+    ///   all other parts of `*self` are whole, and after which nobody populates `self.sgt` again.
+    /// - S2: `*self` does not move: a slot can only be initialised in place, so `self.sgt` is
+    ///   pinned, and with it the `Object` that it is a field of.
+    #[cold]
+    #[inline(never)]
+    fn sg_table_slow<'a>(
+        &'a self,
+        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> ::devres_lazy::error::Result<&'a SGTable> {
+        // Any thread may borrow what `self.sgt` lends: it has to be `Send` and `Sync`.
+        const fn sgt_is_send_and_sync<T>()
+        where
+            T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
+        {
+        }
+        sgt_is_send_and_sync::<SGTable>();
+
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+        let owner_device: &::devres_lazy::device::Device = self.dev().as_ref();
+        if !::devres_lazy::devres::same_device(owner_device, dev) {
+            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+        }
+
+        // Slow path: one caller populates `self.sgt`, holding its lock for as long as that takes;
+        // the others sleep here.
+        let slot = self.sgt.lock();
+
+        // Somebody else may have populated `self.sgt` while this caller was waiting for the lock.
+        if let ::core::option::Option::Some(sgt) = slot.get(dev) {
+            return ::core::result::Result::Ok(sgt);
+        }
+
+        // `populate()` cannot find `self.sgt` populated for `dev`: it was not a line above, only a
+        // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs last, when every check has passed and all memory is there:
+        // `Mapped::new()` calls `SgTable::map()`. On an error (`ENXIO` if `self.sgt` was revoked,
+        // `ENOMEM`, or what `SgTable::map()` fails with) `self.sgt` is as it was, and a later call
+        // may succeed.
+        //
+        // INVARIANT: When this succeeds, `self.sgt` holds the resource, for `dev`, until `dev` is
+        // unbound, `self.sgt` is revoked, or `*self` is dropped.
+        let sgt = slot.populate(
+            dev,
+            || -> ::devres_lazy::error::Result<Mapped<Self, SgTable>> {
+                // SAFETY:
+                // - S1: `*self` is valid until the mapping is dropped: the mapping is stored in
+                //   `self.sgt`, and the destructor of `Object` begins with `LazyOwner::teardown()`,
+                //   which drops it while all other parts of `*self` are whole, and after which
+                //   nobody populates `self.sgt` again.
+                // - S2: `*self` does not move: a slot can only be initialised in place, so
+                //   `self.sgt` is pinned, and with it the `Object` that it is a field of.
+                unsafe { ::devres_lazy::devres::Mapped::<Self, SgTable>::new(self, dev) }
+            },
+        )?;
+
+        ::core::result::Result::Ok(sgt)
+    }
+
+    /// As `sg_table()`, but only if it is mapped already.
+    ///
+    /// `None` if it is not, or if it was revoked when the device was unbound. Never maps.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if `dev` is not the device that this object belongs to.
+    ///
+    /// # Context
+    ///
+    /// Does not sleep.
+    pub fn sg_table_if_mapped<'a>(
+        &'a self,
+        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> ::devres_lazy::error::Result<::core::option::Option<&'a SGTable>> {
+        // Fast path: `self.sgt` is populated for `dev`, and has not been revoked.
+        if let ::core::option::Option::Some(sgt) = self.sgt.get(dev) {
+            return ::core::result::Result::Ok(::core::option::Option::Some(sgt));
+        }
+
+        // `self.sgt` has nothing for `dev`. Tell the wrong device from a slot that is empty or
+        // revoked.
+        let owner_device: &::devres_lazy::device::Device = self.dev().as_ref();
+        if !::devres_lazy::devres::same_device(owner_device, dev) {
+            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+        }
+
+        ::core::result::Result::Ok(::core::option::Option::None)
+    }
+
+    /// Lends what `sg_table()` has mapped, without needing a bound device.
+    ///
+    /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
+    ///
+    /// # Context
+    ///
+    /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
+    /// critical section, which unbind waits for.
+    #[inline]
+    pub fn try_sg_table(
+        &self,
+    ) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, Mapped<Self, SgTable>>> {
+        // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
+        // for it before it drops what `self.sgt` holds.
+        self.sgt.try_access()
+    }
+
+    /// Unmaps now what `sg_table()` has mapped, if anything.
+    ///
+    /// The next call of it maps anew, also if the device was unbound in between.
+    ///
+    /// # Context
+    ///
+    /// May sleep: if the device is being unbound, until that has unmapped it.
+    pub fn unmap_sg_table(self: ::core::pin::Pin<&mut Self>) {
+        // `self` is borrowed exclusively, so nobody borrows what `self.sgt` holds.
+        ::devres_lazy::devres::Lazy::revoke_field(self, |owner: &Self| &owner.sgt);
+    }
+}
+
+impl<T: DriverObject> ::devres_lazy::devres::LazyOwner for Object<T> {
+    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+        // `self.sgt` goes first: what it holds is dropped while all other parts of `*self` are
+        // whole, and nobody populates it again (S1).
+        ::devres_lazy::devres::Lazy::retire_field(
+            ::core::pin::Pin::as_mut(&mut self),
+            |owner: &Self| &owner.sgt,
+        );
+    }
+}
+
+// <lazy>
+/// Maps the table that the C helper keeps in the object.
+pub struct SgTable;
+
+// SAFETY:
+// - The table that `drm_gem_shmem_get_pages_sgt()` makes is immutable, and stays until
+//   `__drm_gem_shmem_free_sgt_locked()`, which only `unmap()` calls.
+// - `#[devres_lazy]` stands on the destructor of `Object`.
+unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
+    type Target = SGTable;
+
+    /// The C helper unmaps for `obj->dev->dev`, and a GEM object holds no reference to `obj->dev`.
+    type Keep = ARef<drm::Device<T::Driver>>;
+
+    fn keep(obj: &Object<T>) -> Self::Keep {
+        obj.dev().into()
+    }
+
+    fn map(obj: &Object<T>, _dev: &Device<Bound>) -> Result<NonNull<SGTable>> {
+        // SAFETY: By the type invariants, `obj` is initialised.
+        let is_imported = unsafe { !(*obj.as_raw()).import_attach.is_null() };
+
+        // An imported object's table is the exporter's, who also unmaps it.
+        if is_imported {
+            return Err(EOPNOTSUPP);
+        }
+
+        // SAFETY: By the type invariants, `obj` is an initialised shmem object.
+        let sgt =
+            from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(obj.as_raw_shmem()) })?;
+
+        NonNull::new(sgt.cast()).ok_or(ENOMEM)
+    }
+
+    unsafe fn unmap(obj: &Object<T>, _drm: &Self::Keep, _sgt: NonNull<SGTable>) {
+        let _resv = DmaResvGuard::new(obj);
+
+        // SAFETY: The table is mapped, nobody uses it any more, and the reservation lock is held.
+        unsafe { bindings::__drm_gem_shmem_free_sgt_locked(obj.as_raw_shmem()) };
+
+        // SAFETY: Mapping took a use count of the pages, and the reservation lock is held.
+        unsafe { bindings::drm_gem_shmem_put_pages_locked(obj.as_raw_shmem()) };
+    }
+}
+// </lazy>
+
+// SAFETY: All GEM objects are thread-safe.
+unsafe impl<T: DriverObject> Send for Object<T> {}
+
+// SAFETY: All GEM objects are thread-safe.
+unsafe impl<T: DriverObject> Sync for Object<T> {}
+
+impl<T: DriverObject> Object<T> {
+    const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
+        free: Some(Self::free_callback),
+    };
+
+    /// Creates an object of `size` bytes, rounded up to whole pages.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `EINVAL` for a size of zero, or what the driver's part fails with.
+    pub fn new(dev: &drm::Device<T::Driver>, size: usize, args: T::Args) -> Result<ARef<Self>> {
+        let new: Pin<KBox<Self>> = KBox::try_pin_init(
+            try_pin_init!(Self {
+                inner <- T::new(dev, size, args),
+                // <lazy>
+                sgt <- new_lazy!("Object::sgt"),
+                // </lazy>
+                // Last, since it is `PinnedDrop` that releases it.
+                obj <- Opaque::try_ffi_init(|obj: *mut bindings::drm_gem_shmem_object| {
+                    // SAFETY: `obj` is valid for writes, zeroes are a valid value of it.
+                    unsafe { obj.write_bytes(0, 1) };
+
+                    // SAFETY: `obj` is valid, and zeroed as from `kzalloc()`.
+                    unsafe { (*obj).base.funcs = &Self::FUNCS };
+
+                    // SAFETY: `dev` is valid, and `obj` is zeroed up to its functions.
+                    to_result(unsafe { bindings::drm_gem_shmem_init(dev.as_raw(), obj, size) })
+                }),
+            }),
+            GFP_KERNEL,
+        )?;
+
+        // SAFETY: The object is only ever used pinned.
+        let new = KBox::into_raw(unsafe { Pin::into_inner_unchecked(new) });
+
+        // SAFETY: `KBox::into_raw()` does not return NULL.
+        let new = unsafe { NonNull::new_unchecked(new) };
+
+        // SAFETY: Takes over the reference that `drm_gem_shmem_init()` created.
+        Ok(unsafe { ARef::from_raw(new) })
+    }
+
+    /// The DRM device that this object belongs to.
+    pub fn dev(&self) -> &drm::Device<T::Driver> {
+        // SAFETY: By the type invariants, `as_raw()` is an initialised GEM object.
+        let dev = unsafe { (*self.as_raw()).dev };
+
+        // SAFETY: `new()` was called with a `drm::Device<T::Driver>`, which is what `dev` is in.
+        unsafe { drm::Device::from_raw(dev) }
+    }
+
+    fn as_raw_shmem(&self) -> *mut bindings::drm_gem_shmem_object {
+        self.obj.get()
+    }
+
+    extern "C" fn free_callback(obj: *mut bindings::drm_gem_object) {
+        // SAFETY: Every GEM object with `FUNCS` is the base of the shmem object in an `Object<T>`.
+        let this = ptr::from_ref(unsafe { Self::from_raw(obj) }).cast_mut();
+
+        // SAFETY: `new()` leaked it from a `KBox`, and this was the last reference.
+        drop(unsafe { KBox::from_raw(this) });
+    }
+}
+
+// <lazy>
+// </lazy>
+#[pinned_drop]
+impl<T: DriverObject> PinnedDrop for Object<T> {
+    fn drop(mut self: Pin<&mut Self>) {
+        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
+        // (S1).
+        ::devres_lazy::devres::LazyOwner::teardown(::core::pin::Pin::as_mut(&mut self));
+
+        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this.
+        unsafe { bindings::drm_gem_shmem_release(self.as_raw_shmem()) };
+    }
+}
+
+// `drop()` above begins with `LazyOwner::teardown()` (S1).
+impl<T: DriverObject> ::devres_lazy::devres::TeardownFirst for Object<T> {}
+
+impl<T: DriverObject> IntoGEMObject for Object<T> {
+    fn as_raw(&self) -> *mut bindings::drm_gem_object {
+        // SAFETY: By the type invariants, `obj` is initialised.
+        unsafe { &raw mut (*self.obj.get()).base }
+    }
+
+    unsafe fn from_raw<'a>(obj: *mut bindings::drm_gem_object) -> &'a Self {
+        // SAFETY: The caller has a pointer to the base of the shmem object in an `Object<T>`.
+        let obj = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
+
+        // SAFETY: As above.
+        let this = unsafe { container_of!(Opaque::cast_from(obj), Self, obj) };
+
+        // SAFETY: The caller promises that the object is valid for `'a`.
+        unsafe { &*this }
+    }
+}
+
+impl_aref_for_gem_obj! {
+    impl<T> for Object<T>
+    where
+        T: DriverObject
+}
+
+impl<T: DriverObject> Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+fn main() -> ExitCode {
+    cli::main()
+}
