@@ -26,6 +26,7 @@ mod validate;
 #[path = "../../macros/src/wrap.rs"]
 mod wrap;
 
+mod book;
 mod committed;
 mod edition;
 mod expansion;
@@ -33,6 +34,7 @@ mod find;
 mod header;
 mod imports;
 mod marks;
+mod obligations;
 mod print;
 mod report;
 mod rustfmt;
@@ -40,6 +42,10 @@ mod same;
 mod source;
 
 pub use self::{
+    book::{
+        safety_book,
+        safety_references, //
+    },
     committed::Committed,
     expansion::{
         as_rustc,

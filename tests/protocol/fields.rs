@@ -303,3 +303,14 @@ fn slot_by_hand() -> Result {
     assert_eq!(late, Err(ENXIO), "populated after a rebind");
     Ok(())
 }
+
+/// What is revoked through an owner has to be a field of it.
+#[test]
+#[should_panic(expected = "`slot` has to return a field of `owner`")]
+fn revoke_of_a_stranger() {
+    let stranger: Result<Pin<KBox<Lazy<u32>>>> = KBox::pin_init(new_lazy!(), GFP_KERNEL);
+    let stranger: &'static Pin<KBox<Lazy<u32>>> = Box::leak(Box::new(stranger.unwrap()));
+    let mut owner: Pin<KBox<Lazy<u32>>> = KBox::pin_init(new_lazy!(), GFP_KERNEL).unwrap();
+
+    Lazy::revoke_field(owner.as_mut(), |_| &**stranger);
+}

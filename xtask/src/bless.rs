@@ -8,7 +8,8 @@ use xshell::{
     Shell, //
 };
 
-/// Rewrites `tests/expand/*.expanded.rs`, the printed examples, and `tests/ui/**/*.stderr`.
+/// Rewrites the printed snapshots and examples, `tests/ui/**/*.stderr`, `cli/tests/bad/*.stderr` and
+/// `docs/safety.md`.
 pub(crate) fn run(shell: &Shell) -> Result<()> {
     cmd!(
         shell,
@@ -22,7 +23,11 @@ pub(crate) fn run(shell: &Shell) -> Result<()> {
         "cargo run --package cargo-devres-lazy -- expand --write"
     )
     .run()?;
-    cmd!(shell, "git status --short examples tests").run()?;
+    cmd!(shell, "cargo test --package cargo-devres-lazy")
+        .args(["--test", "cli", "--test", "safety"])
+        .env("BLESS", "1")
+        .run()?;
+    cmd!(shell, "git status --short cli docs examples tests").run()?;
 
     Ok(())
 }

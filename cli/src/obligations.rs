@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! All that is promised to an `unsafe` of the slot, of form B and of generated code: by whom, why it
+//! holds, and which test fails when it does not. The first two are those of generated code, and come
+//! from the table that the macro has.
+
+use crate::safety::{
+    self,
+    Obligation, //
+};
+
+/// Who sees to it.
+pub(crate) enum Party {
+    Macro,
+    Runtime,
+    Author,
+}
+
+/// One obligation.
+pub(crate) struct Row {
+    pub(crate) number: &'static str,
+    pub(crate) title: &'static str,
+    /// Whose requirement it is.
+    pub(crate) required_by: &'static str,
+    pub(crate) requirement: &'static str,
+    /// The `unsafe` in the runtime that leans on it.
+    pub(crate) sites: &'static [&'static str],
+    pub(crate) party: Party,
+    pub(crate) how: String,
+    /// `file` or `file: function`, and what was broken when it was seen to fail.
+    pub(crate) tests: &'static [(&'static str, &'static str)],
+}
+
+/// The reason of a generated `unsafe`, for any field.
+fn generated(obligation: &Obligation) -> String {
+    obligation
+        .reason
+        .replace("{owner}", "Owner")
+        .replace("{field}", "field")
+}
+
+/// All of them.
+pub(crate) fn rows() -> Vec<Row> {
+    let [outlives, stays] = &safety::NEW_MAPPED;
+
+    vec![
+        Row {
+            number: outlives.number,
+            title: "the owner is valid until the mapping is dropped",
+            required_by: "`Mapped::new()`",
+            requirement: "`*owner` stays valid for shared access until the result is dropped.",
+            sites: &["Mapped::new", "Mapped::drop"],
+            party: Party::Macro,
+            how: generated(outlives),
+            tests: &[
+                (
+                    "tests/ui/place/destructor_incomplete.rs",
+                    "a destructor compiles that does not begin with the teardown",
+                ),
+                (
+                    "tests/ui/pass/destructor_brings_nothing_back.rs",
+                    "what the destructor populates again is kept",
+                ),
+                (
+                    "tests/protocol/main.rs: free_before_unbind",
+                    "freeing the owner leaves the resource to unbind",
+                ),
+            ],
+        },
+        Row {
+            number: stays.number,
+            title: "the owner does not move",
+            required_by: "`Mapped::new()`",
+            requirement: "`*owner` stays where it is until the result is dropped.",
+            sites: &["Mapped::new", "Mapped::drop"],
+            party: Party::Macro,
+            how: generated(stays),
+            tests: &[(
+                "tests/ui/place/owner_is_pinned.rs",
+                "an owner can be taken out of its `Pin`",
+            )],
+        },
+        Row {
+            number: "S3",
+            title: "what is mapped stays valid until it is unmapped",
+            required_by: "`unsafe trait Map`",
+            requirement: "The pointer that `map()` returns is valid for shared access, from any \
+                          thread, until `unmap()` is called with it.",
+            sites: &["Map", "Mapped::deref"],
+            party: Party::Author,
+            how: "The comment above the author's `unsafe impl Map` says who keeps the target where \
+                  it is, and that nobody else unmaps it or writes to it. What unmapping needs, and \
+                  the owner does not keep alive, is the marker's `Keep`."
+                .into(),
+            tests: &[
+                (
+                    "examples/shmem/neighbours.rs: object_outlives_drm_device",
+                    "`Keep` is `()`, as in Linux 7.3",
+                ),
+            ],
+        },
+        Row {
+            number: "S4",
+            title: "the owner's destructor begins with the teardown",
+            required_by: "`unsafe trait Map`",
+            requirement: "The destructor of `O` begins with `LazyOwner::teardown()`, so that an `O` \
+                          is whole when it is unmapped.",
+            sites: &["Map", "Mapped::drop"],
+            party: Party::Author,
+            how: "By not circumventing the macro: it writes the destructor, or completes the one \
+                  that it stands on, and only then implements `TeardownFirst`, which `LazyOwner` \
+                  asks for."
+                .into(),
+            tests: &[
+                (
+                    "tests/ui/place/destructor_incomplete.rs",
+                    "a destructor compiles that does not begin with the teardown",
+                ),
+                (
+                    "tests/ui/place/destructor_not_announced.rs",
+                    "a second destructor compiles beside the one that the macro writes",
+                ),
+                (
+                    "tests/protocol/fields.rs: order_at_free",
+                    "slots are dropped with the other fields, in the order of declaration",
+                ),
+            ],
+        },
+        Row {
+            number: "S5",
+            title: "`unmap()` gets what `map()` returned, once",
+            required_by: "`Map::unmap()`",
+            requirement: "`target` was returned by `map()` for this `owner`, and not unmapped since.",
+            sites: &["Map::unmap", "Mapped::drop"],
+            party: Party::Runtime,
+            how: "By the invariants of `Mapped`: `Mapped::new()` stores both together, nobody \
+                  changes them, and only `drop()` unmaps. Unbind and the end of the owner drop it \
+                  once between them, as `Devres` has it."
+                .into(),
+            tests: &[
+                (
+                    "tests/protocol/main.rs: free_and_unbind",
+                    "both sides drop the resource",
+                ),
+                (
+                    "tests/protocol/main.rs: revoke",
+                    "revoking does not drop the resource",
+                ),
+            ],
+        },
+        Row {
+            number: "S6",
+            title: "nobody uses what is unmapped",
+            required_by: "`Map::unmap()`",
+            requirement: "Nobody uses `target` any more.",
+            sites: &["Map::unmap", "Mapped::drop"],
+            party: Party::Runtime,
+            how: "`drop()` has exclusive access to the mapping. Who borrowed the target through an \
+                  accessor has borrowed a bound device, which unbind waits for, and the owner; who \
+                  has a guard of `try_access` is in an RCU read-side critical section, which unbind \
+                  waits for."
+                .into(),
+            tests: &[
+                (
+                    "tests/protocol/main.rs: try_access",
+                    "unbind does not wait for a grace period",
+                ),
+                (
+                    "tests/ui/borrow/after_unbind.rs",
+                    "a table is used after unbind, and that compiles",
+                ),
+                (
+                    "tests/ui/borrow/after_owner.rs",
+                    "a table is used after its owner, and that compiles",
+                ),
+                (
+                    "tests/ui/borrow/guard_after_owner.rs",
+                    "a guard is used after the owner, and that compiles",
+                ),
+                (
+                    "tests/ui/borrow/revoke_while_lent.rs",
+                    "a table is lent while it is revoked, and that compiles",
+                ),
+            ],
+        },
+        Row {
+            number: "S7",
+            title: "who reads `value` does not race with who writes it",
+            required_by: "reading `UnsafeCell`",
+            requirement: "There is no write to `value` at the same time, and one before.",
+            sites: &["Lazy::get", "Locked::populate", "Sync for Lazy"],
+            party: Party::Runtime,
+            how: "`value` is written under the slot's lock while `state` is `EMPTY`, and not again \
+                  while the slot is shared. `state` is released after that, and a reader acquires \
+                  it before."
+                .into(),
+            tests: &[(
+                "tests/protocol/main.rs: racing_first_access",
+                "nobody takes the lock, or whoever gets it does not look again",
+            )],
+        },
+        Row {
+            number: "S8",
+            title: "what an accessor lends is alive for as long as it is lent",
+            required_by: "dereferencing `value`",
+            requirement: "`value` points to a live resource for all of `'a`.",
+            sites: &["Lazy::get", "Locked::populate"],
+            party: Party::Runtime,
+            how: "`state` holds a device only between being populated for it and being revoked, and \
+                  the resource marks it as revoked before it goes. `dev` is that device, and bound \
+                  for `'a`: unbind waits for it. Dropping or revoking the slot takes exclusive \
+                  access, which nobody has during `'a`."
+                .into(),
+            tests: &[
+                (
+                    "tests/protocol/main.rs: rebind",
+                    "the fast path compares the device only, as in Linux 7.3",
+                ),
+                (
+                    "tests/protocol/main.rs: access_during_unbind",
+                    "the fast path compares the device only, as in Linux 7.3",
+                ),
+                (
+                    "tests/protocol/main.rs: wrong_device",
+                    "the device is not compared",
+                ),
+                (
+                    "tests/ui/borrow/after_rebind.rs",
+                    "a table of the last binding is used, and that compiles",
+                ),
+            ],
+        },
+        Row {
+            number: "S9",
+            title: "a resource does not outlive the slot that it tells",
+            required_by: "dereferencing `Entry::state`",
+            requirement: "`state` points to the state of a slot that is still there.",
+            sites: &["Entry::drop"],
+            party: Party::Runtime,
+            how: "The slot holds its resource through its container, and is not gone before that is \
+                  dropped, which returns only once the resource is dropped, by whichever side. The \
+                  slot is pinned, so it does not move either."
+                .into(),
+            tests: &[
+                (
+                    "tests/protocol/main.rs: unbind_wins",
+                    "freeing the owner does not wait for unbind",
+                ),
+                (
+                    "tests/protocol/main.rs: free_wins",
+                    "unbind does not wait for the owner to be freed",
+                ),
+            ],
+        },
+        Row {
+            number: "S10",
+            title: "nothing is moved out of what is pinned",
+            required_by: "`Pin::get_unchecked_mut()`",
+            requirement: "The pinned parts of a slot, and of an owner, are not moved.",
+            sites: &["Lazy::drop_resource", "Lazy::pinned_field"],
+            party: Party::Runtime,
+            how: "Of a slot only the container is taken, which is not pinned. Of an owner nothing is \
+                  taken: `pinned_field()` goes on to one of its fields."
+                .into(),
+            tests: &[(
+                "tests/ui/place/owner_is_pinned.rs",
+                "an owner can be taken out of its `Pin`, and its slots with it",
+            )],
+        },
+        Row {
+            number: "S11",
+            title: "a field that is revoked is a field of the owner",
+            required_by: "`Pin::new_unchecked()`, and the pointer that it is given",
+            requirement: "The slot lies in the owner that is exclusively borrowed, and is pinned.",
+            sites: &["Lazy::pinned_field"],
+            party: Party::Runtime,
+            how: "The closure names the field, and that its slot lies within `*owner` is asserted. A \
+                  slot can only be created in place, so it is pinned, and the owner with it."
+                .into(),
+            tests: &[(
+                "tests/protocol/fields.rs: revoke_of_a_stranger",
+                "the assertion is left out",
+            )],
+        },
+        Row {
+            number: "S12",
+            title: "a slot may be sent to and shared with any thread",
+            required_by: "`Send` and `Sync`",
+            requirement: "The resource is `Send` and `Sync`: it is borrowed on any thread, and \
+                          dropped on the one that unbinds.",
+            sites: &[
+                "Send for Lazy",
+                "Sync for Lazy",
+                "Send for Entry",
+                "Sync for Entry",
+                "Send for Mapped",
+                "Sync for Mapped",
+            ],
+            party: Party::Runtime,
+            how: "`Lazy` asks for it in its implementations; `populate()`, which makes all entries, \
+                  in its bounds; `Map` in those of `Target` and `Keep`. Of the owner a mapping only \
+                  uses a shared reference, and asks that it is `Sync`."
+                .into(),
+            tests: &[
+                ("tests/ui/target/resource_not_send.rs", "a resource that is not `Send` compiles"),
+                ("tests/ui/target/resource_not_sync.rs", "a resource that is not `Sync` compiles"),
+                ("tests/ui/target/not_send.rs", "a target that is not `Send` compiles"),
+                ("tests/ui/target/not_sync.rs", "a target that is not `Sync` compiles"),
+            ],
+        },
+    ]
+}

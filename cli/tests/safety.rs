@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `docs/safety.md` is what the table of obligations says, the tests that it names are there, and no
+//! `unsafe` of the protocol is without an obligation.
+
+use anyhow::{
+    ensure,
+    Context,
+    Result, //
+};
+use cargo_devres_lazy::{
+    safety_book,
+    safety_references, //
+};
+use std::{
+    collections::BTreeSet,
+    env,
+    fs,
+    path::PathBuf, //
+};
+use syn::{
+    visit::{
+        self,
+        Visit, //
+    },
+    ExprUnsafe,
+    ImplItemFn,
+    ItemImpl,
+    ItemTrait,
+    Signature,
+    TraitItemFn,
+    Type, //
+};
+
+/// A file of the project.
+fn project(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(path)
+}
+
+fn read(path: &str) -> Result<String> {
+    fs::read_to_string(project(path)).with_context(|| path.to_owned())
+}
+
+#[test]
+fn the_book_is_the_table() -> Result<()> {
+    let book = safety_book();
+    if env::var_os("BLESS").is_some() {
+        return Ok(fs::write(project("docs/safety.md"), book)?);
+    }
+
+    ensure!(
+        read("docs/safety.md")? == book,
+        "docs/safety.md is stale: `cargo xtask bless`"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_tests_exist() -> Result<()> {
+    let (_, tests) = safety_references();
+    ensure!(tests.len() > 20, "there are only {}", tests.len());
+
+    for test in tests {
+        let (path, function) = test.split_once(": ").unwrap_or((test, ""));
+        let text = read(path)?;
+        // A function, or a row of the macro that makes tests of them.
+        let is_there = function.is_empty()
+            || text.contains(&format!("fn {function}("))
+            || text.contains(&format!("fn {function}<"))
+            || text.contains(&format!("\n    {function} catches "));
+        ensure!(is_there, "`{path}` has no `{function}`");
+    }
+    Ok(())
+}
+
+/// Collects what says `unsafe`, by the names that the table has for it.
+#[derive(Default)]
+struct Sites {
+    /// The type or trait that this is in.
+    item: String,
+    function: String,
+    found: BTreeSet<String>,
+}
+
+impl Sites {
+    fn function(&mut self, signature: &Signature, visit: impl FnOnce(&mut Self)) {
+        self.function = signature.ident.to_string();
+        if signature.unsafety.is_some() {
+            self.add();
+        }
+        visit(self);
+    }
+
+    fn add(&mut self) {
+        self.found
+            .insert(format!("{}::{}", self.item, self.function));
+    }
+}
+
+/// The last name in a type's path.
+fn name(ty: &Type) -> String {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),
+        _ => None,
+    }
+    .unwrap_or_default()
+}
+
+impl<'a> Visit<'a> for Sites {
+    fn visit_item_impl(&mut self, item: &'a ItemImpl) {
+        self.item = name(&item.self_ty);
+        if let (Some(_), Some((_, of, _))) = (item.unsafety, &item.trait_) {
+            let of = of.segments.last().map(|last| last.ident.to_string());
+            self.found
+                .insert(format!("{} for {}", of.unwrap_or_default(), self.item));
+        }
+        visit::visit_item_impl(self, item);
+    }
+
+    fn visit_item_trait(&mut self, item: &'a ItemTrait) {
+        self.item = item.ident.to_string();
+        if item.unsafety.is_some() {
+            self.found.insert(self.item.clone());
+        }
+        visit::visit_item_trait(self, item);
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &'a ImplItemFn) {
+        self.function(&item.sig, |sites| visit::visit_impl_item_fn(sites, item));
+    }
+
+    fn visit_trait_item_fn(&mut self, item: &'a TraitItemFn) {
+        self.function(&item.sig, |sites| visit::visit_trait_item_fn(sites, item));
+    }
+
+    fn visit_expr_unsafe(&mut self, expr: &'a ExprUnsafe) {
+        self.add();
+        visit::visit_expr_unsafe(self, expr);
+    }
+}
+
+#[test]
+fn no_unsafe_is_missing() -> Result<()> {
+    let mut sites = Sites::default();
+    for path in ["lazy.rs", "mapped.rs"] {
+        let text = read(&format!("runtime/src/protocol/{path}"))?;
+        sites.visit_file(&syn::parse_file(&text)?);
+    }
+
+    let (explained, _) = safety_references();
+    let explained: BTreeSet<_> = explained.into_iter().map(str::to_owned).collect();
+    let missing: Vec<_> = sites.found.difference(&explained).collect();
+    let gone: Vec<_> = explained.difference(&sites.found).collect();
+    ensure!(
+        missing.is_empty() && gone.is_empty(),
+        "cli/src/obligations.rs lacks {missing:?}, and has {gone:?} for nothing"
+    );
+    Ok(())
+}
