@@ -17,7 +17,10 @@ use crate::{
         Lines,
         Marker, //
     },
-    print::Printer,
+    print::{
+        comments,
+        Printer, //
+    },
     report::{
         Diagnostic,
         Failure, //
@@ -121,9 +124,12 @@ pub fn expand(source: &Source, options: &Options) -> Result<String> {
             continue;
         }
 
-        let printer = Printer::new(&source.text, tokens.clone(), &annotated.range, &marks);
-        let text = printer.print(expansion.clone());
-        let text = layout(source, annotated, &text, expansion, &marks, &marker)?;
+        let printer = || Printer::new(&source.text, tokens.clone(), &annotated.range, &marks);
+        let layout = Layout::new(source, annotated, &marks, &marker);
+        let (item, generated) = marks::split(expansion);
+        let item = layout.apply(&printer().item(item.clone()), item)?;
+        let generated = layout.apply(&printer().generated(generated.clone()), generated)?;
+        let text = format!("{item}\n\n{}{generated}", layout.indent);
         edits.push((annotated.range.clone(), text));
     }
     if let Some(failure) = Failure::all(failures) {
@@ -173,40 +179,59 @@ fn choose<'a>(
         .collect())
 }
 
-/// Gives an expanded item its layout, and checks that it still is the expansion.
-fn layout(
-    source: &Source,
-    annotated: &Annotated,
-    text: &str,
-    expansion: TokenStream,
-    marks: &Lines,
-    marker: &Marker,
-) -> Result<String> {
-    let before = &source.text[..annotated.range.start];
-    let line = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
-    let indent = &line[..line.len() - line.trim_start().len()];
+/// How the text of an expanded item is laid out.
+struct Layout<'a> {
+    source: &'a Source,
+    annotated: &'a Annotated,
+    marks: &'a Lines,
+    marker: &'a Marker,
+    /// What is in front of the item, and of what is generated beside it.
+    indent: &'a str,
+}
 
-    let expected = same::tokens(marks::without(expansion))?;
-    let is_expansion = |text: &str| {
-        text.parse()
-            .is_ok_and(|tokens| same::tokens(tokens).is_ok_and(|tokens| tokens == expected))
-    };
+impl<'a> Layout<'a> {
+    fn new(
+        source: &'a Source,
+        annotated: &'a Annotated,
+        marks: &'a Lines,
+        marker: &'a Marker,
+    ) -> Self {
+        let before = &source.text[..annotated.range.start];
+        let line = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
 
-    // What rustfmt would change beside the layout stays as the author has written it.
-    let formatted = rustfmt::items(text, indent, &source.path)?;
-    let text = if is_expansion(&formatted) {
-        formatted
-    } else {
-        text.to_owned()
-    };
-    let text = marks.fill_in(&text, marker);
-
-    if !is_expansion(&text) {
-        return Err(Error::msg(format!(
-            "`{}` in `{}` cannot be printed as it is compiled: please report this",
-            annotated.name,
-            source.path.display()
-        )));
+        Self {
+            source,
+            annotated,
+            marks,
+            marker,
+            indent: &line[..line.len() - line.trim_start().len()],
+        }
     }
-    Ok(text.trim_end().to_owned())
+
+    /// Formats the text of some tokens, and checks that it still says the same.
+    fn apply(&self, text: &str, tokens: TokenStream) -> Result<String> {
+        let expected = same::tokens(marks::without(tokens))?;
+        let is_same = |text: &str| {
+            text.parse()
+                .is_ok_and(|tokens| same::tokens(tokens).is_ok_and(|tokens| tokens == expected))
+        };
+
+        // What rustfmt would change beside the layout, or lose, stays as the author has written it.
+        let formatted = rustfmt::items(text, self.indent, &self.source.path)?;
+        let text = if is_same(&formatted) && comments(&formatted) == comments(text) {
+            formatted
+        } else {
+            text.to_owned()
+        };
+        let text = self.marks.fill_in(&text, self.marker);
+
+        if !is_same(&text) {
+            return Err(Error::msg(format!(
+                "`{}` in `{}` cannot be printed as it is compiled: please report this",
+                self.annotated.name,
+                self.source.path.display()
+            )));
+        }
+        Ok(text.trim_end().to_owned())
+    }
 }

@@ -69,6 +69,17 @@ pub(crate) fn read(token: &TokenTree) -> Option<Mark> {
     }
 }
 
+/// The item, and what is generated beside it: the first empty line is between them.
+pub(crate) fn split(expansion: TokenStream) -> (TokenStream, TokenStream) {
+    let mut tokens = expansion.into_iter();
+    let item = tokens
+        .by_ref()
+        .take_while(|token| !matches!(read(token), Some(Mark::EmptyLine)))
+        .collect();
+
+    (item, tokens.collect())
+}
+
 /// Tokens without the marks among them.
 pub(crate) fn without(tokens: TokenStream) -> TokenStream {
     tokens

@@ -60,6 +60,19 @@ impl<'a> Written<'a> {
     }
 }
 
+/// What stands between the tokens of a text, without white space: its comments.
+pub(crate) fn comments(text: &str) -> Option<String> {
+    let written = Written::new(text, text.parse().ok()?, &(0..text.len()));
+    let starts = written.ranges.iter().map(|range| range.start);
+    let ends = written.ranges.iter().map(|range| range.end);
+
+    let gaps = [0].into_iter().chain(ends).zip(starts.chain([text.len()]));
+    Some(
+        gaps.flat_map(|(start, end)| text[start..end].split_whitespace())
+            .collect(),
+    )
+}
+
 /// Collects where the tokens stand.
 fn collect(text: &str, tokens: TokenStream, ranges: &mut Vec<Range<usize>>) {
     let mut tokens = tokens.into_iter();
@@ -106,7 +119,7 @@ enum Piece {
     Mark(Mark),
 }
 
-/// What an item and its expansion are printed from.
+/// What an item, or what is generated beside it, is printed from.
 pub(crate) struct Printer<'a> {
     written: Written<'a>,
     out: String,
@@ -137,22 +150,20 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// The expansion as text, not yet formatted.
-    pub(crate) fn print(mut self, expansion: TokenStream) -> String {
-        let tokens: Vec<_> = expansion.into_iter().collect();
-        // The first empty line ends the item.
-        let end = tokens
-            .iter()
-            .position(|token| matches!(marks::read(token), Some(Mark::EmptyLine)))
-            .unwrap_or(tokens.len());
-        let [item, generated] = [&tokens[..end], &tokens[end..]].map(|tokens| {
-            let mut pieces = Vec::new();
-            self.pieces(tokens.iter().cloned().collect(), &mut pieces);
-            pieces
-        });
+    /// The item as text, not yet formatted: an edit of what the author has written.
+    pub(crate) fn item(mut self, tokens: TokenStream) -> String {
+        let mut pieces = Vec::new();
+        self.pieces(tokens, &mut pieces);
+        self.edit(pieces);
 
-        self.item(item);
-        self.generated(generated);
+        self.out
+    }
+
+    /// What is generated beside the item as text, not yet formatted.
+    pub(crate) fn generated(mut self, tokens: TokenStream) -> String {
+        let mut pieces = Vec::new();
+        self.pieces(tokens, &mut pieces);
+        self.spell_out(pieces);
 
         self.out
     }
@@ -225,8 +236,8 @@ impl<'a> Printer<'a> {
         self.written.find(span, text)
     }
 
-    /// Prints the item as an edit of what the author has written.
-    fn item(&mut self, pieces: Vec<Piece>) {
+    /// Prints what the author has written, with what is new in it.
+    fn edit(&mut self, pieces: Vec<Piece>) {
         let mut pieces = pieces.into_iter().peekable();
         // The first token of the source that is not dealt with.
         let mut next = 0;
@@ -324,7 +335,8 @@ impl<'a> Printer<'a> {
         let glues = |c: char| c.is_alphanumeric() || c == '_';
         if self.is_comment && !text.starts_with('\n') {
             self.out.push('\n');
-        } else if self.out.ends_with(glues) && text.starts_with(glues) {
+        } else if (self.out.ends_with(glues) || self.out.ends_with(']')) && text.starts_with(glues)
+        {
             self.out.push(' ');
         }
         self.is_comment = false;
@@ -348,7 +360,7 @@ impl<'a> Printer<'a> {
     }
 
     /// Prints what the macro has written. Of the source are the types, names and expressions in it.
-    fn generated(&mut self, pieces: Vec<Piece>) {
+    fn spell_out(&mut self, pieces: Vec<Piece>) {
         for piece in pieces {
             match piece {
                 Piece::Written(index) => {
@@ -392,7 +404,7 @@ impl<'a> Printer<'a> {
 
         let is_path = token == ":" && spacing == Spacing::Joint;
         let is_tight = self.is_joint
-            || self.out.ends_with([' ', '\n', '(', '[', '&', '<'])
+            || self.out.ends_with([' ', '\n', '(', '[', '&', '<', '#'])
             || self.out.ends_with("::")
             || matches!(token, "," | ";" | "." | ")" | "]" | "?" | ">" | "<" | "(")
             || (is_path

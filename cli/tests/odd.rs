@@ -113,6 +113,26 @@ impl Queue {
 }
 
 #[test]
+fn what_rustfmt_would_change_is_kept() -> Result<()> {
+    // It would merge the one, and lose the other.
+    for odd in ["#[derive(A)]\n#[derive(B)]\n", "", "#[cfg(a)] // Where.\n"] {
+        let comment = if odd.is_empty() {
+            " /* A field. */ "
+        } else {
+            ""
+        };
+        let item = ITEM.replace("struct", &format!("{odd}struct"));
+        let item = item.replace("dev:", &format!("dev{comment}:"));
+
+        let text = expanded(&item)?;
+        ensure!(text.contains(odd) && text.contains(comment), "{text}");
+        // What is generated has its layout nevertheless.
+        ensure!(text.contains("\n        // Fast path: "), "{text}");
+    }
+    Ok(())
+}
+
+#[test]
 fn comments_in_the_destructor_are_kept() -> Result<()> {
     let text = expanded(
         "/// Says goodbye.

@@ -86,9 +86,9 @@ impl Probe {
         // `populate()` cannot find `self.number` populated for `dev`: it was not a line above, only
         // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
         //
-        // The closure runs last, when every check has passed and all memory is there: it makes the
-        // resource by `.make()`. On an error (`ENXIO` if `self.number` was revoked, `ENOMEM`, or
-        // what `.make()` fails with) `self.number` is as it was, and a later call may succeed.
+        // The closure runs last, when every check has passed and all memory is there: `.make()`
+        // makes the resource. On an error (`ENXIO` if `self.number` was revoked, `ENOMEM`, or what
+        // `.make()` fails with) `self.number` is as it was, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.number` holds the resource, for `dev`, until `dev`
         // is unbound, `self.number` is revoked, or `*self` is dropped.

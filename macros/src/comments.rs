@@ -77,7 +77,7 @@ pub(crate) fn populate(slot: &Slot<'_>, locked: &Ident) -> String {
         Source::Init(init) => {
             let init = initialiser(init);
             (
-                format!("it makes the resource by {init}"),
+                format!("{init} makes the resource"),
                 format!("what {init} fails with"),
             )
         }

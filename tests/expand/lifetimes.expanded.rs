@@ -90,8 +90,8 @@ impl<'a> Queue<'a> {
         // only a holder of its lock populates it, and `slot` holds that lock until `populate()` is
         // done.
         //
-        // The closure runs last, when every check has passed and all memory is there: it makes the
-        // resource by the initialiser in it. On an error (`ENXIO` if `self.lazy_lookup` was
+        // The closure runs last, when every check has passed and all memory is there: the
+        // initialiser in it makes the resource. On an error (`ENXIO` if `self.lazy_lookup` was
         // revoked, `ENOMEM`, or what the initialiser in it fails with) `self.lazy_lookup` is as it
         // was, and a later call may succeed.
         //

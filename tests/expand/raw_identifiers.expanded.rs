@@ -82,9 +82,9 @@ impl r#struct {
         // `populate()` cannot find `self.r#type` populated for `dev`: it was not a line above, only
         // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
         //
-        // The closure runs last, when every check has passed and all memory is there: it makes the
-        // resource by `r#enum`. On an error (`ENXIO` if `self.r#type` was revoked, `ENOMEM`, or
-        // what `r#enum` fails with) `self.r#type` is as it was, and a later call may succeed.
+        // The closure runs last, when every check has passed and all memory is there: `r#enum`
+        // makes the resource. On an error (`ENXIO` if `self.r#type` was revoked, `ENOMEM`, or what
+        // `r#enum` fails with) `self.r#type` is as it was, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.r#type` holds the resource, for `dev`, until `dev`
         // is unbound, `self.r#type` is revoked, or `*self` is dropped.

@@ -78,9 +78,9 @@ impl Queue {
         // `populate()` cannot find `self.table` populated for `dev`: it was not a line above, only
         // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
         //
-        // The closure runs last, when every check has passed and all memory is there: it makes the
-        // resource by `Table`. On an error (`ENXIO` if `self.table` was revoked, `ENOMEM`, or what
-        // `Table` fails with) `self.table` is as it was, and a later call may succeed.
+        // The closure runs last, when every check has passed and all memory is there: `Table` makes
+        // the resource. On an error (`ENXIO` if `self.table` was revoked, `ENOMEM`, or what `Table`
+        // fails with) `self.table` is as it was, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
         // unbound, `self.table` is revoked, or `*self` is dropped.

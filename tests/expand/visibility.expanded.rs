@@ -91,9 +91,9 @@ impl Queue {
         // `populate()` cannot find `self.a` populated for `dev`: it was not a line above, only a
         // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
         //
-        // The closure runs last, when every check has passed and all memory is there: it makes the
-        // resource by `Table`. On an error (`ENXIO` if `self.a` was revoked, `ENOMEM`, or what
-        // `Table` fails with) `self.a` is as it was, and a later call may succeed.
+        // The closure runs last, when every check has passed and all memory is there: `Table` makes
+        // the resource. On an error (`ENXIO` if `self.a` was revoked, `ENOMEM`, or what `Table`
+        // fails with) `self.a` is as it was, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.a` holds the resource, for `dev`, until `dev` is
         // unbound, `self.a` is revoked, or `*self` is dropped.
@@ -188,9 +188,9 @@ impl Queue {
         // `populate()` cannot find `self.b` populated for `dev`: it was not a line above, only a
         // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
         //
-        // The closure runs last, when every check has passed and all memory is there: it makes the
-        // resource by `Table`. On an error (`ENXIO` if `self.b` was revoked, `ENOMEM`, or what
-        // `Table` fails with) `self.b` is as it was, and a later call may succeed.
+        // The closure runs last, when every check has passed and all memory is there: `Table` makes
+        // the resource. On an error (`ENXIO` if `self.b` was revoked, `ENOMEM`, or what `Table`
+        // fails with) `self.b` is as it was, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.b` holds the resource, for `dev`, until `dev` is
         // unbound, `self.b` is revoked, or `*self` is dropped.
@@ -272,9 +272,9 @@ impl Queue {
         // `populate()` cannot find `self.c` populated for `dev`: it was not a line above, only a
         // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
         //
-        // The closure runs last, when every check has passed and all memory is there: it makes the
-        // resource by `Table`. On an error (`ENXIO` if `self.c` was revoked, `ENOMEM`, or what
-        // `Table` fails with) `self.c` is as it was, and a later call may succeed.
+        // The closure runs last, when every check has passed and all memory is there: `Table` makes
+        // the resource. On an error (`ENXIO` if `self.c` was revoked, `ENOMEM`, or what `Table`
+        // fails with) `self.c` is as it was, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.c` holds the resource, for `dev`, until `dev` is
         // unbound, `self.c` is revoked, or `*self` is dropped.
@@ -351,9 +351,9 @@ impl Queue {
         // `populate()` cannot find `self.d` populated for `dev`: it was not a line above, only a
         // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
         //
-        // The closure runs last, when every check has passed and all memory is there: it makes the
-        // resource by `Table`. On an error (`ENXIO` if `self.d` was revoked, `ENOMEM`, or what
-        // `Table` fails with) `self.d` is as it was, and a later call may succeed.
+        // The closure runs last, when every check has passed and all memory is there: `Table` makes
+        // the resource. On an error (`ENXIO` if `self.d` was revoked, `ENOMEM`, or what `Table`
+        // fails with) `self.d` is as it was, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.d` holds the resource, for `dev`, until `dev` is
         // unbound, `self.d` is revoked, or `*self` is dropped.
