@@ -76,8 +76,12 @@ fn excerpts_are_excerpts() -> Result<()> {
     }
 
     let readme = read("README.md")?;
-    let sources = ["examples/shmem/by_hand.rs", "examples/shmem_sgt.rs"]
-        .map(|path| read(path).map(|text| trimmed(&text)));
+    let sources = [
+        "examples/shmem/by_hand.rs",
+        "examples/shmem_sgt.rs",
+        "examples/shmem_sgt_expanded.rs",
+    ]
+    .map(|path| read(path).map(|text| trimmed(&text)));
 
     let excerpts: Vec<_> = readme
         .split("```rust,ignore\n")
