@@ -136,7 +136,9 @@ fn what_rustfmt_would_change_is_kept() -> Result<()> {
 fn comments_in_the_destructor_are_kept() -> Result<()> {
     let text = expanded(
         "/// Says goodbye.
+// Here.
 #[devres_lazy]
+// There.
 #[pinned_drop]
 impl PinnedDrop for Queue {
     // The last one.
@@ -150,6 +152,8 @@ impl PinnedDrop for Queue {
 
     ensure!(
         text == "/// Says goodbye.
+// Here.
+// There.
 #[pinned_drop]
 impl PinnedDrop for Queue {
     // The last one.
