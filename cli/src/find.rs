@@ -109,7 +109,7 @@ impl<'a> Visit<'a> for Finder {
                     attr: attr.span().byte_range(),
                     args: match attr.meta {
                         Meta::List(list) => list.tokens,
-                        // Rustc passes nothing for the one, and does not take the other.
+                        // Of these the second is not allowed, and complained about.
                         Meta::Path(_) | Meta::NameValue(_) => TokenStream::new(),
                     },
                     item: bare.to_token_stream(),
@@ -127,7 +127,11 @@ impl<'a> Visit<'a> for Finder {
         if is_attribute(attr.path()) {
             let range = attr.span().byte_range();
             if !self.found.items.iter().any(|item| item.attr == range) {
-                self.complain(attr, "`#[devres_lazy]` belongs on a struct or its destructor, once, and not on what is in one");
+                self.complain(
+                    attr,
+                    "`#[devres_lazy]` belongs on a struct or its destructor, once, and not on what \
+                     is in one",
+                );
             } else if let Meta::NameValue(_) = attr.meta {
                 self.complain(attr, "expected `#[devres_lazy]` or `#[devres_lazy(..)]`");
             }
