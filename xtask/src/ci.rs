@@ -93,6 +93,16 @@ const STEPS: &[Step] = &[
         }),
     },
     Step {
+        name: "example, in print",
+        run: Run::Here(|shell| Ok(cmd!(shell, "cargo run --example shmem_sgt_expanded").run()?)),
+    },
+    Step {
+        name: "printed expansions",
+        run: Run::Here(|shell| {
+            Ok(cmd!(shell, "cargo run --package cargo-devres-lazy -- check").run()?)
+        }),
+    },
+    Step {
         name: "benchmark: instructions",
         run: Run::Here(|shell| Ok(cmd!(shell, "cargo xtask bench --quick").run()?)),
     },
