@@ -13,12 +13,14 @@ mod fields;
 mod model;
 mod probe;
 mod real;
+#[path = "../support/scenario.rs"]
+mod scenario;
 mod scenarios;
 mod subject;
 mod twin;
 
 use real::Real;
-use subject::{
+use scenario::{
     caught,
     holds, //
 };

@@ -5,10 +5,13 @@
 
 use super::{
     probe::Probe,
-    subject::{
-        Subject,
+    scenario::{
+        comes_true,
+        ensure,
+        Check,
         Wrong, //
     },
+    subject::Subject,
 };
 use devres_lazy::{
     device::{
@@ -38,38 +41,11 @@ use std::{
         Mutex, //
     },
     thread,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::Duration,
 };
-
-type Check = Result<(), Wrong>;
-
-/// Returns what is wrong unless the condition holds.
-macro_rules! ensure {
-    ($condition:expr, $($text:tt)+) => {
-        if !$condition {
-            return Err(Wrong(format!($($text)+)));
-        }
-    };
-}
 
 /// How long something that must not happen is given.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// Waits until `condition`, for as long as [`GRACE`]; whether it came.
-fn comes_true(condition: impl Fn() -> bool) -> bool {
-    let begin = Instant::now();
-    while begin.elapsed() < GRACE {
-        if condition() {
-            return true;
-        }
-        thread::yield_now();
-    }
-
-    condition()
-}
 
 fn device() -> Result<TestDevice> {
     TestDevice::new(c"gpu0")
@@ -110,7 +86,7 @@ pub(crate) fn racing_first_access<S: Subject>() -> Check {
     // Who maps takes its time, until everybody is on the slow path.
     let everybody = probe.clone();
     probe.next_make(move |_| {
-        comes_true(|| everybody.asked() == THREADS as u32);
+        comes_true(GRACE, || everybody.asked() == THREADS as u32);
         Ok(())
     });
 
@@ -322,7 +298,7 @@ pub(crate) fn unbind_wins<S: Subject>() -> Check {
             drop(subject);
             returned.store(true, SeqCst);
         });
-        let early = comes_true(|| returned.load(SeqCst));
+        let early = comes_true(GRACE, || returned.load(SeqCst));
         probe.drop_gate.open();
         early
     });
@@ -350,7 +326,7 @@ pub(crate) fn free_wins<S: Subject>() -> Check {
             bound.unbind();
             returned.store(true, SeqCst);
         });
-        let early = comes_true(|| returned.load(SeqCst));
+        let early = comes_true(GRACE, || returned.load(SeqCst));
         probe.drop_gate.open();
         early
     });
@@ -429,7 +405,7 @@ pub(crate) fn try_access<S: Subject>() -> Check {
                 bound.unbind();
             });
             let _ = starts.recv();
-            early = comes_true(|| probe.dropped() > 0);
+            early = comes_true(GRACE, || probe.dropped() > 0);
         })
     });
     ensure!(lent == Some(id), "while mapped: {lent:?}");

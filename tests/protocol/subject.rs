@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What scenarios are run on, and what is said of them.
+//! What scenarios are run on.
 
 use super::probe::Probe;
 use devres_lazy::{
@@ -10,14 +10,7 @@ use devres_lazy::{
     },
     prelude::*,
 };
-use std::{
-    any::type_name,
-    panic::{
-        self,
-        AssertUnwindSafe, //
-    },
-    sync::Arc,
-};
+use std::sync::Arc;
 
 /// An object with one lazy field. Resources are known by their ids.
 pub(crate) trait Subject: Send + Sync + Sized + 'static {
@@ -38,44 +31,4 @@ pub(crate) trait Subject: Send + Sync + Sized + 'static {
 
     /// Calls `with` while the slot's lock is held.
     fn locked<R>(&self, with: impl FnOnce() -> R) -> R;
-}
-
-/// What is wrong with a subject.
-pub(crate) struct Wrong(pub(crate) String);
-
-impl From<Error> for Wrong {
-    fn from(error: Error) -> Self {
-        Self(format!("unexpected {error:?}"))
-    }
-}
-
-/// Goes through a scenario with a subject.
-pub(crate) type Scenario = fn() -> Result<(), Wrong>;
-
-/// Runs a scenario. A panic is something wrong, too.
-fn run(scenario: Scenario) -> Result<(), Wrong> {
-    panic::catch_unwind(AssertUnwindSafe(scenario)).unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Err(Wrong(text.unwrap_or_else(|| "panic".to_owned())))
-    })
-}
-
-/// Asserts that nothing is wrong with `S`.
-#[track_caller]
-pub(crate) fn holds<S: Subject>(scenario: Scenario) {
-    if let Err(Wrong(wrong)) = run(scenario) {
-        panic!("{}: {wrong}", type_name::<S>());
-    }
-}
-
-/// Asserts that the scenario finds out what is wrong with `S`.
-#[track_caller]
-pub(crate) fn caught<S: Subject>(scenario: Scenario) {
-    match run(scenario) {
-        Err(Wrong(wrong)) => println!("{} is caught: {wrong}", type_name::<S>()),
-        Ok(()) => panic!("{} is not caught", type_name::<S>()),
-    }
 }

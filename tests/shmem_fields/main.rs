@@ -13,9 +13,11 @@ mod fault;
 mod object;
 #[path = "../../examples/shmem/resv.rs"]
 mod resv;
+#[path = "../support/scenario.rs"]
+mod scenario;
 mod scenarios;
 
-use fault::{
+use scenario::{
     caught,
     holds, //
 };
@@ -30,7 +32,7 @@ macro_rules! scenarios {
             $(#[$attr])*
             #[test]
             fn $scenario() {
-                holds(scenarios::$scenario::<fault::None>);
+                holds::<fault::None>(scenarios::$scenario::<fault::None>);
                 $($(caught::<fault::$fault>(scenarios::$scenario::<fault::$fault>);)+)?
             }
         )*

@@ -4,15 +4,18 @@
 
 use super::{
     driver::Driver,
-    fault::{
-        Fault,
-        Wrong, //
-    },
+    fault::Fault,
     object::{
         Object,
         Uses, //
     },
     resv::DmaResvGuard,
+    scenario::{
+        comes_true,
+        ensure,
+        Check,
+        Wrong, //
+    },
 };
 use devres_lazy::{
     bindings,
@@ -39,22 +42,8 @@ use std::{
         Mutex, //
     },
     thread,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::Duration,
 };
-
-type Check = Result<(), Wrong>;
-
-/// Returns what is wrong unless the condition holds.
-macro_rules! ensure {
-    ($condition:expr, $($text:tt)+) => {
-        if !$condition {
-            return Err(Wrong(format!($($text)+)));
-        }
-    };
-}
 
 /// How large the objects are.
 const SIZE: usize = 4 * PAGE_SIZE;
@@ -64,19 +53,6 @@ const LAST: usize = SIZE - 4;
 
 /// How long something that must not happen is given.
 const GRACE: Duration = Duration::from_millis(200);
-
-/// Waits until `condition`, for as long as `limit`; whether it came.
-fn comes_true(limit: Duration, condition: impl Fn() -> bool) -> bool {
-    let begin = Instant::now();
-    while begin.elapsed() < limit {
-        if condition() {
-            return true;
-        }
-        thread::yield_now();
-    }
-
-    condition()
-}
 
 fn device() -> Result<TestDevice> {
     TestDevice::new(c"gpu0")

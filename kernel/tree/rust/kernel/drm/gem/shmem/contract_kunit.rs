@@ -254,6 +254,46 @@ fn meet(arrived: &Atomic<i32>, n: i32) {
     }
 }
 
+/// Has eight threads map something of `obj` at the same time. Returns the one address they all get.
+pub(super) fn race_to_first(
+    gpu: &Gpu,
+    obj: &ARef<Gem>,
+    access: fn(&Gem, &device::Device<device::Bound>) -> Result<usize>,
+) -> Result<usize> {
+    const THREADS: usize = 8;
+
+    let dev: ARef<device::Device> = gpu.bound()?.into();
+    let mut threads = KVec::with_capacity(THREADS, GFP_KERNEL)?;
+    for _ in 0..THREADS {
+        let (obj, dev) = (obj.clone(), dev.clone());
+        let thread = Thread::new(move || {
+            // SAFETY: The device is unbound when `gpu` is dropped, after `threads`, which waits for
+            // this thread.
+            let dev = unsafe { dev.as_bound() };
+            access(&obj, dev)
+        })?;
+        threads.push(thread, GFP_KERNEL)?;
+    }
+
+    // Whoever maps takes this lock, so the first to come waits for the others.
+    let resv = DmaResvGuard::new(&**obj);
+    for thread in &threads {
+        thread.start();
+    }
+    let is_early = comes_true(GRACE, || threads.iter().any(|thread| thread.has_returned()));
+    drop(resv);
+
+    ensure!(!is_early, "a thread got what is not mapped");
+    let mut first = None;
+    for thread in threads {
+        let this = ensure_ok!(thread.join()?, "a thread");
+        let first = *first.get_or_insert(this);
+        ensure!(this == first, "a thread got {this:#x}, another {first:#x}");
+    }
+
+    first.ok_or(EINVAL)
+}
+
 #[kunit_tests(rust_devres_lazy_contract)]
 mod tests {
     use super::*;
@@ -322,45 +362,12 @@ mod tests {
     /// Empty, right device: mapped once, racing callers get the same table.
     #[test]
     fn racing_first_access() -> Result {
-        const THREADS: usize = 8;
-
         let gpu = Gpu::new()?;
         let obj = gpu.object()?;
-        let dev: ARef<device::Device> = gpu.bound()?.into();
-
-        let mut threads = KVec::with_capacity(THREADS, GFP_KERNEL)?;
-        for _ in 0..THREADS {
-            let (obj, dev) = (obj.clone(), dev.clone());
-            let thread = Thread::new(move || {
-                // SAFETY: The device is unbound when `gpu` is dropped, after `threads`, which waits
-                // for this thread.
-                let dev = unsafe { dev.as_bound() };
-                address(obj.sg_table(dev))
-            })?;
-            threads.push(thread, GFP_KERNEL)?;
-        }
-
-        // Whoever maps takes this lock, so the first to come waits for the others.
-        let resv = DmaResvGuard::new(&*obj);
-        for thread in &threads {
-            thread.start();
-        }
-        let is_early = comes_true(GRACE, || threads.iter().any(|thread| thread.has_returned()));
-        drop(resv);
-
-        ensure!(!is_early, "a thread got a table that is not mapped");
-        let mut first = None;
-        for thread in threads {
-            let table = ensure_ok!(thread.join()?, "a thread");
-            let first = *first.get_or_insert(table);
-            ensure!(
-                table == first,
-                "a thread got {table:#x}, another {first:#x}"
-            );
-        }
+        let first = race_to_first(&gpu, &obj, |obj, dev| address(obj.sg_table(dev)))?;
         ensure!(page_uses(&obj) == 1, "{} uses", page_uses(&obj));
 
-        let now = address(obj.sg_table(gpu.bound()?)).map(Some);
+        let now = address(obj.sg_table(gpu.bound()?));
         ensure!(now == Ok(first), "then {now:x?}");
         Ok(())
     }

@@ -11,6 +11,7 @@ use super::{
         address,
         devres_nodes,
         is_mapped,
+        race_to_first,
         surplus_uses,
         Gem,
         Gpu,
@@ -231,42 +232,10 @@ mod tests {
     /// Empty, right device: mapped once, racing callers get the same memory.
     #[test]
     fn racing_first_access() -> Result {
-        const THREADS: usize = 8;
-
         let gpu = Gpu::new()?;
         let obj = gpu.object()?;
-        let dev: ARef<device::Device> = gpu.bound()?.into();
+        race_to_first(&gpu, &obj, |obj, dev| address(obj.cached_vmap(dev)))?;
 
-        let mut threads = KVec::with_capacity(THREADS, GFP_KERNEL)?;
-        for _ in 0..THREADS {
-            let (obj, dev) = (obj.clone(), dev.clone());
-            let thread = Thread::new(move || {
-                // SAFETY: The device is unbound when `gpu` is dropped, after `threads`, which waits
-                // for this thread.
-                let dev = unsafe { dev.as_bound() };
-                address(obj.cached_vmap(dev))
-            })?;
-            threads.push(thread, GFP_KERNEL)?;
-        }
-
-        // Whoever maps takes this lock, so the first to come waits for the others.
-        let resv = DmaResvGuard::new(&*obj);
-        for thread in &threads {
-            thread.start();
-        }
-        let is_early = comes_true(GRACE, || threads.iter().any(|thread| thread.has_returned()));
-        drop(resv);
-
-        ensure!(!is_early, "a thread got memory that is not mapped");
-        let mut first = None;
-        for thread in threads {
-            let memory = ensure_ok!(thread.join()?, "a thread");
-            let first = *first.get_or_insert(memory);
-            ensure!(
-                memory == first,
-                "a thread got {memory:#x}, another {first:#x}"
-            );
-        }
         let uses = Uses::of(&obj);
         ensure!(uses == Uses::MAPPED, "{uses:?}");
         Ok(())
