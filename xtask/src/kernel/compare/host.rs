@@ -99,6 +99,7 @@ fn outcomes(text: &str, log: &Path) -> Result<Column> {
 
 fn outcome(line: &str) -> Option<(&str, Mark)> {
     let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    let name = name.strip_suffix(" - should panic").unwrap_or(name);
     let mark = match verdict {
         "ok" => Mark::Ok,
         "FAILED" => Mark::Fail,
@@ -122,7 +123,7 @@ mod tests {
 running 5 tests
 test rebind ... ok
 test unbind ... FAILED
-test fields::own_destructor ... ok
+test fields::own_destructor - should panic ... ok
 test model::histories ... FAILED
 test peek ... ignored, no such function
 test result: FAILED. 2 passed; 2 failed
