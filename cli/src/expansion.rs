@@ -94,6 +94,18 @@ pub fn as_rustc(krate: Path, args: TokenStream, item: TokenStream) -> TokenStrea
     expand::devres_lazy(krate, args, item)
 }
 
+/// Whether there is anything in a file that would have to be expanded.
+///
+/// # Errors
+///
+/// A [`Failure`] that says why the file cannot be parsed.
+pub fn is_annotated(source: &Source) -> Result<bool, Failure> {
+    let (_, file) = source.parse()?;
+    let found = Found::in_file(&file);
+
+    Ok(!found.items.is_empty() || !found.unreachable.is_empty())
+}
+
 /// Expands the annotated items of a file.
 ///
 /// # Errors

@@ -50,6 +50,7 @@ pub use self::{
     expansion::{
         as_rustc,
         expand,
+        is_annotated,
         Options, //
     },
     report::Failure,

@@ -61,15 +61,13 @@ pub(crate) fn items(text: &str, indent: &str, path: &Path) -> Result<String> {
 fn run(text: &str, path: &Path) -> Result<String> {
     // As cargo has it.
     let rustfmt = env::var_os("RUSTFMT").unwrap_or_else(|| OsString::from("rustfmt"));
-    let directory = match path.parent() {
-        Some(parent) if parent.is_dir() => parent,
-        _ => Path::new("."),
-    };
+    // That of a file which is not there yet may not be there either.
+    let directory = path.ancestors().skip(1).find(|parent| parent.is_dir());
 
     let child = Command::new(&rustfmt)
         .args(["--quiet", "--emit", "stdout", "--edition"])
         .arg(edition::of(path))
-        .current_dir(directory)
+        .current_dir(directory.unwrap_or(Path::new(".")))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -125,6 +125,10 @@ const STEPS: &[Step] = &[
         run: Run::Kernel(&["test", "--install"]),
     },
     Step {
+        name: "kernel, as drivers run, with the printed form in place of the macro",
+        run: Run::Kernel(&["test", "--expanded"]),
+    },
+    Step {
         name: "kernel and host: the same outcomes",
         run: Run::Kernel(&["compare"]),
     },

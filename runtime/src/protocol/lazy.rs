@@ -74,9 +74,10 @@ type Container<T> = Devres<Entry<T>>;
 /// A slot: storage for a resource that is mapped on first use, belongs to one device, and is gone
 /// when that device's driver is unbound.
 ///
-/// A slot is the type of a field annotated with `#[lazy(..)]` in a struct under
-/// [`#[devres_lazy]`](macro@crate::devres_lazy), which also writes the accessors. It is created in
-/// place with [`new_lazy!`](crate::new_lazy), as a mutex is with `new_mutex!`.
+/// A slot is the type of a lazy field: of one that is annotated with `#[lazy(..)]` in a struct
+/// under `#[devres_lazy]`, which also writes the accessors, or of one whose struct has them as that
+/// would print them. It is created in place with [`new_lazy!`](crate::new_lazy), as a mutex is with
+/// `new_mutex!`.
 ///
 /// At unbind the resource is dropped exactly once, before unbind returns; if the slot is dropped
 /// first, before that drop returns. If both happen at once, one side drops the resource and the

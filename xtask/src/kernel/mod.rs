@@ -99,6 +99,10 @@ enum Command {
         /// The tree, which is changed.
         #[arg(long, value_name = "DIR")]
         linux: PathBuf,
+
+        /// Adds the annotated objects in their printed form, and not the macro.
+        #[arg(long)]
+        expanded: bool,
     },
     /// Builds a Linux with the code in it, boots it in QEMU, and runs its KUnit tests.
     ///
@@ -123,12 +127,15 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
 
     match &options.command {
         Command::Doctor => doctor::run(shell),
-        Command::Apply { linux } => {
-            let mut tree = Tree::open(&path::absolute(linux)?)?;
-            apply::run(&mut tree, Object::Annotated)?;
-            let counts = apply::count(&tree)?;
+        Command::Apply { linux, expanded } => {
+            let object = Object::lazy(*expanded);
+            let tree = Tree::open(&path::absolute(linux)?)?;
+            let stages = apply::stages(&tree, object)?;
+            let counts = apply::count(&tree, &stages, object)?;
 
-            let changed = tree.save()?;
+            let changed = stages
+                .last()
+                .map_or_else(|| Ok(Vec::new()), |last| last.tree.save())?;
             for path in &changed {
                 println!("{}", path.display());
             }

@@ -18,7 +18,8 @@ const SUITES_BY_HAND: &str = "rust_d*";
 struct Alone {
     name: &'static str,
     suite: &'static str,
-    object: Object,
+    /// Whether it is of the object with lazy fields, or else of the one by hand.
+    is_lazy: bool,
     /// Where it would be skipped.
     not_in: Option<Variant>,
 }
@@ -28,21 +29,21 @@ const ALONE: [Alone; 3] = [
     Alone {
         name: "gem",
         suite: "drm_gem_shmem",
-        object: Object::Annotated,
+        is_lazy: true,
         not_in: None,
     },
     // Lockdep reports once.
     Alone {
         name: "lockdep",
         suite: "rust_lazy_lockdep",
-        object: Object::Annotated,
+        is_lazy: true,
         not_in: Some(Variant::Fast),
     },
     // The kernel does not survive it.
     Alone {
         name: "oops",
         suite: "rust_lazy_oops",
-        object: Object::ByHand,
+        is_lazy: false,
         not_in: None,
     },
 ];
@@ -59,9 +60,10 @@ pub(crate) struct Planned {
 
 /// The suites that share a boot: those of the filter, if one is given.
 pub(crate) fn shared(object: Object, filter: Option<&str>) -> &str {
-    filter.unwrap_or(match object {
-        Object::Annotated => SUITES,
-        Object::ByHand => SUITES_BY_HAND,
+    filter.unwrap_or(if object.is_lazy() {
+        SUITES
+    } else {
+        SUITES_BY_HAND
     })
 }
 
@@ -70,11 +72,13 @@ pub(crate) fn boots(variant: Variant, object: Object, filter: Option<&str>) -> V
     let shared = Planned {
         log: "console".to_owned(),
         filter: shared(object, filter).to_owned(),
-        leaks: (variant, object) == (Variant::Debug, Object::Annotated),
+        leaks: variant == Variant::Debug && object.is_lazy(),
     };
     let alone = ALONE
         .iter()
-        .filter(|it| filter.is_none() && it.object == object && it.not_in != Some(variant))
+        .filter(|it| {
+            filter.is_none() && it.is_lazy == object.is_lazy() && it.not_in != Some(variant)
+        })
         .map(|it| Planned {
             log: format!("console-{}", it.name),
             filter: it.suite.to_owned(),
@@ -99,7 +103,8 @@ mod tests {
     fn suites_that_cannot_share_have_a_boot() {
         use Object::{
             Annotated,
-            ByHand, //
+            ByHand,
+            Expanded, //
         };
         use Variant::{
             Debug,
@@ -111,6 +116,12 @@ mod tests {
             logs(Debug, Annotated, None),
             ["console", "console-gem", "console-lockdep"]
         );
+        for variant in [Fast, Debug] {
+            assert_eq!(
+                boots(variant, Expanded, None),
+                boots(variant, Annotated, None)
+            );
+        }
         assert_eq!(logs(Fast, ByHand, None), ["console", "console-oops"]);
         assert_eq!(logs(Debug, ByHand, None), ["console", "console-oops"]);
     }

@@ -165,10 +165,10 @@ pub(crate) fn is_built(cache: &Cache, variant: Variant) -> bool {
 /// The files of `kernel/config/` that a kernel is configured by.
 fn fragments(variant: Variant, object: Object) -> Vec<&'static str> {
     let mut names = vec!["base", variant.name()];
-    if object == Object::Annotated {
-        names.push("annotated");
+    if object.is_lazy() {
+        names.push("lazy");
     }
-    if (variant, object) == (Variant::Debug, Object::Annotated) {
+    if variant == Variant::Debug && object.is_lazy() {
         names.push("assertions");
     }
     names

@@ -67,6 +67,10 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value_t = Accelerator::Tcg)]
     pub(crate) accel: Accelerator,
 
+    /// Tests the annotated objects in their printed form, in a tree that has no macro.
+    #[arg(long, conflicts_with = "control")]
+    pub(crate) expanded: bool,
+
     /// Tests the object by hand that Linux has, and fails unless those tests fail that should.
     #[arg(long, conflicts_with = "filter")]
     pub(crate) control: bool,
@@ -87,7 +91,7 @@ impl Options {
         if self.control {
             Object::ByHand
         } else {
-            Object::Annotated
+            Object::lazy(self.expanded)
         }
     }
 }
@@ -201,10 +205,7 @@ fn open(options: &Options) -> Result<Cache> {
 fn build(shell: &Shell, cache: &Cache, options: &Options) -> Result<Kernel> {
     let variant = options.variant.name();
     let object = options.object();
-    let run = match object {
-        Object::Annotated => variant.to_owned(),
-        Object::ByHand => format!("{variant}-control"),
-    };
+    let run = format!("{variant}{}", object.suffix());
     let prepared = prepare(
         shell,
         cache,

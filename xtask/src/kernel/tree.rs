@@ -81,6 +81,7 @@ impl FromStr for Version {
 }
 
 /// A tree as it is, and how it is to be.
+#[derive(Clone)]
 pub(crate) struct Tree {
     root: PathBuf,
     version: Version,
@@ -141,6 +142,11 @@ impl Tree {
         self.version
     }
 
+    /// Where it is.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// A file, with the changes so far.
     pub(crate) fn read(&self, path: impl AsRef<Path>) -> Result<String> {
         let path = path.as_ref();
@@ -159,6 +165,17 @@ impl Tree {
     /// Changes or adds a file. Nothing is written yet.
     pub(crate) fn write(&mut self, path: impl Into<PathBuf>, text: impl Into<String>) {
         self.edits.insert(path.into(), text.into());
+    }
+
+    /// The files that are to be changed or added, and were not to be this way before.
+    pub(crate) fn edits_since<'a>(
+        &'a self,
+        before: &'a Self,
+    ) -> impl Iterator<Item = (&'a Path, &'a str)> {
+        self.edits
+            .iter()
+            .filter(|(path, text)| before.edits.get(*path) != Some(*text))
+            .map(|(path, text)| (path.as_path(), text.as_str()))
     }
 
     /// The changes, by name.

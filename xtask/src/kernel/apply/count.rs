@@ -4,9 +4,12 @@
 //! are not counted, nor are lines that are empty.
 
 use super::{
-    source::mentions,
+    Object,
+    Stage,
     Tree,
-    SHMEM, //
+    SG_TABLE,
+    SHMEM,
+    VMAP, //
 };
 use anyhow::{
     Context,
@@ -19,8 +22,7 @@ use proc_macro2::{
 use quote::ToTokens;
 use std::{
     collections::BTreeSet,
-    fmt,
-    path::Path, //
+    fmt, //
 };
 use syn::{
     visit_mut::VisitMut,
@@ -29,83 +31,60 @@ use syn::{
     Item, //
 };
 
-/// What only the second lazy field has, for which there is nothing by hand.
-const SECOND_FIELD: [&str; 3] = ["vmap_cache", "CachedVMap", "VMapMemory"];
-
 /// How much there is.
-#[derive(Debug, PartialEq)]
-struct Count {
-    lines: usize,
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Count {
+    pub(crate) lines: usize,
     /// Blocks, functions and implementations.
-    unsafes: usize,
+    pub(crate) unsafes: usize,
 }
 
 /// The table.
-pub(crate) struct Counts([(&'static str, Count); 3]);
-
-/// Counts what the conversion makes of the file.
-pub(crate) fn count(tree: &Tree) -> Result<Counts> {
-    let changes = tree.changes()?;
-    let change = changes
-        .iter()
-        .find(|change| change.path == Path::new(SHMEM))
-        .with_context(|| format!("{SHMEM} is not changed"))?;
-    let before = change.old.as_deref().context("it is a new file")?;
-
-    Ok(Counts([
-        ("by hand", code(before, &[])?),
-        ("annotated", code(&change.new, &SECOND_FIELD)?),
-        ("with a second field", code(&change.new, &[])?),
-    ]))
+pub(crate) struct Counts {
+    pub(crate) by_hand: Count,
+    /// With one lazy field.
+    pub(crate) converted: Count,
+    /// With a second one, for which there is nothing by hand.
+    pub(crate) both: Count,
+    /// What is said of the form that the fields have.
+    form: &'static str,
 }
 
-/// Counts the code of a file, without what mentions these names.
-fn code(text: &str, without: &[&str]) -> Result<Count> {
-    let mut file: File = syn::parse_file(text)?;
-    let is_without =
-        |tokens: TokenStream| without.iter().any(|name| mentions(tokens.clone(), name));
+/// Counts what the steps make of the file in this tree.
+pub(crate) fn count(tree: &Tree, stages: &[Stage], object: Object) -> Result<Counts> {
+    let after = |step| {
+        stages
+            .iter()
+            .find(|stage| stage.step == step)
+            .with_context(|| format!("there is no step `{step}`"))
+            .and_then(|stage| code(&stage.tree.read(SHMEM)?))
+    };
 
+    Ok(Counts {
+        by_hand: code(&tree.read(SHMEM)?)?,
+        converted: after(SG_TABLE)?,
+        both: after(VMAP)?,
+        form: if object == Object::Expanded {
+            "printed"
+        } else {
+            "annotated"
+        },
+    })
+}
+
+/// Counts the code of a file.
+fn code(text: &str) -> Result<Count> {
+    let mut file: File = syn::parse_file(text)?;
     NoDocumentation.visit_file_mut(&mut file);
-    file.items.retain_mut(|item| {
-        match item {
-            // Tests.
-            Item::Mod(_) => false,
-            Item::Struct(item) if item.ident == "Object" => {
-                if let syn::Fields::Named(fields) = &mut item.fields {
-                    let fields = &mut fields.named;
-                    // With their commas: new ones would stand nowhere.
-                    *fields = std::mem::take(fields)
-                        .into_pairs()
-                        .filter(|field| !is_without(field.value().to_token_stream()))
-                        .collect();
-                }
-                true
-            }
-            Item::Impl(item) if item.trait_.is_none() => true,
-            item => !is_without(item.to_token_stream()),
-        }
-    });
+    // Tests.
+    file.items.retain(|item| !matches!(item, Item::Mod(_)));
 
     let mut lines = Lines::default();
     lines.read(file.into_token_stream());
-    // In what is left of `impl Object`: the slot is initialised in a line of its own.
-    let source: Vec<&str> = text.lines().collect();
-    lines.used.retain(|line| {
-        !without.iter().any(|name| {
-            source[line - 1]
-                .split(|char: char| !is_name(char))
-                .any(|word| word == *name)
-        })
-    });
-
     Ok(Count {
         lines: lines.used.len(),
         unsafes: lines.unsafes,
     })
-}
-
-fn is_name(char: char) -> bool {
-    char.is_alphanumeric() || char == '_'
 }
 
 /// Takes documentation away, which is an attribute.
@@ -147,7 +126,11 @@ impl Lines {
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:30} lines of code  `unsafe`", SHMEM)?;
-        for (what, count) in &self.0 {
+        for (what, count) in [
+            ("by hand", self.by_hand),
+            (self.form, self.converted),
+            ("with a second field", self.both),
+        ] {
             writeln!(f, "  {what:28} {:13}  {:8}", count.lines, count.unsafes)?;
         }
         Ok(())
@@ -199,21 +182,10 @@ mod tests {
     #[test]
     fn code_is_counted_and_nothing_else() {
         assert_eq!(
-            code(TEXT, &[]).unwrap(),
+            code(TEXT).unwrap(),
             Count {
                 lines: 1 + 7 + 10 + 2,
                 unsafes: 2
-            }
-        );
-    }
-
-    #[test]
-    fn what_belongs_to_a_name_is_left_out() {
-        assert_eq!(
-            code(TEXT, &SECOND_FIELD).unwrap(),
-            Count {
-                lines: 1 + 3 + 9,
-                unsafes: 1
             }
         );
     }

@@ -11,12 +11,15 @@
 //! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
 //! | `samples/rust/{Kconfig,Makefile}` | the sample driver: see `samples` |
 //!
-//! The control gets the suite of the contract, what is in `kernel/control/`, and nothing else.
+//! It is done in steps, which are the patches of a series. The printed form (`expanded`) goes
+//! without the macro. The control gets the suite of the contract, what is in `kernel/control/`, and
+//! nothing else.
 //!
 //! Nothing is written before all of it has been found to work, and nothing is replaced: a tree that
 //! has any of the new files is refused.
 
 mod count;
+mod expanded;
 mod imports;
 mod samples;
 mod shmem;
@@ -49,8 +52,88 @@ use syn::Item;
 pub(crate) enum Object {
     /// The annotated one.
     Annotated,
+    /// The same as it is printed, in a tree that has no macro.
+    Expanded,
     /// The one by hand that the tree has, on which the tests have to fail.
     ByHand,
+}
+
+impl Object {
+    /// The one with lazy fields: as it is printed, or else the annotated one.
+    pub(crate) fn lazy(is_expanded: bool) -> Self {
+        if is_expanded {
+            Self::Expanded
+        } else {
+            Self::Annotated
+        }
+    }
+
+    /// Whether it has lazy fields, in whatever form.
+    pub(crate) fn is_lazy(self) -> bool {
+        self != Self::ByHand
+    }
+
+    /// What the names of logs have for it.
+    pub(crate) fn suffix(self) -> &'static str {
+        match self {
+            Self::Annotated => "",
+            Self::Expanded => "-expanded",
+            Self::ByHand => "-control",
+        }
+    }
+}
+
+/// A part of what is done to a tree: as much as makes one patch.
+struct Step {
+    name: &'static str,
+    run: fn(&mut Tree) -> Result<()>,
+}
+
+/// Each of these leaves a tree that can be built.
+const STEPS: [Step; 6] = [
+    Step {
+        name: "slot",
+        run: slot,
+    },
+    Step {
+        name: MACRO,
+        run: attribute,
+    },
+    Step {
+        name: SG_TABLE,
+        run: |tree| edit(tree, SHMEM, shmem::convert),
+    },
+    Step {
+        name: VMAP,
+        run: |tree| edit(tree, SHMEM, shmem::add_vmap),
+    },
+    Step {
+        name: "kunit",
+        run: kunit,
+    },
+    Step {
+        name: "sample",
+        run: sample,
+    },
+];
+
+/// The one step for the control.
+const CONTROL: [Step; 1] = [Step {
+    name: "control",
+    run: control,
+}];
+
+/// The step that a tree with the printed form goes without.
+const MACRO: &str = "macro";
+
+/// The steps that change the object.
+const SG_TABLE: &str = "sg_table";
+const VMAP: &str = "vmap";
+
+/// A tree as it is after a step.
+pub(crate) struct Stage {
+    pub(crate) step: &'static str,
+    pub(crate) tree: Tree,
 }
 
 /// The files of `kernel/tree/` that know nothing of the annotated object.
@@ -68,11 +151,7 @@ const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 
 /// What is declared in `devres.rs`.
 const DEVRES_MODULES: &str = "\
-#[cfg(CONFIG_KUNIT = \"y\")]
-pub(crate) mod kunit_support;
 mod lazy;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod lazy_kunit;
 mod mapped;
 
 pub use crate::new_lazy;
@@ -90,6 +169,15 @@ pub use mapped::{
 };
 
 ";
+
+/// The same for tests, with the modules that stand behind them.
+const DEVRES_TESTS: [(&str, &str); 2] = [
+    (
+        "#[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
+        "lazy",
+    ),
+    ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "mapped"),
+];
 
 /// The same for the control.
 const DEVRES_MODULES_BY_HAND: &str = "\
@@ -123,46 +211,103 @@ mod oops_kunit;
 
 /// Adds the code to a tree.
 pub(crate) fn run(tree: &mut Tree, object: Object) -> Result<()> {
-    match object {
-        Object::Annotated => {
-            add_files(tree, &root().join("kernel/tree"), Path::new(""), |_| true)?;
-            add_files(
-                tree,
-                &root().join("runtime/src/protocol"),
-                Path::new("rust/kernel/devres"),
-                |path| path != Path::new("mod.rs"),
-            )?;
-            add_files(
-                tree,
-                &root().join("macros/src"),
-                Path::new("rust/macros/devres_lazy"),
-                |path| path != Path::new("lib.rs"),
-            )?;
-
-            edit(tree, MACROS, macros)?;
-            edit(tree, KERNEL, kernel)?;
-            edit(tree, DEVRES, |text| shmem::declare(text, DEVRES_MODULES))?;
-            edit(tree, SHMEM, shmem::convert)?;
-            edit(tree, SHMEM, |text| shmem::declare(text, SHMEM_MODULES))?;
-            edit(tree, SAMPLES_KCONFIG, samples::kconfig)?;
-            edit(tree, SAMPLES_MAKEFILE, samples::makefile)
-        }
-        Object::ByHand => {
-            add_files(tree, &root().join("kernel/tree"), Path::new(""), |path| {
-                OF_THE_CONTRACT.iter().any(|file| path == Path::new(file))
-            })?;
-            add_files(tree, &root().join("kernel/control"), Path::new(""), |_| {
-                true
-            })?;
-
-            edit(tree, DEVRES, |text| {
-                shmem::declare(text, DEVRES_MODULES_BY_HAND)
-            })?;
-            edit(tree, SHMEM, |text| {
-                shmem::declare(text, SHMEM_MODULES_BY_HAND)
-            })
-        }
+    if let Some(last) = stages(tree, object)?.pop() {
+        *tree = last.tree;
     }
+
+    Ok(())
+}
+
+/// Adds the code to a tree, step by step. Returns what it is after each.
+pub(crate) fn stages(tree: &Tree, object: Object) -> Result<Vec<Stage>> {
+    let steps: &'static [Step] = if object.is_lazy() { &STEPS } else { &CONTROL };
+
+    let mut annotated = tree.clone();
+    let mut printed = tree.clone();
+    let mut stages = Vec::new();
+    for step in steps {
+        if object == Object::Expanded && step.name == MACRO {
+            continue;
+        }
+        let before = annotated.clone();
+        (step.run)(&mut annotated)?;
+        let tree = if object == Object::Expanded {
+            expanded::print(&annotated, &before, &mut printed)?;
+            &printed
+        } else {
+            &annotated
+        };
+        stages.push(Stage {
+            step: step.name,
+            tree: tree.clone(),
+        });
+    }
+
+    Ok(stages)
+}
+
+/// The slot, and form B.
+fn slot(tree: &mut Tree) -> Result<()> {
+    add_files(
+        tree,
+        &root().join("runtime/src/protocol"),
+        Path::new("rust/kernel/devres"),
+        |path| path != Path::new("mod.rs"),
+    )?;
+    edit(tree, DEVRES, |text| source::declare(text, DEVRES_MODULES))
+}
+
+/// The macro.
+fn attribute(tree: &mut Tree) -> Result<()> {
+    add_files(
+        tree,
+        &root().join("macros/src"),
+        Path::new("rust/macros/devres_lazy"),
+        |path| path != Path::new("lib.rs"),
+    )?;
+    add_files_of_tree(tree, |path| path.starts_with("rust/macros"))?;
+    edit(tree, MACROS, macros)?;
+    edit(tree, KERNEL, kernel)
+}
+
+/// The test suites.
+fn kunit(tree: &mut Tree) -> Result<()> {
+    add_files_of_tree(tree, |path| path.starts_with("rust/kernel"))?;
+    for (declaration, behind) in DEVRES_TESTS {
+        edit(tree, DEVRES, |text| {
+            source::declare_before(text, behind, declaration)
+        })?;
+    }
+    edit(tree, SHMEM, |text| source::declare(text, SHMEM_MODULES))
+}
+
+/// The sample driver.
+fn sample(tree: &mut Tree) -> Result<()> {
+    add_files_of_tree(tree, |path| path.starts_with("samples"))?;
+    edit(tree, SAMPLES_KCONFIG, samples::kconfig)?;
+    edit(tree, SAMPLES_MAKEFILE, samples::makefile)
+}
+
+/// What the control needs.
+fn control(tree: &mut Tree) -> Result<()> {
+    add_files_of_tree(tree, |path| {
+        OF_THE_CONTRACT.iter().any(|file| path == Path::new(file))
+    })?;
+    add_files(tree, &root().join("kernel/control"), Path::new(""), |_| {
+        true
+    })?;
+
+    edit(tree, DEVRES, |text| {
+        source::declare(text, DEVRES_MODULES_BY_HAND)
+    })?;
+    edit(tree, SHMEM, |text| {
+        source::declare(text, SHMEM_MODULES_BY_HAND)
+    })
+}
+
+/// Adds the files of `kernel/tree/` that are wanted.
+fn add_files_of_tree(tree: &mut Tree, is_wanted: impl Fn(&Path) -> bool) -> Result<()> {
+    add_files(tree, &root().join("kernel/tree"), Path::new(""), is_wanted)
 }
 
 /// Adds the files below a folder that are wanted, to a folder of the tree.
@@ -278,7 +423,7 @@ mod tests {
         for file in files {
             let path = folder.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "// theirs\n").unwrap();
+            fs::write(path, "use their::s;\n").unwrap();
         }
         let tree = Tree::open(folder.path()).unwrap();
         (folder, tree)
@@ -291,7 +436,7 @@ mod tests {
             "rust/macros/devres_lazy/model.rs",
             "rust/macros/devres_lazy.rs",
         ] {
-            let (_folder, mut tree) = tree(&[file]);
+            let (_folder, mut tree) = tree(&[file, DEVRES]);
             let error = run(&mut tree, Object::Annotated).unwrap_err();
 
             assert!(

@@ -15,42 +15,42 @@ use anyhow::{
     Context,
     Result, //
 };
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::ops::Range;
+use syn::UseTree;
 
-/// What comes out: the fields, the statement and the items of `kernel/items/shmem.rs`.
+/// What comes in: the lazy field of `Object` in a file of `kernel/items/`, and the file's rest.
 struct New {
-    fields: String,
-    /// The names of the fields.
-    names: Vec<String>,
-    teardown: String,
+    field: String,
+    name: String,
     items: String,
 }
 
 impl New {
-    fn read() -> Result<Self> {
-        let text = include_str!("../../../../kernel/items/shmem.rs");
-        let source = Source::parse(text.to_owned())?;
-
+    fn read(source: &Source) -> Result<Self> {
         let structure = source.structure("Object")?;
         let fields = &structure.fields;
-        let body = source.function("Object", "free_callback")?.block.clone();
-        let stmts = body.stmts;
-        let behind = source.lines(source.range(source.impls("Object")[0])).end;
+        let name = fields
+            .iter()
+            .next()
+            .and_then(|field| field.ident.as_ref())
+            .context("`Object` has a field with a name")?;
+        let behind = match source.impls("Object").first() {
+            Some(item) => source.lines(source.range(item)).end,
+            None => source.lines(source.range(structure)).end,
+        };
 
         Ok(Self {
-            fields: inside(&source, &source.range(fields)),
-            names: fields
-                .iter()
-                .map(|field| field.ident.as_ref().map(ToString::to_string))
-                .collect::<Option<_>>()
-                .context("the fields of `Object` have names")?,
-            teardown: stmts
-                .first()
-                .map(|stmt| source.text(source.lines(source.range(stmt))).to_owned())
-                .ok_or_else(|| anyhow!("there is no statement in `free_callback()`"))?,
-            items: text[behind..].to_owned(),
+            field: inside(source, &source.range(fields)),
+            name: name.to_string(),
+            items: source.rest(behind).to_owned(),
         })
+    }
+
+    /// How its slot is made.
+    fn slot(&self, indent: &str) -> String {
+        format!("{indent}{} <- new_lazy!(),\n", self.name)
     }
 }
 
@@ -62,9 +62,17 @@ fn inside(source: &Source, range: &Range<usize>) -> String {
     text[start..end].to_owned()
 }
 
-/// Converts the file.
+/// Puts the annotated field in place of the table by hand.
 pub(crate) fn convert(text: String) -> Result<String> {
-    let new = New::read()?;
+    let ours = Source::parse(include_str!("../../../../kernel/items/shmem.rs").to_owned())?;
+    let new = New::read(&ours)?;
+    let teardown = ours
+        .function("Object", "free_callback")?
+        .block
+        .stmts
+        .first()
+        .map(|stmt| ours.text(ours.lines(ours.range(stmt))))
+        .ok_or_else(|| anyhow!("there is no statement in `free_callback()`"))?;
     let mut source = Source::parse(text)?;
 
     // The fields.
@@ -78,7 +86,7 @@ pub(crate) fn convert(text: String) -> Result<String> {
         .map(|attr| source.range(attr).start)
         .ok_or_else(|| anyhow!("`struct Object` has no attributes"))?;
     source.insert(attribute, "#[devres_lazy]\n");
-    source.replace(resource, new.fields);
+    source.replace(resource, new.field.as_str());
     source.replace(lock, "");
 
     // The accessor, which the macro writes.
@@ -94,24 +102,14 @@ pub(crate) fn convert(text: String) -> Result<String> {
         .find(|stmt| source::mentions(stmt.to_token_stream(), "sgt_res"))
         .map(|stmt| source.lines(source.range(stmt)))
         .ok_or_else(|| anyhow!("`Object::free_callback()` does not drop `sgt_res`"))?;
-    source.replace(by_hand, new.teardown + "\n");
+    source.replace(by_hand, format!("{teardown}\n"));
 
     // The constructor.
     let constructor = source.function("Object", "new")?.block.to_token_stream();
-    let initialiser = |name| {
-        source::part(constructor.clone(), name)
-            .map(|range| source.lines(range))
-            .ok_or_else(|| anyhow!("`Object::new()` does not initialise `{name}`"))
-    };
+    let initialiser = |name| slot(&source, &constructor, name);
     let (resource, lock) = (initialiser("sgt_res")?, initialiser("sgt_lock")?);
-    let by_hand = source.text(resource.clone());
-    let indent = &by_hand[..by_hand.len() - by_hand.trim_start().len()];
-    let slots: String = new
-        .names
-        .iter()
-        .map(|name| format!("{indent}{name} <- new_lazy!(),\n"))
-        .collect();
-    source.replace(resource, slots);
+    let slot = new.slot(source.indent(resource.start));
+    source.replace(resource, slot);
     source.replace(lock, "");
 
     // The type that unmapped the table.
@@ -130,49 +128,80 @@ pub(crate) fn convert(text: String) -> Result<String> {
     Ok(source.finish())
 }
 
+/// Adds the second annotated field, behind the first.
+pub(crate) fn add_vmap(text: String) -> Result<String> {
+    let ours = Source::parse(include_str!("../../../../kernel/items/shmem_vmap.rs").to_owned())?;
+    let new = New::read(&ours)?;
+    let mut source = Source::parse(text)?;
+
+    let first = source.lines(source.range(source.field("Object", "sgt")?));
+    source.insert(first.end, format!("\n{}", new.field));
+
+    let constructor = source.function("Object", "new")?.block.to_token_stream();
+    let first = slot(&source, &constructor, "sgt")?;
+    let slot = new.slot(source.indent(first.start));
+    source.insert(first.end, slot);
+
+    let map = source
+        .impls("SgTable")
+        .last()
+        .map(|item| source.lines(source.range(item)).end)
+        .ok_or_else(|| anyhow!("there is no `impl Map for SgTable`"))?;
+    source.insert(map, new.items + "\n");
+
+    edit_imports(&mut source, |root, imports| match root {
+        "core" => imports.add("cell::UnsafeCell"),
+        _ => Ok(()),
+    })?;
+    Ok(source.finish())
+}
+
+/// The lines in which the constructor initialises a field.
+fn slot(source: &Source, constructor: &TokenStream, name: &str) -> Result<Range<usize>> {
+    source::part(constructor.clone(), name)
+        .map(|range| source.lines(range))
+        .ok_or_else(|| anyhow!("`Object::new()` does not initialise `{name}`"))
+}
+
 /// Imports what is used now, and no longer what is not.
 fn imports(source: &mut Source) -> Result<()> {
+    edit_imports(source, |root, imports| {
+        match root {
+            "crate" => {
+                for name in ["new_mutex", "Mutex", "SetOnce"] {
+                    imports.remove(name)?;
+                }
+                imports.add("devres_lazy")?;
+            }
+            "core" => imports.remove("ManuallyDrop")?,
+            _ => (),
+        }
+        Ok(())
+    })
+}
+
+/// Edits the imports from each crate, by its name.
+fn edit_imports(
+    source: &mut Source,
+    edit: impl Fn(&str, &mut Imports) -> Result<()>,
+) -> Result<()> {
     let mut edits = Vec::new();
 
     for item in source.imports() {
-        let mut imports = Imports::new(item);
-        let text = item.to_token_stream();
-        if source::mentions(text.clone(), "crate") {
-            for name in ["new_mutex", "Mutex", "SetOnce"] {
-                imports.remove(name)?;
+        if let UseTree::Path(path) = &item.tree {
+            let root = path.ident.to_string();
+            if root == "crate" || root == "core" {
+                let mut imports = Imports::new(item);
+                edit(&root, &mut imports)?;
+                edits.push((source.range(item), imports.print()));
             }
-            imports.add("devres_lazy")?;
-        } else if source::mentions(text, "ManuallyDrop") {
-            imports.remove("ManuallyDrop")?;
-            imports.add("cell::UnsafeCell")?;
-        } else {
-            continue;
         }
-        edits.push((source.range(item), imports.print()));
     }
 
     for (range, text) in edits {
         source.replace(range, text);
     }
     Ok(())
-}
-
-/// Declares child modules behind the imports.
-pub(crate) fn declare(text: String, modules: &str) -> Result<String> {
-    let mut source = Source::parse(text)?;
-    let behind = last_import(&source)?;
-    source.insert(behind, modules);
-
-    Ok(source.finish())
-}
-
-/// The end of the imports.
-fn last_import(source: &Source) -> Result<usize> {
-    source
-        .imports()
-        .map(|item| source.lines(source.range(item)).end)
-        .max()
-        .ok_or_else(|| anyhow!("there are no imports"))
 }
 
 #[cfg(test)]
@@ -247,13 +276,16 @@ mod tests {}
         convert(BY_HAND.to_owned()).unwrap()
     }
 
+    fn with_both() -> String {
+        add_vmap(converted()).unwrap()
+    }
+
     #[test]
     fn every_field_has_its_slot() {
-        let source = Source::parse(converted()).unwrap();
+        let source = Source::parse(with_both()).unwrap();
         let constructor = source.function("Object", "new").unwrap();
         let slots = source.text(source.range(&constructor.block));
 
-        assert_eq!(New::read().unwrap().names, ["sgt", "vmap_cache"]);
         assert!(
             slots.contains(
                 "            obj <- T::new(),
@@ -292,12 +324,30 @@ mod tests {}
         for new in [
             "/// An object.\n#[devres_lazy]\n#[pin_data]",
             ".teardown();\n\n        release(this);",
-            "    cell::UnsafeCell,\n    ffi::c_void,\n    mem::MaybeUninit,",
+            "    ffi::c_void,\n    mem::MaybeUninit,",
             "for SgTable {",
-            "for CachedVMap {",
         ] {
             assert!(text.contains(new), "{new}:\n{text}");
         }
+    }
+
+    #[test]
+    fn the_second_field_is_a_step_of_its_own() {
+        let (one, both) = (converted(), with_both());
+        for new in [
+            "    cell::UnsafeCell,\n    ffi::c_void,\n",
+            "    sgt: Mapped<Self, SgTable>,\n\n    /// ",
+            "    vmap_cache: Mapped<Self, CachedVMap>,\n    #[pin]\n    inner: T,\n",
+            "for CachedVMap {",
+        ] {
+            assert!(both.contains(new), "{new}:\n{both}");
+            assert!(!one.contains(new), "{new}:\n{one}");
+        }
+        assert!(both.contains("}\n\n/// The memory of an object"), "{both}");
+        assert!(both.contains("}\n\nmod tests {}\n"), "{both}");
+
+        let error = add_vmap(BY_HAND.to_owned()).err().unwrap().to_string();
+        assert_eq!(error, "there is no field `sgt` in `struct Object`");
     }
 
     #[test]

@@ -143,6 +143,17 @@ impl Source {
         &self.text[range]
     }
 
+    /// The text from here to the end.
+    pub(crate) fn rest(&self, from: usize) -> &str {
+        &self.text[from..]
+    }
+
+    /// What the line begins with that this is in.
+    pub(crate) fn indent(&self, at: usize) -> &str {
+        let line = &self.text[self.start_of_line(at)..];
+        &line[..line.len() - line.trim_start().len()]
+    }
+
     /// Replaces a range, which no other edit touches.
     pub(crate) fn replace(&mut self, range: Range<usize>, text: impl Into<String>) {
         self.edits.push((range, text.into()));
@@ -167,6 +178,34 @@ impl Source {
 
         self.text
     }
+}
+
+/// Declares child modules behind the imports.
+pub(crate) fn declare(text: String, modules: &str) -> Result<String> {
+    let mut source = Source::parse(text)?;
+    let behind = source
+        .imports()
+        .map(|item| source.lines(source.range(item)).end)
+        .max()
+        .ok_or_else(|| anyhow!("there are no imports"))?;
+    source.insert(behind, modules);
+
+    Ok(source.finish())
+}
+
+/// Declares a child module in front of another one.
+pub(crate) fn declare_before(text: String, next: &str, module: &str) -> Result<String> {
+    let mut source = Source::parse(text)?;
+    let at = source
+        .file
+        .items
+        .iter()
+        .find(|item| matches!(item, Item::Mod(item) if item.ident == next))
+        .map(|item| source.lines(source.range(item)).start)
+        .ok_or_else(|| anyhow!("there is no `mod {next}`"))?;
+    source.insert(at, module);
+
+    Ok(source.finish())
 }
 
 /// Whether a type is `name`, with whatever arguments.
@@ -276,6 +315,21 @@ impl One {
         let tokens = quote::ToTokens::to_token_stream(&make.block);
         let second = part(tokens, "second").unwrap();
         assert_eq!(source.text(second), "second <- two(1, 2),");
+    }
+
+    #[test]
+    fn modules_are_declared_in_order() {
+        let text = "use a::b;\nuse c::{\n    d,\n    e, //\n};\n\nstruct One;\n".to_owned();
+        let text = declare(text, "mod f;\n#[cfg(g)]\nmod h;\n\n").unwrap();
+        let text = declare_before(text, "h", "mod g;\n").unwrap();
+        assert!(
+            text.ends_with("};\n\nmod f;\nmod g;\n#[cfg(g)]\nmod h;\n\nstruct One;\n"),
+            "{text}"
+        );
+
+        let error = declare_before(text, "i", "").err().unwrap().to_string();
+        assert_eq!(error, "there is no `mod i`");
+        assert!(declare("struct One;\n".to_owned(), "").is_err());
     }
 
     #[test]

@@ -104,6 +104,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
             variant: options.variant,
             filter: None,
             accel: options.accel,
+            expanded: false,
             control: options.control,
             shell: false,
             install: options.install,

@@ -52,6 +52,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR")]
     linux: Option<PathBuf>,
 
+    /// Checks the annotated objects in their printed form, in a tree that has no macro.
+    #[arg(long)]
+    expanded: bool,
+
     /// Installs what is missing on this machine with apt-get, as root.
     #[arg(long)]
     install: bool,
@@ -111,15 +115,17 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     tools::ensure_machine(&cache, options.install)?;
     tools::ensure_linters(shell, &cache, options.install)?;
+    let object = Object::lazy(options.expanded);
+    let logs = format!("lint{}", object.suffix());
     let prepared = prepare(
         shell,
         &cache,
         &Request {
             work: "lint",
-            logs: "lint",
+            logs: &logs,
             variant: Variant::Fast,
             linux: options.linux.as_deref(),
-            object: Object::Annotated,
+            object,
         },
     )?;
 
@@ -134,7 +140,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
 
     let mut failed = 0;
     for check in &CHECKS {
-        let log = cache.path(&format!("logs/lint-{}.log", check.name));
+        let log = cache.path(&format!("logs/{logs}-{}.log", check.name));
         let begin = Instant::now();
         let spinner = spinner(format!("{} ..", check.name));
         let outcome = (check.run)(&lint, &log).unwrap_or_else(|error| Outcome {
@@ -156,7 +162,10 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         }
     }
 
-    println!("logs: {}", cache.path("logs").join("lint-*").display());
+    println!(
+        "logs: {}",
+        cache.path("logs").join(format!("{logs}-*")).display()
+    );
     ensure!(
         failed == 0,
         "{failed} of {} checks have failed",

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Annotated items as they are printed, for a tree that has no macro: what
+//! `cargo devres-lazy expand --crate kernel` makes of a file.
+
+use super::Tree;
+use anyhow::{
+    Context,
+    Result, //
+};
+use cargo_devres_lazy::{
+    expand,
+    is_annotated,
+    Options,
+    Source, //
+};
+use std::{
+    ffi::OsStr,
+    path::Path, //
+};
+
+/// Changes `printed` as `tree` was changed since it was `before`, with all items in their printed
+/// form.
+pub(super) fn print(tree: &Tree, before: &Tree, printed: &mut Tree) -> Result<()> {
+    for (path, text) in tree.edits_since(before) {
+        // Where it stands, as rustfmt wants to know.
+        let file = tree.root().join(path);
+        let text = file_text(&file, text)
+            .with_context(|| format!("{} cannot be printed", path.display()))?;
+        printed.write(path, text);
+    }
+
+    Ok(())
+}
+
+/// The text of a file of its own, or what it is expanded to.
+fn file_text(file: &Path, text: &str) -> Result<String> {
+    if file.extension() != Some(OsStr::new("rs")) {
+        return Ok(text.to_owned());
+    }
+    let source = Source::from_bytes(file, text.as_bytes().to_vec())?;
+    if !is_annotated(&source)? {
+        return Ok(text.to_owned());
+    }
+
+    expand(
+        &source,
+        &Options {
+            krate: Some("kernel".to_owned()),
+            items: Vec::new(),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANNOTATED: &str = "\
+use crate::{
+    devres_lazy,
+    prelude::*, //
+};
+
+#[devres_lazy]
+#[pin_data]
+struct Object {
+    dev: ARef<Device>,
+    #[lazy(fn table, device = &self.dev, init = Table::new())]
+    table: Table,
+}
+";
+
+    fn printed(name: &str, text: &str) -> Result<String> {
+        file_text(Path::new(name), text)
+    }
+
+    #[test]
+    fn what_is_annotated_is_printed() {
+        let text = printed("a.rs", ANNOTATED).unwrap();
+        assert!(!text.contains("devres_lazy"), "{text}");
+        assert!(
+            text.contains("    table: ::kernel::devres::Lazy<Table>,\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("        // Slow path: one caller populates `self.table`"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn all_else_stays() {
+        for (name, text) in [
+            ("Kconfig", "config A\n#[devres_lazy]\n"),
+            ("a.rs", "//! Of `#[devres_lazy]`.\n\nfn  f( ){}\n"),
+        ] {
+            assert_eq!(printed(name, text).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_printed_is_said() {
+        let error = printed("a.rs", &ANNOTATED.replace("fn table, ", "")).unwrap_err();
+        assert!(error.to_string().contains("a.rs:11:5"), "{error}");
+    }
+}
