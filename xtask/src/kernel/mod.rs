@@ -14,6 +14,7 @@ mod apt;
 mod boot;
 mod build;
 mod cache;
+mod checkpatch;
 mod compare;
 mod config;
 mod console;
@@ -30,6 +31,7 @@ mod mark;
 mod plan;
 mod prepare;
 mod run;
+mod series;
 mod shell;
 mod splat;
 mod test;
@@ -104,6 +106,11 @@ enum Command {
         #[arg(long)]
         expanded: bool,
     },
+    /// Writes the code as a series of patches with a cover letter, as one would mail it.
+    ///
+    /// Each patch is checked by the tree's checkpatch.pl, and the series by `git am`: what that
+    /// makes of the tree has to be what `apply` does. A series that does not hold is not written.
+    Series(series::Options),
     /// Builds a Linux with the code in it, boots it in QEMU, and runs its KUnit tests.
     ///
     /// Gets what it needs and is not here: the sources of Linux and of Rust's library from Debian,
@@ -142,6 +149,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
             println!("{} files changed\n\n{counts}", changed.len());
             Ok(())
         }
+        Command::Series(options) => series::run(shell, options),
         Command::Test(options) => test::run(shell, options),
         Command::Lint(options) => lint::run(shell, options),
         Command::Compare(options) => compare::run(shell, options),

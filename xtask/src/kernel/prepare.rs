@@ -88,6 +88,8 @@ pub(crate) struct Request<'a> {
     /// A copy of this tree, or of Debian's.
     pub(crate) linux: Option<&'a Path>,
     pub(crate) object: Object,
+    /// Adds no more than this step and those before it.
+    pub(crate) until: Option<&'a str>,
 }
 
 /// A tree with the code in it that is configured, and ready to be built.
@@ -124,7 +126,7 @@ pub(crate) fn prepare(shell: &Shell, cache: &Cache, request: &Request<'_>) -> Re
         cache.ensure_space(request.variant.space() + copy, &what)?;
     }
 
-    apply::run(&mut tree, request.object)
+    apply::run(&mut tree, request.object, request.until)
         .with_context(|| format!("the code cannot be added to Linux {}", tree.version()))?;
     let changed = tree.copy_to(&make.source, sharing, built)?;
     println!(
@@ -137,7 +139,7 @@ pub(crate) fn prepare(shell: &Shell, cache: &Cache, request: &Request<'_>) -> Re
         fs::create_dir_all(work.join(folder))?;
     }
     build::check_rust(&make, &work, &log("rustavailable"))?;
-    let names = fragments(request.variant, request.object);
+    let names = fragments(request);
     println!("config   {}", names.join(", "));
     let folder = root().join("kernel/config");
     let fragments: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
@@ -163,12 +165,14 @@ pub(crate) fn is_built(cache: &Cache, variant: Variant) -> bool {
 }
 
 /// The files of `kernel/config/` that a kernel is configured by.
-fn fragments(variant: Variant, object: Object) -> Vec<&'static str> {
-    let mut names = vec!["base", variant.name()];
-    if object.is_lazy() {
+fn fragments(request: &Request<'_>) -> Vec<&'static str> {
+    let mut names = vec!["base", request.variant.name()];
+    let is_lazy = request.object.is_lazy();
+    // Its options come with the last step.
+    if is_lazy && request.until.is_none() {
         names.push("lazy");
     }
-    if variant == Variant::Debug && object.is_lazy() {
+    if is_lazy && request.variant == Variant::Debug {
         names.push("assertions");
     }
     names

@@ -215,6 +215,7 @@ fn build(shell: &Shell, cache: &Cache, options: &Options) -> Result<Kernel> {
             variant: options.variant,
             linux: options.linux.as_deref(),
             object,
+            until: None,
         },
     )?;
 

@@ -46,7 +46,8 @@ use std::{
 pub(crate) const MINIMUM: Version = Version(7, 3, 0);
 
 /// Variables that make Git look at another repository, as it sets them for hooks.
-const GIT_VARIABLES: [&str; 4] = ["GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE"];
+pub(crate) const GIT_VARIABLES: [&str; 4] =
+    ["GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE"];
 
 /// A version, of a kernel or of a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

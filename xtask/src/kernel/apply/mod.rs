@@ -36,7 +36,10 @@ use anyhow::{
     Context,
     Result, //
 };
-pub(crate) use count::count;
+pub(crate) use count::{
+    count,
+    Counts, //
+};
 use source::Source;
 use std::{
     fs,
@@ -123,7 +126,7 @@ const CONTROL: [Step; 1] = [Step {
     run: control,
 }];
 
-/// The step that a tree with the printed form goes without.
+/// The step that is left out for the printed form.
 const MACRO: &str = "macro";
 
 /// The steps that change the object.
@@ -209,26 +212,34 @@ mod oops_kunit;
 
 ";
 
-/// Adds the code to a tree.
-pub(crate) fn run(tree: &mut Tree, object: Object) -> Result<()> {
-    if let Some(last) = stages(tree, object)?.pop() {
-        *tree = last.tree;
-    }
+/// Adds the code to a tree, all of it or up to the step of this name.
+pub(crate) fn run(tree: &mut Tree, object: Object, until: Option<&str>) -> Result<()> {
+    let mut stages = stages(tree, object)?.into_iter();
+    let last = match until {
+        Some(step) => stages.find(|stage| stage.step == step),
+        None => stages.last(),
+    };
+    *tree = last.context("there is no such step")?.tree;
 
     Ok(())
 }
 
+/// What is done for an object, in order.
+fn steps(object: Object) -> impl Iterator<Item = &'static Step> {
+    let steps: &'static [Step] = if object.is_lazy() { &STEPS } else { &CONTROL };
+    let has_macro = object != Object::Expanded;
+
+    steps
+        .iter()
+        .filter(move |step| has_macro || step.name != MACRO)
+}
+
 /// Adds the code to a tree, step by step. Returns what it is after each.
 pub(crate) fn stages(tree: &Tree, object: Object) -> Result<Vec<Stage>> {
-    let steps: &'static [Step] = if object.is_lazy() { &STEPS } else { &CONTROL };
-
     let mut annotated = tree.clone();
     let mut printed = tree.clone();
     let mut stages = Vec::new();
-    for step in steps {
-        if object == Object::Expanded && step.name == MACRO {
-            continue;
-        }
+    for step in steps(object) {
         let before = annotated.clone();
         (step.run)(&mut annotated)?;
         let tree = if object == Object::Expanded {
@@ -407,6 +418,12 @@ fn kernel(text: String) -> Result<String> {
     Ok(source.finish())
 }
 
+/// The names of the steps.
+#[cfg(test)]
+pub(crate) fn step_names(object: Object) -> Vec<&'static str> {
+    steps(object).map(|step| step.name).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -437,7 +454,7 @@ mod tests {
             "rust/macros/devres_lazy.rs",
         ] {
             let (_folder, mut tree) = tree(&[file, DEVRES]);
-            let error = run(&mut tree, Object::Annotated).unwrap_err();
+            let error = run(&mut tree, Object::Annotated, None).unwrap_err();
 
             assert!(
                 matches!(error.downcast_ref(), Some(Exit::Usage(_))),
@@ -451,7 +468,7 @@ mod tests {
     #[test]
     fn a_tree_with_other_items_is_told_from_it() {
         let (_folder, mut tree) = tree(&[MACROS, KERNEL, DEVRES, SHMEM]);
-        let error = run(&mut tree, Object::Annotated).unwrap_err();
+        let error = run(&mut tree, Object::Annotated, None).unwrap_err();
 
         assert!(!error.is::<Exit>(), "{error}");
         assert!(

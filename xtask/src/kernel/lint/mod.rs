@@ -7,7 +7,7 @@
 //! would build the Rust code in turns.
 
 mod analyzer;
-mod messages;
+pub(crate) mod messages;
 mod patch;
 mod rust;
 
@@ -126,6 +126,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
             variant: Variant::Fast,
             linux: options.linux.as_deref(),
             object,
+            until: None,
         },
     )?;
 

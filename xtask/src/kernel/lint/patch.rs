@@ -7,25 +7,15 @@ use super::{
     Outcome, //
 };
 use crate::kernel::{
-    job,
+    checkpatch,
     tree::Change, //
 };
-use anyhow::{
-    bail,
-    Result, //
-};
+use anyhow::Result;
 use similar::TextDiff;
 use std::{
     fs,
-    path::Path,
-    process::Command, //
+    path::Path, //
 };
-
-/// What does not concern the code.
-const IGNORED: [&str; 1] = [
-    // Asks for an entry in MAINTAINERS for new files: that is for those to make who take them.
-    "FILE_PATH_CHANGES",
-];
 
 /// Runs it.
 pub(super) fn check(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
@@ -33,42 +23,11 @@ pub(super) fn check(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
     let text: String = lint.changes.iter().map(diff).collect();
     fs::write(&patch, &text)?;
 
-    let script = lint.make.source.join("scripts/checkpatch.pl");
-    let clean = lint.run(
-        Command::new("perl")
-            .current_dir(&lint.make.source)
-            // Whoever runs this may have a configuration of their own.
-            .env_remove("CHECKPATCH_CONFIG_DIR")
-            .env("HOME", &lint.out)
-            .arg(script)
-            .args(["--strict", "--show-types", "--no-color", "--ignore"])
-            .arg(IGNORED.join(","))
-            .arg(&patch),
-        log,
-    )?;
-
-    let said = fs::read_to_string(log)?;
-    let Some(total) = said.lines().find(|line| line.starts_with("total: ")) else {
-        bail!("checkpatch.pl fails:\n{}", job::tail(log, 20));
-    };
+    let report = checkpatch::run(&lint.make.source, &lint.out, &patch, log)?;
     Ok(Outcome {
-        what: total.to_owned(),
-        faults: if clean {
-            String::new()
-        } else {
-            complaints(&said)
-        },
+        what: report.total,
+        faults: report.complaints,
     })
-}
-
-/// What comes before the sum.
-fn complaints(said: &str) -> String {
-    let complaints = said.split("total: ").next().unwrap_or_default().trim();
-    if complaints.is_empty() {
-        return "it is not content, and does not say why".to_owned();
-    }
-
-    complaints.to_owned()
 }
 
 /// The part of a patch about one file, as Git writes it.
@@ -113,14 +72,5 @@ mod tests {
             "diff --git a/rust/b.rs b/rust/b.rs\n--- a/rust/b.rs\n+++ b/rust/b.rs\n\
              @@ -1,2 +1,2 @@\n a\n-b\n+c\n"
         );
-    }
-
-    #[test]
-    fn a_complaint_is_what_comes_first() {
-        assert_eq!(
-            complaints("WARNING:LONG_LINE: line\n#5: FILE: a.rs:1:\n+x\n\ntotal: 0 errors\n\nNOTE"),
-            "WARNING:LONG_LINE: line\n#5: FILE: a.rs:1:\n+x"
-        );
-        assert!(!complaints("total: 1 errors").is_empty());
     }
 }

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Git, with a repository that is made for a series and removed with it, and with nothing of what
+//! the user has configured but their name.
+
+use super::super::tree::GIT_VARIABLES;
+use crate::exit::Exit;
+use anyhow::{
+    bail,
+    ensure,
+    Context,
+    Result, //
+};
+use std::{
+    ffi::OsStr,
+    fs,
+    io::ErrorKind,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::{
+        Command,
+        Stdio, //
+    },
+};
+
+/// Who signs off, as Git has been told.
+#[derive(Clone)]
+pub(super) struct Author {
+    name: String,
+    email: String,
+}
+
+impl Author {
+    /// Asks Git, which has to be there.
+    pub(super) fn configured() -> Result<Self> {
+        Self::read(|key| {
+            let output = Command::new("git")
+                .args(["config", "--get", key])
+                .stderr(Stdio::null())
+                .output();
+            match output {
+                Ok(output) => Ok(String::from_utf8(output.stdout)?),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    bail!("git is not here, and makes the patches: `apt-get install git`")
+                }
+                Err(error) => Err(error).context("git cannot be run"),
+            }
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn named(name: &str, email: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            email: email.to_owned(),
+        }
+    }
+
+    fn read(get: impl Fn(&str) -> Result<String>) -> Result<Self> {
+        let value = |key: &str, example: &str| {
+            let value = get(key)?.trim().to_owned();
+            if value.is_empty() {
+                bail!(Exit::Usage(format!(
+                    "Git does not know who signs off the patches: \
+                     `git config --global {key} '{example}'`"
+                )));
+            }
+            Ok(value)
+        };
+
+        Ok(Self {
+            name: value("user.name", "Your Name")?,
+            email: value("user.email", "you@your.domain")?,
+        })
+    }
+}
+
+/// A repository.
+pub(super) struct Repository {
+    root: PathBuf,
+    author: Author,
+}
+
+impl Repository {
+    /// Makes one in a folder, which is made too.
+    pub(super) fn new(root: &Path, author: &Author) -> Result<Self> {
+        fs::create_dir(root)?;
+        let repository = Self {
+            root: root.to_owned(),
+            author: author.clone(),
+        };
+        repository.run(["init", "--quiet", "--initial-branch=series"])?;
+
+        Ok(repository)
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Writes a file, without committing it.
+    pub(super) fn write(&self, path: &Path, text: &str) -> Result<()> {
+        let path = self.root.join(path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&path, text).with_context(|| path.display().to_string())
+    }
+
+    /// Commits all that has been written.
+    pub(super) fn commit(&self, message: &str) -> Result<()> {
+        self.run(["add", "--all", "--force"])?;
+        self.run(["commit", "--quiet", "--signoff", "--message", message])
+    }
+
+    /// Runs `git` there.
+    pub(super) fn run<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<()> {
+        let mut command = Command::new("git");
+        for variable in GIT_VARIABLES {
+            command.env_remove(variable);
+        }
+        for person in ["AUTHOR", "COMMITTER"] {
+            command
+                .env(format!("GIT_{person}_NAME"), &self.author.name)
+                .env(format!("GIT_{person}_EMAIL"), &self.author.email)
+                .env_remove(format!("GIT_{person}_DATE"));
+        }
+        command
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("LC_ALL", "C")
+            .current_dir(&self.root)
+            .args(arguments);
+
+        let output = command.stdin(Stdio::null()).output()?;
+        ensure!(
+            output.status.success(),
+            "{command:?} fails:\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_invented() {
+        for (known, missing) in [("user.name", "user.email"), ("user.email", "user.name")] {
+            let get = |key: &str| Ok(if key == known { "A B\n" } else { "\n" }.to_owned());
+            let Err(error) = Author::read(get) else {
+                panic!("nobody has {missing}");
+            };
+            assert!(
+                matches!(error.downcast_ref(), Some(Exit::Usage(_))),
+                "{error}"
+            );
+            let expected = format!("`git config --global {missing} '");
+            assert!(error.to_string().contains(&expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `cargo xtask kernel series`: the steps of `apply` as patches, with what there is to say of them.
+//!
+//! The patches are made and checked in a folder beside the one that is asked for, and come there
+//! only when all of them hold.
+
+mod git;
+mod message;
+mod patches;
+
+use super::{
+    apply::{
+        self,
+        Object,
+        Stage, //
+    },
+    boot::Accelerator,
+    build,
+    cache::Cache,
+    checkpatch,
+    lint::messages,
+    linux,
+    prepare::{
+        prepare,
+        Request,
+        Variant, //
+    },
+    seconds, test, tools,
+    tree::Tree,
+};
+use crate::exit::Exit;
+use anyhow::{
+    bail,
+    ensure,
+    Context,
+    Result, //
+};
+use clap::Parser;
+use git::Author;
+use message::{
+    message,
+    Figures,
+    COVER, //
+};
+use patches::Commit;
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{
+        self,
+        Path,
+        PathBuf, //
+    },
+    time::Instant,
+};
+use xshell::Shell;
+
+/// What to write, and where.
+#[derive(Parser)]
+pub(crate) struct Options {
+    /// Makes the patches for this tree, 7.3 or newer, without the code, in place of Debian's. It is
+    /// not changed.
+    #[arg(long, value_name = "DIR")]
+    linux: Option<PathBuf>,
+
+    /// Where the patches come. There must be nothing in it yet.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+
+    /// Makes patches that add the annotated objects in their printed form, and not the macro.
+    #[arg(long)]
+    expanded: bool,
+
+    /// Builds a kernel after each patch, without warnings, and runs the tests after the last. That
+    /// takes about a minute for each patch.
+    #[arg(long)]
+    build: bool,
+
+    /// Installs what is missing for `--build` on this machine with apt-get, as root.
+    #[arg(long, requires = "build")]
+    install: bool,
+}
+
+impl Options {
+    fn object(&self) -> Object {
+        Object::lazy(self.expanded)
+    }
+}
+
+/// Makes the patches, checks them, and writes them.
+pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
+    let author = Author::configured()?;
+    let out = path::absolute(&options.out)?;
+    ensure_empty(&out)?;
+    let cache = Cache::open()?;
+    if options.build {
+        tools::ensure_machine(&cache, options.install)?;
+    }
+
+    let source = match &options.linux {
+        Some(tree) => path::absolute(tree)?,
+        None => linux::get(&cache)?,
+    };
+    let tree = Tree::open(&source)?;
+    println!("linux    {}, {}", tree.version(), source.display());
+    let object = options.object();
+    let stages = apply::stages(&tree, object)
+        .with_context(|| format!("the code cannot be added to Linux {}", tree.version()))?;
+
+    let folder = out.parent().context("the root of all is not empty")?;
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let unfinished = tempfile::Builder::new()
+        .prefix(".series-")
+        .tempdir_in(folder)
+        .with_context(|| folder.display().to_string())?;
+    let written = unfinished.path().join("patches");
+    fs::create_dir(&written)?;
+    let patches = write(&tree, &stages, object, &author, &written)?;
+    let end = stages.last().context("there are no steps")?;
+
+    patches::check(
+        &unfinished.path().join("applied"),
+        &author,
+        &patches,
+        &end.tree,
+    )?;
+    println!("git am   makes of the tree what `apply` does");
+    check_style(&cache, &source, unfinished.path(), &patches)?;
+    if options.build {
+        build_each(shell, &cache, options, &stages)?;
+    }
+
+    fs::rename(&written, &out).with_context(|| out.display().to_string())?;
+    println!(
+        "\n{} patches and a cover letter: {}",
+        patches.len(),
+        out.display()
+    );
+    Ok(())
+}
+
+/// Refuses a folder that has something in it.
+fn ensure_empty(out: &Path) -> Result<()> {
+    let what = match fs::read_dir(out).map(|mut files| files.next()) {
+        Ok(None) => return Ok(()),
+        Ok(Some(_)) => "is not empty: name another folder, or empty this one",
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => "is not a folder",
+        Err(error) => return Err(error).context(out.display().to_string()),
+    };
+
+    bail!(Exit::Usage(format!("{} {what}", out.display())))
+}
+
+/// Writes the patches. Returns them without the cover letter.
+fn write(
+    tree: &Tree,
+    stages: &[Stage],
+    object: Object,
+    author: &Author,
+    patches: &Path,
+) -> Result<Vec<PathBuf>> {
+    let figures = Figures::new(tree.version(), &apply::count(tree, stages, object)?);
+    let commits = stages
+        .iter()
+        .map(|stage| {
+            Ok(Commit {
+                tree: &stage.tree,
+                message: message(stage.step, object, &figures)?,
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let cover = message(COVER, object, &figures)?;
+
+    patches::write(
+        &patches.with_file_name("made"),
+        author,
+        &cover,
+        &commits,
+        patches,
+    )
+}
+
+/// Runs checkpatch over each patch.
+fn check_style(cache: &Cache, linux: &Path, home: &Path, patches: &[PathBuf]) -> Result<()> {
+    let log = cache.path("logs/series-checkpatch.log");
+    let mut failed = 0;
+    for patch in patches {
+        let report = checkpatch::run(linux, home, patch, &log)?;
+        let name = patch.file_name().unwrap_or_default().display();
+        println!("checkpatch {name}: {}", report.total);
+        if !report.complaints.is_empty() {
+            failed += 1;
+            println!("{}\n", report.complaints);
+        }
+    }
+
+    ensure!(
+        failed == 0,
+        "checkpatch.pl complains about {failed} of {} patches",
+        patches.len()
+    );
+    Ok(())
+}
+
+/// Builds what the tree is after each patch, and runs the tests in the end.
+fn build_each(shell: &Shell, cache: &Cache, options: &Options, stages: &[Stage]) -> Result<()> {
+    let object = options.object();
+    let (_, before) = stages.split_last().context("there are no steps")?;
+
+    for stage in before {
+        println!("\nafter    {}", stage.step);
+        let logs = format!("series{}-{}", object.suffix(), stage.step);
+        let prepared = prepare(
+            shell,
+            cache,
+            &Request {
+                work: Variant::Fast.name(),
+                logs: &logs,
+                variant: Variant::Fast,
+                linux: options.linux.as_deref(),
+                object,
+                until: Some(stage.step),
+            },
+        )?;
+
+        let log = cache.path(&format!("logs/{logs}-build.log"));
+        let begin = Instant::now();
+        let (_, steps) = build::run(&prepared.make, &prepared.work, &log)?;
+        let text = fs::read(&log)?;
+        let text = String::from_utf8_lossy(&text);
+        let warnings: Vec<String> = messages::parse(&text)
+            .into_iter()
+            .map(|message| message.text)
+            .collect();
+        ensure!(
+            warnings.is_empty(),
+            "after `{}` the compiler complains:\n{}",
+            stage.step,
+            warnings.join("\n\n")
+        );
+        println!("build    {steps} steps, {}", seconds(begin.elapsed()));
+    }
+
+    println!("\nafter the last");
+    test::run(
+        shell,
+        &test::Options {
+            linux: options.linux.clone(),
+            variant: Variant::Fast,
+            filter: None,
+            accel: Accelerator::Tcg,
+            expanded: options.expanded,
+            control: false,
+            shell: false,
+            install: options.install,
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = folder.path().join("new");
+        ensure_empty(folder.path()).unwrap();
+        ensure_empty(&new).unwrap();
+
+        fs::write(&new, "").unwrap();
+        for (out, why) in [(folder.path(), "is not empty"), (&new, "is not a folder")] {
+            let error = ensure_empty(out).unwrap_err();
+            assert!(
+                matches!(error.downcast_ref(), Some(Exit::Usage(_))),
+                "{error}"
+            );
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
+}
