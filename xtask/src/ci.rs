@@ -141,6 +141,14 @@ const STEPS: &[Step] = &[
         run: Run::Kernel(&["lint", "--install"]),
     },
     Step {
+        name: "kernel, the patch series",
+        run: Run::Kernel(&["series"]),
+    },
+    Step {
+        name: "kernel, the patch series without the macro",
+        run: Run::Kernel(&["series", "--expanded"]),
+    },
+    Step {
         name: "kernel, with all checkers",
         run: Run::IfTimeAllows(&["test", "--variant", "debug"]),
     },

@@ -7,7 +7,7 @@
 //! machine is changed. The steps, in order: `tools`, `linux` (both by way of `apt`), `apply` to a
 //! copy of the `tree`, `config`, `build`, `boot`, more than once if the `plan` says so; what is
 //! heard on the `console` is read by `ktap` and `splat`, and judged by `run`, or by `control` if
-//! tests have to fail.
+//! tests have to fail. A `series` has the steps of `apply` as patches.
 
 mod apply;
 mod apt;
@@ -110,6 +110,7 @@ enum Command {
     ///
     /// Each patch is checked by the tree's checkpatch.pl, and the series by `git am`: what that
     /// makes of the tree has to be what `apply` does. A series that does not hold is not written.
+    #[command(after_help = HELP)]
     Series(series::Options),
     /// Builds a Linux with the code in it, boots it in QEMU, and runs its KUnit tests.
     ///

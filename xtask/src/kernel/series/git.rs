@@ -21,9 +21,29 @@ use std::{
     },
     process::{
         Command,
+        Output,
         Stdio, //
     },
 };
+
+/// Fails if Git is not here.
+pub(super) fn ensure() -> Result<()> {
+    output(&["--version"]).map(|_| ())
+}
+
+/// What Git says, wherever we are.
+fn output(arguments: &[&str]) -> Result<Output> {
+    let output = Command::new("git")
+        .args(arguments)
+        .stderr(Stdio::null())
+        .output();
+    match output {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!("git is not here, and makes the patches: `apt-get install git`")
+        }
+        output => output.context("git cannot be run"),
+    }
+}
 
 /// Who signs off, as Git has been told.
 #[derive(Clone)]
@@ -33,28 +53,19 @@ pub(super) struct Author {
 }
 
 impl Author {
-    /// Asks Git, which has to be there.
+    /// Asks Git.
     pub(super) fn configured() -> Result<Self> {
         Self::read(|key| {
-            let output = Command::new("git")
-                .args(["config", "--get", key])
-                .stderr(Stdio::null())
-                .output();
-            match output {
-                Ok(output) => Ok(String::from_utf8(output.stdout)?),
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    bail!("git is not here, and makes the patches: `apt-get install git`")
-                }
-                Err(error) => Err(error).context("git cannot be run"),
-            }
+            let output = output(&["config", "--get", key])?;
+            Ok(String::from_utf8(output.stdout)?)
         })
     }
 
-    #[cfg(test)]
-    pub(super) fn named(name: &str, email: &str) -> Self {
+    /// Somebody for patches that are not kept.
+    pub(super) fn stand_in() -> Self {
         Self {
-            name: name.to_owned(),
-            email: email.to_owned(),
+            name: "Nobody".to_owned(),
+            email: "nobody@example.org".to_owned(),
         }
     }
 

@@ -3,7 +3,7 @@
 //! `cargo xtask kernel series`: the steps of `apply` as patches, with what there is to say of them.
 //!
 //! The patches are made and checked in a folder beside the one that is asked for, and come there
-//! only when all of them hold.
+//! only when all of them hold. If none is asked for, they are only checked.
 
 mod git;
 mod message;
@@ -54,6 +54,7 @@ use std::{
     },
     time::Instant,
 };
+use tempfile::TempDir;
 use xshell::Shell;
 
 /// What to write, and where.
@@ -64,9 +65,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR")]
     linux: Option<PathBuf>,
 
-    /// Where the patches come. There must be nothing in it yet.
+    /// Where the patches come. There must be nothing in it yet. Without this, they are only checked.
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    out: Option<PathBuf>,
 
     /// Makes patches that add the annotated objects in their printed form, and not the macro.
     #[arg(long)]
@@ -90,9 +91,15 @@ impl Options {
 
 /// Makes the patches, checks them, and writes them.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
-    let author = Author::configured()?;
-    let out = path::absolute(&options.out)?;
-    ensure_empty(&out)?;
+    git::ensure()?;
+    let out = options.out.as_ref().map(path::absolute).transpose()?;
+    let author = match &out {
+        Some(out) => {
+            ensure_empty(out)?;
+            Author::configured()?
+        }
+        None => Author::stand_in(),
+    };
     let cache = Cache::open()?;
     if options.build {
         tools::ensure_machine(&cache, options.install)?;
@@ -108,12 +115,10 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let stages = apply::stages(&tree, object)
         .with_context(|| format!("the code cannot be added to Linux {}", tree.version()))?;
 
-    let folder = out.parent().context("the root of all is not empty")?;
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let unfinished = tempfile::Builder::new()
-        .prefix(".series-")
-        .tempdir_in(folder)
-        .with_context(|| folder.display().to_string())?;
+    let unfinished = match &out {
+        Some(out) => beside(out)?,
+        None => tempfile::tempdir()?,
+    };
     let written = unfinished.path().join("patches");
     fs::create_dir(&written)?;
     let patches = write(&tree, &stages, object, &author, &written)?;
@@ -131,13 +136,27 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         build_each(shell, &cache, options, &stages)?;
     }
 
-    fs::rename(&written, &out).with_context(|| out.display().to_string())?;
-    println!(
-        "\n{} patches and a cover letter: {}",
-        patches.len(),
-        out.display()
-    );
+    if let Some(out) = out {
+        fs::rename(&written, &out).with_context(|| out.display().to_string())?;
+        println!(
+            "\n{} patches and a cover letter: {}",
+            patches.len(),
+            out.display()
+        );
+    }
     Ok(())
+}
+
+/// A folder that what is complete can be renamed from.
+fn beside(out: &Path) -> Result<TempDir> {
+    let folder = out.parent().context("the root of all is not empty")?;
+    fs::create_dir_all(folder)
+        .and_then(|()| {
+            tempfile::Builder::new()
+                .prefix(".series-")
+                .tempdir_in(folder)
+        })
+        .with_context(|| format!("nothing can be written to {}", folder.display()))
 }
 
 /// Refuses a folder that has something in it.
@@ -188,7 +207,7 @@ fn check_style(cache: &Cache, linux: &Path, home: &Path, patches: &[PathBuf]) ->
     let mut failed = 0;
     for patch in patches {
         let report = checkpatch::run(linux, home, patch, &log)?;
-        let name = patch.file_name().unwrap_or_default().display();
+        let name = patch.file_name().unwrap_or_default().to_string_lossy();
         println!("checkpatch {name}: {}", report.total);
         if !report.complaints.is_empty() {
             failed += 1;

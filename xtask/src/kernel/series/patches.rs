@@ -121,10 +121,6 @@ mod tests {
     use super::*;
     use tempfile::TempDir;
 
-    fn author() -> Author {
-        Author::named("A. Uthor", "a@uthor.example")
-    }
-
     /// A tree, and the same after one edit and after another, with a new file.
     fn trees() -> (TempDir, Vec<Tree>) {
         let folder = tempfile::tempdir().unwrap();
@@ -152,7 +148,7 @@ mod tests {
             .collect();
         write(
             &folder.join("made"),
-            &author(),
+            &Author::stand_in(),
             "a: changes\n\nThere are two.\n",
             &commits,
             &folder.join("patches"),
@@ -174,9 +170,9 @@ mod tests {
 
         let first = fs::read_to_string(&patches[0]).unwrap();
         for line in [
-            "From: \"A. Uthor\" <a@uthor.example>\n",
+            "From: Nobody <nobody@example.org>\n",
             "Subject: [PATCH 1/2] a: change 0\n\nIt is #[a].\n\n",
-            "\nSigned-off-by: A. Uthor <a@uthor.example>\n---\n",
+            "\nSigned-off-by: Nobody <nobody@example.org>\n---\n",
             "\n one\n-two\n+2\n",
         ] {
             assert!(first.contains(line), "{line}:\n{first}");
@@ -198,7 +194,14 @@ mod tests {
         let (_linux, trees) = trees();
         let folder = tempfile::tempdir().unwrap();
         let patches = written(folder.path(), &trees);
-        let applied = |name: &str| check(&folder.path().join(name), &author(), &patches, &trees[1]);
+        let applied = |name: &str| {
+            check(
+                &folder.path().join(name),
+                &Author::stand_in(),
+                &patches,
+                &trees[1],
+            )
+        };
 
         applied("as they are").unwrap();
 
