@@ -112,7 +112,8 @@ impl<O, M: Map<O>> Mapped<O, M> {
     ///
     /// # Safety
     ///
-    /// `*owner` stays where it is and valid for shared access until the result is dropped.
+    /// - S1: `*owner` stays valid for shared access until the result is dropped.
+    /// - S2: `*owner` stays where it is until then.
     pub unsafe fn new(owner: &O, dev: &Device<Bound>) -> Result<Self> {
         let keep = M::keep(owner);
 

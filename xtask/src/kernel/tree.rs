@@ -479,6 +479,21 @@ mod tests {
     }
 
     #[test]
+    fn edits_are_told_from_those_before() {
+        let (_folder, linux, _) = tree();
+        let mut tree = Tree::open(&linux).unwrap();
+        tree.write("a", "1");
+        tree.write("b", "1");
+        let before = tree.clone();
+        tree.write("a", "1");
+        tree.write("b", "2");
+        tree.write("c", "1");
+
+        let edits: Vec<_> = tree.edits_since(&before).collect();
+        assert_eq!(edits, [(Path::new("b"), "2"), (Path::new("c"), "1")]);
+    }
+
+    #[test]
     fn old_trees_are_refused() {
         let (_folder, linux, _) = tree();
         fs::write(linux.join("Makefile"), "VERSION = 6\nPATCHLEVEL = 18\n").unwrap();

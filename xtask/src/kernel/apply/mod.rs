@@ -447,6 +447,17 @@ mod tests {
     }
 
     #[test]
+    fn only_the_printed_form_goes_without_the_macro() {
+        let all = ["slot", "macro", "sg_table", "vmap", "kunit", "sample"];
+        assert_eq!(step_names(Object::Annotated), all);
+        assert_eq!(
+            step_names(Object::Expanded),
+            ["slot", "sg_table", "vmap", "kunit", "sample"]
+        );
+        assert_eq!(step_names(Object::ByHand), ["control"]);
+    }
+
+    #[test]
     fn a_tree_that_has_the_code_is_refused() {
         for file in [
             "rust/kernel/devres/lazy.rs",
