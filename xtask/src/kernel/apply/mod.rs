@@ -458,6 +458,20 @@ mod tests {
     }
 
     #[test]
+    fn no_file_is_left_behind() {
+        let from = root().join("kernel/tree");
+        for file in files(&from).unwrap() {
+            let name = file.strip_prefix(&from).unwrap();
+            let steps = ["rust/macros", "rust/kernel", "samples"];
+            assert!(
+                steps.iter().any(|step| name.starts_with(step)),
+                "no step adds {}",
+                name.display()
+            );
+        }
+    }
+
+    #[test]
     fn a_tree_that_has_the_code_is_refused() {
         for file in [
             "rust/kernel/devres/lazy.rs",
