@@ -17,12 +17,14 @@ use crate::{
     faux,
     new_mutex,
     prelude::*,
+    processor::cpu_relax,
     str::CString,
     sync::{
         atomic::{
             Acquire,
             Atomic,
             AtomicFlag,
+            Full,
             Relaxed,
             Release, //
         },
@@ -265,17 +267,34 @@ pub(crate) fn completion() -> Result<Arc<Completion>> {
 pub(crate) const GRACE: Delta = Delta::from_millis(50);
 
 /// Waits for `condition`, for as long as `limit`. Did it come true?
-pub(crate) fn comes_true(limit: Delta, condition: impl Fn() -> bool) -> bool {
+pub(crate) fn comes_true(limit: Delta, condition: impl FnMut() -> bool) -> bool {
+    comes_true_with(limit, || fsleep(Delta::from_millis(1)), condition)
+}
+
+/// As [`comes_true()`], with `pause` between one look and the next.
+pub(crate) fn comes_true_with(
+    limit: Delta,
+    pause: impl Fn(),
+    mut condition: impl FnMut() -> bool,
+) -> bool {
     let begin = Instant::<Monotonic>::now();
 
     while begin.elapsed() < limit {
         if condition() {
             return true;
         }
-        fsleep(Delta::from_millis(1));
+        pause();
     }
 
     condition()
+}
+
+/// Lets `n` threads go on at the same time.
+pub(crate) fn meet(arrived: &Atomic<i32>, n: i32) {
+    arrived.fetch_add(1, Full);
+    while arrived.load(Acquire) < n {
+        cpu_relax();
+    }
 }
 
 /// Returns the variable behind a file in debugfs, as `debugfs_create_bool()` and its like store it.

@@ -8,10 +8,12 @@
 use super::{
     kunit_support::{
         comes_true,
+        comes_true_with,
         ensure,
         ensure_ok,
         expect_splat,
         fail,
+        meet,
         skip,
         FailNth,
         TestDevice,
@@ -48,11 +50,7 @@ use crate::{
         Completion,
         Mutex, //
     },
-    time::{
-        Delta,
-        Instant,
-        Monotonic, //
-    },
+    time::Delta,
     types::ScopeGuard, //
 };
 use core::ptr;
@@ -632,49 +630,43 @@ mod tests {
     /// Both at once, and unbind wins: the free waits.
     #[test]
     fn unbind_wins() -> Result {
-        let probe = Probe::new()?;
-        let mut dev = TestDevice::new()?;
-        let object = Object::new(dev.bound()?.as_ref(), &probe)?;
-        ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
-        let unbinding = Thread::new(move || dev.unbind())?;
-        let freeing = Thread::new(move || drop(object))?;
-
-        probe.drop_gate.close();
-        unbinding.start();
-        probe.drop_gate.wait_for_somebody();
-        // Unbind is dropping the resource.
-        freeing.start();
-        let is_early = comes_true(GRACE, || freeing.has_returned());
-        probe.drop_gate.open();
-        unbinding.join()?;
-        freeing.join()?;
-
-        ensure!(!is_early, "the free returned before the resource was gone");
-        ensure!(probe.dropped() == 1, "dropped {} times", probe.dropped());
-        Ok(())
+        drop_from_both_sides(true)
     }
 
     /// Both at once, and the free wins: unbind waits.
     #[test]
     fn free_wins() -> Result {
+        drop_from_both_sides(false)
+    }
+
+    /// Unbinds the device and frees the object at once.
+    fn drop_from_both_sides(unbind_is_first: bool) -> Result {
         let probe = Probe::new()?;
         let mut dev = TestDevice::new()?;
         let object = Object::new(dev.bound()?.as_ref(), &probe)?;
         ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
         let unbinding = Thread::new(move || dev.unbind())?;
         let freeing = Thread::new(move || drop(object))?;
+        let (first, second) = if unbind_is_first {
+            (unbinding, freeing)
+        } else {
+            (freeing, unbinding)
+        };
 
         probe.drop_gate.close();
-        freeing.start();
+        first.start();
         probe.drop_gate.wait_for_somebody();
-        // The free is dropping the resource.
-        unbinding.start();
-        let is_early = comes_true(GRACE, || unbinding.has_returned());
+        // The first is dropping the resource.
+        second.start();
+        let is_early = comes_true(GRACE, || second.has_returned());
         probe.drop_gate.open();
-        freeing.join()?;
-        unbinding.join()?;
+        first.join()?;
+        second.join()?;
 
-        ensure!(!is_early, "unbind returned before the resource was gone");
+        ensure!(
+            !is_early,
+            "the second returned before the resource was gone"
+        );
         ensure!(probe.dropped() == 1, "dropped {} times", probe.dropped());
         Ok(())
     }
@@ -692,19 +684,13 @@ mod tests {
             ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
 
             let arrived = Arc::new(Atomic::new(0), GFP_KERNEL)?;
-            let meet = |arrived: &Atomic<i32>| {
-                arrived.fetch_add(1, Full);
-                while arrived.load(Acquire) < 2 {
-                    cpu_relax();
-                }
-            };
             let theirs = arrived.clone();
             let freeing = Thread::new(move || {
-                meet(&theirs);
+                meet(&theirs, 2);
                 drop(object);
             })?;
             freeing.start();
-            meet(&arrived);
+            meet(&arrived, 2);
             dev.unbind();
             freeing.join()?;
 
@@ -762,12 +748,9 @@ mod tests {
 
         // Nobody may sleep while there is a guard.
         unbinding.start();
-        let begin = Instant::<Monotonic>::now();
-        let mut is_early = false;
-        while !is_early && begin.elapsed() < GRACE {
-            is_early = probe.dropped() > 0 || unbinding.has_returned();
-            cpu_relax();
-        }
+        let is_early = comes_true_with(GRACE, cpu_relax, || {
+            probe.dropped() > 0 || unbinding.has_returned()
+        });
         drop(guard);
         unbinding.join()?;
 

@@ -23,6 +23,7 @@ use crate::{
             ensure,
             ensure_ok,
             expect_warning,
+            meet,
             skip,
             DmaDebugPause,
             FailNth,
@@ -48,13 +49,10 @@ use crate::{
     new_mutex,
     page::PAGE_SIZE,
     prelude::*,
-    processor::cpu_relax,
     sync::{
         aref::ARef,
         atomic::{
-            Acquire,
             Atomic,
-            Full,
             Relaxed, //
         },
         Arc,
@@ -246,12 +244,21 @@ pub(super) fn address<T: ?Sized>(lent: Result<&T>) -> Result<usize> {
     lent.map(|lent| ptr::from_ref(lent).addr())
 }
 
-/// Lets `n` threads go on at the same time.
-fn meet(arrived: &Atomic<i32>, n: i32) {
-    arrived.fetch_add(1, Full);
-    while arrived.load(Acquire) < n {
-        cpu_relax();
-    }
+/// Calls `with` while the object looks like an imported one.
+pub(super) fn as_imported<R>(obj: &Gem, with: impl FnOnce() -> R) -> Result<R> {
+    // Nobody looks behind it.
+    let mut attachment = KBox::new(
+        pin_init::zeroed::<bindings::dma_buf_attachment>(),
+        GFP_KERNEL,
+    )?;
+    // SAFETY: The object is initialised, and the tests call this when no other thread uses it.
+    unsafe { (*obj.as_raw()).import_attach = &mut *attachment };
+
+    let result = with();
+
+    // SAFETY: As above.
+    unsafe { (*obj.as_raw()).import_attach = ptr::null_mut() };
+    Ok(result)
 }
 
 /// Has eight threads map something of `obj` at the same time. Returns the one address they all get.
@@ -713,19 +720,10 @@ mod tests {
         let obj = gpu.object()?;
         let dev = gpu.bound()?;
 
-        // What makes an object an imported one. Nobody looks behind it.
-        let mut attachment = KBox::new(
-            pin_init::zeroed::<bindings::dma_buf_attachment>(),
-            GFP_KERNEL,
-        )?;
-        // SAFETY: The object is initialised, and only this thread uses it.
-        unsafe { (*obj.as_raw()).import_attach = &mut *attachment };
-
-        let result = address(obj.sg_table(dev));
-        let is_mapped = is_mapped(&obj);
-
-        // SAFETY: As above.
-        unsafe { (*obj.as_raw()).import_attach = ptr::null_mut() };
+        let (result, is_mapped) = as_imported(&obj, || {
+            let result = address(obj.sg_table(dev));
+            (result, is_mapped(&obj))
+        })?;
 
         ensure!(result.is_err(), "the exporter's table is lent: {result:x?}");
         ensure!(!is_mapped, "mapped");

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     devres::kunit_support::{
+        comes_true_with,
         dma_mappings,
         ensure,
         ensure_ok,
@@ -39,10 +40,6 @@ use crate::{
             Relaxed, //
         },
         rcu, //
-    },
-    time::{
-        Instant,
-        Monotonic, //
     },
 };
 use core::ptr;
@@ -138,12 +135,9 @@ mod tests {
 
         // Nobody may sleep while there is a guard.
         unbinding.start();
-        let begin = Instant::<Monotonic>::now();
-        let mut is_early = false;
-        while !is_early && begin.elapsed() < GRACE {
-            is_early = !is_mapped(&obj) || unbinding.has_returned();
-            cpu_relax();
-        }
+        let is_early = comes_true_with(GRACE, cpu_relax, || {
+            !is_mapped(&obj) || unbinding.has_returned()
+        });
         drop(guard);
         unbinding.join()?;
 

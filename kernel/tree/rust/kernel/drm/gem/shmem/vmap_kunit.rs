@@ -9,6 +9,7 @@
 use super::{
     contract_kunit::{
         address,
+        as_imported,
         devres_nodes,
         is_mapped,
         race_to_first,
@@ -31,6 +32,7 @@ use crate::{
         self,
         kunit_support::{
             comes_true,
+            comes_true_with,
             ensure,
             ensure_ok,
             fail,
@@ -56,10 +58,6 @@ use crate::{
         rcu,
         Arc,
         Mutex, //
-    },
-    time::{
-        Instant,
-        Monotonic, //
     },
     types::ScopeGuard, //
 };
@@ -429,17 +427,7 @@ mod tests {
         let obj = gpu.object()?;
         let dev = gpu.bound()?;
 
-        // What makes an object an imported one. Nobody looks behind it.
-        let mut attachment = KBox::new(
-            pin_init::zeroed::<bindings::dma_buf_attachment>(),
-            GFP_KERNEL,
-        )?;
-        // SAFETY: The object is initialised, and only this thread uses it.
-        unsafe { (*obj.as_raw()).import_attach = &mut *attachment };
-        let result = address(obj.cached_vmap(dev));
-        // SAFETY: As above.
-        unsafe { (*obj.as_raw()).import_attach = ptr::null_mut() };
-
+        let result = as_imported(&obj, || address(obj.cached_vmap(dev)))?;
         ensure!(result == Err(EOPNOTSUPP), "imported: {result:x?}");
         let uses = Uses::of(&obj);
         ensure!(uses == Uses::NONE, "imported: {uses:?}");
@@ -542,14 +530,14 @@ mod tests {
 
         // Nobody may sleep while there is a guard.
         unbinding.start();
-        let begin = Instant::<Monotonic>::now();
-        let mut is_early = false;
         let mut there = Ok(0x5eed_cafe);
-        while !is_early && there == Ok(0x5eed_cafe) && begin.elapsed() < GRACE {
-            is_early = Uses::of(&obj) != Uses::MAPPED || unbinding.has_returned();
-            there = (**guard).try_read32(0);
-            cpu_relax();
-        }
+        let is_early = comes_true_with(GRACE, cpu_relax, || {
+            // What was wrong once stays wrong.
+            if there == Ok(0x5eed_cafe) {
+                there = (**guard).try_read32(0);
+            }
+            Uses::of(&obj) != Uses::MAPPED || unbinding.has_returned()
+        });
         drop(guard);
         unbinding.join()?;
 
