@@ -131,11 +131,17 @@ pub(crate) fn rows() -> Vec<Row> {
             title: "`unmap()` gets what `map()` returned, once",
             required_by: "`Map::unmap()`",
             requirement: "`target` was returned by `map()` for this `owner`, and not unmapped since.",
-            sites: &["Map::unmap", "Mapped::drop"],
+            sites: &[
+                "Map::unmap",
+                "Mapped::drop",
+                "Node::drop_resource",
+                "Container::drop_value",
+            ],
             party: Party::Runtime,
             how: "By the invariants of `Mapped`: `Mapped::new()` stores both together, nobody \
-                  changes them, and only `drop()` unmaps. Unbind and the end of the owner drop it \
-                  once between them, as `Devres` has it."
+                  changes them, and only `drop()` unmaps. A resource is dropped by who has taken its \
+                  slot off the registry's list, unbind or the exclusive owner, and the list is \
+                  changed under its lock."
                 .into(),
             tests: &[
                 (
@@ -185,12 +191,19 @@ pub(crate) fn rows() -> Vec<Row> {
         },
         Row {
             number: "S7",
-            title: "who reads `value` does not race with who writes it",
-            required_by: "reading `UnsafeCell`",
-            requirement: "There is no write to `value` at the same time, and one before.",
-            sites: &["Lazy::get", "Locked::populate", "Sync for Lazy"],
+            title: "who reads a resource, or its registry, does not race with who writes it",
+            required_by: "accessing `UnsafeCell`",
+            requirement: "There is no write to `value` or `registry` at the same time, and one \
+                          before.",
+            sites: &[
+                "Container::get",
+                "Container::populate",
+                "Container::try_access",
+                "Locked::populate",
+                "Sync for Lazy",
+            ],
             party: Party::Runtime,
-            how: "`value` is written under the slot's lock while `state` is `EMPTY`, and not again \
+            how: "Both are written under the slot's lock while `state` is `EMPTY`, and not again \
                   while the slot is shared. `state` is released after that, and a reader acquires \
                   it before."
                 .into(),
@@ -202,13 +215,19 @@ pub(crate) fn rows() -> Vec<Row> {
         Row {
             number: "S8",
             title: "what an accessor lends is alive for as long as it is lent",
-            required_by: "dereferencing `value`",
-            requirement: "`value` points to a live resource for all of `'a`.",
-            sites: &["Lazy::get", "Locked::populate"],
+            required_by: "lending `value`, and dereferencing `ContainerGuard::value`",
+            requirement: "`value` is a live resource for all of `'a`.",
+            sites: &[
+                "Container::get",
+                "Container::populate",
+                "ContainerGuard::deref",
+            ],
             party: Party::Runtime,
             how: "`state` holds a device only between being populated for it and being revoked, and \
-                  the resource marks it as revoked before it goes. `dev` is that device, and bound \
-                  for `'a`: unbind waits for it. Dropping or revoking the slot takes exclusive \
+                  the slot is marked as revoked before the resource goes. `dev` is that device, and \
+                  bound for `'a`: unbind waits for it. Who has a guard instead has found the device \
+                  there after saying so, in an RCU read-side critical section: unbind sees that, \
+                  and waits for a grace period. Dropping or revoking the slot takes exclusive \
                   access, which nobody has during `'a`."
                 .into(),
             tests: &[
@@ -232,14 +251,25 @@ pub(crate) fn rows() -> Vec<Row> {
         },
         Row {
             number: "S9",
-            title: "a resource does not outlive the slot that it tells",
-            required_by: "dereferencing `Entry::state`",
-            requirement: "`state` points to the state of a slot that is still there.",
-            sites: &["Entry::drop"],
+            title: "a registry knows no slot that is gone",
+            required_by: "dereferencing a node",
+            requirement: "A node is valid from being linked until its resource is gone.",
+            sites: &[
+                "Registry::link",
+                "Registry::remove",
+                "Registry::drop_last",
+                "Node::state",
+                "Node::drop_resource",
+                "Slots::for_each_state",
+                "Container::populate",
+                "Container::drop_value",
+                "Locked::populate",
+            ],
             party: Party::Runtime,
-            how: "The slot holds its resource through its container, and is not gone before that is \
-                  dropped, which returns only once the resource is dropped, by whichever side. The \
-                  slot is pinned, so it does not move either."
+            how: "A slot is pinned, and its destructor retires it, which returns only once the \
+                  resource is dropped, by whichever side: an owner that finds unbind at it waits \
+                  for `GONE`, and unbind lets go of the node before it releases the lock under \
+                  which it has said so."
                 .into(),
             tests: &[
                 (
@@ -256,11 +286,10 @@ pub(crate) fn rows() -> Vec<Row> {
             number: "S10",
             title: "nothing is moved out of what is pinned",
             required_by: "`Pin::get_unchecked_mut()`",
-            requirement: "The pinned parts of a slot, and of an owner, are not moved.",
-            sites: &["Lazy::drop_resource", "Lazy::pinned_field"],
+            requirement: "The pinned parts of an owner are not moved.",
+            sites: &["Lazy::pinned_field"],
             party: Party::Runtime,
-            how: "Of a slot only the container is taken, which is not pinned. Of an owner nothing is \
-                  taken: `pinned_field()` goes on to one of its fields."
+            how: "Of an owner nothing is taken: `pinned_field()` goes on to one of its fields."
                 .into(),
             tests: &[(
                 "tests/ui/place/owner_is_pinned.rs",
@@ -291,14 +320,14 @@ pub(crate) fn rows() -> Vec<Row> {
             sites: &[
                 "Send for Lazy",
                 "Sync for Lazy",
-                "Send for Entry",
-                "Sync for Entry",
+                "Send for Slots",
+                "Registry::link",
                 "Send for Mapped",
                 "Sync for Mapped",
             ],
             party: Party::Runtime,
-            how: "`Lazy` asks for it in its implementations; `populate()`, which makes all entries, \
-                  in its bounds; `Map` in those of `Target` and `Keep`. Of the owner a mapping only \
+            how: "`Lazy` asks for it in its implementations; `populate()`, which links all slots, in \
+                  its bounds; `Map` in those of `Target` and `Keep`. Of the owner a mapping only \
                   uses a shared reference, and asks that it is `Sync`."
                 .into(),
             tests: &[
@@ -306,6 +335,65 @@ pub(crate) fn rows() -> Vec<Row> {
                 ("tests/ui/target/resource_not_sync.rs", "a resource that is not `Sync` compiles"),
                 ("tests/ui/target/not_send.rs", "a target that is not `Send` compiles"),
                 ("tests/ui/target/not_sync.rs", "a target that is not `Sync` compiles"),
+            ],
+        },
+        Row {
+            number: "S13",
+            title: "the list is whole, and changed by one thread at a time",
+            required_by: "accessing the links of a node",
+            requirement: "The lock of the registry is held that the node is on, and a node that is \
+                          unlinked is on its list.",
+            sites: &[
+                "Slots::links",
+                "Slots::push",
+                "Slots::unlink",
+                "Slots::for_each_state",
+                "Registry::link",
+                "Registry::remove",
+                "Registry::drop_last",
+            ],
+            party: Party::Runtime,
+            how: "The methods of the list take `&mut Slots`, which only the lock gives. A node is \
+                  linked once, by who populates an empty slot, and its state, which changes under \
+                  the same lock, tells whether it still is."
+                .into(),
+            tests: &[
+                (
+                    "tests/protocol/device.rs: order_among_owners",
+                    "unlinking forgets a neighbour, or the end of the list",
+                ),
+                (
+                    "tests/protocol/main.rs: free_and_unbind",
+                    "both sides take the slot off the list",
+                ),
+            ],
+        },
+        Row {
+            number: "S14",
+            title: "who empties a slot has it for itself",
+            required_by: "`Container::revoke()` and `Container::retire()`",
+            requirement: "Nobody else uses the slot, but what dropping the resource calls.",
+            sites: &[
+                "Lazy::revoke",
+                "Lazy::retire",
+                "Container::revoke",
+                "Container::retire",
+                "Container::drop_resource",
+                "Registry::remove",
+            ],
+            party: Party::Runtime,
+            how: "`Lazy` takes `Pin<&mut Self>` for both. What dropping the resource calls finds the \
+                  state `DROPPING`, and neither the resource nor the registry."
+                .into(),
+            tests: &[
+                (
+                    "tests/ui/borrow/revoke_shared.rs",
+                    "a shared slot is revoked, and that compiles",
+                ),
+                (
+                    "tests/ui/borrow/revoke_while_lent.rs",
+                    "a table is lent while it is revoked, and that compiles",
+                ),
             ],
         },
     ]

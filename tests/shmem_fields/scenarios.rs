@@ -23,7 +23,8 @@ use devres_lazy::{
         Bound,
         Device, //
     },
-    devres, drm,
+    devres::Lazy,
+    drm, new_lazy,
     page::PAGE_SIZE,
     prelude::*,
     sync::aref::ARef,
@@ -31,7 +32,6 @@ use devres_lazy::{
         self,
         TestDevice, //
     },
-    types::ScopeGuard,
 };
 use std::{
     ptr,
@@ -485,22 +485,36 @@ pub(crate) fn owner_is_held_weakly<F: Fault>() -> Check {
 /// often its memory is in use.
 type Seen = Arc<Mutex<Option<(bool, Uses)>>>;
 
-/// Registers an observer, which looks at the object when the device is unbound: after what is
-/// registered from here on was released, and before what is registered already.
-fn observe<F: Fault>(dev: &Device<Bound>, obj: &ARef<Object<F>>) -> Result<Seen> {
-    let seen = Seen::default();
+/// Looks at an object when it is dropped.
+struct Observer<F: Fault> {
+    obj: ARef<Object<F>>,
+    seen: Seen,
+}
 
-    let observer = {
-        let (obj, seen) = (obj.clone(), seen.clone());
-        ScopeGuard::new(move || {
-            if let Ok(mut seen) = seen.lock() {
-                *seen = Some((obj.has_table(), obj.uses()));
-            }
+impl<F: Fault> Drop for Observer<F> {
+    fn drop(&mut self) {
+        if let Ok(mut seen) = self.seen.lock() {
+            *seen = Some((self.obj.has_table(), self.obj.uses()));
+        }
+    }
+}
+
+/// Populates a slot with an observer, which looks at the object when the device is unbound: after
+/// what is mapped from here on was unmapped, and before what is mapped already.
+fn observe<F: Fault>(
+    dev: &Device<Bound>,
+    obj: &ARef<Object<F>>,
+    seen: &Seen,
+) -> Result<Pin<KBox<Lazy<Observer<F>>>>> {
+    let slot: Pin<KBox<Lazy<_>>> = KBox::pin_init(new_lazy!("observer"), GFP_KERNEL)?;
+    slot.lock().populate(dev, || {
+        Ok(Observer {
+            obj: obj.clone(),
+            seen: seen.clone(),
         })
-    };
-    devres::register(dev, observer, GFP_KERNEL)?;
+    })?;
 
-    Ok(seen)
+    Ok(slot)
 }
 
 pub(crate) fn order_at_unbind<F: Fault>() -> Check {
@@ -510,7 +524,8 @@ pub(crate) fn order_at_unbind<F: Fault>() -> Check {
 
     let obj = object::<F>(&drm)?;
     obj.sg_table(&bound)?;
-    let seen = observe(&bound, &obj)?;
+    let seen = Seen::default();
+    let _observer = observe(&bound, &obj, &seen)?;
     obj.cached_vmap(&bound)?;
     bound.unbind();
     let between = seen.lock().map_or(None, |seen| *seen);
@@ -527,7 +542,8 @@ pub(crate) fn order_at_unbind<F: Fault>() -> Check {
     let bound = dev.bind()?;
     let obj = object::<F>(&drm)?;
     obj.cached_vmap(&bound)?;
-    let seen = observe(&bound, &obj)?;
+    let seen = Seen::default();
+    let _observer = observe(&bound, &obj, &seen)?;
     obj.sg_table(&bound)?;
     bound.unbind();
     let between = seen.lock().map_or(None, |seen| *seen);

@@ -7,8 +7,9 @@
 //! in here name each other by the kernel's paths (`crate::device::Device`, `crate::sync::rcu`), so
 //! that what is written against them reads the same in both places.
 //!
-//! Two modules have no counterpart: `fault` (failing allocations, and the check that nothing sleeps
-//! in atomic context) and `testing`, which makes these and a few other things available to tests.
+//! Three modules have no counterpart in the kernel as it is: `fault` (failing allocations, and the check that nothing
+//! sleeps in atomic context), `testing`, which makes these and a few other things available to tests,
+//! and `sys`, which stands for a file of the same name that is added to the kernel.
 
 pub mod alloc;
 pub mod bindings;
@@ -26,14 +27,17 @@ pub mod testing;
 pub mod types;
 
 pub(crate) mod fault;
+pub(crate) mod sys;
 
 // Reached as parts of `sync`.
 pub mod aref;
 pub mod atomic;
+pub mod barrier;
 pub mod completion;
 pub mod rcu;
 
 mod arc;
+mod condvar;
 mod mutex;
 mod set_once;
 
@@ -46,8 +50,13 @@ pub mod sync {
         arc::Arc,
         aref,
         atomic,
+        barrier,
         completion,
         completion::Completion,
+        condvar::{
+            new_condvar,
+            CondVar, //
+        },
         mutex::{
             new_mutex,
             static_lock_class,

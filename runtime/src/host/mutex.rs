@@ -80,7 +80,7 @@ impl LockClassKey {
 
     /// Adds a lock of this name to the class.
     #[track_caller]
-    fn register(&self, name: &'static CStr) {
+    pub(crate) fn register(&self, name: &'static CStr) {
         let first = *self.name.get_or_init(|| name);
 
         assert!(
@@ -292,8 +292,8 @@ impl<T: ?Sized> fmt::Debug for Mutex<T> {
 #[must_use = "the lock unlocks immediately when the guard is unused"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
-    /// Unlocks, after [`Drop`] has run.
-    _lock: sync::MutexGuard<'a, ()>,
+    /// Unlocks, after [`Drop`] has run. [`None`] only while it waits.
+    lock: Option<sync::MutexGuard<'a, ()>>,
     _not_send: NotThreadSafe,
 }
 
@@ -307,7 +307,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
         // INVARIANT: `lock` is that of `mutex`, as all callers have it from there.
         Self {
             mutex,
-            _lock: lock,
+            lock: Some(lock),
             _not_send: NotThreadSafe,
         }
     }
@@ -316,6 +316,17 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     #[inline]
     pub fn lock_ref(&self) -> &'a Mutex<T> {
         self.mutex
+    }
+
+    /// Unlocks the mutex, waits, and locks it again: for [`CondVar`](crate::sync::CondVar).
+    pub(crate) fn wait_on(&mut self, waiters: &sync::Condvar) {
+        if let Some(lock) = self.lock.take() {
+            let task = self.mutex.owner.swap(0, Ordering::Relaxed);
+            let lock = waiters.wait(lock).unwrap_or_else(PoisonError::into_inner);
+            self.mutex.owner.store(task, Ordering::Relaxed);
+            // INVARIANT: The mutex is locked again.
+            self.lock = Some(lock);
+        }
     }
 
     /// Returns a pinned reference to the value, for types that are not [`Unpin`].

@@ -4,72 +4,28 @@
 //!
 //! One source for the host, the model checker and the kernel: it may use what the `kernel` crate
 //! offers under the same paths and nothing else, in particular neither `std` nor `alloc`.
-//!
-//! # State
-//!
-//! A slot has one word of state, which a reader loads once:
-//!
-//! | `state` | meaning | who leaves it |
-//! |---|---|---|
-//! | [`EMPTY`] | nothing is mapped | a holder of the slot's lock, by populating |
-//! | a `struct device *` | populated for it, and not revoked | unbind, or the exclusive owner |
-//! | [`REVOKED`] | the device was unbound | the exclusive owner, by revoking |
-//! | [`RETIRED`] | the owner is being dropped | nobody |
-//!
-//! Because the device pointer is itself the state, one acquire load and one comparison decide
-//! three questions at once: is the slot populated, for the caller's device, in this binding of it?
 
+use super::container::{
+    Container,
+    ContainerGuard, //
+};
 use crate::{
-    bindings,
     device::{
         Bound,
         Device, //
     },
-    devres::Devres,
-    error::code::{
-        EINVAL,
-        ENXIO, //
-    },
     prelude::*,
-    revocable::RevocableGuard,
     str::CStr,
     sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Relaxed,
-            Release, //
-        },
         LockClassKey,
         Mutex,
-        MutexGuard,
-        SetOnce, //
+        MutexGuard, //
     },
 };
 use core::{
-    cell::UnsafeCell,
-    mem,
     ops::Deref,
-    ptr::{
-        self,
-        NonNull, //
-    },
+    ptr, //
 };
-
-/// Nothing is mapped.
-const EMPTY: *mut bindings::device = ptr::null_mut();
-
-/// The device was unbound while the slot was populated. No `struct device` has this address.
-const REVOKED: *mut bindings::device = ptr::without_provenance_mut(1);
-
-/// The owner's destructor has begun. No `struct device` has this address.
-const RETIRED: *mut bindings::device = ptr::without_provenance_mut(2);
-
-/// What keeps a resource until its device is unbound.
-///
-/// The slot uses `new()`, `access()` and `try_access()` of it, and that its `drop()` returns only
-/// once the resource is gone.
-type Container<T> = Devres<Entry<T>>;
 
 /// A slot: storage for a resource that is mapped on first use, belongs to one device, and is gone
 /// when that device's driver is unbound.
@@ -84,29 +40,27 @@ type Container<T> = Devres<Entry<T>>;
 /// other one waits for it. After unbind the slot refuses every use with [`ENXIO`], also when the
 /// same device is bound again.
 ///
-/// # Invariants
+/// # Release order
 ///
-/// - `state` is `EMPTY`, `REVOKED`, `RETIRED`, or the address of the `struct device` that
-///   `container` was created with.
-/// - `state` leaves `EMPTY` only while `lock` is held, and once it did, `container` is populated
-///   and `value` points to the resource in it.
-/// - While `state` is a device's address and that device is bound, `value` points to a live `T`.
+/// Unbind drops the resources of one device in the reverse order of population, whichever objects
+/// they belong to. Among the other resources that devres manages for the device, their place is
+/// that of the one that was populated first in this binding: what is registered after that is
+/// released before them all.
 #[pin_data(PinnedDrop)]
 pub struct Lazy<T: 'static> {
-    state: Atomic<*mut bindings::device>,
-    value: UnsafeCell<*const T>,
-    container: SetOnce<Container<T>>,
+    #[pin]
+    container: Container<T>,
     #[pin]
     lock: Mutex<()>,
 }
 
-// SAFETY: A slot owns its resource, which is `Send`; the raw pointers in it only ever point to
-// that resource and to a device that they do not access.
+// SAFETY: A slot owns its resource, which is `Send`, and a share in the registry of a device, which
+// any thread may use.
 unsafe impl<T: Send + Sync> Send for Lazy<T> {}
 
 // SAFETY: A shared slot lends `&T`, which is fine on any thread as `T: Sync`, and drops `T` on the
-// thread that unbinds, which is fine as `T: Send`. `value` is written under `lock` before `state`
-// is released, and read only after `state` was acquired.
+// thread that unbinds, which is fine as `T: Send`. The resource is written under `lock` before the
+// state is released, and read only after the state was acquired.
 unsafe impl<T: Send + Sync> Sync for Lazy<T> {}
 
 impl<T: 'static> Lazy<T> {
@@ -114,11 +68,8 @@ impl<T: 'static> Lazy<T> {
     ///
     /// Use [`new_lazy!`](crate::new_lazy), which makes both.
     pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
-        // INVARIANT: `state` is `EMPTY`.
         pin_init!(Self {
-            state: Atomic::new(EMPTY),
-            value: UnsafeCell::new(ptr::null()),
-            container: SetOnce::new(),
+            container <- Container::new(),
             lock <- Mutex::new((), name, key),
         })
     }
@@ -132,22 +83,7 @@ impl<T: 'static> Lazy<T> {
     /// One load and one comparison: no lock, no RCU section, no write to shared memory.
     #[inline]
     pub fn get<'a>(&'a self, dev: &'a Device<Bound>) -> Option<&'a T> {
-        // ORDERING: Pairs with the release in `Locked::populate()`: who sees the device there also
-        // sees `value`, and the resource behind it.
-        if self.state.load(Acquire) != dev.as_raw() {
-            return None;
-        }
-
-        // SAFETY: `state` holds a device, so `value` was written, before `state` was released, and
-        // is not written again while `self` is shared.
-        let value = unsafe { *self.value.get() };
-
-        // SAFETY:
-        // - `value` points to a live resource: `state` is the address of `dev`, by the type
-        //   invariants populated and not revoked, and `dev` is bound for `'a`.
-        // - It is not dropped during `'a`: unbind waits for `dev`, and dropping or revoking the
-        //   slot takes exclusive access to `self`.
-        Some(unsafe { &*value })
+        self.container.get(dev)
     }
 
     /// Acquires the slot's lock, which is held while the resource is mapped.
@@ -175,7 +111,7 @@ impl<T: 'static> Lazy<T> {
     /// critical section, which unbind waits for.
     #[inline]
     pub fn try_access(&self) -> Option<LazyGuard<'_, T>> {
-        self.container.as_ref()?.try_access().map(LazyGuard)
+        self.container.try_access().map(LazyGuard)
     }
 
     /// Unmaps the resource now, if there is one, and makes the slot empty again.
@@ -188,9 +124,9 @@ impl<T: 'static> Lazy<T> {
     /// May sleep: if the device is being unbound, until unbind has dropped the resource; and for
     /// as long as dropping the resource takes.
     pub fn revoke(self: Pin<&mut Self>) {
-        if self.state.load(Relaxed) != RETIRED {
-            self.drop_resource(EMPTY);
-        }
+        // SAFETY: `self` is borrowed mutably. A shared reference is what dropping the resource may
+        // form as well, to the owner.
+        unsafe { self.into_ref().container.revoke() };
     }
 
     /// As [`revoke()`](Self::revoke), but for good: the slot refuses every further use.
@@ -201,23 +137,9 @@ impl<T: 'static> Lazy<T> {
     ///
     /// May sleep, as [`revoke()`](Self::revoke).
     pub fn retire(self: Pin<&mut Self>) {
-        self.drop_resource(RETIRED);
-    }
-
-    /// Drops the resource, if there is one, and leaves the slot in the state `then`, which is one
-    /// without a resource.
-    fn drop_resource(self: Pin<&mut Self>, then: *mut bindings::device) {
-        // SAFETY: Nothing is moved out of the pinned part of `self`, which is `lock`.
-        let this = unsafe { self.get_unchecked_mut() };
-
-        // What dropping the resource calls may come back to this slot through a shared reference to
-        // the owner. It finds the slot revoked and without a container.
-        // INVARIANT: `REVOKED` needs no container.
-        this.state.store(REVOKED, Relaxed);
-        drop(mem::take(&mut this.container));
-
-        // INVARIANT: The resource is gone, and with it who could still mark the slot as revoked.
-        this.state.store(then, Relaxed);
+        // SAFETY: `self` is borrowed mutably. A shared reference is what dropping the resource may
+        // form as well, to the owner.
+        unsafe { self.into_ref().container.retire() };
     }
 
     /// As [`revoke()`](Self::revoke), for the slot that is the field `slot` of `owner`.
@@ -327,73 +249,10 @@ impl<'a, T: 'static> Locked<'a, T> {
         I: PinInit<T, E>,
         Error: From<E>,
     {
-        let slot = self.slot;
-
-        match slot.state.load(Relaxed) {
-            EMPTY => (),
-            REVOKED | RETIRED => return Err(ENXIO),
-            _ => return Err(EINVAL),
-        }
-
-        // INVARIANT: `state` is this slot's, whose container it becomes, and `T` is bounded here.
-        let container = Devres::new::<Error>(
-            dev,
-            try_pin_init!(Entry {
-                state: NonNull::from(&slot.state),
-                value <- init()?,
-            }),
-        )?;
-
-        // Cannot fail: a slot whose state is `EMPTY` has no container, and the lock is held.
-        slot.container.populate(container);
-        let container = slot.container.as_ref().ok_or(EINVAL)?;
-        let value = ptr::from_ref(&container.access(dev)?.value);
-
-        // SAFETY: `state` is `EMPTY` and the lock is held, so nobody else accesses `value`.
-        unsafe { *slot.value.get() = value };
-
-        // ORDERING: Pairs with the acquire in `Lazy::get()`.
-        // INVARIANT: `container` was created with `dev`, and `value` points to the resource in it.
-        // If the resource is gone already, `Entry` has marked the slot, and that stays.
-        match slot.state.cmpxchg(EMPTY, dev.as_raw(), Release) {
-            // SAFETY: `value` was just made, and stays while `dev` is bound: see `Lazy::get()`.
-            Ok(_) => Ok(unsafe { &*value }),
-            Err(_) => Err(ENXIO),
-        }
-    }
-}
-
-/// The resource as its container holds it: when it goes, the slot is told first.
-///
-/// # Invariants
-///
-/// - `state` points to the state of the slot whose container holds this entry.
-/// - `T` is `Send` and `Sync`: entries are made in [`Locked::populate()`] only, which asks for that
-///   so that it does not have to be asked for wherever a slot is named.
-#[pin_data(PinnedDrop)]
-struct Entry<T> {
-    state: NonNull<Atomic<*mut bindings::device>>,
-    #[pin]
-    value: T,
-}
-
-// SAFETY: `state` is shared with all threads already, and `value` is `Send` by the type invariants.
-unsafe impl<T> Send for Entry<T> {}
-
-// SAFETY: `state` is atomic, and `value` is `Sync` by the type invariants.
-unsafe impl<T> Sync for Entry<T> {}
-
-#[pinned_drop]
-impl<T> PinnedDrop for Entry<T> {
-    fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants `state` belongs to the slot that holds this entry through
-        // its container. The slot does not move, and is not gone before its container is dropped,
-        // which waits for this entry to be dropped.
-        let state = unsafe { self.state.as_ref() };
-
-        // Runs before `value` is dropped. A failed initialiser does not come here.
-        // ORDERING: Who gets at `state` with a bound device is ordered with unbind by the device.
-        state.store(REVOKED, Relaxed);
+        // SAFETY:
+        // - `self` is the lock.
+        // - A slot can only be created in place, so it is pinned. Its destructor retires it.
+        unsafe { self.slot.container.populate(dev, init) }
     }
 }
 
@@ -403,14 +262,14 @@ impl<T> PinnedDrop for Entry<T> {
 ///
 /// It is an RCU read-side critical section: nobody may sleep while holding it, and unbind waits
 /// for it.
-pub struct LazyGuard<'a, T>(RevocableGuard<'a, Entry<T>>);
+pub struct LazyGuard<'a, T>(ContainerGuard<'a, T>);
 
 impl<T> Deref for LazyGuard<'_, T> {
     type Target = T;
 
     #[inline]
     fn deref(&self) -> &T {
-        &self.0.value
+        &self.0
     }
 }
 

@@ -2,6 +2,13 @@
 
 //! The protocol: the sources that are compiled for the host, for the model checker and in the
 //! kernel, under the kernel's own paths.
+//!
+//! What they need of the system that they are compiled for, and cannot name in one way for all of
+//! them, is `sys`.
 
+pub(crate) mod container;
 pub(crate) mod lazy;
 pub(crate) mod mapped;
+pub(crate) mod registry;
+
+use crate::host::sys;

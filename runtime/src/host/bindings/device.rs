@@ -20,15 +20,21 @@ use crate::{
     str::CStr, //
 };
 use core::{
+    alloc::Layout,
     ffi::{
         c_char,
         c_int,
         c_void, //
     },
-    mem,
+    mem::{
+        self,
+        offset_of, //
+    },
+    ptr,
     sync::atomic::{
         fence,
         AtomicBool,
+        AtomicU32,
         AtomicUsize,
         Ordering, //
     },
@@ -68,11 +74,30 @@ struct Entry(*mut devres_node);
 // SAFETY: Who adds a node promises that it can be released on any thread.
 unsafe impl Send for Entry {}
 
+/// What the driver core is doing with a device: `enum dl_dev_state`.
+pub type dl_dev_state = u32;
+
+/// It has no driver, or probing it has failed: `DL_DEV_NO_DRIVER`.
+pub const dl_dev_state_DL_DEV_NO_DRIVER: dl_dev_state = 0;
+/// A driver is being bound: `DL_DEV_PROBING`.
+pub const dl_dev_state_DL_DEV_PROBING: dl_dev_state = 1;
+/// It has a driver: `DL_DEV_DRIVER_BOUND`.
+pub const dl_dev_state_DL_DEV_DRIVER_BOUND: dl_dev_state = 2;
+/// The driver is being unbound: `DL_DEV_UNBINDING`.
+pub const dl_dev_state_DL_DEV_UNBINDING: dl_dev_state = 3;
+
+/// `struct dev_links_info`, as far as it is looked at.
+pub struct dev_links_info {
+    pub(crate) status: AtomicU32,
+}
+
 /// A device: `struct device`. It is reference-counted, and shared by whoever has a pointer to it.
 pub struct device {
     name: CString,
     refcount: AtomicUsize,
     bound: AtomicBool,
+    /// What its driver is doing.
+    pub(crate) links: dev_links_info,
     /// In the order they were added in; `devres_head`, with `devres_lock`.
     devres: Mutex<Vec<Entry>>,
     /// What is mapped for DMA.
@@ -82,6 +107,10 @@ pub struct device {
 impl device {
     fn devres(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.devres.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_status(&self, status: dl_dev_state) {
+        self.links.status.store(status, Ordering::Relaxed);
     }
 }
 
@@ -105,6 +134,9 @@ pub unsafe fn root_device_register(name: *const c_char) -> *mut device {
         name: name.to_owned(),
         refcount: AtomicUsize::new(1),
         bound: AtomicBool::new(false),
+        links: dev_links_info {
+            status: AtomicU32::new(dl_dev_state_DL_DEV_NO_DRIVER),
+        },
         devres: Mutex::new(Vec::new()),
         dma: DmaState::new(),
     }))
@@ -212,6 +244,251 @@ pub unsafe fn devres_node_remove(dev: *mut device, node: *mut devres_node) -> bo
             true
         }
         None => false,
+    }
+}
+
+/// Releases a resource of [`__devres_alloc_node()`]: `dr_release_t`.
+pub type dr_release_t = Option<unsafe extern "C-unwind" fn(dev: *mut device, res: *mut c_void)>;
+
+/// Tells the resource that is looked for, by not returning 0: `dr_match_t`.
+pub type dr_match_t = Option<
+    unsafe extern "C-unwind" fn(
+        dev: *mut device,
+        res: *mut c_void,
+        match_data: *mut c_void,
+    ) -> c_int,
+>;
+
+/// `NUMA_NO_NODE`.
+pub const NUMA_NO_NODE: c_int = -1;
+
+/// A resource whose memory devres has allocated: `struct devres`.
+#[repr(C)]
+struct devres {
+    /// First, so that a pointer to it is one to the whole.
+    node: devres_node,
+    release: dr_release_t,
+    size: usize,
+    /// As much as was asked for follows.
+    data: [u64; 0],
+}
+
+impl devres {
+    /// Where the memory is, and how much, for `size` bytes of data.
+    fn layout(size: usize) -> Option<Layout> {
+        let (layout, _) = Layout::new::<Self>()
+            .extend(Layout::from_size_align(size, align_of::<Self>()).ok()?)
+            .ok()?;
+        Some(layout)
+    }
+
+    /// The resource with this data.
+    fn of(res: *mut c_void) -> *mut Self {
+        res.wrapping_byte_sub(offset_of!(Self, data)).cast()
+    }
+
+    /// The data of a resource.
+    fn data(this: *mut Self) -> *mut c_void {
+        this.wrapping_byte_add(offset_of!(Self, data)).cast()
+    }
+}
+
+unsafe extern "C-unwind" fn dr_node_release(dev: *mut device, node: *mut devres_node) {
+    let this = node.cast::<devres>();
+
+    // SAFETY: `node` is the first field of a `devres` that is valid until it is freed.
+    if let Some(release) = unsafe { &*this }.release {
+        // SAFETY: By the promise of who allocated it; it is off the list, so this is the one time.
+        unsafe { release(dev, devres::data(this)) };
+    }
+}
+
+unsafe extern "C-unwind" fn dr_node_free(node: *mut devres_node) {
+    // SAFETY: `node` is the first field of a `devres`.
+    let size = unsafe { &*node.cast::<devres>() }.size;
+
+    if let Some(layout) = devres::layout(size) {
+        // SAFETY: It was allocated with this layout.
+        unsafe { std::alloc::dealloc(node.cast(), layout) };
+    }
+}
+
+/// Allocates a resource with `size` bytes of data, all zeroes, aligned as a `u64`:
+/// `__devres_alloc_node()`.
+///
+/// Returns the data, or null if there is no memory.
+///
+/// # Safety
+///
+/// It must be possible to call `release` with the data on any thread, once it is added.
+pub unsafe fn __devres_alloc_node(
+    release: dr_release_t,
+    size: usize,
+    _gfp: u32,
+    _nid: c_int,
+    _name: *const c_char,
+) -> *mut c_void {
+    let Some(layout) = devres::layout(size).filter(|_| GFP_KERNEL.try_alloc().is_ok()) else {
+        return ptr::null_mut();
+    };
+
+    // SAFETY: The layout has a size, which is at least that of a `devres`.
+    let this = unsafe { std::alloc::alloc_zeroed(layout) }.cast::<devres>();
+    if this.is_null() {
+        return ptr::null_mut();
+    }
+
+    let header = devres {
+        node: devres_node {
+            release: Some(dr_node_release),
+            free_node: Some(dr_node_free),
+        },
+        release,
+        size,
+        data: [],
+    };
+    // SAFETY: It was just allocated.
+    unsafe { this.write(header) };
+    devres::data(this)
+}
+
+/// Frees a resource that is on no list, if there is one: `devres_free()`.
+///
+/// # Safety
+///
+/// `res` must be null, or come from [`__devres_alloc_node()`], on no list, and not be used after
+/// this.
+pub unsafe fn devres_free(res: *mut c_void) {
+    if !res.is_null() {
+        // SAFETY: By the caller's promise.
+        unsafe { dr_node_free(devres::of(res).cast()) };
+    }
+}
+
+impl device {
+    /// Looks for a resource, the latest first: `find_dr()`.
+    ///
+    /// # Safety
+    ///
+    /// `list` must be that of the device, and `matches` made for such resources.
+    unsafe fn find_dr(
+        &self,
+        list: &[Entry],
+        release: dr_release_t,
+        matches: dr_match_t,
+        match_data: *mut c_void,
+    ) -> Option<usize> {
+        list.iter().rposition(|Entry(node)| {
+            // SAFETY: What is on the list is valid.
+            let kind = unsafe { &**node }.release;
+            if kind.map(|kind| kind as usize) != Some(dr_node_release as *const () as usize) {
+                return false;
+            }
+
+            let this = node.cast::<devres>();
+            // SAFETY: Only a `devres` has this function.
+            let of = unsafe { &*this }.release;
+            if of.map(|of| of as usize) != release.map(|release| release as usize) {
+                return false;
+            }
+
+            matches.is_none_or(|matches| {
+                let dev = ptr::from_ref(self).cast_mut();
+                // SAFETY: By the caller's promise.
+                unsafe { matches(dev, devres::data(this), match_data) != 0 }
+            })
+        })
+    }
+}
+
+/// Finds the latest resource of a device that has this release function and matches:
+/// `devres_find()`. Returns its data, or null.
+///
+/// # Safety
+///
+/// `dev` must be valid, and `matches` must be made for such resources, and neither sleep nor use the
+/// device's list.
+pub unsafe fn devres_find(
+    dev: *mut device,
+    release: dr_release_t,
+    matches: dr_match_t,
+    match_data: *mut c_void,
+) -> *mut c_void {
+    // SAFETY: By the caller's promise.
+    let dev = unsafe { &*dev };
+    let list = dev.devres();
+
+    // SAFETY: As above.
+    match unsafe { dev.find_dr(&list, release, matches, match_data) } {
+        Some(index) => devres::data(list[index].0.cast()),
+        None => ptr::null_mut(),
+    }
+}
+
+/// Finds as [`devres_find()`], and if there is none, adds `new_res`: `devres_get()`. If one is
+/// found, `new_res` is freed, and its release function not called.
+///
+/// # Safety
+///
+/// As for [`devres_find()`], and `new_res` must come from [`__devres_alloc_node()`], be on no list,
+/// and not be used after this unless it is what is returned.
+pub unsafe fn devres_get(
+    dev: *mut device,
+    new_res: *mut c_void,
+    matches: dr_match_t,
+    match_data: *mut c_void,
+) -> *mut c_void {
+    let new = devres::of(new_res);
+    // SAFETY: By the caller's promise.
+    let release = unsafe { &*new }.release;
+    // SAFETY: As above.
+    let dev = unsafe { &*dev };
+    let mut list = dev.devres();
+
+    // SAFETY: As above.
+    match unsafe { dev.find_dr(&list, release, matches, match_data) } {
+        Some(index) => {
+            let found = devres::data(list[index].0.cast());
+            drop(list);
+            // SAFETY: As above.
+            unsafe { devres_free(new_res) };
+            found
+        }
+        None => {
+            list.push(Entry(new.cast()));
+            new_res
+        }
+    }
+}
+
+/// Finds as [`devres_find()`], and takes what is found off the device and frees it:
+/// `devres_destroy()`. Its release function is not called.
+///
+/// Returns 0, or `-ENOENT` if there is none.
+///
+/// # Safety
+///
+/// As for [`devres_find()`].
+pub unsafe fn devres_destroy(
+    dev: *mut device,
+    release: dr_release_t,
+    matches: dr_match_t,
+    match_data: *mut c_void,
+) -> c_int {
+    // SAFETY: By the caller's promise.
+    let dev = unsafe { &*dev };
+    let mut list = dev.devres();
+
+    // SAFETY: As above.
+    match unsafe { dev.find_dr(&list, release, matches, match_data) } {
+        Some(index) => {
+            let Entry(node) = list.remove(index);
+            drop(list);
+            // SAFETY: It was on the list, and is off it now.
+            unsafe { dr_node_free(node) };
+            0
+        }
+        None => code::ENOENT.to_errno(),
     }
 }
 
@@ -336,6 +613,7 @@ pub unsafe fn device_bind_driver(dev: *mut device) -> c_int {
     }
 
     dev.bound.store(true, Ordering::Relaxed);
+    dev.set_status(dl_dev_state_DL_DEV_DRIVER_BOUND);
     0
 }
 
@@ -368,10 +646,12 @@ pub unsafe fn device_release_driver(dev: *mut device) {
     }
     // Found out now, the device is still bound afterwards, and nothing was released.
     fault::might_sleep("device_release_driver");
+    device.set_status(dl_dev_state_DL_DEV_UNBINDING);
 
     // SAFETY: By the caller's promise.
     let released = catch_unwind(|| unsafe { release_all_and_check(dev) });
     device.bound.store(false, Ordering::Relaxed);
+    device.set_status(dl_dev_state_DL_DEV_NO_DRIVER);
     released.unwrap_or_else(go_on_panicking);
 }
 

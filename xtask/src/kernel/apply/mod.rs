@@ -4,7 +4,7 @@
 //!
 //! | in the tree | what |
 //! |---|---|
-//! | `rust/kernel/devres/{lazy,mapped}.rs` | the slot and form B, from `runtime/src/protocol/` |
+//! | `rust/kernel/devres/{lazy,container,registry,mapped}.rs` | the slot and form B, from `runtime/src/protocol/` |
 //! | `rust/macros/devres_lazy/` | the macro, from `macros/src/` |
 //! | everything in `kernel/tree/` | what is for the kernel only: test suites, a sample, the macro's entry |
 //! | `rust/kernel/devres.rs`, `rust/kernel/lib.rs`, `rust/macros/lib.rs` | declarations |
@@ -145,6 +145,9 @@ const OF_THE_CONTRACT: [&str; 2] = [
     "rust/kernel/drm/gem/shmem/contract_kunit.rs",
 ];
 
+/// The file of `kernel/tree/` that belongs to the slot.
+const SYS: &str = "rust/kernel/devres/sys.rs";
+
 const DEVRES: &str = "rust/kernel/devres.rs";
 const KERNEL: &str = "rust/kernel/lib.rs";
 const MACROS: &str = "rust/macros/lib.rs";
@@ -154,8 +157,11 @@ const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 
 /// What is declared in `devres.rs`.
 const DEVRES_MODULES: &str = "\
+mod container;
 mod lazy;
 mod mapped;
+mod registry;
+mod sys;
 
 pub use crate::new_lazy;
 pub use lazy::{
@@ -265,6 +271,7 @@ fn slot(tree: &mut Tree) -> Result<()> {
         Path::new("rust/kernel/devres"),
         |path| path != Path::new("mod.rs"),
     )?;
+    add_files_of_tree(tree, |path| path == Path::new(SYS))?;
     edit(tree, DEVRES, |text| source::declare(text, DEVRES_MODULES))
 }
 
@@ -283,7 +290,9 @@ fn attribute(tree: &mut Tree) -> Result<()> {
 
 /// The test suites.
 fn kunit(tree: &mut Tree) -> Result<()> {
-    add_files_of_tree(tree, |path| path.starts_with("rust/kernel"))?;
+    add_files_of_tree(tree, |path| {
+        path.starts_with("rust/kernel") && path != Path::new(SYS)
+    })?;
     for (declaration, behind) in DEVRES_TESTS {
         edit(tree, DEVRES, |text| {
             source::declare_before(text, behind, declaration)

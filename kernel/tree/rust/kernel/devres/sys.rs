@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the slots of `devres::Lazy` need of the system: a devres node for the registry of a device.
+//!
+//! The registry itself is shared with the host and the model checker, which have their own of this
+//! file.
+//!
+//! C header: [`include/linux/device/devres.h`](srctree/include/linux/device/devres.h)
+
+use super::registry::Registry;
+use crate::{
+    bindings,
+    device::{
+        Bound,
+        Device, //
+    },
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
+};
+use core::{
+    mem::ManuallyDrop,
+    ptr, //
+};
+
+/// The data of the node: a reference to the registry.
+type Data = *const Registry;
+
+/// Returns the registry on a device's list.
+pub(super) fn find(dev: &Device<Bound>) -> Option<Arc<Registry>> {
+    let mut found: Option<Arc<Registry>> = None;
+
+    // SAFETY: `dev` is valid, and `take()` is for these resources and this data. It runs with the
+    // lock of the list held, so that the registry it finds is not released meanwhile.
+    unsafe {
+        bindings::devres_find(
+            dev.as_raw(),
+            Some(release),
+            Some(take),
+            (&raw mut found).cast(),
+        )
+    };
+
+    found
+}
+
+/// Adds a registry to a device's list, unless there is one; returns the one that is there.
+///
+/// # Errors
+///
+/// `ENOMEM` if there is no memory.
+pub(super) fn add(dev: &Device<Bound>, registry: Arc<Registry>) -> Result<Arc<Registry>> {
+    // SAFETY: `release()` is for the data that is written below.
+    let data = unsafe {
+        bindings::__devres_alloc_node(
+            Some(release),
+            size_of::<Data>(),
+            GFP_KERNEL.as_raw(),
+            bindings::NUMA_NO_NODE,
+            c"devres::Registry".as_char_ptr(),
+        )
+    };
+    if data.is_null() {
+        return Err(ENOMEM);
+    }
+
+    // The list's own reference.
+    let ours = Arc::into_raw(registry.clone());
+    // SAFETY: It was allocated for this.
+    unsafe { data.cast::<Data>().write(ours) };
+
+    let mut found: Option<Arc<Registry>> = None;
+    // SAFETY: `dev` is valid, `data` was just allocated, and `take()` is for these resources.
+    unsafe {
+        bindings::devres_get(dev.as_raw(), data, Some(take), (&raw mut found).cast());
+    }
+    if found.is_some() {
+        // SAFETY: Somebody else was faster: `devres_get()` has freed the node, which had this
+        // reference.
+        drop(unsafe { Arc::from_raw(ours) });
+    }
+
+    Ok(found.unwrap_or(registry))
+}
+
+/// Takes a registry off a device's list, if it is there. It is not released.
+pub(super) fn remove(dev: &Device<Bound>, registry: &Registry) {
+    let registry = ptr::from_ref(registry);
+
+    // SAFETY: `dev` is valid, and `is_same()` is for these resources and this data.
+    let result = unsafe {
+        bindings::devres_destroy(
+            dev.as_raw(),
+            Some(release),
+            Some(is_same),
+            registry.cast_mut().cast(),
+        )
+    };
+    if result == 0 {
+        // SAFETY: The node was freed, which had this reference.
+        drop(unsafe { Arc::from_raw(registry) });
+    }
+}
+
+/// Is unbind still to come to what is added now?
+///
+/// The driver core changes the status before it collects what it releases: `device_links_busy()`
+/// before it calls the driver's `remove()`, and `device_links_no_driver()` if probing failed. So in
+/// `remove()` this says no, although the release is still to come.
+pub(super) fn is_bound(dev: &Device<Bound>) -> bool {
+    // SAFETY: `dev` is valid.
+    let status = unsafe { &raw mut (*dev.as_raw()).links.status };
+
+    // SAFETY: The status is one word, which C code writes at once.
+    let status = unsafe { Atomic::from_ptr(status) }.load(Relaxed);
+
+    matches!(
+        status,
+        bindings::dl_dev_state_DL_DEV_PROBING | bindings::dl_dev_state_DL_DEV_DRIVER_BOUND
+    )
+}
+
+/// Has an initialiser make a value in place.
+///
+/// # Errors
+///
+/// What `init` fails with; there is then no value.
+///
+/// # Safety
+///
+/// - `slot` is valid for writes.
+/// - Nobody uses it if this fails, and it does not move if it does not.
+pub(super) unsafe fn init_in_place<T, E>(slot: *mut T, init: impl PinInit<T, E>) -> Result<(), E> {
+    // SAFETY: By the safety requirements.
+    unsafe { init.__init(slot) }
+}
+
+/// Takes a reference to the registry of a node, for who looks for it.
+///
+/// # Safety
+///
+/// `res` is the data of a node that [`add()`] has made, on a locked list, and `found` points to an
+/// `Option<Arc<Registry>>`.
+unsafe extern "C" fn take(
+    _dev: *mut bindings::device,
+    res: *mut c_void,
+    found: *mut c_void,
+) -> c_int {
+    // SAFETY: `add()` has written it.
+    let registry = unsafe { res.cast::<Data>().read() };
+
+    // SAFETY: The list owns a reference, which is not dropped here.
+    let registry = ManuallyDrop::new(unsafe { Arc::from_raw(registry) });
+
+    // SAFETY: By the safety requirement.
+    unsafe { *found.cast::<Option<Arc<Registry>>>() = Some(Arc::clone(&registry)) };
+    1
+}
+
+/// Is this the node of the given registry?
+///
+/// # Safety
+///
+/// `res` is the data of a node that [`add()`] has made.
+unsafe extern "C" fn is_same(
+    _dev: *mut bindings::device,
+    res: *mut c_void,
+    registry: *mut c_void,
+) -> c_int {
+    // SAFETY: `add()` has written it.
+    let of = unsafe { res.cast::<Data>().read() };
+
+    (of == registry.cast_const().cast()).into()
+}
+
+/// The device is being unbound.
+///
+/// # Safety
+///
+/// `res` is the data of a node that [`add()`] has made, and gives up its reference.
+unsafe extern "C" fn release(_dev: *mut bindings::device, res: *mut c_void) {
+    // SAFETY: `add()` has written it.
+    let registry = unsafe { res.cast::<Data>().read() };
+
+    // SAFETY: The reference of the list, which has given it up.
+    let registry = unsafe { Arc::from_raw(registry) };
+
+    registry.release();
+}
