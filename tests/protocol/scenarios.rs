@@ -148,10 +148,11 @@ pub(crate) fn failing_map<S: Subject>() -> Check {
 
 pub(crate) fn failing_allocation<S: Subject>() -> Check {
     let probe: Arc<Probe> = Arc::default();
-    let mut dev = device()?;
-    let bound = dev.bind()?;
 
     for nth in 1.. {
+        // A new one each time, as what all slots of a device share is allocated once.
+        let mut dev = device()?;
+        let bound = dev.bind()?;
         let subject = S::new(&bound, &probe)?;
         let fault = testing::fail_nth(nth);
         let result = subject.access(&bound);

@@ -499,11 +499,12 @@ mod tests {
         }
 
         let probe = Probe::new()?;
-        let dev = TestDevice::new()?;
-        let dev = dev.bound()?.as_ref();
 
         let mut failed = 0;
         for nth in 1..100 {
+            // A new one each time, as what all slots of a device share is allocated once.
+            let dev = TestDevice::new()?;
+            let dev = dev.bound()?.as_ref();
             let object = Object::new(dev, &probe)?;
             let fault = FailNth::new(nth)?;
             let result = object.access(dev);

@@ -159,6 +159,12 @@ impl Gpu {
         Ok(())
     }
 
+    /// Maps an object and frees it: what all objects share on the device is there from here on.
+    pub(super) fn map_another(&self) -> Result {
+        ensure_ok!(self.object()?.sg_table(self.bound()?), "another object");
+        Ok(())
+    }
+
     /// Creates an object.
     pub(super) fn object(&self) -> Result<ARef<Gem>> {
         Gem::new(&self.drm, SIZE, ObjectConfig::default(), ())
@@ -414,6 +420,7 @@ mod tests {
         }
 
         let gpu = Gpu::new()?;
+        gpu.map_another()?;
         let _pause = DmaDebugPause::new();
         for _ in 0..SWEEPS {
             let mut nth = 1;
@@ -559,6 +566,7 @@ mod tests {
     fn free_before_unbind() -> Result {
         let mappings = dma_mappings();
         let mut gpu = Gpu::new()?;
+        gpu.map_another()?;
         let obj = gpu.object()?;
         let nodes = devres_nodes(gpu.bound()?);
         ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");

@@ -29,7 +29,6 @@ use crate::{
     bindings,
     device,
     devres::{
-        self,
         kunit_support::{
             comes_true,
             comes_true_with,
@@ -41,10 +40,12 @@ use crate::{
             TestDevice,
             Thread,
             GRACE, //
-        }, //
+        },
+        Lazy, //
     },
     drm::gem::IntoGEMObject,
     io::Io,
+    new_lazy,
     new_mutex,
     page::PAGE_SIZE,
     prelude::*,
@@ -123,23 +124,38 @@ struct Seen {
     uses: Uses,
 }
 
-/// Registers an observer, which looks at the object when the device is unbound: after what is
-/// registered from here on was released, and before what is registered already.
-fn observe(gpu: &Gpu, obj: &ARef<Gem>) -> Result<Arc<Mutex<Option<Seen>>>> {
-    let seen = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
+/// Looks at an object when it is dropped.
+struct Observer {
+    obj: ARef<Gem>,
+    seen: Arc<Mutex<Option<Seen>>>,
+}
 
-    let observer = {
-        let (obj, seen) = (obj.clone(), seen.clone());
-        ScopeGuard::new(move || {
-            *seen.lock() = Some(Seen {
-                has_table: is_mapped(&obj),
-                uses: Uses::of(&obj),
-            });
+impl Drop for Observer {
+    fn drop(&mut self) {
+        *self.seen.lock() = Some(Seen {
+            has_table: is_mapped(&self.obj),
+            uses: Uses::of(&self.obj),
+        });
+    }
+}
+
+/// Populates a slot with an observer, which looks at the object when the device is unbound: after
+/// what is mapped from here on was unmapped, and before what is mapped already.
+fn observe(
+    gpu: &Gpu,
+    obj: &ARef<Gem>,
+    seen: &Arc<Mutex<Option<Seen>>>,
+) -> Result<Pin<KBox<Lazy<Observer>>>> {
+    let slot: Pin<KBox<Lazy<Observer>>> = KBox::pin_init(new_lazy!("observer"), GFP_KERNEL)?;
+
+    slot.lock().populate(gpu.bound()?, || {
+        Ok(Observer {
+            obj: obj.clone(),
+            seen: seen.clone(),
         })
-    };
-    devres::register(gpu.bound()?, observer, GFP_KERNEL)?;
+    })?;
 
-    Ok(seen)
+    Ok(slot)
 }
 
 /// Sets the size of the file behind an object, and returns the old one. Pages that are beyond it
@@ -275,6 +291,7 @@ mod tests {
         }
 
         let gpu = Gpu::new()?;
+        gpu.map_another()?;
         for _ in 0..SWEEPS {
             let mut nth = 1;
             while fail_one_allocation(&gpu, nth)? {
@@ -366,6 +383,7 @@ mod tests {
     #[test]
     fn free_before_unbind() -> Result {
         let mut gpu = Gpu::new()?;
+        gpu.map_another()?;
         let obj = gpu.object()?;
         let nodes = devres_nodes(gpu.bound()?);
         ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
@@ -628,7 +646,8 @@ mod tests {
 
         let obj = gpu.object()?;
         ensure_ok!(obj.sg_table(gpu.bound()?), "the table, first");
-        let seen = observe(&gpu, &obj)?;
+        let seen = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
+        let _observer = observe(&gpu, &obj, &seen)?;
         ensure_ok!(obj.cached_vmap(gpu.bound()?), "the mapping, second");
         gpu.dev.unbind();
         let between = *seen.lock();
@@ -649,7 +668,8 @@ mod tests {
         gpu.rebind()?;
         let obj = gpu.object()?;
         ensure_ok!(obj.cached_vmap(gpu.bound()?), "the mapping, first");
-        let seen = observe(&gpu, &obj)?;
+        let seen = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
+        let _observer = observe(&gpu, &obj, &seen)?;
         ensure_ok!(obj.sg_table(gpu.bound()?), "the table, second");
         gpu.dev.unbind();
         let between = *seen.lock();
@@ -671,6 +691,7 @@ mod tests {
     #[test]
     fn order_at_free() -> Result {
         let mut gpu = Gpu::new()?;
+        gpu.map_another()?;
 
         for is_table_first in [true, false] {
             let parent = gpu.object()?;
