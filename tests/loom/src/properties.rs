@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What has to hold, one property each: on the protocol, and not on some twin.
+
+use super::{
+    lazy::Lazy,
+    registry::Registry, //
+};
+use crate::{
+    check::{
+        check,
+        Gate,
+        Ledger,
+        Resource, //
+    },
+    device::{
+        Bound,
+        Device, //
+    },
+    prelude::*,
+    sync::LockClassKey,
+};
+use loom::thread;
+use std::sync::{
+    atomic::{
+        AtomicBool,
+        Ordering::SeqCst, //
+    },
+    Arc,
+};
+
+/// All properties, by their names.
+pub(crate) const ALL: &[crate::Property] = &[
+    ("two_populators", two_populators),
+    ("three_populators", three_populators),
+    ("failed_then_retried", failed_then_retried),
+    ("access_against_unbind", access_against_unbind),
+    ("guard_against_unbind", guard_against_unbind),
+    ("two_guards_against_unbind", two_guards_against_unbind),
+    ("free_against_unbind", free_against_unbind),
+    ("two_slots_last_first", two_slots_last_first),
+    ("two_slots_first_first", two_slots_first_first),
+    ("neighbours_against_each_other", neighbours_against_each_other),
+    ("order", order),
+    ("unbind_during_populate", unbind_during_populate),
+    ("first_access_during_unbind", first_access_during_unbind),
+    ("rebind", rebind),
+    ("drop_of_another_owner", drop_of_another_owner),
+];
+
+type Slot = Pin<Box<Lazy<Resource>>>;
+
+fn slot() -> Slot {
+    static KEY: LockClassKey = LockClassKey;
+
+    let mut slot = Box::new(std::mem::MaybeUninit::<Lazy<Resource>>::uninit());
+    let init = Lazy::new(c"slot", Pin::static_ref(&KEY));
+    // SAFETY: It is fresh memory, which does not move.
+    let Ok(()) = unsafe { init.__pinned_init(slot.as_mut_ptr()) };
+
+    // SAFETY: It was initialised.
+    let slot = unsafe { Box::from_raw(Box::into_raw(slot).cast()) };
+    Box::into_pin(slot)
+}
+
+fn device() -> Arc<Device<Bound>> {
+    Arc::new(Device::new())
+}
+
+/// The accessor that `#[devres_lazy]` writes.
+fn access<'a>(
+    slot: &'a Lazy<Resource>,
+    dev: &'a Device<Bound>,
+    init: impl FnOnce() -> Result<Resource>,
+) -> Result<&'a Resource> {
+    if let Some(resource) = slot.get(dev) {
+        return Ok(resource);
+    }
+
+    let slot = slot.lock();
+    if let Some(resource) = slot.get(dev) {
+        return Ok(resource);
+    }
+    slot.populate(dev, init)
+}
+
+fn unbind(dev: &Device<Bound>) {
+    unbind_then(dev, || ());
+}
+
+/// `later` is called when the slots are gone through, as devres callbacks are that were registered
+/// before the first of them was populated.
+fn unbind_then(dev: &Device<Bound>, later: impl FnOnce()) {
+    dev.unbind(Registry::release, later);
+}
+
+fn populators(threads: usize) {
+    let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
+
+    let populate = {
+        let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
+        move || access(&slot, &dev, || ledger.make(0)).unwrap().read()
+    };
+    let others: Vec<_> = (1..threads).map(|_| thread::spawn(populate.clone())).collect();
+    populate();
+    for other in others {
+        other.join().unwrap();
+    }
+    drop(populate);
+
+    assert_eq!(ledger.made(), 1);
+    drop(slot);
+    assert_eq!(ledger.dropped(), [0]);
+    unbind(&dev);
+}
+
+/// Two first accesses: one maps, both get the same, whole.
+fn two_populators() {
+    check(None, || populators(2));
+}
+
+/// Three of them.
+fn three_populators() {
+    check(None, || populators(3));
+}
+
+/// The first to map fails: the slot stays empty, and whoever is next maps.
+fn failed_then_retried() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
+        let has_failed = Arc::new(AtomicBool::new(false));
+
+        let populate = {
+            let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
+            move || {
+                let make = || match has_failed.swap(true, SeqCst) {
+                    false => Err(EIO),
+                    true => ledger.make(0),
+                };
+                let result = access(&slot, &dev, make);
+                if result.is_err_and(|error| error == EIO) {
+                    access(&slot, &dev, make).unwrap().read();
+                } else {
+                    result.unwrap().read();
+                }
+            }
+        };
+        let other = thread::spawn(populate.clone());
+        populate();
+        other.join().unwrap();
+        drop(populate);
+
+        assert_eq!(ledger.made(), 1);
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0]);
+        drop(slot);
+        assert_eq!(ledger.dropped(), [0]);
+    });
+}
+
+/// Accesses with a bound device, which unbind waits for, and one by a callback that unbind makes
+/// when it has gone through the slots.
+fn access_against_unbind() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
+        let gate = Gate::new();
+
+        let other = {
+            let (dev, ledger, slot, gate) = (dev.clone(), ledger.clone(), slot.clone(), gate.clone());
+            thread::spawn(move || {
+                gate.while_open(|| {
+                    access(&slot, &dev, || ledger.make(0)).unwrap().read();
+                });
+            })
+        };
+        gate.close();
+        unbind_then(&dev, || {
+            let late = access(&slot, &dev, || ledger.make(1));
+            assert_eq!(late.err(), Some(ENXIO));
+            assert!(slot.get(&dev).is_none());
+        });
+        assert_eq!(ledger.dropped().len(), ledger.made());
+        other.join().unwrap();
+    });
+}
+
+fn guards(threads: usize) {
+    let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
+    access(&slot, &dev, || ledger.make(0)).unwrap();
+
+    let others: Vec<_> = (0..threads)
+        .map(|_| {
+            let slot = slot.clone();
+            thread::spawn(move || {
+                if let Some(guard) = slot.try_access() {
+                    guard.read();
+                }
+            })
+        })
+        .collect();
+    unbind(&dev);
+    assert_eq!(ledger.dropped(), [0]);
+    assert!(slot.try_access().is_none());
+    for other in others {
+        other.join().unwrap();
+    }
+}
+
+/// A guard keeps unbind from dropping what it lends.
+fn guard_against_unbind() {
+    check(None, || guards(1));
+}
+
+/// Also that of who finds that somebody else has asked for one.
+fn two_guards_against_unbind() {
+    check(Some(3), || guards(2));
+}
+
+/// A free and unbind: one drops the resource, and neither returns before it is gone.
+fn free_against_unbind() {
+    static BY_FREE: AtomicBool = AtomicBool::new(false);
+    static BY_UNBIND: AtomicBool = AtomicBool::new(false);
+
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), slot());
+        access(&slot, &dev, || ledger.make(0)).unwrap();
+
+        let other = {
+            let ledger = ledger.clone();
+            thread::spawn(move || {
+                drop(slot);
+                assert_eq!(ledger.dropped(), [0], "the free returned too early");
+                ledger.dropped_by() == thread::current().id()
+            })
+        };
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0], "unbind returned too early");
+
+        let by_free = other.join().unwrap();
+        if by_free { &BY_FREE } else { &BY_UNBIND }.store(true, SeqCst);
+    });
+    assert!(BY_FREE.load(SeqCst), "the free never won");
+    assert!(BY_UNBIND.load(SeqCst), "unbind never won");
+}
+
+fn two_slots(free: fn([Slot; 2])) {
+    check(None, move || {
+        let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot()]);
+        for (name, slot) in (0..).zip(&slots) {
+            access(slot, &dev, || ledger.make(name)).unwrap();
+        }
+
+        let other = thread::spawn(move || free(slots));
+        unbind(&dev);
+        let mut dropped = ledger.dropped();
+        dropped.sort_unstable();
+        assert_eq!(dropped, [0, 1]);
+        other.join().unwrap();
+    });
+}
+
+/// Two slots of one device, freed in the reverse order of population, against unbind.
+fn two_slots_last_first() {
+    two_slots(|[first, last]| {
+        drop(last);
+        drop(first);
+    });
+}
+
+/// As above, in the order of population.
+fn two_slots_first_first() {
+    two_slots(|[first, last]| {
+        drop(first);
+        drop(last);
+    });
+}
+
+/// Slots that are neighbours on the list, freed by two threads, and the one between them by unbind.
+fn neighbours_against_each_other() {
+    check(None, || {
+        let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot(), slot()]);
+        for (name, slot) in (0..).zip(&slots) {
+            access(slot, &dev, || ledger.make(name)).unwrap();
+        }
+
+        let [first, middle, last] = slots;
+        let others = [first, last].map(|slot| thread::spawn(move || drop(slot)));
+        for other in others {
+            other.join().unwrap();
+        }
+        unbind(&dev);
+        drop(middle);
+        let mut dropped = ledger.dropped();
+        dropped.sort_unstable();
+        assert_eq!(dropped, [0, 1, 2]);
+    });
+}
+
+/// Unbind drops in the reverse order of population, whoever has populated.
+fn order() {
+    check(None, || {
+        let (dev, ledger, slots) = (device(), Ledger::new(), Arc::new([slot(), slot()]));
+
+        let other = {
+            let (dev, ledger, slots) = (dev.clone(), ledger.clone(), slots.clone());
+            thread::spawn(move || {
+                access(&slots[1], &dev, || ledger.make(1)).unwrap();
+            })
+        };
+        access(&slots[0], &dev, || ledger.make(0)).unwrap();
+        let is_last = slots[1].get(&dev).is_none();
+        other.join().unwrap();
+
+        unbind(&dev);
+        let dropped = ledger.dropped();
+        assert_eq!(dropped.len(), 2);
+        if is_last {
+            assert_eq!(dropped, [1, 0]);
+        }
+    });
+}
+
+/// A callback on another thread that populates while unbind is under way, and ends before unbind
+/// does: what it maps, unbind drops.
+fn unbind_during_populate() {
+    check(None, || {
+        let (dev, ledger, slots) = (device(), Ledger::new(), Arc::new([slot(), slot()]));
+        access(&slots[0], &dev, || ledger.make(0)).unwrap();
+
+        let callback = {
+            let (dev, ledger, slots) = (dev.clone(), ledger.clone(), slots.clone());
+            thread::spawn(move || match access(&slots[1], &dev, || ledger.make(1)) {
+                Ok(_) => (),
+                Err(error) => assert_eq!(error, ENXIO),
+            })
+        };
+        unbind_then(&dev, || callback.join().unwrap());
+
+        assert_eq!(ledger.dropped().len(), ledger.made());
+        assert!(slots.iter().all(|slot| slot.get(&dev).is_none()));
+    });
+}
+
+/// As above, where nothing was populated before, with a second callback that may find the registry
+/// of the first one.
+fn first_access_during_unbind() {
+    check(Some(3), || {
+        let (dev, ledger, slots) = (device(), Ledger::new(), Arc::new([slot(), slot()]));
+
+        let callbacks = [0, 1].map(|name| {
+            let (dev, ledger, slots) = (dev.clone(), ledger.clone(), slots.clone());
+            thread::spawn(move || match access(&slots[name], &dev, || ledger.make(name)) {
+                Ok(_) => (),
+                Err(error) => assert_eq!(error, ENXIO),
+            })
+        });
+        unbind_then(&dev, || {
+            for callback in callbacks {
+                callback.join().unwrap();
+            }
+        });
+
+        assert_eq!(ledger.dropped().len(), ledger.made());
+    });
+}
+
+/// The same device bound again: what was populated stays revoked, and what was not is served.
+fn rebind() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
+        let gate = Gate::new();
+
+        let other = {
+            let (dev, ledger, slot, gate) = (dev.clone(), ledger.clone(), slot.clone(), gate.clone());
+            thread::spawn(move || {
+                gate.while_open(|| match access(&slot, &dev, || ledger.make(0)) {
+                    Ok(resource) => resource.read(),
+                    Err(error) => assert_eq!(error, ENXIO),
+                });
+            })
+        };
+        gate.close();
+        unbind(&dev);
+        let was_populated = ledger.made() == 1;
+        dev.bind();
+        gate.open();
+        gate.while_open(|| {
+            let again = access(&slot, &dev, || ledger.make(1));
+            if was_populated {
+                assert_eq!(again.err(), Some(ENXIO));
+            } else {
+                again.unwrap().read();
+            }
+        });
+        other.join().unwrap();
+
+        unbind(&dev);
+        assert_eq!(ledger.made(), 1);
+        assert_eq!(ledger.dropped().len(), 1);
+    });
+}
+
+/// A resource that owns another owner, whose slot is on the same device: freed on one thread while
+/// another one unbinds.
+fn drop_of_another_owner() {
+    check(None, || {
+        let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot()]);
+        let [outer, inner] = slots;
+        access(&inner, &dev, || ledger.make(0)).unwrap();
+        access(&outer, &dev, || ledger.make_owning(1, inner)).unwrap();
+
+        let other = thread::spawn(move || drop(outer));
+        unbind(&dev);
+        let mut dropped = ledger.dropped();
+        dropped.sort_unstable();
+        assert_eq!(dropped, [0, 1]);
+        other.join().unwrap();
+    });
+}

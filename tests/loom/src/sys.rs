@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What the protocol needs of the system: here a device with room for one registry on its list.
+
+use super::registry::Registry;
+use crate::{
+    device::{
+        Bound,
+        Device, //
+    },
+    prelude::*,
+    sync::Arc, //
+};
+
+/// Returns the registry on a device's list.
+pub(super) fn find(dev: &Device<Bound>) -> Option<Arc<Registry>> {
+    dev.list().registry()
+}
+
+/// Adds a registry to a device's list, unless there is one; returns the one that is there.
+pub(super) fn add(dev: &Device<Bound>, registry: Arc<Registry>) -> Result<Arc<Registry>> {
+    let mut list = dev.list();
+
+    Ok(list.registry().unwrap_or_else(|| {
+        list.set_registry(registry.clone());
+        registry
+    }))
+}
+
+/// Takes a registry off a device's list, if it is there. It is not released.
+pub(super) fn remove(dev: &Device<Bound>, registry: &Registry) {
+    let mut list = dev.list();
+
+    if let Some(there) = list.registry::<Registry>() {
+        if std::ptr::eq(&*there, registry) {
+            list.clear();
+        }
+    }
+}
+
+/// Is unbind still to come to what is added now?
+pub(super) fn is_bound(dev: &Device<Bound>) -> bool {
+    dev.is_bound()
+}
+
+/// Has an initialiser make a value in place.
+///
+/// # Safety
+///
+/// - `slot` is valid for writes.
+/// - Nobody uses it if this fails, and it does not move if it does not.
+pub(super) unsafe fn init_in_place<T, E>(slot: *mut T, init: impl PinInit<T, E>) -> Result<(), E> {
+    // SAFETY: By the safety requirements.
+    unsafe { init.__pinned_init(slot) }
+}

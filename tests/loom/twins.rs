@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The twins: the protocol with one thing wrong, and the property that has to notice. Each is an edit
+//! of the source, which must fit in exactly one place.
+
+/// A broken copy of the protocol.
+pub(crate) struct Twin {
+    /// What is wrong.
+    pub(crate) name: &'static str,
+    /// What notices.
+    pub(crate) caught_by: &'static str,
+    /// The file, what stands there, and what stands there instead.
+    pub(crate) edits: &'static [(&'static str, &'static str, &'static str)],
+}
+
+pub(crate) const TWINS: &[Twin] = &[
+    Twin {
+        name: "relaxed_publication",
+        caught_by: "two_populators",
+        edits: &[(
+            "registry.rs",
+            "state.store(dev.as_raw(), Release);",
+            "state.store(dev.as_raw(), Relaxed);",
+        )],
+    },
+    Twin {
+        name: "relaxed_reader",
+        caught_by: "two_populators",
+        edits: &[(
+            "container.rs",
+            "if self.node.state.load(Acquire) != dev.as_raw() {",
+            "if self.node.state.load(Relaxed) != dev.as_raw() {",
+        )],
+    },
+    Twin {
+        name: "failure_is_final",
+        caught_by: "failed_then_retried",
+        edits: &[(
+            "container.rs",
+            "unsafe { sys::init_in_place(value, init()?) }?;",
+            "let init = init().inspect_err(|_| self.node.state.store(RETIRED, Relaxed))?;\n        \
+             unsafe { sys::init_in_place(value, init) }?;",
+        )],
+    },
+    Twin {
+        name: "mark_is_left_out",
+        caught_by: "access_against_unbind",
+        edits: &[(
+            "registry.rs",
+            "slots.for_each_state(|state| state.store(REVOKED, Relaxed));",
+            "slots.for_each_state(|_| ());",
+        ), (
+            "registry.rs",
+            "        state.store(DROPPING, Relaxed);\n        drop(slots);\n\n        let _gone",
+            "        drop(slots);\n\n        let _gone",
+        ), (
+            "registry.rs",
+            "            state.store(GONE, Relaxed);\n",
+            "",
+        )],
+    },
+    Twin {
+        name: "no_grace_period",
+        caught_by: "guard_against_unbind",
+        edits: &[("registry.rs", "            rcu::synchronize_rcu();\n", "")],
+    },
+    Twin {
+        name: "grace_period_before_marking",
+        caught_by: "guard_against_unbind",
+        edits: &[
+            ("registry.rs", "            rcu::synchronize_rcu();\n", ""),
+            (
+                "registry.rs",
+                "        let mut slots = self.slots.lock();\n        slots.binding = Binding::Revoked;\n        //",
+                "        rcu::synchronize_rcu();\n        let mut slots = self.slots.lock();\n        \
+                 slots.binding = Binding::Revoked;\n        //",
+            ),
+        ],
+    },
+    Twin {
+        name: "announce_without_barrier",
+        caught_by: "guard_against_unbind",
+        edits: &[(
+            "registry.rs",
+            "        // set: whose write that was does not matter.\n        smp_mb(Full);\n",
+            "",
+        )],
+    },
+    Twin {
+        name: "barrier_only_for_the_first",
+        caught_by: "two_guards_against_unbind",
+        edits: &[
+            (
+                "registry.rs",
+                "            self.tried.store(true, Relaxed);\n",
+                "            self.tried.store(true, Relaxed);\n            smp_mb(Full);\n",
+            ),
+            (
+                "registry.rs",
+                "        // set: whose write that was does not matter.\n        smp_mb(Full);\n",
+                "",
+            ),
+        ],
+    },
+    Twin {
+        name: "release_without_barrier",
+        caught_by: "guard_against_unbind",
+        edits: &[(
+            "registry.rs",
+            "        // ORDERING: Pairs with the barrier in `announce()`.\n        smp_mb(Full);\n",
+            "",
+        )],
+    },
+    Twin {
+        name: "guard_without_second_look",
+        caught_by: "guard_against_unbind",
+        edits: &[(
+            "container.rs",
+            "is_device(self.node.state.load(Acquire)).then(|| ContainerGuard {",
+            "true.then(|| ContainerGuard {",
+        )],
+    },
+    Twin {
+        name: "free_does_not_wait",
+        caught_by: "free_against_unbind",
+        edits: &[(
+            "registry.rs",
+            "        while state.load(Relaxed) == DROPPING {\n            self.dropped.wait(&mut \
+             slots);\n        }\n",
+            "        if state.load(Relaxed) == DROPPING {\n            return;\n        }\n",
+        )],
+    },
+    Twin {
+        name: "unbind_does_not_wait",
+        caught_by: "free_against_unbind",
+        edits: &[("registry.rs", "        while slots.in_flight != 0 {\n", "        while false {\n")],
+    },
+    Twin {
+        name: "counted_after_unlock",
+        caught_by: "free_against_unbind",
+        edits: &[(
+            "registry.rs",
+            "        slots.in_flight += 1;\n        drop(slots);\n",
+            "        drop(slots);\n        self.slots.lock().in_flight += 1;\n",
+        )],
+    },
+    Twin {
+        name: "nobody_is_woken",
+        caught_by: "free_against_unbind",
+        edits: &[(
+            "registry.rs",
+            "            state.store(GONE, Relaxed);\n            self.dropped.notify_all();\n",
+            "            state.store(GONE, Relaxed);\n",
+        )],
+    },
+    Twin {
+        name: "both_drop",
+        caught_by: "free_against_unbind",
+        edits: &[(
+            "registry.rs",
+            "        if state.load(Relaxed) == GONE {\n            return;\n        }\n",
+            "        if state.load(Relaxed) == GONE {\n            drop(slots);\n            unsafe { \
+             Node::drop_resource(node) };\n            return;\n        }\n",
+        )],
+    },
+    Twin {
+        name: "unlink_without_lock",
+        caught_by: "neighbours_against_each_other",
+        edits: &[(
+            "registry.rs",
+            "        let mut slots = self.slots.lock();\n        while state.load(Relaxed) == DROPPING {",
+            "        let mut slots = self.slots.without_lock();\n        while state.load(Relaxed) == \
+             DROPPING {",
+        )],
+    },
+    Twin {
+        name: "unlink_forgets_the_end",
+        caught_by: "two_slots_last_first",
+        edits: &[("registry.rs", "            self.last = older;\n", "")],
+    },
+    Twin {
+        name: "unlink_forgets_a_neighbour",
+        caught_by: "two_slots_first_first",
+        edits: &[(
+            "registry.rs",
+            "            unsafe { self.links(newer) }.older = older;\n",
+            "",
+        )],
+    },
+    Twin {
+        name: "oldest_goes_first",
+        caught_by: "order",
+        edits: &[(
+            "registry.rs",
+            "        let Some(node) = NonNull::new(slots.last.cast_mut()) else {\n",
+            "        let mut first = slots.last;\n        while !first.is_null() && !unsafe { \
+             slots.links(first) }.older.is_null() {\n            first = unsafe { slots.links(first) \
+             }.older;\n        }\n        let Some(node) = NonNull::new(first.cast_mut()) else {\n",
+        )],
+    },
+    Twin {
+        name: "link_after_unbind",
+        caught_by: "unbind_during_populate",
+        edits: &[(
+            "registry.rs",
+            "        if let Binding::Revoked = slots.binding {\n            return Err(ENXIO);\n",
+            "        if let Binding::Revoked = slots.binding {\n",
+        )],
+    },
+    Twin {
+        name: "late_registry_is_trusted",
+        caught_by: "first_access_during_unbind",
+        edits: &[(
+            "registry.rs",
+            "            Binding::Unknown if sys::is_bound(dev) => {\n",
+            "            Binding::Unknown => {\n",
+        ), (
+            "registry.rs",
+            "            Binding::Unknown => {\n                slots.binding = Binding::Revoked;\n",
+            "            #[allow(unreachable_patterns)]\n            Binding::Unknown => {\n                \
+             slots.binding = Binding::Revoked;\n",
+        )],
+    },
+    Twin {
+        name: "late_registry_is_left",
+        caught_by: "first_access_during_unbind",
+        edits: &[("registry.rs", "                sys::remove(dev, self);\n", "")],
+    },
+    Twin {
+        name: "empty_after_unbind",
+        caught_by: "rebind",
+        edits: &[(
+            "registry.rs",
+            "            state.store(GONE, Relaxed);\n",
+            "            state.store(EMPTY, Relaxed);\n",
+        )],
+    },
+    Twin {
+        name: "drop_with_lock_held",
+        caught_by: "drop_of_another_owner",
+        edits: &[(
+            "registry.rs",
+            "        state.store(DROPPING, Relaxed);\n        drop(slots);\n\n        let _gone = \
+             ScopeGuard::new(|| {\n            let _slots = self.slots.lock();\n",
+            "        state.store(DROPPING, Relaxed);\n\n        let _gone = ScopeGuard::new(|| {\n",
+        )],
+    },
+];
