@@ -7,6 +7,7 @@ mod bless;
 mod ci;
 mod exit;
 mod kernel;
+mod states;
 
 use anyhow::Result;
 use clap::{

@@ -229,7 +229,7 @@ impl<'a, T: 'static> Locked<'a, T> {
     /// # Errors
     ///
     /// - [`ENXIO`] if the slot was revoked, since the device was unbound after it was populated, or
-    ///   retired, since the object is being dropped.
+    ///   retired, since the object is being dropped; or if unbind is under way, and would miss it.
     /// - [`EINVAL`] if the slot is populated for another device.
     /// - [`ENOMEM`] if there is no memory; `init` was not called.
     /// - What `init` or its initialiser fails with.

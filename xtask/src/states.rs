@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Draws the states of a slot for `docs/protocol.md`.
+
+use crate::root;
+use anyhow::{
+    Context,
+    Result, //
+};
+use plotters::{
+    prelude::*,
+    style::text_anchor::{
+        HPos,
+        Pos,
+        VPos, //
+    },
+};
+use std::{
+    fs,
+    path::PathBuf, //
+};
+
+const SIZE: (u32, u32) = (900, 480);
+const BOX: (i32, i32) = (130, 44);
+const LINE: RGBColor = RGBColor(0x44, 0x44, 0x44);
+const UNBIND: RGBColor = RGBColor(0xcc, 0x55, 0x22);
+const OWNER: RGBColor = RGBColor(0x33, 0x66, 0x99);
+const LENT: RGBColor = RGBColor(0xdd, 0xee, 0xdd);
+
+/// A state, as `registry.rs` names it, and where its box stands.
+const STATES: [(&str, (i32, i32)); 6] = [
+    ("EMPTY", (130, 100)),
+    ("struct device *", (450, 100)),
+    ("REVOKED", (770, 100)),
+    ("DROPPING", (450, 240)),
+    ("GONE", (770, 380)),
+    ("RETIRED", (130, 380)),
+];
+
+/// A way from one state to the next: by whom, along which points, and the label with its place.
+struct Step {
+    color: RGBColor,
+    path: &'static [(i32, i32)],
+    label: &'static str,
+    at: (i32, i32),
+}
+
+const STEPS: [Step; 10] = [
+    Step {
+        color: LINE,
+        path: &[(195, 100), (385, 100)],
+        label: "populate()",
+        at: (290, 88),
+    },
+    Step {
+        color: UNBIND,
+        path: &[(515, 100), (705, 100)],
+        label: "unbind marks",
+        at: (610, 88),
+    },
+    Step {
+        color: OWNER,
+        path: &[(450, 122), (450, 218)],
+        label: "owner takes it",
+        at: (508, 170),
+    },
+    Step {
+        color: LINE,
+        path: &[(720, 122), (515, 225)],
+        label: "either takes it",
+        at: (690, 180),
+    },
+    Step {
+        color: UNBIND,
+        path: &[(515, 255), (720, 358)],
+        label: "unbind has dropped it",
+        at: (700, 290),
+    },
+    Step {
+        color: OWNER,
+        path: &[(385, 225), (180, 122)],
+        label: "revoke() has dropped it",
+        at: (215, 195),
+    },
+    Step {
+        color: OWNER,
+        path: &[(385, 255), (180, 358)],
+        label: "retire() has dropped it",
+        at: (215, 290),
+    },
+    Step {
+        color: OWNER,
+        path: &[(90, 122), (90, 358)],
+        label: "retire()",
+        at: (58, 240),
+    },
+    Step {
+        color: OWNER,
+        path: &[(705, 380), (195, 380)],
+        label: "retire()",
+        at: (450, 368),
+    },
+    Step {
+        color: OWNER,
+        path: &[(770, 402), (770, 440), (20, 440), (20, 100), (65, 100)],
+        label: "revoke()",
+        at: (450, 428),
+    },
+];
+
+fn path() -> PathBuf {
+    root().join("docs/protocol.svg")
+}
+
+/// Draws them into `docs/protocol.svg`.
+pub(crate) fn draw() -> Result<()> {
+    let path = path();
+    fs::write(&path, svg()?).with_context(|| path.display().to_string())
+}
+
+fn svg() -> Result<String> {
+    let mut svg = String::new();
+    diagram(&mut svg).context("cannot draw the states")?;
+
+    let head = "<!-- SPDX-License-Identifier: Apache-2.0 OR MIT -->\n\
+                <!-- Written by `cargo xtask bless`. -->\n";
+    Ok(format!("{head}{svg}"))
+}
+
+/// Draws into a string. An area that was drawn to the end has nothing left to report when it is
+/// dropped, so errors are those of this function.
+fn diagram(svg: &mut String) -> Result<()> {
+    let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+    area.fill(&WHITE)?;
+    let text = |size, color: &RGBColor| {
+        ("sans-serif", size)
+            .into_font()
+            .color(color)
+            .pos(Pos::new(HPos::Center, VPos::Center))
+    };
+
+    for (text, color, x) in [
+        ("unbind", UNBIND, 300),
+        ("the exclusive owner", OWNER, 450),
+        ("whoever has the slot's lock, or either", LINE, 680),
+    ] {
+        let style = ("sans-serif", 14)
+            .into_font()
+            .color(&color)
+            .pos(Pos::new(HPos::Center, VPos::Center));
+        area.draw(&Text::new(text, (x, 30), style))?;
+    }
+
+    for step in &STEPS {
+        area.draw(&PathElement::new(step.path, step.color.stroke_width(2)))?;
+        if let [.., from, to] = step.path {
+            area.draw(&Polygon::new(head(*from, *to), step.color.filled()))?;
+        }
+        area.draw(&Text::new(step.label, step.at, text(13, &step.color)))?;
+    }
+
+    for (name, (x, y)) in STATES {
+        let (half_width, half_height) = (BOX.0 / 2, BOX.1 / 2);
+        let corners = [
+            (x - half_width, y - half_height),
+            (x + half_width, y + half_height),
+        ];
+        let fill = if name == "struct device *" {
+            LENT
+        } else {
+            WHITE
+        };
+        area.draw(&Rectangle::new(corners, fill.filled()))?;
+        area.draw(&Rectangle::new(corners, LINE.stroke_width(2)))?;
+        area.draw(&Text::new(name, (x, y), text(15, &BLACK)))?;
+    }
+
+    area.present()?;
+    Ok(())
+}
+
+/// The head of an arrow that ends in `to`.
+fn head(from: (i32, i32), to: (i32, i32)) -> [(i32, i32); 3] {
+    const LENGTH: f64 = 10.0;
+    const HALF_WIDTH: f64 = 4.0;
+
+    let (dx, dy) = (f64::from(to.0 - from.0), f64::from(to.1 - from.1));
+    let length = dx.hypot(dy);
+    let (dx, dy) = (dx / length, dy / length);
+    let (x, y) = (f64::from(to.0) - LENGTH * dx, f64::from(to.1) - LENGTH * dy);
+    let corner = |side: f64| {
+        let (x, y) = (x - side * HALF_WIDTH * dy, y + side * HALF_WIDTH * dx);
+        (x.round() as i32, y.round() as i32)
+    };
+
+    [to, corner(1.0), corner(-1.0)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_picture_is_what_is_drawn() {
+        let there = fs::read_to_string(path()).unwrap();
+        assert!(
+            there == svg().unwrap(),
+            "docs/protocol.svg is stale: `cargo xtask bless`"
+        );
+    }
+
+    /// All states that the protocol has are in the picture, and no others.
+    #[test]
+    fn the_states_are_those_of_the_source() {
+        let source = root().join("runtime/src/protocol/registry.rs");
+        let source = fs::read_to_string(source).unwrap();
+        let mut states: Vec<_> = source
+            .lines()
+            .filter_map(|line| {
+                let (name, rest) = line.split_once("const ")?.1.split_once(": ")?;
+                rest.starts_with("*mut bindings::device").then_some(name)
+            })
+            .collect();
+        states.push("struct device *");
+        states.sort_unstable();
+
+        let mut drawn = STATES.map(|(name, _)| name);
+        drawn.sort_unstable();
+        assert_eq!(states, drawn);
+    }
+}
