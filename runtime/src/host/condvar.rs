@@ -21,9 +21,15 @@ use pin_init::{
     pin_init,
     PinInit, //
 };
-use std::sync;
+use std::{
+    sync,
+    time::Duration, //
+};
 
 pub use crate::new_condvar;
+
+/// How long [`CondVar::wait()`] waits until it says so on stderr, and returns.
+const STALL: Duration = Duration::from_secs(10);
 
 /// Makes an initialiser of a [`CondVar`], with a lock class of its own.
 ///
@@ -79,6 +85,7 @@ macro_rules! new_condvar {
 /// ```
 #[pin_data]
 pub struct CondVar {
+    name: &'static CStr,
     waiters: sync::Condvar,
     #[pin]
     _pin: PhantomPinned,
@@ -93,16 +100,20 @@ impl CondVar {
     /// The initialiser does, if `key` was used with another name before.
     pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
-            waiters: {
+            name: {
                 key.register(name);
-                sync::Condvar::new()
+                name
             },
+            waiters: sync::Condvar::new(),
             _pin: PhantomPinned,
         })
     }
 
     /// Unlocks the mutex, waits until it is notified, and locks it again. It may also return
     /// without a reason, so the caller looks whether what it waits for has come.
+    ///
+    /// Says so on stderr if that takes long, as the kernel's detector of hung tasks does: what a
+    /// resource looks like that waits for itself, since dropping it drops its own owner.
     ///
     /// # Context
     ///
@@ -115,7 +126,12 @@ impl CondVar {
     pub fn wait<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>) {
         fault::might_sleep("schedule");
 
-        guard.wait_on(&self.waiters);
+        if guard.wait_on(&self.waiters, STALL) {
+            eprintln!(
+                "INFO: task blocked for more than {STALL:?} on `{}`",
+                self.name.to_string_lossy()
+            );
+        }
     }
 
     /// Wakes up all who wait.
@@ -168,6 +184,17 @@ mod tests {
             }
         });
         assert_eq!(*count.lock(), 3);
+    }
+
+    #[test]
+    fn a_wait_without_an_end_is_noticed() {
+        let lock: Pin<KBox<Mutex<u32>>> = KBox::pin_init(new_mutex!(5), GFP_KERNEL).unwrap();
+        let nobody = sync::Condvar::new();
+
+        let mut guard = lock.lock();
+        assert!(guard.wait_on(&nobody, Duration::from_millis(1)));
+        assert_eq!(*guard, 5);
+        assert!(lock.try_lock().is_none(), "it is not locked again");
     }
 
     #[test]

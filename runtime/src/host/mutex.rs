@@ -34,11 +34,14 @@ use pin_init::{
     PinInit,
     Wrapper, //
 };
-use std::sync::{
-    self,
-    OnceLock,
-    PoisonError,
-    TryLockError, //
+use std::{
+    sync::{
+        self,
+        OnceLock,
+        PoisonError,
+        TryLockError, //
+    },
+    time::Duration,
 };
 
 pub use crate::{
@@ -319,14 +322,22 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     }
 
     /// Unlocks the mutex, waits, and locks it again: for [`CondVar`](crate::sync::CondVar).
-    pub(crate) fn wait_on(&mut self, waiters: &sync::Condvar) {
-        if let Some(lock) = self.lock.take() {
-            let task = self.mutex.owner.swap(0, Ordering::Relaxed);
-            let lock = waiters.wait(lock).unwrap_or_else(PoisonError::into_inner);
-            self.mutex.owner.store(task, Ordering::Relaxed);
-            // INVARIANT: The mutex is locked again.
-            self.lock = Some(lock);
-        }
+    ///
+    /// Returns whether it waited for all of `limit`.
+    pub(crate) fn wait_on(&mut self, waiters: &sync::Condvar, limit: Duration) -> bool {
+        let Some(lock) = self.lock.take() else {
+            return false;
+        };
+
+        let task = self.mutex.owner.swap(0, Ordering::Relaxed);
+        let (lock, timeout) = waiters
+            .wait_timeout(lock, limit)
+            .unwrap_or_else(PoisonError::into_inner);
+        self.mutex.owner.store(task, Ordering::Relaxed);
+        // INVARIANT: The mutex is locked again.
+        self.lock = Some(lock);
+
+        timeout.timed_out()
     }
 
     /// Returns a pinned reference to the value, for types that are not [`Unpin`].

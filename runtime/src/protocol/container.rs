@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | `EMPTY` | nothing is mapped | a holder of the slot's lock, by populating |
 //! | a `struct device *` | populated for it, and not revoked | unbind, or the exclusive owner |
-//! | `REVOKED` | unbind has begun, and the resource is still there | unbind, or the exclusive owner |
+//! | `REVOKED` | unbind has begun; the resource is still there | unbind, or the exclusive owner |
 //! | `DROPPING` | the resource is being dropped | who drops it |
 //! | `GONE` | unbind has dropped the resource | the exclusive owner, by revoking |
 //! | `RETIRED` | the owner is being dropped | nobody |
@@ -90,8 +90,8 @@ impl<T> Container<T> {
     ///
     /// # Safety
     ///
-    /// `node` is that of a `Container<T>`, derived from a pointer to all of it, with a resource that
-    /// nobody uses, and which nobody else drops.
+    /// `node` is that of a `Container<T>`, derived from a pointer to all of it, with a resource
+    /// that nobody uses, and which nobody else drops.
     unsafe fn drop_value(node: NonNull<Node>) {
         let this = node.cast::<Self>().as_ptr();
 

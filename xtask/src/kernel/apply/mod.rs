@@ -180,12 +180,13 @@ pub use mapped::{
 ";
 
 /// The same for tests, with the modules that stand behind them.
-const DEVRES_TESTS: [(&str, &str); 2] = [
+const DEVRES_TESTS: [(&str, &str); 3] = [
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
         "lazy",
     ),
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "mapped"),
+    ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n", "sys"),
 ];
 
 /// The same for the control.

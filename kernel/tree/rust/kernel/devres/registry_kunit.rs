@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Several slots on one device: how unbind goes through them, and what it may meet on the way.
+
+use super::{
+    kunit_support::{
+        ensure,
+        ensure_ok,
+        TestDevice, //
+    },
+    register,
+    Lazy, //
+};
+use crate::{
+    device::{
+        Bound,
+        Device, //
+    },
+    new_lazy,
+    new_mutex,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc,
+        Mutex, //
+    },
+    types::ScopeGuard, //
+};
+
+/// The names of what was dropped.
+#[pin_data]
+struct Log {
+    #[pin]
+    names: Mutex<KVec<i32>>,
+}
+
+impl Log {
+    fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                names <- new_mutex!(KVec::new()),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Are these the names, in this order? They are forgotten.
+    fn ensure(&self, names: &[i32]) -> Result {
+        let mut logged = self.names.lock();
+        ensure!(
+            logged[..] == *names,
+            "dropped {:?}, not {names:?}",
+            &**logged
+        );
+        logged.clear();
+        Ok(())
+    }
+}
+
+/// A resource that notes its name when it is dropped, and then drops what it owns.
+struct Resource {
+    name: i32,
+    log: Arc<Log>,
+    _owns: Option<Arc<Slot>>,
+}
+
+impl Drop for Resource {
+    fn drop(&mut self) {
+        // What is not noted is missed by the test.
+        let _ = self.log.names.lock().push(self.name, GFP_KERNEL);
+    }
+}
+
+/// An owner.
+#[pin_data]
+struct Slot {
+    #[pin]
+    lazy: Lazy<Resource>,
+}
+
+impl Slot {
+    fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                lazy <- new_lazy!("Slot::lazy"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn populate(
+        &self,
+        dev: &Device<Bound>,
+        name: i32,
+        log: &Arc<Log>,
+        owns: Option<Arc<Slot>>,
+    ) -> Result {
+        self.lazy.lock().populate(dev, || {
+            Ok(Resource {
+                name,
+                log: log.clone(),
+                _owns: owns,
+            })
+        })?;
+        Ok(())
+    }
+}
+
+#[kunit_tests(rust_devres_lazy_device)]
+mod tests {
+    use super::*;
+
+    /// What was populated last goes first, whoever owns it; and what is left when some were freed.
+    #[test]
+    fn order_among_owners() -> Result {
+        let log = Log::new()?;
+        let mut dev = TestDevice::new()?;
+
+        let mut slots = KVec::new();
+        for name in 0..8 {
+            let slot = Slot::new()?;
+            slot.populate(dev.bound()?.as_ref(), name, &log, None)?;
+            slots.push(slot, GFP_KERNEL)?;
+        }
+        // The last one, the first one, and neighbours in the middle.
+        for index in [7, 0, 3, 3] {
+            drop(slots.remove(index).map_err(|_| EINVAL)?);
+        }
+        log.ensure(&[7, 0, 4, 5])?;
+
+        dev.unbind();
+        log.ensure(&[6, 3, 2, 1])?;
+        drop(slots);
+        log.ensure(&[])
+    }
+
+    /// Unbind of one device leaves another one alone, and a device that is bound again has its own.
+    #[test]
+    fn registry_per_device_and_binding() -> Result {
+        let log = Log::new()?;
+        let (mut dev, mut other) = (TestDevice::new()?, TestDevice::new()?);
+
+        let slots = [Slot::new()?, Slot::new()?, Slot::new()?];
+        slots[0].populate(dev.bound()?.as_ref(), 0, &log, None)?;
+        slots[1].populate(other.bound()?.as_ref(), 1, &log, None)?;
+        dev.unbind();
+        log.ensure(&[0])?;
+        let is_there = slots[1].lazy.get(other.bound()?.as_ref()).is_some();
+        ensure!(is_there, "unbind has revoked what is on another device");
+
+        dev.rebind()?;
+        slots[2].populate(dev.bound()?.as_ref(), 2, &log, None)?;
+        // One that the last binding has revoked.
+        let revoked = slots[0].populate(dev.bound()?.as_ref(), 3, &log, None);
+        ensure!(revoked == Err(ENXIO), "after a rebind: {revoked:?}");
+        dev.unbind();
+        log.ensure(&[2])?;
+        other.unbind();
+        log.ensure(&[1])
+    }
+
+    /// A first access in the middle of unbind is refused, whether there is a slot that this unbind
+    /// goes through or not: nobody would drop what it maps. It is no revocation; the next binding
+    /// serves it.
+    #[test]
+    fn first_access_during_unbind() -> Result {
+        for (is_one_populated, is_callback_first) in [(true, true), (true, false), (false, true)] {
+            let log = Log::new()?;
+            let mut dev = TestDevice::new()?;
+            let (early, late) = (Slot::new()?, Slot::new()?);
+            let result = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
+
+            let callback = {
+                let (late, log, result) = (late.clone(), log.clone(), result.clone());
+                let dev: &Device<Bound> = dev.bound()?.as_ref();
+                let dev: ARef<Device> = dev.into();
+                ScopeGuard::new(move || {
+                    // SAFETY: Unbind is waiting for us.
+                    let dev = unsafe { dev.as_bound() };
+                    *result.lock() = Some(late.populate(dev, 1, &log, None));
+                })
+            };
+            if is_one_populated && !is_callback_first {
+                early.populate(dev.bound()?.as_ref(), 0, &log, None)?;
+            }
+            register(dev.bound()?.as_ref(), callback, GFP_KERNEL)?;
+            if is_one_populated && is_callback_first {
+                early.populate(dev.bound()?.as_ref(), 0, &log, None)?;
+            }
+
+            dev.unbind();
+            let result: Option<Result> = *result.lock();
+            ensure!(
+                result == Some(Err(ENXIO)),
+                "in the middle of unbind: {result:?}"
+            );
+            log.ensure(if is_one_populated { &[0] } else { &[] })?;
+
+            // Nothing is left on the device, which would refuse to be bound.
+            ensure_ok!(dev.rebind(), "the next binding");
+            late.populate(dev.bound()?.as_ref(), 2, &log, None)?;
+            dev.unbind();
+            log.ensure(&[2])?;
+        }
+        Ok(())
+    }
+
+    /// A resource that drops the last reference to another owner on the same device, during unbind:
+    /// whichever of the two unbind has come to.
+    #[test]
+    fn drop_of_another_owner_during_unbind() -> Result {
+        for is_inner_first in [true, false] {
+            let log = Log::new()?;
+            let mut dev = TestDevice::new()?;
+            let (outer, inner) = (Slot::new()?, Slot::new()?);
+
+            let owned = Some(inner.clone());
+            if is_inner_first {
+                inner.populate(dev.bound()?.as_ref(), 1, &log, None)?;
+                outer.populate(dev.bound()?.as_ref(), 0, &log, owned)?;
+            } else {
+                outer.populate(dev.bound()?.as_ref(), 0, &log, owned)?;
+                inner.populate(dev.bound()?.as_ref(), 1, &log, None)?;
+            }
+            drop(inner);
+
+            dev.unbind();
+            log.ensure(if is_inner_first { &[0, 1] } else { &[1, 0] })?;
+        }
+        Ok(())
+    }
+}
