@@ -11,12 +11,13 @@ use std::{
 };
 
 /// Scenarios that only one side can have, and why.
-const ONE_SIDED: [(Subject, &str, &str); 7] = [
+const ONE_SIDED: [(Subject, &str, &str); 8] = [
     (Subject::Slot, "init_panics", NO_UNWINDING),
     (Subject::Shmem, "init_panics", NO_UNWINDING),
     (Subject::Slot, "revoke_of_a_stranger", NO_UNWINDING),
     (Subject::Slot, "recursion", NO_LOCKDEP),
     (Subject::Shmem, "recursion", NO_LOCKDEP),
+    (Subject::Slot, "drop_panics", NO_UNWINDING),
     (
         Subject::Shmem,
         "owner_is_held_weakly",

@@ -6,7 +6,8 @@ use super::{
     kunit_support::{
         ensure,
         ensure_ok,
-        TestDevice, //
+        TestDevice,
+        Thread, //
     },
     register,
     Lazy, //
@@ -226,6 +227,46 @@ mod tests {
 
             dev.unbind();
             log.ensure(if is_inner_first { &[0, 1] } else { &[1, 0] })?;
+        }
+        Ok(())
+    }
+
+    /// As above, on two devices that are unbound at once, each with resources that own what is on
+    /// the other one; and with other threads that free what they own.
+    #[test]
+    fn drop_of_other_owners_on_two_devices() -> Result {
+        const ROUNDS: usize = 20;
+
+        for _ in 0..ROUNDS {
+            let log = Log::new()?;
+            let (mut here, mut there) = (TestDevice::new()?, TestDevice::new()?);
+
+            // A chain that goes to and fro between the devices, each owning the next one.
+            let last = Slot::new()?;
+            last.populate(there.bound()?.as_ref(), 0, &log, None)?;
+            let mut chain = last.clone();
+            for name in 1..8 {
+                let dev = if name % 2 == 0 { &there } else { &here };
+                let next = Slot::new()?;
+                next.populate(dev.bound()?.as_ref(), name, &log, Some(chain))?;
+                chain = next;
+            }
+
+            let threads = [
+                Thread::new(move || here.unbind())?,
+                Thread::new(move || there.unbind())?,
+                Thread::new(move || drop(chain))?,
+                Thread::new(move || drop(last))?,
+            ];
+            for thread in &threads {
+                thread.start();
+            }
+            for thread in threads {
+                thread.join()?;
+            }
+
+            log.names.lock().sort_unstable();
+            log.ensure(&[0, 1, 2, 3, 4, 5, 6, 7])?;
         }
         Ok(())
     }
