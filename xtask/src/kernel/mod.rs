@@ -26,6 +26,7 @@ mod job;
 mod ktap;
 mod lint;
 mod linux;
+mod litmus;
 mod make;
 mod mark;
 mod plan;
@@ -127,6 +128,11 @@ enum Command {
     /// Runs the same scenarios on the host and in a kernel, and fails where they end differently.
     #[command(after_help = HELP)]
     Compare(compare::Options),
+    /// Has the kernel's own memory model judge the protocol's orderings, and broken twins of them.
+    ///
+    /// Needs herd7, without which this is skipped.
+    #[command(after_help = HELP)]
+    Litmus(litmus::Options),
 }
 
 /// Does it.
@@ -154,6 +160,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         Command::Test(options) => test::run(shell, options),
         Command::Lint(options) => lint::run(shell, options),
         Command::Compare(options) => compare::run(shell, options),
+        Command::Litmus(options) => litmus::run(options),
     }
 }
 
