@@ -200,7 +200,9 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Container::populate",
                 "Container::try_access",
                 "Locked::populate",
+                "Batched::new",
                 "Sync for Lazy",
+                "Sync for Batched",
             ],
             party: Party::Runtime,
             how: "Both are written under the slot's lock while `state` is `EMPTY`, and not again \
@@ -225,10 +227,12 @@ pub(crate) fn rows() -> Vec<Row> {
             party: Party::Runtime,
             how: "`state` holds a device only between being populated for it and being revoked, and \
                   the slot is marked as revoked before the resource goes. `dev` is that device, and \
-                  bound for `'a`: unbind waits for it. Who has a guard instead has found the device \
-                  there after saying so, in an RCU read-side critical section: unbind sees that, \
-                  and waits for a grace period. Dropping or revoking the slot takes exclusive \
-                  access, which nobody has during `'a`."
+                  bound for `'a`: whoever lends it sees to it that unbind has not come to the slots \
+                  before `'a` is over. For the callbacks of what devres releases that is so if the \
+                  driver has called `prepare()` before it registered them. Who has a guard instead \
+                  has found the device there after saying so, in an RCU read-side critical section: \
+                  unbind sees that, and waits for a grace period. Dropping or revoking the slot \
+                  takes exclusive access, which nobody has during `'a`."
                 .into(),
             tests: &[
                 (
@@ -247,6 +251,10 @@ pub(crate) fn rows() -> Vec<Row> {
                     "tests/ui/borrow/after_rebind.rs",
                     "a table of the last binding is used, and that compiles",
                 ),
+                (
+                    "tests/protocol/device.rs: lent_to_a_callback",
+                    "`prepare()` does nothing",
+                ),
             ],
         },
         Row {
@@ -264,6 +272,8 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Container::populate",
                 "Container::drop_value",
                 "Locked::populate",
+                "Batched::new",
+                "Batched::drop",
             ],
             party: Party::Runtime,
             how: "A slot is pinned, and its destructor retires it, which returns only once the \
@@ -320,6 +330,8 @@ pub(crate) fn rows() -> Vec<Row> {
             sites: &[
                 "Send for Lazy",
                 "Sync for Lazy",
+                "Send for Batched",
+                "Sync for Batched",
                 "Send for Slots",
                 "Registry::link",
                 "Send for Mapped",
@@ -372,20 +384,28 @@ pub(crate) fn rows() -> Vec<Row> {
             number: "S14",
             title: "who empties a slot has it for itself",
             required_by: "`Container::revoke()` and `Container::retire()`",
-            requirement: "Nobody else uses the slot, but what dropping the resource calls.",
+            requirement: "Nobody else uses the slot, but unbind, and what dropping the resource \
+                          calls.",
             sites: &[
                 "Lazy::revoke",
                 "Lazy::retire",
+                "Batched::drop",
                 "Container::revoke",
                 "Container::retire",
                 "Container::drop_resource",
                 "Registry::remove",
             ],
             party: Party::Runtime,
-            how: "`Lazy` takes `Pin<&mut Self>` for both. What dropping the resource calls finds the \
-                  state `DROPPING`, and neither the resource nor the registry."
+            how: "`Lazy` takes `Pin<&mut Self>` for both. Unbind uses the node only, with the lock of \
+                  the registry held, and who empties the slot waits for it under that lock. What \
+                  dropping the resource calls finds the state `DROPPING`, and neither the resource \
+                  nor the registry."
                 .into(),
             tests: &[
+                (
+                    "tests/protocol/device.rs: slot_of_a_dying_resource",
+                    "the state still says that the resource is there while it is dropped",
+                ),
                 (
                     "tests/ui/borrow/revoke_shared.rs",
                     "a shared slot is revoked, and that compiles",

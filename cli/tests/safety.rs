@@ -144,7 +144,13 @@ impl<'a> Visit<'a> for Sites {
 #[test]
 fn no_unsafe_is_missing() -> Result<()> {
     let mut sites = Sites::default();
-    for path in ["container.rs", "lazy.rs", "mapped.rs", "registry.rs"] {
+    for path in [
+        "batched.rs",
+        "container.rs",
+        "lazy.rs",
+        "mapped.rs",
+        "registry.rs",
+    ] {
         let text = read(&format!("runtime/src/protocol/{path}"))?;
         sites.visit_file(&syn::parse_file(&text)?);
     }

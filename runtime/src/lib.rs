@@ -187,6 +187,27 @@ pub mod devres {
     //! # Ok::<(), Error>(())
     //! ```
     //!
+    //! [`Batched`]: a resource that is there from the start, in an object that may be one of many:
+    //!
+    //! ```
+    //! use devres_lazy::{
+    //!     devres::Batched,
+    //!     prelude::*,
+    //!     testing::TestDevice,
+    //! };
+    //!
+    //! let mut dev = TestDevice::new(c"gpu0")?;
+    //! let bound = dev.bind()?;
+    //! let window = KBox::pin_init(Batched::new(&bound, 0xd0_u32), GFP_KERNEL)?;
+    //! assert_eq!(window.access(&bound), Ok(&0xd0));
+    //!
+    //! bound.unbind();
+    //! assert!(window.try_access().is_none());
+    //! let bound = dev.bind()?;
+    //! assert_eq!(window.access(&bound), Err(ENXIO));
+    //! # Ok::<(), Error>(())
+    //! ```
+    //!
     //! [`Map`]: a register window that a C helper caches in the object:
     //!
     //! ```
@@ -223,6 +244,7 @@ pub mod devres {
         host::devres::*,
         new_lazy,
         protocol::{
+            batched::*,
             lazy::*,
             mapped::*, //
         },

@@ -13,6 +13,7 @@ use devres_lazy::{
     },
     new_lazy,
     prelude::*,
+    sync::aref::ARef,
     testing::TestDevice,
     types::ScopeGuard, //
 };
@@ -268,5 +269,118 @@ fn drop_panics() -> Result {
     bound.unbind();
     assert_eq!(log.lock().unwrap().split_off(0), [99, 0]);
     drop(first);
+    Ok(())
+}
+
+/// A callback on another thread, registered after [`devres::prepare()`], keeps what it is lent until
+/// it returns, which unbind waits for; the slots come later. Without that call they come first.
+#[test]
+fn lent_to_a_callback() -> Result {
+    for is_prepared in [true, false] {
+        let log = Log::default();
+        let mut dev = device();
+        let bound = dev.bind()?;
+        let slot = slot();
+        if is_prepared {
+            devres::prepare(&bound)?;
+        }
+
+        let (unbinding, told) = mpsc::channel();
+        let (lent, has_lent) = mpsc::channel();
+        let callback = {
+            let (slot, log, dev) = (slot.clone(), log.clone(), bound.device());
+            thread::spawn(move || {
+                // SAFETY: Unbind waits for this thread.
+                let dev = unsafe { dev.as_bound() };
+                populate(&slot, dev, 0, &log, None).unwrap();
+                lent.send(slot.get(dev).is_some()).unwrap();
+
+                told.recv().unwrap();
+                (slot.get(dev).is_some(), log.lock().unwrap().len())
+            })
+        };
+        let registration = ScopeGuard::new(move || {
+            unbinding.send(()).unwrap();
+            let found = callback.join().unwrap();
+            let expected = if is_prepared { (true, 0) } else { (false, 1) };
+            assert_eq!(found, expected, "prepared: {is_prepared}");
+        });
+        devres::register(&bound, registration, GFP_KERNEL)?;
+        // What the callback is lent, unbind must not drop before it has returned.
+        assert_eq!(has_lent.recv(), Ok(true));
+
+        bound.unbind();
+        assert_eq!(*log.lock().unwrap(), [0]);
+    }
+    Ok(())
+}
+
+/// What a resource finds in its own slot when it is dropped.
+type Found = (bool, bool, Option<Error>);
+
+/// A resource that looks into its own slot when it is dropped.
+struct Dying {
+    slot: *const Lazy<Self>,
+    dev: ARef<Device>,
+    found: Arc<Mutex<Vec<Found>>>,
+}
+
+// SAFETY: The slot may be used on any thread.
+unsafe impl Send for Dying {}
+
+// SAFETY: As above.
+unsafe impl Sync for Dying {}
+
+impl Drop for Dying {
+    fn drop(&mut self) {
+        // SAFETY: The slot is there until its resource is dropped.
+        let slot = unsafe { &*self.slot };
+        // SAFETY: The device is bound, or being unbound.
+        let dev = unsafe { self.dev.as_bound() };
+
+        let again = slot.lock().populate(dev, || -> Result<Self> { Err(EIO) });
+        let found = (
+            slot.get(dev).is_some(),
+            slot.try_access().is_some(),
+            again.err(),
+        );
+        self.found.lock().unwrap().push(found);
+    }
+}
+
+/// Nothing, and it cannot populate it, whoever drops it.
+#[test]
+fn slot_of_a_dying_resource() -> Result {
+    type Slot = Pin<KBox<Lazy<Dying>>>;
+    let ends: [fn(Slot) -> Option<Slot>; 3] = [
+        |slot| {
+            drop(slot);
+            None
+        },
+        |mut slot| {
+            slot.as_mut().revoke();
+            Some(slot)
+        },
+        Some,
+    ];
+
+    for end in ends {
+        let mut dev = device();
+        let bound = dev.bind()?;
+        let found = Arc::new(Mutex::new(Vec::new()));
+        let slot: Slot = KBox::pin_init(new_lazy!("slot"), GFP_KERNEL)?;
+        slot.lock().populate(&bound, || {
+            Ok(Dying {
+                slot: &raw const *slot,
+                dev: bound.device(),
+                found: found.clone(),
+            })
+        })?;
+
+        let slot = end(slot);
+        bound.unbind();
+        assert_eq!(*found.lock().unwrap(), [(false, false, Some(ENXIO))]);
+        drop(slot);
+    }
     Ok(())
 }

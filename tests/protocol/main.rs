@@ -9,6 +9,7 @@
 //! Tests have the names of the kernel's for the same scenarios, which `cargo xtask kernel compare`
 //! puts side by side.
 
+mod batched;
 mod device;
 mod fields;
 mod model;

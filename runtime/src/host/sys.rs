@@ -87,23 +87,18 @@ pub(crate) fn add(dev: &Device<Bound>, registry: Arc<Registry>) -> Result<Arc<Re
     Ok(found.unwrap_or(registry))
 }
 
-/// Takes a registry off a device's list, if it is there. It is not released.
-pub(crate) fn remove(dev: &Device<Bound>, registry: &Registry) {
-    let registry = ptr::from_ref(registry);
-
-    // SAFETY: `dev` is valid, and `is_same()` made for these resources and this data.
-    let result = unsafe {
-        bindings::devres_destroy(
+/// Takes a registry off a device's list, if it is there, and releases it now.
+pub(crate) fn withdraw(dev: &Device<Bound>, registry: &Registry) {
+    // SAFETY: `dev` is valid, and `is_same()` made for these resources and this data, which it does
+    // not dereference.
+    unsafe {
+        bindings::devres_release(
             dev.as_raw(),
             Some(release),
             Some(is_same),
-            registry.cast_mut().cast(),
+            ptr::from_ref(registry).cast_mut().cast(),
         )
     };
-    if result == 0 {
-        // SAFETY: The node is gone without the list's own reference.
-        drop(unsafe { Arc::from_raw(registry) });
-    }
 }
 
 /// Is unbind still to come to what is added now?

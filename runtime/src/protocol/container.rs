@@ -15,7 +15,7 @@
 //! | a `struct device *` | populated for it, and not revoked | unbind, or the exclusive owner |
 //! | `REVOKED` | unbind has begun; the resource is still there | unbind, or the exclusive owner |
 //! | `DROPPING` | the resource is being dropped | who drops it |
-//! | `GONE` | unbind has dropped the resource | the exclusive owner, by revoking |
+//! | `GONE` | the resource was dropped | the exclusive owner, by revoking |
 //! | `RETIRED` | the owner is being dropped | nobody |
 //!
 //! Because the device pointer is itself the state, one acquire load and one comparison decide
@@ -121,8 +121,8 @@ impl<T> Container<T> {
         // SAFETY:
         // - `value` is initialised: `state` is a device, by the type invariants.
         // - It is not dropped during `'a`: `state` is the address of `dev`, which is bound for
-        //   `'a`, and unbind waits for that; and dropping or revoking the slot takes exclusive
-        //   access to `self`.
+        //   `'a`, and so not yet as far in unbind as to come to the slot; and dropping or revoking
+        //   the slot takes exclusive access to `self`.
         Some(unsafe { &*value })
     }
 
@@ -197,9 +197,9 @@ impl<T> Container<T> {
         let registry = unsafe { &*self.registry.get() }.as_ref()?;
         registry.announce();
 
-        // Whoever unbinds from here on waits for `guard`.
+        // Whoever unbinds from here on waits for `guard`. Relaxed, as the resource was acquired above.
         // INVARIANT: The resource was there after the announcement.
-        is_device(self.node.state.load(Acquire)).then(|| ContainerGuard {
+        is_device(self.node.state.load(Relaxed)).then(|| ContainerGuard {
             value: self.value.get().cast(),
             _guard: guard,
             _container: PhantomData,
@@ -210,7 +210,7 @@ impl<T> Container<T> {
     ///
     /// # Safety
     ///
-    /// Nobody else uses the slot, but what dropping the resource calls.
+    /// Nobody else uses the slot, but unbind, and what dropping the resource calls.
     pub(super) unsafe fn revoke(&self) {
         if self.node.state.load(Relaxed) != RETIRED {
             // SAFETY: By the safety requirement.
@@ -235,15 +235,17 @@ impl<T> Container<T> {
     ///
     /// As for [`revoke()`](Self::revoke).
     unsafe fn drop_resource(&self, then: *mut bindings::device) {
-        // SAFETY: Nobody else accesses `registry`: what dropping the resource calls comes after
-        // this, and finds the state `DROPPING`.
-        let registry = unsafe { (*self.registry.get()).take() };
-
-        if let Some(registry) = registry {
+        // SAFETY: Nobody writes `registry` meanwhile: unbind does not, and what dropping the resource
+        // calls does not find the slot empty.
+        if let Some(registry) = unsafe { &*self.registry.get() } {
             // SAFETY: There is a registry, so the slot was linked to it, and was not removed since:
-            // that is done here only. Nobody else uses the slot.
+            // that is done here only. By the safety requirement nobody else uses the slot.
             unsafe { registry.remove(self.node()) };
         }
+
+        // SAFETY: The resource is gone, and unbind lets go of the slot with that: nobody else accesses
+        // `registry`.
+        unsafe { *self.registry.get() = None };
 
         // INVARIANT: The resource is gone, and the node on no list.
         self.node.state.store(then, Relaxed);
@@ -272,4 +274,13 @@ impl<T> Deref for ContainerGuard<'_, T> {
         // SAFETY: By the type invariants.
         unsafe { &*self.value }
     }
+}
+
+/// Makes the registry of a device, if there is none.
+///
+/// # Errors
+///
+/// As [`prepare()`](super::lazy::prepare), whose work this is.
+pub(super) fn prepare(dev: &Device<Bound>) -> Result {
+    Registry::of(dev).map(|_| ())
 }

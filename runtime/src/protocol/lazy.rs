@@ -6,6 +6,7 @@
 //! offers under the same paths and nothing else, in particular neither `std` nor `alloc`.
 
 use super::container::{
+    self,
     Container,
     ContainerGuard, //
 };
@@ -37,15 +38,16 @@ use core::{
 ///
 /// At unbind the resource is dropped exactly once, before unbind returns; if the slot is dropped
 /// first, before that drop returns. If both happen at once, one side drops the resource and the
-/// other one waits for it. After unbind the slot refuses every use with [`ENXIO`], also when the
-/// same device is bound again.
+/// other one waits for it. After that the slot refuses every use with [`ENXIO`], also when the same
+/// device is bound again. One that was empty at unbind serves the next binding.
 ///
 /// # Release order
 ///
 /// Unbind drops the resources of one device in the reverse order of population, whichever objects
-/// they belong to. Among the other resources that devres manages for the device, their place is
-/// that of the one that was populated first in this binding: what is registered after that is
-/// released before them all.
+/// they belong to. Among the other resources that devres manages for the device they have one place,
+/// which is that of the first population in this binding, or of [`prepare()`]: what is registered
+/// after that is released before them all. That place must not be in a devres group that is released
+/// before the device is unbound, as then all slots of the device are, too.
 #[pin_data(PinnedDrop)]
 pub struct Lazy<T: 'static> {
     #[pin]
@@ -223,18 +225,20 @@ impl<'a, T: 'static> Locked<'a, T> {
 
     /// Makes the resource and stores it in the slot, for as long as `dev` is bound.
     ///
-    /// `init` is called last: after every check, when all memory that the slot needs is allocated.
-    /// It returns an initialiser, which makes the resource in place.
+    /// `init` is called when all memory that the slot needs is allocated, after every check but one:
+    /// whether unbind has begun meanwhile. It returns an initialiser, which makes the resource in
+    /// place.
     ///
     /// # Errors
     ///
     /// - [`ENXIO`] if the slot was revoked, since the device was unbound after it was populated, or
     ///   retired, since the object is being dropped; or if unbind is under way, and would miss it.
-    /// - [`EINVAL`] if the slot is populated for another device.
+    /// - [`EINVAL`] if the slot is populated; for another device, if [`get()`](Self::get) was asked.
     /// - [`ENOMEM`] if there is no memory; `init` was not called.
     /// - What `init` or its initialiser fails with.
     ///
-    /// After an error the slot is as it was before, and another call may succeed.
+    /// After an error the slot is as it was before, and another call may succeed. If unbind has begun
+    /// while `init` was running, its resource is dropped again, with the slot's lock held.
     ///
     /// # Context
     ///
@@ -256,13 +260,41 @@ impl<'a, T: 'static> Locked<'a, T> {
     }
 }
 
-/// A guard that keeps the resource of a slot from being dropped, from [`Lazy::try_access()`].
+/// Gives what is lazily mapped for a device its place among what devres releases: that of this call.
+///
+/// Optional. A driver calls this first in `probe()`, if what it registers later has callbacks that get
+/// a bound device, and that may come while unbind is under way. Registrations are released, and wait
+/// for their callbacks, in reverse order; so unbind comes to the slots last, and
+///
+/// - a callback may keep what an accessor lends until it returns;
+/// - a callback finds what was populated before still there, and is not refused;
+/// - a devres group that is opened later does not take the slots with it.
+///
+/// Otherwise their place is that of the first population. A callback that begins after unbind has come
+/// to the slots is refused then. But one that is in the middle of using a resource, on another thread,
+/// is not waited for until later, and the resource is gone by then: this is so with each
+/// [`Devres`](super::Devres) as well.
+///
+/// # Errors
+///
+/// - [`ENXIO`] if unbind is under way.
+/// - [`ENOMEM`] if there is no memory.
+///
+/// # Context
+///
+/// May sleep: it allocates memory with [`GFP_KERNEL`].
+pub fn prepare(dev: &Device<Bound>) -> Result {
+    container::prepare(dev)
+}
+
+/// A guard that keeps a resource from being dropped, from [`Lazy::try_access()`] or
+/// [`Batched::try_access()`](super::Batched::try_access).
 ///
 /// # Context
 ///
 /// It is an RCU read-side critical section: nobody may sleep while holding it, and unbind waits
 /// for it.
-pub struct LazyGuard<'a, T>(ContainerGuard<'a, T>);
+pub struct LazyGuard<'a, T>(pub(super) ContainerGuard<'a, T>);
 
 impl<T> Deref for LazyGuard<'_, T> {
     type Target = T;

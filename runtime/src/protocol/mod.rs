@@ -6,6 +6,7 @@
 //! What they need of the system that they are compiled for, and cannot name in one way for all of
 //! them, is `sys`.
 
+pub(crate) mod batched;
 pub(crate) mod container;
 pub(crate) mod lazy;
 pub(crate) mod mapped;

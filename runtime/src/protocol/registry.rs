@@ -41,6 +41,7 @@ use crate::{
 };
 use core::{
     cell::UnsafeCell,
+    marker::PhantomPinned,
     mem,
     ptr::{
         self,
@@ -57,7 +58,7 @@ const REVOKED: *mut bindings::device = ptr::without_provenance_mut(1);
 /// The resource is being dropped, by unbind or by the exclusive owner.
 const DROPPING: *mut bindings::device = ptr::without_provenance_mut(2);
 
-/// Unbind has dropped the resource.
+/// The resource was dropped.
 const GONE: *mut bindings::device = ptr::without_provenance_mut(3);
 
 /// The owner's destructor has begun.
@@ -86,6 +87,10 @@ pub(super) struct Node {
     /// Must be called at most once for each time that the slot was populated, by who has taken the
     /// node off its list.
     drop_value: unsafe fn(NonNull<Node>),
+    /// The list knows the address. That also lets unbind use the node while the owner has exclusive
+    /// access to the slot, and waits: no `&mut` to what is not [`Unpin`] says that there are no other
+    /// pointers.
+    _pin: PhantomPinned,
 }
 
 /// The neighbours on the list; null at its ends.
@@ -105,6 +110,7 @@ impl Node {
                 newer: ptr::null(),
             }),
             drop_value,
+            _pin: PhantomPinned,
         }
     }
 
@@ -138,7 +144,7 @@ enum Binding {
     /// Nobody has looked.
     Unknown,
     Bound,
-    /// Unbind has come here, or had passed before the registry was there.
+    /// Unbind has come here, or had passed before the registry was there, which was withdrawn.
     Revoked,
 }
 
@@ -296,9 +302,9 @@ impl Registry {
                 Ok(())
             }
             Binding::Unknown => {
-                slots.binding = Binding::Revoked;
                 drop(slots);
-                sys::remove(dev, self);
+                // Unless somebody else has, who was told the same.
+                sys::withdraw(dev, self);
                 Err(ENXIO)
             }
         }
@@ -344,7 +350,8 @@ impl Registry {
     ///
     /// # Safety
     ///
-    /// `node` was linked here, was not removed since, and nobody else uses its slot.
+    /// `node` was linked here, was not removed since, and nobody else uses its slot, but unbind, and
+    /// what dropping the resource calls.
     pub(super) unsafe fn remove(&self, node: NonNull<Node>) {
         // SAFETY: By the safety requirement the node is valid.
         let state = unsafe { Node::state(node.as_ptr()) };
@@ -367,6 +374,8 @@ impl Registry {
 
         let _landed = ScopeGuard::new(|| {
             let mut slots = self.slots.lock();
+            // INVARIANT: The resource is gone.
+            state.store(GONE, Relaxed);
             slots.in_flight -= 1;
             if slots.in_flight == 0 {
                 self.dropped.notify_all();
@@ -392,7 +401,8 @@ impl Registry {
         smp_mb(Full);
     }
 
-    /// Drops the resources of all slots, the last one first. Called when the device is unbound.
+    /// Drops the resources of all slots, the last one first. Called when the device is unbound, or
+    /// the registry withdrawn.
     ///
     /// Returns when they are gone, those included that their owners are dropping.
     ///

@@ -27,13 +27,15 @@ pub(super) fn add(dev: &Device<Bound>, registry: Arc<Registry>) -> Result<Arc<Re
     }))
 }
 
-/// Takes a registry off a device's list, if it is there. It is not released.
-pub(super) fn remove(dev: &Device<Bound>, registry: &Registry) {
+/// Takes a registry off a device's list, if it is there, and releases it now.
+pub(super) fn withdraw(dev: &Device<Bound>, registry: &Registry) {
     let mut list = dev.list();
 
     if let Some(there) = list.registry::<Registry>() {
         if std::ptr::eq(&*there, registry) {
             list.clear();
+            drop(list);
+            there.release();
         }
     }
 }

@@ -461,35 +461,36 @@ pub unsafe fn devres_get(
     }
 }
 
-/// Finds as [`devres_find()`], and takes what is found off the device and frees it:
-/// `devres_destroy()`. Its release function is not called.
+/// Finds as [`devres_find()`], takes what is found off the device, calls its release function and
+/// frees it: `devres_release()`.
 ///
 /// Returns 0, or `-ENOENT` if there is none.
 ///
 /// # Safety
 ///
 /// As for [`devres_find()`].
-pub unsafe fn devres_destroy(
+pub unsafe fn devres_release(
     dev: *mut device,
     release: dr_release_t,
     matches: dr_match_t,
     match_data: *mut c_void,
 ) -> c_int {
     // SAFETY: By the caller's promise.
-    let dev = unsafe { &*dev };
-    let mut list = dev.devres();
+    let this = unsafe { &*dev };
+    let mut list = this.devres();
 
     // SAFETY: As above.
-    match unsafe { dev.find_dr(&list, release, matches, match_data) } {
-        Some(index) => {
-            let Entry(node) = list.remove(index);
-            drop(list);
-            // SAFETY: It was on the list, and is off it now.
-            unsafe { dr_node_free(node) };
-            0
-        }
-        None => code::ENOENT.to_errno(),
-    }
+    let Some(index) = (unsafe { this.find_dr(&list, release, matches, match_data) }) else {
+        return code::ENOENT.to_errno();
+    };
+    let Entry(node) = list.remove(index);
+    drop(list);
+
+    // SAFETY: It was on the list, and is off it now: nobody else releases it.
+    unsafe { dr_node_release(dev, node) };
+    // SAFETY: As above.
+    unsafe { dr_node_free(node) };
+    0
 }
 
 /// Releases all that is registered with a device, the last first: `devres_release_all()`.

@@ -4,7 +4,7 @@
 //!
 //! | in the tree | what |
 //! |---|---|
-//! | `rust/kernel/devres/{lazy,container,registry,mapped}.rs` | the slot and form B, from `runtime/src/protocol/` |
+//! | `rust/kernel/devres/{lazy,batched,container,registry,mapped}.rs` | the slot and form B, from `runtime/src/protocol/` |
 //! | `rust/macros/devres_lazy/` | the macro, from `macros/src/` |
 //! | everything in `kernel/tree/` | what is for the kernel only: test suites, a sample, the macro's entry |
 //! | `rust/kernel/devres.rs`, `rust/kernel/lib.rs`, `rust/macros/lib.rs` | declarations |
@@ -157,6 +157,7 @@ const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 
 /// What is declared in `devres.rs`.
 const DEVRES_MODULES: &str = "\
+mod batched;
 mod container;
 mod lazy;
 mod mapped;
@@ -164,7 +165,9 @@ mod registry;
 mod sys;
 
 pub use crate::new_lazy;
+pub use batched::Batched;
 pub use lazy::{
+    prepare,
     same_device,
     Lazy,
     LazyGuard,

@@ -15,13 +15,7 @@ use crate::{
         Device, //
     },
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc, //
-    },
+    sync::Arc, //
 };
 use core::{
     mem::ManuallyDrop,
@@ -88,36 +82,34 @@ pub(super) fn add(dev: &Device<Bound>, registry: Arc<Registry>) -> Result<Arc<Re
     Ok(found.unwrap_or(registry))
 }
 
-/// Takes a registry off a device's list, if it is there. It is not released.
-pub(super) fn remove(dev: &Device<Bound>, registry: &Registry) {
-    let registry = ptr::from_ref(registry);
-
-    // SAFETY: `dev` is valid, and `is_same()` is for these resources and this data.
-    let result = unsafe {
-        bindings::devres_destroy(
+/// Takes a registry off a device's list, if it is there, and releases it now.
+pub(super) fn withdraw(dev: &Device<Bound>, registry: &Registry) {
+    // SAFETY: `dev` is valid, and `is_same()` is for these resources and this data, which it does
+    // not dereference.
+    unsafe {
+        bindings::devres_release(
             dev.as_raw(),
             Some(release),
             Some(is_same),
-            registry.cast_mut().cast(),
+            ptr::from_ref(registry).cast_mut().cast(),
         )
     };
-    if result == 0 {
-        // SAFETY: The node was freed, which had this reference.
-        drop(unsafe { Arc::from_raw(registry) });
-    }
 }
 
 /// Is unbind still to come to what is added now?
 ///
-/// The driver core changes the status before it collects what it releases: `device_links_busy()`
-/// before it calls the driver's `remove()`, and `device_links_no_driver()` if probing failed. So in
-/// `remove()` this says no, although the release is still to come.
+/// The driver core changes the status before it collects what it releases, which it does with the lock
+/// of the list held: `device_links_busy()` changes it before the device's consumers are unbound, and
+/// its own driver's `remove()` is called, and `device_links_no_driver()` if probing failed. So from
+/// the first of these on this says no, although the release is still to come.
 pub(super) fn is_bound(dev: &Device<Bound>) -> bool {
     // SAFETY: `dev` is valid.
-    let status = unsafe { &raw mut (*dev.as_raw()).links.status };
+    let status = unsafe { &raw const (*dev.as_raw()).links.status };
 
-    // SAFETY: The status is one word, which C code writes at once.
-    let status = unsafe { Atomic::from_ptr(status) }.load(Relaxed);
+    // This stands for `READ_ONCE()`: C code stores to the status plainly, with a lock of its own held.
+    // The order of the two comes from the lock of the list, as said above.
+    // SAFETY: It is valid and aligned, and one word, which is not torn.
+    let status = unsafe { status.read_volatile() };
 
     matches!(
         status,
