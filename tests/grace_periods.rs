@@ -1,29 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! How many grace periods unbind waits for: one at most, however many slots there are, and none if
-//! nobody has tried to get a guard. Alone in its process, which they are counted for.
+//! What many slots on one device take. Alone in its process, whose grace periods are counted.
+//!
+//! | | with a registry for all | with the feature `per-slot` |
+//! |---|---|---|
+//! | grace periods of unbind | one, or none if nobody has tried to get a guard | one each |
+//! | allocations to populate | those of the registry | one each |
 
 use devres_lazy::{
     devres::Lazy,
     new_lazy,
     prelude::*,
     testing::{
+        fail_nth,
         rcu_grace_periods,
         TestDevice, //
     },
 };
 
-/// Populates so many slots, tries to get so many guards, and returns the grace periods of unbind.
-fn unbind(populated: usize, tried: usize) -> Result<u64> {
+const IS_PER_SLOT: bool = cfg!(feature = "per-slot");
+
+/// What was counted.
+#[derive(Debug, PartialEq)]
+struct Taken {
+    allocations: u64,
+    grace_periods: u64,
+}
+
+/// Populates so many slots, tries to get so many guards, and unbinds.
+fn unbind(populated: usize, tried: usize) -> Result<Taken> {
     let mut dev = TestDevice::new(c"gpu0")?;
     let bound = dev.bind()?;
 
-    let mut slots: Vec<Pin<KBox<Lazy<u32>>>> = Vec::new();
-    for _ in 0..populated {
-        let slot: Pin<KBox<Lazy<_>>> = KBox::pin_init(new_lazy!("slot"), GFP_KERNEL)?;
+    let slots: Vec<Pin<KBox<Lazy<u32>>>> = (0..populated)
+        .map(|_| KBox::pin_init(new_lazy!("slot"), GFP_KERNEL))
+        .collect::<Result<_>>()?;
+    let fault = fail_nth(u64::MAX);
+    for slot in &slots {
         slot.lock().populate(&bound, || Ok(7))?;
-        slots.push(slot);
     }
+    let allocations = fault.allocations();
+    drop(fault);
     for slot in &slots[..tried] {
         assert!(slot.try_access().is_some());
     }
@@ -34,16 +51,30 @@ fn unbind(populated: usize, tried: usize) -> Result<u64> {
 
     // Of a slot that was revoked there is no guard, and nobody to wait for.
     assert!(slots.iter().all(|slot| slot.try_access().is_none()));
-    Ok(grace_periods)
+    Ok(Taken {
+        allocations,
+        grace_periods,
+    })
 }
 
 #[test]
-fn one_per_unbind_if_any() -> Result {
+fn many_slots() -> Result {
     for populated in [0, 1, 100, 10_000] {
-        assert_eq!(unbind(populated, 0)?, 0, "{populated} populated");
-        if populated > 0 {
-            assert_eq!(unbind(populated, 1)?, 1, "{populated} populated, 1 tried");
-            assert_eq!(unbind(populated, populated)?, 1, "all of {populated} tried");
+        for tried in [0, populated.min(1), populated] {
+            let expected = if IS_PER_SLOT {
+                Taken {
+                    allocations: populated as u64,
+                    grace_periods: populated as u64,
+                }
+            } else {
+                Taken {
+                    // The registry, and its node.
+                    allocations: if populated > 0 { 2 } else { 0 },
+                    grace_periods: tried.min(1) as u64,
+                }
+            };
+            let taken = unbind(populated, tried)?;
+            assert_eq!(taken, expected, "{populated} populated, {tried} tried");
         }
     }
     Ok(())

@@ -141,7 +141,8 @@ pub(crate) fn rows() -> Vec<Row> {
             how: "By the invariants of `Mapped`: `Mapped::new()` stores both together, nobody \
                   changes them, and only `drop()` unmaps. A resource is dropped by who has taken its \
                   slot off the registry's list, unbind or the exclusive owner, and the list is \
-                  changed under its lock."
+                  changed under its lock. With a `Devres` for each slot, by who revokes that, unbind \
+                  or the exclusive owner."
                 .into(),
             tests: &[
                 (
@@ -193,8 +194,8 @@ pub(crate) fn rows() -> Vec<Row> {
             number: "S7",
             title: "who reads a resource, or its registry, does not race with who writes it",
             required_by: "accessing `UnsafeCell`",
-            requirement: "There is no write to `value` or `registry` at the same time, and one \
-                          before.",
+            requirement: "There is no write to `value`, `registry` or `devres` at the same time, and \
+                          one before.",
             sites: &[
                 "Container::get",
                 "Container::populate",
@@ -203,11 +204,15 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Batched::new",
                 "Sync for Lazy",
                 "Sync for Batched",
+                "per_slot::Container::get",
+                "per_slot::Container::populate",
+                "per_slot::Container::try_access",
+                "per_slot::Container::drop_resource",
             ],
             party: Party::Runtime,
-            how: "Both are written under the slot's lock while `state` is `EMPTY`, and not again \
-                  while the slot is shared. `state` is released after that, and a reader acquires \
-                  it before."
+            how: "All are written under the slot's lock while `state` is `EMPTY`, and after that by \
+                  the exclusive owner only. `state` is released after the first, and a reader \
+                  acquires it before."
                 .into(),
             tests: &[(
                 "tests/protocol/main.rs: racing_first_access",
@@ -223,6 +228,8 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Container::get",
                 "Container::populate",
                 "ContainerGuard::deref",
+                "per_slot::Container::get",
+                "per_slot::Container::populate",
             ],
             party: Party::Runtime,
             how: "`state` holds a device only between being populated for it and being revoked, and \
@@ -336,11 +343,13 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Registry::link",
                 "Send for Mapped",
                 "Sync for Mapped",
+                "per_slot::Send for Entry",
+                "per_slot::Sync for Entry",
             ],
             party: Party::Runtime,
-            how: "`Lazy` asks for it in its implementations; `populate()`, which links all slots, in \
-                  its bounds; `Map` in those of `Target` and `Keep`. Of the owner a mapping only \
-                  uses a shared reference, and asks that it is `Sync`."
+            how: "`Lazy` asks for it in its implementations; `populate()`, which links all slots and \
+                  makes all entries, in its bounds; `Map` in those of `Target` and `Keep`. Of the \
+                  owner a mapping only uses a shared reference, and asks that it is `Sync`."
                 .into(),
             tests: &[
                 ("tests/ui/target/resource_not_send.rs", "a resource that is not `Send` compiles"),
@@ -394,12 +403,15 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Container::retire",
                 "Container::drop_resource",
                 "Registry::remove",
+                "per_slot::Container::revoke",
+                "per_slot::Container::retire",
+                "per_slot::Container::drop_resource",
             ],
             party: Party::Runtime,
             how: "`Lazy` takes `Pin<&mut Self>` for both. Unbind uses the node only, with the lock of \
                   the registry held, and who empties the slot waits for it under that lock. What \
-                  dropping the resource calls finds the state `DROPPING`, and neither the resource \
-                  nor the registry."
+                  dropping the resource calls finds the state `DROPPING`, or `REVOKED` with a \
+                  `Devres` for each slot, and neither the resource nor the registry or the `Devres`."
                 .into(),
             tests: &[
                 (
@@ -413,6 +425,28 @@ pub(crate) fn rows() -> Vec<Row> {
                 (
                     "tests/ui/borrow/revoke_while_lent.rs",
                     "a table is lent while it is revoked, and that compiles",
+                ),
+            ],
+        },
+        Row {
+            number: "S15",
+            title: "a slot outlives what a `Devres` of its own holds",
+            required_by: "dereferencing `Entry::state`",
+            requirement: "`state` is that of a slot that is not gone.",
+            sites: &["per_slot::Entry::drop"],
+            party: Party::Runtime,
+            how: "A slot is pinned, and its destructor retires it, which drops the `Devres`. That \
+                  returns only once the entry is dropped, by whichever side: an owner that finds \
+                  unbind at it waits."
+                .into(),
+            tests: &[
+                (
+                    "tests/protocol/main.rs: free_before_unbind",
+                    "retiring a slot forgets its `Devres` (feature `per-slot`)",
+                ),
+                (
+                    "tests/protocol/main.rs: unbind_wins",
+                    "as above",
                 ),
             ],
         },

@@ -66,6 +66,10 @@
 //!
 //! - `attribute` (default): the attribute itself. Without it the crate is what the printed form
 //!   needs, which `cargo devres-lazy expand` makes for who commits that instead of the macro.
+//! - `per-slot`: each slot has a [`devres::Devres`] of its own, in place of one registry for all
+//!   slots of a device. For measuring against it: unbind then waits for a grace period for each
+//!   slot, a free takes longer the more the device has, each slot takes an allocation, and a first
+//!   access in the middle of unbind is missed by it.
 
 extern crate pinned_init as pin_init;
 
@@ -187,9 +191,10 @@ pub mod devres {
     //! # Ok::<(), Error>(())
     //! ```
     //!
-    //! [`Batched`]: a resource that is there from the start, in an object that may be one of many:
+    //! `Batched`: a resource that is there from the start, in an object that may be one of many:
     //!
-    //! ```
+    #![cfg_attr(not(feature = "per-slot"), doc = "```")]
+    #![cfg_attr(feature = "per-slot", doc = "```ignore")]
     //! use devres_lazy::{
     //!     devres::Batched,
     //!     prelude::*,
@@ -240,11 +245,12 @@ pub mod devres {
     //! }
     //! ```
 
+    #[cfg(not(feature = "per-slot"))]
+    pub use crate::protocol::batched::*;
     pub use crate::{
         host::devres::*,
         new_lazy,
         protocol::{
-            batched::*,
             lazy::*,
             mapped::*, //
         },

@@ -14,7 +14,10 @@ use devres_lazy::{
     new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice,
+    testing::{
+        collect_warnings,
+        TestDevice, //
+    },
     types::ScopeGuard, //
 };
 use std::{
@@ -31,6 +34,9 @@ use std::{
     },
     thread,
 };
+
+/// Has each slot a `Devres` of its own, which unbind misses if it is made too late?
+const IS_PER_SLOT: bool = cfg!(feature = "per-slot");
 
 /// The names of what was dropped.
 type Log = Arc<Mutex<Vec<u32>>>;
@@ -128,6 +134,8 @@ fn registry_per_device_and_binding() -> Result {
 
 /// A first access in the middle of unbind is refused, whether there is a slot that this unbind goes
 /// through or not: nobody would drop what it maps. It is no revocation; the next binding serves it.
+///
+/// With the feature `per-slot` it is served, and missed: there is no next binding while it is there.
 #[test]
 fn first_access_during_unbind() -> Result {
     for is_one_populated in [true, false] {
@@ -160,9 +168,21 @@ fn first_access_during_unbind() -> Result {
             }
 
             bound.unbind();
-            assert_eq!(results.recv(), Ok(Err(ENXIO)));
+            let expected = if IS_PER_SLOT { Ok(()) } else { Err(ENXIO) };
+            assert_eq!(results.recv(), Ok(expected));
             let dropped: &[u32] = if is_one_populated { &[0] } else { &[] };
             assert_eq!(*log.lock().unwrap(), dropped);
+
+            let late = if IS_PER_SLOT {
+                let (again, warnings) = collect_warnings(|| dev.bind().err());
+                assert_eq!(again, Some(EBUSY));
+                assert_eq!(warnings, ["gpu0: resources present before probing"]);
+                drop(late);
+                assert_eq!(log.lock().unwrap().last(), Some(&1));
+                slot()
+            } else {
+                late
+            };
 
             // Nothing is left on the device, which would refuse to be bound.
             let bound = dev.bind()?;
@@ -273,7 +293,8 @@ fn drop_panics() -> Result {
 }
 
 /// A callback on another thread, registered after [`devres::prepare()`], keeps what it is lent until
-/// it returns, which unbind waits for; the slots come later. Without that call they come first.
+/// it returns, which unbind waits for; the slots come later. Without that call they come first, as
+/// they do with the feature `per-slot`.
 #[test]
 fn lent_to_a_callback() -> Result {
     for is_prepared in [true, false] {
@@ -285,11 +306,13 @@ fn lent_to_a_callback() -> Result {
             devres::prepare(&bound)?;
         }
 
+        let (registered, is_registered) = mpsc::channel();
         let (unbinding, told) = mpsc::channel();
         let (lent, has_lent) = mpsc::channel();
         let callback = {
             let (slot, log, dev) = (slot.clone(), log.clone(), bound.device());
             thread::spawn(move || {
+                is_registered.recv().unwrap();
                 // SAFETY: Unbind waits for this thread.
                 let dev = unsafe { dev.as_bound() };
                 populate(&slot, dev, 0, &log, None).unwrap();
@@ -302,11 +325,15 @@ fn lent_to_a_callback() -> Result {
         let registration = ScopeGuard::new(move || {
             unbinding.send(()).unwrap();
             let found = callback.join().unwrap();
-            let expected = if is_prepared { (true, 0) } else { (false, 1) };
+            let expected = if is_prepared && !IS_PER_SLOT {
+                (true, 0)
+            } else {
+                (false, 1)
+            };
             assert_eq!(found, expected, "prepared: {is_prepared}");
         });
         devres::register(&bound, registration, GFP_KERNEL)?;
-        // What the callback is lent, unbind must not drop before it has returned.
+        registered.send(()).unwrap();
         assert_eq!(has_lent.recv(), Ok(true));
 
         bound.unbind();

@@ -48,6 +48,8 @@ use core::{
 /// which is that of the first population in this binding, or of [`prepare()`]: what is registered
 /// after that is released before them all. That place must not be in a devres group that is released
 /// before the device is unbound, as then all slots of the device are, too.
+/// Where each slot has a [`Devres`](crate::devres::Devres) of its own, which is an option, each has
+/// its own place.
 #[pin_data(PinnedDrop)]
 pub struct Lazy<T: 'static> {
     #[pin]
@@ -56,8 +58,8 @@ pub struct Lazy<T: 'static> {
     lock: Mutex<()>,
 }
 
-// SAFETY: A slot owns its resource, which is `Send`, and a share in the registry of a device, which
-// any thread may use.
+// SAFETY: A slot owns its resource, which is `Send`, and what its container has to do with a device,
+// which any thread may use.
 unsafe impl<T: Send + Sync> Send for Lazy<T> {}
 
 // SAFETY: A shared slot lends `&T`, which is fine on any thread as `T: Sync`, and drops `T` on the
@@ -288,7 +290,7 @@ pub fn prepare(dev: &Device<Bound>) -> Result {
 }
 
 /// A guard that keeps a resource from being dropped, from [`Lazy::try_access()`] or
-/// [`Batched::try_access()`](super::Batched::try_access).
+/// `Batched::try_access()`.
 ///
 /// # Context
 ///
