@@ -33,13 +33,13 @@ const SOURCE: &str = "../../runtime/src/protocol";
 /// macro is exported once per crate.
 fn adapt(file: &str, text: &str) -> Result<String> {
     match file {
-        "registry.rs" => {
-            let text = replace(text, "    cell::UnsafeCell,\n", "")?;
-            replace(
-                &text,
-                "use crate::{\n",
-                "use crate::{\n    cell::UnsafeCell,\n",
-            )
+        "registry.rs" => with_cells(text),
+        "container.rs" => {
+            let text = text.replace(
+                "unsafe { *self.registry.get() = ",
+                "unsafe { *self.registry.written() = ",
+            );
+            with_cells(&text)
         }
         "lazy.rs" => {
             let (text, _) = text
@@ -49,6 +49,16 @@ fn adapt(file: &str, text: &str) -> Result<String> {
         }
         _ => Ok(text.to_owned()),
     }
+}
+
+/// The same with cells that the checker is told of.
+fn with_cells(text: &str) -> Result<String> {
+    let text = replace(text, "    cell::UnsafeCell,\n", "")?;
+    replace(
+        &text,
+        "use crate::{\n",
+        "use crate::{\n    cell::UnsafeCell,\n",
+    )
 }
 
 /// Replaces what has to be there once.

@@ -33,6 +33,32 @@ pub(crate) const TWINS: &[Twin] = &[
         )],
     },
     Twin {
+        name: "relaxed_guard",
+        caught_by: "guard_against_populate",
+        edits: &[(
+            "container.rs",
+            "if !is_device(self.node.state.load(Acquire)) {",
+            "if !is_device(self.node.state.load(Relaxed)) {",
+        )],
+    },
+    Twin {
+        name: "registry_comes_late",
+        caught_by: "guard_against_populate",
+        edits: &[
+            (
+                "container.rs",
+                "        unsafe { *self.registry.get() = Some(registry.clone()) };\n",
+                "",
+            ),
+            (
+                "container.rs",
+                "        if let Err(error) = linked {\n",
+                "        unsafe { *self.registry.get() = Some(registry.clone()) };\n        if let \
+                 Err(error) = linked {\n",
+            ),
+        ],
+    },
+    Twin {
         name: "failure_is_final",
         caught_by: "failed_then_retried",
         edits: &[(
@@ -55,9 +81,36 @@ pub(crate) const TWINS: &[Twin] = &[
             "        drop(slots);\n\n        let _gone",
         ), (
             "registry.rs",
-            "            state.store(GONE, Relaxed);\n",
-            "",
+            "            let _slots = self.slots.lock();\n            // INVARIANT: The resource is \
+             gone.\n            state.store(GONE, Relaxed);\n",
+            "            let _slots = self.slots.lock();\n",
         )],
+    },
+    Twin {
+        name: "last_one_is_marked",
+        caught_by: "guard_of_the_first",
+        edits: &[(
+            "registry.rs",
+            "            node = unsafe { self.links(node) }.older;\n",
+            "            node = ptr::null();\n",
+        )],
+    },
+    Twin {
+        name: "refuses_too_late",
+        caught_by: "guard_of_a_late_one",
+        edits: &[
+            (
+                "registry.rs",
+                "        slots.binding = Binding::Revoked;\n        // INVARIANT: The resources",
+                "        // INVARIANT: The resources",
+            ),
+            (
+                "registry.rs",
+                "        while self.drop_last() {}\n",
+                "        self.slots.lock().binding = Binding::Revoked;\n        while \
+                 self.drop_last() {}\n",
+            ),
+        ],
     },
     Twin {
         name: "no_grace_period",
@@ -116,7 +169,7 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "guard_against_unbind",
         edits: &[(
             "container.rs",
-            "is_device(self.node.state.load(Acquire)).then(|| ContainerGuard {",
+            "is_device(self.node.state.load(Relaxed)).then(|| ContainerGuard {",
             "true.then(|| ContainerGuard {",
         )],
     },
@@ -151,6 +204,43 @@ pub(crate) const TWINS: &[Twin] = &[
             "registry.rs",
             "            state.store(GONE, Relaxed);\n            self.dropped.notify_all();\n",
             "            state.store(GONE, Relaxed);\n",
+        )],
+    },
+    Twin {
+        name: "gone_without_lock",
+        caught_by: "owner_reuses_the_memory",
+        edits: &[(
+            "registry.rs",
+            "            let _slots = self.slots.lock();\n            // INVARIANT: The resource is \
+             gone.\n            state.store(GONE, Relaxed);\n",
+            "            state.store(GONE, Relaxed);\n            let _slots = self.slots.lock();\n",
+        )],
+    },
+    Twin {
+        name: "dying_is_lent_by_free",
+        caught_by: "slot_of_a_dying_resource",
+        edits: &[(
+            "registry.rs",
+            "        state.store(DROPPING, Relaxed);\n        slots.in_flight += 1;\n",
+            "        slots.in_flight += 1;\n",
+        )],
+    },
+    Twin {
+        name: "dying_is_empty",
+        caught_by: "slot_of_a_dying_resource",
+        edits: &[(
+            "registry.rs",
+            "        state.store(DROPPING, Relaxed);\n        slots.in_flight += 1;\n",
+            "        state.store(EMPTY, Relaxed);\n        slots.in_flight += 1;\n",
+        )],
+    },
+    Twin {
+        name: "not_prepared",
+        caught_by: "lent_to_a_callback",
+        edits: &[(
+            "container.rs",
+            "    Registry::of(dev).map(|_| ())\n",
+            "    let _ = dev;\n    Ok(())\n",
         )],
     },
     Twin {
@@ -216,23 +306,24 @@ pub(crate) const TWINS: &[Twin] = &[
             "            Binding::Unknown => {\n",
         ), (
             "registry.rs",
-            "            Binding::Unknown => {\n                slots.binding = Binding::Revoked;\n",
+            "            Binding::Unknown => {\n                drop(slots);\n",
             "            #[allow(unreachable_patterns)]\n            Binding::Unknown => {\n                \
-             slots.binding = Binding::Revoked;\n",
+             drop(slots);\n",
         )],
     },
     Twin {
         name: "late_registry_is_left",
         caught_by: "first_access_during_unbind",
-        edits: &[("registry.rs", "                sys::remove(dev, self);\n", "")],
+        edits: &[("registry.rs", "                sys::withdraw(dev, self);\n", "")],
     },
     Twin {
         name: "empty_after_unbind",
         caught_by: "rebind",
         edits: &[(
             "registry.rs",
-            "            state.store(GONE, Relaxed);\n",
-            "            state.store(EMPTY, Relaxed);\n",
+            "            let _slots = self.slots.lock();\n            // INVARIANT: The resource is \
+             gone.\n            state.store(GONE, Relaxed);\n",
+            "            let _slots = self.slots.lock();\n            state.store(EMPTY, Relaxed);\n",
         )],
     },
     Twin {

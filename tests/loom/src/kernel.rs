@@ -78,7 +78,8 @@ pub(crate) mod types {
 }
 
 pub(crate) mod cell {
-    //! Stands for `core::cell`: each use of the cell is one that the checker takes for a write.
+    //! Stands for `core::cell`. The checker takes what is reached by `raw_get()` or `written()` for a
+    //! write, and by `get()` for a read.
 
     use std::cell;
 
@@ -100,8 +101,17 @@ pub(crate) mod cell {
             // SAFETY: The protocol's nodes are valid where their links are looked at.
             let this = unsafe { &*this };
 
-            this.uses.with_mut(|_| ());
-            this.value.get()
+            this.written()
+        }
+
+        pub(crate) fn written(&self) -> *mut T {
+            self.uses.with_mut(|_| ());
+            self.value.get()
+        }
+
+        pub(crate) fn get(&self) -> *mut T {
+            self.uses.with(|_| ());
+            self.value.get()
         }
     }
 }
@@ -122,6 +132,8 @@ pub(crate) mod bindings {
     #[repr(align(64))]
     pub(crate) struct device {
         pub(crate) is_bound: AtomicBool,
+        /// Is the registry older than what else is registered, and so released after that?
+        pub(crate) is_registry_older: AtomicBool,
         /// The one managed resource, and its lock.
         pub(crate) devres: Pin<Box<Mutex<Managed>>>,
     }
@@ -154,6 +166,7 @@ pub(crate) mod device {
             Self(
                 bindings::device {
                     is_bound: AtomicBool::new(true),
+                    is_registry_older: AtomicBool::new(false),
                     devres: Box::pin(Mutex::unnamed(None)),
                 },
                 PhantomData,
@@ -172,12 +185,20 @@ pub(crate) mod device {
             self.0.is_bound.store(is_bound, Ordering::Relaxed);
         }
 
-        /// Unbinds the driver: `release` is called with what is on the list, if it has a registry,
-        /// and then `later` stands for what was registered before that.
+        /// Here something is registered whose callbacks are waited for when it is released. If this
+        /// is not called, it was registered before everything.
+        pub(crate) fn register(&self) {
+            self.0
+                .is_registry_older
+                .store(!self.list().is_empty(), Ordering::Relaxed);
+        }
+
+        /// Unbinds the driver: `release` is called with what is on the list, if it has a registry.
+        /// `callbacks` stands for the release of what is registered besides.
         pub(crate) fn unbind<R: Send + Sync + 'static>(
             &self,
             release: impl FnOnce(&R),
-            later: impl FnOnce(),
+            callbacks: impl FnOnce(),
         ) {
             self.set_bound(false);
             let registry = {
@@ -186,10 +207,14 @@ pub(crate) mod device {
                 list.clear();
                 registry
             };
+            let mut callbacks = Some(callbacks);
+            if self.0.is_registry_older.load(Ordering::Relaxed) {
+                callbacks.take().into_iter().for_each(|it| it());
+            }
             if let Some(registry) = registry {
                 release(&registry);
             }
-            later();
+            callbacks.into_iter().for_each(|it| it());
 
             assert!(self.list().is_empty(), "something is left on the device");
         }
@@ -354,8 +379,8 @@ pub(crate) mod sync {
     }
 
     pub(crate) mod rcu {
-        //! Stands for `kernel::sync::rcu`: what it promises, and no more that matters here. A grace
-        //! period waits for all readers, those included that have come after it began.
+        //! Stands for `kernel::sync::rcu`, and promises more: a grace period waits for all readers,
+        //! those included that have come after it began, and one reader is ordered with another.
 
         use loom::sync::{
             Condvar,

@@ -3,7 +3,10 @@
 //! What has to hold, one property each: on the protocol, and not on some twin.
 
 use super::{
-    lazy::Lazy,
+    lazy::{
+        self,
+        Lazy, //
+    },
     registry::Registry, //
 };
 use crate::{
@@ -20,13 +23,19 @@ use crate::{
     prelude::*,
     sync::LockClassKey,
 };
-use loom::thread;
-use std::sync::{
-    atomic::{
-        AtomicBool,
-        Ordering::SeqCst, //
+use loom::{
+    cell::UnsafeCell,
+    thread, //
+};
+use std::{
+    mem,
+    sync::{
+        atomic::{
+            AtomicBool,
+            Ordering::SeqCst, //
+        },
+        Arc,
     },
-    Arc,
 };
 
 /// All properties, by their names.
@@ -37,13 +46,20 @@ pub(crate) const ALL: &[crate::Property] = &[
     ("access_against_unbind", access_against_unbind),
     ("guard_against_unbind", guard_against_unbind),
     ("two_guards_against_unbind", two_guards_against_unbind),
+    ("guard_against_populate", guard_against_populate),
+    ("guard_of_the_first", guard_of_the_first),
+    ("guard_of_a_late_one", guard_of_a_late_one),
     ("free_against_unbind", free_against_unbind),
+    ("owner_reuses_the_memory", owner_reuses_the_memory),
+    ("revoke_against_unbind", revoke_against_unbind),
+    ("slot_of_a_dying_resource", slot_of_a_dying_resource),
     ("two_slots_last_first", two_slots_last_first),
     ("two_slots_first_first", two_slots_first_first),
     ("neighbours_against_each_other", neighbours_against_each_other),
     ("order", order),
     ("unbind_during_populate", unbind_during_populate),
     ("first_access_during_unbind", first_access_during_unbind),
+    ("lent_to_a_callback", lent_to_a_callback),
     ("rebind", rebind),
     ("drop_of_another_owner", drop_of_another_owner),
 ];
@@ -88,10 +104,10 @@ fn unbind(dev: &Device<Bound>) {
     unbind_then(dev, || ());
 }
 
-/// `later` is called when the slots are gone through, as devres callbacks are that were registered
-/// before the first of them was populated.
-fn unbind_then(dev: &Device<Bound>, later: impl FnOnce()) {
-    dev.unbind(Registry::release, later);
+/// `callbacks` stands for the release of what was registered by `dev.register()`; if that was not
+/// called, before everything, and so for what comes after the slots.
+fn unbind_then(dev: &Device<Bound>, callbacks: impl FnOnce()) {
+    dev.unbind(Registry::release, callbacks);
 }
 
 fn populators(threads: usize) {
@@ -216,6 +232,75 @@ fn two_guards_against_unbind() {
     check(Some(3), || guards(2));
 }
 
+/// Who asks for a guard while the slot is being populated gets nothing, or all of it.
+fn guard_against_populate() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
+
+        let other = {
+            let slot = slot.clone();
+            thread::spawn(move || {
+                if let Some(guard) = slot.try_access() {
+                    guard.read();
+                }
+            })
+        };
+        access(&slot, &dev, || ledger.make(0)).unwrap();
+        other.join().unwrap();
+        unbind(&dev);
+    });
+}
+
+/// A guard to what was populated first, of three.
+fn guard_of_the_first() {
+    check(Some(3), || {
+        let (dev, ledger) = (device(), Ledger::new());
+        let slots = Arc::new([slot(), slot(), slot()]);
+        for (name, slot) in (0..).zip(&*slots) {
+            access(slot, &dev, || ledger.make(name)).unwrap();
+        }
+
+        let other = {
+            let slots = slots.clone();
+            thread::spawn(move || {
+                if let Some(guard) = slots[0].try_access() {
+                    guard.read();
+                }
+            })
+        };
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [2, 1, 0]);
+        other.join().unwrap();
+    });
+}
+
+/// A callback on another thread populates while unbind is under way, and a third thread asks for a
+/// guard to that.
+fn guard_of_a_late_one() {
+    check(Some(3), || {
+        let (dev, ledger, slots) = (device(), Ledger::new(), Arc::new([slot(), slot()]));
+        access(&slots[0], &dev, || ledger.make(0)).unwrap();
+
+        let callback = {
+            let (dev, ledger, slots) = (dev.clone(), ledger.clone(), slots.clone());
+            thread::spawn(move || {
+                let _ = access(&slots[1], &dev, || ledger.make(1));
+            })
+        };
+        let reader = {
+            let slots = slots.clone();
+            thread::spawn(move || {
+                if let Some(guard) = slots[1].try_access() {
+                    guard.read();
+                }
+            })
+        };
+        unbind_then(&dev, || callback.join().unwrap());
+        assert_eq!(ledger.dropped().len(), ledger.made());
+        reader.join().unwrap();
+    });
+}
+
 /// A free and unbind: one drops the resource, and neither returns before it is gone.
 fn free_against_unbind() {
     static BY_FREE: AtomicBool = AtomicBool::new(false);
@@ -241,6 +326,103 @@ fn free_against_unbind() {
     });
     assert!(BY_FREE.load(SeqCst), "the free never won");
     assert!(BY_UNBIND.load(SeqCst), "unbind never won");
+}
+
+/// Memory that a resource uses until it is dropped.
+struct Memory(Arc<UnsafeCell<()>>);
+
+// SAFETY: The checker sees to it.
+unsafe impl Send for Memory {}
+
+impl Memory {
+    fn write(&self) {
+        self.0.with_mut(|_| ());
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.write();
+    }
+}
+
+/// When a free returns, the memory is the owner's alone, whoever has dropped the resource.
+fn owner_reuses_the_memory() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), slot());
+        let memory = Arc::new(UnsafeCell::new(()));
+        let ours = mem::ManuallyDrop::new(Memory(memory.clone()));
+        access(&slot, &dev, || ledger.make_owning(0, Memory(memory))).unwrap();
+
+        let other = thread::spawn(move || {
+            drop(slot);
+            ours.write();
+        });
+        unbind(&dev);
+        other.join().unwrap();
+    });
+}
+
+/// An owner that revokes while unbind is under way, and populates in the next binding.
+fn revoke_against_unbind() {
+    check(None, || {
+        let (dev, ledger, mut slot) = (device(), Ledger::new(), slot());
+        access(&slot, &dev, || ledger.make(0)).unwrap();
+
+        let other = {
+            let ledger = ledger.clone();
+            thread::spawn(move || {
+                slot.as_mut().revoke();
+                assert_eq!(ledger.dropped(), [0], "revoking returned too early");
+                slot
+            })
+        };
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0], "unbind returned too early");
+        let slot = other.join().unwrap();
+
+        dev.bind();
+        access(&slot, &dev, || ledger.make(1)).unwrap().read();
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0, 1]);
+    });
+}
+
+/// Looks into the slot of the resource that owns it, when that is dropped.
+struct Dying {
+    slot: *const Lazy<Resource>,
+    dev: Arc<Device<Bound>>,
+}
+
+// SAFETY: Any thread may use a slot and a device.
+unsafe impl Send for Dying {}
+
+impl Drop for Dying {
+    fn drop(&mut self) {
+        // SAFETY: The slot is there until its resource is dropped.
+        let slot = unsafe { &*self.slot };
+
+        assert!(slot.get(&self.dev).is_none(), "what is dropped is lent");
+        assert!(slot.try_access().is_none(), "there is a guard to what is dropped");
+        let again = access(slot, &self.dev, || Err(EIO));
+        assert_eq!(again.err(), Some(ENXIO), "populated again meanwhile");
+    }
+}
+
+/// What dropping a resource finds in its own slot: nothing, whoever drops it.
+fn slot_of_a_dying_resource() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), slot());
+        let dying = Dying {
+            slot: &raw const *slot,
+            dev: dev.clone(),
+        };
+        access(&slot, &dev, || ledger.make_owning(0, dying)).unwrap();
+
+        let other = thread::spawn(move || drop(slot));
+        unbind(&dev);
+        other.join().unwrap();
+    });
 }
 
 fn two_slots(free: fn([Slot; 2])) {
@@ -360,6 +542,29 @@ fn first_access_during_unbind() {
             }
         });
 
+        assert_eq!(ledger.dropped().len(), ledger.made());
+    });
+}
+
+/// A callback on another thread, of what was registered after `prepare()`: what it is lent is there
+/// until it has returned.
+fn lent_to_a_callback() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
+        lazy::prepare(&dev).unwrap();
+        dev.register();
+
+        let callback = {
+            let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
+            thread::spawn(move || match access(&slot, &dev, || ledger.make(0)) {
+                Ok(resource) => {
+                    resource.read();
+                    slot.get(&dev).unwrap().read();
+                }
+                Err(error) => assert_eq!(error, ENXIO),
+            })
+        };
+        unbind_then(&dev, || callback.join().unwrap());
         assert_eq!(ledger.dropped().len(), ledger.made());
     });
 }
