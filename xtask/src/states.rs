@@ -45,7 +45,7 @@ struct Step {
     at: (i32, i32),
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 8] = [
     Step {
         color: LINE,
         path: &[(195, 100), (385, 100)],
@@ -71,22 +71,10 @@ const STEPS: [Step; 10] = [
         at: (690, 180),
     },
     Step {
-        color: UNBIND,
+        color: LINE,
         path: &[(515, 255), (720, 358)],
-        label: "unbind has dropped it",
+        label: "has dropped it",
         at: (700, 290),
-    },
-    Step {
-        color: OWNER,
-        path: &[(385, 225), (180, 122)],
-        label: "revoke() has dropped it",
-        at: (215, 195),
-    },
-    Step {
-        color: OWNER,
-        path: &[(385, 255), (180, 358)],
-        label: "retire() has dropped it",
-        at: (215, 290),
     },
     Step {
         color: OWNER,
