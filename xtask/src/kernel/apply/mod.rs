@@ -183,13 +183,18 @@ pub use mapped::{
 ";
 
 /// The same for tests, with the modules that stand behind them.
-const DEVRES_TESTS: [(&str, &str); 3] = [
+const DEVRES_TESTS: [(&str, &str); 4] = [
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
         "lazy",
     ),
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "mapped"),
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n", "sys"),
+    (
+        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\
+         #[cfg(CONFIG_KUNIT = \"y\")]\nmod callbacks_kunit;\n",
+        "container",
+    ),
 ];
 
 /// The same for the control.

@@ -11,13 +11,18 @@ use std::{
 };
 
 /// Scenarios that only one side can have, and why.
-const ONE_SIDED: [(Subject, &str, &str); 8] = [
+const ONE_SIDED: [(Subject, &str, &str); 9] = [
     (Subject::Slot, "init_panics", NO_UNWINDING),
     (Subject::Shmem, "init_panics", NO_UNWINDING),
     (Subject::Slot, "revoke_of_a_stranger", NO_UNWINDING),
     (Subject::Slot, "recursion", NO_LOCKDEP),
     (Subject::Shmem, "recursion", NO_LOCKDEP),
     (Subject::Slot, "drop_panics", NO_UNWINDING),
+    (
+        Subject::Slot,
+        "group",
+        "the host has no groups of managed resources",
+    ),
     (
         Subject::Shmem,
         "owner_is_held_weakly",

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `Batched` in the place of `Devres`: by the names of the host's tests.
+
+use super::{
+    kunit_support::{
+        ensure,
+        TestDevice, //
+    },
+    register,
+    Batched,
+    Lazy, //
+};
+use crate::{
+    device::{
+        Bound,
+        Device, //
+    },
+    new_lazy,
+    new_mutex,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc,
+        Mutex, //
+    },
+    types::ScopeGuard, //
+};
+
+/// The names of what was dropped.
+type Log = Arc<Mutex<KVec<i32>>>;
+
+fn log() -> Result<Log> {
+    Arc::pin_init(new_mutex!(KVec::new()), GFP_KERNEL)
+}
+
+/// Are these the names of what was dropped, in this order? They are forgotten.
+fn ensure_dropped(log: &Log, names: &[i32]) -> Result {
+    let mut dropped = log.lock();
+    ensure!(
+        dropped[..] == *names,
+        "dropped {:?}, not {names:?}",
+        &**dropped
+    );
+    dropped.clear();
+    Ok(())
+}
+
+/// A resource that notes its name when it is dropped.
+struct Resource {
+    name: i32,
+    log: Log,
+}
+
+impl Resource {
+    fn new(name: i32, log: &Log) -> Self {
+        Self {
+            name,
+            log: log.clone(),
+        }
+    }
+}
+
+impl Drop for Resource {
+    fn drop(&mut self) {
+        // What is not noted is missed by the test.
+        let _ = self.log.lock().push(self.name, GFP_KERNEL);
+    }
+}
+
+fn batched(dev: &Device<Bound>, name: i32, log: &Log) -> Result<Pin<KBox<Batched<Resource>>>> {
+    KBox::pin_init(Batched::new(dev, Resource::new(name, log)), GFP_KERNEL)
+}
+
+#[kunit_tests(rust_devres_lazy_batched)]
+mod tests {
+    use super::*;
+
+    /// Access by the right device and by another one, guards, drops, and the order at unbind.
+    #[test]
+    fn batched_stands_for_devres() -> Result {
+        let log = log()?;
+        let (mut dev, other) = (TestDevice::new()?, TestDevice::new()?);
+
+        let mut all = KVec::new();
+        for name in 0..4 {
+            all.push(batched(dev.bound()?.as_ref(), name, &log)?, GFP_KERNEL)?;
+        }
+        for (name, one) in (0..).zip(&all) {
+            let bound: &Device<Bound> = dev.bound()?.as_ref();
+            ensure!(one.access(bound)?.name == name, "access to {name}");
+            let by_guard = one.try_access().map(|resource| resource.name);
+            ensure!(by_guard == Some(name), "guard of {name}: {by_guard:?}");
+            let is_same = one.device().as_raw() == bound.as_raw();
+            ensure!(is_same, "the device of {name} is another one");
+            let refused = one.access(other.bound()?.as_ref()).err();
+            ensure!(refused == Some(EINVAL), "another device: {refused:?}");
+        }
+
+        drop(all.remove(1).map_err(|_| EINVAL)?);
+        ensure_dropped(&log, &[1])?;
+        dev.unbind();
+        ensure_dropped(&log, &[3, 2, 0])?;
+        ensure!(all[0].try_access().is_none(), "a guard after unbind");
+        drop(all);
+        ensure_dropped(&log, &[])
+    }
+
+    /// The same device bound again: what it revoked stays revoked.
+    #[test]
+    fn batched_after_rebind() -> Result {
+        let log = log()?;
+        let mut dev = TestDevice::new()?;
+        let one = batched(dev.bound()?.as_ref(), 0, &log)?;
+        dev.unbind();
+
+        dev.rebind()?;
+        let refused = one.access(dev.bound()?.as_ref()).err();
+        ensure!(refused == Some(ENXIO), "after a rebind: {refused:?}");
+        Ok(())
+    }
+
+    /// An initialiser that fails: there is nothing, and nothing is left on the device.
+    #[test]
+    fn batched_that_fails() -> Result {
+        let mut dev = TestDevice::new()?;
+
+        // SAFETY: It fails, and has initialised nothing.
+        let data = unsafe { pin_init::pin_init_from_closure(|_: *mut Resource| Err::<(), _>(EIO)) };
+        let made = KBox::pin_init(Batched::new(dev.bound()?.as_ref(), data), GFP_KERNEL);
+        let failed = made.err();
+        ensure!(failed == Some(EIO), "{failed:?}");
+
+        dev.unbind();
+        dev.rebind()
+    }
+
+    /// One that is made when unbind is under way is refused, and gone.
+    #[test]
+    fn batched_during_unbind() -> Result {
+        let log = log()?;
+        let mut dev = TestDevice::new()?;
+        let refused = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
+
+        let callback = {
+            let (log, refused) = (log.clone(), refused.clone());
+            let dev: &Device<Bound> = dev.bound()?.as_ref();
+            let dev: ARef<Device> = dev.into();
+            ScopeGuard::new(move || {
+                // SAFETY: Unbind is waiting for us.
+                let dev = unsafe { dev.as_bound() };
+                *refused.lock() = batched(dev, 0, &log).err();
+            })
+        };
+        register(dev.bound()?.as_ref(), callback, GFP_KERNEL)?;
+        dev.unbind();
+
+        let refused: Option<Error> = *refused.lock();
+        ensure!(
+            refused == Some(ENXIO),
+            "in the middle of unbind: {refused:?}"
+        );
+        ensure_dropped(&log, &[0])?;
+        dev.rebind()
+    }
+
+    /// Unbind goes through them and through slots as one, the last one first.
+    #[test]
+    fn batched_among_slots() -> Result {
+        let log = log()?;
+        let mut dev = TestDevice::new()?;
+        let slots: [Pin<KBox<Lazy<Resource>>>; 2] = [
+            KBox::pin_init(new_lazy!("first"), GFP_KERNEL)?,
+            KBox::pin_init(new_lazy!("last"), GFP_KERNEL)?,
+        ];
+
+        let bound: &Device<Bound> = dev.bound()?.as_ref();
+        slots[0]
+            .lock()
+            .populate(bound, || Ok(Resource::new(0, &log)))?;
+        let between = batched(bound, 1, &log)?;
+        slots[1]
+            .lock()
+            .populate(bound, || Ok(Resource::new(2, &log)))?;
+
+        dev.unbind();
+        ensure_dropped(&log, &[2, 1, 0])?;
+        drop(between);
+        Ok(())
+    }
+}
