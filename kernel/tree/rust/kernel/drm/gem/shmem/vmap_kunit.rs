@@ -60,7 +60,6 @@ use crate::{
         Arc,
         Mutex, //
     },
-    types::ScopeGuard, //
 };
 use core::{
     mem,
