@@ -58,8 +58,8 @@ pub struct Lazy<T: 'static> {
     lock: Mutex<()>,
 }
 
-// SAFETY: A slot owns its resource, which is `Send`, and what its container has to do with a device,
-// which any thread may use.
+// SAFETY: A slot owns its resource, which is `Send`, and what its container has to do with a
+// device, which any thread may use.
 unsafe impl<T: Send + Sync> Send for Lazy<T> {}
 
 // SAFETY: A shared slot lends `&T`, which is fine on any thread as `T: Sync`, and drops `T` on the

@@ -2,9 +2,9 @@
 
 //! The other thing that a slot can keep its resource in: a `Devres` of its own.
 //!
-//! One source for the host and the kernel, under the same rule as the slot. It is an option, for who
-//! wants nothing on a device's list that devres does not know of, and to measure against. It has the
-//! interface of `container`, and takes its place.
+//! One source for the host and the kernel, under the same rule as the slot. It is an option, for
+//! who does not want the registry, and to measure against. It has the interface of `container`, and
+//! takes its place.
 //!
 //! What the accessors promise stays the same, rebind and access in the middle of unbind included:
 //! both are told by the slot's own state, which the resource changes when it goes. This is weaker:
@@ -15,8 +15,8 @@
 //! - Each populated slot takes an allocation, where the resource is, so an access loads one pointer
 //!   more.
 //! - A *first* access in the middle of unbind, as a callback of a devres node can make, is served,
-//!   and unbind misses what it maps. That stays on the device, which refuses to be bound again until
-//!   the slot is revoked or gone.
+//!   and unbind misses what it maps. That stays on the device, which refuses to be bound again
+//!   until the slot is revoked or gone.
 //!
 //! Each slot has a place of its own among what devres releases: the resources of a device are
 //! dropped in the reverse order of population, with others that were registered in between.
@@ -220,7 +220,8 @@ impl<T: 'static> Container<T> {
     ///
     /// As for [`revoke()`](Self::revoke).
     unsafe fn drop_resource(&self, then: *mut bindings::device) {
-        // INVARIANT: What dropping the resource calls may come back to the slot, and finds nothing.
+        // INVARIANT: `devres` goes next. What dropping the resource calls may come back to the
+        // slot, and finds nothing.
         self.state.store(REVOKED, Relaxed);
 
         // SAFETY: Nobody else accesses `devres`: what dropping the resource calls comes after this,

@@ -90,6 +90,8 @@ pub(crate) struct Request<'a> {
     pub(crate) object: Object,
     /// Adds no more than this step and those before it.
     pub(crate) until: Option<&'a str>,
+    /// Whether each slot has a `Devres` of its own.
+    pub(crate) per_slot: bool,
 }
 
 /// A tree with the code in it that is configured, and ready to be built.
@@ -174,6 +176,9 @@ fn fragments(request: &Request<'_>) -> Vec<&'static str> {
     }
     if is_lazy && request.variant == Variant::Debug {
         names.push("assertions");
+    }
+    if request.per_slot {
+        names.push("per_slot");
     }
     names
 }

@@ -2,6 +2,7 @@
 
 //! `samples/rust/`: the sample driver, as an option and as a target.
 
+use super::kconfig;
 use anyhow::{
     ensure,
     Context,
@@ -36,23 +37,21 @@ const TARGET: &str = "obj-$(CONFIG_SAMPLE_RUST_DEVRES_LAZY)\t\t+= rust_devres_la
 
 /// `samples/rust/Kconfig`: one more option.
 pub(crate) fn kconfig(text: String) -> Result<String> {
-    let last = format!("config {LAST}");
-    let (at, _) = lines(&text)
-        .find(|(_, line)| line.trim_end() == last)
-        .with_context(|| format!("there is no option `{LAST}` to stand in front of"))?;
-
-    insert(text, at, ENTRY)
+    kconfig::add(text, ENTRY, LAST)
 }
 
 /// `samples/rust/Makefile`: one more target.
-pub(crate) fn makefile(text: String) -> Result<String> {
+pub(crate) fn makefile(mut text: String) -> Result<String> {
+    ensure!(!text.contains(OPTION), "there is `{OPTION}` already");
     let (at, line) = lines(&text)
         .filter(|(_, line)| line.starts_with("obj-$(CONFIG_SAMPLE_RUST_") && line.ends_with('\n'))
         .last()
         .context("there is no line `obj-$(CONFIG_SAMPLE_RUST_..)` to stand behind")?;
     let behind = at + line.len();
 
-    insert(text, behind, TARGET)
+    text.insert_str(behind, TARGET);
+
+    Ok(text)
 }
 
 /// The lines of a text with their ends, and where they begin.
@@ -62,14 +61,6 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
         *next += line.len();
         Some((at, line))
     })
-}
-
-/// Adds what is about our option, which must not be there yet.
-fn insert(mut text: String, at: usize, new: &str) -> Result<String> {
-    ensure!(!text.contains(OPTION), "there is `{OPTION}` already");
-    text.insert_str(at, new);
-
-    Ok(text)
 }
 
 #[cfg(test)]

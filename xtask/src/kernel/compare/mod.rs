@@ -109,6 +109,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
             accel: options.accel,
             expanded: false,
             control: options.control,
+            per_slot: false,
             shell: false,
             install: options.install,
         },

@@ -12,7 +12,10 @@ mod patch;
 mod rust;
 
 use super::{
-    apply::Object,
+    apply::{
+        self,
+        Object, //
+    },
     cache::Cache,
     job::Job,
     make::Make,
@@ -55,6 +58,10 @@ pub(crate) struct Options {
     /// Checks the annotated objects in their printed form, in a tree that has no macro.
     #[arg(long)]
     expanded: bool,
+
+    /// Checks slots that have a `Devres` each, in place of one registry for all slots of a device.
+    #[arg(long)]
+    per_slot: bool,
 
     /// Installs what is missing on this machine with apt-get, as root.
     #[arg(long)]
@@ -100,6 +107,8 @@ struct Lint<'a> {
     changes: &'a [Change],
     /// The same, by name.
     files: BTreeSet<&'a Path>,
+    /// Those of them that are not compiled.
+    configured_out: BTreeSet<&'a Path>,
 }
 
 /// What a check has found.
@@ -116,7 +125,8 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     tools::ensure_machine(&cache, options.install)?;
     tools::ensure_linters(shell, &cache, options.install)?;
     let object = Object::lazy(options.expanded);
-    let logs = format!("lint{}", object.suffix());
+    let per_slot = if options.per_slot { "-per-slot" } else { "" };
+    let logs = format!("lint{}{per_slot}", object.suffix());
     let prepared = prepare(
         shell,
         &cache,
@@ -127,6 +137,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
             linux: options.linux.as_deref(),
             object,
             until: None,
+            per_slot: options.per_slot,
         },
     )?;
 
@@ -136,6 +147,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         out: prepared.work.join("out"),
         changes: &changes,
         files: changes.iter().map(|change| change.path.as_path()).collect(),
+        configured_out: apply::configured_out(options.per_slot).collect(),
     };
     println!("\n{} files of the tree are new or edited", changes.len());
 

@@ -241,6 +241,7 @@ fn build_each(shell: &Shell, cache: &Cache, options: &Options, stages: &[Stage])
                 linux: options.linux.as_deref(),
                 object,
                 until: Some(stage.step),
+                per_slot: false,
             },
         )?;
 
@@ -272,6 +273,7 @@ fn build_each(shell: &Shell, cache: &Cache, options: &Options, stages: &[Stage])
             accel: Accelerator::Tcg,
             expanded: options.expanded,
             control: false,
+            per_slot: false,
             shell: false,
             install: options.install,
         },
