@@ -37,7 +37,7 @@ enum Command {
     Ci,
     /// Rewrites the expansions and the compiler messages that tests compare with. Read the diff.
     Bless,
-    /// Measures what an access costs, for four ways to write it, and fails if a target is missed.
+    /// Measures what an access costs, for several ways to write it, and fails if a target is missed.
     Bench(bench::Options),
     /// Builds and boots a Linux with the code in it, and runs its tests.
     Kernel(kernel::Options),

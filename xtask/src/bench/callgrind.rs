@@ -8,6 +8,8 @@
 
 use super::{
     progress,
+    Each,
+    Program,
     SUBJECTS, //
 };
 use anyhow::{
@@ -22,7 +24,10 @@ use std::{
     },
     fmt::Write,
     fs,
-    path::Path, //
+    path::{
+        Path,
+        PathBuf, //
+    },
 };
 use xshell::{
     cmd,
@@ -66,18 +71,20 @@ pub(crate) fn version(shell: &Shell) -> Option<String> {
 }
 
 /// Counts for all subjects, in their order.
-pub(crate) fn count(shell: &Shell, program: &Path, raw: &Path) -> Result<Vec<Count>> {
+pub(crate) fn count(shell: &Shell, programs: &Each<PathBuf>, raw: &Path) -> Result<Vec<Count>> {
     let mut csv = String::from("subject,shape,accesses,instructions\n");
     let bar = progress(
         "instructions",
-        (2 * SUBJECTS.len() as u64 + 1) * ACCESSES.len() as u64,
+        2 * (SUBJECTS.len() as u64 + 1) * ACCESSES.len() as u64,
     )?;
 
-    let mut per_access = |subject: &str, shape: &str| -> Result<PerAccess> {
+    let mut per_access = |of: Program, name: &str, shape: &str| -> Result<PerAccess> {
+        let subject = format!("{name}{}", of.suffix());
         let mut profiles = Vec::new();
         for accesses in ACCESSES {
             bar.set_message(format!("{subject} {shape}"));
-            let profile = profile(shell, program, raw, subject, shape, accesses)?;
+            let out = raw.join(format!("callgrind.{subject}.{shape}.{accesses}.out"));
+            let profile = profile(shell, programs.get(of), &out, name, shape, accesses)?;
             writeln!(csv, "{subject},{shape},{accesses},{}", profile.total())?;
             profiles.push(profile);
             bar.inc(1);
@@ -86,16 +93,16 @@ pub(crate) fn count(shell: &Shell, program: &Path, raw: &Path) -> Result<Vec<Cou
         difference(&profiles[0], &profiles[1]).with_context(|| format!("{subject} {shape}"))
     };
 
-    let empty_loop = per_access("nothing", "in_loop")?.instructions;
+    let empty_loop = Each::new(|of| Ok(per_access(of, "nothing", "in_loop")?.instructions))?;
     let mut counts = Vec::new();
-    for (subject, _) in SUBJECTS {
-        let in_loop = per_access(subject, "in_loop")?;
-        let out_of_line = per_access(subject, "out_of_line")?;
+    for subject in &SUBJECTS {
+        let in_loop = per_access(subject.of, subject.name, "in_loop")?;
+        let out_of_line = per_access(subject.of, subject.name, "out_of_line")?;
 
         counts.push(Count {
             in_loop: in_loop
                 .instructions
-                .checked_sub(empty_loop)
+                .checked_sub(*empty_loop.get(subject.of))
                 .context("an access takes less than none")?,
             inlined: in_loop.functions == 1,
             out_of_line: out_of_line.instructions,
@@ -108,16 +115,15 @@ pub(crate) fn count(shell: &Shell, program: &Path, raw: &Path) -> Result<Vec<Cou
     Ok(counts)
 }
 
-/// Runs the program under Callgrind.
+/// Runs a program under Callgrind, which writes to `out`.
 fn profile(
     shell: &Shell,
     program: &Path,
-    raw: &Path,
+    out: &Path,
     subject: &str,
     shape: &str,
     accesses: u64,
 ) -> Result<Profile> {
-    let out = raw.join(format!("callgrind.{subject}.{shape}.{accesses}.out"));
     let accesses = accesses.to_string();
     // Matches the name of the function, mangled or not; of all its instances only one runs.
     let function = format!("*measured*{shape}*");
@@ -138,7 +144,7 @@ fn profile(
         String::from_utf8_lossy(&output.stderr)
     );
 
-    let text = fs::read_to_string(&out)?;
+    let text = fs::read_to_string(out)?;
     Profile::parse(&text).with_context(|| out.display().to_string())
 }
 

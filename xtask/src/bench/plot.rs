@@ -45,13 +45,13 @@ fn bars(svg: &mut String, counts: &[Count]) -> Result<()> {
         .map(|count| count.in_loop.max(count.out_of_line))
         .max()
         .context("there are no counts")?;
-    let area = SVGBackend::with_string(svg, (720, 400)).into_drawing_area();
+    let area = SVGBackend::with_string(svg, (760, 420)).into_drawing_area();
     area.fill(&WHITE)?;
 
     let mut chart = ChartBuilder::on(&area)
         .caption("Instructions per access, fast path", ("sans-serif", 20))
         .margin(12)
-        .x_label_area_size(36)
+        .x_label_area_size(54)
         .y_label_area_size(44)
         .build_cartesian_2d(0.0..counts.len() as f64, 0.0..most as f64 * 1.15)?;
     chart
@@ -98,12 +98,16 @@ fn bars(svg: &mut String, counts: &[Count]) -> Result<()> {
 
     // The axis has no labels for what is between two numbers.
     let below = TextStyle::from(("sans-serif", 15)).pos(Pos::new(HPos::Center, VPos::Top));
-    let names = SUBJECTS.iter().enumerate().map(|(index, (_, title))| {
+    let mut names = Vec::new();
+    for (index, subject) in SUBJECTS.iter().enumerate() {
         let (x, y) = chart.backend_coord(&(index as f64 + 0.5, 0.0));
-        Text::new(title.replace('`', ""), (x, y + 8), below.clone())
-    });
-    for name in names {
-        area.draw(&name)?;
+        let title = subject.title.replace('`', "");
+        for (line, text) in (0..).zip(title.split(", ")) {
+            names.push((text.to_owned(), (x, y + 8 + 18 * line)));
+        }
+    }
+    for (text, at) in names {
+        area.draw(&Text::new(text, at, below.clone()))?;
     }
 
     area.present()?;

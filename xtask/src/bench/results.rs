@@ -5,6 +5,8 @@
 use super::{
     callgrind::Count,
     rows::Rows,
+    Each,
+    BY_HAND,
     SUBJECTS, //
 };
 use anyhow::{
@@ -113,17 +115,15 @@ pub(crate) struct Results {
 
 impl Results {
     /// Draws them from the rows.
-    pub(crate) fn new(counts: Option<Vec<Count>>, rows: &Rows) -> Result<Self> {
-        let one = |measure, subject| -> Result<f64> {
-            Ok(Spread::new(rows.get(measure, subject)?)?.median)
-        };
-        let helper_bytes = one("heap_bytes", "helper")?;
-        let helper_blocks = one("heap_blocks", "helper")?;
-        let by_hand = rows.get("ns", SUBJECTS[1].0)?;
-
+    pub(crate) fn new(counts: Option<Vec<Count>>, rows: &Each<Rows>) -> Result<Self> {
         let subjects = SUBJECTS
             .iter()
-            .map(|&(name, title)| {
+            .map(|&super::Subject { name, title, of }| {
+                let rows = rows.get(of);
+                let one = |measure, subject| -> Result<f64> {
+                    Ok(Spread::new(rows.get(measure, subject)?)?.median)
+                };
+                let by_hand = rows.get("ns", BY_HAND)?;
                 let ns = rows.get("ns", name)?;
                 Ok(Subject {
                     title,
@@ -135,18 +135,19 @@ impl Results {
                     ratio: Spread::new(&ratios(ns, by_hand))?,
                     threads: Threads::new(rows, name)?,
                     inline: one("inline_bytes", name)?,
-                    heap: one("heap_bytes", name)? - helper_bytes,
-                    blocks: one("heap_blocks", name)? - helper_blocks,
+                    heap: one("heap_bytes", name)? - one("heap_bytes", "helper")?,
+                    blocks: one("heap_blocks", name)? - one("heap_blocks", "helper")?,
                     first_ns: Spread::new(rows.get("first_ns", name)?)?,
                 })
             })
             .collect::<Result<_>>()?;
 
+        let rows = &rows.usual;
         Ok(Self {
             counts,
             subjects,
             helper_ns: Spread::new(rows.get("first_ns", "helper")?)?,
-            helper_bytes,
+            helper_bytes: Spread::new(rows.get("heap_bytes", "helper")?)?.median,
             control: Threads::new(rows, "control")?,
         })
     }

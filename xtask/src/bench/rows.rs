@@ -62,14 +62,14 @@ impl Rows {
     }
 }
 
-/// Runs the benchmark, and keeps what it prints in `measures.csv`.
-pub(crate) fn measure(shell: &Shell, program: &Path, raw: &Path, quick: bool) -> Result<Rows> {
+/// Runs the benchmark, and keeps what it prints in `csv`.
+pub(crate) fn measure(shell: &Shell, program: &Path, csv: &Path, quick: bool) -> Result<Rows> {
     let quick = quick.then_some("--quick");
     let mut child = Command::from(cmd!(shell, "{program} measure {quick...}"))
         .stdout(Stdio::piped())
         .spawn()?;
     let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
-    let mut csv = BufWriter::new(File::create(raw.join("measures.csv"))?);
+    let mut csv = BufWriter::new(File::create(csv)?);
 
     let len = lines
         .next()

@@ -82,12 +82,18 @@ pub(crate) fn text(results: &Results) -> String {
     for (row, header) in HEADER.iter().enumerate() {
         text += &format!("{header:34}");
         for column in &cells {
-            text += &format!("  {:>22}", column[row].replace('`', ""));
+            let width = column.iter().map(|cell| width(cell)).max().unwrap_or(0);
+            text += &format!("  {:>width$}", column[row].replace('`', ""));
         }
         text += "\n";
     }
 
     text
+}
+
+/// How many characters a cell has in the terminal.
+fn width(cell: &str) -> usize {
+    cell.chars().filter(|c| *c != '`').count()
 }
 
 /// The same for Markdown.
