@@ -27,15 +27,12 @@ use loom::{
     cell::UnsafeCell,
     thread, //
 };
-use std::{
-    mem,
-    sync::{
-        atomic::{
-            AtomicBool,
-            Ordering::SeqCst, //
-        },
-        Arc,
+use std::sync::{
+    atomic::{
+        AtomicBool,
+        Ordering::SeqCst, //
     },
+    Arc,
 };
 
 /// All properties, by their names.
@@ -328,11 +325,11 @@ fn free_against_unbind() {
     assert!(BY_UNBIND.load(SeqCst), "unbind never won");
 }
 
-/// Memory that a resource uses until it is dropped.
-struct Memory(Arc<UnsafeCell<()>>);
+/// Memory, which one thread at a time may write.
+struct Memory(UnsafeCell<()>);
 
 // SAFETY: The checker sees to it.
-unsafe impl Send for Memory {}
+unsafe impl Sync for Memory {}
 
 impl Memory {
     fn write(&self) {
@@ -340,9 +337,12 @@ impl Memory {
     }
 }
 
-impl Drop for Memory {
+/// Uses memory until it is dropped.
+struct InMemory(Arc<Memory>);
+
+impl Drop for InMemory {
     fn drop(&mut self) {
-        self.write();
+        self.0.write();
     }
 }
 
@@ -350,13 +350,13 @@ impl Drop for Memory {
 fn owner_reuses_the_memory() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), slot());
-        let memory = Arc::new(UnsafeCell::new(()));
-        let ours = mem::ManuallyDrop::new(Memory(memory.clone()));
-        access(&slot, &dev, || ledger.make_owning(0, Memory(memory))).unwrap();
+        let memory = Arc::new(Memory(UnsafeCell::new(())));
+        let used = InMemory(memory.clone());
+        access(&slot, &dev, || ledger.make_owning(0, used)).unwrap();
 
         let other = thread::spawn(move || {
             drop(slot);
-            ours.write();
+            memory.write();
         });
         unbind(&dev);
         other.join().unwrap();

@@ -203,7 +203,7 @@ const DEVRES_TESTS: [(&str, &str); 4] = [
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "mapped"),
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n", "sys"),
     (
-        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\
+        "#[cfg(all(CONFIG_KUNIT = \"y\", not(CONFIG_RUST_DEVRES_LAZY_PER_SLOT)))]\nmod batched_kunit;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod callbacks_kunit;\n",
         "container",
     ),

@@ -6,12 +6,16 @@ use super::{
     kconfig,
     source, //
 };
-use anyhow::Result;
+use anyhow::{
+    ensure,
+    Result, //
+};
 use std::path::Path;
 
 /// What is compiled with the option, and without it.
 const CHOSEN: &str = "rust/kernel/devres/per_slot.rs";
-const USUAL: [&str; 3] = [
+const USUAL: [&str; 4] = [
+    "rust/kernel/devres/batched.rs",
     "rust/kernel/devres/container.rs",
     "rust/kernel/devres/registry.rs",
     "rust/kernel/devres/sys.rs",
@@ -46,7 +50,8 @@ config RUST_DEVRES_LAZY_PER_SLOT
 const NEXT: &str = "DEBUG_TEST_DRIVER_REMOVE";
 
 /// What is put in front of modules in `devres.rs`, in this order.
-const MODULES: [(&str, &str); 4] = [
+const MODULES: [(&str, &str); 5] = [
+    (UNLESS_CHOSEN, "batched"),
     (UNLESS_CHOSEN, "container"),
     (UNLESS_CHOSEN, "registry"),
     (MODULE, "registry"),
@@ -55,6 +60,9 @@ const MODULES: [(&str, &str); 4] = [
 
 const UNLESS_CHOSEN: &str = "#[cfg(not(CONFIG_RUST_DEVRES_LAZY_PER_SLOT))]\n";
 const MODULE: &str = "#[cfg(CONFIG_RUST_DEVRES_LAZY_PER_SLOT)]\nmod per_slot;\n";
+
+/// What is exported only without it.
+const EXPORT: &str = "pub use batched::Batched;\n";
 
 /// What is put behind the exports, which takes the name of the usual one.
 const NAME: &str = "#[cfg(CONFIG_RUST_DEVRES_LAZY_PER_SLOT)]\nuse per_slot as container;";
@@ -77,6 +85,13 @@ pub(super) fn declare(text: String) -> Result<String> {
         source::declare_before(text, before, new)
     })?;
 
+    ensure!(
+        text.matches(EXPORT).count() == 1,
+        "`{}` is not there, or not once",
+        EXPORT.trim_end()
+    );
+    let text = text.replace(EXPORT, &format!("{UNLESS_CHOSEN}{EXPORT}"));
+
     source::import_behind(text, "mapped", NAME)
 }
 
@@ -87,16 +102,19 @@ mod tests {
 
     #[test]
     fn one_of_two_is_compiled() {
-        let text = "use a::b;\n\nmod container;\nmod registry;\nmod sys;\n\npub use mapped::Map;\n";
+        let text = "use a::b;\n\nmod batched;\nmod container;\nmod registry;\nmod sys;\n\n\
+                    pub use batched::Batched;\npub use mapped::Map;\n";
         let text = declare(text.to_owned()).unwrap();
 
         assert_eq!(
             text,
             "use a::b;\n\n\
+             #[cfg(not(CONFIG_RUST_DEVRES_LAZY_PER_SLOT))]\nmod batched;\n\
              #[cfg(not(CONFIG_RUST_DEVRES_LAZY_PER_SLOT))]\nmod container;\n\
              #[cfg(CONFIG_RUST_DEVRES_LAZY_PER_SLOT)]\nmod per_slot;\n\
              #[cfg(not(CONFIG_RUST_DEVRES_LAZY_PER_SLOT))]\nmod registry;\n\
              #[cfg(not(CONFIG_RUST_DEVRES_LAZY_PER_SLOT))]\nmod sys;\n\n\
+             #[cfg(not(CONFIG_RUST_DEVRES_LAZY_PER_SLOT))]\npub use batched::Batched;\n\
              pub use mapped::Map;\n\
              #[cfg(CONFIG_RUST_DEVRES_LAZY_PER_SLOT)]\nuse per_slot as container;\n"
         );
