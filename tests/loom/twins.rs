@@ -258,9 +258,12 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "neighbours_against_each_other",
         edits: &[(
             "registry.rs",
-            "        let mut slots = self.slots.lock();\n        while state.load(Relaxed) == DROPPING {",
-            "        let mut slots = self.slots.without_lock();\n        while state.load(Relaxed) == \
-             DROPPING {",
+            "        unsafe { slots.unlink(node.as_ptr()) };\n        // INVARIANT: The node is on no \
+             list.\n        state.store(DROPPING, Relaxed);\n        slots.in_flight += 1;\n        \
+             drop(slots);\n",
+            "        state.store(DROPPING, Relaxed);\n        slots.in_flight += 1;\n        let list: \
+             *mut Slots = &mut *slots;\n        drop(slots);\n        unsafe { \
+             (*list).unlink(node.as_ptr()) };\n",
         )],
     },
     Twin {

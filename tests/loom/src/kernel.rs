@@ -480,14 +480,6 @@ pub(crate) mod sync {
                 lock: Some(self.lock.lock().unwrap()),
             }
         }
-
-        /// What a twin does that forgets the lock.
-        pub(crate) fn without_lock(&self) -> MutexGuard<'_, T> {
-            MutexGuard {
-                mutex: self,
-                lock: None,
-            }
-        }
     }
 
     pub(crate) struct MutexGuard<'a, T> {
