@@ -88,7 +88,8 @@ pub const dl_dev_state_DL_DEV_UNBINDING: dl_dev_state = 3;
 
 /// `struct dev_links_info`, as far as it is looked at.
 pub struct dev_links_info {
-    pub(crate) status: AtomicU32,
+    /// A [`dl_dev_state`], which only the driver core writes.
+    pub status: AtomicU32,
 }
 
 /// A device: `struct device`. It is reference-counted, and shared by whoever has a pointer to it.
@@ -97,7 +98,7 @@ pub struct device {
     refcount: AtomicUsize,
     bound: AtomicBool,
     /// What its driver is doing.
-    pub(crate) links: dev_links_info,
+    pub links: dev_links_info,
     /// In the order they were added in; `devres_head`, with `devres_lock`.
     devres: Mutex<Vec<Entry>>,
     /// What is mapped for DMA.

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Makes the twins that ThreadSanitizer has to report, out of those of the model checker, and a copy
+//! without an edit, as proof that it is the edits that are reported.
+
+#[path = "../loom/copies.rs"]
+mod copies;
+#[path = "../loom/twins.rs"]
+mod twins;
+
+use anyhow::{
+    Context,
+    Result, //
+};
+use copies::{
+    replace,
+    without_macro,
+    Copies, //
+};
+use std::{
+    fmt::Write,
+    fs, //
+};
+use twins::TWINS;
+
+const COPIES: Copies<'_> = Copies {
+    sources: &[
+        "../../runtime/src/protocol/container.rs",
+        "../../runtime/src/protocol/lazy.rs",
+        "../../runtime/src/protocol/registry.rs",
+        "../../runtime/src/host/sys.rs",
+    ],
+    adapt,
+    with: &["src/stress.rs"],
+};
+
+/// The twins that are wrong on a machine often enough to be seen within seconds. Others take a
+/// machine that reorders what this one does not, or orders that nearly never come.
+const SEEN: [&str; 12] = [
+    "relaxed_publication",
+    "relaxed_reader",
+    "mark_is_left_out",
+    "no_grace_period",
+    "grace_period_before_marking",
+    "free_does_not_wait",
+    "unbind_does_not_wait",
+    "both_drop",
+    "unlink_without_lock",
+    "unlink_forgets_the_end",
+    "unlink_forgets_a_neighbour",
+    "empty_after_unbind",
+];
+
+/// Where a copy differs from what is in the runtime.
+fn adapt(file: &str, text: &str) -> Result<String> {
+    match file {
+        "lazy.rs" => without_macro(text),
+        "sys.rs" => replace(
+            text,
+            "    protocol::registry::Registry,\n    sync::Arc,\n};\n",
+            "    sync::Arc, //\n};\nuse super::registry::Registry;\n",
+        ),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn main() -> Result<()> {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=../loom/copies.rs");
+    println!("cargo::rerun-if-changed=../loom/twins.rs");
+
+    let mut modules = COPIES.write("unedited", &[])?;
+    let mut tests = String::new();
+    for name in SEEN {
+        let twin = TWINS
+            .iter()
+            .find(|twin| twin.name == name)
+            .with_context(|| format!("there is no twin `{name}`"))?;
+        modules.push_str(&COPIES.write(name, twin.edits)?);
+        let caught_by = twin.caught_by;
+        writeln!(
+            tests,
+            "    /// `{caught_by}` is what the model checker catches it by.\n    \
+             #[test]\n    \
+             #[ignore = \"broken; `cargo xtask tsan` runs it, and it has to fail\"]\n    \
+             fn {name}() {{\n        crate::{name}::stress::run();\n    }}\n"
+        )?;
+    }
+    writeln!(modules, "mod twins {{\n{tests}}}")?;
+    fs::write(Copies::out()?.join("variants.rs"), modules)?;
+
+    Ok(())
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The protocol as users have it.
+
+pub(crate) mod lazy {
+    //! Stands for the file of this name in the copies.
+
+    pub(crate) use devres_lazy::devres::Lazy;
+}
+
+#[path = "stress.rs"]
+pub(crate) mod stress;
