@@ -36,9 +36,10 @@ struct Step {
 enum Run {
     /// By what this does.
     Here(fn(&Shell) -> Result<()>),
-    /// By `cargo xtask kernel` with these arguments, which may find that it cannot be seen.
-    Kernel(&'static [&'static str]),
-    /// As [`Run::Kernel`], if there is time to build it, or if it was built before.
+    /// By `cargo xtask` with these arguments, which may find that it cannot be seen.
+    Command(&'static [&'static str]),
+    /// As [`Run::Command`], if there is time to build the kernel with all checkers, or if it was
+    /// built before.
     IfTimeAllows(&'static [&'static str]),
 }
 
@@ -125,12 +126,16 @@ const STEPS: &[Step] = &[
         }),
     },
     Step {
+        name: "the protocol under ThreadSanitizer, and twins that it has to report",
+        run: Run::Command(&["tsan"]),
+    },
+    Step {
         name: "kernel, as drivers run",
-        run: Run::Kernel(&["test", "--install"]),
+        run: Run::Command(&["kernel", "test", "--install"]),
     },
     Step {
         name: "kernel, as drivers run, with the printed form in place of the macro",
-        run: Run::Kernel(&["test", "--expanded"]),
+        run: Run::Command(&["kernel", "test", "--expanded"]),
     },
     Step {
         name: "kernel, as drivers run, with a `Devres` for each slot",
@@ -138,15 +143,15 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "kernel and host: the same outcomes",
-        run: Run::Kernel(&["compare"]),
+        run: Run::Command(&["kernel", "compare"]),
     },
     Step {
         name: "kernel, the control: the object by hand fails where it should",
-        run: Run::Kernel(&["test", "--control"]),
+        run: Run::Command(&["kernel", "test", "--control"]),
     },
     Step {
         name: "kernel, its own checks of what is added",
-        run: Run::Kernel(&["lint", "--install"]),
+        run: Run::Command(&["kernel", "lint", "--install"]),
     },
     Step {
         name: "kernel, its own checks with a `Devres` for each slot",
@@ -154,15 +159,15 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "kernel, the patch series",
-        run: Run::Kernel(&["series"]),
+        run: Run::Command(&["kernel", "series"]),
     },
     Step {
         name: "kernel, the patch series without the macro",
-        run: Run::Kernel(&["series", "--expanded"]),
+        run: Run::Command(&["kernel", "series", "--expanded"]),
     },
     Step {
         name: "kernel, with all checkers",
-        run: Run::IfTimeAllows(&["test", "--variant", "debug"]),
+        run: Run::IfTimeAllows(&["kernel", "test", "--variant", "debug"]),
     },
     // Last, so that its result is what the output ends with.
     Step {
@@ -203,7 +208,7 @@ impl Run {
     fn run(&self, shell: &Shell, elapsed: Duration) -> Result<Outcome> {
         match self {
             Self::Here(run) => run(shell).map(|()| Outcome::Held),
-            Self::Kernel(arguments) => kernel_command(shell, arguments),
+            Self::Command(arguments) => command(shell, arguments),
             Self::IfTimeAllows(arguments) => {
                 if elapsed > TIME_FOR_DEBUG && !kernel::is_debug_built()? {
                     return Ok(Outcome::Skipped(format!(
@@ -211,15 +216,15 @@ impl Run {
                         elapsed.as_secs_f64() / 60.0
                     )));
                 }
-                kernel_command(shell, arguments)
+                command(shell, arguments)
             }
         }
     }
 }
 
-/// Runs `cargo xtask kernel` with these arguments.
-fn kernel_command(shell: &Shell, arguments: &[&str]) -> Result<Outcome> {
-    let command = cmd!(shell, "cargo xtask kernel {arguments...}");
+/// Runs `cargo xtask` with these arguments.
+fn command(shell: &Shell, arguments: &[&str]) -> Result<Outcome> {
+    let command = cmd!(shell, "cargo xtask {arguments...}");
     println!("$ {command}");
     let status = Command::from(command).status()?;
     match status.code() {

@@ -8,6 +8,7 @@ mod ci;
 mod exit;
 mod kernel;
 mod states;
+mod tsan;
 
 use anyhow::Result;
 use clap::{
@@ -39,6 +40,8 @@ enum Command {
     Bless,
     /// Measures what an access costs, for several ways to write it, and fails if a target is missed.
     Bench(bench::Options),
+    /// Runs the protocol under ThreadSanitizer, and twins of it that are broken and have to be reported.
+    Tsan(tsan::Options),
     /// Builds and boots a Linux with the code in it, and runs its tests.
     Kernel(kernel::Options),
 }
@@ -60,6 +63,7 @@ fn run() -> Result<()> {
         Command::Ci => ci::run(&shell),
         Command::Bless => bless::run(&shell),
         Command::Bench(options) => bench::run(&shell, &options),
+        Command::Tsan(options) => tsan::run(&shell, &options),
         Command::Kernel(options) => kernel::run(&shell, &options),
     }
 }

@@ -20,9 +20,9 @@ mod config;
 mod console;
 mod control;
 mod doctor;
-mod group;
+pub(crate) mod group;
 mod initramfs;
-mod job;
+pub(crate) mod job;
 mod ktap;
 mod lint;
 mod linux;
@@ -169,8 +169,18 @@ pub(crate) fn is_debug_built() -> Result<bool> {
     Ok(prepare::is_built(&Cache::open()?, Variant::Debug))
 }
 
+/// The sources of Rust's library, which are got if they are not here.
+pub(crate) fn rust_library(shell: &Shell) -> Result<PathBuf> {
+    tools::Rust::find(shell)?.library(&Cache::open()?)
+}
+
+/// Whether that is what cargo says when the network is not there.
+pub(crate) fn is_cargo_offline(said: &str) -> bool {
+    tools::CARGO_OFFLINE.iter().any(|text| said.contains(text))
+}
+
 /// Says what takes a while.
-fn spinner(what: String) -> ProgressBar {
+pub(crate) fn spinner(what: String) -> ProgressBar {
     if !io::stderr().is_terminal() {
         println!("{what}");
     }
@@ -261,7 +271,7 @@ impl Progress {
 }
 
 /// A time, for people.
-fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     match (time.as_secs() / 60, time.as_secs() % 60) {
         (0, less) if less < 10 => format!("{:.1} s", time.as_secs_f64()),
         (0, seconds) => format!("{seconds} s"),

@@ -8,6 +8,7 @@ use super::{
         Apt, //
     },
     cache::Cache,
+    is_cargo_offline,
     job::{
         self,
         Job, //
@@ -91,7 +92,7 @@ const BINDGEN_MINIMUM: Version = Version(0, 71, 1);
 const BINDGEN: &str = "0.72.1";
 
 /// What cargo says when the network is not there.
-const CARGO_OFFLINE: &[&str] = &[
+pub(super) const CARGO_OFFLINE: &[&str] = &[
     "network error",
     "failed to download",
     "failed to fetch",
@@ -328,7 +329,7 @@ pub(crate) fn bindgen(shell: &Shell, cache: &Cache) -> Result<(PathBuf, Version)
 
     if !built {
         let said = job::tail(&log, 20);
-        if CARGO_OFFLINE.iter().any(|text| said.contains(text)) {
+        if is_cargo_offline(&said) {
             bail!(Exit::Skipped(format!(
                 "bindgen {BINDGEN} cannot be downloaded, see {}",
                 log.display()

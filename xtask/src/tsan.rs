@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `cargo xtask tsan`: the protocol under ThreadSanitizer, and twins that it has to report.
+//!
+//! The standard library is built with it, too: it would take what it does not see there, such as a
+//! mutex, for the lack of one. That takes the sources of the library, which are got as for a kernel
+//! build, and a compiler that is told to accept options that are not stable.
+
+use crate::{
+    exit::Exit,
+    kernel::{
+        self,
+        job::{
+            self,
+            Job,
+            Next, //
+        },
+    },
+};
+use anyhow::{
+    bail,
+    ensure,
+    Context,
+    Result, //
+};
+use clap::Parser;
+use serde_json::Value;
+use std::{
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::Command,
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+use xshell::{
+    cmd,
+    Shell, //
+};
+
+const HELP: &str = "\
+Exit status:
+  0  nothing was reported that should not be, and all that should
+  1  something else, or the build has failed
+  2  wrong usage
+  3  skipped: something cannot be downloaded, which says nothing about the code";
+
+/// What to run.
+#[derive(Parser)]
+#[command(after_help = HELP)]
+pub(crate) struct Options {
+    /// How long the slot is under stress, and each twin at most.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+}
+
+/// The exit status of a program that ThreadSanitizer has ended.
+const REPORTED: i32 = 66;
+
+/// How long a program may take that is not told how long.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// How long a program may take to end, when the time is up that it was told.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often a twin is run that crashes.
+const CHANCES: usize = 4;
+
+/// What is tested beside the stress: what `cargo test` calls it, and what we do.
+const TESTS: [(&str, &str); 4] = [
+    ("devres_lazy", "runtime"),
+    ("protocol", "tests/protocol"),
+    ("shmem_fields", "tests/shmem_fields"),
+    ("grace_periods", "tests/grace_periods"),
+];
+
+/// What the stress is called.
+const STRESS: &str = "stress";
+
+/// What the names of twins begin with.
+const TWINS: &str = "twins::";
+
+/// How a program has ended.
+enum End {
+    /// Well, and it has printed this.
+    Held(String),
+    /// With a report of ThreadSanitizer.
+    Reported(String),
+    /// With a test that has failed.
+    Failed(String),
+    /// With a signal.
+    Crashed,
+    /// Not at all, or otherwise.
+    Other(String),
+}
+
+impl End {
+    /// What there is to say about one that does not hold.
+    fn what(self) -> String {
+        match self {
+            Self::Held(_) => "nothing is reported".to_owned(),
+            Self::Reported(what) | Self::Failed(what) | Self::Other(what) => what,
+            Self::Crashed => "killed by a signal".to_owned(),
+        }
+    }
+}
+
+/// Builds, runs what has to hold, and then what has to be reported.
+pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
+    kernel::group::end_with_us()?;
+    let library = kernel::rust_library(shell)?;
+    let target = target_folder(shell)?;
+    fs::create_dir_all(&target)?;
+    let programs = build(shell, &library, &target)?;
+    let mut wrong = 0;
+
+    for (name, title) in TESTS {
+        let program = Program {
+            file: programs.get(name)?,
+            log: target.join(format!("{name}.log")),
+            limit: LIMIT,
+            seconds: options.seconds,
+        };
+        wrong += u32::from(!holds(&program, title, &[])?);
+    }
+
+    let stress = |log: &str| -> Result<Program<'_>> {
+        Ok(Program {
+            file: programs.get(STRESS)?,
+            log: target.join(format!("{STRESS}-{log}.log")),
+            limit: Duration::from_secs(options.seconds) + PATIENCE,
+            seconds: options.seconds,
+        })
+    };
+    for test in ["slot", "copy"] {
+        wrong += u32::from(!holds(&stress(test)?, test, &["--exact", test])?);
+    }
+
+    let twins = twins(&stress(STRESS)?)?;
+    for twin in &twins {
+        let name = twin.trim_start_matches(TWINS);
+        wrong += u32::from(!is_caught(&stress(name)?, name, twin)?);
+    }
+
+    println!("logs: {}", target.join("*.log").display());
+    ensure!(
+        wrong == 0,
+        "{wrong} of the above are not as they have to be"
+    );
+    Ok(())
+}
+
+/// Where it is built: not among what is built without ThreadSanitizer.
+fn target_folder(shell: &Shell) -> Result<PathBuf> {
+    let metadata = cmd!(shell, "cargo metadata --no-deps --format-version 1")
+        .quiet()
+        .read()?;
+    let metadata: Value = serde_json::from_str(&metadata)?;
+    let target = metadata["target_directory"]
+        .as_str()
+        .context("cargo did not say where it builds")?;
+
+    Ok(Path::new(target).join("tsan"))
+}
+
+/// What was built.
+struct Programs(Vec<(String, PathBuf)>);
+
+impl Programs {
+    fn get(&self, name: &str) -> Result<&Path> {
+        self.0
+            .iter()
+            .find(|(of, _)| of == name)
+            .map(|(_, program)| program.as_path())
+            .with_context(|| format!("cargo did not say which program the tests of {name} are"))
+    }
+}
+
+/// Builds all tests.
+fn build(shell: &Shell, library: &Path, target: &Path) -> Result<Programs> {
+    let verbose = cmd!(shell, "rustc --version --verbose").quiet().read()?;
+    let host = verbose
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .context("rustc does not say what it runs on")?;
+    let log = target.join("build.log");
+    let begin = Instant::now();
+
+    let mut cargo = Command::new("cargo");
+    cargo
+        .current_dir(shell.current_dir())
+        .args(["test", "--no-run", "-Zbuild-std", "--target", host])
+        .arg("--target-dir")
+        .arg(target)
+        .args(["--message-format", "json-render-diagnostics"])
+        .args([
+            "--package",
+            "devres-lazy",
+            "--package",
+            "devres-lazy-stress",
+        ])
+        .args(["--package", "devres-lazy-workspace", "--lib"]);
+    for test in TESTS[1..].iter().map(|(test, _)| *test).chain([STRESS]) {
+        cargo.args(["--test", test]);
+    }
+    cargo
+        .env("CARGO_ENCODED_RUSTFLAGS", "-Zsanitizer=thread")
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("__CARGO_TESTS_ONLY_SRC_ROOT", library);
+
+    let spinner = kernel::spinner("building with ThreadSanitizer".to_owned());
+    let mut job = Job::start(&mut cargo, &log)?;
+    let mut programs = Vec::new();
+    let status = loop {
+        match job.next(Duration::MAX)? {
+            Next::Line(line) => programs.extend(program(&line)),
+            Next::Silence => (),
+            Next::End(status) => break status,
+        }
+    };
+    spinner.finish_and_clear();
+
+    if !status.success() {
+        let said = job::tail(&log, 20);
+        if kernel::is_cargo_offline(&said) {
+            bail!(Exit::Skipped(format!(
+                "what Rust's library is built of cannot be downloaded, see {}",
+                log.display()
+            )));
+        }
+        bail!("the build failed, see {}:\n{said}", log.display());
+    }
+    println!("built    {}", kernel::seconds(begin.elapsed()));
+    Ok(Programs(programs))
+}
+
+/// The name and the file of a test that cargo says it has built.
+fn program(line: &str) -> Option<(String, PathBuf)> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    let file = message["executable"].as_str()?;
+
+    Some((message["target"]["name"].as_str()?.to_owned(), file.into()))
+}
+
+/// A program of tests.
+struct Program<'a> {
+    file: &'a Path,
+    log: PathBuf,
+    limit: Duration,
+    /// How long the stress takes.
+    seconds: u64,
+}
+
+impl Program<'_> {
+    fn run(&self, arguments: &[&str]) -> Result<End> {
+        let mut command = Command::new(self.file);
+        command
+            .args(arguments)
+            .env(
+                "TSAN_OPTIONS",
+                format!("halt_on_error=1 exitcode={REPORTED}"),
+            )
+            // Takes longer than the test.
+            .env("RUST_BACKTRACE", "0")
+            .env("DEVRES_LAZY_STRESS_SECONDS", self.seconds.to_string());
+
+        let begin = Instant::now();
+        let mut job = Job::start(&mut command, &self.log)?;
+        let mut is_over_time = false;
+        let mut text = String::new();
+        let status = loop {
+            match job.next(Duration::from_millis(250))? {
+                Next::Line(line) => text += &(line + "\n"),
+                Next::Silence => (),
+                Next::End(status) => break status,
+            }
+            if !is_over_time && begin.elapsed() > self.limit {
+                is_over_time = true;
+                job.kill();
+            }
+        };
+
+        Ok(if is_over_time {
+            End::Other(format!(
+                "hangs: it was given {}",
+                kernel::seconds(self.limit)
+            ))
+        } else {
+            end(status.code(), text)
+        })
+    }
+}
+
+/// How a program has ended that has printed this.
+fn end(status: Option<i32>, text: String) -> End {
+    let summary = text
+        .lines()
+        .find_map(|line| line.strip_prefix("SUMMARY: ThreadSanitizer: "));
+    let panic = text
+        .lines()
+        .skip_while(|line| !line.contains("panicked at"))
+        .nth(1);
+
+    match (status, summary, panic) {
+        (Some(0), ..) => End::Held(text),
+        (Some(REPORTED), Some(summary), _) => End::Reported(without_path(summary)),
+        (Some(101), _, Some(panic)) => End::Failed(panic.to_owned()),
+        (Some(status), ..) => End::Other(format!("exit status {status}")),
+        (None, ..) => End::Crashed,
+    }
+}
+
+/// `data race <file>:<line> in <function>`, with the name of the file only.
+fn without_path(summary: &str) -> String {
+    let words = summary.split(' ').map(|word| match word.rsplit_once('/') {
+        Some((path, name)) if path.starts_with('/') || path.starts_with('.') => name,
+        _ => word,
+    });
+
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Runs what has to hold, and says whether it does.
+fn holds(program: &Program<'_>, title: &str, arguments: &[&str]) -> Result<bool> {
+    let begin = Instant::now();
+    let arguments = [arguments, &["--nocapture"]].concat();
+    let end = program.run(&arguments)?;
+    if let End::Held(text) = end {
+        println!("holds    {title}, {}", kernel::seconds(begin.elapsed()));
+        for line in text.lines().filter(|line| is_count(line)) {
+            println!("{line}");
+        }
+        return Ok(true);
+    }
+
+    println!(
+        "FAILS    {title}: {}, see {}",
+        end.what(),
+        program.log.display()
+    );
+    Ok(false)
+}
+
+/// Is this a count that the stress has printed?
+fn is_count(line: &str) -> bool {
+    line.starts_with(' ')
+        && line
+            .split_whitespace()
+            .next()
+            .is_some_and(|word| word.parse::<u64>().is_ok())
+}
+
+/// The names of the twins.
+fn twins(program: &Program<'_>) -> Result<Vec<String>> {
+    let End::Held(text) = program.run(&["--list", "--ignored"])? else {
+        bail!("the stress does not say which twins there are");
+    };
+    let twins: Vec<String> = text
+        .lines()
+        .filter_map(|line| line.strip_suffix(": test"))
+        .filter(|name| name.starts_with(TWINS))
+        .map(str::to_owned)
+        .collect();
+
+    ensure!(!twins.is_empty(), "there are no twins");
+    Ok(twins)
+}
+
+/// Runs what has to be reported, and says whether it is.
+///
+/// What a twin does to memory may end it before it is reported. That proves nothing, and it gets
+/// another chance.
+fn is_caught(program: &Program<'_>, name: &str, test: &str) -> Result<bool> {
+    let begin = Instant::now();
+    let mut end = End::Crashed;
+    for _ in 0..CHANCES {
+        end = program.run(&["--exact", test, "--ignored", "--nocapture"])?;
+        if !matches!(end, End::Crashed) {
+            break;
+        }
+    }
+
+    let is_caught = matches!(end, End::Reported(_) | End::Failed(_));
+    let mark = if is_caught { "caught" } else { "MISSED" };
+    let time = kernel::seconds(begin.elapsed());
+    println!("{mark:8} {name}, {time}: {}", end.what());
+    Ok(is_caught)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RACE: &str = "WARNING: ThreadSanitizer: data race (pid=1)\n\
+                        SUMMARY: ThreadSanitizer: data race /a/b/slot.rs:7:1 in <a::B>::c\n";
+    const PANIC: &str = "thread '<unnamed>' (1) panicked at /a/b.rs:1:2:\n\
+                         assertion failed: left on the device\n";
+
+    fn what(end: End) -> (&'static str, String) {
+        match end {
+            End::Held(text) => ("held", text),
+            End::Reported(what) => ("reported", what),
+            End::Failed(what) => ("failed", what),
+            End::Crashed => ("crashed", String::new()),
+            End::Other(what) => ("other", what),
+        }
+    }
+
+    #[test]
+    fn a_report_is_told_from_a_failure_and_from_a_crash() {
+        let of = |status, text: &str| what(end(status, text.to_owned()));
+
+        assert_eq!(of(Some(0), "fine").0, "held");
+        let reported = ("reported", "data race slot.rs:7:1 in <a::B>::c".to_owned());
+        assert_eq!(of(Some(66), RACE), reported);
+        // The report comes first, whatever the test makes of it.
+        assert_eq!(of(Some(66), &format!("{PANIC}{RACE}")), reported);
+        let failed = ("failed", "assertion failed: left on the device".to_owned());
+        assert_eq!(of(Some(101), PANIC), failed);
+
+        // ThreadSanitizer itself, a program that does not start, a signal.
+        let fatal = "FATAL: ThreadSanitizer: unexpected memory mapping\n";
+        assert_eq!(of(Some(66), fatal).0, "other");
+        assert_eq!(of(Some(101), "no such test").0, "other");
+        assert_eq!(of(Some(127), "").0, "other");
+        assert_eq!(of(None, PANIC).0, "crashed");
+    }
+
+    #[test]
+    fn counts_are_found() {
+        assert!(is_count("      8581 bindings"));
+        assert!(!is_count("running 1 test") && !is_count("    at main.rs"));
+    }
+
+    #[test]
+    fn programs_are_those_that_can_be_run() {
+        let line = |executable: &str| {
+            program(&format!(
+                r#"{{"target":{{"name":"stress"}},"executable":{executable}}}"#
+            ))
+        };
+
+        assert_eq!(
+            line(r#""/t/stress-1""#),
+            Some(("stress".to_owned(), PathBuf::from("/t/stress-1")))
+        );
+        assert_eq!(line("null"), None);
+        assert_eq!(program("   Compiling stress"), None);
+    }
+}
