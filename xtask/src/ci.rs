@@ -139,7 +139,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "kernel, as drivers run, with a `Devres` for each slot",
-        run: Run::Kernel(&["test", "--per-slot"]),
+        run: Run::Command(&["kernel", "test", "--per-slot"]),
     },
     Step {
         name: "kernel and host: the same outcomes",
@@ -155,7 +155,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "kernel, its own checks with a `Devres` for each slot",
-        run: Run::Kernel(&["lint", "--per-slot"]),
+        run: Run::Command(&["kernel", "lint", "--per-slot"]),
     },
     Step {
         name: "kernel, the patch series",
