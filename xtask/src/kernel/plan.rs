@@ -22,15 +22,26 @@ struct Alone {
     is_lazy: bool,
     /// Where it would be skipped.
     not_in: Option<Variant>,
+    /// Whether to look for leaks, in the variant that can.
+    leaks: bool,
 }
 
-const ALONE: [Alone; 3] = [
+const ALONE: [Alone; 4] = [
     // The tree's own, in C: a filter has one pattern.
     Alone {
         name: "gem",
         suite: "drm_gem_shmem",
         is_lazy: true,
         not_in: None,
+        leaks: false,
+    },
+    // Measures how much memory is in use.
+    Alone {
+        name: "stress",
+        suite: "rust_lazy_stress*",
+        is_lazy: true,
+        not_in: None,
+        leaks: true,
     },
     // Lockdep reports once.
     Alone {
@@ -38,6 +49,7 @@ const ALONE: [Alone; 3] = [
         suite: "rust_lazy_lockdep",
         is_lazy: true,
         not_in: Some(Variant::Fast),
+        leaks: false,
     },
     // The kernel does not survive it.
     Alone {
@@ -45,6 +57,7 @@ const ALONE: [Alone; 3] = [
         suite: "rust_lazy_oops",
         is_lazy: false,
         not_in: None,
+        leaks: false,
     },
 ];
 
@@ -82,7 +95,7 @@ pub(crate) fn boots(variant: Variant, object: Object, filter: Option<&str>) -> V
         .map(|it| Planned {
             log: format!("console-{}", it.name),
             filter: it.suite.to_owned(),
-            leaks: false,
+            leaks: it.leaks && variant == Variant::Debug,
         });
 
     [shared].into_iter().chain(alone).collect()
@@ -111,10 +124,18 @@ mod tests {
             Fast, //
         };
 
-        assert_eq!(logs(Fast, Annotated, None), ["console", "console-gem"]);
+        assert_eq!(
+            logs(Fast, Annotated, None),
+            ["console", "console-gem", "console-stress"]
+        );
         assert_eq!(
             logs(Debug, Annotated, None),
-            ["console", "console-gem", "console-lockdep"]
+            [
+                "console",
+                "console-gem",
+                "console-stress",
+                "console-lockdep"
+            ]
         );
         for variant in [Fast, Debug] {
             assert_eq!(
@@ -124,6 +145,24 @@ mod tests {
         }
         assert_eq!(logs(Fast, ByHand, None), ["console", "console-oops"]);
         assert_eq!(logs(Debug, ByHand, None), ["console", "console-oops"]);
+    }
+
+    #[test]
+    fn leaks_are_searched_for_where_that_can_be_done() {
+        let searched = |variant, object| -> Vec<String> {
+            boots(variant, object, None)
+                .into_iter()
+                .filter(|boot| boot.leaks)
+                .map(|boot| boot.log)
+                .collect()
+        };
+
+        assert_eq!(
+            searched(Variant::Debug, Object::Annotated),
+            ["console", "console-stress"]
+        );
+        assert!(searched(Variant::Fast, Object::Annotated).is_empty());
+        assert!(searched(Variant::Debug, Object::ByHand).is_empty());
     }
 
     #[test]

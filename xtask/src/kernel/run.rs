@@ -30,6 +30,9 @@ use std::{
 /// Of what the console said during a test that failed, these many lines are printed.
 const MAX_NOTES: usize = 60;
 
+/// What a line begins with that a test prints for people to read, also if all is well.
+const RESULT: &str = "# result: ";
+
 /// A run that is going on.
 #[derive(Default)]
 pub(crate) struct Run {
@@ -325,6 +328,12 @@ fn format(suite: &str, test: &Test) -> String {
         if !suite.is_empty() {
             text += &cases(test);
         }
+    } else {
+        for note in &test.notes {
+            if let Some((_, result)) = note.split_once(RESULT) {
+                text += &format!("       {}\n", result.trim_end());
+            }
+        }
     }
     text
 }
@@ -439,6 +448,21 @@ mod tests {
         );
         assert!(!results.held());
         assert_eq!(results.failures(), ["lazy.b"]);
+    }
+
+    #[test]
+    fn results_are_printed_of_what_passes() {
+        let a = format!(
+            "[    0.110000]     # result: 1000 bindings\n\
+             [    0.110000]     # result:   0 left\n\
+             [    0.111000]     # binding 0\n{A}"
+        );
+        let (printed, _) = run(&format!("{}{END}", console(&[&a, B], "ok")), None);
+
+        assert_eq!(
+            printed,
+            "ok   lazy.a (12 ms)\n       1000 bindings\n         0 left\nok   lazy.b (100 ms)\n"
+        );
     }
 
     #[test]

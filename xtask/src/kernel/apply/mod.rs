@@ -195,7 +195,7 @@ pub use mapped::{
 ";
 
 /// The same for tests, with the modules that stand behind them.
-const DEVRES_TESTS: [(&str, &str); 4] = [
+const DEVRES_TESTS: [(&str, &str); 5] = [
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
         "lazy",
@@ -206,6 +206,10 @@ const DEVRES_TESTS: [(&str, &str); 4] = [
         "#[cfg(all(CONFIG_KUNIT = \"y\", not(CONFIG_RUST_DEVRES_LAZY_PER_SLOT)))]\nmod batched_kunit;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod callbacks_kunit;\n",
         "container",
+    ),
+    (
+        "#[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod stress_kunit;\n",
+        "sys",
     ),
 ];
 
@@ -225,6 +229,8 @@ mod contract_kunit;
 pub mod crates_kunit;
 #[cfg(CONFIG_KUNIT = \"y\")]
 mod lazy_kunit;
+#[cfg(CONFIG_KUNIT = \"y\")]
+mod stress_kunit;
 #[cfg(CONFIG_KUNIT = \"y\")]
 mod vmap_kunit;
 

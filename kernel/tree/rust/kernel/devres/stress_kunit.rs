@@ -1,0 +1,664 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What objects and their device go through in years, in a minute: threads that map, read, try and
+//! free, while the device is bound and unbound a thousand times.
+//!
+//! What is wrong is seen by the readers, who know what they have to find; by all checkers that the
+//! kernel is built with; by how much is left when the device is unbound; and by how much memory is
+//! in use afterwards. The suite has a boot of its own, so that nobody else uses memory meanwhile.
+
+use super::{
+    kunit_support::{
+        comes_true,
+        ensure,
+        ensure_ok,
+        fail,
+        TestDevice,
+        Thread, //
+    },
+    Lazy, //
+};
+use crate::{
+    bindings,
+    device::{
+        Bound,
+        Device, //
+    },
+    new_lazy,
+    new_mutex,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic,
+            AtomicFlag,
+            Full,
+            Relaxed,
+            Release, //
+        },
+        barrier::smp_mb,
+        Arc,
+        Mutex, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
+    types::ScopeGuard, //
+};
+use core::mem;
+
+/// How often the device is bound and unbound.
+const BINDINGS: i64 = 1000;
+
+/// How often before memory is measured for the first time.
+const WARM_UP: i64 = 100;
+
+/// After how many bindings to say so: who watches the console takes silence for a hang.
+const REPORT: i64 = 100;
+
+/// How many objects there are at any time.
+const OBJECTS: usize = 16;
+
+/// How many threads map and read.
+const MAPPERS: usize = 3;
+
+/// How long something that must happen may take, on a slow and busy machine.
+const PATIENCE: Delta = Delta::from_secs(60);
+
+/// How long a thread lets others go on.
+const PAUSE: Delta = Delta::from_millis(1);
+
+/// The object under stress.
+pub(crate) trait Subject: Send + Sync + 'static {
+    /// How often in a row a thread does what it does, before it lets others go on.
+    const BURST: usize;
+
+    /// Maps the resource, unless it is mapped, and reads it. `ENXIO` says that it was revoked.
+    fn access(&self, dev: &Device<Bound>) -> Result;
+
+    /// Reads the resource if it is mapped, and says whether it was.
+    fn try_access(&self) -> Result<bool>;
+}
+
+/// The device that is bound and unbound.
+pub(crate) trait Unbind {
+    /// The device, which is bound.
+    fn bound(&self) -> Result<&Device<Bound>>;
+
+    /// Unbinds the driver.
+    fn unbind(&mut self);
+
+    /// Binds the same `struct device` again.
+    fn rebind(&mut self) -> Result;
+}
+
+/// How often what has happened.
+struct Counts {
+    maps: Atomic<i32>,
+    accesses: Atomic<i32>,
+    refused: Atomic<i32>,
+    tries: Atomic<i32>,
+    tries_in_vain: Atomic<i32>,
+    frees: Atomic<i32>,
+    /// Of these, while the device was being unbound.
+    frees_during_unbind: Atomic<i32>,
+}
+
+impl Counts {
+    fn new() -> Self {
+        Self {
+            maps: Atomic::new(0),
+            accesses: Atomic::new(0),
+            refused: Atomic::new(0),
+            tries: Atomic::new(0),
+            tries_in_vain: Atomic::new(0),
+            frees: Atomic::new(0),
+            frees_during_unbind: Atomic::new(0),
+        }
+    }
+
+    /// Prints them. What has not happened at all was not tested.
+    fn report(&self, what: &str, bindings: i64) -> Result {
+        let counts = [
+            ("maps", &self.maps),
+            ("accesses", &self.accesses),
+            ("accesses refused", &self.refused),
+            ("tries", &self.tries),
+            ("tries in vain", &self.tries_in_vain),
+            ("frees", &self.frees),
+            ("frees during unbind", &self.frees_during_unbind),
+        ];
+
+        crate::kunit::info(fmt!("    # result: {what}: {bindings} bindings\n"));
+        for (what, count) in counts {
+            let count = count.load(Relaxed);
+            crate::kunit::info(fmt!("    # result:   {count} {what}\n"));
+            ensure!(count > 0, "no {what}");
+        }
+        Ok(())
+    }
+}
+
+/// Lets threads use the device while it is bound.
+struct Gate {
+    is_open: AtomicFlag,
+    inside: Atomic<i32>,
+}
+
+/// Somebody who uses the device.
+struct Inside<'a>(&'a Gate);
+
+impl Gate {
+    fn new() -> Self {
+        Self {
+            is_open: AtomicFlag::new(false),
+            inside: Atomic::new(0),
+        }
+    }
+
+    fn enter(&self) -> Option<Inside<'_>> {
+        // ORDERING: Pairs with the barrier in `close()`, which sees who is inside, or we see that it
+        // is closed.
+        self.inside.fetch_add(1, Full);
+        let inside = Inside(self);
+
+        self.is_open.load(Acquire).then_some(inside)
+    }
+
+    fn open(&self) {
+        self.is_open.store(true, Release);
+    }
+
+    /// Waits until nobody is inside.
+    fn close(&self) -> Result {
+        self.is_open.store(false, Relaxed);
+        // ORDERING: Pairs with the full operation in `enter()`.
+        smp_mb(Full);
+
+        let is_empty = comes_true(PATIENCE, || self.inside.load(Acquire) == 0);
+        ensure!(is_empty, "a thread does not come back from the device");
+        Ok(())
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Release);
+    }
+}
+
+/// An object, and how often it was accessed.
+struct Object<S> {
+    subject: S,
+    accesses: Atomic<i32>,
+}
+
+/// What the threads share.
+#[pin_data]
+struct Shared<S, M> {
+    #[pin]
+    objects: Mutex<KVec<Arc<Object<S>>>>,
+    /// Makes an object. Goes after the objects, which may need what it has.
+    make: M,
+    dev: ARef<Device>,
+    gate: Gate,
+    is_unbinding: AtomicFlag,
+    is_over: AtomicFlag,
+    counts: Counts,
+}
+
+impl<S, M> Shared<S, M>
+where
+    S: Subject,
+    M: Fn() -> Result<S> + Send + Sync + 'static,
+{
+    fn new(dev: ARef<Device>, make: M) -> Result<Arc<Self>> {
+        let shared = Arc::pin_init(
+            pin_init!(Self {
+                objects <- new_mutex!(KVec::new()),
+                make,
+                dev,
+                gate: Gate::new(),
+                is_unbinding: AtomicFlag::new(false),
+                is_over: AtomicFlag::new(false),
+                counts: Counts::new(),
+            }),
+            GFP_KERNEL,
+        )?;
+        for _ in 0..OBJECTS {
+            let object = shared.object()?;
+            shared.objects.lock().push(object, GFP_KERNEL)?;
+        }
+
+        Ok(shared)
+    }
+
+    fn object(&self) -> Result<Arc<Object<S>>> {
+        let object = Object {
+            subject: (self.make)()?,
+            accesses: Atomic::new(0),
+        };
+
+        Ok(Arc::new(object, GFP_KERNEL)?)
+    }
+
+    fn get(&self, index: usize) -> Arc<Object<S>> {
+        self.objects.lock()[index % OBJECTS].clone()
+    }
+
+    /// Has a thread do this over and over.
+    fn thread(self: &Arc<Self>, step: fn(&Self, usize) -> Result) -> Result<Thread<Result>> {
+        let shared = self.clone();
+
+        Thread::new(move || {
+            let mut count = 0;
+            while !shared.is_over.load(Relaxed) {
+                step(&shared, count).inspect_err(|_| shared.is_over.store(true, Relaxed))?;
+                count += 1;
+            }
+            Ok(())
+        })
+    }
+
+    /// Maps and reads what there is, if the device is bound.
+    fn map(&self, count: usize) -> Result {
+        if let Some(_inside) = self.gate.enter() {
+            // SAFETY: The device is not unbound before the gate is closed, and nobody inside.
+            let dev = unsafe { self.dev.as_bound() };
+
+            for index in 0..S::BURST {
+                self.access(count * S::BURST + index, dev)?;
+            }
+        }
+        fsleep(PAUSE);
+        Ok(())
+    }
+
+    /// Maps and reads one. If it was revoked, it is of no use any more, and replaced.
+    fn access(&self, index: usize, dev: &Device<Bound>) -> Result {
+        let object = self.get(index);
+
+        match object.subject.access(dev) {
+            Ok(()) => {
+                self.counts.accesses.add(1, Relaxed);
+                if object.accesses.fetch_add(1, Relaxed) == 0 {
+                    self.counts.maps.add(1, Relaxed);
+                }
+                Ok(())
+            }
+            Err(ENXIO) => {
+                self.counts.refused.add(1, Relaxed);
+                self.replace(index)
+            }
+            Err(error) => fail!("an access: {error:?}"),
+        }
+    }
+
+    /// Reads what is mapped, whether or not the device is bound.
+    fn look(&self, count: usize) -> Result {
+        for index in 0..S::BURST {
+            let object = self.get(count * S::BURST + index);
+
+            if object.subject.try_access()? {
+                self.counts.tries.add(1, Relaxed);
+            } else {
+                self.counts.tries_in_vain.add(1, Relaxed);
+            }
+        }
+        fsleep(PAUSE);
+        Ok(())
+    }
+
+    /// Frees some, whether or not the device is bound.
+    fn free(&self, count: usize) -> Result {
+        self.replace(count)?;
+        if count % (S::BURST / 4) == 0 {
+            fsleep(PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Frees an object, or leaves that to who still uses it.
+    fn replace(&self, index: usize) -> Result {
+        let new = self.object()?;
+        let is_unbinding = self.is_unbinding.load(Relaxed);
+
+        let old = mem::replace(&mut self.objects.lock()[index % OBJECTS], new);
+        drop(old);
+
+        self.counts.frees.add(1, Relaxed);
+        if is_unbinding && self.is_unbinding.load(Relaxed) {
+            self.counts.frees_during_unbind.add(1, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Binds and unbinds the device so many times, while threads use it.
+    fn run(
+        self: &Arc<Self>,
+        device: &mut impl Unbind,
+        bindings: i64,
+        mapped: &impl Fn() -> i32,
+    ) -> Result {
+        let mut threads = KVec::new();
+        // Before the threads are waited for, also if one cannot be had.
+        let end = ScopeGuard::new(|| self.is_over.store(true, Relaxed));
+        for _ in 0..MAPPERS {
+            threads.push(self.thread(Self::map)?, GFP_KERNEL)?;
+        }
+        threads.push(self.thread(Self::look)?, GFP_KERNEL)?;
+        threads.push(self.thread(Self::free)?, GFP_KERNEL)?;
+        for thread in &threads {
+            thread.start();
+        }
+
+        let bound = self.bind(device, bindings, mapped);
+        drop(end);
+        for thread in threads {
+            ensure_ok!(thread.join()?, "a thread");
+        }
+        bound
+    }
+
+    /// Binds and unbinds so many times. After each, nothing is to be left that is mapped.
+    fn bind(&self, device: &mut impl Unbind, bindings: i64, mapped: &impl Fn() -> i32) -> Result {
+        for binding in 0..bindings {
+            if binding % REPORT == 0 {
+                crate::kunit::info(fmt!("    # binding {binding} of {bindings}\n"));
+            }
+            if binding > 0 {
+                ensure_ok!(device.rebind(), "the next binding");
+            }
+            let maps = self.counts.maps.load(Relaxed);
+            self.gate.open();
+            let is_used = comes_true(PATIENCE, || {
+                self.counts.maps.load(Relaxed) > maps || self.is_over.load(Relaxed)
+            });
+            self.gate.close()?;
+            ensure!(is_used, "binding {binding}: nobody maps anything");
+
+            self.is_unbinding.store(true, Relaxed);
+            device.unbind();
+            self.is_unbinding.store(false, Relaxed);
+
+            let left = mapped();
+            ensure!(left == 0, "binding {binding}: {left} are still mapped");
+            ensure!(
+                !self.is_over.load(Relaxed),
+                "binding {binding}: a thread has failed"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Pages of memory.
+#[derive(Clone, Copy, Debug)]
+struct Usage {
+    /// What `kmalloc()` and other caches have.
+    slab: i64,
+    /// What is in the files behind objects.
+    shmem: i64,
+    free: i64,
+}
+
+impl Usage {
+    /// How much more may be in use in the end. It is less than what objects take if one is lost for
+    /// each binding, and more than what it differs by from one run to the next.
+    const SLACK: Self = Self {
+        slab: BINDINGS / 8,
+        shmem: BINDINGS / 8,
+        free: BINDINGS,
+    };
+
+    /// Measures, when all that was freed has been given back.
+    fn now() -> Self {
+        // SAFETY: There are no requirements but that it may sleep.
+        unsafe { bindings::rcu_barrier() };
+        // SAFETY: As above.
+        unsafe { bindings::flush_delayed_fput() };
+        // SAFETY: As above.
+        unsafe { bindings::rcu_barrier() };
+        // SAFETY: As above.
+        unsafe { bindings::kvfree_rcu_barrier() };
+        // SAFETY: As above.
+        unsafe { bindings::lru_add_drain_all() };
+        shrink_caches();
+
+        Self {
+            slab: node_stat(bindings::node_stat_item_NR_SLAB_RECLAIMABLE_B)
+                + node_stat(bindings::node_stat_item_NR_SLAB_UNRECLAIMABLE_B),
+            shmem: node_stat(bindings::node_stat_item_NR_SHMEM),
+            free: zone_stat(bindings::zone_stat_item_NR_FREE_PAGES),
+        }
+    }
+
+    /// Is this no more than what was in use before?
+    fn is_back_to(self, before: Self) -> bool {
+        // KASAN keeps what was freed in quarantine, up to a thirty-second of the memory. There,
+        // kmemleak has to find what is lost.
+        let is_slab_back =
+            cfg!(CONFIG_KASAN_GENERIC) || self.slab <= before.slab + Self::SLACK.slab;
+
+        is_slab_back
+            && self.shmem <= before.shmem + Self::SLACK.shmem
+            && self.free + self.slab + Self::SLACK.free >= before.free + before.slab
+    }
+}
+
+/// Gives back what caches keep that `kmalloc()` uses: empty slabs, and KASAN's quarantine.
+fn shrink_caches() {
+    // SAFETY: The caches are made early at boot, and there for good.
+    let caches = unsafe { (&raw const bindings::kmalloc_caches).read() };
+
+    for cache in caches.as_flattened().iter().filter(|it| !it.is_null()) {
+        // SAFETY: It is a cache.
+        unsafe { bindings::kmem_cache_shrink(*cache) };
+    }
+}
+
+fn node_stat(item: bindings::node_stat_item) -> i64 {
+    // SAFETY: The index is that of an item.
+    let stat = unsafe { &raw mut bindings::vm_node_stat[item as usize].counter };
+
+    // SAFETY: The counter is there for good, and only ever accessed atomically.
+    unsafe { Atomic::from_ptr(stat) }.load(Relaxed)
+}
+
+fn zone_stat(item: bindings::zone_stat_item) -> i64 {
+    // SAFETY: The index is that of an item.
+    let stat = unsafe { &raw mut bindings::vm_zone_stat[item as usize].counter };
+
+    // SAFETY: As above.
+    unsafe { Atomic::from_ptr(stat) }.load(Relaxed)
+}
+
+/// Puts objects on a device under stress, a thousand bindings long.
+///
+/// `mapped` says how many resources there are that are still to be dropped.
+pub(crate) fn stress<D, S, M>(
+    what: &str,
+    device: impl Fn() -> Result<D>,
+    make: impl Fn(&D) -> M,
+    mapped: impl Fn() -> i32,
+) -> Result
+where
+    D: Unbind,
+    S: Subject,
+    M: Fn() -> Result<S> + Send + Sync + 'static,
+{
+    let run = |bindings| {
+        let mut device = device()?;
+        let shared = Shared::new(device.bound()?.into(), make(&device))?;
+        let result = shared.run(&mut device, bindings, &mapped);
+        result.map(|()| shared)
+    };
+
+    // What is allocated once, and what caches keep, is there after this.
+    drop(run(WARM_UP)?);
+    let before = Usage::now();
+    let shared = run(BINDINGS)?;
+    shared.counts.report(what, BINDINGS)?;
+    drop(shared);
+
+    let mut after = before;
+    // Some of it is freed by workers.
+    let is_back = comes_true(PATIENCE, || {
+        after = Usage::now();
+        after.is_back_to(before)
+    });
+    crate::kunit::info(fmt!("    # result:   before, in pages: {before:?}\n"));
+    crate::kunit::info(fmt!("    # result:   after, in pages:  {after:?}\n"));
+    ensure!(is_back, "memory is lost");
+    Ok(())
+}
+
+/// How many payloads there are.
+static LIVE: Atomic<i32> = Atomic::new(0);
+
+/// What is read. So large that memory tells if one is lost for each binding.
+struct Payload([u64; 96]);
+
+impl Payload {
+    const WORD: u64 = 0x1dea_f00d_cafe_5eed;
+
+    fn new() -> Self {
+        LIVE.add(1, Relaxed);
+        Self([Self::WORD; 96])
+    }
+
+    fn read(&self) -> Result {
+        ensure!(
+            self.0.iter().all(|word| *word == Self::WORD),
+            "what is lent was dropped"
+        );
+        Ok(())
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        LIVE.fetch_sub(1, Relaxed);
+    }
+}
+
+/// The owner that another one's resource owns.
+#[pin_data]
+struct Inner {
+    #[pin]
+    lazy: Lazy<Payload>,
+}
+
+/// A resource that owns another owner, which is freed when it is dropped.
+struct Outer {
+    payload: Payload,
+    inner: Pin<KBox<Inner>>,
+}
+
+impl Outer {
+    /// Makes one, with an inner one that is populated first.
+    fn new(dev: &Device<Bound>) -> Result<Self> {
+        let inner = KBox::pin_init(
+            pin_init!(Inner {
+                lazy <- new_lazy!("Inner::lazy"),
+            }),
+            GFP_KERNEL,
+        )?;
+        inner.lazy.lock().populate(dev, || Ok(Payload::new()))?;
+
+        Ok(Self {
+            payload: Payload::new(),
+            inner,
+        })
+    }
+}
+
+/// The owner.
+#[pin_data]
+struct Owner {
+    #[pin]
+    lazy: Lazy<Outer>,
+}
+
+impl Owner {
+    fn new() -> Result<Pin<KBox<Self>>> {
+        KBox::pin_init(
+            pin_init!(Self {
+                lazy <- new_lazy!("Owner::lazy"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn outer<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a Outer> {
+        if let Some(outer) = self.lazy.get(dev) {
+            return Ok(outer);
+        }
+
+        let lazy = self.lazy.lock();
+        if let Some(outer) = lazy.get(dev) {
+            return Ok(outer);
+        }
+        lazy.populate(dev, || Outer::new(dev))
+    }
+}
+
+impl Subject for Pin<KBox<Owner>> {
+    const BURST: usize = 16;
+
+    fn access(&self, dev: &Device<Bound>) -> Result {
+        let outer = self.outer(dev)?;
+        outer.payload.read()?;
+
+        match outer.inner.lazy.get(dev) {
+            Some(payload) => payload.read(),
+            None => fail!("the inner one is gone before the outer one"),
+        }
+    }
+
+    fn try_access(&self) -> Result<bool> {
+        let Some(outer) = self.lazy.try_access() else {
+            return Ok(false);
+        };
+        outer.payload.read()?;
+
+        // Unbind may have marked this one already.
+        if let Some(payload) = outer.inner.lazy.try_access() {
+            payload.read()?;
+        }
+        Ok(true)
+    }
+}
+
+impl Unbind for TestDevice {
+    fn bound(&self) -> Result<&Device<Bound>> {
+        Ok(self.bound()?.as_ref())
+    }
+
+    fn unbind(&mut self) {
+        self.unbind();
+    }
+
+    fn rebind(&mut self) -> Result {
+        self.rebind()
+    }
+}
+
+#[kunit_tests(rust_lazy_stress)]
+mod tests {
+    use super::*;
+
+    /// Slots whose resources own other slots.
+    #[test]
+    fn slots() -> Result {
+        stress(
+            "slots",
+            TestDevice::new,
+            |_| Owner::new,
+            || LIVE.load(Relaxed),
+        )
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `devres::stress_kunit` does to slots, to objects whose two lazy fields map real memory.
+
+use super::{
+    contract_kunit::{
+        Gem,
+        Gpu, //
+    },
+    ObjectConfig, //
+};
+use crate::{
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        kunit_support::{
+            dma_mappings,
+            ensure, //
+        },
+        stress_kunit::{
+            stress,
+            Subject,
+            Unbind, //
+        },
+    },
+    io::{
+        Io,
+        ResourceSize, //
+    },
+    page::PAGE_SIZE,
+    prelude::*,
+    scatterlist::SGTable,
+    sync::aref::ARef, //
+};
+
+/// How large the objects are.
+const SIZE: usize = 4 * PAGE_SIZE;
+
+/// What is written to the memory of an object.
+const WORD: u32 = 0x5eed_cafe;
+
+/// Reads a table, which has to be all of the object.
+fn read(table: &SGTable) -> Result {
+    let len: ResourceSize = table.iter().map(|entry| entry.dma_len()).sum();
+
+    ensure!(
+        len == SIZE as ResourceSize,
+        "{len} bytes of {SIZE} are mapped"
+    );
+    Ok(())
+}
+
+impl Subject for ARef<Gem> {
+    const BURST: usize = 4;
+
+    fn access(&self, dev: &Device<Bound>) -> Result {
+        read(self.sg_table(dev)?)?;
+
+        let memory = self.cached_vmap(dev)?;
+        memory.try_write32(WORD, 0)?;
+        let word = memory.try_read32(0)?;
+        ensure!(word == WORD, "{word:#x} was written as {WORD:#x}");
+        Ok(())
+    }
+
+    fn try_access(&self) -> Result<bool> {
+        if let Some(memory) = self.try_cached_vmap() {
+            // What is not yet written is zero.
+            let word = memory.try_read32(0)?;
+            ensure!(word == WORD || word == 0, "{word:#x} is in the mapping");
+        }
+
+        let Some(table) = self.try_sg_table() else {
+            return Ok(false);
+        };
+        read(&table)?;
+        Ok(true)
+    }
+}
+
+impl Unbind for Gpu {
+    fn bound(&self) -> Result<&Device<Bound>> {
+        self.bound()
+    }
+
+    fn unbind(&mut self) {
+        self.dev.unbind();
+    }
+
+    fn rebind(&mut self) -> Result {
+        self.rebind()
+    }
+}
+
+#[kunit_tests(rust_lazy_stress_shmem)]
+mod tests {
+    use super::*;
+
+    /// The scatter-gather tables and kernel mappings of objects.
+    #[test]
+    fn objects() -> Result {
+        let before = dma_mappings();
+
+        stress(
+            "shmem objects",
+            Gpu::new,
+            |gpu| {
+                let drm = gpu.drm.clone();
+                move || Gem::new(&drm, SIZE, ObjectConfig::default(), ())
+            },
+            || match (before, dma_mappings()) {
+                (Some(before), Some(now)) => now as i32 - before as i32,
+                _ => 0,
+            },
+        )
+    }
+}
