@@ -52,21 +52,21 @@ impl Drop for Counted {
 #[pin_data]
 struct Owner {
     #[pin]
-    slot: Lazy<Counted>,
+    counted: Lazy<Counted>,
 }
 
 impl Owner {
     fn new() -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
-                slot <- new_lazy!("Owner::slot"),
+                counted <- new_lazy!("Owner::counted"),
             }),
             GFP_KERNEL,
         )
     }
 
     fn populate(&self, dev: &Device<Bound>, dropped: &Arc<Atomic<i32>>) -> Result {
-        self.slot
+        self.counted
             .lock()
             .populate(dev, || Ok(Counted(dropped.clone())))?;
         Ok(())
@@ -172,7 +172,7 @@ mod tests {
                     lent.complete_all();
 
                     unbinding.wait_for_completion();
-                    populated.map(|()| (owner.slot.get(dev).is_some(), dropped.load(Relaxed)))
+                    populated.map(|()| (owner.counted.get(dev).is_some(), dropped.load(Relaxed)))
                 })?
             };
             callback.start();
@@ -266,7 +266,7 @@ mod tests {
             behind.populate(bound, &dropped)?;
             drop(group);
 
-            let is_there = [&inside, &behind].map(|owner| owner.slot.get(bound).is_some());
+            let is_there = [&inside, &behind].map(|owner| owner.counted.get(bound).is_some());
             let expected = if IS_PER_SLOT {
                 [false, true]
             } else {
