@@ -7,6 +7,8 @@ mod bless;
 mod ci;
 mod exit;
 mod kernel;
+mod plot;
+mod spread;
 mod states;
 mod tsan;
 

@@ -8,7 +8,7 @@
 //! its times are compared with.
 
 mod callgrind;
-mod machine;
+pub(crate) mod machine;
 mod page;
 mod plot;
 mod results;

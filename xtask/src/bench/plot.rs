@@ -6,6 +6,10 @@ use super::{
     callgrind::Count,
     SUBJECTS, //
 };
+use crate::plot::{
+    self,
+    Area, //
+};
 use anyhow::{
     Context,
     Result, //
@@ -18,37 +22,24 @@ use plotters::{
         VPos, //
     },
 };
-use std::{
-    fs,
-    path::Path, //
-};
+use std::path::Path;
 
 const IN_LOOP: RGBColor = RGBColor(0x33, 0x66, 0x99);
 const OUT_OF_LINE: RGBColor = RGBColor(0xcc, 0x77, 0x22);
 
 /// Draws into an SVG file.
 pub(crate) fn draw(path: &Path, counts: &[Count]) -> Result<()> {
-    let mut svg = String::new();
-    bars(&mut svg, counts).context("cannot draw the plot")?;
-
-    let head = "<!-- SPDX-License-Identifier: Apache-2.0 OR MIT -->\n\
-                <!-- Written by `cargo xtask bench`. -->\n";
-    fs::write(path, format!("{head}{svg}"))?;
-    Ok(())
+    plot::save(path, "cargo xtask bench", |area| bars(area, counts))
 }
 
-/// Draws into a string. An area that was drawn to the end has nothing left to report when it is
-/// dropped, so errors are those of this function.
-fn bars(svg: &mut String, counts: &[Count]) -> Result<()> {
+fn bars(area: &Area<'_>, counts: &[Count]) -> Result<()> {
     let most = counts
         .iter()
         .map(|count| count.in_loop.max(count.out_of_line))
         .max()
         .context("there are no counts")?;
-    let area = SVGBackend::with_string(svg, (760, 420)).into_drawing_area();
-    area.fill(&WHITE)?;
 
-    let mut chart = ChartBuilder::on(&area)
+    let mut chart = ChartBuilder::on(area)
         .caption("Instructions per access, fast path", ("sans-serif", 20))
         .margin(12)
         .x_label_area_size(54)
@@ -110,6 +101,5 @@ fn bars(svg: &mut String, counts: &[Count]) -> Result<()> {
         area.draw(&Text::new(text, at, below.clone()))?;
     }
 
-    area.present()?;
     Ok(())
 }

@@ -9,36 +9,11 @@ use super::{
     BY_HAND,
     SUBJECTS, //
 };
-use anyhow::{
-    ensure,
-    Result, //
-};
+use crate::spread::Spread;
+use anyhow::Result;
 
 /// How much more two threads have to do than one.
 const THREADS: f64 = 1.9;
-
-/// The middle of some values, and the middle of the halves below and above it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Spread {
-    pub(crate) median: f64,
-    pub(crate) low: f64,
-    pub(crate) high: f64,
-}
-
-impl Spread {
-    fn new(values: &[f64]) -> Result<Self> {
-        ensure!(!values.is_empty(), "there are no values");
-        let mut values = values.to_vec();
-        values.sort_by(f64::total_cmp);
-        let at = |quarters: usize| values[(values.len() - 1) * quarters / 4];
-
-        Ok(Self {
-            median: at(2),
-            low: at(1),
-            high: at(3),
-        })
-    }
-}
 
 /// How two threads compare with one.
 #[derive(Clone, Copy)]
@@ -235,19 +210,6 @@ pub(crate) enum Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_spread_is_that_of_the_quartiles() {
-        let spread = Spread::new(&[5.0, 1.0, 4.0, 2.0, 100.0]).unwrap();
-
-        let expected = Spread {
-            median: 4.0,
-            low: 2.0,
-            high: 5.0,
-        };
-        assert_eq!(spread, expected);
-        assert!(Spread::new(&[]).is_err());
-    }
 
     #[test]
     fn no_other_may_take_fewer() {

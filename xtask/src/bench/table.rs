@@ -2,10 +2,8 @@
 
 //! The table: for the terminal, and for Markdown.
 
-use super::results::{
-    Results,
-    Spread, //
-};
+use super::results::Results;
+use crate::spread::Spread;
 
 /// What a column is about, line by line.
 const HEADER: [&str; 10] = [
