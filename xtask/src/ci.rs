@@ -150,6 +150,10 @@ const STEPS: &[Step] = &[
         run: Run::Command(&["kernel", "test", "--control"]),
     },
     Step {
+        name: "kernel, benchmark: instructions, grace periods, bytes",
+        run: Run::Command(&["kernel", "bench", "--quick"]),
+    },
+    Step {
         name: "kernel, its own checks of what is added",
         run: Run::Command(&["kernel", "lint", "--install"]),
     },

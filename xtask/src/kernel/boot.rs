@@ -19,6 +19,7 @@ use super::{
 use anyhow::Result;
 use clap::ValueEnum;
 use std::{
+    ffi::OsString,
     path::Path,
     process::Command,
     time::{
@@ -43,6 +44,10 @@ pub(crate) enum Accelerator {
 pub(crate) struct Boot<'a> {
     pub(crate) image: &'a Path,
     pub(crate) accelerator: Accelerator,
+    /// Arguments of QEMU beside those that all boots have.
+    pub(crate) qemu: &'a [OsString],
+    /// The same for the kernel.
+    pub(crate) kernel: &'a [&'a str],
     /// Which suites and tests KUnit runs.
     pub(crate) filter: &'a str,
     /// An initramfs that looks for leaks afterwards. Without, there is no init.
@@ -138,8 +143,14 @@ impl Boot<'_> {
             arguments += " slab_debug=F";
         }
 
+        for argument in self.kernel {
+            arguments += " ";
+            arguments += argument;
+        }
+
         let mut command = qemu(self.image, self.accelerator);
         command
+            .args(self.qemu)
             .args(["-serial", "stdio"])
             .arg("-append")
             .arg(arguments);
@@ -198,6 +209,8 @@ mod tests {
         let boot = Boot {
             image: Path::new("bzImage"),
             accelerator: Accelerator::Tcg,
+            qemu: &[],
+            kernel: &[],
             filter: "*",
             leaks: None,
             limit: Duration::from_secs(300),

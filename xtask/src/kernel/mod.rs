@@ -11,6 +11,7 @@
 
 mod apply;
 mod apt;
+mod bench;
 mod boot;
 mod build;
 mod cache;
@@ -133,6 +134,11 @@ enum Command {
     /// Needs herd7, without which this is skipped.
     #[command(after_help = HELP)]
     Litmus(litmus::Options),
+    /// Measures in a kernel what lazily mapped tables cost, by hand and annotated: to unbind, to
+    /// free, to map, to access, and in bytes. Writes docs/kernel-benchmark.*, and fails if a target
+    /// is missed.
+    #[command(after_help = HELP)]
+    Bench(bench::Options),
 }
 
 /// Does it.
@@ -161,6 +167,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         Command::Lint(options) => lint::run(shell, options),
         Command::Compare(options) => compare::run(shell, options),
         Command::Litmus(options) => litmus::run(options),
+        Command::Bench(options) => bench::run(shell, options),
     }
 }
 

@@ -92,6 +92,8 @@ pub(crate) struct Request<'a> {
     pub(crate) until: Option<&'a str>,
     /// Whether each slot has a `Devres` of its own.
     pub(crate) per_slot: bool,
+    /// Adds the suites that measure, too, of this subject.
+    pub(crate) bench: Option<&'a str>,
 }
 
 /// A tree with the code in it that is configured, and ready to be built.
@@ -129,6 +131,10 @@ pub(crate) fn prepare(shell: &Shell, cache: &Cache, request: &Request<'_>) -> Re
     }
 
     apply::run(&mut tree, request.object, request.until)
+        .and_then(|()| match request.bench {
+            Some(subject) => apply::add_bench(&mut tree, subject),
+            None => Ok(()),
+        })
         .with_context(|| format!("the code cannot be added to Linux {}", tree.version()))?;
     let changed = tree.copy_to(&make.source, sharing, built)?;
     println!(

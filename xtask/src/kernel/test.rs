@@ -146,6 +146,8 @@ pub(crate) fn execute(shell: &Shell, options: &Options) -> Result<Vec<Results>> 
         let boot = Boot {
             image: &kernel.image,
             accelerator: options.accel,
+            qemu: &[],
+            kernel: &[],
             filter: &boot.filter,
             leaks: boot.leaks.then_some(&initramfs),
             limit: options.variant.limit(),
@@ -222,6 +224,7 @@ fn build(shell: &Shell, cache: &Cache, options: &Options) -> Result<Kernel> {
             object,
             until: None,
             per_slot: options.per_slot,
+            bench: None,
         },
     )?;
 

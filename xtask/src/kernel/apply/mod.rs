@@ -14,11 +14,12 @@
 //!
 //! It is done in steps, which are the patches of a series. The printed form (`expanded`) goes
 //! without the macro. The control gets the suite of the contract, what is in `kernel/control/`, and
-//! nothing else.
+//! nothing else. What measures is added to either, by itself (`bench`).
 //!
 //! Nothing is written before all of it has been found to work, and nothing is replaced: a tree that
 //! has any of the new files is refused.
 
+mod bench;
 mod count;
 mod expanded;
 mod imports;
@@ -39,6 +40,7 @@ use anyhow::{
     Context,
     Result, //
 };
+pub(crate) use bench::add_bench;
 pub(crate) use count::{
     count,
     Counts, //

@@ -16,6 +16,7 @@ use super::{
         self,
         Object, //
     },
+    bench,
     cache::Cache,
     job::Job,
     make::Make,
@@ -138,6 +139,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
             object,
             until: None,
             per_slot: options.per_slot,
+            bench: Some(bench::OURS.file),
         },
     )?;
 

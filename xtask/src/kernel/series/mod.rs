@@ -242,6 +242,7 @@ fn build_each(shell: &Shell, cache: &Cache, options: &Options, stages: &[Stage])
                 object,
                 until: Some(stage.step),
                 per_slot: false,
+                bench: None,
             },
         )?;
 

@@ -1,0 +1,579 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a lazily mapped table costs: to unbind, to free, to map, to access, and in bytes.
+//!
+//! Nothing here fails because of a number. All of them are printed, and `cargo xtask kernel bench`
+//! makes tables of them. What is measured is [`Object::sg_table()`](super::Object::sg_table), and an
+//! owner that has a slot and no more; `subject` says how these are made in this tree.
+
+mod access;
+mod measure;
+mod subject;
+
+use super::{
+    contract_kunit::{
+        Gem,
+        Gpu, //
+    },
+    ObjectConfig, //
+};
+use crate::{
+    bindings,
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::kunit_support::ensure,
+    drm::gem::IntoGEMObject,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Mutex, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
+};
+use measure::{
+    Random,
+    Stopwatch, //
+};
+use subject::Owner;
+
+/// What is expected to take longer than this is not measured.
+const LIMIT: Delta = Delta::from_secs(60);
+
+/// What was repeated for so long, and [`ENOUGH`] times, is not repeated again.
+const PATIENCE: Delta = Delta::from_secs(10);
+
+/// How often something is measured, at least.
+const ENOUGH: usize = 3;
+
+/// In how many parts a free is measured.
+const PARTS: usize = 8;
+
+/// How much is measured.
+struct Scale {
+    /// How often something is measured, at most.
+    rounds: usize,
+    /// How many objects are mapped when the device is unbound.
+    unbind: &'static [usize],
+    /// How many are freed.
+    free: &'static [usize],
+    /// How many are mapped one by one.
+    first: usize,
+    /// How often an object is accessed.
+    access: &'static [usize],
+    /// How many objects and owners are weighed.
+    weigh: usize,
+}
+
+const FULL: Scale = Scale {
+    rounds: 9,
+    unbind: &[1, 10, 100, 400, 1_000, 10_000],
+    free: &[1_000, 2_000, 4_000, 8_000, 16_000, 32_000],
+    first: 1_000,
+    access: &[1_000_000],
+    weigh: 30_000,
+};
+
+/// Takes seconds.
+const QUICK: Scale = Scale {
+    rounds: ENOUGH,
+    unbind: &[1, 100],
+    free: &[1_000],
+    first: 100,
+    access: &[100_000],
+    weigh: 10_000,
+};
+
+/// For a machine that writes down what it executes, which is slow.
+const TRACED: Scale = Scale {
+    rounds: 1,
+    unbind: &[1, 10, 100, 400, 10_000],
+    free: &[],
+    first: 0,
+    // What one access executes is the difference of the two.
+    access: &[1_000, 2_000],
+    weigh: 0,
+};
+
+impl Scale {
+    /// Calls `once` with the number of the round, again and again.
+    fn repeat(&self, mut once: impl FnMut(usize) -> Result) -> Result {
+        let watch = Stopwatch::start();
+        for round in 0..self.rounds {
+            if round >= ENOUGH && watch.elapsed() > PATIENCE {
+                break;
+            }
+            once(round)?;
+        }
+        Ok(())
+    }
+}
+
+/// Something that is freed.
+trait Freed: Sized {
+    /// What it is called.
+    const NAME: &'static str;
+
+    /// Keeps what is released by another thread, later.
+    type Rest;
+
+    /// Creates one, which is populated for the device below.
+    fn new(gpu: &Gpu) -> Result<Self>;
+
+    /// Begins to keep the rest of it.
+    fn rest(&self) -> Self::Rest;
+}
+
+impl Freed for ARef<Gem> {
+    const NAME: &'static str = "object";
+
+    /// A worker would release the file and the pages in it, beside what is measured.
+    type Rest = ShmemFile;
+
+    fn new(gpu: &Gpu) -> Result<Self> {
+        let obj = object(gpu)?;
+        obj.sg_table(gpu.bound()?)?;
+        Ok(obj)
+    }
+
+    fn rest(&self) -> ShmemFile {
+        ShmemFile::of(self)
+    }
+}
+
+/// An object that was never mapped: what it takes to free it by itself.
+struct Unmapped(ARef<Gem>);
+
+impl Freed for Unmapped {
+    const NAME: &'static str = "object_unmapped";
+
+    type Rest = ShmemFile;
+
+    fn new(gpu: &Gpu) -> Result<Self> {
+        object(gpu).map(Self)
+    }
+
+    fn rest(&self) -> ShmemFile {
+        ShmemFile::of(&self.0)
+    }
+}
+
+impl Freed for Pin<KBox<Owner>> {
+    const NAME: &'static str = "owner";
+
+    type Rest = ();
+
+    fn new(gpu: &Gpu) -> Result<Self> {
+        let owner = Owner::new()?;
+        owner.populate(gpu.bound()?)?;
+        Ok(owner)
+    }
+
+    fn rest(&self) {}
+}
+
+/// The same for an owner.
+struct Empty(Pin<KBox<Owner>>);
+
+impl Freed for Empty {
+    const NAME: &'static str = "owner_empty";
+
+    type Rest = ();
+
+    fn new(_gpu: &Gpu) -> Result<Self> {
+        Owner::new().map(Self)
+    }
+
+    fn rest(&self) {}
+}
+
+/// A reference to the file that the memory of an object is in.
+struct ShmemFile(*mut bindings::file);
+
+impl ShmemFile {
+    fn of(obj: &Gem) -> Self {
+        // SAFETY: The object is initialised, and has its file for as long as it lives.
+        let file = unsafe { (*obj.as_raw()).filp };
+
+        // SAFETY: The object has a reference.
+        Self(unsafe { bindings::get_file(file) })
+    }
+}
+
+impl Drop for ShmemFile {
+    fn drop(&mut self) {
+        // SAFETY: The reference is ours.
+        unsafe { bindings::fput(self.0) };
+    }
+}
+
+/// Creates an object of one page.
+fn object(gpu: &Gpu) -> Result<ARef<Gem>> {
+    Gem::new(&gpu.drm, PAGE_SIZE, ObjectConfig::default(), ())
+}
+
+/// Calls `new` so often.
+fn many<T>(n: usize, new: impl Fn() -> Result<T>) -> Result<KVVec<T>> {
+    let mut all = KVVec::with_capacity(n, GFP_KERNEL)?;
+    for _ in 0..n {
+        all.push(new()?, GFP_KERNEL)?;
+    }
+    Ok(all)
+}
+
+/// In which order things are freed.
+#[derive(Clone, Copy)]
+enum Order {
+    Creation,
+    Reverse,
+    Random,
+}
+
+impl Order {
+    const ALL: [Self; 3] = [Self::Creation, Self::Reverse, Self::Random];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Creation => "creation",
+            Self::Reverse => "reverse",
+            Self::Random => "random",
+        }
+    }
+
+    /// Brings what is in the order of creation to the one in which [`KVVec::pop()`] takes it out in
+    /// this order.
+    fn arrange<T>(self, all: &mut [T]) {
+        match self {
+            Self::Creation => all.reverse(),
+            Self::Reverse => (),
+            Self::Random => Random::new().shuffle(all),
+        }
+    }
+}
+
+/// Foretells how long something takes, from how long it took with fewer objects.
+struct Forecast {
+    /// How it grows: 1 if linearly, 2 if quadratically.
+    exponent: u32,
+    last: Option<(usize, Delta)>,
+}
+
+impl Forecast {
+    fn new(exponent: u32) -> Self {
+        Self {
+            exponent,
+            last: None,
+        }
+    }
+
+    /// May it be tried with so many? If not, says so in a row.
+    fn allows(&self, what: &str, how: &str, n: usize) -> bool {
+        let Some((before, time)) = self.last else {
+            return true;
+        };
+        let mut expected = time.as_nanos();
+        for _ in 0..self.exponent {
+            expected = expected.saturating_mul(n as i64) / before as i64;
+        }
+        let allowed = expected <= LIMIT.as_nanos();
+        if !allowed {
+            measure::row("too_long", what, how, n, 0, expected);
+        }
+        allowed
+    }
+}
+
+/// The time of unbind, and grace periods.
+fn unbind(scale: &Scale) -> Result {
+    for (how, is_tried) in [("plain", false), ("tried", true)] {
+        if is_tried && !subject::HAS_TRY_ACCESS {
+            continue;
+        }
+        let mut forecast = Forecast::new(1);
+        for &n in scale.unbind {
+            if !forecast.allows("unbind", how, n) {
+                continue;
+            }
+            scale.repeat(|round| {
+                let time = unbind_once(n, how, is_tried, round)?;
+                forecast.last = Some((n, time));
+                Ok(())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Unbinds a device with `n` mapped objects, after an attempt to get a guard to one of them if
+/// `is_tried`.
+fn unbind_once(n: usize, how: &str, is_tried: bool, round: usize) -> Result<Delta> {
+    let mut gpu = Gpu::new()?;
+    // Goes last: see `Gpu`.
+    let _drm = gpu.drm.clone();
+    let objects = many(n, || <ARef<Gem>>::new(&gpu))?;
+    if is_tried {
+        ensure!(subject::try_access(&objects[0]), "there is no guard");
+    }
+    measure::settle();
+
+    measure::row("section", "unbind", how, n, round, 0);
+    let before = measure::grace_periods();
+    access::mark();
+    let watch = Stopwatch::start();
+    gpu.dev.unbind();
+    let time = watch.elapsed();
+    access::mark();
+    let passed = measure::grace_periods() - before;
+    measure::row("ns", "unbind", how, n, round, time.as_nanos());
+    measure::row("grace_periods", "unbind", how, n, round, passed);
+
+    if round == 0 {
+        measure::settle();
+        let before = measure::grace_periods();
+        fsleep(time);
+        let passed = measure::grace_periods() - before;
+        measure::row("grace_periods", "idle", how, n, round, passed);
+    }
+
+    drop(objects);
+    measure::settle();
+    Ok(time)
+}
+
+/// The time that it takes to free what is mapped.
+fn free<T: Freed>(scale: &Scale) -> Result {
+    for order in Order::ALL {
+        let mut forecast = Forecast::new(2);
+        for &n in scale.free {
+            if !forecast.allows(T::NAME, order.name(), n) {
+                continue;
+            }
+            scale.repeat(|round| {
+                let time = free_once::<T>(n, order, round)?;
+                forecast.last = Some((n, time));
+                Ok(())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Frees `n` in this order.
+fn free_once<T: Freed>(n: usize, order: Order, round: usize) -> Result<Delta> {
+    let gpu = Gpu::new()?;
+    let mut all = many(n, || T::new(&gpu))?;
+    let mut rest = KVVec::with_capacity(n, GFP_KERNEL)?;
+    for one in &all {
+        rest.push(one.rest(), GFP_KERNEL)?;
+    }
+    order.arrange(&mut all);
+    measure::settle();
+
+    let watch = Stopwatch::start();
+    let mut times = [Delta::from_nanos(0); PARTS];
+    for (part, time) in times.iter_mut().enumerate() {
+        while all.len() > n - n * (part + 1) / PARTS {
+            drop(all.pop());
+        }
+        *time = watch.elapsed();
+    }
+
+    let mut before = Delta::from_nanos(0);
+    for (part, time) in times.into_iter().enumerate() {
+        // Parts are numbered through all rounds.
+        let number = round * PARTS + part;
+        let taken = (time - before).as_nanos();
+        measure::row("part_ns", T::NAME, order.name(), n, number, taken);
+        before = time;
+    }
+    measure::row("ns", T::NAME, order.name(), n, round, before.as_nanos());
+    drop(rest);
+    measure::settle();
+    Ok(before)
+}
+
+/// The time of the first access to each of many objects.
+fn first_access(scale: &Scale) -> Result {
+    let gpu = Gpu::new()?;
+    // What all objects share on the device is there.
+    gpu.map_another()?;
+    let objects = many(scale.first, || object(&gpu))?;
+    measure::settle();
+
+    let mut times = KVVec::with_capacity(objects.len(), GFP_KERNEL)?;
+    for obj in &objects {
+        let watch = Stopwatch::start();
+        access::consume(obj.sg_table(gpu.bound()?)?);
+        times.push(watch.elapsed(), GFP_KERNEL)?;
+    }
+    for (round, time) in times.iter().enumerate() {
+        measure::row("ns", "first_access", "plain", 1, round, time.as_nanos());
+    }
+    Ok(())
+}
+
+/// The time of accesses to what is mapped.
+fn fast_path(scale: &Scale) -> Result {
+    type Function = fn(&Gem, &Device<Bound>, usize) -> Result;
+    const SHAPES: [(&str, Function); 3] = [
+        ("out_of_line", access::call),
+        ("in_loop", access::in_loop),
+        ("nothing", access::nothing),
+    ];
+
+    let gpu = Gpu::new()?;
+    let obj = <ARef<Gem>>::new(&gpu)?;
+    for &n in scale.access {
+        scale.repeat(|round| {
+            for (shape, function) in SHAPES {
+                measure::row("section", "access", shape, n, round, 0);
+                access::mark();
+                let watch = Stopwatch::start();
+                function(&obj, gpu.bound()?, n)?;
+                let time = watch.elapsed();
+                access::mark();
+                measure::row("ns", "access", shape, n, round, time.as_nanos());
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Bytes: of the parts of an object, and of what is allocated.
+fn bytes(scale: &Scale) -> Result {
+    let of_object = size_of::<Gem>();
+    // SAFETY: There are no requirements.
+    let allocated = unsafe { bindings::kmalloc_size_roundup(of_object) };
+    let sizes = [
+        ("object", of_object),
+        ("object_allocated", allocated),
+        ("slot", subject::SLOT),
+        ("other_slots", subject::OTHER_SLOTS),
+        ("lock", size_of::<Mutex<()>>()),
+    ];
+    for (what, size) in sizes {
+        measure::row("bytes", what, "inline", 1, 0, size as i64);
+    }
+
+    let gpu = Gpu::new()?;
+    gpu.map_another()?;
+    let n = scale.weigh;
+
+    measure::settle();
+    let empty = measure::slab_bytes();
+    let owners = many(n, Owner::new)?;
+    let created = measure::slab_bytes();
+    for owner in &owners {
+        owner.populate(gpu.bound()?)?;
+    }
+    let populated = measure::slab_bytes();
+    measure::row("bytes", "owner", "created", n, 0, created - empty);
+    measure::row("bytes", "owner", "populated", n, 0, populated - created);
+    drop(owners);
+
+    measure::settle();
+    let empty = measure::slab_bytes();
+    let objects = many(n, || object(&gpu))?;
+    let created = measure::slab_bytes();
+    for obj in &objects {
+        obj.sg_table(gpu.bound()?)?;
+    }
+    let mapped = measure::slab_bytes();
+    measure::row("bytes", "object", "created", n, 0, created - empty);
+    measure::row("bytes", "object", "populated", n, 0, mapped - created);
+    drop(objects);
+    measure::settle();
+    Ok(())
+}
+
+/// What it takes to free owners, populated and not.
+fn free_owners(scale: &Scale) -> Result {
+    free::<Empty>(scale)?;
+    free::<Pin<KBox<Owner>>>(scale)
+}
+
+/// The same for objects.
+fn free_objects(scale: &Scale) -> Result {
+    free::<Unmapped>(scale)?;
+    free::<ARef<Gem>>(scale)
+}
+
+// Each of the suites has a boot of its own.
+
+#[kunit_tests(rust_lazy_bench)]
+mod full {
+    use super::*;
+
+    /// First, as what was freed before is there to be allocated again.
+    #[test]
+    fn bytes() -> Result {
+        super::bytes(&FULL)
+    }
+
+    #[test]
+    fn first_access() -> Result {
+        super::first_access(&FULL)
+    }
+
+    #[test]
+    fn fast_path() -> Result {
+        super::fast_path(&FULL)
+    }
+
+    #[test]
+    fn free_owners() -> Result {
+        super::free_owners(&FULL)
+    }
+
+    #[test]
+    fn free_objects() -> Result {
+        super::free_objects(&FULL)
+    }
+
+    #[test]
+    fn unbind() -> Result {
+        super::unbind(&FULL)
+    }
+
+    #[test]
+    fn end() -> Result {
+        measure::end();
+        Ok(())
+    }
+}
+
+#[kunit_tests(rust_lazy_bench_quick)]
+mod quick {
+    use super::*;
+
+    #[test]
+    fn all() -> Result {
+        bytes(&QUICK)?;
+        first_access(&QUICK)?;
+        fast_path(&QUICK)?;
+        free_owners(&QUICK)?;
+        free_objects(&QUICK)?;
+        unbind(&QUICK)?;
+        measure::end();
+        Ok(())
+    }
+}
+
+#[kunit_tests(rust_lazy_bench_traced)]
+mod traced {
+    use super::*;
+
+    #[test]
+    fn all() -> Result {
+        fast_path(&TRACED)?;
+        unbind(&TRACED)?;
+        measure::end();
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is measured: the slots of `#[devres_lazy]`.
+
+use super::Gem;
+use crate::{
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        Lazy,
+        Mapped, //
+    },
+    drm::gem::shmem::{
+        CachedVMap,
+        SgTable, //
+    },
+    new_lazy,
+    prelude::*, //
+};
+
+/// Is there an access without a bound device?
+pub(super) const HAS_TRY_ACCESS: bool = true;
+
+/// Makes such an access. Was there something?
+pub(super) fn try_access(obj: &Gem) -> bool {
+    obj.try_sg_table().is_some()
+}
+
+/// Bytes of what an object has in it for its table, lock included.
+pub(super) const SLOT: usize = size_of::<Lazy<Mapped<Gem, SgTable>>>();
+
+/// The same for what this object has, and the one by hand has not.
+pub(super) const OTHER_SLOTS: usize = size_of::<Lazy<Mapped<Gem, CachedVMap>>>();
+
+/// An owner with a slot and nothing else.
+#[pin_data]
+pub(super) struct Owner {
+    #[pin]
+    lazy: Lazy<u64>,
+}
+
+impl Owner {
+    pub(super) fn new() -> Result<Pin<KBox<Self>>> {
+        KBox::pin_init(
+            pin_init!(Self {
+                lazy <- new_lazy!("Owner::lazy"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    pub(super) fn populate(&self, dev: &Device<Bound>) -> Result {
+        self.lazy.lock().populate(dev, || Ok(0))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Builds a subject, and boots it: once to be timed, and once to be traced.
+
+use super::{
+    code::Code,
+    rows::Rows,
+    trace::{
+        self,
+        PerAccess,
+        Trace, //
+    },
+    Options,
+    Subject, //
+};
+use crate::kernel::{
+    boot::{
+        Accelerator,
+        Boot, //
+    },
+    build,
+    cache::Cache,
+    prepare::{
+        prepare,
+        Prepared,
+        Request,
+        Variant, //
+    },
+    tree::Version,
+};
+use anyhow::{
+    ensure,
+    Context,
+    Result, //
+};
+use std::{
+    ffi::OsString,
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    time::Duration,
+};
+use xshell::Shell;
+
+/// How long a boot may take, at most.
+const LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// Grace periods as a system has them that is up: while it boots they are short.
+const NORMAL: &str = "rcupdate.rcu_normal=1";
+
+/// For one test, in seconds. KUnit gives five minutes otherwise.
+const TIMEOUT: &str = "kunit.timeout=3600";
+
+/// Everything that was seen of a subject.
+pub(super) struct Measured {
+    pub(super) rows: Rows,
+    pub(super) traced: Rows,
+    pub(super) trace: Trace,
+    pub(super) out_of_line: Access,
+    pub(super) in_loop: Access,
+    /// How often `synchronize_rcu()` was called in each of the traced sections of unbind.
+    pub(super) synchronize: u64,
+    pub(super) linux: Version,
+    pub(super) clang: Version,
+}
+
+/// What one access executes.
+pub(super) struct Access {
+    pub(super) instructions: u64,
+    /// Whether there is a call of the accessor in it.
+    pub(super) calls_accessor: bool,
+    pub(super) listing: Vec<String>,
+}
+
+/// A kernel.
+struct Kernel {
+    prepared: Prepared,
+    image: PathBuf,
+}
+
+/// Does it all, for one subject.
+pub(super) fn measure(
+    shell: &Shell,
+    cache: &Cache,
+    options: &Options,
+    subject: &Subject,
+) -> Result<Measured> {
+    let kernel = build(shell, cache, options, subject)?;
+    let suite = if options.quick {
+        "rust_lazy_bench_quick"
+    } else {
+        "rust_lazy_bench"
+    };
+    let console = |name: &str| cache.path(&format!("logs/bench-{}-{name}.log", subject.file));
+
+    println!("running  {suite}\n");
+    let rows = boot(&kernel, suite, options.accel, &[], &[], &console("console"))?;
+
+    let vmlinux = kernel.prepared.work.join("out/vmlinux");
+    let llvm = &kernel.prepared.make.llvm;
+    let code = Code::of(shell, &llvm.suffix, &vmlinux)?;
+    let log = kernel.prepared.work.join("trace.log");
+    let suite = "rust_lazy_bench_traced";
+    println!("\nrunning  {suite}, and writing down what is executed\n");
+    let traced = boot(
+        &kernel,
+        suite,
+        Accelerator::Tcg,
+        &trace::arguments(&code, &log),
+        // Where `vmlinux` says that it is.
+        &["nokaslr"],
+        &console("console-traced"),
+    )?;
+    let trace = Trace::read(&log, &code, &traced)?;
+    fs::remove_file(&log)?;
+    println!();
+
+    let nothing = trace.per_access("nothing")?;
+    Ok(Measured {
+        out_of_line: access(&code, trace.per_access("out_of_line")?, 0)?,
+        in_loop: access(&code, trace.per_access("in_loop")?, nothing.instructions)?,
+        synchronize: code.synchronize,
+        linux: kernel.prepared.tree.version(),
+        clang: llvm.version,
+        rows,
+        traced,
+        trace,
+    })
+}
+
+/// What an access executes, without so many instructions of a loop around it.
+fn access(code: &Code, traced: PerAccess, nothing: u64) -> Result<Access> {
+    code.ensure_complete(&traced.addresses)?;
+    Ok(Access {
+        instructions: traced
+            .instructions
+            .checked_sub(nothing)
+            .context("an access takes less than none")?,
+        calls_accessor: code.accessors(&traced.addresses) > 1,
+        listing: code.listing(&traced.addresses),
+    })
+}
+
+fn build(shell: &Shell, cache: &Cache, options: &Options, subject: &Subject) -> Result<Kernel> {
+    println!("\n== {}", subject.title.replace('`', ""));
+    let variant = Variant::Fast;
+    let logs = format!("bench-{}", subject.file);
+    let prepared = prepare(
+        shell,
+        cache,
+        &Request {
+            work: variant.name(),
+            logs: &logs,
+            variant,
+            linux: options.linux.as_deref(),
+            object: subject.object,
+            until: None,
+            per_slot: false,
+            bench: Some(subject.file),
+        },
+    )?;
+    let log = cache.path(&format!("logs/{logs}-build.log"));
+    let (image, steps) = build::run(&prepared.make, &prepared.work, &log)?;
+    println!("build    {steps} steps");
+
+    Ok(Kernel { prepared, image })
+}
+
+/// Boots into a suite, which has to pass, and returns what it has measured.
+fn boot(
+    kernel: &Kernel,
+    suite: &str,
+    accelerator: Accelerator,
+    qemu: &[OsString],
+    arguments: &[&str],
+    log: &Path,
+) -> Result<Rows> {
+    let results = Boot {
+        image: &kernel.image,
+        accelerator,
+        qemu,
+        kernel: &[&[NORMAL, TIMEOUT], arguments].concat(),
+        filter: suite,
+        leaks: None,
+        limit: LIMIT,
+        verbose: true,
+        log,
+    }
+    .run()?;
+    ensure!(
+        results.held(),
+        "the kernel has not measured to the end, see {}",
+        log.display()
+    );
+    Rows::of(&results).with_context(|| log.display().to_string())
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `cargo xtask kernel bench`: measures in a real kernel what lazily mapped tables cost, prints
+//! tables, and says whether the targets hold.
+//!
+//! Each subject is built, and booted twice: once to be timed (`rows`), and once in a machine that
+//! writes down what it executes (`trace`), where instructions and calls are counted.
+
+mod code;
+mod measure;
+mod page;
+mod plots;
+mod results;
+mod rows;
+mod table;
+mod targets;
+mod trace;
+
+use super::{
+    apply::Object,
+    boot::Accelerator,
+    cache::Cache,
+    tools, //
+};
+use crate::bench::machine::Machine;
+use anyhow::{
+    ensure,
+    Context,
+    Result, //
+};
+use clap::{
+    Parser,
+    ValueEnum, //
+};
+use results::Results;
+use std::{
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+};
+use targets::Target;
+use xshell::Shell;
+
+/// How to measure.
+#[derive(Parser)]
+pub(crate) struct Options {
+    /// Measures in a copy of this tree, 7.3 or newer, in place of Debian's. It is not changed, and
+    /// what Git ignores in it is not copied.
+    #[arg(long, value_name = "DIR")]
+    linux: Option<PathBuf>,
+
+    /// How QEMU executes instructions while time is measured. They are counted in software.
+    #[arg(long, value_enum, default_value_t = Accelerator::Tcg)]
+    accel: Accelerator,
+
+    /// Measures for seconds, with few objects: instructions, grace periods and bytes are as exact,
+    /// times are not. Does not rewrite docs/, and leaves out the targets that need many objects.
+    #[arg(long)]
+    quick: bool,
+
+    /// Installs what is missing on this machine with apt-get, as root.
+    #[arg(long)]
+    install: bool,
+}
+
+/// What is measured.
+pub(crate) struct Subject {
+    /// The name of its file in `kernel/bench/subjects/`, which raw results have, too.
+    pub(crate) file: &'static str,
+    /// What tables call it.
+    title: &'static str,
+    object: Object,
+}
+
+/// What all others are compared with.
+const BY_HAND: Subject = Subject {
+    file: "by_hand",
+    title: "by hand",
+    object: Object::ByHand,
+};
+
+/// What the targets are for.
+pub(crate) const OURS: Subject = Subject {
+    file: "lazy",
+    title: "`#[devres_lazy]`",
+    object: Object::Annotated,
+};
+
+const SUBJECTS: [Subject; 2] = [BY_HAND, OURS];
+
+/// What is said to have written the files in docs/, and how their names begin.
+const COMMAND: &str = "cargo xtask kernel bench";
+const STEM: &str = "kernel-benchmark";
+
+/// Measures, prints tables, writes down the results, and fails if a target is missed.
+pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
+    let cache = Cache::open()?;
+    tools::ensure_machine(&cache, options.install)?;
+    let results = results::collect(|subject| measure::measure(shell, &cache, options, subject))?;
+    let targets = targets::targets(&results, options.quick)?;
+
+    for grid in table::grids(&results)? {
+        println!("\n{}", grid.text());
+    }
+    if !options.quick {
+        write(shell, options, &results, &targets)?;
+    }
+    judge(&targets)
+}
+
+/// Writes it all to docs/: first to a folder beside, so that nothing is half-written.
+fn write(shell: &Shell, options: &Options, results: &Results, targets: &[Target]) -> Result<()> {
+    let docs = shell.current_dir().join("docs");
+    let folder = tempfile::tempdir_in(&docs)?;
+    let accelerator = options
+        .accel
+        .to_possible_value()
+        .context("this accelerator has no name")?;
+
+    let mut names = plots::draw(results, folder.path(), STEM)?;
+    let page = page::text(
+        results,
+        targets,
+        &Machine::new(shell)?,
+        tools::qemu().context("QEMU does not say its version")?,
+        accelerator.get_name(),
+        &names,
+    )?;
+    for (suffix, text) in [("md", page), ("csv", results.csv())] {
+        let name = format!("{STEM}.{suffix}");
+        fs::write(folder.path().join(&name), text)?;
+        names.push(name);
+    }
+
+    for name in &names {
+        fs::rename(folder.path().join(name), Path::new(&docs).join(name))?;
+    }
+    println!("written: docs/{}", names.join(", docs/"));
+    Ok(())
+}
+
+/// Prints how the targets stand, and fails if one is missed.
+fn judge(targets: &[Target]) -> Result<()> {
+    println!();
+    for target in targets {
+        let mark = if target.held { "held" } else { "MISSED" };
+        println!("{mark}: {} ({})", target.text, target.found);
+    }
+    let missed = targets.iter().filter(|target| !target.held).count();
+
+    ensure!(missed == 0, "{missed} of the targets missed");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root;
+
+    #[test]
+    fn each_subject_has_a_file() {
+        let folder = root().join("kernel/bench/subjects");
+        for subject in &SUBJECTS {
+            let file = folder.join(format!("{}.rs", subject.file));
+            assert!(file.exists(), "{}", file.display());
+        }
+        assert_eq!(fs::read_dir(folder).unwrap().count(), SUBJECTS.len());
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Draws the time of unbind, and of a free, over the number of objects.
+
+use super::{
+    results::{
+        numbers,
+        Freed,
+        Results,
+        FREED,
+        ORDERS, //
+    },
+    table::order_title,
+    COMMAND, //
+};
+use crate::plot::{
+    self,
+    Axes,
+    Line, //
+};
+use anyhow::Result;
+use plotters::style::RGBColor;
+use std::path::Path;
+
+/// The colours of subjects, in their order.
+const COLORS: [RGBColor; 3] = [
+    RGBColor(0xcc, 0x77, 0x22),
+    RGBColor(0x33, 0x66, 0x99),
+    RGBColor(0x66, 0x99, 0x33),
+];
+
+/// Draws all of them, to files whose names begin with this. Returns their names.
+pub(super) fn draw(results: &Results, folder: &Path, stem: &str) -> Result<Vec<String>> {
+    let mut names = vec![format!("{stem}-unbind.svg")];
+    plot::save(&folder.join(&names[0]), COMMAND, |area| {
+        let axes = Axes {
+            caption: "Unbind, by the number of mapped objects".to_owned(),
+            x: "objects",
+            y: "ms",
+        };
+        plot::lines(area, &axes, &unbind(results))
+    })?;
+
+    for freed in &FREED {
+        let name = format!("{stem}-free-{}.svg", freed.name);
+        plot::save(&folder.join(&name), COMMAND, |area| {
+            let axes = Axes {
+                caption: format!("To free {}, by how many are freed", freed.text),
+                x: "objects",
+                y: "us each",
+            };
+            plot::lines(area, &axes, &free(results, freed))
+        })?;
+        names.push(name);
+    }
+    Ok(names)
+}
+
+fn unbind(results: &Results) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let numbers = numbers(results, "unbind");
+    for (it, color) in results.0.iter().zip(COLORS) {
+        for (how, suffix, gap) in [("plain", "", 0), ("tried", ", after a try_access", 4)] {
+            let points: Vec<_> = numbers
+                .iter()
+                .filter_map(|n| Some((*n as f64, it.unbind_ms(how, *n)?.median)))
+                .collect();
+            if !points.is_empty() {
+                lines.push(Line {
+                    label: it.subject.title.replace('`', "") + suffix,
+                    color,
+                    gap,
+                    points,
+                });
+            }
+        }
+    }
+    lines
+}
+
+fn free(results: &Results, freed: &Freed) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let numbers = numbers(results, freed.name);
+    for (it, color) in results.0.iter().zip(COLORS) {
+        for (order, gap) in ORDERS.into_iter().zip([0, 4, 10]) {
+            let points = numbers
+                .iter()
+                .filter_map(|n| Some((*n as f64, it.best_free_us(freed.name, order, *n)?)))
+                .collect();
+            lines.push(Line {
+                label: format!(
+                    "{}, {}",
+                    it.subject.title.replace('`', ""),
+                    order_title(order)
+                ),
+                color,
+                gap,
+                points,
+            });
+        }
+    }
+    lines
+}

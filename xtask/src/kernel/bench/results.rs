@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What follows from the rows and the traces.
+
+use super::{
+    measure::Measured,
+    Subject,
+    SUBJECTS, //
+};
+use crate::spread::Spread;
+use anyhow::{
+    Context,
+    Result, //
+};
+use std::collections::BTreeSet;
+
+/// In which orders things are freed.
+pub(super) const ORDERS: [&str; 3] = ["creation", "reverse", "random"];
+
+/// What is freed.
+pub(super) struct Freed {
+    /// What rows call it.
+    pub(super) name: &'static str,
+    /// The same that was never mapped.
+    pub(super) control: &'static str,
+    pub(super) text: &'static str,
+}
+
+pub(super) const FREED: [Freed; 2] = [
+    Freed {
+        name: "object",
+        control: "object_unmapped",
+        text: "an object with its table",
+    },
+    Freed {
+        name: "owner",
+        control: "owner_empty",
+        text: "an owner with nothing but the slot",
+    },
+];
+
+/// Everything about one subject.
+pub(super) struct Subjected {
+    pub(super) subject: &'static Subject,
+    pub(super) measured: Measured,
+}
+
+/// Everything.
+pub(super) struct Results(pub(super) Vec<Subjected>);
+
+impl Results {
+    /// What everything is compared with.
+    pub(super) fn by_hand(&self) -> Result<&Subjected> {
+        self.of(&super::BY_HAND)
+    }
+
+    pub(super) fn ours(&self) -> Result<&Subjected> {
+        self.of(&super::OURS)
+    }
+
+    fn of(&self, subject: &Subject) -> Result<&Subjected> {
+        self.0
+            .iter()
+            .find(|it| it.subject.file == subject.file)
+            .with_context(|| format!("{} was not measured", subject.title))
+    }
+
+    /// All values, as CSV.
+    pub(super) fn csv(&self) -> String {
+        let mut text = format!("subject,boot,{}\n", super::rows::HEADER);
+        for it in &self.0 {
+            let file = it.subject.file;
+            for row in it.measured.rows.csv() {
+                text += &format!("{file},timed,{row}\n");
+            }
+            // What is timed while it is traced says nothing.
+            for (how, n, calls) in it.synchronized() {
+                text += &format!("{file},traced,calls,synchronize_rcu,{how},{n},0,{calls}\n");
+            }
+            let shapes = [
+                ("out_of_line", &it.measured.out_of_line),
+                ("in_loop", &it.measured.in_loop),
+            ];
+            for (shape, access) in shapes {
+                text += &format!(
+                    "{file},traced,instructions,access,{shape},1,0,{}\n",
+                    access.instructions
+                );
+            }
+        }
+        text
+    }
+}
+
+impl Subjected {
+    /// Whether something was not timed because it would have taken too long.
+    pub(super) fn is_too_long(&self, what: &str, how: &str, n: u64) -> bool {
+        let values = self.measured.rows.values("too_long", what, how, n);
+        !values.is_empty()
+    }
+
+    /// Milliseconds of an unbind; [`None`] if it was not measured.
+    pub(super) fn unbind_ms(&self, how: &str, n: u64) -> Option<Spread> {
+        self.spread("ns", "unbind", how, n, 1e6)
+    }
+
+    /// Grace periods of the system during `what`.
+    pub(super) fn grace_periods(&self, what: &str, how: &str, n: u64) -> Option<f64> {
+        let spread = self.spread("grace_periods", what, how, n, 1.0)?;
+        Some(spread.median)
+    }
+
+    /// Calls of `synchronize_rcu()` during an unbind, if that was traced.
+    pub(super) fn synchronize(&self, how: &str, n: u64) -> Option<u64> {
+        let Measured {
+            trace, synchronize, ..
+        } = &self.measured;
+        trace.calls("unbind", how, n, *synchronize)
+    }
+
+    /// All of these: how, with how many, and the calls.
+    pub(super) fn synchronized(&self) -> Vec<(&'static str, u64, u64)> {
+        let numbers = self.measured.traced.numbers("unbind");
+        ["plain", "tried"]
+            .into_iter()
+            .flat_map(|how| numbers.iter().map(move |n| (how, *n)))
+            .filter_map(|(how, n)| Some((how, n, self.synchronize(how, n)?)))
+            .collect()
+    }
+
+    /// Microseconds of a free, of `n` in this order.
+    pub(super) fn free_us(&self, what: &str, order: &str, n: u64) -> Option<Spread> {
+        self.spread("ns", what, order, n, 1e3 * n as f64)
+    }
+
+    /// The same, of the best round for each of the parts: what else runs on a machine can only slow
+    /// one down.
+    pub(super) fn best_free_us(&self, what: &str, order: &str, n: u64) -> Option<f64> {
+        let rows = &self.measured.rows;
+        let rounds = rows.values("ns", what, order, n).len();
+        best_of_parts(&rows.values("part_ns", what, order, n), rounds).map(|ns| ns / 1e3 / n as f64)
+    }
+
+    /// Microseconds of the first access to an object.
+    pub(super) fn first_access_us(&self) -> Option<Spread> {
+        self.spread("ns", "first_access", "plain", 1, 1e3)
+    }
+
+    /// Nanoseconds of an access, in a loop of its own.
+    pub(super) fn access_ns(&self, shape: &str) -> Option<Spread> {
+        let n = *self.measured.rows.numbers("access").first()?;
+        self.spread("ns", "access", shape, n, n as f64)
+    }
+
+    /// Bytes of a part of an object.
+    pub(super) fn size(&self, what: &str) -> Result<f64> {
+        self.measured.rows.one("bytes", what, "inline", 1)
+    }
+
+    /// Bytes in slabs for each of many, when they are created and when they are populated.
+    pub(super) fn slab(&self, what: &str, how: &str) -> Result<f64> {
+        let rows = &self.measured.rows;
+        let n = rows
+            .iter()
+            .find(|row| row.unit == "bytes" && row.what == what && row.how == how)
+            .map(|row| row.n)
+            .with_context(|| format!("nobody has weighed: {what}, {how}"))?;
+        Ok(rows.one("bytes", what, how, n)? / n as f64)
+    }
+
+    /// Bytes that the lazy part takes of a mapped object: in it, and beside it.
+    pub(super) fn mapped(&self) -> Result<f64> {
+        Ok(self.size("slot")? + self.slab("owner", "populated")?.round())
+    }
+
+    fn spread(&self, unit: &str, what: &str, how: &str, n: u64, per: f64) -> Option<Spread> {
+        let values = self.measured.rows.values(unit, what, how, n);
+        let values: Vec<f64> = values.iter().map(|value| value / per).collect();
+        Spread::new(&values).ok()
+    }
+}
+
+/// The sum of the best of each part; parts follow each other in each of the rounds.
+fn best_of_parts(values: &[f64], rounds: usize) -> Option<f64> {
+    let parts = values
+        .len()
+        .checked_div(rounds)
+        .filter(|parts| *parts > 0)?;
+    let best = |part| values.iter().skip(part).step_by(parts).copied();
+    Some(
+        (0..parts)
+            .map(|part| best(part).fold(f64::INFINITY, f64::min))
+            .sum(),
+    )
+}
+
+/// With how many something was timed, for any subject.
+pub(super) fn numbers(results: &Results, what: &str) -> Vec<u64> {
+    let timed = results
+        .0
+        .iter()
+        .flat_map(|it| it.measured.rows.numbers(what));
+    timed.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// With how many it was timed or traced.
+pub(super) fn traced_numbers(results: &Results, what: &str) -> Vec<u64> {
+    let traced = results
+        .0
+        .iter()
+        .flat_map(|it| it.measured.traced.numbers(what));
+    let all = traced.chain(numbers(results, what));
+    all.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Measures all subjects.
+pub(super) fn collect(
+    mut measure: impl FnMut(&'static Subject) -> Result<Measured>,
+) -> Result<Results> {
+    SUBJECTS
+        .iter()
+        .map(|subject| {
+            Ok(Subjected {
+                subject,
+                measured: measure(subject)?,
+            })
+        })
+        .collect::<Result<_>>()
+        .map(Results)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_have_their_best_round() {
+        // Two rounds of three parts.
+        let values = [1.0, 9.0, 3.0, 8.0, 2.0, 4.0];
+        assert_eq!(best_of_parts(&values, 2), Some(6.0));
+        assert_eq!(best_of_parts(&values, 1), Some(27.0));
+        assert_eq!(best_of_parts(&values, 0), None);
+        assert_eq!(best_of_parts(&[], 2), None);
+    }
+}

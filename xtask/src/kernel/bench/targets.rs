@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What has to hold.
+
+use super::{
+    results::{
+        Freed,
+        Results,
+        Subjected,
+        FREED,
+        ORDERS, //
+    },
+    table::{
+        order_title,
+        thousands, //
+    },
+};
+use anyhow::{
+    Context,
+    Result, //
+};
+
+/// How much faster 400 objects have to be unbound, and how long 10,000 may take, in milliseconds.
+const UNBIND_RATIO: (u64, f64) = (400, 100.0);
+const UNBIND_LIMIT: (u64, f64) = (10_000, 1_000.0);
+
+/// The same where few objects are measured, for seconds.
+const QUICK_UNBIND_RATIO: (u64, f64) = (100, 10.0);
+
+/// How much more a free may take with many objects than with few.
+const FLAT: f64 = 1.25;
+
+/// Instructions of an access.
+const OUT_OF_LINE: u64 = 20;
+const IN_LOOP: u64 = 14;
+
+/// How many bytes a mapped object may have for each one that it has by hand.
+const BYTES: f64 = 2.0 / 3.0;
+
+/// Something that has to hold.
+pub(super) struct Target {
+    pub(super) text: String,
+    /// What was found.
+    pub(super) found: String,
+    pub(super) held: bool,
+}
+
+/// How the targets stand; those that need many objects are left out if there were few.
+pub(super) fn targets(results: &Results, quick: bool) -> Result<Vec<Target>> {
+    let (hand, ours) = (results.by_hand()?, results.ours()?);
+
+    let ratio = if quick {
+        QUICK_UNBIND_RATIO
+    } else {
+        UNBIND_RATIO
+    };
+    let mut targets = vec![unbind_ratio(hand, ours, ratio)?];
+    if !quick {
+        targets.push(unbind_limit(ours)?);
+    }
+    targets.push(grace_periods(hand, ours)?);
+    if !quick {
+        for freed in &FREED {
+            for order in ORDERS {
+                targets.push(flat(ours, freed, order)?);
+            }
+        }
+    }
+    targets.push(instructions(
+        "out of line, an access takes",
+        OUT_OF_LINE,
+        [hand, ours].map(|it| it.measured.out_of_line.instructions),
+    ));
+    targets.push(instructions(
+        "in a loop, an access takes",
+        IN_LOOP,
+        [hand, ours].map(|it| it.measured.in_loop.instructions),
+    ));
+    targets.push(bytes([hand.mapped()?, ours.mapped()?]));
+    Ok(targets)
+}
+
+fn unbind_ratio(hand: &Subjected, ours: &Subjected, (n, least): (u64, f64)) -> Result<Target> {
+    let [hand, ours] = [hand, ours].map(|it| it.unbind_ms("plain", n));
+    let (hand, ours) = hand
+        .zip(ours)
+        .with_context(|| format!("unbind with {n} objects was not measured"))?;
+    let ratio = hand.median / ours.median;
+
+    Ok(Target {
+        text: format!(
+            "unbind with {} mapped objects is at least {least} times as fast",
+            thousands(n)
+        ),
+        found: format!("{ratio:.0} times"),
+        held: ratio >= least,
+    })
+}
+
+fn unbind_limit(ours: &Subjected) -> Result<Target> {
+    let (n, most) = UNBIND_LIMIT;
+    let [plain, tried] = ["plain", "tried"].map(|how| ours.unbind_ms(how, n));
+    let (plain, tried) = plain
+        .zip(tried)
+        .with_context(|| format!("unbind with {n} objects was not measured"))?;
+
+    Ok(Target {
+        text: format!(
+            "unbind with {} mapped objects takes less than {most} ms",
+            thousands(n)
+        ),
+        found: format!(
+            "{:.0} ms, and {:.0} ms after a `try_access`",
+            plain.median, tried.median
+        ),
+        held: plain.median.max(tried.median) < most,
+    })
+}
+
+fn grace_periods(hand: &Subjected, ours: &Subjected) -> Result<Target> {
+    let (n, _) = UNBIND_LIMIT;
+    let calls = |how| {
+        ours.synchronize(how, n)
+            .with_context(|| format!("unbind with {n} objects was not traced"))
+    };
+    // Tells whether calls are counted at all.
+    let control = hand.synchronized();
+    Ok(waits(n, calls("plain")?, calls("tried")?, &control))
+}
+
+/// None and one are waited for, and by hand as many as there are objects.
+fn waits(n: u64, plain: u64, tried: u64, control: &[(&str, u64, u64)]) -> Target {
+    let control_holds = !control.is_empty() && control.iter().all(|(_, n, calls)| n == calls);
+    let found = if control_holds {
+        format!("{plain} and {tried}")
+    } else {
+        format!("{plain} and {tried}, and by hand not one for each object: {control:?}")
+    };
+
+    Target {
+        text: format!(
+            "unbind with {} mapped objects waits for no grace period, and for one after a \
+             `try_access`",
+            thousands(n)
+        ),
+        found,
+        held: control_holds && plain == 0 && tried == 1,
+    }
+}
+
+fn flat(ours: &Subjected, freed: &Freed, order: &str) -> Result<Target> {
+    let best = |what: &str| -> Result<Vec<f64>> {
+        let numbers = ours.measured.rows.numbers(freed.name);
+        let best = numbers.into_iter().map(|n| {
+            ours.best_free_us(what, order, n)
+                .with_context(|| format!("{what}: freeing {n}, {order}, was not measured"))
+        });
+        best.collect()
+    };
+    let what = format!("{}, {}", freed.text, order_title(order));
+    is_flat(&what, &best(freed.name)?, &best(freed.control)?)
+}
+
+/// With more objects it takes no longer than with the first number of them; unless that is so too
+/// for those that were never mapped, which says that it is the memory that is slower.
+fn is_flat(what: &str, us: &[f64], control: &[f64]) -> Result<Target> {
+    let growth = |us: &[f64]| -> Option<Vec<f64>> {
+        let first = us.first()?;
+        Some(us.iter().map(|us| us / first).collect())
+    };
+    let (grown, by_itself) = growth(us)
+        .zip(growth(control))
+        .context("nothing was freed")?;
+    let held = grown
+        .iter()
+        .zip(&by_itself)
+        .all(|(grown, by_itself)| *grown <= FLAT * by_itself.max(1.0));
+    let list = |us: &[f64]| {
+        let us: Vec<String> = us.iter().map(|us| format!("{us:.2}")).collect();
+        us.join(", ")
+    };
+
+    Ok(Target {
+        text: format!(
+            "to free {what}, takes no more than {:.0} % longer with many than with few, or than it \
+             is longer for those never mapped",
+            (FLAT - 1.0) * 100.0
+        ),
+        found: format!("{} us, never mapped {} us", list(us), list(control)),
+        held,
+    })
+}
+
+fn instructions(text: &str, most: u64, [hand, ours]: [u64; 2]) -> Target {
+    Target {
+        text: format!("{text} at most {most} instructions"),
+        found: format!("{ours}, by hand {hand}"),
+        held: ours <= most,
+    }
+}
+
+fn bytes([hand, ours]: [f64; 2]) -> Target {
+    Target {
+        text: "a mapped object has at most two thirds of the bytes".to_owned(),
+        found: format!("{ours}, by hand {hand}"),
+        held: ours <= hand * BYTES,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_grace_period_is_enough() {
+        let control = [("plain", 1, 1), ("plain", 100, 100)];
+        assert!(waits(9, 0, 1, &control).held);
+        assert!(!waits(9, 1, 1, &control).held);
+        assert!(!waits(9, 0, 2, &control).held);
+        // Who waits for none after a `try_access` is wrong.
+        assert!(!waits(9, 0, 0, &control).held);
+        // If calls are not counted, there are none.
+        assert!(!waits(9, 0, 1, &[("plain", 100, 0)]).held);
+        assert!(!waits(9, 0, 1, &[]).held);
+    }
+
+    #[test]
+    fn what_grows_is_not_flat() {
+        let held = |us: &[f64], control: &[f64]| is_flat("", us, control).unwrap().held;
+
+        assert!(held(&[1.0, 1.2, 0.97], &[0.5, 0.5, 0.5]));
+        assert!(!held(&[1.0, 1.3, 1.0], &[0.5, 0.5, 0.5]));
+        // The memory is slower.
+        assert!(held(&[1.0, 1.3, 2.0], &[0.5, 0.6, 1.0]));
+        assert!(!held(&[1.0, 1.3, 3.0], &[0.5, 0.6, 1.0]));
+        // That it is faster is not asked for.
+        assert!(held(&[1.0, 1.2], &[0.5, 0.2]));
+        assert!(is_flat("", &[], &[]).is_err());
+    }
+
+    #[test]
+    fn limits_are_limits() {
+        assert!(instructions("", 20, [38, 20]).held);
+        assert!(!instructions("", 20, [38, 21]).held);
+        assert!(bytes([180.0, 120.0]).held);
+        assert!(!bytes([180.0, 121.0]).held);
+    }
+}
