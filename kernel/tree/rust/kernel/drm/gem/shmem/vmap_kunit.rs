@@ -59,7 +59,7 @@ use crate::{
         rcu,
         Arc,
         Mutex, //
-    },
+    }, //
 };
 use core::{
     mem,
