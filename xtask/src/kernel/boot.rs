@@ -14,7 +14,10 @@ use super::{
         Results,
         Run, //
     },
-    seconds, Progress,
+    seconds,
+    tools,
+    tree::Version,
+    Progress, //
 };
 use anyhow::Result;
 use clap::ValueEnum;
@@ -38,7 +41,13 @@ pub(crate) enum Accelerator {
     Tcg,
     /// With the help of the machine's kernel, if that lets it.
     Kvm,
+    /// In software, each translated by itself, so that it can be written down.
+    #[value(skip)]
+    Stepped,
 }
+
+/// The oldest QEMU with the property of TCG in place of an option that was removed later.
+const ONE_INSN_PER_TB: Version = Version(8, 1, 0);
 
 /// How to boot.
 pub(crate) struct Boot<'a> {
@@ -163,16 +172,19 @@ impl Boot<'_> {
 
 /// A machine that boots this kernel, without a console yet.
 pub(crate) fn qemu(image: &Path, accelerator: Accelerator) -> Command {
+    // With page tables of five levels, KASAN reports what is not so early in some boots of a busy
+    // machine: in 8 of 40. Without, in none of 28.
+    let in_software = "max,la57=off";
     let (accelerator, cpu) = match accelerator {
-        // With page tables of five levels, KASAN reports what is not so early in some boots of
-        // a busy machine: in 8 of 40. Without, in none of 28.
-        Accelerator::Tcg => ("tcg", "max,la57=off"),
-        Accelerator::Kvm => ("kvm", "max"),
+        Accelerator::Tcg => (["-accel", "tcg"].as_slice(), in_software),
+        Accelerator::Kvm => (["-accel", "kvm"].as_slice(), "max"),
+        Accelerator::Stepped => (stepped(tools::qemu()), in_software),
     };
 
     let mut command = Command::new("qemu-system-x86_64");
     command
-        .args(["-accel", accelerator, "-cpu", cpu])
+        .args(accelerator)
+        .args(["-cpu", cpu])
         .args(["-smp", "2", "-m", "2G"])
         .args(["-nodefaults", "-no-user-config", "-no-reboot"])
         // What the sample drives.
@@ -180,6 +192,15 @@ pub(crate) fn qemu(image: &Path, accelerator: Accelerator) -> Command {
         .args(["-display", "none", "-kernel"])
         .arg(image);
     command
+}
+
+/// How a QEMU of this version is told to translate each instruction by itself.
+fn stepped(version: Option<Version>) -> &'static [&'static str] {
+    if version.is_some_and(|version| version < ONE_INSN_PER_TB) {
+        &["-accel", "tcg", "-singlestep"]
+    } else {
+        &["-accel", "tcg,one-insn-per-tb=on"]
+    }
 }
 
 /// Whether KUnit can be given this: it goes on the kernel's command line.
@@ -202,6 +223,18 @@ mod tests {
         for filter in ["", "a b", "a\"", "a init=/bin/sh", "a\n"] {
             assert!(!is_filter(filter), "{filter}");
         }
+    }
+
+    #[test]
+    fn instructions_are_stepped_through_as_each_qemu_can() {
+        let new = ["-accel", "tcg,one-insn-per-tb=on"];
+        assert_eq!(
+            stepped(Some(Version(7, 2, 22))),
+            ["-accel", "tcg", "-singlestep"]
+        );
+        assert_eq!(stepped(Some(Version(8, 1, 0))), new);
+        assert_eq!(stepped(Some(Version(10, 0, 2))), new);
+        assert_eq!(stepped(None), new);
     }
 
     #[test]

@@ -107,7 +107,7 @@ pub(super) fn measure(
     let traced = boot(
         &kernel,
         suite,
-        Accelerator::Tcg,
+        Accelerator::Stepped,
         &trace::arguments(&code, &log),
         // Where `vmlinux` says that it is.
         &["nokaslr"],

@@ -86,10 +86,10 @@ in [{STEM}.csv]({STEM}.csv).
 
 - **Times** are those of a machine in software, whose instructions are slower than real ones, and
   not all by the same factor, while grace periods take as long as anywhere, since a timer decides
-  that. So compare columns, and mind what is in them: where unbind is nothing but waiting, the ratio
-  is larger on real hardware.
-- **Quartiles** are in brackets behind medians. What was repeated for ten seconds was not repeated
-  more often than three times. What was expected to take more than a minute, from how long less of it
+  that. So mind what is compared: by hand, unbind is nothing but waiting, and with slots it is all
+  instructions.
+- **Quartiles** are in brackets behind medians, of nine rounds, or of three and more where nine take
+  longer than ten seconds. What was expected to take more than a minute, from how long less of it
   took, was not measured, and has no number.
 - **Unbind** is `device_release_driver()`, from call to return, all of the device's resources
   included. *After a `try_access`* says that one was made before, for one of the objects: only then
@@ -100,19 +100,20 @@ in [{STEM}.csv]({STEM}.csv).
   of the system has moved on meanwhile, whoever wanted that, one included that may just have begun;
   in brackets is the same while nothing happens for as long.
 - **To free** is to drop the last reference. *Least* is the best of all rounds, in eight parts, added
-  up: what else runs on a machine can only slow a part down. *Never mapped* is the same for what was
-  created and never accessed: it says what freeing takes by itself, and how that depends on how many
-  there are, as memory that was last used long ago is slower. Nearly all of an object is the C
-  helper. The object's file is kept until the measurement is over, as a worker would release it, later
-  and beside what is measured. The owner with nothing but the slot shows what that costs by itself:
-  its resource is a number.
+  up: what else runs on a machine can only slow a part down. *Mapped by the C helper alone* is an
+  object that was mapped by what `sg_table()` calls, and is unmapped by the C helper when it is
+  freed: so it says what all of that takes by itself, and how it depends on how many there are, as
+  memory that was used long ago is slower, most so in random order. *Never populated* says the same
+  of an owner with nothing but the slot, whose resource is a number: there the slot's own part is
+  the largest. An object's file is kept until the measurement is over, as a worker would release it,
+  later and beside what is measured.
 - **Instructions** are exact, and executed: QEMU wrote down a line for each, for 1,000 accesses and
   for 2,000, and each access of the difference executes the same ones, the helper that loads an
   atomic included. *Out of line* is a function around nothing but the accessor, from its first
   instruction to its return. *In a loop* is what the accessor adds to a loop that passes an object
   and a device and uses the table, where the compiler inlines as it sees fit; *a call* says that it
   did not.
-- **The first access** is to a fresh object each, of which there are 1,000.
+- **The first access** is to a fresh object each time, for 1,000 of them.
 - **Bytes**: *allocated when the slot is populated* is what slabs grow by for each owner with
   nothing but the slot, and leaves out what the table itself takes, which is the same. *In slabs*
   is what they grow by for each object, with everything that belongs to it: its inode, its file, and
@@ -140,45 +141,31 @@ fn plot_title(name: &str) -> &'static str {
 
 /// What is to be said of objects that are never mapped.
 fn unmapped(hand: &Subjected, ours: &Subjected) -> Result<String> {
-    let sizes =
-        |what: &str| -> Result<[u64; 2]> { Ok([hand.size(what)? as u64, ours.size(what)? as u64]) };
-    let [slot_by_hand, slot] = sizes("slot")?;
-    let [object_by_hand, object] = sizes("object")?;
-    let [allocated_by_hand, allocated] = sizes("object_allocated")?;
-    let [_, others] = sizes("other_slots")?;
-    let beside = hand.slab("owner", "populated")?.round() as u64;
+    let size =
+        |it: &Subjected, what: &str| -> Result<String> { Ok(thousands(it.size(what)? as u64)) };
+    let beside = hand.slab("owner", "populated")?.round();
 
-    let mut text = format!(
-        "A slot has room for its resource, so an object that is never mapped is larger: {slot} bytes \
-         in place of\n{slot_by_hand}, where by hand {beside} more are allocated when it is mapped. "
-    );
-    text += &format!(
-        "The object of the table has {object} bytes, by hand\n{object_by_hand}; {others} of them \
-         are for its second lazy field, the cached kernel mapping, which there is\nnone of by \
-         hand. "
-    );
-    if allocated > allocated_by_hand {
-        text += &format!(
-            "The allocator rounds that up to {} and {}, so that here an object takes {} bytes\n\
-             more of memory, mapped or not: with a larger driver's part in it, it may be none or \
-             less.",
-            thousands(allocated),
-            thousands(allocated_by_hand),
-            thousands(allocated - allocated_by_hand),
-        );
-        if allocated_with(object - others) > allocated_by_hand {
-            text += &format!(
-                " Without the\nsecond field it would be {} bytes, and rounded up to the same.",
-                object - others
-            );
-        }
-    }
-    Ok(text)
-}
-
-/// What `kmalloc()` makes of a size of these magnitudes.
-fn allocated_with(size: u64) -> u64 {
-    size.next_power_of_two()
+    Ok(format!(
+        "\
+- A slot has room for its resource, so it takes {} bytes where there are {} by hand, whether or not
+  anything is mapped. By hand, mapping allocates {beside} more.
+- So the object that has the table grows. By hand it has {} bytes, for which {} are allocated. With a
+  slot it has {}, for which {} are allocated; and with the second slot that it has here, for the
+  cached kernel mapping, which there is none of by hand, {}, for which {} are allocated. In this
+  configuration, and with nothing of a driver's own in it, that is more memory for an object in all,
+  as the last rows of the table show. How much a driver's own part leaves of what is rounded up
+  decides what becomes of that elsewhere.
+- The first access looks for the registry on the device's list, where it stands behind what was
+  added later by others. That is short here.",
+        size(ours, "slot")?,
+        size(hand, "slot")?,
+        size(hand, "object")?,
+        size(hand, "object_allocated")?,
+        size(ours, "object_with_one_slot")?,
+        size(ours, "object_with_one_slot_allocated")?,
+        size(ours, "object")?,
+        size(ours, "object_allocated")?,
+    ))
 }
 
 fn listing(it: &Subjected) -> String {
@@ -189,4 +176,51 @@ fn listing(it: &Subjected) -> String {
         access.instructions,
         access.listing.join("\n")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::results::tests::results,
+        *, //
+    };
+
+    #[test]
+    fn the_page_says_what_was_measured_and_what_was_not() {
+        let machine = Machine {
+            cpu: "a CPU".to_owned(),
+            cpus: 2,
+            kernel: "Linux".to_owned(),
+            rustc: "rustc".to_owned(),
+            valgrind: String::new(),
+        };
+        let missed = Target {
+            text: "it is fast".to_owned(),
+            found: "it is not".to_owned(),
+            held: false,
+        };
+        let plots = ["kernel-benchmark-unbind.svg".to_owned()];
+        let page = text(
+            &results(),
+            &[missed],
+            &machine,
+            Version(7, 2, 22),
+            "tcg",
+            &plots,
+        );
+        let page = page.unwrap();
+
+        for part in [
+            "| by hand | 1,000 (1,000 to 1,000) | over a minute |",
+            "| by hand / `#[devres_lazy]` | 2,000 | - |",
+            "| by hand: waited for | 100 | 10,000 |",
+            "- **missed**: it is fast (it is not)",
+            "![Time of unbind](kernel-benchmark-unbind.svg)",
+            "by hand, 38 instructions:",
+            "88 bytes where there are 48",
+        ] {
+            assert!(page.contains(part), "{part}:\n{page}");
+        }
+        assert!(page.lines().all(|line| !line.ends_with(' ')), "{page}");
+    }
 }

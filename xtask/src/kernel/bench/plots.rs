@@ -101,3 +101,26 @@ fn free(results: &Results, freed: &Freed) -> Vec<Line> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::results::tests::results,
+        *, //
+    };
+
+    #[test]
+    fn what_was_not_measured_is_not_drawn() {
+        let lines = unbind(&results());
+
+        let labels: Vec<&str> = lines.iter().map(|line| line.label.as_str()).collect();
+        let ours = ["#[devres_lazy]", "#[devres_lazy], after a try_access"];
+        assert_eq!(labels, ["by hand", ours[0], ours[1]]);
+        assert_eq!(lines[0].points, [(100.0, 1000.0)]);
+
+        let lines = free(&results(), &FREED[0]);
+        assert_eq!(lines.len(), 6);
+        assert_eq!(lines[0].points, [(1000.0, 4.0)]);
+        assert!(lines[1].points.is_empty());
+    }
+}

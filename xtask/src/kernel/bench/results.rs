@@ -21,20 +21,23 @@ pub(super) const ORDERS: [&str; 3] = ["creation", "reverse", "random"];
 pub(super) struct Freed {
     /// What rows call it.
     pub(super) name: &'static str,
-    /// The same that was never mapped.
-    pub(super) control: &'static str,
+    /// The same without the part of the slot, and what that is.
+    pub(super) bare: &'static str,
+    pub(super) bare_text: &'static str,
     pub(super) text: &'static str,
 }
 
 pub(super) const FREED: [Freed; 2] = [
     Freed {
         name: "object",
-        control: "object_unmapped",
+        bare: "object_bare",
+        bare_text: "mapped by the C helper alone",
         text: "an object with its table",
     },
     Freed {
         name: "owner",
-        control: "owner_empty",
+        bare: "owner_empty",
+        bare_text: "never populated",
         text: "an owner with nothing but the slot",
     },
 ];
@@ -230,8 +233,136 @@ pub(super) fn collect(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(super) mod tests {
+    use super::{
+        super::{
+            measure::Access,
+            rows::tests::rows,
+            trace::{
+                tests::section,
+                Trace, //
+            },
+        },
+        *,
+    };
+    use crate::kernel::tree::Version;
+
+    /// Where `synchronize_rcu()` is.
+    const SYNCHRONIZE: u64 = 0x80;
+
+    /// As many calls of it by hand as there are objects, and as few of ours as there have to be;
+    /// times that are held, and instructions.
+    pub(in super::super) fn results() -> Results {
+        let of_both = [
+            "ns,access,out_of_line,1000,0,20000",
+            "ns,first_access,plain,1,0,8000",
+            "part_ns,object,creation,1000,0,3000000",
+            "part_ns,object,creation,1000,1,1000000",
+            "ns,object,creation,1000,0,4000000",
+            "bytes,object,inline,1,0,488",
+            "bytes,object_allocated,inline,1,0,512",
+            "bytes,object_with_one_slot,inline,1,0,488",
+            "bytes,object_with_one_slot_allocated,inline,1,0,512",
+            "bytes,other_slots,inline,1,0,0",
+            "bytes,lock,inline,1,0,24",
+            "bytes,object,created,10,0,15000",
+            "bytes,object,populated,10,0,2000",
+        ];
+        let by_hand = [
+            "ns,unbind,plain,100,0,1000000000",
+            "grace_periods,unbind,plain,100,0,101",
+            "grace_periods,idle,plain,100,0,0",
+            "too_long,unbind,plain,10000,0,100000000000",
+            "bytes,slot,inline,1,0,48",
+            "bytes,owner,populated,10,0,1281",
+        ];
+        let ours = [
+            "ns,unbind,plain,100,0,500000",
+            "ns,unbind,tried,100,0,8000000",
+            "bytes,slot,inline,1,0,88",
+            "bytes,owner,populated,10,0,0",
+        ];
+
+        let by_hand = measured(&[&of_both[..], &by_hand].concat(), 38, &[("plain", 100)]);
+        let calls = [("plain", 0), ("tried", 1)];
+        let ours = measured(&[&of_both[..], &ours].concat(), 20, &calls);
+        Results(vec![
+            Subjected {
+                subject: &SUBJECTS[0],
+                measured: by_hand,
+            },
+            Subjected {
+                subject: &SUBJECTS[1],
+                measured: ours,
+            },
+        ])
+    }
+
+    /// What is traced is unbind with 100 and with 10,000 objects.
+    fn measured(timed: &[&str], instructions: u64, calls: &[(&str, u64)]) -> Measured {
+        let mut traced = Vec::new();
+        let mut sections = Vec::new();
+        for (how, calls) in calls {
+            for n in [100, 10_000] {
+                traced.push(format!("section,unbind,{how},{n},0,0"));
+                traced.push(format!("ns,unbind,{how},{n},0,1"));
+                // By hand it is one for each object.
+                let calls = if *calls == 100 { n } else { *calls };
+                sections.push(section(calls, &[SYNCHRONIZE]));
+            }
+        }
+        let traced: Vec<&str> = traced.iter().map(String::as_str).collect();
+        let traced = rows(&traced).unwrap();
+        let access = |instructions| Access {
+            instructions,
+            calls_accessor: instructions > 20,
+            listing: vec!["out_of_line:".to_owned(), "    retq".to_owned()],
+        };
+
+        Measured {
+            rows: rows(timed).unwrap(),
+            trace: Trace::new(sections, &traced).unwrap(),
+            traced,
+            out_of_line: access(instructions),
+            in_loop: access(instructions / 2),
+            synchronize: SYNCHRONIZE,
+            linux: Version(7, 3, 4),
+            clang: Version(19, 1, 7),
+        }
+    }
+
+    #[test]
+    fn values_come_from_rows_and_traces() {
+        let results = results();
+        let (hand, ours) = (results.by_hand().unwrap(), results.ours().unwrap());
+
+        assert_eq!(hand.unbind_ms("plain", 100).unwrap().median, 1000.0);
+        assert!(hand.unbind_ms("plain", 10_000).is_none());
+        assert!(hand.is_too_long("unbind", "plain", 10_000));
+        assert_eq!(hand.synchronize("plain", 10_000), Some(10_000));
+        assert_eq!(ours.synchronize("tried", 10_000), Some(1));
+        assert_eq!(ours.access_ns("out_of_line").unwrap().median, 20.0);
+        assert_eq!(ours.best_free_us("object", "creation", 1000), Some(4.0));
+        assert_eq!(hand.mapped().unwrap(), 48.0 + 128.0);
+        assert_eq!(ours.mapped().unwrap(), 88.0);
+        assert_eq!(numbers(&results, "unbind"), [100, 10_000]);
+    }
+
+    #[test]
+    fn all_values_are_in_the_csv() {
+        let csv = results().csv();
+
+        assert!(csv.starts_with("subject,boot,unit,what,how,n,round,value\n"));
+        for line in [
+            "by_hand,timed,ns,unbind,plain,100,0,1000000000",
+            "lazy,timed,part_ns,object,creation,1000,0,3000000 1000000",
+            "lazy,traced,calls,synchronize_rcu,tried,10000,0,1",
+            "by_hand,traced,instructions,access,out_of_line,1,0,38",
+        ] {
+            assert!(csv.lines().any(|of_csv| of_csv == line), "{line}");
+        }
+        assert!(!csv.contains("section"), "{csv}");
+    }
 
     #[test]
     fn parts_have_their_best_round() {

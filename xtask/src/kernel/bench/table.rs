@@ -166,7 +166,7 @@ fn grace_periods(results: &Results) -> Grid {
                 let during = it.grace_periods("unbind", how, n);
                 let idle = it.grace_periods("idle", how, n);
                 match during.zip(idle) {
-                    Some((during, idle)) => format!("{during} ({idle})"),
+                    Some((during, idle)) => format!("{} ({idle})", thousands(during as u64)),
                     None => absent(it, "unbind", how, n),
                 }
             }));
@@ -194,11 +194,11 @@ fn free(results: &Results, freed: &Freed) -> Result<Grid> {
                     .map_or_else(|| absent(it, freed.name, order, n), three_digits)
             }));
             rows.push(row(
-                format!("{title}, {subject}: never mapped"),
+                format!("{title}, {subject}: {}", freed.bare_text),
                 &numbers,
                 |n| {
-                    best(it, freed.control, order, n)
-                        .map_or_else(|| absent(it, freed.control, order, n), three_digits)
+                    best(it, freed.bare, order, n)
+                        .map_or_else(|| absent(it, freed.bare, order, n), three_digits)
                 },
             ));
         }
@@ -304,6 +304,9 @@ fn bytes(results: &Results) -> Result<Grid> {
     })?;
     line("in slabs, more when it is mapped", &|it| {
         it.slab("object", "populated")
+    })?;
+    line("in slabs, a mapped object", &|it| {
+        Ok(it.slab("object", "created")? + it.slab("object", "populated")?)
     })?;
 
     Ok(Grid::new("Bytes", rows))

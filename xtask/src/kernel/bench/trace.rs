@@ -29,10 +29,9 @@ const ACCESSES: [u64; 2] = [1_000, 2_000];
 /// What makes QEMU write it down. One CPU, so that there is one order.
 pub(super) fn arguments(code: &Code, log: &Path) -> Vec<OsString> {
     let filter = code.filter();
-    let mut arguments: Vec<OsString> =
-        ["-smp", "1", "-singlestep", "-d", "exec,nochain", "-dfilter"]
-            .map(OsString::from)
-            .into();
+    let mut arguments: Vec<OsString> = ["-smp", "1", "-d", "exec,nochain", "-dfilter"]
+        .map(OsString::from)
+        .into();
     arguments.push(filter.into());
     arguments.push("-D".into());
     arguments.push(log.into());
@@ -76,7 +75,7 @@ impl Trace {
         Self::new(sections, rows)
     }
 
-    fn new(sections: Vec<Section>, rows: &Rows) -> Result<Self> {
+    pub(super) fn new(sections: Vec<Section>, rows: &Rows) -> Result<Self> {
         let names: Vec<_> = rows
             .iter()
             .filter(|row| row.unit == "section")
@@ -203,7 +202,7 @@ impl Event {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::{
         super::{
             code::tests::code,
@@ -222,7 +221,7 @@ mod tests {
     }
 
     /// A section in which each of these is executed so often.
-    fn section(n: u64, addresses: &[u64]) -> Section {
+    pub(in super::super) fn section(n: u64, addresses: &[u64]) -> Section {
         let mut section = Section::default();
         for _ in 0..n {
             for address in addresses {

@@ -25,6 +25,7 @@ use crate::{
     },
     devres::kunit_support::ensure,
     drm::gem::IntoGEMObject,
+    error::from_err_ptr,
     page::PAGE_SIZE,
     prelude::*,
     sync::{
@@ -146,16 +147,21 @@ impl Freed for ARef<Gem> {
     }
 }
 
-/// An object that was never mapped: what it takes to free it by itself.
-struct Unmapped(ARef<Gem>);
+/// An object that only the C helper knows to be mapped, and unmaps when it is freed: what that takes
+/// by itself.
+struct Bare(ARef<Gem>);
 
-impl Freed for Unmapped {
-    const NAME: &'static str = "object_unmapped";
+impl Freed for Bare {
+    const NAME: &'static str = "object_bare";
 
     type Rest = ShmemFile;
 
     fn new(gpu: &Gpu) -> Result<Self> {
-        object(gpu).map(Self)
+        let obj = object(gpu)?;
+
+        // SAFETY: The object is initialised, and what has its table is only used by the C helper.
+        from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(obj.as_raw_shmem()) })?;
+        Ok(Self(obj))
     }
 
     fn rest(&self) -> ShmemFile {
@@ -177,7 +183,7 @@ impl Freed for Pin<KBox<Owner>> {
     fn rest(&self) {}
 }
 
-/// The same for an owner.
+/// An owner that was never populated: what it takes to free it by itself.
 struct Empty(Pin<KBox<Owner>>);
 
 impl Freed for Empty {
@@ -447,12 +453,15 @@ fn fast_path(scale: &Scale) -> Result {
 
 /// Bytes: of the parts of an object, and of what is allocated.
 fn bytes(scale: &Scale) -> Result {
-    let of_object = size_of::<Gem>();
     // SAFETY: There are no requirements.
-    let allocated = unsafe { bindings::kmalloc_size_roundup(of_object) };
+    let allocated = |size| unsafe { bindings::kmalloc_size_roundup(size) };
+    let object = size_of::<Gem>();
+    let with_one_slot = object - subject::OTHER_SLOTS;
     let sizes = [
-        ("object", of_object),
-        ("object_allocated", allocated),
+        ("object", object),
+        ("object_allocated", allocated(object)),
+        ("object_with_one_slot", with_one_slot),
+        ("object_with_one_slot_allocated", allocated(with_one_slot)),
         ("slot", subject::SLOT),
         ("other_slots", subject::OTHER_SLOTS),
         ("lock", size_of::<Mutex<()>>()),
@@ -479,7 +488,7 @@ fn bytes(scale: &Scale) -> Result {
 
     measure::settle();
     let empty = measure::slab_bytes();
-    let objects = many(n, || object(&gpu))?;
+    let objects = many(n, || self::object(&gpu))?;
     let created = measure::slab_bytes();
     for obj in &objects {
         obj.sg_table(gpu.bound()?)?;
@@ -492,7 +501,7 @@ fn bytes(scale: &Scale) -> Result {
     Ok(())
 }
 
-/// What it takes to free owners, populated and not.
+/// What it takes to free owners, and that by itself.
 fn free_owners(scale: &Scale) -> Result {
     free::<Empty>(scale)?;
     free::<Pin<KBox<Owner>>>(scale)
@@ -500,7 +509,7 @@ fn free_owners(scale: &Scale) -> Result {
 
 /// The same for objects.
 fn free_objects(scale: &Scale) -> Result {
-    free::<Unmapped>(scale)?;
+    free::<Bare>(scale)?;
     free::<ARef<Gem>>(scale)
 }
 
