@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The twins: the protocol with one thing wrong, and the property that has to notice. Each is an edit
-//! of the source, which must fit in exactly one place.
+//! The twins: the protocol with one thing wrong, and the property that has to notice. Each is an
+//! edit of the source, which must fit in exactly one place.
 
 /// A broken copy of the protocol.
 pub(crate) struct Twin {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! `devres::Batched` stands for `Devres`: the same scenarios on both. Where `Devres` falls short, it
-//! is the broken twin.
+//! `devres::Batched` stands for `Devres`: the same scenarios on both. Where `Devres` falls short,
+//! it is the broken twin.
 
 use crate::scenario::{
     caught,

@@ -135,7 +135,8 @@ fn registry_per_device_and_binding() -> Result {
 /// A first access in the middle of unbind is refused, whether there is a slot that this unbind goes
 /// through or not: nobody would drop what it maps. It is no revocation; the next binding serves it.
 ///
-/// With the feature `per-slot` it is served, and missed: there is no next binding while it is there.
+/// With the feature `per-slot` it is served, and missed: there is no next binding while it is
+/// there.
 #[test]
 fn first_access_during_unbind() -> Result {
     for is_one_populated in [true, false] {
@@ -292,9 +293,9 @@ fn drop_panics() -> Result {
     Ok(())
 }
 
-/// A callback on another thread, registered after [`devres::prepare()`], keeps what it is lent until
-/// it returns, which unbind waits for; the slots come later. Without that call they come first, as
-/// they do with the feature `per-slot`.
+/// A callback on another thread, registered after [`devres::prepare()`], keeps what it is lent
+/// until it returns, which unbind waits for; the slots come later. Without that call they come
+/// first, as they do with the feature `per-slot`.
 #[test]
 fn lent_to_a_callback() -> Result {
     for is_prepared in [true, false] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Makes the twins that ThreadSanitizer has to report, out of those of the model checker, and a copy
-//! without an edit, as proof that it is the edits that are reported.
+//! Makes the twins that ThreadSanitizer has to report, out of those of the model checker, and a
+//! copy without an edit, as proof that it is the edits that are reported.
 
 #[path = "../loom/copies.rs"]
 mod copies;

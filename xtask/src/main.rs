@@ -40,9 +40,11 @@ enum Command {
     Ci,
     /// Rewrites the expansions and the compiler messages that tests compare with. Read the diff.
     Bless,
-    /// Measures what an access costs, for several ways to write it, and fails if a target is missed.
+    /// Measures what an access costs, for several ways to write it, and fails if a target is
+    /// missed.
     Bench(bench::Options),
-    /// Runs the protocol under ThreadSanitizer, and twins of it that are broken and have to be reported.
+    /// Runs the protocol under ThreadSanitizer, and twins of it that are broken and have to be
+    /// reported.
     Tsan(tsan::Options),
     /// Builds and boots a Linux with the code in it, and runs its tests.
     Kernel(kernel::Options),

@@ -52,8 +52,9 @@ pub struct Batched<T: 'static> {
 // thread may use.
 unsafe impl<T: Send + Sync> Send for Batched<T> {}
 
-// SAFETY: When shared, it lends `&T`, which is fine on any thread as `T: Sync`, and drops `T` on the
-// thread that unbinds, which is fine as `T: Send`. The resource is written before it can be shared.
+// SAFETY: When shared, it lends `&T`, which is fine on any thread as `T: Sync`, and drops `T` on
+// the thread that unbinds, which is fine as `T: Send`. The resource is written before it can be
+// shared.
 unsafe impl<T: Send + Sync> Sync for Batched<T> {}
 
 impl<T: Send + Sync + 'static> Batched<T> {
@@ -99,8 +100,8 @@ impl<T: Send + Sync + 'static> Batched<T> {
             })
         };
 
-        // SAFETY: If `init` succeeds, it has initialised `slot`, and if not, dropped what was in it. It
-        // does not move it.
+        // SAFETY: If `init` succeeds, it has initialised `slot`, and if not, dropped what was in
+        // it. It does not move it.
         unsafe { pin_init::pin_init_from_closure(init) }
     }
 }
@@ -149,7 +150,8 @@ impl<T: 'static> Batched<T> {
 #[pinned_drop]
 impl<T: 'static> PinnedDrop for Batched<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: It is being dropped, so nobody else uses it, but what dropping the resource calls.
+        // SAFETY: It is being dropped, so nobody else uses it, but what dropping the resource
+        // calls.
         unsafe { self.into_ref().container.retire() };
     }
 }

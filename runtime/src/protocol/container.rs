@@ -197,7 +197,8 @@ impl<T> Container<T> {
         let registry = unsafe { &*self.registry.get() }.as_ref()?;
         registry.announce();
 
-        // Whoever unbinds from here on waits for `guard`. Relaxed, as the resource was acquired above.
+        // Whoever unbinds from here on waits for `guard`. Relaxed, as the resource was acquired
+        // above.
         // INVARIANT: The resource was there after the announcement.
         is_device(self.node.state.load(Relaxed)).then(|| ContainerGuard {
             value: self.value.get().cast(),
@@ -235,16 +236,16 @@ impl<T> Container<T> {
     ///
     /// As for [`revoke()`](Self::revoke).
     unsafe fn drop_resource(&self, then: *mut bindings::device) {
-        // SAFETY: Nobody writes `registry` meanwhile: unbind does not, and what dropping the resource
-        // calls does not find the slot empty.
+        // SAFETY: Nobody writes `registry` meanwhile: unbind does not, and what dropping the
+        // resource calls does not find the slot empty.
         if let Some(registry) = unsafe { &*self.registry.get() } {
             // SAFETY: There is a registry, so the slot was linked to it, and was not removed since:
             // that is done here only. By the safety requirement nobody else uses the slot.
             unsafe { registry.remove(self.node()) };
         }
 
-        // SAFETY: The resource is gone, and unbind lets go of the slot with that: nobody else accesses
-        // `registry`.
+        // SAFETY: The resource is gone, and unbind lets go of the slot with that: nobody else
+        // accesses `registry`.
         unsafe { *self.registry.get() = None };
 
         // INVARIANT: The resource is gone, and the node on no list.

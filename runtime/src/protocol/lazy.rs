@@ -44,12 +44,12 @@ use core::{
 /// # Release order
 ///
 /// Unbind drops the resources of one device in the reverse order of population, whichever objects
-/// they belong to. Among the other resources that devres manages for the device they have one place,
-/// which is that of the first population in this binding, or of [`prepare()`]: what is registered
-/// after that is released before them all. That place must not be in a devres group that is released
-/// before the device is unbound, as then all slots of the device are, too.
-/// Where each slot has a [`Devres`](crate::devres::Devres) of its own, which is an option, each has
-/// its own place.
+/// they belong to. Among the other resources that devres manages for the device they have one
+/// place, which is that of the first population in this binding, or of [`prepare()`]: what is
+/// registered after that is released before them all. That place must not be in a devres group that
+/// is released before the device is unbound, as then all slots of the device are, too. Where each
+/// slot has a [`Devres`](crate::devres::Devres) of its own, which is an option, each has its own
+/// place.
 #[pin_data(PinnedDrop)]
 pub struct Lazy<T: 'static> {
     #[pin]
@@ -227,20 +227,21 @@ impl<'a, T: 'static> Locked<'a, T> {
 
     /// Makes the resource and stores it in the slot, for as long as `dev` is bound.
     ///
-    /// `init` is called when all memory that the slot needs is allocated, after every check but one:
-    /// whether unbind has begun meanwhile. It returns an initialiser, which makes the resource in
-    /// place.
+    /// `init` is called when all memory that the slot needs is allocated, after every check but
+    /// one: whether unbind has begun meanwhile. It returns an initialiser, which makes the resource
+    /// in place.
     ///
     /// # Errors
     ///
     /// - [`ENXIO`] if the slot was revoked, since the device was unbound after it was populated, or
     ///   retired, since the object is being dropped; or if unbind is under way, and would miss it.
-    /// - [`EINVAL`] if the slot is populated; for another device, if [`get()`](Self::get) was asked.
+    /// - [`EINVAL`] if the slot is populated; for another device, if [`get()`](Self::get) was
+    ///   asked.
     /// - [`ENOMEM`] if there is no memory; `init` was not called.
     /// - What `init` or its initialiser fails with.
     ///
-    /// After an error the slot is as it was before, and another call may succeed. If unbind has begun
-    /// while `init` was running, its resource is dropped again, with the slot's lock held.
+    /// After an error the slot is as it was before, and another call may succeed. If unbind has
+    /// begun while `init` was running, its resource is dropped again, with the slot's lock held.
     ///
     /// # Context
     ///
@@ -262,19 +263,20 @@ impl<'a, T: 'static> Locked<'a, T> {
     }
 }
 
-/// Gives what is lazily mapped for a device its place among what devres releases: that of this call.
+/// Gives what is lazily mapped for a device its place among what devres releases: that of this
+/// call.
 ///
-/// Optional. A driver calls this first in `probe()`, if what it registers later has callbacks that get
-/// a bound device, and that may come while unbind is under way. Registrations are released, and wait
-/// for their callbacks, in reverse order; so unbind comes to the slots last, and
+/// Optional. A driver calls this first in `probe()`, if what it registers later has callbacks that
+/// get a bound device, and that may come while unbind is under way. Registrations are released, and
+/// wait for their callbacks, in reverse order; so unbind comes to the slots last, and
 ///
 /// - a callback may keep what an accessor lends until it returns;
 /// - a callback finds what was populated before still there, and is not refused;
 /// - a devres group that is opened later does not take the slots with it.
 ///
-/// Otherwise their place is that of the first population. A callback that begins after unbind has come
-/// to the slots is refused then. But one that is in the middle of using a resource, on another thread,
-/// is not waited for until later, and the resource is gone by then: this is so with each
+/// Otherwise their place is that of the first population. A callback that begins after unbind has
+/// come to the slots is refused then. But one that is in the middle of using a resource, on another
+/// thread, is not waited for until later, and the resource is gone by then: this is so with each
 /// [`Devres`](super::Devres) as well.
 ///
 /// # Errors

@@ -88,8 +88,8 @@ pub(super) struct Node {
     /// node off its list.
     drop_value: unsafe fn(NonNull<Node>),
     /// The list knows the address. That also lets unbind use the node while the owner has exclusive
-    /// access to the slot, and waits: no `&mut` to what is not [`Unpin`] says that there are no other
-    /// pointers.
+    /// access to the slot, and waits: no `&mut` to what is not [`Unpin`] says that there are no
+    /// other pointers.
     _pin: PhantomPinned,
 }
 
@@ -350,8 +350,8 @@ impl Registry {
     ///
     /// # Safety
     ///
-    /// `node` was linked here, was not removed since, and nobody else uses its slot, but unbind, and
-    /// what dropping the resource calls.
+    /// `node` was linked here, was not removed since, and nobody else uses its slot, but unbind,
+    /// and what dropping the resource calls.
     pub(super) unsafe fn remove(&self, node: NonNull<Node>) {
         // SAFETY: By the safety requirement the node is valid.
         let state = unsafe { Node::state(node.as_ptr()) };

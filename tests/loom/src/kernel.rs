@@ -78,8 +78,8 @@ pub(crate) mod types {
 }
 
 pub(crate) mod cell {
-    //! Stands for `core::cell`. The checker takes what is reached by `raw_get()` or `written()` for a
-    //! write, and by `get()` for a read.
+    //! Stands for `core::cell`. The checker takes what is reached by `raw_get()` or `written()` for
+    //! a write, and by `get()` for a read.
 
     use std::cell;
 

@@ -4,8 +4,8 @@
 //! model allows, up to the printed number of preemptions. Then the same for twins of it that are
 //! broken in one way each, which have to be caught.
 //!
-//! Usage: `cargo test --package devres-lazy-loom [-- NAME]`, with a part of the name of a property or
-//! a twin.
+//! Usage: `cargo test --package devres-lazy-loom [-- NAME]`, with a part of the name of a property
+//! or a twin.
 
 #![allow(
     clippy::duplicate_mod,

@@ -69,8 +69,8 @@ impl Gate {
         let is_open = self.is_open.read().unwrap_or_else(PoisonError::into_inner);
 
         is_open.then(|| {
-            // SAFETY: The driver is bound before the gate is opened, and unbound after it is closed,
-            // for which `is_open` is waited for.
+            // SAFETY: The driver is bound before the gate is opened, and unbound after it is
+            // closed, for which `is_open` is waited for.
             f(unsafe { self.dev.as_bound() })
         })
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What a kernel starts when its tests are over: an initramfs with busybox, and one of the scripts in
-//! `kernel/init/` as its first process.
+//! What a kernel starts when its tests are over: an initramfs with busybox, and one of the scripts
+//! in `kernel/init/` as its first process.
 
 use super::{
     apt::{

@@ -7,8 +7,8 @@ use super::{
     prepare::Variant, //
 };
 
-/// The suites that share a boot if no others are asked for: the tree's own in Rust, and ours but for
-/// those that need a boot alone, which begin with `rust_lazy_`.
+/// The suites that share a boot if no others are asked for: the tree's own in Rust, and ours but
+/// for those that need a boot alone, which begin with `rust_lazy_`.
 const SUITES: &str = "rust_[!l]*";
 
 /// The same for the control: of the tree's own, only that for the object.

@@ -3,9 +3,9 @@
 //! What the kernel complains about on its console, beside the results of tests.
 //!
 //! A report is found by its first line, and ends with its call trace. A test that provokes one says
-//! so by marks before and after it, see `mark`. A mark that is cut off or printed twice is made sense
-//! of where that cannot let pass what no test has announced: one of the two has to be whole, and
-//! there has to be something of the other.
+//! so by marks before and after it, see `mark`. A mark that is cut off or printed twice is made
+//! sense of where that cannot let pass what no test has announced: one of the two has to be whole,
+//! and there has to be something of the other.
 
 use super::mark::{
     Mark,

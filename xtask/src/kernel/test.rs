@@ -79,8 +79,8 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with = "control")]
     pub(crate) per_slot: bool,
 
-    /// Boots into a shell after the tests, whose output is only shown. Without a terminal, the shell
-    /// runs the commands on the standard input, and their exit status counts.
+    /// Boots into a shell after the tests, whose output is only shown. Without a terminal, the
+    /// shell runs the commands on the standard input, and their exit status counts.
     #[arg(long, conflicts_with = "control")]
     pub(crate) shell: bool,
 

@@ -407,8 +407,8 @@ impl device {
 ///
 /// # Safety
 ///
-/// `dev` must be valid, and `matches` must be made for such resources, and neither sleep nor use the
-/// device's list.
+/// `dev` must be valid, and `matches` must be made for such resources, and neither sleep nor use
+/// the device's list.
 pub unsafe fn devres_find(
     dev: *mut device,
     release: dr_release_t,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Adds what `cargo xtask kernel bench` boots, to a tree that has the contract: `kernel/bench/`, with
-//! one of the files of `kernel/bench/subjects/`.
+//! Adds what `cargo xtask kernel bench` boots, to a tree that has the contract: `kernel/bench/`,
+//! with one of the files of `kernel/bench/subjects/`.
 
 use super::{
     add_files,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! How much code there is in `drm/gem/shmem.rs`, before and after. Tests, comments and documentation
-//! are not counted, nor are lines that are empty.
+//! How much code there is in `drm/gem/shmem.rs`, before and after. Tests, comments and
+//! documentation are not counted, nor are lines that are empty.
 
 use super::{
     Object,

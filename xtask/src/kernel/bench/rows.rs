@@ -22,8 +22,8 @@ pub(super) const HEADER: &str = "unit,what,how,n,round,value";
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
-    /// `ns`, `grace_periods`, `bytes`; `section` where one of what is executed begins; `too_long` if
-    /// it was not measured, because it would have taken so many nanoseconds.
+    /// `ns`, `grace_periods`, `bytes`; `section` where one of what is executed begins; `too_long`
+    /// if it was not measured, because it would have taken so many nanoseconds.
     pub(super) unit: String,
     pub(super) what: String,
     pub(super) how: String,

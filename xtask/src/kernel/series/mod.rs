@@ -65,7 +65,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR")]
     linux: Option<PathBuf>,
 
-    /// Where the patches come. There must be nothing in it yet. Without this, they are only checked.
+    /// Where the patches come. There must be nothing in it yet. Without this, they are only
+    /// checked.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 

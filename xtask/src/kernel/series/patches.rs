@@ -34,8 +34,8 @@ pub(super) struct Commit<'a> {
     pub(super) message: String,
 }
 
-/// Writes a cover letter and a patch for each commit to the folder `patches`, by way of a repository
-/// that has what they touch of the tree and no more.
+/// Writes a cover letter and a patch for each commit to the folder `patches`, by way of a
+/// repository that has what they touch of the tree and no more.
 pub(super) fn write(
     repository: &Path,
     author: &Author,

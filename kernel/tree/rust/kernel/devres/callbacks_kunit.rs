@@ -73,8 +73,8 @@ impl Owner {
     }
 }
 
-/// What a resource finds in its own slot when it is dropped: is it lent, is there a guard to it, and
-/// what another population ends with.
+/// What a resource finds in its own slot when it is dropped: is it lent, is there a guard to it,
+/// and what another population ends with.
 type Found = (bool, bool, Option<Error>);
 
 /// A resource that looks into its own slot when it is dropped.

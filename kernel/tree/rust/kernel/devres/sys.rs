@@ -98,16 +98,16 @@ pub(super) fn withdraw(dev: &Device<Bound>, registry: &Registry) {
 
 /// Is unbind still to come to what is added now?
 ///
-/// The driver core changes the status before it collects what it releases, which it does with the lock
-/// of the list held: `device_links_busy()` changes it before the device's consumers are unbound, and
-/// its own driver's `remove()` is called, and `device_links_no_driver()` if probing failed. So from
-/// the first of these on this says no, although the release is still to come.
+/// The driver core changes the status before it collects what it releases, which it does with the
+/// lock of the list held: `device_links_busy()` changes it before the device's consumers are
+/// unbound, and its own driver's `remove()` is called, and `device_links_no_driver()` if probing
+/// failed. So from the first of these on this says no, although the release is still to come.
 pub(super) fn is_bound(dev: &Device<Bound>) -> bool {
     // SAFETY: `dev` is valid.
     let status = unsafe { &raw const (*dev.as_raw()).links.status };
 
-    // This stands for `READ_ONCE()`: C code stores to the status plainly, with a lock of its own held.
-    // The order of the two comes from the lock of the list, as said above.
+    // This stands for `READ_ONCE()`: C code stores to the status plainly, with a lock of its own
+    // held. The order of the two comes from the lock of the list, as said above.
     // SAFETY: It is valid and aligned, and one word, which is not torn.
     let status = unsafe { status.read_volatile() };
 

@@ -3,8 +3,8 @@
 //! What a lazily mapped table costs: to unbind, to free, to map, to access, and in bytes.
 //!
 //! Nothing here fails because of a number. All of them are printed, and `cargo xtask kernel bench`
-//! makes tables of them. What is measured is [`Object::sg_table()`](super::Object::sg_table), and an
-//! owner that has a slot and no more; `subject` says how these are made in this tree.
+//! makes tables of them. What is measured is [`Object::sg_table()`](super::Object::sg_table), and
+//! an owner that has a slot and no more; `subject` says how these are made in this tree.
 
 mod access;
 mod measure;
@@ -147,8 +147,8 @@ impl Freed for ARef<Gem> {
     }
 }
 
-/// An object that only the C helper knows to be mapped, and unmaps when it is freed: what that takes
-/// by itself.
+/// An object that only the C helper knows to be mapped, and unmaps when it is freed: what that
+/// takes by itself.
 struct Bare(ARef<Gem>);
 
 impl Freed for Bare {
@@ -184,7 +184,9 @@ impl Freed for Pin<KBox<Owner>> {
 }
 
 /// An owner that was never populated: what it takes to free it by itself.
-struct Empty(Pin<KBox<Owner>>);
+struct Empty {
+    _owner: Pin<KBox<Owner>>,
+}
 
 impl Freed for Empty {
     const NAME: &'static str = "owner_empty";
@@ -192,7 +194,9 @@ impl Freed for Empty {
     type Rest = ();
 
     fn new(_gpu: &Gpu) -> Result<Self> {
-        Owner::new().map(Self)
+        Ok(Self {
+            _owner: Owner::new()?,
+        })
     }
 
     fn rest(&self) {}

@@ -47,8 +47,8 @@ impl Stopwatch {
     }
 }
 
-/// Waits until what was freed by way of other threads and of RCU is gone, so that nothing of it runs
-/// while something is measured.
+/// Waits until what was freed by way of other threads and of RCU is gone, so that nothing of it
+/// runs while something is measured.
 pub(super) fn settle() {
     for _ in 0..2 {
         // SAFETY: There are no requirements, but that it may sleep.
