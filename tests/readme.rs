@@ -99,3 +99,24 @@ fn excerpts_are_excerpts() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn properties_and_twins_are_counted() -> Result<()> {
+    let properties = read("tests/loom/src/properties.rs")?;
+    let (_, list) = properties
+        .split_once("pub(crate) const ALL")
+        .context("there is no list of properties")?;
+    let (list, _) = list.split_once("\n];").context("it does not end")?;
+    let properties = list.matches("\n    (\"").count();
+    let twins = read("tests/loom/twins.rs")?
+        .matches("\n    Twin {\n")
+        .count();
+
+    let claim = format!("{properties} properties hold, and each of {twins} broken twins is caught");
+    let readme = read("README.md")?
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    ensure!(readme.contains(&claim), "the README should say: {claim}");
+    Ok(())
+}
