@@ -464,7 +464,10 @@ fn node_stat(item: bindings::node_stat_item) -> i64 {
     let stat = unsafe { &raw mut bindings::vm_node_stat[item as usize].counter };
 
     // SAFETY: The counter is there for good, and only ever accessed atomically.
-    unsafe { Atomic::from_ptr(stat) }.load(Relaxed)
+    let stat = unsafe { Atomic::from_ptr(stat) }.load(Relaxed);
+
+    // CPUs add what they have counted now and then, so it may seem to be less than none.
+    stat.max(0)
 }
 
 fn zone_stat(item: bindings::zone_stat_item) -> i64 {
