@@ -103,10 +103,12 @@ in [{STEM}.csv]({STEM}.csv).
   up: what else runs on a machine can only slow a part down. *Mapped by the C helper alone* is an
   object that was mapped by what `sg_table()` calls, and is unmapped by the C helper when it is
   freed: so it says what all of that takes by itself, and how it depends on how many there are, as
-  memory that was used long ago is slower, most so in random order. *Never populated* says the same
-  of an owner with nothing but the slot, whose resource is a number: there the slot's own part is
-  the largest. An object's file is kept until the measurement is over, as a worker would release it,
-  later and beside what is measured.
+  memory that was used long ago is slower. It takes turns with the other, round by round. *Never
+  populated* says the same of an owner with nothing but the slot, whose resource is a number: there
+  the slot's own part is the largest. An object's file is kept until the measurement is over, as a
+  worker would release it, later and beside what is measured.
+- In **random order**, everything takes longer the more there are, with a slot or without. So what is
+  compared with the target is by how much it grows beyond that.
 - **Instructions** are exact, and executed: QEMU wrote down a line for each, for 1,000 accesses and
   for 2,000, and each access of the difference executes the same ones, the helper that loads an
   atomic included. *Out of line* is a function around nothing but the accessor, from its first
@@ -151,10 +153,9 @@ fn unmapped(hand: &Subjected, ours: &Subjected) -> Result<String> {
   anything is mapped. By hand, mapping allocates {beside} more.
 - So the object that has the table grows. By hand it has {} bytes, for which {} are allocated. With a
   slot it has {}, for which {} are allocated; and with the second slot that it has here, for the
-  cached kernel mapping, which there is none of by hand, {}, for which {} are allocated. In this
-  configuration, and with nothing of a driver's own in it, that is more memory for an object in all,
-  as the last rows of the table show. How much a driver's own part leaves of what is rounded up
-  decides what becomes of that elsewhere.
+  cached kernel mapping, which there is none of by hand, {}, for which {} are allocated. The last rows
+  of the table show what that comes to, in this configuration and with nothing of a driver's own in
+  the object: a size that is rounded up may leave room for a slot, or just not.
 - The first access looks for the registry on the device's list, where it stands behind what was
   added later by others. That is short here.",
         size(ours, "slot")?,
