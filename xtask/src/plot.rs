@@ -6,7 +6,10 @@ use anyhow::{
     Context,
     Result, //
 };
-use plotters::prelude::*;
+use plotters::{
+    element::DashedPathElement,
+    prelude::*, //
+};
 use std::{
     fs,
     path::Path, //
@@ -14,6 +17,10 @@ use std::{
 
 /// How large plots are.
 const SIZE: (u32, u32) = (760, 420);
+
+/// How long dashes are, and lines in a legend.
+const DASH: i32 = 6;
+const LEGEND: i32 = 22;
 
 pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
@@ -55,7 +62,7 @@ pub(crate) struct Line {
     pub(crate) label: String,
     pub(crate) color: RGBColor,
     /// Between dashes, in pixels; none if the line has no gaps.
-    pub(crate) gap: u32,
+    pub(crate) gap: i32,
     pub(crate) points: Vec<(f64, f64)>,
 }
 
@@ -67,12 +74,17 @@ pub(crate) fn lines(area: &Area<'_>, axes: &Axes, lines: &[Line]) -> Result<()> 
     let mut chart = ChartBuilder::on(area)
         .caption(&axes.caption, ("sans-serif", 20))
         .margin(12)
+        // The last label is as wide on either side of its line.
+        .margin_right(32)
         .x_label_area_size(40)
         .y_label_area_size(64)
         .build_cartesian_2d((x.0..x.1).log_scale(), (y.0 / 1.5..y.1 * 1.5).log_scale())?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
+        .x_labels(4)
+        .x_label_formatter(&|x| format!("{x}"))
+        .y_label_formatter(&|y| format!("{y}"))
         .x_desc(axes.x)
         .y_desc(axes.y)
         .draw()?;
@@ -82,11 +94,16 @@ pub(crate) fn lines(area: &Area<'_>, axes: &Axes, lines: &[Line]) -> Result<()> 
         let points = line.points.iter().copied();
         let drawn = match line.gap {
             0 => chart.draw_series(LineSeries::new(points, style))?,
-            gap => chart.draw_series(DashedLineSeries::new(points, 6, gap, style))?,
+            gap => chart.draw_series(DashedLineSeries::new(points, DASH, gap, style))?,
         };
-        drawn
-            .label(&line.label)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
+        // One dash, if there are no gaps.
+        let (dash, gap) = match line.gap {
+            0 => (LEGEND, 1),
+            gap => (DASH, gap),
+        };
+        drawn.label(&line.label).legend(move |(x, y)| {
+            DashedPathElement::new([(x, y), (x + LEGEND, y)], dash, gap, style)
+        });
         chart.draw_series(
             line.points
                 .iter()

@@ -88,6 +88,9 @@ in [{STEM}.csv]({STEM}.csv).
   not all by the same factor, while grace periods take as long as anywhere, since a timer decides
   that. So mind what is compared: by hand, unbind is nothing but waiting, and with slots it is all
   instructions.
+- The subjects are booted minutes apart, and what else the machine does is not the same then: *the loop
+  alone* is the same code for both, so its ratio says how far off the other ratios of nanoseconds may
+  be. Instructions, calls, grace periods and bytes do not depend on that.
 - **Quartiles** are in brackets behind medians, of nine rounds, or of three and more where nine take
   longer than ten seconds. What was expected to take more than a minute, from how long less of it
   took, was not measured, and has no number.
