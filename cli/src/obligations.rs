@@ -236,7 +236,8 @@ pub(crate) fn rows() -> Vec<Row> {
                   the slot is marked as revoked before the resource goes. `dev` is that device, and \
                   bound for `'a`: whoever lends it sees to it that unbind has not come to the slots \
                   before `'a` is over. For the callbacks of what devres releases that is so if the \
-                  driver has called `prepare()` before it registered them. Who has a guard instead \
+                  driver has called `prepare()` before it registered them (with a `Devres` for each \
+                  slot, never: there a callback must not keep what it is lent). Who has a guard instead \
                   has found the device there after saying so, in an RCU read-side critical section: \
                   unbind sees that, and waits for a grace period. Dropping or revoking the slot \
                   takes exclusive access, which nobody has during `'a`."

@@ -36,7 +36,8 @@ impl Probe {
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again.
+    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
+    ///   or if it is not mapped while unbind is under way, which might miss it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
@@ -86,9 +87,10 @@ impl Probe {
         // `populate()` cannot find `self.number` populated for `dev`: it was not a line above, only
         // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
         //
-        // The closure runs last, when every check has passed and all memory is there: `.make()`
-        // makes the resource. On an error (`ENXIO` if `self.number` was revoked, `ENOMEM`, or what
-        // `.make()` fails with) `self.number` is as it was, and a later call may succeed.
+        // The closure runs when the checks have passed and all memory is there: `.make()` makes the
+        // resource. On an error (`ENXIO` if `self.number` was revoked, or unbind is under way,
+        // `ENOMEM`, or what `.make()` fails with) `self.number` is as it was, and a later call may
+        // succeed.
         //
         // INVARIANT: When this succeeds, `self.number` holds the resource, for `dev`, until `dev`
         // is unbound, `self.number` is revoked, or `*self` is dropped.

@@ -53,12 +53,12 @@
 //!
 //! # What is here
 //!
-//! - [`devres::Lazy`], the slot behind a lazy field, and [`devres::Mapped`], the resource of form
-//!   B: the protocol, one source for the host and for the kernel.
+//! - [`devres::Lazy`], the slot behind a lazy field, [`devres::Mapped`], the resource of form B,
+//!   `devres::Batched`, a resource that is there from the start, and [`devres::prepare()`]: the
+//!   protocol, one source for the host and for the kernel.
 //! - Everything else is the *kernel's* vocabulary under the kernel's own paths, so that a driver
 //!   file compiles against either by changing the crate's name, and driver objects are unit-tested
-//!   with
-//!   `cargo test`. What the kernel would warn about is a loud failure here.
+//!   with `cargo test`. What the kernel would warn about is a loud failure here.
 //! - [`testing`] has what only the host has: devices that are bound and unbound at will, failing
 //!   allocations, the ledger of DMA mappings.
 //!
@@ -68,8 +68,8 @@
 //!   needs, which `cargo devres-lazy expand` makes for who commits that instead of the macro.
 //! - `per-slot`: each slot has a [`devres::Devres`] of its own, in place of one registry for all
 //!   slots of a device. For measuring against it: unbind then waits for a grace period for each
-//!   slot, a free takes longer the more the device has, each slot takes an allocation, and a first
-//!   access in the middle of unbind is missed by it.
+//!   slot, a free takes longer the more the device has, each slot takes an allocation, a first access
+//!   in the middle of unbind is missed by it, and `devres::prepare()` does nothing.
 
 extern crate pinned_init as pin_init;
 

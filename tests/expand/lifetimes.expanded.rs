@@ -31,7 +31,8 @@ impl<'a> Queue<'a> {
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again.
+    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
+    ///   or if it is not mapped while unbind is under way, which might miss it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
@@ -90,10 +91,10 @@ impl<'a> Queue<'a> {
         // only a holder of its lock populates it, and `slot` holds that lock until `populate()` is
         // done.
         //
-        // The closure runs last, when every check has passed and all memory is there: the
-        // initialiser in it makes the resource. On an error (`ENXIO` if `self.lazy_lookup` was
-        // revoked, `ENOMEM`, or what the initialiser in it fails with) `self.lazy_lookup` is as it
-        // was, and a later call may succeed.
+        // The closure runs when the checks have passed and all memory is there: the initialiser in
+        // it makes the resource. On an error (`ENXIO` if `self.lazy_lookup` was revoked, or unbind
+        // is under way, `ENOMEM`, or what the initialiser in it fails with) `self.lazy_lookup` is
+        // as it was, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.lazy_lookup` holds the resource, for `dev`, until
         // `dev` is unbound, `self.lazy_lookup` is revoked, or `*self` is dropped.

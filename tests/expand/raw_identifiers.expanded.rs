@@ -32,7 +32,8 @@ impl r#struct {
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again.
+    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
+    ///   or if it is not mapped while unbind is under way, which might miss it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
@@ -82,9 +83,10 @@ impl r#struct {
         // `populate()` cannot find `self.r#type` populated for `dev`: it was not a line above, only
         // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
         //
-        // The closure runs last, when every check has passed and all memory is there: `r#enum`
-        // makes the resource. On an error (`ENXIO` if `self.r#type` was revoked, `ENOMEM`, or what
-        // `r#enum` fails with) `self.r#type` is as it was, and a later call may succeed.
+        // The closure runs when the checks have passed and all memory is there: `r#enum` makes the
+        // resource. On an error (`ENXIO` if `self.r#type` was revoked, or unbind is under way,
+        // `ENOMEM`, or what `r#enum` fails with) `self.r#type` is as it was, and a later call may
+        // succeed.
         //
         // INVARIANT: When this succeeds, `self.r#type` holds the resource, for `dev`, until `dev`
         // is unbound, `self.r#type` is revoked, or `*self` is dropped.

@@ -42,7 +42,8 @@ impl Queue {
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again.
+    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
+    ///   or if it is not mapped while unbind is under way, which might miss it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
@@ -91,9 +92,9 @@ impl Queue {
         // `populate()` cannot find `self.a` populated for `dev`: it was not a line above, only a
         // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
         //
-        // The closure runs last, when every check has passed and all memory is there: `Table` makes
-        // the resource. On an error (`ENXIO` if `self.a` was revoked, `ENOMEM`, or what `Table`
-        // fails with) `self.a` is as it was, and a later call may succeed.
+        // The closure runs when the checks have passed and all memory is there: `Table` makes the
+        // resource. On an error (`ENXIO` if `self.a` was revoked, or unbind is under way, `ENOMEM`,
+        // or what `Table` fails with) `self.a` is as it was, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.a` holds the resource, for `dev`, until `dev` is
         // unbound, `self.a` is revoked, or `*self` is dropped.
@@ -139,7 +140,8 @@ impl Queue {
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again.
+    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
+    ///   or if it is not mapped while unbind is under way, which might miss it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
@@ -188,9 +190,9 @@ impl Queue {
         // `populate()` cannot find `self.b` populated for `dev`: it was not a line above, only a
         // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
         //
-        // The closure runs last, when every check has passed and all memory is there: `Table` makes
-        // the resource. On an error (`ENXIO` if `self.b` was revoked, `ENOMEM`, or what `Table`
-        // fails with) `self.b` is as it was, and a later call may succeed.
+        // The closure runs when the checks have passed and all memory is there: `Table` makes the
+        // resource. On an error (`ENXIO` if `self.b` was revoked, or unbind is under way, `ENOMEM`,
+        // or what `Table` fails with) `self.b` is as it was, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.b` holds the resource, for `dev`, until `dev` is
         // unbound, `self.b` is revoked, or `*self` is dropped.
@@ -223,7 +225,8 @@ impl Queue {
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again.
+    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
+    ///   or if it is not mapped while unbind is under way, which might miss it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
@@ -272,9 +275,9 @@ impl Queue {
         // `populate()` cannot find `self.c` populated for `dev`: it was not a line above, only a
         // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
         //
-        // The closure runs last, when every check has passed and all memory is there: `Table` makes
-        // the resource. On an error (`ENXIO` if `self.c` was revoked, `ENOMEM`, or what `Table`
-        // fails with) `self.c` is as it was, and a later call may succeed.
+        // The closure runs when the checks have passed and all memory is there: `Table` makes the
+        // resource. On an error (`ENXIO` if `self.c` was revoked, or unbind is under way, `ENOMEM`,
+        // or what `Table` fails with) `self.c` is as it was, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.c` holds the resource, for `dev`, until `dev` is
         // unbound, `self.c` is revoked, or `*self` is dropped.
@@ -302,7 +305,8 @@ impl Queue {
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again.
+    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
+    ///   or if it is not mapped while unbind is under way, which might miss it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
@@ -351,9 +355,9 @@ impl Queue {
         // `populate()` cannot find `self.d` populated for `dev`: it was not a line above, only a
         // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
         //
-        // The closure runs last, when every check has passed and all memory is there: `Table` makes
-        // the resource. On an error (`ENXIO` if `self.d` was revoked, `ENOMEM`, or what `Table`
-        // fails with) `self.d` is as it was, and a later call may succeed.
+        // The closure runs when the checks have passed and all memory is there: `Table` makes the
+        // resource. On an error (`ENXIO` if `self.d` was revoked, or unbind is under way, `ENOMEM`,
+        // or what `Table` fails with) `self.d` is as it was, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.d` holds the resource, for `dev`, until `dev` is
         // unbound, `self.d` is revoked, or `*self` is dropped.

@@ -16,8 +16,8 @@ pub(crate) const SKIPPED: i32 = 3;
 pub(crate) enum Exit {
     /// Exits with 2, as Clap does: nothing was tried.
     Usage(String),
-    /// Exits with [`SKIPPED`]: something could not be downloaded, which says nothing about the
-    /// code.
+    /// Exits with [`SKIPPED`]: something could not be downloaded, or is not here, which
+    /// says nothing about the code.
     Skipped(String),
 }
 

@@ -38,7 +38,8 @@ struct Args {
 enum Command {
     /// Runs everything that has to hold: format, lints, documentation, tests, packaging.
     Ci,
-    /// Rewrites the expansions and the compiler messages that tests compare with. Read the diff.
+    /// Rewrites the expansions, compiler messages, pages and pictures that tests compare with. Read
+    /// the diff.
     Bless,
     /// Measures what an access costs, for several ways to write it, and fails if a target is
     /// missed.

@@ -125,11 +125,16 @@ pub(crate) fn is_bound(dev: &Device<Bound>) -> bool {
 /// - `slot` is valid for writes.
 /// - Nobody uses it if this fails, and it does not move if it does not.
 pub(crate) unsafe fn init_in_place<T, E>(slot: *mut T, init: impl PinInit<T, E>) -> Result<(), E> {
-    // SAFETY: By the caller's promise.
+    // SAFETY: By the safety requirements.
     unsafe { init.__pinned_init(slot) }
 }
 
 /// Takes a reference to the registry of a node, for who looks for it.
+///
+/// # Safety
+///
+/// `res` is the data of a node that [`add()`] has made, on a locked list, and `found` points to an
+/// `Option<Arc<Registry>>`.
 unsafe extern "C-unwind" fn take(
     _dev: *mut bindings::device,
     res: *mut c_void,
@@ -147,6 +152,10 @@ unsafe extern "C-unwind" fn take(
 }
 
 /// Is this the node of the given registry?
+///
+/// # Safety
+///
+/// `res` is the data of a node that [`add()`] has made.
 unsafe extern "C-unwind" fn is_same(
     _dev: *mut bindings::device,
     res: *mut c_void,
@@ -161,6 +170,10 @@ unsafe extern "C-unwind" fn is_same(
 /// The device is being unbound.
 ///
 /// If dropping a resource fails loudly, the others are dropped all the same.
+///
+/// # Safety
+///
+/// `res` is the data of a node that [`add()`] has made, and gives up its reference.
 unsafe extern "C-unwind" fn release(_dev: *mut bindings::device, res: *mut c_void) {
     // SAFETY: `add()` has written it.
     let registry = unsafe { res.cast::<Data>().read() };

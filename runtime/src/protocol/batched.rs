@@ -64,7 +64,7 @@ impl<T: Send + Sync + 'static> Batched<T> {
     ///
     /// The initialiser fails with
     ///
-    /// - [`ENXIO`] if unbind is under way, and would miss the resource;
+    /// - [`ENXIO`] if unbind is under way, and might miss the resource;
     /// - [`ENOMEM`] if there is no memory; `data` was not run;
     /// - what `data` fails with.
     ///

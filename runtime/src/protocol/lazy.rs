@@ -234,7 +234,7 @@ impl<'a, T: 'static> Locked<'a, T> {
     /// # Errors
     ///
     /// - [`ENXIO`] if the slot was revoked, since the device was unbound after it was populated, or
-    ///   retired, since the object is being dropped; or if unbind is under way, and would miss it.
+    ///   retired, since the object is being dropped; or if unbind is under way, and might miss it.
     /// - [`EINVAL`] if the slot is populated; for another device, if [`get()`](Self::get) was
     ///   asked.
     /// - [`ENOMEM`] if there is no memory; `init` was not called.
@@ -279,9 +279,11 @@ impl<'a, T: 'static> Locked<'a, T> {
 /// thread, is not waited for until later, and the resource is gone by then: this is so with each
 /// [`Devres`](super::Devres) as well.
 ///
+/// Where each slot has a `Devres` of its own, which is an option, this does nothing.
+///
 /// # Errors
 ///
-/// - [`ENXIO`] if unbind is under way.
+/// - [`ENXIO`] if unbind is under way, and might miss what is populated now.
 /// - [`ENOMEM`] if there is no memory.
 ///
 /// # Context

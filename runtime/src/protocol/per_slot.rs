@@ -17,6 +17,9 @@
 //! - A *first* access in the middle of unbind, as a callback of a devres node can make, is served,
 //!   and unbind misses what it maps. That stays on the device, which refuses to be bound again
 //!   until the slot is revoked or gone.
+//! - `prepare()` does nothing: a callback on another thread that is lent a resource when unbind
+//!   begins must not keep it, as with each `Devres`, and what was populated after its registration
+//!   is revoked before that.
 //!
 //! Each slot has a place of its own among what devres releases: the resources of a device are
 //! dropped in the reverse order of population, with others that were registered in between.

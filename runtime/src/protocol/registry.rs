@@ -8,7 +8,7 @@
 //! node for it. Slots are linked into it without an allocation, in the order in which they are
 //! populated, and are taken out in constant time.
 //!
-//! Unbind marks all of them, waits for a grace period if somebody was given a guard by
+//! Unbind marks all of them, waits for a grace period if somebody has asked for a guard by
 //! `try_access()`, and then drops the resources one by one, the last one first. Owners that are
 //! freed meanwhile drop theirs themselves: each resource belongs to who takes it off the list, and
 //! the other side waits. `docs/protocol.md` has the states, and why the orderings suffice.
@@ -267,7 +267,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// - `ENXIO` if unbind has gone too far to find what is populated now.
+    /// - `ENXIO` if unbind may have gone too far to find what is populated now.
     /// - `ENOMEM` if there is no memory.
     ///
     /// # Context

@@ -88,8 +88,8 @@ path of such a cell costs, and are not a choice that a driver has.
   freed and whether the resource was revoked, a load and a test each. In Linux 7.3 itself the
   accessor takes 38 instructions. `OnceLock` and `OnceCell` are spared the first question, and have
   nothing to ask the second about.
-- **Nanoseconds per access** are those of the loop, with the loop's own. Within a round the four
-  take turns, and each round another one is first; the number is the median of the rounds, and in
+- **Nanoseconds per access** are those of the loop, with the loop's own. Within a round the ways
+  of one run take turns, and each round another one is first; the number is the median of the rounds, and in
   brackets are the quartiles. The ratio is taken within each round, and then the median. Accesses in
   a loop overlap, so this says how often one can be made. The option is chosen when the program is
   built: its column is from a run of its own, in which the code by hand took turns, too.

@@ -78,7 +78,8 @@ Exit status:
   1  a test or a check has failed, or the build has, or something is missing on this machine;
      by --control, what failed is not just what had to
   2  wrong usage, such as a tree that is too old
-  3  skipped: something cannot be downloaded, which says nothing about the code
+  3  skipped: something cannot be downloaded, or herd7 is not here, which says nothing about
+     the code
 
 Files:
   Everything is kept in $DEVRES_LAZY_CACHE, $XDG_CACHE_HOME/devres-lazy or

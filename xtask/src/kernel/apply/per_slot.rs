@@ -40,7 +40,8 @@ config RUST_DEVRES_LAZY_PER_SLOT
 	  goes through all that the device has, and each takes an allocation.
 	  And what is mapped for the first time while the device is being
 	  unbound stays mapped, and the device cannot be bound again until its
-	  owner is gone.
+	  owner is gone. And devres::prepare() does nothing, so drivers must
+	  not rely on it.
 
 	  If unsure, say N.
 

@@ -111,7 +111,8 @@ in [{STEM}.csv]({STEM}.csv).
   the slot's own part is the largest. An object's file is kept until the measurement is over, as a
   worker would release it, later and beside what is measured.
 - In **random order**, everything takes longer the more there are, with a slot or without. So what is
-  compared with the target is by how much it grows beyond that.
+  compared with the target is by how much it grows beyond that, and only for the owner with nothing
+  but the slot: for an object, memory differs more from one number to the next than the slot's part is.
 - **Instructions** are exact, and executed: QEMU wrote down a line for each, for 1,000 accesses and
   for 2,000, and each access of the difference executes the same ones, the helper that loads an
   atomic included. *Out of line* is a function around nothing but the accessor, from its first

@@ -25,6 +25,9 @@ pub(super) struct Freed {
     pub(super) bare: &'static str,
     pub(super) bare_text: &'static str,
     pub(super) text: &'static str,
+    /// Whether random order is judged, too. For objects it is not: what their memory and that of the
+    /// C helper is like then differs more from one number to the next than the slot's part is.
+    pub(super) random: bool,
 }
 
 pub(super) const FREED: [Freed; 2] = [
@@ -33,12 +36,14 @@ pub(super) const FREED: [Freed; 2] = [
         bare: "object_bare",
         bare_text: "mapped by the C helper alone",
         text: "an object with its table",
+        random: false,
     },
     Freed {
         name: "owner",
         bare: "owner_empty",
         bare_text: "never populated",
         text: "an owner with nothing but the slot",
+        random: true,
     },
 ];
 

@@ -61,7 +61,10 @@ pub(super) fn targets(results: &Results, quick: bool) -> Result<Vec<Target>> {
     targets.push(grace_periods(hand, ours)?);
     if !quick {
         for freed in &FREED {
-            for order in ORDERS {
+            let judged = ORDERS
+                .into_iter()
+                .filter(|&order| freed.random || order != "random");
+            for order in judged {
                 targets.push(flat(ours, freed, order)?);
             }
         }
