@@ -25,18 +25,18 @@ use core::ptr;
 
 /// A resource that is dropped when its device is unbound, or with its owner, whichever comes first.
 ///
-/// It has the methods of [`Devres`](super::Devres), and its promises, at another price: all that a
-/// device has of these share one devres node. Unbind waits for one RCU grace period for all of
-/// them together, or for none if nobody has called a [`try_access()`](Self::try_access). Dropping
-/// one takes the same time however many there are. The resource is in place, in the owner, and
-/// takes no allocation of its own.
+/// It has the methods of [`Devres`](crate::devres::Devres), and its promises, at another price: all
+/// that a device has of these share one devres node. Unbind waits for one RCU grace period for all
+/// of them together, or for none if nobody has called a [`try_access()`](Self::try_access).
+/// Dropping one takes the same time however many there are. The resource is in place, in the owner,
+/// and takes no allocation of its own.
 ///
 /// After unbind every use is refused, also when the same device is bound again.
 ///
 /// # Release order
 ///
-/// That of [`Lazy`](super::Lazy), with which it shares the node: in the reverse order of creation
-/// among those of the device, which have one place among what else devres releases.
+/// That of [`Lazy`](crate::devres::Lazy), with which it shares the node: in the reverse order of
+/// creation among those of the device, which have one place among what else devres releases.
 ///
 /// # Drop
 ///

@@ -277,7 +277,7 @@ impl<'a, T: 'static> Locked<'a, T> {
 /// Otherwise their place is that of the first population. A callback that begins after unbind has
 /// come to the slots is refused then. But one that is in the middle of using a resource, on another
 /// thread, is not waited for until later, and the resource is gone by then: this is so with each
-/// [`Devres`](super::Devres) as well.
+/// [`Devres`](crate::devres::Devres) as well.
 ///
 /// Where each slot has a `Devres` of its own, which is an option, this does nothing.
 ///
