@@ -89,8 +89,8 @@ pub(crate) fn populate(slot: &Slot<'_>, locked: &Ident) -> String {
          `populate()` is done.\n\
          \n\
          The closure runs when the checks have passed and all memory is there: {calls}. On an \
-         error (`ENXIO` if `self.{field}` was revoked, or unbind is under way, `ENOMEM`, or {fails}) \
-         `self.{field}` is as it was, and a later call may succeed.\n\
+         error (`ENXIO` if `self.{field}` was revoked, or unbind is under way, `ENOMEM`, or \
+         {fails}) `self.{field}` is as it was, and a later call may succeed.\n\
          \n\
          INVARIANT: When this succeeds, `self.{field}` holds the resource, for `dev`, until `dev` \
          is unbound, `self.{field}` is revoked, or `*self` is dropped."

@@ -174,8 +174,8 @@ impl<T> Container<T> {
             // SAFETY: The slot is still empty, and the lock held.
             unsafe { *self.registry.get() = None };
 
-            // SAFETY: `node()` is derived from all of `self`. The resource was made above, nobody else
-            // has seen it, and it is on no list, so nobody else drops it.
+            // SAFETY: `node()` is derived from all of `self`. The resource was made above, nobody
+            // else has seen it, and it is on no list, so nobody else drops it.
             unsafe { Self::drop_value(self.node()) };
             return Err(error);
         }
