@@ -14,8 +14,9 @@ use std::path::Path;
 
 /// What is compiled with the option, and without it.
 const CHOSEN: &str = "rust/kernel/devres/per_slot.rs";
-const USUAL: [&str; 4] = [
+const USUAL: [&str; 5] = [
     "rust/kernel/devres/batched.rs",
+    "rust/kernel/devres/batched_kunit.rs",
     "rust/kernel/devres/container.rs",
     "rust/kernel/devres/registry.rs",
     "rust/kernel/devres/sys.rs",
