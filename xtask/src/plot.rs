@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What plots have in common.
+//! What pictures have in common, and plots.
 
 use anyhow::{
     Context,
@@ -30,20 +30,33 @@ pub(crate) fn save(
     command: &str,
     draw: impl FnOnce(&Area<'_>) -> Result<()>,
 ) -> Result<()> {
+    fs::write(path, svg(SIZE, command, draw)?)?;
+    Ok(())
+}
+
+/// The same as text, of any size.
+pub(crate) fn svg(
+    size: (u32, u32),
+    command: &str,
+    draw: impl FnOnce(&Area<'_>) -> Result<()>,
+) -> Result<String> {
     let mut svg = String::new();
-    render(&mut svg, draw).context("cannot draw the plot")?;
+    render(&mut svg, size, draw).context("cannot draw")?;
 
     let head = format!(
         "<!-- SPDX-License-Identifier: Apache-2.0 OR MIT -->\n<!-- Written by `{command}`. -->\n"
     );
-    fs::write(path, head + &svg)?;
-    Ok(())
+    Ok(head + &svg)
 }
 
 /// Draws into a string. An area that was drawn to the end has nothing left to report when it is
 /// dropped, so errors are those of this function.
-fn render(svg: &mut String, draw: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<()> {
-    let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+fn render(
+    svg: &mut String,
+    size: (u32, u32),
+    draw: impl FnOnce(&Area<'_>) -> Result<()>,
+) -> Result<()> {
+    let area = SVGBackend::with_string(svg, size).into_drawing_area();
     area.fill(&WHITE)?;
     draw(&area)?;
     area.present()?;

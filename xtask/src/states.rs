@@ -2,7 +2,13 @@
 
 //! Draws the states of a slot for `docs/protocol.md`.
 
-use crate::root;
+use crate::{
+    plot::{
+        self,
+        Area, //
+    },
+    root, //
+};
 use anyhow::{
     Context,
     Result, //
@@ -107,19 +113,10 @@ pub(crate) fn draw() -> Result<()> {
 }
 
 fn svg() -> Result<String> {
-    let mut svg = String::new();
-    diagram(&mut svg).context("cannot draw the states")?;
-
-    let head = "<!-- SPDX-License-Identifier: Apache-2.0 OR MIT -->\n\
-                <!-- Written by `cargo xtask bless`. -->\n";
-    Ok(format!("{head}{svg}"))
+    plot::svg(SIZE, "cargo xtask bless", diagram)
 }
 
-/// Draws into a string. An area that was drawn to the end has nothing left to report when it is
-/// dropped, so errors are those of this function.
-fn diagram(svg: &mut String) -> Result<()> {
-    let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
-    area.fill(&WHITE)?;
+fn diagram(area: &Area<'_>) -> Result<()> {
     let text = |size, color: &RGBColor| {
         ("sans-serif", size)
             .into_font()
@@ -127,16 +124,12 @@ fn diagram(svg: &mut String) -> Result<()> {
             .pos(Pos::new(HPos::Center, VPos::Center))
     };
 
-    for (text, color, x) in [
+    for (who, color, x) in [
         ("unbind", UNBIND, 300),
         ("the exclusive owner", OWNER, 450),
         ("whoever has the slot's lock, or either", LINE, 680),
     ] {
-        let style = ("sans-serif", 14)
-            .into_font()
-            .color(&color)
-            .pos(Pos::new(HPos::Center, VPos::Center));
-        area.draw(&Text::new(text, (x, 30), style))?;
+        area.draw(&Text::new(who, (x, 30), text(14, &color)))?;
     }
 
     for step in &STEPS {
@@ -163,7 +156,6 @@ fn diagram(svg: &mut String) -> Result<()> {
         area.draw(&Text::new(name, (x, y), text(15, &BLACK)))?;
     }
 
-    area.present()?;
     Ok(())
 }
 
