@@ -8,6 +8,7 @@ use super::{
         TestDevice, //
     },
     register,
+    registry_kunit::Log,
     Batched,
     Lazy, //
 };
@@ -21,39 +22,19 @@ use crate::{
     prelude::*,
     sync::{
         aref::ARef,
-        Arc,
-        Mutex, //
+        Arc, //
     },
     types::ScopeGuard, //
 };
 
-/// The names of what was dropped.
-type Log = Arc<Mutex<KVec<i32>>>;
-
-fn log() -> Result<Log> {
-    Arc::pin_init(new_mutex!(KVec::new()), GFP_KERNEL)
-}
-
-/// Are these the names of what was dropped, in this order? They are forgotten.
-fn ensure_dropped(log: &Log, names: &[i32]) -> Result {
-    let mut dropped = log.lock();
-    ensure!(
-        dropped[..] == *names,
-        "dropped {:?}, not {names:?}",
-        &**dropped
-    );
-    dropped.clear();
-    Ok(())
-}
-
 /// A resource that notes its name when it is dropped.
 struct Resource {
     name: i32,
-    log: Log,
+    log: Arc<Log>,
 }
 
 impl Resource {
-    fn new(name: i32, log: &Log) -> Self {
+    fn new(name: i32, log: &Arc<Log>) -> Self {
         Self {
             name,
             log: log.clone(),
@@ -63,12 +44,11 @@ impl Resource {
 
 impl Drop for Resource {
     fn drop(&mut self) {
-        // What is not noted is missed by the test.
-        let _ = self.log.lock().push(self.name, GFP_KERNEL);
+        self.log.note(self.name);
     }
 }
 
-fn batched(dev: &Device<Bound>, name: i32, log: &Log) -> Result<Pin<KBox<Batched<Resource>>>> {
+fn batched(dev: &Device<Bound>, name: i32, log: &Arc<Log>) -> Result<Pin<KBox<Batched<Resource>>>> {
     KBox::pin_init(Batched::new(dev, Resource::new(name, log)), GFP_KERNEL)
 }
 
@@ -79,7 +59,7 @@ mod tests {
     /// Access by the right device and by another one, guards, drops, and the order at unbind.
     #[test]
     fn batched_stands_for_devres() -> Result {
-        let log = log()?;
+        let log = Log::new()?;
         let (mut dev, other) = (TestDevice::new()?, TestDevice::new()?);
 
         let mut all = KVec::new();
@@ -98,18 +78,18 @@ mod tests {
         }
 
         drop(all.remove(1).map_err(|_| EINVAL)?);
-        ensure_dropped(&log, &[1])?;
+        log.ensure(&[1])?;
         dev.unbind();
-        ensure_dropped(&log, &[3, 2, 0])?;
+        log.ensure(&[3, 2, 0])?;
         ensure!(all[0].try_access().is_none(), "a guard after unbind");
         drop(all);
-        ensure_dropped(&log, &[])
+        log.ensure(&[])
     }
 
     /// The same device bound again: what it revoked stays revoked.
     #[test]
     fn batched_after_rebind() -> Result {
-        let log = log()?;
+        let log = Log::new()?;
         let mut dev = TestDevice::new()?;
         let one = batched(dev.bound()?.as_ref(), 0, &log)?;
         dev.unbind();
@@ -138,7 +118,7 @@ mod tests {
     /// One that is made when unbind is under way is refused, and gone.
     #[test]
     fn batched_during_unbind() -> Result {
-        let log = log()?;
+        let log = Log::new()?;
         let mut dev = TestDevice::new()?;
         let refused = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
 
@@ -160,14 +140,14 @@ mod tests {
             refused == Some(ENXIO),
             "in the middle of unbind: {refused:?}"
         );
-        ensure_dropped(&log, &[0])?;
+        log.ensure(&[0])?;
         dev.rebind()
     }
 
     /// Unbind goes through them and through slots as one, the last one first.
     #[test]
     fn batched_among_slots() -> Result {
-        let log = log()?;
+        let log = Log::new()?;
         let mut dev = TestDevice::new()?;
         let slots: [Pin<KBox<Lazy<Resource>>>; 2] = [
             KBox::pin_init(new_lazy!("first"), GFP_KERNEL)?,
@@ -184,7 +164,7 @@ mod tests {
             .populate(bound, || Ok(Resource::new(2, &log)))?;
 
         dev.unbind();
-        ensure_dropped(&log, &[2, 1, 0])?;
+        log.ensure(&[2, 1, 0])?;
         drop(between);
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::{
     },
     prepare,
     register,
+    registry_kunit::IS_PER_SLOT,
     Lazy, //
 };
 use crate::{
@@ -35,9 +36,6 @@ use crate::{
     types::ScopeGuard, //
 };
 use core::ptr;
-
-/// Each slot has its own place among what devres releases: see `per_slot`.
-const IS_PER_SLOT: bool = cfg!(CONFIG_RUST_DEVRES_LAZY_PER_SLOT);
 
 /// A resource that is counted when it is dropped.
 struct Counted(Arc<Atomic<i32>>);

@@ -28,18 +28,19 @@ use crate::{
     types::ScopeGuard, //
 };
 
-/// Has each slot a `Devres` of its own, which unbind misses if it is made too late?
-const IS_PER_SLOT: bool = cfg!(CONFIG_RUST_DEVRES_LAZY_PER_SLOT);
+/// Has each slot a `Devres` of its own, and a place of its own among what devres releases? See
+/// `per_slot`.
+pub(super) const IS_PER_SLOT: bool = cfg!(CONFIG_RUST_DEVRES_LAZY_PER_SLOT);
 
 /// The names of what was dropped.
 #[pin_data]
-struct Log {
+pub(super) struct Log {
     #[pin]
     names: Mutex<KVec<i32>>,
 }
 
 impl Log {
-    fn new() -> Result<Arc<Self>> {
+    pub(super) fn new() -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 names <- new_mutex!(KVec::new()),
@@ -48,8 +49,14 @@ impl Log {
         )
     }
 
+    /// Adds a name.
+    pub(super) fn note(&self, name: i32) {
+        // What is not noted is missed by the test.
+        let _ = self.names.lock().push(name, GFP_KERNEL);
+    }
+
     /// Are these the names, in this order? They are forgotten.
-    fn ensure(&self, names: &[i32]) -> Result {
+    pub(super) fn ensure(&self, names: &[i32]) -> Result {
         let mut logged = self.names.lock();
         ensure!(
             logged[..] == *names,
@@ -70,8 +77,7 @@ struct Resource {
 
 impl Drop for Resource {
     fn drop(&mut self) {
-        // What is not noted is missed by the test.
-        let _ = self.log.names.lock().push(self.name, GFP_KERNEL);
+        self.log.note(self.name);
     }
 }
 
