@@ -2,10 +2,10 @@
 
 //! What many slots on one device take. Alone in its process, whose grace periods are counted.
 //!
-//! | | with a registry for all | with the feature `per-slot` |
-//! |---|---|---|
-//! | grace periods of unbind | one, or none if nobody has tried to get a guard | one each |
-//! | allocations to populate | those of the registry | one each |
+//! | | |
+//! |---|---|
+//! | grace periods of unbind | one, or none if nobody has tried to get a guard |
+//! | allocations to populate | those of the registry |
 
 use devres_lazy::{
     devres::Lazy,
@@ -17,8 +17,6 @@ use devres_lazy::{
         TestDevice, //
     },
 };
-
-const IS_PER_SLOT: bool = cfg!(feature = "per-slot");
 
 /// What was counted.
 #[derive(Debug, PartialEq)]
@@ -61,17 +59,10 @@ fn unbind(populated: usize, tried: usize) -> Result<Taken> {
 fn many_slots() -> Result {
     for populated in [0, 1, 100, 10_000] {
         for tried in [0, populated.min(1), populated] {
-            let expected = if IS_PER_SLOT {
-                Taken {
-                    allocations: populated as u64,
-                    grace_periods: populated as u64,
-                }
-            } else {
-                Taken {
-                    // The registry, and its node.
-                    allocations: if populated > 0 { 2 } else { 0 },
-                    grace_periods: tried.min(1) as u64,
-                }
+            let expected = Taken {
+                // The registry, and its node.
+                allocations: if populated > 0 { 2 } else { 0 },
+                grace_periods: tried.min(1) as u64,
             };
             let taken = unbind(populated, tried)?;
             assert_eq!(taken, expected, "{populated} populated, {tried} tried");

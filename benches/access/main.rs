@@ -12,8 +12,6 @@
 //! | `once_lock` | with a [`std::sync::OnceLock`]: [`once`] |
 //! | `once_cell` | with a [`once_cell::sync::OnceCell`]: [`once`] |
 //!
-//! With the feature `per-slot`, the slot of the first one has a `Devres` of its own.
-//!
 //! The last two do not handle unbind at all: their table is still there when the device's driver is
 //! gone. They show what the fast path of such a cell costs, and are not a choice that a driver has.
 

@@ -22,8 +22,7 @@ numbers are those in generated documentation and in what `cargo devres-lazy expa
 
 Tests are named with what they catch: those in `tests/protocol` are run on twins that are broken in
 this way, those in `tests/ui` are programs that must not compile. A test checks that they exist, and
-that no `unsafe` in `runtime/src/protocol` is missing here. `per_slot` is the container that an
-option puts in the place of the usual one, and has a `Devres` for each slot.
+that no `unsafe` in `runtime/src/protocol` is missing here.
 
 ";
 

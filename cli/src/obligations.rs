@@ -141,8 +141,7 @@ pub(crate) fn rows() -> Vec<Row> {
             how: "By the invariants of `Mapped`: `Mapped::new()` stores both together, nobody \
                   changes them, and only `drop()` unmaps. A resource is dropped by who has taken its \
                   slot off the registry's list, unbind or the exclusive owner, and the list is \
-                  changed under its lock. With a `Devres` for each slot, by who revokes that, unbind \
-                  or the exclusive owner."
+                  changed under its lock."
                 .into(),
             tests: &[
                 (
@@ -194,8 +193,8 @@ pub(crate) fn rows() -> Vec<Row> {
             number: "S7",
             title: "who reads a resource, or its registry, does not race with who writes it",
             required_by: "accessing `UnsafeCell`",
-            requirement: "There is no write to `value`, `registry` or `devres` at the same time, and \
-                          one before.",
+            requirement: "There is no write to `value` or `registry` at the same time, and one \
+                          before.",
             sites: &[
                 "Container::get",
                 "Container::populate",
@@ -204,10 +203,6 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Batched::new",
                 "Sync for Lazy",
                 "Sync for Batched",
-                "per_slot::Container::get",
-                "per_slot::Container::populate",
-                "per_slot::Container::try_access",
-                "per_slot::Container::drop_resource",
             ],
             party: Party::Runtime,
             how: "All are written under the slot's lock while `state` is `EMPTY`, and after that by \
@@ -228,16 +223,13 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Container::get",
                 "Container::populate",
                 "ContainerGuard::deref",
-                "per_slot::Container::get",
-                "per_slot::Container::populate",
             ],
             party: Party::Runtime,
             how: "`state` holds a device only between being populated for it and being revoked, and \
                   the slot is marked as revoked before the resource goes. `dev` is that device, and \
                   bound for `'a`: whoever lends it sees to it that unbind has not come to the slots \
                   before `'a` is over. For the callbacks of what devres releases that is so if the \
-                  driver has called `prepare()` before it registered them (with a `Devres` for each \
-                  slot, never: there a callback must not keep what it is lent). Who has a guard instead \
+                  driver has called `prepare()` before it registered them. Who has a guard instead \
                   has found the device there after saying so, in an RCU read-side critical section: \
                   unbind sees that, and waits for a grace period. Dropping or revoking the slot \
                   takes exclusive access, which nobody has during `'a`."
@@ -344,8 +336,6 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Registry::link",
                 "Send for Mapped",
                 "Sync for Mapped",
-                "per_slot::Send for Entry",
-                "per_slot::Sync for Entry",
             ],
             party: Party::Runtime,
             how: "`Lazy` asks for it in its implementations; `populate()`, which links all slots and \
@@ -404,15 +394,12 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Container::retire",
                 "Container::drop_resource",
                 "Registry::remove",
-                "per_slot::Container::revoke",
-                "per_slot::Container::retire",
-                "per_slot::Container::drop_resource",
             ],
             party: Party::Runtime,
             how: "`Lazy` takes `Pin<&mut Self>` for both. Unbind uses the node only, with the lock of \
                   the registry held, and who empties the slot waits for it under that lock. What \
-                  dropping the resource calls finds the state `DROPPING`, or `REVOKED` with a \
-                  `Devres` for each slot, and neither the resource nor the registry or the `Devres`."
+                  dropping the resource calls finds the state `DROPPING`, and neither the \
+                  resource nor the registry."
                 .into(),
             tests: &[
                 (
@@ -426,28 +413,6 @@ pub(crate) fn rows() -> Vec<Row> {
                 (
                     "tests/ui/borrow/revoke_while_lent.rs",
                     "a table is lent while it is revoked, and that compiles",
-                ),
-            ],
-        },
-        Row {
-            number: "S15",
-            title: "a slot outlives what a `Devres` of its own holds",
-            required_by: "dereferencing `Entry::state`",
-            requirement: "`state` is that of a slot that is not gone.",
-            sites: &["per_slot::Entry::drop"],
-            party: Party::Runtime,
-            how: "A slot is pinned, and its destructor retires it, which drops the `Devres`. That \
-                  returns only once the entry is dropped, by whichever side: an owner that finds \
-                  unbind at it waits."
-                .into(),
-            tests: &[
-                (
-                    "tests/protocol/main.rs: free_before_unbind",
-                    "retiring a slot forgets its `Devres` (feature `per-slot`)",
-                ),
-                (
-                    "tests/protocol/main.rs: unbind_wins",
-                    "as above",
                 ),
             ],
         },

@@ -66,10 +66,6 @@
 //!
 //! - `attribute` (default): the attribute itself. Without it the crate is what the printed form
 //!   needs, which `cargo devres-lazy expand` makes for who commits that instead of the macro.
-//! - `per-slot`: each slot has a [`devres::Devres`] of its own, in place of one registry for all
-//!   slots of a device. For measuring against it: unbind then waits for a grace period for each
-//!   slot, a free takes longer the more the device has, each slot takes an allocation, a first access
-//!   in the middle of unbind is missed by it, and `devres::prepare()` does nothing.
 
 extern crate pinned_init as pin_init;
 
@@ -193,8 +189,7 @@ pub mod devres {
     //!
     //! `Batched`: a resource that is there from the start, in an object that may be one of many:
     //!
-    #![cfg_attr(not(feature = "per-slot"), doc = "```")]
-    #![cfg_attr(feature = "per-slot", doc = "```ignore")]
+    //! ```
     //! use devres_lazy::{
     //!     devres::Batched,
     //!     prelude::*,
@@ -245,12 +240,11 @@ pub mod devres {
     //! }
     //! ```
 
-    #[cfg(not(feature = "per-slot"))]
-    pub use crate::protocol::batched::*;
     pub use crate::{
         host::devres::*,
         new_lazy,
         protocol::{
+            batched::*,
             lazy::*,
             mapped::*, //
         },

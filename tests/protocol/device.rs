@@ -14,10 +14,7 @@ use devres_lazy::{
     new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::{
-        collect_warnings,
-        TestDevice, //
-    },
+    testing::TestDevice,
     types::ScopeGuard, //
 };
 use std::{
@@ -34,9 +31,6 @@ use std::{
     },
     thread,
 };
-
-/// Has each slot a `Devres` of its own, which unbind misses if it is made too late?
-const IS_PER_SLOT: bool = cfg!(feature = "per-slot");
 
 /// The names of what was dropped.
 type Log = Arc<Mutex<Vec<u32>>>;
@@ -134,9 +128,6 @@ fn registry_per_device_and_binding() -> Result {
 
 /// A first access in the middle of unbind is refused, whether there is a slot that this unbind goes
 /// through or not: nobody would drop what it maps. It is no revocation; the next binding serves it.
-///
-/// With the feature `per-slot` it is served, and missed: there is no next binding while it is
-/// there.
 #[test]
 fn first_access_during_unbind() -> Result {
     for is_one_populated in [true, false] {
@@ -169,21 +160,9 @@ fn first_access_during_unbind() -> Result {
             }
 
             bound.unbind();
-            let expected = if IS_PER_SLOT { Ok(()) } else { Err(ENXIO) };
-            assert_eq!(results.recv(), Ok(expected));
+            assert_eq!(results.recv(), Ok(Err(ENXIO)));
             let dropped: &[u32] = if is_one_populated { &[0] } else { &[] };
             assert_eq!(*log.lock().unwrap(), dropped);
-
-            let late = if IS_PER_SLOT {
-                let (again, warnings) = collect_warnings(|| dev.bind().err());
-                assert_eq!(again, Some(EBUSY));
-                assert_eq!(warnings, ["gpu0: resources present before probing"]);
-                drop(late);
-                assert_eq!(log.lock().unwrap().last(), Some(&1));
-                slot()
-            } else {
-                late
-            };
 
             // Nothing is left on the device, which would refuse to be bound.
             let bound = dev.bind()?;
@@ -295,7 +274,7 @@ fn drop_panics() -> Result {
 
 /// A callback on another thread, registered after [`devres::prepare()`], keeps what it is lent
 /// until it returns, which unbind waits for; the slots come later. Without that call they come
-/// first, as they do with the feature `per-slot`.
+/// first.
 #[test]
 fn lent_to_a_callback() -> Result {
     for is_prepared in [true, false] {
@@ -326,11 +305,7 @@ fn lent_to_a_callback() -> Result {
         let registration = ScopeGuard::new(move || {
             unbinding.send(()).unwrap();
             let found = callback.join().unwrap();
-            let expected = if is_prepared && !IS_PER_SLOT {
-                (true, 0)
-            } else {
-                (false, 1)
-            };
+            let expected = if is_prepared { (true, 0) } else { (false, 1) };
             assert_eq!(found, expected, "prepared: {is_prepared}");
         });
         devres::register(&bound, registration, GFP_KERNEL)?;

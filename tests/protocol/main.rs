@@ -9,7 +9,6 @@
 //! Tests have the names of the kernel's for the same scenarios, which `cargo xtask kernel compare`
 //! puts side by side.
 
-#[cfg(not(feature = "per-slot"))]
 mod batched;
 mod device;
 mod fields;

@@ -104,10 +104,6 @@ const STEPS: &[Step] = &[
         }),
     },
     Step {
-        name: "a `Devres` for each slot: lints, documentation, tests",
-        run: Run::Here(per_slot),
-    },
-    Step {
         name: "benchmark: instructions",
         run: Run::Here(|shell| Ok(cmd!(shell, "cargo xtask bench --quick").run()?)),
     },
@@ -138,10 +134,6 @@ const STEPS: &[Step] = &[
         run: Run::Command(&["kernel", "test", "--expanded"]),
     },
     Step {
-        name: "kernel, as drivers run, with a `Devres` for each slot",
-        run: Run::Command(&["kernel", "test", "--per-slot"]),
-    },
-    Step {
         name: "kernel and host: the same outcomes",
         run: Run::Command(&["kernel", "compare"]),
     },
@@ -156,10 +148,6 @@ const STEPS: &[Step] = &[
     Step {
         name: "kernel, its own checks of what is added",
         run: Run::Command(&["kernel", "lint", "--install"]),
-    },
-    Step {
-        name: "kernel, its own checks with a `Devres` for each slot",
-        run: Run::Command(&["kernel", "lint", "--per-slot"]),
     },
     Step {
         name: "kernel, the patch series",
@@ -238,37 +226,6 @@ fn command(shell: &Shell, arguments: &[&str]) -> Result<Outcome> {
         )),
         _ => bail!("{status}"),
     }
-}
-
-/// The option that slots have, as far as it makes a difference.
-fn per_slot(shell: &Shell) -> Result<()> {
-    let feature = ["--features", "per-slot"];
-    let both = [
-        "--package",
-        "devres-lazy",
-        "--package",
-        "devres-lazy-workspace",
-    ];
-    cmd!(
-        shell,
-        "cargo clippy {both...} --all-targets {feature...} -- --deny warnings"
-    )
-    .run()?;
-    cmd!(
-        shell,
-        "cargo doc --package devres-lazy --no-deps --document-private-items {feature...}"
-    )
-    .env("RUSTDOCFLAGS", "--deny warnings")
-    .run()?;
-    cmd!(shell, "cargo test --package devres-lazy {feature...}").run()?;
-    cmd!(
-        shell,
-        "cargo test --package devres-lazy-workspace {feature...}
-            --test protocol --test shmem_fields --test grace_periods"
-    )
-    .run()?;
-
-    Ok(())
 }
 
 /// The kernel has these crates and no others.

@@ -28,7 +28,6 @@ pub mod testing;
 pub mod types;
 
 pub(crate) mod fault;
-#[cfg(not(feature = "per-slot"))]
 pub(crate) mod sys;
 
 // Reached as parts of `sync`.

@@ -6,21 +6,12 @@
 //! What they need of the system that they are compiled for, and cannot name in one way for all of
 //! them, is `sys`.
 //!
-//! A slot keeps its resource in a `container`: one that shares a registry with all others on the
-//! device, or, with the feature `per-slot`, one with a `Devres` of its own.
+//! A slot keeps its resource in a `container`, which shares a registry with all others on the device.
 
-#[cfg(not(feature = "per-slot"))]
 pub(crate) mod batched;
-#[cfg(not(feature = "per-slot"))]
 pub(crate) mod container;
 pub(crate) mod lazy;
 pub(crate) mod mapped;
-#[cfg(feature = "per-slot")]
-pub(crate) mod per_slot;
-#[cfg(not(feature = "per-slot"))]
 pub(crate) mod registry;
 
-#[cfg(not(feature = "per-slot"))]
 use crate::host::sys;
-#[cfg(feature = "per-slot")]
-use per_slot as container;

@@ -8,8 +8,6 @@
 
 use super::{
     progress,
-    Each,
-    Program,
     SUBJECTS, //
 };
 use anyhow::{
@@ -24,10 +22,7 @@ use std::{
     },
     fmt::Write,
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::Path,
 };
 use xshell::{
     cmd,
@@ -71,20 +66,19 @@ pub(crate) fn version(shell: &Shell) -> Option<String> {
 }
 
 /// Counts for all subjects, in their order.
-pub(crate) fn count(shell: &Shell, programs: &Each<PathBuf>, raw: &Path) -> Result<Vec<Count>> {
+pub(crate) fn count(shell: &Shell, program: &Path, raw: &Path) -> Result<Vec<Count>> {
     let mut csv = String::from("subject,shape,accesses,instructions\n");
     let bar = progress(
         "instructions",
-        2 * (SUBJECTS.len() as u64 + 1) * ACCESSES.len() as u64,
+        (2 * SUBJECTS.len() as u64 + 1) * ACCESSES.len() as u64,
     )?;
 
-    let mut per_access = |of: Program, name: &str, shape: &str| -> Result<PerAccess> {
-        let subject = format!("{name}{}", of.suffix());
+    let mut per_access = |subject: &str, shape: &str| -> Result<PerAccess> {
         let mut profiles = Vec::new();
         for accesses in ACCESSES {
             bar.set_message(format!("{subject} {shape}"));
             let out = raw.join(format!("callgrind.{subject}.{shape}.{accesses}.out"));
-            let profile = profile(shell, programs.get(of), &out, name, shape, accesses)?;
+            let profile = profile(shell, program, &out, subject, shape, accesses)?;
             writeln!(csv, "{subject},{shape},{accesses},{}", profile.total())?;
             profiles.push(profile);
             bar.inc(1);
@@ -93,16 +87,16 @@ pub(crate) fn count(shell: &Shell, programs: &Each<PathBuf>, raw: &Path) -> Resu
         difference(&profiles[0], &profiles[1]).with_context(|| format!("{subject} {shape}"))
     };
 
-    let empty_loop = Each::new(|of| Ok(per_access(of, "nothing", "in_loop")?.instructions))?;
+    let empty_loop = per_access("nothing", "in_loop")?.instructions;
     let mut counts = Vec::new();
     for subject in &SUBJECTS {
-        let in_loop = per_access(subject.of, subject.name, "in_loop")?;
-        let out_of_line = per_access(subject.of, subject.name, "out_of_line")?;
+        let in_loop = per_access(subject.name, "in_loop")?;
+        let out_of_line = per_access(subject.name, "out_of_line")?;
 
         counts.push(Count {
             in_loop: in_loop
                 .instructions
-                .checked_sub(*empty_loop.get(subject.of))
+                .checked_sub(empty_loop)
                 .context("an access takes less than none")?,
             inlined: in_loop.functions == 1,
             out_of_line: out_of_line.instructions,

@@ -2,10 +2,6 @@
 
 //! `cargo xtask bench`: measures `benches/access`, prints a table, and says whether the targets
 //! hold.
-//!
-//! What a slot keeps its resource in is chosen when it is compiled, so there are two programs: the
-//! second one is for the column of slots with a `Devres` each, and has all others in it, too, which
-//! its times are compared with.
 
 mod callgrind;
 pub(crate) mod machine;
@@ -43,95 +39,36 @@ use xshell::{
     Shell, //
 };
 
-/// Which of the programs.
-#[derive(Clone, Copy)]
-enum Program {
-    Usual,
-    /// With the feature `per-slot`.
-    PerSlot,
-}
-
 /// Something with a fast path.
 struct Subject {
     /// As `benches/access` calls it.
     name: &'static str,
     /// As the tables do.
     title: &'static str,
-    of: Program,
 }
 
 /// What times are compared with.
 const BY_HAND: &str = "by_hand";
 
 /// All subjects. The first one is ours.
-const SUBJECTS: [Subject; 5] = [
+const SUBJECTS: [Subject; 4] = [
     Subject {
         name: "generated",
         title: "`#[devres_lazy]`",
-        of: Program::Usual,
-    },
-    Subject {
-        name: "generated",
-        title: "`#[devres_lazy]`, a `Devres` for each slot",
-        of: Program::PerSlot,
     },
     Subject {
         name: BY_HAND,
         title: "by hand",
-        of: Program::Usual,
     },
     Subject {
         name: "once_lock",
         title: "`OnceLock`",
-        of: Program::Usual,
     },
     Subject {
         name: "once_cell",
         title: "`OnceCell`",
-        of: Program::Usual,
     },
 ];
-
-/// Something for each of the programs.
-struct Each<T> {
-    usual: T,
-    per_slot: T,
-}
-
-impl<T> Each<T> {
-    /// What `f` makes for both.
-    fn new(mut f: impl FnMut(Program) -> Result<T>) -> Result<Self> {
-        Ok(Self {
-            usual: f(Program::Usual)?,
-            per_slot: f(Program::PerSlot)?,
-        })
-    }
-
-    fn get(&self, program: Program) -> &T {
-        match program {
-            Program::Usual => &self.usual,
-            Program::PerSlot => &self.per_slot,
-        }
-    }
-}
-
-impl Program {
-    /// What the feature adds to the command that builds it.
-    fn features(self) -> &'static [&'static str] {
-        match self {
-            Self::Usual => &[],
-            Self::PerSlot => &["--features", "per-slot"],
-        }
-    }
-
-    /// What the names of raw results have for it.
-    fn suffix(self) -> &'static str {
-        match self {
-            Self::Usual => "",
-            Self::PerSlot => "-per-slot",
-        }
-    }
-}
 
 /// How to measure.
 #[derive(Parser)]
@@ -148,17 +85,14 @@ pub(crate) struct Options {
 
 /// Measures, prints a table, writes down the results, and fails if a target is missed.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
-    let programs = Each::new(|program| build(shell, program))?;
-    let raw = raw_folder(&programs.usual)?;
+    let program = build(shell)?;
+    let raw = raw_folder(&program)?;
 
     let counts = match callgrind::version(shell) {
-        Some(_) => Some(callgrind::count(shell, &programs, &raw)?),
+        Some(_) => Some(callgrind::count(shell, &program, &raw)?),
         None => None,
     };
-    let rows = Each::new(|program| {
-        let csv = raw.join(format!("measures{}.csv", program.suffix()));
-        rows::measure(shell, programs.get(program), &csv, options.quick)
-    })?;
+    let rows = rows::measure(shell, &program, &raw.join("measures.csv"), options.quick)?;
     let results = Results::new(counts, &rows)?;
 
     print!("\n{}", table::text(&results));
@@ -167,7 +101,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         match &results.counts {
             Some(counts) => {
                 let machine = Machine::new(shell)?;
-                let listing = callgrind::listing(shell, &programs.usual, counts)?;
+                let listing = callgrind::listing(shell, &program, counts)?;
                 plot::draw(&shell.current_dir().join("docs/benchmark.svg"), counts)?;
                 shell.write_file(
                     "docs/benchmark.md",
@@ -210,11 +144,10 @@ fn judge(results: &Results, options: &Options) -> Result<()> {
 }
 
 /// Builds the benchmark, and returns the program.
-fn build(shell: &Shell, program: Program) -> Result<PathBuf> {
-    let features = program.features();
+fn build(shell: &Shell) -> Result<PathBuf> {
     let messages = cmd!(
         shell,
-        "cargo bench --package devres-lazy-workspace --bench access --no-run {features...}
+        "cargo bench --package devres-lazy-workspace --bench access --no-run
             --message-format json-render-diagnostics"
     )
     .read()?;

@@ -56,8 +56,6 @@ pub(crate) fn text(results: &Results, machine: &Machine, listing: &[String]) -> 
 Ways to reach a table that is mapped on first use and belongs to one device, measured on the host:
 
 - `#[devres_lazy]`: the accessor that the macro writes, `examples/shmem_sgt.rs`;
-- the same with a `Devres` for each slot, which is an option (`runtime/src/protocol/per_slot.rs`), in
-  place of one registry for all slots of a device;
 - by hand: the object as Linux 7.3 has it, `examples/shmem/by_hand.rs`;
 - `std::sync::OnceLock` and `once_cell::sync::OnceCell`, in an object of their own with a comparison
   of the device before them, `benches/access/once.rs`.
@@ -89,13 +87,12 @@ path of such a cell costs, and are not a choice that a driver has.
   accessor takes 38 instructions. `OnceLock` and `OnceCell` are spared the first question, and have
   nothing to ask the second about.
 - **Nanoseconds per access** are those of the loop, with the loop's own. Within a round the ways
-  of one run take turns, and each round another one is first; the number is the median of the rounds, and in
+  take turns, and each round another one is first; the number is the median of the rounds, and in
   brackets are the quartiles. The ratio is taken within each round, and then the median. Accesses in
-  a loop overlap, so this says how often one can be made. The option is chosen when the program is
-  built: its column is from a run of its own, in which the code by hand took turns, too.
+  a loop overlap, so this says how often one can be made.
 - **Until the table is there** says how long one access takes: each waits for the table of the one
   before, and what the loop takes by itself is subtracted. A slot has what leads to the table in
-  itself, next to its state. With a `Devres` for each, that is behind one pointer more.
+  itself, next to its state.
 - **Two threads** access one object. The ratio is that of the best rounds: what else runs on the
   machine can only slow a round down, while a write to shared memory slows down all of them. In
   brackets is the median of the ratios within rounds. A control that does write to shared memory on

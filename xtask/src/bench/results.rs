@@ -5,7 +5,6 @@
 use super::{
     callgrind::Count,
     rows::Rows,
-    Each,
     BY_HAND,
     SUBJECTS, //
 };
@@ -90,11 +89,10 @@ pub(crate) struct Results {
 
 impl Results {
     /// Draws them from the rows.
-    pub(crate) fn new(counts: Option<Vec<Count>>, rows: &Each<Rows>) -> Result<Self> {
+    pub(crate) fn new(counts: Option<Vec<Count>>, rows: &Rows) -> Result<Self> {
         let subjects = SUBJECTS
             .iter()
-            .map(|&super::Subject { name, title, of }| {
-                let rows = rows.get(of);
+            .map(|&super::Subject { name, title }| {
                 let one = |measure, subject| -> Result<f64> {
                     Ok(Spread::new(rows.get(measure, subject)?)?.median)
                 };
@@ -117,7 +115,6 @@ impl Results {
             })
             .collect::<Result<_>>()?;
 
-        let rows = &rows.usual;
         Ok(Self {
             counts,
             subjects,

@@ -234,8 +234,7 @@ mod tests {
 
         for others in [&["fast"][..], &["debug"], &["debug", "assertions"]] {
             let others: String = others.iter().map(|name| read(name)).collect();
-            let options =
-                requested(&(read("base") + &others + &read("lazy") + &read("per_slot"))).unwrap();
+            let options = requested(&(read("base") + &others + &read("lazy"))).unwrap();
             assert_eq!(options["RUST"], "y");
             // Without it, nothing that goes wrong is said.
             assert_eq!(options["BUG"], "y");

@@ -90,8 +90,6 @@ pub(crate) struct Request<'a> {
     pub(crate) object: Object,
     /// Adds no more than this step and those before it.
     pub(crate) until: Option<&'a str>,
-    /// Whether each slot has a `Devres` of its own.
-    pub(crate) per_slot: bool,
     /// Adds the suites that measure, too, of this subject.
     pub(crate) bench: Option<&'a str>,
 }
@@ -182,9 +180,6 @@ fn fragments(request: &Request<'_>) -> Vec<&'static str> {
     }
     if is_lazy && request.variant == Variant::Debug {
         names.push("assertions");
-    }
-    if request.per_slot {
-        names.push("per_slot");
     }
     names
 }

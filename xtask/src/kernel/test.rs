@@ -75,10 +75,6 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with = "filter")]
     pub(crate) control: bool,
 
-    /// Tests slots that have a `Devres` each, in place of one registry for all slots of a device.
-    #[arg(long, conflicts_with = "control")]
-    pub(crate) per_slot: bool,
-
     /// Boots into a shell after the tests, whose output is only shown. Without a terminal, the
     /// shell runs the commands on the standard input, and their exit status counts.
     #[arg(long, conflicts_with = "control")]
@@ -211,8 +207,7 @@ fn open(options: &Options) -> Result<Cache> {
 fn build(shell: &Shell, cache: &Cache, options: &Options) -> Result<Kernel> {
     let variant = options.variant.name();
     let object = options.object();
-    let per_slot = if options.per_slot { "-per-slot" } else { "" };
-    let run = format!("{variant}{}{per_slot}", object.suffix());
+    let run = format!("{variant}{}", object.suffix());
     let prepared = prepare(
         shell,
         cache,
@@ -223,7 +218,6 @@ fn build(shell: &Shell, cache: &Cache, options: &Options) -> Result<Kernel> {
             linux: options.linux.as_deref(),
             object,
             until: None,
-            per_slot: options.per_slot,
             bench: None,
         },
     )?;

@@ -4,12 +4,11 @@
 //!
 //! | in the tree | what |
 //! |---|---|
-//! | `rust/kernel/devres/{lazy,batched,container,registry,per_slot,mapped}.rs` | the slot and form B, from `runtime/src/protocol/` |
+//! | `rust/kernel/devres/{lazy,batched,container,registry,mapped}.rs` | the slot and form B, from `runtime/src/protocol/` |
 //! | `rust/macros/devres_lazy/` | the macro, from `macros/src/` |
 //! | everything in `kernel/tree/` | what is for the kernel only: test suites, a sample, the macro's entry |
 //! | `rust/kernel/devres.rs`, `rust/kernel/lib.rs`, `rust/macros/lib.rs` | declarations |
 //! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
-//! | `drivers/base/Kconfig` | an option of the slot: see `per_slot` |
 //! | `samples/rust/{Kconfig,Makefile}` | the sample driver: see `samples` |
 //!
 //! It is done in steps, which are the patches of a series. The printed form (`expanded`) goes
@@ -24,7 +23,6 @@ mod count;
 mod expanded;
 mod imports;
 mod kconfig;
-mod per_slot;
 mod samples;
 mod shmem;
 mod source;
@@ -45,7 +43,6 @@ pub(crate) use count::{
     count,
     Counts, //
 };
-pub(crate) use per_slot::configured_out;
 use source::Source;
 use std::{
     fs,
@@ -99,7 +96,7 @@ struct Step {
 }
 
 /// Each of these leaves a tree that can be built.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 6] = [
     Step {
         name: "slot",
         run: slot,
@@ -115,10 +112,6 @@ const STEPS: [Step; 7] = [
     Step {
         name: VMAP,
         run: |tree| edit(tree, SHMEM, shmem::add_vmap),
-    },
-    Step {
-        name: "per_slot",
-        run: per_slot,
     },
     Step {
         name: "kunit",
@@ -158,10 +151,6 @@ const OF_THE_CONTRACT: [&str; 2] = [
 /// The file of `kernel/tree/` that belongs to the slot.
 const SYS: &str = "rust/kernel/devres/sys.rs";
 
-/// The file of `runtime/src/protocol/` that an option is about.
-const PER_SLOT: &str = "per_slot.rs";
-
-const BASE_KCONFIG: &str = "drivers/base/Kconfig";
 const DEVRES: &str = "rust/kernel/devres.rs";
 const KERNEL: &str = "rust/kernel/lib.rs";
 const MACROS: &str = "rust/macros/lib.rs";
@@ -205,7 +194,7 @@ const DEVRES_TESTS: [(&str, &str); 5] = [
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "mapped"),
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n", "sys"),
     (
-        "#[cfg(all(CONFIG_KUNIT = \"y\", not(CONFIG_RUST_DEVRES_LAZY_PER_SLOT)))]\nmod batched_kunit;\n\
+        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod callbacks_kunit;\n",
         "container",
     ),
@@ -294,9 +283,12 @@ pub(crate) fn stages(tree: &Tree, object: Object) -> Result<Vec<Stage>> {
 
 /// The slot, and form B.
 fn slot(tree: &mut Tree) -> Result<()> {
-    add_files_of_protocol(tree, |path| {
-        path != Path::new("mod.rs") && path != Path::new(PER_SLOT)
-    })?;
+    add_files(
+        tree,
+        &root().join("runtime/src/protocol"),
+        Path::new("rust/kernel/devres"),
+        |path| path != Path::new("mod.rs"),
+    )?;
     add_files_of_tree(tree, |path| path == Path::new(SYS))?;
     edit(tree, DEVRES, |text| source::declare(text, DEVRES_MODULES))
 }
@@ -312,13 +304,6 @@ fn attribute(tree: &mut Tree) -> Result<()> {
     add_files_of_tree(tree, |path| path.starts_with("rust/macros"))?;
     edit(tree, MACROS, macros)?;
     edit(tree, KERNEL, kernel)
-}
-
-/// The option of a `Devres` for each slot.
-fn per_slot(tree: &mut Tree) -> Result<()> {
-    add_files_of_protocol(tree, |path| path == Path::new(PER_SLOT))?;
-    edit(tree, DEVRES, per_slot::declare)?;
-    edit(tree, BASE_KCONFIG, per_slot::option)
 }
 
 /// The test suites.
@@ -356,16 +341,6 @@ fn control(tree: &mut Tree) -> Result<()> {
     edit(tree, SHMEM, |text| {
         source::declare(text, SHMEM_MODULES_BY_HAND)
     })
-}
-
-/// Adds the files of `runtime/src/protocol/` that are wanted.
-fn add_files_of_protocol(tree: &mut Tree, is_wanted: impl Fn(&Path) -> bool) -> Result<()> {
-    add_files(
-        tree,
-        &root().join("runtime/src/protocol"),
-        Path::new("rust/kernel/devres"),
-        is_wanted,
-    )
 }
 
 /// Adds the files of `kernel/tree/` that are wanted.
@@ -500,13 +475,13 @@ mod tests {
 
     #[test]
     fn only_the_printed_form_goes_without_the_macro() {
-        let all = [
-            "slot", "macro", "sg_table", "vmap", "per_slot", "kunit", "sample",
-        ];
-        assert_eq!(step_names(Object::Annotated), all);
+        assert_eq!(
+            step_names(Object::Annotated),
+            ["slot", "macro", "sg_table", "vmap", "kunit", "sample"]
+        );
         assert_eq!(
             step_names(Object::Expanded),
-            ["slot", "sg_table", "vmap", "per_slot", "kunit", "sample"]
+            ["slot", "sg_table", "vmap", "kunit", "sample"]
         );
         assert_eq!(step_names(Object::ByHand), ["control"]);
     }

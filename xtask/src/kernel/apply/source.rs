@@ -25,8 +25,7 @@ use syn::{
     Item,
     ItemImpl,
     ItemStruct,
-    Type,
-    UseTree, //
+    Type, //
 };
 
 /// A file, and what is to become of it.
@@ -209,19 +208,6 @@ pub(crate) fn declare_before(text: String, next: &str, module: &str) -> Result<S
     Ok(source.finish())
 }
 
-/// Adds an import behind that of what is in a child module.
-pub(crate) fn import_behind(text: String, module: &str, import: &str) -> Result<String> {
-    let mut source = Source::parse(text)?;
-    let behind = source
-        .imports()
-        .find(|item| matches!(&item.tree, UseTree::Path(path) if path.ident == module))
-        .map(|item| source.range(item).end)
-        .ok_or_else(|| anyhow!("there is no `use {module}::..`"))?;
-    source.insert(behind, format!("\n{import}"));
-
-    Ok(source.finish())
-}
-
 /// Whether a type is `name`, with whatever arguments.
 fn is_called(ty: &Type, name: &str) -> bool {
     let Type::Path(ty) = ty else {
@@ -344,17 +330,6 @@ impl One {
         let error = declare_before(text, "i", "").err().unwrap().to_string();
         assert_eq!(error, "there is no `mod i`");
         assert!(declare("struct One;\n".to_owned(), "").is_err());
-    }
-
-    #[test]
-    fn imports_stand_behind_others() {
-        let text = "use a::{\n    b,\n    c, //\n};\npub use d::e;\n\nstruct One;\n";
-        let behind = |module| import_behind(text.to_owned(), module, "use f as g;");
-
-        assert!(behind("a").unwrap().contains("};\nuse f as g;\npub use d"));
-        assert!(behind("d").unwrap().contains("e;\nuse f as g;\n\nstruct"));
-        let error = behind("e").err().unwrap().to_string();
-        assert_eq!(error, "there is no `use e::..`");
     }
 
     #[test]

@@ -157,7 +157,6 @@ fn build(shell: &Shell, cache: &Cache, options: &Options, subject: &Subject) -> 
             linux: options.linux.as_deref(),
             object: subject.object,
             until: None,
-            per_slot: false,
             bench: Some(subject.file),
         },
     )?;

@@ -109,7 +109,6 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
             accel: options.accel,
             expanded: false,
             control: options.control,
-            per_slot: false,
             shell: false,
             install: options.install,
         },

@@ -65,7 +65,7 @@ pub(super) fn check(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
     let source = &lint.make.source;
     let wanted: BTreeSet<PathBuf> = lint
         .files
-        .difference(&lint.configured_out)
+        .iter()
         .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
         .map(|file| source.join(file))
         .collect();

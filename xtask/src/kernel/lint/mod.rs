@@ -12,10 +12,7 @@ mod patch;
 mod rust;
 
 use super::{
-    apply::{
-        self,
-        Object, //
-    },
+    apply::Object,
     bench,
     cache::Cache,
     job::Job,
@@ -59,10 +56,6 @@ pub(crate) struct Options {
     /// Checks the annotated objects in their printed form, in a tree that has no macro.
     #[arg(long)]
     expanded: bool,
-
-    /// Checks slots that have a `Devres` each, in place of one registry for all slots of a device.
-    #[arg(long)]
-    per_slot: bool,
 
     /// Installs what is missing on this machine with apt-get, as root.
     #[arg(long)]
@@ -108,8 +101,6 @@ struct Lint<'a> {
     changes: &'a [Change],
     /// The same, by name.
     files: BTreeSet<&'a Path>,
-    /// Those of them that are not compiled.
-    configured_out: BTreeSet<&'a Path>,
 }
 
 /// What a check has found.
@@ -126,8 +117,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     tools::ensure_machine(&cache, options.install)?;
     tools::ensure_linters(shell, &cache, options.install)?;
     let object = Object::lazy(options.expanded);
-    let per_slot = if options.per_slot { "-per-slot" } else { "" };
-    let logs = format!("lint{}{per_slot}", object.suffix());
+    let logs = format!("lint{}", object.suffix());
     let prepared = prepare(
         shell,
         &cache,
@@ -138,7 +128,6 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
             linux: options.linux.as_deref(),
             object,
             until: None,
-            per_slot: options.per_slot,
             bench: Some(bench::OURS.file),
         },
     )?;
@@ -149,7 +138,6 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         out: prepared.work.join("out"),
         changes: &changes,
         files: changes.iter().map(|change| change.path.as_path()).collect(),
-        configured_out: apply::configured_out(options.per_slot).collect(),
     };
     println!("\n{} files of the tree are new or edited", changes.len());
 

@@ -242,7 +242,6 @@ fn build_each(shell: &Shell, cache: &Cache, options: &Options, stages: &[Stage])
                 linux: options.linux.as_deref(),
                 object,
                 until: Some(stage.step),
-                per_slot: false,
                 bench: None,
             },
         )?;
@@ -275,7 +274,6 @@ fn build_each(shell: &Shell, cache: &Cache, options: &Options, stages: &[Stage])
             accel: Accelerator::Tcg,
             expanded: options.expanded,
             control: false,
-            per_slot: false,
             shell: false,
             install: options.install,
         },

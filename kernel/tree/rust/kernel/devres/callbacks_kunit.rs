@@ -12,7 +12,6 @@ use super::{
     },
     prepare,
     register,
-    registry_kunit::IS_PER_SLOT,
     Lazy, //
 };
 use crate::{
@@ -189,7 +188,7 @@ mod tests {
 
             dev.unbind();
             let found: Result<(bool, i32)> = *found.lock();
-            let expected = if is_prepared && !IS_PER_SLOT {
+            let expected = if is_prepared {
                 (true, 0)
             } else {
                 (false, 1)
@@ -265,13 +264,8 @@ mod tests {
             drop(group);
 
             let is_there = [&inside, &behind].map(|owner| owner.counted.get(bound).is_some());
-            let expected = if IS_PER_SLOT {
-                [false, true]
-            } else {
-                [is_prepared; 2]
-            };
             ensure!(
-                is_there == expected,
+                is_there == [is_prepared; 2],
                 "prepared: {is_prepared}, found {is_there:?}"
             );
             drop((inside, behind));

@@ -28,10 +28,6 @@ use crate::{
     types::ScopeGuard, //
 };
 
-/// Has each slot a `Devres` of its own, and a place of its own among what devres releases? See
-/// `per_slot`.
-pub(super) const IS_PER_SLOT: bool = cfg!(CONFIG_RUST_DEVRES_LAZY_PER_SLOT);
-
 /// The names of what was dropped.
 #[pin_data]
 pub(super) struct Log {
@@ -172,9 +168,6 @@ mod tests {
     /// A first access in the middle of unbind is refused, whether there is a slot that this unbind
     /// goes through or not: nobody would drop what it maps. It is no revocation; the next binding
     /// serves it.
-    ///
-    /// Where each slot has a `Devres` of its own it is served, and missed: there is no next binding
-    /// while it is there.
     #[test]
     fn first_access_during_unbind() -> Result {
         for (is_one_populated, is_callback_first) in [(true, true), (true, false), (false, true)] {
@@ -202,22 +195,12 @@ mod tests {
             }
 
             dev.unbind();
-            let expected = if IS_PER_SLOT { Ok(()) } else { Err(ENXIO) };
             let result: Option<Result> = *result.lock();
             ensure!(
-                result == Some(expected),
+                result == Some(Err(ENXIO)),
                 "in the middle of unbind: {result:?}"
             );
             log.ensure(if is_one_populated { &[0] } else { &[] })?;
-
-            let late = if IS_PER_SLOT {
-                ensure!(dev.rebind().is_err(), "bound over what is left");
-                drop(late);
-                log.ensure(&[1])?;
-                Slot::new()?
-            } else {
-                late
-            };
 
             // Nothing is left on the device, which would refuse to be bound.
             ensure_ok!(dev.rebind(), "the next binding");
