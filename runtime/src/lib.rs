@@ -72,7 +72,10 @@ extern crate pinned_init as pin_init;
 mod host;
 mod protocol;
 
-use host::fault;
+use host::{
+    fault,
+    unwind, //
+};
 
 /// # Examples
 ///

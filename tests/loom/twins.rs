@@ -61,38 +61,42 @@ pub(crate) const TWINS: &[Twin] = &[
     Twin {
         name: "failure_is_final",
         caught_by: "failed_then_retried",
-        edits: &[(
-            "container.rs",
-            "unsafe { sys::init_in_place(value, init()?) }?;",
-            "let init = init().inspect_err(|_| self.node.state.store(RETIRED, Relaxed))?;\n        \
-             unsafe { sys::init_in_place(value, init) }?;",
-        )],
+        edits: &[
+            (
+                "container.rs",
+                "unsafe { sys::init_in_place(value, init()?) }?;",
+                "let init = init().inspect_err(|_| self.node.state.store(RETIRED, Relaxed))?;\n        unsafe { sys::init_in_place(value, init) }?;",
+            ),
+        ],
     },
     Twin {
         name: "mark_is_left_out",
         caught_by: "access_against_unbind",
-        edits: &[(
-            "registry.rs",
-            "slots.for_each_state(|state| state.store(REVOKED, Relaxed));",
-            "slots.for_each_state(|_| ());",
-        ), (
-            "registry.rs",
-            "        state.store(DROPPING, Relaxed);\n        drop(slots);\n\n        let _gone",
-            "        drop(slots);\n\n        let _gone",
-        ), (
-            "registry.rs",
-            "            let _slots = self.slots.lock();\n            // INVARIANT: The resource is \
-             gone.\n            state.store(GONE, Relaxed);\n",
-            "            let _slots = self.slots.lock();\n",
-        )],
+        edits: &[
+            (
+                "registry.rs",
+                "        slots.mark_all();\n",
+                "",
+            ),
+            (
+                "registry.rs",
+                "            if !is_device(seen) && seen != REVOKED {\n                return false;\n            }\n",
+                "            if !is_device(seen) && seen != REVOKED {\n                return false;\n            }\n            return true;\n",
+            ),
+            (
+                "registry.rs",
+                "        state.store(GONE, Relaxed);\n",
+                "",
+            ),
+        ],
     },
     Twin {
         name: "last_one_is_marked",
         caught_by: "guard_of_the_first",
         edits: &[(
             "registry.rs",
-            "            node = unsafe { self.links(node) }.older;\n",
-            "            node = ptr::null();\n",
+            "            node = unsafe { self.links(node) }.older;\n        }\n    }\n}\n",
+            "            node = ptr::null();\n        }\n    }\n}\n",
         )],
     },
     Twin {
@@ -101,14 +105,13 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        slots.binding = Binding::Revoked;\n        // INVARIANT: The resources",
-                "        // INVARIANT: The resources",
+                "        slots.binding = Binding::Revoked;\n        slots.mark_all();\n",
+                "        slots.mark_all();\n",
             ),
             (
                 "registry.rs",
-                "        while self.drop_last() {}\n",
-                "        self.slots.lock().binding = Binding::Revoked;\n        while \
-                 self.drop_last() {}\n",
+                "        let mut slots = self.slots.lock();\n        while let Some(node)",
+                "        let mut slots = self.slots.lock();\n        slots.binding = Binding::Revoked;\n        while let Some(node)",
             ),
         ],
     },
@@ -121,23 +124,28 @@ pub(crate) const TWINS: &[Twin] = &[
         name: "grace_period_before_marking",
         caught_by: "guard_against_unbind",
         edits: &[
-            ("registry.rs", "            rcu::synchronize_rcu();\n", ""),
             (
                 "registry.rs",
-                "        let mut slots = self.slots.lock();\n        slots.binding = Binding::Revoked;\n        //",
-                "        rcu::synchronize_rcu();\n        let mut slots = self.slots.lock();\n        \
-                 slots.binding = Binding::Revoked;\n        //",
+                "            rcu::synchronize_rcu();\n",
+                "",
+            ),
+            (
+                "registry.rs",
+                "        let mut slots = self.slots.lock();\n        slots.binding = Binding::Revoked;\n",
+                "        rcu::synchronize_rcu();\n        let mut slots = self.slots.lock();\n        slots.binding = Binding::Revoked;\n",
             ),
         ],
     },
     Twin {
         name: "announce_without_barrier",
         caught_by: "guard_against_unbind",
-        edits: &[(
-            "registry.rs",
-            "        // set: whose write that was does not matter.\n        smp_mb(Full);\n",
-            "",
-        )],
+        edits: &[
+            (
+                "registry.rs",
+                "        // reader has set the flag.\n        smp_mb(Full);\n",
+                "",
+            ),
+        ],
     },
     Twin {
         name: "barrier_only_for_the_first",
@@ -150,7 +158,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "        // set: whose write that was does not matter.\n        smp_mb(Full);\n",
+                "        // reader has set the flag.\n        smp_mb(Full);\n",
                 "",
             ),
         ],
@@ -176,63 +184,106 @@ pub(crate) const TWINS: &[Twin] = &[
     Twin {
         name: "free_does_not_wait",
         caught_by: "free_against_unbind",
-        edits: &[(
-            "registry.rs",
-            "        while state.load(Relaxed) == DROPPING {\n            self.dropped.wait(&mut \
-             slots);\n        }\n",
-            "        if state.load(Relaxed) == DROPPING {\n            return;\n        }\n",
-        )],
+        edits: &[
+            (
+                "registry.rs",
+                "        while state.load(Relaxed) == DROPPING {\n            sys::before_waiting_for(node.addr());\n            self.dropped.wait(&mut slots);\n        }\n",
+                "        let _ = (&mut slots, state);\n",
+            ),
+        ],
     },
     Twin {
         name: "unbind_does_not_wait",
         caught_by: "free_against_unbind",
-        edits: &[("registry.rs", "        while slots.in_flight != 0 {\n", "        while false {\n")],
+        edits: &[
+            (
+                "registry.rs",
+                "                sys::before_waiting_for(node.addr());\n                self.dropped.wait(&mut slots);\n            }\n        }\n    }\n",
+                "                return;\n            }\n        }\n    }\n",
+            ),
+        ],
     },
     Twin {
-        name: "counted_after_unlock",
-        caught_by: "free_against_unbind",
-        edits: &[(
-            "registry.rs",
-            "        slots.in_flight += 1;\n        drop(slots);\n",
-            "        drop(slots);\n        self.slots.lock().in_flight += 1;\n",
-        )],
+        name: "overtakes_an_owner",
+        caught_by: "order_while_an_owner_drops",
+        edits: &[
+            (
+                "registry.rs",
+                "        // Without the lock, as it may drop the last reference to another owner on this device.\n",
+                "        let mut slots = self.slots.lock();\n        unsafe { slots.unlink(node.as_ptr()) };\n        drop(slots);\n",
+            ),
+            (
+                "registry.rs",
+                "        // SAFETY: By the invariants of `Node` it is on the list: its state is `DROPPING`.\n        unsafe { slots.unlink(node.as_ptr()) };\n",
+                "",
+            ),
+        ],
+    },
+    Twin {
+        name: "skips_an_owner",
+        caught_by: "order_beside_an_owner_that_drops",
+        edits: &[
+            (
+                "registry.rs",
+                "                sys::before_waiting_for(node.addr());\n                self.dropped.wait(&mut slots);\n            }\n        }\n    }\n",
+                "                let older = NonNull::new(unsafe { slots.links(node.as_ptr()) }.older.cast_mut());\n                match older {\n                    Some(older) if unsafe { Node::claim(older) } => {\n                        drop(slots);\n                        slots = unsafe { self.drop_claimed(older) };\n                    }\n                    _ => self.dropped.wait(&mut slots),\n                }\n            }\n        }\n    }\n",
+            ),
+        ],
     },
     Twin {
         name: "nobody_is_woken",
         caught_by: "free_against_unbind",
-        edits: &[(
-            "registry.rs",
-            "            state.store(GONE, Relaxed);\n            self.dropped.notify_all();\n",
-            "            state.store(GONE, Relaxed);\n",
-        )],
+        edits: &[
+            (
+                "registry.rs",
+                "            self.dropped.notify_all();\n",
+                "",
+            ),
+        ],
     },
     Twin {
-        name: "gone_without_lock",
+        name: "mark_overwrites",
+        caught_by: "free_against_unbind",
+        edits: &[
+            (
+                "registry.rs",
+                "                let _ = state.cmpxchg(seen, REVOKED, Relaxed);\n",
+                "                state.store(REVOKED, Relaxed);\n",
+            ),
+        ],
+    },
+    Twin {
+        name: "gone_is_seen_without_lock",
         caught_by: "owner_reuses_the_memory",
-        edits: &[(
-            "registry.rs",
-            "            let _slots = self.slots.lock();\n            // INVARIANT: The resource is \
-             gone.\n            state.store(GONE, Relaxed);\n",
-            "            state.store(GONE, Relaxed);\n            let _slots = self.slots.lock();\n",
-        )],
+        edits: &[
+            (
+                "registry.rs",
+                "        // The lock is needed also where the state already says `GONE`: it orders what unbind did to\n",
+                "        if state.load(Relaxed) == GONE {\n            return;\n        }\n        // The lock is needed also where the state already says `GONE`: it orders what unbind did to\n",
+            ),
+        ],
     },
     Twin {
         name: "dying_is_lent_by_free",
         caught_by: "slot_of_a_dying_resource",
-        edits: &[(
-            "registry.rs",
-            "        state.store(DROPPING, Relaxed);\n        slots.in_flight += 1;\n",
-            "        slots.in_flight += 1;\n",
-        )],
+        edits: &[
+            (
+                "registry.rs",
+                "            if state.cmpxchg(seen, DROPPING, Relaxed).is_ok() {\n                return true;\n",
+                "            if state.cmpxchg(seen, DROPPING, Relaxed).is_ok() {\n                state.store(seen, Relaxed);\n                return true;\n",
+            ),
+        ],
     },
     Twin {
         name: "dying_is_empty",
         caught_by: "slot_of_a_dying_resource",
-        edits: &[(
-            "registry.rs",
-            "        state.store(DROPPING, Relaxed);\n        slots.in_flight += 1;\n",
-            "        state.store(EMPTY, Relaxed);\n        slots.in_flight += 1;\n",
-        )],
+        edits: &[
+            (
+                "registry.rs",
+                "        // Without the lock, as it may drop the last reference to another owner on this device.\n",
+                "        unsafe { Node::state(node.as_ptr()) }.store(EMPTY, Relaxed);\n",
+            ),
+        ],
     },
     Twin {
         name: "not_prepared",
@@ -246,25 +297,35 @@ pub(crate) const TWINS: &[Twin] = &[
     Twin {
         name: "both_drop",
         caught_by: "free_against_unbind",
-        edits: &[(
-            "registry.rs",
-            "        if state.load(Relaxed) == GONE {\n            return;\n        }\n",
-            "        if state.load(Relaxed) == GONE {\n            drop(slots);\n            unsafe { \
-             Node::drop_resource(node) };\n            return;\n        }\n",
-        )],
+        edits: &[
+            (
+                "registry.rs",
+                "        while state.load(Relaxed) == DROPPING {\n            sys::before_waiting_for(node.addr());\n            self.dropped.wait(&mut slots);\n        }\n",
+                "        while state.load(Relaxed) == DROPPING {\n            self.dropped.wait(&mut slots);\n        }\n        drop(slots);\n        unsafe { Node::drop_resource(node) };\n",
+            ),
+        ],
+    },
+    Twin {
+        name: "both_claim",
+        caught_by: "free_against_unbind",
+        edits: &[
+            (
+                "registry.rs",
+                "            if state.cmpxchg(seen, DROPPING, Relaxed).is_ok() {\n                return true;\n            }\n",
+                "            state.store(DROPPING, Relaxed);\n            return true;\n",
+            ),
+        ],
     },
     Twin {
         name: "unlink_without_lock",
         caught_by: "neighbours_against_each_other",
-        edits: &[(
-            "registry.rs",
-            "        unsafe { slots.unlink(node.as_ptr()) };\n        // INVARIANT: The node is on no \
-             list.\n        state.store(DROPPING, Relaxed);\n        slots.in_flight += 1;\n        \
-             drop(slots);\n",
-            "        state.store(DROPPING, Relaxed);\n        slots.in_flight += 1;\n        let list: \
-             *mut Slots = &mut *slots;\n        drop(slots);\n        unsafe { \
-             (*list).unlink(node.as_ptr()) };\n",
-        )],
+        edits: &[
+            (
+                "registry.rs",
+                "        // SAFETY: By the invariants of `Node` it is on the list: its state is `DROPPING`.\n        unsafe { slots.unlink(node.as_ptr()) };\n",
+                "        let list: *mut Slots = &mut *slots;\n        drop(slots);\n        unsafe { (*list).unlink(node.as_ptr()) };\n        let slots = self.slots.lock();\n",
+            ),
+        ],
     },
     Twin {
         name: "unlink_forgets_the_end",
@@ -283,13 +344,13 @@ pub(crate) const TWINS: &[Twin] = &[
     Twin {
         name: "oldest_goes_first",
         caught_by: "order",
-        edits: &[(
-            "registry.rs",
-            "        let Some(node) = NonNull::new(slots.last.cast_mut()) else {\n",
-            "        let mut first = slots.last;\n        while !first.is_null() && !unsafe { \
-             slots.links(first) }.older.is_null() {\n            first = unsafe { slots.links(first) \
-             }.older;\n        }\n        let Some(node) = NonNull::new(first.cast_mut()) else {\n",
-        )],
+        edits: &[
+            (
+                "registry.rs",
+                "        while let Some(node) = NonNull::new(slots.last.cast_mut()) {\n",
+                "        loop {\n            let mut first = slots.last;\n            while !first.is_null() && !unsafe { slots.links(first) }.older.is_null() {\n                first = unsafe { slots.links(first) }.older;\n            }\n            let Some(node) = NonNull::new(first.cast_mut()) else {\n                break;\n            };\n",
+            ),
+        ],
     },
     Twin {
         name: "link_after_unbind",
@@ -322,21 +383,28 @@ pub(crate) const TWINS: &[Twin] = &[
     Twin {
         name: "empty_after_unbind",
         caught_by: "rebind",
-        edits: &[(
-            "registry.rs",
-            "            let _slots = self.slots.lock();\n            // INVARIANT: The resource is \
-             gone.\n            state.store(GONE, Relaxed);\n",
-            "            let _slots = self.slots.lock();\n            state.store(EMPTY, Relaxed);\n",
-        )],
+        edits: &[
+            (
+                "registry.rs",
+                "        state.store(GONE, Relaxed);\n",
+                "        state.store(EMPTY, Relaxed);\n",
+            ),
+        ],
     },
     Twin {
         name: "drop_with_lock_held",
         caught_by: "drop_of_another_owner",
-        edits: &[(
-            "registry.rs",
-            "        state.store(DROPPING, Relaxed);\n        drop(slots);\n\n        let _gone = \
-             ScopeGuard::new(|| {\n            let _slots = self.slots.lock();\n",
-            "        state.store(DROPPING, Relaxed);\n\n        let _gone = ScopeGuard::new(|| {\n",
-        )],
+        edits: &[
+            (
+                "registry.rs",
+                "        // Without the lock, as it may drop the last reference to another owner on this device.\n",
+                "        let mut slots = self.slots.lock();\n",
+            ),
+            (
+                "registry.rs",
+                "        let mut slots = self.slots.lock();\n        // SAFETY: By the invariants of `Node` it is on the list: its state is `DROPPING`.\n",
+                "        // SAFETY: By the invariants of `Node` it is on the list: its state is `DROPPING`.\n",
+            ),
+        ],
     },
 ];

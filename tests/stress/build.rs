@@ -29,6 +29,7 @@ const COPIES: Copies<'_> = Copies {
         "../../runtime/src/protocol/lazy.rs",
         "../../runtime/src/protocol/registry.rs",
         "../../runtime/src/host/sys.rs",
+        "../../runtime/src/host/unwind.rs",
     ],
     adapt,
     with: &["src/stress.rs"],

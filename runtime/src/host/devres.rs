@@ -27,6 +27,7 @@ use crate::{
         Opaque,
         ScopeGuard, //
     },
+    unwind,
 };
 use core::{
     any::type_name,
@@ -81,12 +82,13 @@ impl<T> Inner<T> {
         complete.dismiss();
         drop(leave);
 
-        assert!(
-            nested != Some(true),
-            "deadlock: dropping what a Devres<{}> holds drops the Devres itself, which then waits \
-             for that drop",
-            type_name::<T>()
-        );
+        if nested == Some(true) {
+            unwind::fatal(&format!(
+                "deadlock: dropping what a Devres<{}> holds drops the Devres itself, which then \
+                 waits for that drop",
+                type_name::<T>()
+            ));
+        }
         self.revocation.wait_for_completion();
         false
     }

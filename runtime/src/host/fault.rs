@@ -11,6 +11,7 @@
 //! [`might_sleep()`]. It uses thread-locals without destructors only, so that it also works while
 //! a thread ends.
 
+use super::unwind;
 use crate::{
     sync::rcu,
     types::NotThreadSafe, //
@@ -122,8 +123,8 @@ pub(crate) fn should_fail() -> bool {
 ///
 /// # Panics
 ///
-/// If the current thread is in an RCU read-side critical section, where nothing may sleep. While
-/// it is panicking already, it prints the report instead.
+/// If the current thread is in an RCU read-side critical section, where nothing may sleep; see
+/// [`unwind::report()`] for when.
 #[inline]
 #[track_caller]
 pub(crate) fn might_sleep(what: &str) {
@@ -136,16 +137,10 @@ pub(crate) fn might_sleep(what: &str) {
 #[cold]
 #[track_caller]
 fn sleeps_in_atomic(what: &str) {
-    let report = format!(
+    unwind::report(format!(
         "BUG: sleeping function called from invalid context: {what}() may sleep, and this thread \
          holds the RCU read lock"
-    );
-
-    if std::thread::panicking() {
-        eprintln!("{report}");
-    } else {
-        panic!("{report}");
-    }
+    ));
 }
 
 /// Returns a number that no other thread of this process has or had. Stands for `current`.

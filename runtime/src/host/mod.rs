@@ -7,10 +7,10 @@
 //! in here name each other by the kernel's paths (`crate::device::Device`, `crate::sync::rcu`), so
 //! that what is written against them reads the same in both places.
 //!
-//! Three modules have no counterpart in the kernel as it is: `fault` (failing allocations, and the
-//! check that nothing sleeps in atomic context), `testing`, which makes these and a few other
-//! things available to tests, and `sys`, which stands for a file of the same name that is added to
-//! the kernel.
+//! Four modules have no counterpart in the kernel as it is: `fault` (failing allocations, and the
+//! check that nothing sleeps in atomic context), `unwind` (panics in the middle of the protocol),
+//! `testing`, which makes these and a few other things available to tests, and `sys`, which stands
+//! for a file of the same name that is added to the kernel.
 
 pub mod alloc;
 pub mod bindings;
@@ -29,6 +29,7 @@ pub mod types;
 
 pub(crate) mod fault;
 pub(crate) mod sys;
+pub(crate) mod unwind;
 
 // Reached as parts of `sync`.
 pub mod aref;

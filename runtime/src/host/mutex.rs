@@ -12,7 +12,8 @@
 use crate::{
     fault,
     str::CStr,
-    types::NotThreadSafe, //
+    types::NotThreadSafe,
+    unwind, //
 };
 use core::{
     cell::UnsafeCell,
@@ -255,10 +256,10 @@ impl<T: ?Sized> Mutex<T> {
     #[cold]
     #[track_caller]
     fn recursion(&self) -> ! {
-        panic!(
+        unwind::fatal(&format!(
             "deadlock: `{}` is already held by this thread",
             self.name.to_string_lossy()
-        );
+        ));
     }
 
     /// Locks the mutex if nobody holds it. Stands for `mutex_trylock()`.

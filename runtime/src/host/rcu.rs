@@ -37,6 +37,7 @@
 //! then holds too low a value, and a writer waits for longer than it had to. The counter has 64
 //! bits and does not wrap around.
 
+use super::unwind;
 use crate::types::NotThreadSafe;
 use core::{
     cell::Cell,
@@ -301,16 +302,17 @@ pub fn synchronize_rcu() {
 ///
 /// # Panics
 ///
-/// If it would, also while it is panicking already: going on would mean to wait forever, or to pull
-/// something away from under the section.
+/// If it would; see [`unwind::fatal()`]. Going on would mean to wait for ever, or to free something
+/// that the section uses.
 #[inline]
 #[track_caller]
 pub(crate) fn assert_may_synchronize() {
-    assert!(
-        !read_lock_held(),
-        "BUG: sleeping function called from invalid context: synchronize_rcu() waits for this \
-         thread, which holds the RCU read lock"
-    );
+    if read_lock_held() {
+        unwind::fatal(
+            "BUG: sleeping function called from invalid context: synchronize_rcu() waits for this \
+             thread, which holds the RCU read lock",
+        );
+    }
 }
 
 /// Waits until `slot` is not in a section from before `period`.
@@ -413,7 +415,7 @@ mod tests {
     fn waiting_for_oneself_is_loud() {
         let guard = read_lock();
         let report = catch_unwind(synchronize_rcu).unwrap_err();
-        let report = report.downcast_ref::<&str>().unwrap();
+        let report = report.downcast_ref::<String>().unwrap();
         assert!(
             report.contains("invalid context: synchronize_rcu()"),
             "{report}"

@@ -20,13 +20,13 @@ use core::{
     ptr,
     sync::atomic::Ordering, //
 };
-use std::{
-    panic::{
-        catch_unwind,
-        resume_unwind,
-        AssertUnwindSafe, //
-    },
-    thread,
+
+pub(crate) use super::unwind::{
+    before_waiting_for,
+    contained,
+    postponed,
+    resume,
+    to_the_end, //
 };
 
 /// The data of the node: a reference to the registry.
@@ -169,7 +169,8 @@ unsafe extern "C-unwind" fn is_same(
 
 /// The device is being unbound.
 ///
-/// If dropping a resource fails loudly, the others are dropped all the same.
+/// If dropping a resource panics, the others are dropped in their order, and then the panic goes
+/// on.
 ///
 /// # Safety
 ///
@@ -181,13 +182,5 @@ unsafe extern "C-unwind" fn release(_dev: *mut bindings::device, res: *mut c_voi
     // SAFETY: The list's own reference, which it gives up.
     let registry = unsafe { Arc::from_raw(registry) };
 
-    let mut failure = None;
-    while let Err(error) = catch_unwind(AssertUnwindSafe(|| registry.release())) {
-        failure.get_or_insert(error);
-    }
-    if let Some(failure) = failure {
-        if !thread::panicking() {
-            resume_unwind(failure);
-        }
-    }
+    to_the_end(|| registry.release());
 }

@@ -150,8 +150,8 @@ impl<T: 'static> Batched<T> {
 #[pinned_drop]
 impl<T: 'static> PinnedDrop for Batched<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: It is being dropped, so nobody else uses it, but what dropping the resource
-        // calls.
-        unsafe { self.into_ref().container.retire() };
+        // SAFETY: `self` is being dropped, so nobody else uses it, except code that dropping the
+        // resource calls.
+        unsafe { self.into_ref().container.end() };
     }
 }

@@ -9,20 +9,23 @@
 //!
 //! A slot has one word of state, which a reader loads once:
 //!
-//! | `state` | meaning | who leaves it |
+//! | `state` | meaning | left by |
 //! |---|---|---|
 //! | `EMPTY` | nothing is mapped | a holder of the slot's lock, by populating |
-//! | a `struct device *` | populated for it, and not revoked | unbind, or the exclusive owner |
-//! | `REVOKED` | unbind has begun; the resource is still there | unbind, or the exclusive owner |
-//! | `DROPPING` | the resource is being dropped | who drops it |
-//! | `GONE` | the resource was dropped | the exclusive owner, by revoking |
+//! | a `struct device *` | populated for it, and not revoked | unbind or the exclusive owner, by an exchange |
+//! | `REVOKED` | unbind has begun; the resource is still there | unbind or the exclusive owner, by an exchange |
+//! | `DROPPING` | the resource is being dropped | the thread that drops it |
+//! | `GONE` | the resource was dropped | the exclusive owner, by revoking or retiring |
 //! | `RETIRED` | the owner is being dropped | nobody |
+//!
+//! The slot is on the list of its registry from the device on until `GONE`.
 //!
 //! Because the device pointer is itself the state, one acquire load and one comparison decide
 //! three questions at once: is the slot populated, for the caller's device, in this binding of it?
 
 use super::{
     registry::{
+        has_registry,
         is_device,
         Node,
         Registry,
@@ -60,13 +63,14 @@ use core::{
 
 /// Keeps a resource, in place, until its device is unbound.
 ///
-/// It has no destructor: who owns it calls [`retire()`](Self::retire) before it goes.
+/// It has no destructor: its owner calls [`retire()`](Self::retire) before it is dropped.
 ///
 /// # Invariants
 ///
 /// - `registry` and `value` are written only while `state` is `EMPTY`, by a holder of the slot's
 ///   lock, or by the exclusive owner.
-/// - While `state` is a device, `registry` is that of the device, and `value` is initialised.
+/// - Unless `state` is `EMPTY` or `RETIRED`, `registry` is the one that the node was linked to.
+/// - While `state` is a device, `value` is initialised.
 #[repr(C)]
 pub(super) struct Container<T> {
     /// First, so that a pointer to it is one to the whole.
@@ -161,15 +165,18 @@ impl<T> Container<T> {
         // - It does not move, as `self` is pinned, and is not used if this fails.
         unsafe { sys::init_in_place(value, init()?) }?;
 
-        // SAFETY: As above, nobody else accesses `registry`.
+        // SAFETY: `state` is `EMPTY`, and the lock is held: nobody else accesses `registry`.
         unsafe { *self.registry.get() = Some(registry.clone()) };
 
-        // SAFETY:
-        // - `registry` is that of `dev`.
-        // - The slot is empty, its lock is held, and its resource was made above, and is `Send`.
-        // - It stays where it is, and `drop_resource()` removes it before it is gone.
-        // INVARIANT: When `state` becomes a device, both others were written.
-        let linked = unsafe { registry.link(self.node(), dev) };
+        let linked = sys::to_the_end(|| {
+            // SAFETY:
+            // - `registry` is that of `dev`.
+            // - The slot is empty, its lock is held, and its resource was made above, and is
+            //   `Send`.
+            // - It stays where it is, and `drop_resource()` removes it before it is gone.
+            // INVARIANT: When `state` becomes a device, both others were written.
+            unsafe { registry.link(self.node(), dev) }
+        });
         if let Err(error) = linked {
             // SAFETY: The slot is still empty, and the lock held.
             unsafe { *self.registry.get() = None };
@@ -212,44 +219,66 @@ impl<T> Container<T> {
     ///
     /// # Safety
     ///
-    /// Nobody else uses the slot, but unbind, and what dropping the resource calls.
+    /// Nobody else uses the slot, except unbind and code that dropping the resource calls.
     pub(super) unsafe fn revoke(&self) {
-        if self.node.state.load(Relaxed) != RETIRED {
-            // SAFETY: By the safety requirement.
-            unsafe { self.drop_resource(EMPTY) };
+        if self.node.state.load(Relaxed) == RETIRED {
+            return;
         }
+
+        sys::to_the_end(|| {
+            // SAFETY: Nobody else uses the slot: the caller guarantees it.
+            unsafe { self.drop_resource(EMPTY) }
+        });
     }
 
-    /// Drops the resource, if it is there, and lets nobody make another one.
+    /// Drops the resource, if it is there, and refuses every other one.
     ///
     /// # Safety
     ///
     /// As for [`revoke()`](Self::revoke).
     pub(super) unsafe fn retire(&self) {
-        // SAFETY: By the safety requirement.
-        unsafe { self.drop_resource(RETIRED) };
+        sys::postponed(self.node().addr(), || {
+            // SAFETY: Nobody else uses the slot: the caller guarantees it.
+            unsafe { self.drop_resource(RETIRED) }
+        });
+    }
+
+    /// As [`retire()`](Self::retire), for the destructor of the slot itself.
+    ///
+    /// # Safety
+    ///
+    /// As for [`revoke()`](Self::revoke).
+    pub(super) unsafe fn end(&self) {
+        // SAFETY: Nobody else uses the slot: the caller guarantees it.
+        unsafe { self.retire() };
+
+        sys::resume(self.node().addr());
     }
 
     /// Drops the resource, if it is there, and leaves the container in the state `then`, which is
-    /// one without a resource.
+    /// `EMPTY` or `RETIRED`.
     ///
     /// # Safety
     ///
     /// As for [`revoke()`](Self::revoke).
     unsafe fn drop_resource(&self, then: *mut bindings::device) {
-        // SAFETY: Nobody writes `registry` meanwhile: unbind does not, and what dropping the
-        // resource calls does not find the slot empty.
-        if let Some(registry) = unsafe { &*self.registry.get() } {
-            // SAFETY: There is a registry, so the slot was linked to it, and was not removed since:
-            // that is done here only. By the safety requirement nobody else uses the slot.
-            unsafe { registry.remove(self.node()) };
+        if has_registry(self.node.state.load(Relaxed)) {
+            // SAFETY: Nobody writes `registry` meanwhile: unbind does not, and code that dropping
+            // the resource calls does not find the slot empty.
+            if let Some(registry) = unsafe { &*self.registry.get() } {
+                // SAFETY:
+                // - By the type invariants the node was linked to `registry`, and its state is
+                //   neither `EMPTY` nor `RETIRED`.
+                // - Nobody else uses the slot: the caller guarantees it.
+                unsafe { registry.remove(self.node()) };
+            }
         }
 
-        // SAFETY: The resource is gone, and unbind lets go of the slot with that: nobody else
+        // SAFETY: The resource is gone, and unbind does not touch the slot after that: nobody else
         // accesses `registry`.
         unsafe { *self.registry.get() = None };
 
-        // INVARIANT: The resource is gone, and the node on no list.
+        // INVARIANT: The resource is gone, and the node is on no list.
         self.node.state.store(then, Relaxed);
     }
 }

@@ -206,8 +206,9 @@ impl<T: 'static> Lazy<T> {
 #[pinned_drop]
 impl<T: 'static> PinnedDrop for Lazy<T> {
     fn drop(self: Pin<&mut Self>) {
-        // Before the fields are dropped one by one: see `retire()`.
-        self.retire();
+        // SAFETY: `self` is being dropped, so nobody else uses it, except code that dropping the
+        // resource calls.
+        unsafe { self.into_ref().container.end() };
     }
 }
 

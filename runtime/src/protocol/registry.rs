@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! All populated slots of one device, in one binding of it: what unbind goes through.
+//! All populated slots of one device, in one binding of it: the list that unbind goes through.
 //!
 //! One source for the host, the model checker and the kernel, under the same rule as the slot.
 //!
 //! A device has one registry per binding, made by the first slot that is populated, and one devres
-//! node for it. Slots are linked into it without an allocation, in the order in which they are
-//! populated, and are taken out in constant time.
+//! node for it. Populating links a slot without an allocation, at the end of the list. A slot
+//! leaves the list in constant time.
 //!
-//! Unbind marks all of them, waits for a grace period if somebody has asked for a guard by
-//! `try_access()`, and then drops the resources one by one, the last one first. Owners that are
-//! freed meanwhile drop theirs themselves: each resource belongs to who takes it off the list, and
-//! the other side waits. `docs/protocol.md` has the states, and why the orderings suffice.
+//! Unbind marks all slots, waits for a grace period if somebody has called `try_access()`, and then
+//! drops the resources one by one, the last one first. An owner that is freed meanwhile drops its
+//! own resource. Whichever side changes the slot's state first drops the resource, and the other
+//! side waits. The slot stays on the list until the resource is gone, so unbind does not overtake
+//! an owner that is still dropping. `docs/protocol.md` has the states and explains why the
+//! orderings suffice.
 
 use super::sys;
 use crate::{
@@ -35,9 +37,9 @@ use crate::{
         rcu,
         Arc,
         CondVar,
-        Mutex, //
+        Mutex,
+        MutexGuard, //
     },
-    types::ScopeGuard,
 };
 use core::{
     cell::UnsafeCell,
@@ -52,44 +54,49 @@ use core::{
 /// Nothing is mapped.
 pub(super) const EMPTY: *mut bindings::device = ptr::null_mut();
 
-/// Unbind has begun; the resource is still there, on the registry's list.
+/// Unbind has begun. The resource is not dropped yet.
 const REVOKED: *mut bindings::device = ptr::without_provenance_mut(1);
 
-/// The resource is being dropped, by unbind or by the exclusive owner.
+/// Unbind or the exclusive owner is dropping the resource.
 const DROPPING: *mut bindings::device = ptr::without_provenance_mut(2);
 
 /// The resource was dropped.
 const GONE: *mut bindings::device = ptr::without_provenance_mut(3);
 
-/// The owner's destructor has begun.
+/// The owner's destructor has begun, and the resource is gone.
 pub(super) const RETIRED: *mut bindings::device = ptr::without_provenance_mut(4);
 
-/// Is this state the address of a device? No `struct device` has the address of another state.
+/// Returns whether a state is the address of a device.
+///
+/// No `struct device` has the address of another state.
 #[inline]
 pub(super) fn is_device(state: *mut bindings::device) -> bool {
     state.addr() > RETIRED.addr()
+}
+
+/// Returns whether a slot with this state is linked to a registry, or was until its resource was
+/// dropped.
+#[inline]
+pub(super) fn has_registry(state: *mut bindings::device) -> bool {
+    state != EMPTY && state != RETIRED
 }
 
 /// What a registry knows of a slot.
 ///
 /// # Invariants
 ///
-/// - While `state` is a device, or `REVOKED`, the node is on the list of a registry, and the
-///   resource is there. Otherwise it is on no list.
-/// - Once `state` is a device, it is changed with the registry's lock held, until the node is off
-///   the list and the resource is gone.
-/// - `links` are accessed with the lock of the registry held that the node is on.
+/// - The node is on the list of a registry while `state` is a device, `REVOKED` or `DROPPING`, and
+///   on no list otherwise.
+/// - The resource is initialised while `state` is a device or `REVOKED`. While `state` is
+///   `DROPPING`, it belongs to the thread that has stored that.
+/// - `links` are accessed with the lock of the node's registry held.
 pub(super) struct Node {
     pub(super) state: Atomic<*mut bindings::device>,
     links: UnsafeCell<Links>,
-    /// Drops the resource in place.
-    ///
-    /// Must be called at most once for each time that the slot was populated, by who has taken the
-    /// node off its list.
+    /// Drops the resource in place. The thread that has claimed the resource calls this once.
     drop_value: unsafe fn(NonNull<Node>),
-    /// The list knows the address. That also lets unbind use the node while the owner has exclusive
-    /// access to the slot, and waits: no `&mut` to what is not [`Unpin`] says that there are no
-    /// other pointers.
+    /// The list knows the address. `!Unpin` types are also exempt from `&mut` uniqueness, so unbind
+    /// may use the node while its owner has exclusive access to the slot and waits.
     _pin: PhantomPinned,
 }
 
@@ -120,62 +127,86 @@ impl Node {
     ///
     /// `node` is valid for `'a`.
     unsafe fn state<'a>(node: *const Self) -> &'a Atomic<*mut bindings::device> {
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller has a node that is valid for `'a`.
         unsafe { &(*node).state }
     }
 
-    /// Drops the resource of a node's slot.
+    /// Claims the resource of a slot. The caller that gets `true` drops the resource; every other
+    /// caller gets `false`.
     ///
     /// # Safety
     ///
-    /// The caller has taken the node off its list, and has not called this since.
+    /// `node` is valid.
+    unsafe fn claim(node: NonNull<Self>) -> bool {
+        // SAFETY: The caller has a valid node.
+        let state = unsafe { Self::state(node.as_ptr()) };
+
+        loop {
+            let seen = state.load(Relaxed);
+            if !is_device(seen) && seen != REVOKED {
+                return false;
+            }
+            // ORDERING: The two sides that claim have each synchronised with the thread that has
+            // populated the slot: unbind by the registry's lock, the owner by being exclusive.
+            // INVARIANT: The node stays on its list, and the resource is this thread's.
+            if state.cmpxchg(seen, DROPPING, Relaxed).is_ok() {
+                return true;
+            }
+        }
+    }
+
+    /// Drops the resource of a slot.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed the resource, and has not called this since.
     unsafe fn drop_resource(node: NonNull<Self>) {
-        // SAFETY: The node is valid until its state says that the resource is gone.
+        // SAFETY: A node is valid until its state is `GONE`, which the caller has yet to store.
         let drop_value = unsafe { (*node.as_ptr()).drop_value };
 
-        // SAFETY: The node was on the list, so by the type invariants the resource was there, and
-        // it is the caller's.
-        unsafe { drop_value(node) };
+        sys::contained(node.addr(), || {
+            // SAFETY: The resource was there when the caller claimed it, and belongs to the caller.
+            unsafe { drop_value(node) }
+        });
     }
 }
 
-/// Has a device been found to be bound, so that its unbind will find this registry?
+/// Whether unbind is still to come to a registry.
 enum Binding {
-    /// Nobody has looked.
+    /// Not looked up yet.
     Unknown,
+    /// The device was found to be bound after the registry was added.
     Bound,
-    /// Unbind has come here, or had passed before the registry was there, which was withdrawn.
+    /// Unbind released this registry, or had already passed and the registry was removed again.
     Revoked,
 }
 
-/// The list, and what else the lock protects.
+/// The list, and everything else that the lock protects.
 ///
 /// # Invariants
 ///
-/// `last` is null, or the node that was linked last; from there `older` leads to all nodes on the
+/// `last` is null, or the node that was linked last. From there `older` leads to all nodes on the
 /// list. They are valid as long as they are on it.
 struct Slots {
     last: *const Node,
     binding: Binding,
-    /// How many owners have taken their node off the list, and have not yet dropped the resource.
-    in_flight: usize,
 }
 
-// SAFETY: The nodes are those of slots whose resources may be dropped on any thread: that is what
-// `Registry::link()` asks for.
+// SAFETY: The nodes belong to slots whose resources may be dropped on any thread:
+// `Registry::link()` requires that.
 unsafe impl Send for Slots {}
 
 impl Slots {
-    /// Returns the links of a node, which this list protects.
+    /// Returns the links of a node.
     ///
     /// # Safety
     ///
     /// `node` is on this list, or its links are the caller's alone.
     unsafe fn links(&mut self, node: *const Node) -> &mut Links {
-        // SAFETY: By the safety requirement the node is valid.
+        // SAFETY: `node` is valid: a node on the list is, and one whose links are the caller's.
         let links = unsafe { &raw const (*node).links };
 
-        // SAFETY: Nobody else accesses them: `self` is borrowed mutably, so the lock is held.
+        // SAFETY: Nobody else accesses the links: `self` is borrowed mutably, so the lock is held.
         unsafe { &mut *UnsafeCell::raw_get(links) }
     }
 
@@ -188,13 +219,13 @@ impl Slots {
         // INVARIANT: `node` leads to the one before.
         let older = mem::replace(&mut self.last, node);
 
-        // SAFETY: By the safety requirement it is on no list, so the links are the caller's.
+        // SAFETY: `node` was on no list, so its links are the caller's.
         *unsafe { self.links(node) } = Links {
             older,
             newer: ptr::null(),
         };
         if !older.is_null() {
-            // SAFETY: By the type invariants it is on the list.
+            // SAFETY: `older` was `last`, which is on the list by the type invariants.
             unsafe { self.links(older) }.newer = node;
         }
     }
@@ -205,30 +236,36 @@ impl Slots {
     ///
     /// `node` is on this list.
     unsafe fn unlink(&mut self, node: *const Node) {
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller has a node that is on this list.
         let &mut Links { older, newer } = unsafe { self.links(node) };
 
         // INVARIANT: The neighbours lead to each other.
         if newer.is_null() {
             self.last = older;
         } else {
-            // SAFETY: A neighbour of a node on the list is on it.
+            // SAFETY: A neighbour of a node on the list is on the list.
             unsafe { self.links(newer) }.older = older;
         }
         if !older.is_null() {
-            // SAFETY: As above.
+            // SAFETY: A neighbour of a node on the list is on the list.
             unsafe { self.links(older) }.newer = newer;
         }
     }
 
-    /// Calls `f` for the state of each node, from the last one on.
-    fn for_each_state(&mut self, f: impl Fn(&Atomic<*mut bindings::device>)) {
+    /// Marks every slot whose resource nobody is dropping: accessors refuse it from now on.
+    fn mark_all(&mut self) {
         let mut node = self.last;
         while !node.is_null() {
-            // SAFETY: By the type invariants the node is valid, as it is on the list.
-            f(unsafe { Node::state(node) });
+            // SAFETY: `node` is on the list, so it is valid by the type invariants.
+            let state = unsafe { Node::state(node) };
+            let seen = state.load(Relaxed);
+            if is_device(seen) {
+                // An owner that has claimed its resource in between keeps it: the exchange fails.
+                // INVARIANT: The resource is there, and the node on the list.
+                let _ = state.cmpxchg(seen, REVOKED, Relaxed);
+            }
 
-            // SAFETY: It is on the list.
+            // SAFETY: `node` is on the list.
             node = unsafe { self.links(node) }.older;
         }
     }
@@ -239,10 +276,10 @@ impl Slots {
 pub(crate) struct Registry {
     #[pin]
     slots: Mutex<Slots>,
-    /// Notified when a resource is gone that somebody may wait for.
+    /// Notified when a slot leaves the list after unbind has begun.
     #[pin]
     dropped: CondVar,
-    /// Has anybody tried to get a guard? It stays so.
+    /// Set by the first call of `try_access()`, and never cleared.
     tried: AtomicFlag,
 }
 
@@ -254,7 +291,6 @@ impl Registry {
                 Slots {
                     last: ptr::null(),
                     binding: Binding::Unknown,
-                    in_flight: 0,
                 },
                 "devres::Registry::slots"
             ),
@@ -283,27 +319,26 @@ impl Registry {
         Ok(registry)
     }
 
-    /// Makes sure that unbind is still to come here.
+    /// Confirms that unbind is still to come to this registry.
     ///
-    /// Who runs in the middle of unbind, as callbacks of devres nodes do that were added before,
-    /// finds no registry, and adds one that this unbind has no eyes for. That is found out here,
-    /// where the registry has no slots yet: they are linked only after this.
+    /// A callback of a devres node that is older than all slots may run after unbind has collected
+    /// the nodes that it releases. It finds no registry and adds one, which this unbind misses. The
+    /// registry has no slots at this point: they are linked only after this check.
     fn confirm(&self, dev: &Device<Bound>) -> Result {
         let mut slots = self.slots.lock();
 
         match slots.binding {
             Binding::Bound => Ok(()),
             Binding::Revoked => Err(ENXIO),
-            // The registry was added before the question, in a critical section of the lock that
-            // unbind takes to collect all nodes. If that was after unbind has collected them, the
-            // answer is no.
+            // `sys::is_bound()` is asked after the registry was added under the lock that unbind
+            // takes to collect all nodes. If unbind had collected them before, it returns false.
             Binding::Unknown if sys::is_bound(dev) => {
                 slots.binding = Binding::Bound;
                 Ok(())
             }
             Binding::Unknown => {
                 drop(slots);
-                // Unless somebody else has, who was told the same.
+                // Another thread that was told the same may have withdrawn the registry first.
                 sys::withdraw(dev, self);
                 Err(ENXIO)
             }
@@ -328,21 +363,20 @@ impl Registry {
             return Err(ENXIO);
         }
 
-        // SAFETY: The slot is empty, so its node is on no list; it is valid until it is removed.
+        // SAFETY: The slot is empty, so its node is on no list. It is valid until it is removed.
         unsafe { slots.push(node.as_ptr()) };
 
-        // SAFETY: As above.
+        // SAFETY: The node is valid until it is removed.
         let state = unsafe { Node::state(node.as_ptr()) };
-        // ORDERING: Pairs with the acquires of who reads the slot: who sees the device there also
-        // sees the resource.
+        // ORDERING: Pairs with the acquires in `Container`: a reader that sees the device there
+        // also sees the resource.
         // INVARIANT: The node is on the list, and the resource is there.
         state.store(dev.as_raw(), Release);
 
         Ok(())
     }
 
-    /// Drops the resource of a slot that was linked here, unless unbind has; if unbind is at it,
-    /// waits until it is done.
+    /// Drops the resource of a slot that was linked here, or waits until unbind has dropped it.
     ///
     /// # Context
     ///
@@ -350,61 +384,74 @@ impl Registry {
     ///
     /// # Safety
     ///
-    /// `node` was linked here, was not removed since, and nobody else uses its slot, but unbind,
-    /// and what dropping the resource calls.
+    /// - `node` was linked here, and its state is neither `EMPTY` nor `RETIRED`.
+    /// - Nobody else uses its slot, except unbind and code that dropping the resource calls.
     pub(super) unsafe fn remove(&self, node: NonNull<Node>) {
-        // SAFETY: By the safety requirement the node is valid.
-        let state = unsafe { Node::state(node.as_ptr()) };
-
-        let mut slots = self.slots.lock();
-        while state.load(Relaxed) == DROPPING {
-            self.dropped.wait(&mut slots);
-        }
-        if state.load(Relaxed) == GONE {
+        // SAFETY: The caller owns the slot, so the node is valid.
+        if unsafe { Node::claim(node) } {
+            // SAFETY: The resource was claimed above.
+            drop(unsafe { self.drop_claimed(node) });
             return;
         }
 
-        // SAFETY: By the invariants of `Node` it is on the list that it was linked to: its state is
-        // neither of the two that say that it is not.
-        unsafe { slots.unlink(node.as_ptr()) };
-        // INVARIANT: The node is on no list.
-        state.store(DROPPING, Relaxed);
-        slots.in_flight += 1;
-        drop(slots);
-
-        let _landed = ScopeGuard::new(|| {
-            let mut slots = self.slots.lock();
-            // INVARIANT: The resource is gone.
-            state.store(GONE, Relaxed);
-            slots.in_flight -= 1;
-            if slots.in_flight == 0 {
-                self.dropped.notify_all();
-            }
-        });
-        // SAFETY: It was taken off the list above.
-        unsafe { Node::drop_resource(node) };
+        // SAFETY: The caller owns the slot, so the node is valid.
+        let state = unsafe { Node::state(node.as_ptr()) };
+        // The lock is needed also where the state already says `GONE`: it orders what unbind did to
+        // the slot with what the owner does next.
+        let mut slots = self.slots.lock();
+        while state.load(Relaxed) == DROPPING {
+            sys::before_waiting_for(node.addr());
+            self.dropped.wait(&mut slots);
+        }
     }
 
-    /// Says that somebody is about to look for a resource without a bound device.
+    /// Drops the resource of a slot without the lock, unlinks the slot, and returns with the lock
+    /// held. When the lock is released, the other side may free the slot.
     ///
-    /// If unbind does not see this, whoever loads the state of a slot behind it sees that it was
-    /// revoked.
+    /// # Safety
+    ///
+    /// The caller has claimed the resource of `node`, which is linked here.
+    unsafe fn drop_claimed(&self, node: NonNull<Node>) -> MutexGuard<'_, Slots> {
+        // Without the lock, as it may drop the last reference to another owner on this device.
+        // SAFETY: The caller has claimed the resource, and it is dropped here only.
+        unsafe { Node::drop_resource(node) };
+
+        let mut slots = self.slots.lock();
+        // SAFETY: By the invariants of `Node` it is on the list: its state is `DROPPING`.
+        unsafe { slots.unlink(node.as_ptr()) };
+        // SAFETY: The other side waits for `GONE` before it frees the slot.
+        let state = unsafe { Node::state(node.as_ptr()) };
+        // INVARIANT: The resource is gone, and the node is on no list.
+        state.store(GONE, Relaxed);
+        // Before unbind has begun, nobody waits.
+        if let Binding::Revoked = slots.binding {
+            self.dropped.notify_all();
+        }
+
+        slots
+    }
+
+    /// Announces an access without a bound device.
+    ///
+    /// If unbind does not see the announcement, a load of the slot's state after this call sees
+    /// `REVOKED`.
     #[inline]
     pub(super) fn announce(&self) {
-        // Written once only, so that readers share it.
+        // Written only once, so that readers share the cache line.
         if !self.tried.load(Relaxed) {
             self.tried.store(true, Relaxed);
         }
 
-        // ORDERING: Pairs with the barrier in `release()`. It is also needed by who finds the flag
-        // set: whose write that was does not matter.
+        // ORDERING: Pairs with the barrier in `release()`. The barrier is also needed if another
+        // reader has set the flag.
         smp_mb(Full);
     }
 
     /// Drops the resources of all slots, the last one first. Called when the device is unbound, or
-    /// the registry withdrawn.
+    /// when the registry is withdrawn.
     ///
-    /// Returns when they are gone, those included that their owners are dropping.
+    /// Returns when all of them are gone. Where an owner is dropping its resource, this waits
+    /// before it goes on to an older one.
     ///
     /// # Context
     ///
@@ -412,53 +459,28 @@ impl Registry {
     pub(crate) fn release(&self) {
         let mut slots = self.slots.lock();
         slots.binding = Binding::Revoked;
-        // INVARIANT: The resources are there, and the nodes on the list.
-        slots.for_each_state(|state| state.store(REVOKED, Relaxed));
+        slots.mark_all();
         drop(slots);
 
         // ORDERING: Pairs with the barrier in `announce()`.
         smp_mb(Full);
         if self.tried.load(Relaxed) {
-            // Guards that were given before the slots were marked.
+            // For guards that were handed out before the slots were marked.
             rcu::synchronize_rcu();
         }
 
-        while self.drop_last() {}
-
         let mut slots = self.slots.lock();
-        while slots.in_flight != 0 {
-            self.dropped.wait(&mut slots);
+        while let Some(node) = NonNull::new(slots.last.cast_mut()) {
+            // SAFETY: By the type invariants of `Slots` the node is valid while it is on the list,
+            // and it leaves the list only with the lock held.
+            if unsafe { Node::claim(node) } {
+                drop(slots);
+                // SAFETY: The resource was claimed above.
+                slots = unsafe { self.drop_claimed(node) };
+            } else {
+                sys::before_waiting_for(node.addr());
+                self.dropped.wait(&mut slots);
+            }
         }
-    }
-
-    /// Drops the resource of the slot that was linked last; returns whether there was one.
-    ///
-    /// Without the lock, as it may drop the last reference to another owner, which then comes to
-    /// [`remove()`](Self::remove).
-    fn drop_last(&self) -> bool {
-        let mut slots = self.slots.lock();
-        let Some(node) = NonNull::new(slots.last.cast_mut()) else {
-            return false;
-        };
-
-        // SAFETY: By the type invariants it is on the list.
-        unsafe { slots.unlink(node.as_ptr()) };
-        // SAFETY: It is valid until `state` is `GONE`, which its owner waits for.
-        let state = unsafe { Node::state(node.as_ptr()) };
-        // INVARIANT: The node is on no list.
-        state.store(DROPPING, Relaxed);
-        drop(slots);
-
-        let _gone = ScopeGuard::new(|| {
-            let _slots = self.slots.lock();
-            // INVARIANT: The resource is gone.
-            state.store(GONE, Relaxed);
-            self.dropped.notify_all();
-            // When the lock is released, the owner may free the slot.
-        });
-        // SAFETY: It was taken off the list above.
-        unsafe { Node::drop_resource(node) };
-
-        true
     }
 }

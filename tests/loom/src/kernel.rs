@@ -56,27 +56,6 @@ pub(crate) mod str {
     pub(crate) use std::ffi::CStr;
 }
 
-pub(crate) mod types {
-    //! Stands for `kernel::types`.
-
-    /// Calls a function when it is dropped.
-    pub(crate) struct ScopeGuard<F: FnOnce()>(Option<F>);
-
-    impl<F: FnOnce()> ScopeGuard<F> {
-        pub(crate) fn new(cleanup: F) -> Self {
-            Self(Some(cleanup))
-        }
-    }
-
-    impl<F: FnOnce()> Drop for ScopeGuard<F> {
-        fn drop(&mut self) {
-            if let Some(cleanup) = self.0.take() {
-                cleanup();
-            }
-        }
-    }
-}
-
 pub(crate) mod cell {
     //! Stands for `core::cell`. The checker takes what is reached by `raw_get()` or `written()` for
     //! a write, and by `get()` for a read.
@@ -344,6 +323,16 @@ pub(crate) mod sync {
 
             pub(crate) fn store<O: Order>(&self, value: *mut T, _: O) {
                 self.0.store(value, O::ORDER);
+            }
+
+            pub(crate) fn cmpxchg<O: Order>(
+                &self,
+                old: *mut T,
+                new: *mut T,
+                _: O,
+            ) -> Result<*mut T, *mut T> {
+                self.0
+                    .compare_exchange(old, new, O::ORDER, Ordering::Relaxed)
             }
         }
 

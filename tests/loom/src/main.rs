@@ -23,8 +23,7 @@ pub(crate) use kernel::{
     device,
     prelude,
     str,
-    sync,
-    types, //
+    sync, //
 };
 
 use anyhow::{

@@ -54,6 +54,8 @@ pub(crate) const ALL: &[crate::Property] = &[
     ("two_slots_first_first", two_slots_first_first),
     ("neighbours_against_each_other", neighbours_against_each_other),
     ("order", order),
+    ("order_while_an_owner_drops", order_while_an_owner_drops),
+    ("order_beside_an_owner_that_drops", order_beside_an_owner_that_drops),
     ("unbind_during_populate", unbind_during_populate),
     ("first_access_during_unbind", first_access_during_unbind),
     ("lent_to_a_callback", lent_to_a_callback),
@@ -499,6 +501,63 @@ fn order() {
         if is_last {
             assert_eq!(dropped, [1, 0]);
         }
+    });
+}
+
+/// A page table, say: it says when it is gone.
+struct Needed(Arc<loom::sync::atomic::AtomicBool>);
+
+impl Drop for Needed {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+/// A queue, say: while it is dropped, it needs the page table that it was made from.
+struct Needs(Arc<loom::sync::atomic::AtomicBool>);
+
+impl Drop for Needs {
+    fn drop(&mut self) {
+        assert!(!self.0.load(SeqCst), "unbind has overtaken an owner");
+    }
+}
+
+/// While an owner drops the resource that was populated last, unbind does not drop an older one.
+fn order_while_an_owner_drops() {
+    check(None, || {
+        let (dev, ledger, [older, newer]) = (device(), Ledger::new(), [slot(), slot()]);
+        let is_gone = Arc::new(loom::sync::atomic::AtomicBool::new(false));
+        let (needed, needs) = (Needed(is_gone.clone()), Needs(is_gone));
+        access(&older, &dev, || ledger.make_owning(0, needed)).unwrap();
+        access(&newer, &dev, || ledger.make_owning(1, needs)).unwrap();
+
+        let other = thread::spawn(move || drop(newer));
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [1, 0], "unbind has overtaken an owner");
+        other.join().unwrap();
+        drop(older);
+    });
+}
+
+/// The same for a resource that was populated between two others. The owner may be faster than
+/// unbind, but the oldest resource is dropped last.
+fn order_beside_an_owner_that_drops() {
+    check(Some(3), || {
+        let (dev, ledger) = (device(), Ledger::new());
+        let [older, middle, newer] = [slot(), slot(), slot()];
+        let is_gone = Arc::new(loom::sync::atomic::AtomicBool::new(false));
+        let (needed, needs) = (Needed(is_gone.clone()), Needs(is_gone));
+        access(&older, &dev, || ledger.make_owning(0, needed)).unwrap();
+        access(&middle, &dev, || ledger.make_owning(1, needs)).unwrap();
+        access(&newer, &dev, || ledger.make(2)).unwrap();
+
+        let other = thread::spawn(move || drop(middle));
+        unbind(&dev);
+        let dropped = ledger.dropped();
+        assert_eq!(dropped.len(), 3);
+        assert_eq!(dropped[2], 0, "unbind has overtaken an owner");
+        other.join().unwrap();
+        drop((older, newer));
     });
 }
 

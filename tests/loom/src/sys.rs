@@ -11,6 +11,7 @@ use crate::{
     prelude::*,
     sync::Arc, //
 };
+use std::num::NonZero;
 
 /// Returns the registry on a device's list.
 pub(super) fn find(dev: &Device<Bound>) -> Option<Arc<Registry>> {
@@ -55,3 +56,24 @@ pub(super) unsafe fn init_in_place<T, E>(slot: *mut T, init: impl PinInit<T, E>)
     // SAFETY: By the safety requirements.
     unsafe { init.__pinned_init(slot) }
 }
+
+/// Runs `f`: nothing unwinds under the model checker.
+pub(super) fn to_the_end<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
+/// Runs `f`: nothing unwinds under the model checker.
+pub(super) fn postponed(_slot: NonZero<usize>, f: impl FnOnce()) {
+    f();
+}
+
+/// Does nothing: no panic was postponed.
+pub(super) fn resume(_slot: NonZero<usize>) {}
+
+/// Runs `f`: nothing unwinds under the model checker.
+pub(super) fn contained(_slot: NonZero<usize>, f: impl FnOnce()) {
+    f();
+}
+
+/// Does nothing: the model checker finds threads that wait for ever.
+pub(super) fn before_waiting_for(_slot: NonZero<usize>) {}

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Loud failures: `WARN()` of `include/asm-generic/bug.h`, for a test to trip over. Uses nothing.
+//! `WARN()` of `include/asm-generic/bug.h`, for a test to trip over.
 //!
 //! A thread is in one of three modes, found out at the time of each report:
 //!
-//! - it unwinds from a panic already: the text goes to the standard error stream, since a second
-//!   panic would abort;
 //! - it is inside [`collect_warnings`]: the text is kept, and the caller goes on as the kernel does
 //!   after a `WARN()`;
-//! - otherwise: it panics with the text.
+//! - it unwinds from a panic already: the text goes to the standard error stream, since a second
+//!   panic would abort;
+//! - otherwise: it panics with the text, at once or when the protocol allows: `unwind::report()`.
 
+use crate::unwind;
 use std::{
     cell::RefCell,
-    mem,
-    thread, //
+    mem, //
 };
 
 std::thread_local! {
@@ -42,11 +42,7 @@ pub fn warn(text: impl Into<String>) {
 
     let Some(text) = text else { return };
 
-    if thread::panicking() {
-        eprintln!("WARNING: {text}");
-    } else {
-        panic!("WARNING: {text}");
-    }
+    unwind::report(format!("WARNING: {text}"));
 }
 
 /// Runs `f` and returns its result with every warning that this thread raised meanwhile, oldest
@@ -154,7 +150,10 @@ impl Drop for Collector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::panic;
+    use std::{
+        panic,
+        thread, //
+    };
 
     #[test]
     #[should_panic(expected = "WARNING: gpu0: broken")]
