@@ -13,6 +13,7 @@ mod batched;
 mod device;
 mod fields;
 mod model;
+mod order;
 mod probe;
 mod real;
 #[path = "../support/scenario.rs"]
