@@ -186,12 +186,16 @@ pub use mapped::{
 ";
 
 /// The same for tests, with the modules that stand behind them.
-const DEVRES_TESTS: [(&str, &str); 5] = [
+const DEVRES_TESTS: [(&str, &str); 6] = [
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
         "lazy",
     ),
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "mapped"),
+    (
+        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod order_kunit;\n",
+        "registry",
+    ),
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n", "sys"),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\

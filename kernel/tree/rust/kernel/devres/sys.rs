@@ -19,6 +19,7 @@ use crate::{
 };
 use core::{
     mem::ManuallyDrop,
+    num::NonZero,
     ptr, //
 };
 
@@ -131,6 +132,32 @@ pub(super) unsafe fn init_in_place<T, E>(slot: *mut T, init: impl PinInit<T, E>)
     // SAFETY: By the safety requirements.
     unsafe { init.__init(slot) }
 }
+
+/// Runs `f`. A panic does not unwind in the kernel; on the host it waits until `f` has ended.
+#[inline]
+pub(super) fn to_the_end<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
+/// Runs `f`. On the host, a panic waits for [`resume()`].
+#[inline]
+pub(super) fn postponed(_slot: NonZero<usize>, f: impl FnOnce()) {
+    f();
+}
+
+/// Does nothing. On the host, a panic that [`postponed()`] has kept goes on here.
+#[inline]
+pub(super) fn resume(_slot: NonZero<usize>) {}
+
+/// Runs `f`, which drops the resource of `slot`. On the host, a panic does not leave it.
+#[inline]
+pub(super) fn contained(_slot: NonZero<usize>, f: impl FnOnce()) {
+    f();
+}
+
+/// Does nothing. The host reports a thread that waits for a resource that it drops itself.
+#[inline]
+pub(super) fn before_waiting_for(_slot: NonZero<usize>) {}
 
 /// Takes a reference to the registry of a node, for who looks for it.
 ///
