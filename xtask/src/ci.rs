@@ -122,6 +122,10 @@ const STEPS: &[Step] = &[
         }),
     },
     Step {
+        name: "panics in the middle of the protocol, under AddressSanitizer",
+        run: Run::Command(&["asan"]),
+    },
+    Step {
         name: "the protocol under ThreadSanitizer, and twins that it has to report",
         run: Run::Command(&["tsan"]),
     },

@@ -2,6 +2,7 @@
 
 //! The project's own commands: `cargo xtask`.
 
+mod asan;
 mod bench;
 mod bless;
 mod ci;
@@ -44,6 +45,8 @@ enum Command {
     /// Measures what an access costs, for several ways to write it, and fails if a target is
     /// missed.
     Bench(bench::Options),
+    /// Runs the tests that panic in the middle of the protocol under AddressSanitizer.
+    Asan,
     /// Runs the protocol under ThreadSanitizer, and twins of it that are broken and have to be
     /// reported.
     Tsan(tsan::Options),
@@ -68,6 +71,7 @@ fn run() -> Result<()> {
         Command::Ci => ci::run(&shell),
         Command::Bless => bless::run(&shell),
         Command::Bench(options) => bench::run(&shell, &options),
+        Command::Asan => asan::run(&shell),
         Command::Tsan(options) => tsan::run(&shell, &options),
         Command::Kernel(options) => kernel::run(&shell, &options),
     }
