@@ -139,9 +139,9 @@ pub(crate) fn rows() -> Vec<Row> {
             ],
             party: Party::Runtime,
             how: "By the invariants of `Mapped`: `Mapped::new()` stores both together, nobody \
-                  changes them, and only `drop()` unmaps. A resource is dropped by who has taken its \
-                  slot off the registry's list, unbind or the exclusive owner, and the list is \
-                  changed under its lock."
+                  changes them, and only `drop()` unmaps. A resource is dropped by the side that \
+                  claims it, unbind or the exclusive owner: an exchange of `state` to `DROPPING` \
+                  succeeds for one of them."
                 .into(),
             tests: &[
                 (
@@ -265,21 +265,26 @@ pub(crate) fn rows() -> Vec<Row> {
             sites: &[
                 "Registry::link",
                 "Registry::remove",
-                "Registry::drop_last",
+                "Registry::drop_claimed",
+                "Registry::release",
                 "Node::state",
+                "Node::claim",
                 "Node::drop_resource",
-                "Slots::for_each_state",
+                "Slots::mark_all",
                 "Container::populate",
                 "Container::drop_value",
                 "Locked::populate",
                 "Batched::new",
                 "Batched::drop",
+                "Lazy::drop",
             ],
             party: Party::Runtime,
             how: "A slot is pinned, and its destructor retires it, which returns only once the \
-                  resource is dropped, by whichever side: an owner that finds unbind at it waits \
-                  for `GONE`, and unbind lets go of the node before it releases the lock under \
-                  which it has said so."
+                  resource is dropped and the node unlinked, by whichever side. Whether the node is \
+                  on the list is read from `state`. An owner that cannot claim its resource waits for \
+                  `GONE`, and unbind does not touch the node after it has released the lock under \
+                  which it has stored that. A panic of the resource, or a report of the host, waits \
+                  until then."
                 .into(),
             tests: &[
                 (
@@ -289,6 +294,14 @@ pub(crate) fn rows() -> Vec<Row> {
                 (
                     "tests/protocol/main.rs: free_wins",
                     "unbind does not wait for the owner to be freed",
+                ),
+                (
+                    "tests/panics/teardown.rs: the_authors_code_panics",
+                    "a panic leaves the node of a freed slot on the list",
+                ),
+                (
+                    "tests/panics/populate.rs: linking_reports",
+                    "an empty slot is taken for a linked one after a panic",
                 ),
             ],
         },
@@ -359,15 +372,14 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Slots::links",
                 "Slots::push",
                 "Slots::unlink",
-                "Slots::for_each_state",
+                "Slots::mark_all",
                 "Registry::link",
-                "Registry::remove",
-                "Registry::drop_last",
+                "Registry::drop_claimed",
             ],
             party: Party::Runtime,
             how: "The methods of the list take `&mut Slots`, which only the lock gives. A node is \
-                  linked once, by who populates an empty slot, and its state, which changes under \
-                  the same lock, tells whether it still is."
+                  linked by the thread that populates an empty slot, and unlinked by the thread that \
+                  has claimed its resource, together with the state that says so."
                 .into(),
             tests: &[
                 (
@@ -377,6 +389,10 @@ pub(crate) fn rows() -> Vec<Row> {
                 (
                     "tests/protocol/main.rs: free_and_unbind",
                     "both sides take the slot off the list",
+                ),
+                (
+                    "tests/protocol/order.rs: order_while_an_owner_drops",
+                    "an owner takes its slot off the list before its resource is gone",
                 ),
             ],
         },
@@ -392,14 +408,16 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Batched::drop",
                 "Container::revoke",
                 "Container::retire",
+                "Container::end",
                 "Container::drop_resource",
                 "Registry::remove",
+                "Lazy::drop",
             ],
             party: Party::Runtime,
-            how: "`Lazy` takes `Pin<&mut Self>` for both. Unbind uses the node only, with the lock of \
-                  the registry held, and who empties the slot waits for it under that lock. What \
-                  dropping the resource calls finds the state `DROPPING`, and neither the \
-                  resource nor the registry."
+            how: "`Lazy` takes `Pin<&mut Self>` for both. Unbind uses the node, and a resource that \
+                  it has claimed; an owner that cannot claim its resource waits with the registry's \
+                  lock until unbind has unlinked the node. Code that dropping the resource calls \
+                  finds the state `DROPPING`, and neither the resource nor the registry."
                 .into(),
             tests: &[
                 (

@@ -67,20 +67,20 @@ const STEPS: [Step; 8] = [
     Step {
         color: OWNER,
         path: &[(450, 122), (450, 218)],
-        label: "owner takes it",
+        label: "owner claims it",
         at: (508, 170),
     },
     Step {
         color: LINE,
         path: &[(720, 122), (515, 225)],
-        label: "either takes it",
+        label: "either claims it",
         at: (690, 180),
     },
     Step {
         color: LINE,
         path: &[(515, 255), (720, 358)],
-        label: "has dropped it",
-        at: (700, 290),
+        label: "dropped, then unlinked",
+        at: (735, 290),
     },
     Step {
         color: OWNER,
@@ -127,7 +127,7 @@ fn diagram(area: &Area<'_>) -> Result<()> {
     for (who, color, x) in [
         ("unbind", UNBIND, 300),
         ("the exclusive owner", OWNER, 450),
-        ("whoever has the slot's lock, or either", LINE, 680),
+        ("a holder of the slot's lock, or either side", LINE, 690),
     ] {
         area.draw(&Text::new(who, (x, 30), text(14, &color)))?;
     }

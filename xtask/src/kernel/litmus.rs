@@ -42,7 +42,7 @@ const RESULT: &str = " * Result: ";
 /// What to run them with.
 #[derive(Parser)]
 pub(crate) struct Options {
-    /// The program herd7, 7.58 or newer, which Debian does not have.
+    /// The program herd7, 7.58 or newer, which Debian has since forky.
     #[arg(long, value_name = "FILE", default_value = "herd7")]
     herd: PathBuf,
 
