@@ -4,9 +4,9 @@
 //!
 //! Stands for `rust/kernel/sync/condvar.rs`. C header: `include/linux/wait.h`.
 
-use super::mutex::{
-    LockClassKey,
-    MutexGuard, //
+use super::{
+    lockdep::LockClassKey,
+    mutex::MutexGuard, //
 };
 use crate::{
     fault,
@@ -121,7 +121,8 @@ impl CondVar {
     ///
     /// # Panics
     ///
-    /// If the thread holds the RCU read lock.
+    /// If the thread holds the RCU read lock. Also if it holds another mutex, and locking this one
+    /// again is what [`Mutex::lock()`](crate::sync::Mutex::lock) refuses.
     #[track_caller]
     pub fn wait<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>) {
         fault::might_sleep("schedule");

@@ -7,10 +7,11 @@
 //! in here name each other by the kernel's paths (`crate::device::Device`, `crate::sync::rcu`), so
 //! that what is written against them reads the same in both places.
 //!
-//! Four modules have no counterpart in the kernel as it is: `fault` (failing allocations, and the
-//! check that nothing sleeps in atomic context), `unwind` (panics in the middle of the protocol),
-//! `testing`, which makes these and a few other things available to tests, and `sys`, which stands
-//! for a file of the same name that is added to the kernel.
+//! Five modules have no counterpart among the kernel's Rust files: `fault` (failing allocations, and
+//! the check that nothing sleeps in atomic context), `lockdep` (the order of locks, which is C code
+//! there), `unwind` (panics in the middle of the protocol), `testing`, which makes these and a few
+//! other things available to tests, and `sys`, which stands for a file of the same name that is
+//! added to the kernel.
 
 pub mod alloc;
 pub mod bindings;
@@ -28,6 +29,7 @@ pub mod testing;
 pub mod types;
 
 pub(crate) mod fault;
+pub(crate) mod lockdep;
 pub(crate) mod sys;
 pub(crate) mod unwind;
 
@@ -59,10 +61,12 @@ pub mod sync {
             new_condvar,
             CondVar, //
         },
+        lockdep::{
+            static_lock_class,
+            LockClassKey, //
+        },
         mutex::{
             new_mutex,
-            static_lock_class,
-            LockClassKey,
             Mutex,
             MutexGuard, //
         },

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The mutex, and lock classes.
+//! The mutex.
 //!
-//! Stands for `rust/kernel/sync/lock/mutex.rs`, and what `rust/kernel/sync/lock.rs` and
-//! `rust/kernel/sync.rs` have for it. C headers: `include/linux/mutex.h`,
-//! `include/linux/lockdep.h`.
+//! Stands for `rust/kernel/sync/lock/mutex.rs`, and what `rust/kernel/sync/lock.rs` has for it. C
+//! header: `include/linux/mutex.h`.
 //!
-//! Two things that lockdep reports are loud failures here: a thread that locks what it holds, and a
-//! lock class that is used under two names.
+//! A thread that locks what it holds panics. Each lock is also checked by `lockdep`.
 
+use super::lockdep::{
+    LockClass,
+    LockClassKey,
+    LockdepMap, //
+};
 use crate::{
     fault,
     str::CStr,
@@ -38,85 +41,13 @@ use pin_init::{
 use std::{
     sync::{
         self,
-        OnceLock,
         PoisonError,
         TryLockError, //
     },
     time::Duration,
 };
 
-pub use crate::{
-    new_mutex,
-    static_lock_class, //
-};
-
-/// What lockdep knows locks by: all locks that were made with the same key are one class.
-///
-/// Stands for `struct lock_class_key`.
-#[pin_data]
-pub struct LockClassKey {
-    /// The name of the first lock of the class; it also keeps two keys from having one address.
-    name: OnceLock<&'static CStr>,
-    #[pin]
-    _pin: PhantomPinned,
-}
-
-impl LockClassKey {
-    /// Makes a key that is going to be a static: see [`static_lock_class!`].
-    ///
-    /// # Safety
-    ///
-    /// The key must be put into a static before it is used, and must not be dropped.
-    pub const unsafe fn new_static() -> Self {
-        Self {
-            name: OnceLock::new(),
-            _pin: PhantomPinned,
-        }
-    }
-
-    /// Makes an initialiser of a key in allocated memory.
-    pub fn new_dynamic() -> impl PinInit<Self> {
-        pin_init!(Self {
-            name: OnceLock::new(),
-            _pin: PhantomPinned,
-        })
-    }
-
-    /// Adds a lock of this name to the class.
-    #[track_caller]
-    pub(crate) fn register(&self, name: &'static CStr) {
-        let first = *self.name.get_or_init(|| name);
-
-        assert!(
-            first == name,
-            "looking for class {name:?}, but found a different class {first:?} with the same key: \
-             the key is shared by code that names its locks differently"
-        );
-    }
-}
-
-/// Makes a lock class for the place where it stands, and returns its key.
-///
-/// In generic code it is one class for all instances, which must then have one name.
-///
-/// # Examples
-///
-/// ```
-/// use devres_lazy::{prelude::*, static_lock_class, sync::Mutex};
-///
-/// let lock = KBox::pin_init(Mutex::new(0, c"counter", static_lock_class!()), GFP_KERNEL)?;
-/// assert_eq!(*lock.lock(), 0);
-/// # Ok::<(), Error>(())
-/// ```
-#[macro_export]
-macro_rules! static_lock_class {
-    () => {{
-        static CLASS: $crate::sync::LockClassKey =
-            // SAFETY: The key is put into a static, which is never dropped.
-            unsafe { $crate::sync::LockClassKey::new_static() };
-        ::core::pin::Pin::static_ref(&CLASS)
-    }};
-}
+pub use crate::new_mutex;
 
 /// Makes an initialiser of a [`Mutex`], with a lock class of its own.
 ///
@@ -184,7 +115,7 @@ macro_rules! new_mutex {
 /// ```
 #[pin_data]
 pub struct Mutex<T: ?Sized> {
-    name: &'static CStr,
+    class: LockClass,
     lock: sync::Mutex<()>,
     /// The number of the thread that holds the lock, or zero.
     owner: AtomicU64,
@@ -214,10 +145,7 @@ impl<T> Mutex<T> {
         key: Pin<&'static LockClassKey>,
     ) -> impl PinInit<Self> {
         pin_init!(Self {
-            name: {
-                key.register(name);
-                name
-            },
+            class: key.register(name),
             lock: sync::Mutex::new(()),
             owner: AtomicU64::new(0),
             _pin: PhantomPinned,
@@ -235,7 +163,15 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Panics
     ///
-    /// If the thread holds the mutex already, or the RCU read lock.
+    /// - If the thread holds the mutex already, or the RCU read lock.
+    /// - If it holds another mutex of the same class.
+    /// - If it holds a lock that was taken before while a mutex of this class was held. This also
+    ///   covers a cycle over several classes. The message names the classes, and for each order the
+    ///   places where the two locks were taken.
+    ///
+    /// The last two need no deadlock and no second thread: the order is enough, as for lockdep. The
+    /// mutex is not locked then. While the thread is panicking already, the message goes to stderr
+    /// instead, and the mutex is locked.
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, T> {
@@ -248,6 +184,7 @@ impl<T: ?Sized> Mutex<T> {
             self.recursion();
         }
 
+        self.dep_map().acquire();
         let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         MutexGuard::new(self, lock, task)
     }
@@ -258,31 +195,41 @@ impl<T: ?Sized> Mutex<T> {
     fn recursion(&self) -> ! {
         unwind::fatal(&format!(
             "deadlock: `{}` is already held by this thread",
-            self.name.to_string_lossy()
+            self.class.name().to_string_lossy()
         ));
     }
 
     /// Locks the mutex if nobody holds it. Stands for `mutex_trylock()`.
+    ///
+    /// Since it does not wait, the thread may hold any other locks.
     ///
     /// # Context
     ///
     /// Does not sleep.
     #[must_use = "if unused, the lock will be immediately unlocked"]
     #[inline]
+    #[track_caller]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         let lock = match self.lock.try_lock() {
             Ok(lock) => lock,
             Err(TryLockError::Poisoned(error)) => error.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
+        self.dep_map().hold();
         Some(MutexGuard::new(self, lock, fault::current_task().get()))
+    }
+
+    /// Returns the mutex as lockdep knows it.
+    #[inline]
+    fn dep_map(&self) -> LockdepMap {
+        LockdepMap::new(self.class, self)
     }
 }
 
 impl<T: ?Sized> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mutex")
-            .field("name", &self.name)
+            .field("name", &self.class.name())
             .field("locked", &(self.owner.load(Ordering::Relaxed) != 0))
             .finish_non_exhaustive()
     }
@@ -325,10 +272,21 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// Unlocks the mutex, waits, and locks it again: for [`CondVar`](crate::sync::CondVar).
     ///
     /// Returns whether it waited for all of `limit`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Mutex::lock()`], if the thread holds other locks. It has not waited then, and holds the
+    /// mutex.
+    #[track_caller]
     pub(crate) fn wait_on(&mut self, waiters: &sync::Condvar, limit: Duration) -> bool {
+        // Locking it again is what may not be in order. Checked first, so that a panic finds the
+        // mutex locked.
+        self.mutex.dep_map().check();
+
         let Some(lock) = self.lock.take() else {
             return false;
         };
+        self.mutex.dep_map().release();
 
         let task = self.mutex.owner.swap(0, Ordering::Relaxed);
         let (lock, timeout) = waiters
@@ -337,6 +295,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
         self.mutex.owner.store(task, Ordering::Relaxed);
         // INVARIANT: The mutex is locked again.
         self.lock = Some(lock);
+        self.mutex.dep_map().hold();
 
         timeout.timed_out()
     }
@@ -374,6 +333,7 @@ impl<T: ?Sized + Unpin> DerefMut for MutexGuard<'_, T> {
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
+        self.mutex.dep_map().release();
         self.mutex.owner.store(0, Ordering::Relaxed);
     }
 }
@@ -453,22 +413,6 @@ mod tests {
     }
 
     #[test]
-    fn one_class_has_one_name() {
-        fn with_name(name: &'static CStr) {
-            stack_pin_init!(let lock = Mutex::new((), name, static_lock_class!()));
-            drop(lock.lock());
-        }
-
-        with_name(c"first");
-        with_name(c"first");
-        let report = report(|| with_name(c"second"));
-        assert!(
-            report.contains("\"second\"") && report.contains("\"first\""),
-            "{report}"
-        );
-    }
-
-    #[test]
     fn default_name_and_pinned_value() {
         struct Pinned(u32, PhantomPinned);
 
@@ -477,7 +421,8 @@ mod tests {
         stack_pin_init!(let lock = new_mutex!(Pinned(NAME, PhantomPinned)));
 
         assert!(lock
-            .name
+            .class
+            .name()
             .to_str()
             .unwrap()
             .starts_with(concat!(file!(), ":")));

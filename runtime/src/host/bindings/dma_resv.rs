@@ -4,12 +4,17 @@
 //! `kernel/locking/ww_mutex.h`.
 //!
 //! Fences and acquire contexts are not modelled; the lock is, with the checks that `PROVE_LOCKING`
-//! makes: it knows its owner. Uses `fault`.
+//! makes: it knows its owner, and all reservation locks are one class of `lockdep`. Uses `fault` and
+//! `lockdep`.
 
 use super::warn;
 use crate::{
     error::code,
-    fault, //
+    fault,
+    lockdep::{
+        LockClassKey,
+        LockdepMap, //
+    },
 };
 use core::{
     ffi::c_int,
@@ -49,6 +54,14 @@ impl dma_resv {
         self.owner
             .compare_exchange(0, current(), Ordering::SeqCst, Ordering::Relaxed)
             .is_ok()
+    }
+
+    /// The lock as lockdep knows it: `DEFINE_WW_CLASS(reservation_ww_class)`.
+    fn dep_map(&self) -> LockdepMap {
+        // SAFETY: The key is put into a static, which is never dropped.
+        static CLASS: LockClassKey = unsafe { LockClassKey::new_static() };
+
+        LockdepMap::new(CLASS.register(c"reservation_ww_class_mutex"), self)
     }
 
     fn is_held(&self) -> bool {
@@ -109,6 +122,11 @@ impl WaitQueue {
 /// Returns 0. A thread that holds the lock already would wait for itself; that is a loud failure,
 /// and `-EDEADLK` where the failure is collected.
 ///
+/// A thread that holds the reservation lock of another object is a loud failure as well, since
+/// there is no acquire context; so is one that takes this lock and a mutex in both orders. Both are
+/// found whether or not anybody waits, as for [`Mutex::lock()`](crate::sync::Mutex::lock). Where
+/// the failure is collected, the lock is taken.
+///
 /// # Safety
 ///
 /// `obj` points to an initialised reservation object that outlives the lock.
@@ -126,6 +144,7 @@ pub unsafe fn dma_resv_lock(obj: *mut dma_resv, _ctx: *mut ww_acquire_ctx) -> c_
         ));
         return code::EDEADLK.to_errno();
     }
+    resv.dep_map().acquire();
     if !resv.try_lock() {
         WAIT_QUEUE.wait_until(|| resv.try_lock());
     }
@@ -162,6 +181,7 @@ pub unsafe fn dma_resv_unlock(obj: *mut dma_resv) {
         ));
         return;
     }
+    resv.dep_map().release();
     resv.owner.store(0, Ordering::SeqCst);
     WAIT_QUEUE.wake_all();
 }
@@ -199,8 +219,15 @@ pub(crate) unsafe fn dma_resv_assert_held(obj: *mut dma_resv, whose: impl fmt::D
 /// `obj` points to an initialised reservation object, which is not used after this.
 #[track_caller]
 pub(crate) unsafe fn dma_resv_fini(obj: *mut dma_resv, whose: impl fmt::Display) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: `obj` points to an initialised reservation object.
+    let resv = unsafe { &*obj };
+
+    // SAFETY: `obj` points to an initialised reservation object.
     if unsafe { dma_resv_is_locked(obj) } {
+        if resv.is_held() {
+            // It is nothing that the thread could unlock any more.
+            resv.dep_map().release();
+        }
         warn(format!("held lock freed: reservation lock of {whose}"));
     }
 }
