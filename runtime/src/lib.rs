@@ -74,6 +74,7 @@ mod protocol;
 
 use host::{
     fault,
+    lockdep,
     unwind, //
 };
 

@@ -98,6 +98,7 @@ impl<T: 'static> Lazy<T> {
     /// result is dropped, as an initialiser does that calls its own accessor, is a deadlock:
     /// lockdep reports it in the kernel, and on the host it panics with the slot's name.
     #[inline]
+    #[track_caller]
     pub fn lock(&self) -> Locked<'_, T> {
         Locked {
             slot: self,
