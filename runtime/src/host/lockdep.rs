@@ -517,3 +517,454 @@ impl Order {
 fn report(text: String) {
     bindings::warn(text);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        bindings::collect_warnings,
+        prelude::*,
+        sync::{
+            new_condvar,
+            new_mutex,
+            CondVar,
+            Mutex,
+            MutexGuard, //
+        },
+    };
+    use core::mem::MaybeUninit;
+    use std::{
+        panic::{
+            catch_unwind,
+            AssertUnwindSafe, //
+        },
+        thread,
+    };
+
+    type Lock = Pin<KBox<Mutex<()>>>;
+
+    /// Makes a lock with a class of its own.
+    macro_rules! lock {
+        ($name:literal) => {
+            KBox::pin_init(new_mutex!((), $name), GFP_KERNEL).unwrap()
+        };
+    }
+
+    fn text(f: impl FnOnce()) -> String {
+        let report = catch_unwind(AssertUnwindSafe(f)).expect_err("no report");
+        report.downcast_ref::<String>().cloned().expect("no text")
+    }
+
+    /// Locks, and returns the place as reports have it.
+    #[track_caller]
+    fn take(lock: &Lock) -> (MutexGuard<'_, ()>, String) {
+        (lock.lock(), Location::caller().to_string())
+    }
+
+    /// Takes the second one while the first one is held.
+    #[track_caller]
+    fn nest(first: &Lock, second: &Lock) {
+        let _first = first.lock();
+        drop(second.lock());
+    }
+
+    #[track_caller]
+    fn expect_cycle(first: &Lock, second: &Lock) -> String {
+        let text = text(|| nest(first, second));
+        assert!(
+            text.starts_with("WARNING: possible circular locking dependency detected"),
+            "{text}"
+        );
+        text
+    }
+
+    fn depth() -> usize {
+        THREAD.with(|thread| thread.depth.get())
+    }
+
+    fn asked() -> usize {
+        THREAD.with(|thread| thread.asked.get())
+    }
+
+    #[test]
+    fn one_class_has_one_name() {
+        fn with_name(name: &'static CStr) {
+            let lock = KBox::pin_init(Mutex::new((), name, static_lock_class!()), GFP_KERNEL);
+            drop(lock.unwrap().lock());
+        }
+
+        with_name(c"first");
+        with_name(c"first");
+        let text = text(|| with_name(c"second"));
+        assert!(
+            text.contains("\"second\"") && text.contains("\"first\""),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn two_locks_of_one_class_do_not_nest() {
+        let [one, two] = [(), ()].map(|()| lock!("child"));
+
+        let (guard, place) = take(&one);
+        let mut second = String::new();
+        let report = text(|| {
+            second = format!("{}:{}:", file!(), line!() + 1);
+            drop(two.lock());
+        });
+        assert!(
+            report.starts_with("WARNING: possible recursive locking detected"),
+            "{report}"
+        );
+        assert!(
+            report.contains(&format!("takes `child` at {second}")),
+            "{report}"
+        );
+        assert!(report.contains(&format!("`child` at {place}")), "{report}");
+
+        // The report has left nothing behind.
+        assert_eq!(depth(), 1);
+        drop(guard);
+        assert_eq!(depth(), 0);
+        drop(two.lock());
+        drop(one.lock());
+    }
+
+    #[test]
+    fn both_orders_are_a_cycle() {
+        let (a, b) = (lock!("a"), lock!("b"));
+
+        let (first_a, place_a) = take(&a);
+        let (first_b, place_b) = take(&b);
+        drop((first_a, first_b));
+
+        let (second_b, second_place_b) = take(&b);
+        let report = text(|| drop(a.lock()));
+        for part in [
+            "takes `a` at ",
+            &format!("holds `b` at {second_place_b}."),
+            &format!("`a` at {place_a} was held, then `b` at {place_b} was taken"),
+        ] {
+            assert!(report.contains(part), "{part}: {report}");
+        }
+        assert_eq!(report.matches(file!()).count(), 4, "{report}");
+        drop(second_b);
+
+        // Both are usable, the first order is right, and the other one is still wrong.
+        nest(&a, &b);
+        expect_cycle(&b, &a);
+        nest(&a, &b);
+        assert_eq!(depth(), 0);
+    }
+
+    #[test]
+    fn the_other_order_on_another_thread() {
+        let (a, b) = (lock!("a"), lock!("b"));
+
+        nest(&a, &b);
+        thread::scope(|scope| scope.spawn(|| expect_cycle(&b, &a)).join()).unwrap();
+    }
+
+    #[test]
+    fn a_cycle_of_many() {
+        let (a, b, c, d) = (lock!("a"), lock!("b"), lock!("c"), lock!("d"));
+
+        for (first, second) in [(&a, &b), (&b, &c), (&c, &d)] {
+            thread::scope(|scope| scope.spawn(|| nest(first, second)).join()).unwrap();
+        }
+        nest(&a, &d);
+
+        let report = expect_cycle(&c, &a);
+        for name in ["`a`", "`b`", "`c`"] {
+            assert!(report.contains(name), "{name}: {report}");
+        }
+        // The shortest way, as each has its places.
+        let report = expect_cycle(&d, &a);
+        assert!(!report.contains("`b`"), "{report}");
+
+        drop(d.lock());
+        nest(&a, &c);
+    }
+
+    #[test]
+    fn a_refused_lock_leaves_no_order() {
+        let (a, b, other) = (lock!("a"), lock!("b"), lock!("other"));
+        nest(&a, &b);
+
+        {
+            let _other = other.lock();
+            expect_cycle(&b, &a);
+        }
+        // `other` was held before `b`, but `a` was never taken.
+        nest(&a, &other);
+    }
+
+    #[test]
+    fn try_lock_does_not_wait() {
+        let (a, b, c) = (lock!("a"), lock!("b"), lock!("c"));
+        let [one, two] = [(), ()].map(|()| lock!("child"));
+
+        // Against the order, and nested: no thread sleeps for these.
+        nest(&a, &b);
+        let guard = b.lock();
+        drop(a.try_lock().unwrap());
+        drop(guard);
+        let guard = one.lock();
+        drop(two.try_lock().unwrap());
+        drop(guard);
+
+        // The order is that of the one that slept.
+        expect_cycle(&b, &a);
+        nest(&a, &b);
+
+        // But others may sleep for what was taken so.
+        let guard = c.try_lock().unwrap();
+        drop(a.lock());
+        let report = text(|| drop(c.lock()));
+        assert!(report.contains("deadlock: `c`"), "{report}");
+        drop(guard);
+        expect_cycle(&a, &c);
+    }
+
+    #[test]
+    fn unlocked_in_any_order() {
+        let (a, b, c) = (lock!("a"), lock!("b"), lock!("c"));
+
+        let first = a.lock();
+        let second = b.try_lock().unwrap();
+        drop(first);
+        assert_eq!(depth(), 1);
+        // `a` is not held.
+        drop(c.lock());
+        assert_eq!(depth(), 1);
+        drop(second);
+        assert_eq!(depth(), 0);
+
+        nest(&c, &a);
+        expect_cycle(&c, &b);
+    }
+
+    #[test]
+    fn waiting_lets_go_of_the_mutex() {
+        let (mutex, other): (Lock, Lock) = (lock!("mutex"), lock!("other"));
+        let changed: Pin<KBox<CondVar>> = KBox::pin_init(new_condvar!(), GFP_KERNEL).unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    changed.notify_all();
+                    thread::yield_now();
+                }
+            });
+            let finish = crate::types::ScopeGuard::new(|| stop.store(true, Ordering::Relaxed));
+
+            // With another mutex that is always taken first.
+            {
+                let _other = other.lock();
+                let mut guard = mutex.lock();
+                changed.wait(&mut guard);
+                assert_eq!(depth(), 2);
+            }
+            assert_eq!(depth(), 0);
+
+            // It is held again, and since the line that waits.
+            {
+                let mut guard = mutex.lock();
+                let place = format!("`mutex` at {}:{}:", file!(), line!() + 1);
+                changed.wait(&mut guard);
+                let report = text(|| drop(other.lock()));
+                assert!(report.contains(&place), "{report}");
+                assert_eq!(depth(), 1);
+            }
+            assert_eq!(depth(), 0);
+            drop(finish);
+        });
+    }
+
+    #[test]
+    fn waiting_takes_the_mutex_again() {
+        let (mutex, inner): (Lock, Lock) = (lock!("mutex"), lock!("inner"));
+        let changed: Pin<KBox<CondVar>> = KBox::pin_init(new_condvar!(), GFP_KERNEL).unwrap();
+
+        let mut guard = mutex.lock();
+        let inner = inner.lock();
+        let report = text(|| changed.wait(&mut guard));
+        assert!(report.contains("takes `mutex`"), "{report}");
+        assert!(report.contains("holds `inner`"), "{report}");
+
+        assert!(mutex.try_lock().is_none(), "it has let go of the mutex");
+        assert_eq!(depth(), 2);
+        drop((guard, inner));
+        assert!(mutex.try_lock().is_some());
+        assert_eq!(depth(), 0);
+    }
+
+    #[test]
+    fn collected_reports_do_not_keep_from_locking() {
+        let (a, b) = (lock!("a"), lock!("b"));
+        let [one, two] = [(), ()].map(|()| lock!("child"));
+        nest(&a, &b);
+
+        let ((), reports) = collect_warnings(|| {
+            let guards = (one.lock(), two.lock(), b.lock(), a.lock());
+            assert_eq!(depth(), 4);
+            assert!(two.try_lock().is_none());
+            assert!(a.try_lock().is_none());
+            drop(guards);
+        });
+        assert_eq!(reports.len(), 2, "{reports:?}");
+        assert_eq!(depth(), 0);
+        nest(&a, &b);
+    }
+
+    #[test]
+    fn no_second_panic_while_panicking() {
+        struct LockOnDrop<'a>(&'a Lock, &'a Lock);
+
+        impl Drop for LockOnDrop<'_> {
+            fn drop(&mut self) {
+                let guards = (self.0.lock(), self.1.lock());
+                assert_eq!(depth(), 2);
+                drop(guards);
+            }
+        }
+
+        let (a, b) = (lock!("a"), lock!("b"));
+        nest(&a, &b);
+        let report = text(|| {
+            let _locks = LockOnDrop(&b, &a);
+            panic!("{}", "first");
+        });
+        assert_eq!(report, "first");
+        assert_eq!(depth(), 0);
+    }
+
+    #[test]
+    fn a_class_ends_with_its_key() {
+        fn with(key: &LockClassKey, name: &'static CStr, f: impl FnOnce(&Lock)) {
+            let key = ptr::from_ref(key);
+            // SAFETY: No lock of the class is left when this function returns.
+            let key: &'static LockClassKey = unsafe { &*key };
+            f(&KBox::pin_init(Mutex::new((), name, Pin::static_ref(key)), GFP_KERNEL).unwrap());
+        }
+
+        let other = lock!("other");
+        let mut memory = MaybeUninit::<LockClassKey>::uninit();
+
+        // SAFETY: The memory is good for a key, and stays where it is.
+        unsafe { LockClassKey::new_dynamic().__pinned_init(memory.as_mut_ptr()) }.unwrap();
+        // SAFETY: It is initialised.
+        let key = unsafe { memory.assume_init_ref() };
+        with(key, c"first", |first| {
+            nest(first, &other);
+            expect_cycle(&other, first);
+        });
+        let class = key.class.get().unwrap().id;
+        let has_orders = || graph().0.keys().any(|&(a, b)| a == class || b == class);
+        assert!(has_orders());
+        // SAFETY: It is initialised, and not used again.
+        unsafe { memory.assume_init_drop() };
+        assert!(!has_orders());
+
+        // SAFETY: The memory is good for a key, and stays where it is.
+        unsafe { LockClassKey::new_dynamic().__pinned_init(memory.as_mut_ptr()) }.unwrap();
+        // SAFETY: It is initialised.
+        let key = unsafe { memory.assume_init_ref() };
+        with(key, c"second", |second| {
+            nest(&other, second);
+            expect_cycle(second, &other);
+        });
+        // SAFETY: It is initialised, and not used again.
+        unsafe { memory.assume_init_drop() };
+    }
+
+    #[test]
+    fn many_threads_in_one_order() {
+        let locks = [lock!("a"), lock!("b"), lock!("c"), lock!("d")];
+
+        thread::scope(|scope| {
+            for first in 0..8 {
+                let locks = &locks;
+                scope.spawn(move || {
+                    for round in 0..500 {
+                        // Some of them, and always in the same order.
+                        let chosen = (first + round) % 16;
+                        let guards: Vec<_> = locks
+                            .iter()
+                            .enumerate()
+                            .filter(|(bit, _)| chosen & (1 << bit) != 0)
+                            .map(|(_, lock)| lock.lock())
+                            .collect();
+                        assert_eq!(depth(), guards.len());
+                    }
+                    assert_eq!(depth(), 0);
+                });
+            }
+        });
+        expect_cycle(&locks[3], &locks[0]);
+    }
+
+    #[test]
+    fn the_graph_is_asked_once_for_each_order() {
+        let (a, b) = (lock!("a"), lock!("b"));
+        let before = asked();
+
+        for _ in 0..3 {
+            drop(a.lock());
+            drop(b.lock());
+        }
+        assert_eq!(asked(), before, "asked with no lock held");
+        for _ in 0..3 {
+            nest(&a, &b);
+        }
+        assert_eq!(asked(), before + 1);
+    }
+
+    #[test]
+    fn too_many_locks() {
+        let locks: Vec<Lock> = (0..=MAX_LOCK_DEPTH).map(|_| lock!("child")).collect();
+
+        let mut guards: Vec<_> = locks[1..]
+            .iter()
+            .map(|lock| lock.try_lock().unwrap())
+            .collect();
+        let report = text(|| drop(locks[0].try_lock()));
+        assert!(report.contains("MAX_LOCK_DEPTH too low"), "{report}");
+        assert_eq!(depth(), MAX_LOCK_DEPTH);
+
+        let (extra, reports) = collect_warnings(|| locks[0].try_lock().unwrap());
+        assert_eq!(reports.len(), 1);
+        guards.truncate(1);
+        drop(extra);
+        assert_eq!(depth(), 1);
+        drop(guards);
+        assert_eq!(depth(), 0);
+        drop(locks[0].lock());
+    }
+
+    #[test]
+    fn works_while_a_thread_ends() {
+        struct LockOnExit(Lock, Lock);
+
+        impl Drop for LockOnExit {
+            fn drop(&mut self) {
+                nest(&self.0, &self.1);
+                expect_cycle(&self.1, &self.0);
+                assert_eq!(depth(), 0);
+                DONE.store(true, Ordering::Relaxed);
+            }
+        }
+
+        thread_local! {
+            static LOCKS: Cell<Option<LockOnExit>> = const { Cell::new(None) };
+        }
+
+        static DONE: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+        thread::spawn(|| LOCKS.set(Some(LockOnExit(lock!("a"), lock!("b")))))
+            .join()
+            .unwrap();
+        assert!(DONE.load(Ordering::Relaxed));
+    }
+}

@@ -346,4 +346,39 @@ mod tests {
         let ((), warnings) = collect_warnings(fini);
         assert_eq!(warnings, ["held lock freed: reservation lock of test"]);
     }
+
+    #[test]
+    fn another_object_without_a_context_is_loud() {
+        let (one, two) = (dma_resv::new(), dma_resv::new());
+        lock(&one);
+        let (ret, warnings) = collect_warnings(|| lock(&two));
+
+        // The lock is taken all the same.
+        assert_eq!(ret, 0);
+        assert_held(&two);
+        assert_eq!(warnings.len(), 1);
+        assert!(
+            warnings[0].starts_with("possible recursive locking detected"),
+            "{warnings:?}"
+        );
+        assert!(warnings[0].contains("`reservation_ww_class_mutex`"));
+        unlock(&one);
+        unlock(&two);
+
+        // One after the other is fine.
+        assert_eq!(lock(&two), 0);
+        unlock(&two);
+    }
+
+    #[test]
+    fn a_freed_lock_is_not_held() {
+        let (one, two) = (dma_resv::new(), dma_resv::new());
+        lock(&one);
+        // SAFETY: The object is alive.
+        let ((), warnings) = collect_warnings(|| unsafe { dma_resv_fini(raw(&one), "test") });
+        assert_eq!(warnings.len(), 1);
+
+        assert_eq!(lock(&two), 0);
+        unlock(&two);
+    }
 }
