@@ -12,8 +12,8 @@
 //! - the orders between classes: one was held while the other one was taken. Each order has the
 //!   two places of its first time.
 //!
-//! Each lock is checked before the thread sleeps for it. So a report needs no deadlock, and no
-//! second thread: it is enough that both orders were taken at any time.
+//! Each lock is checked before the thread sleeps for it. A report needs neither a deadlock nor a
+//! second thread: it is enough that both orders occurred at any time.
 //!
 //! # Differences from the kernel
 //!
@@ -23,10 +23,10 @@
 //!
 //! # Threads
 //!
-//! What a thread holds is a thread-local without a destructor, so that it also works while the
-//! thread ends. A thread that holds no other lock takes no lock of the validator either. One that
-//! does asks a cache of its own first. Apart from the cost, this keeps the validator from ordering
-//! threads that are not ordered without it, which would hide data races from ThreadSanitizer.
+//! The locks of a thread are a thread-local without a destructor, so the validator also works while
+//! the thread ends. A thread that holds no other lock takes no lock of the validator. A thread that
+//! holds others asks its own cache of orders first. This is cheap, and it does not synchronise
+//! threads: an order that only the validator makes would hide data races from ThreadSanitizer.
 
 use crate::{
     bindings,
@@ -71,7 +71,7 @@ const MAX_LOCK_DEPTH: usize = 48;
 /// How many orders a thread remembers.
 const KNOWN_ORDERS: usize = 64;
 
-/// What lockdep knows locks by: all locks that were made with the same key are one class.
+/// The identity of a lock class: all locks that were made with one key are one class.
 ///
 /// Stands for `struct lock_class_key`. The class ends when its key is dropped; a key that is made
 /// in the same memory later is another class.
@@ -199,7 +199,8 @@ impl LockdepMap {
 
     /// Checks whether the thread may sleep for the lock, and keeps the orders that follow.
     ///
-    /// If the thread holds the lock itself, this is the check for the time after it lets go of it.
+    /// The thread may hold the lock itself: a wait for a condition releases it before it takes it
+    /// again.
     ///
     /// # Panics
     ///
@@ -249,8 +250,9 @@ impl LockdepMap {
         }
     }
 
-    /// Notes that the thread takes the lock, for which it does not sleep: a lock that was there to
-    /// be taken gives no order.
+    /// Adds the lock to those that the thread holds.
+    ///
+    /// Alone, this is for a lock that the thread took without sleeping, which gives no order.
     ///
     /// # Panics
     ///
@@ -271,9 +273,9 @@ impl LockdepMap {
         }
     }
 
-    /// Checks the lock, and notes that the thread takes it: `lock_acquire()`.
+    /// Checks the lock, and adds it to those that the thread holds: `lock_acquire()`.
     ///
-    /// Belongs before the thread sleeps for the lock.
+    /// Call it before the thread sleeps for the lock.
     ///
     /// # Panics
     ///
@@ -285,7 +287,7 @@ impl LockdepMap {
         self.hold();
     }
 
-    /// Notes that the thread unlocks the lock: `lock_release()`.
+    /// Removes the lock from those that the thread holds: `lock_release()`.
     ///
     /// Locks need not be released in the reverse order.
     #[inline]
@@ -338,12 +340,13 @@ impl Order {
     }
 }
 
-/// What a thread holds and knows.
+/// The state of one thread.
 ///
 /// # Invariants
 ///
-/// - The first `depth` entries of `locks` are what the thread holds, oldest first.
-/// - The graph has the orders in `known`, unless a class of theirs has ended. Zeroes are no order.
+/// - The first `depth` entries of `locks` are the locks that the thread holds, oldest first.
+/// - The graph has the orders in `known`, unless one of their classes has ended. Zeroes are no
+///   order.
 struct Thread {
     depth: Cell<usize>,
     locks: [Cell<Option<Taken>>; MAX_LOCK_DEPTH],
@@ -355,7 +358,7 @@ struct Thread {
 
 thread_local! {
     static THREAD: Thread = const {
-        // INVARIANT: The thread holds and knows nothing.
+        // INVARIANT: The thread holds no lock and knows no order.
         Thread {
             depth: Cell::new(0),
             locks: [const { Cell::new(None) }; MAX_LOCK_DEPTH],
@@ -388,7 +391,7 @@ impl Thread {
         let held = &self.locks[..depth];
         let is_it = |entry: &Cell<Option<Taken>>| entry.get().is_some_and(|it| it.lock.is(lock));
 
-        // One for which there was no room is not there.
+        // A lock that exceeded `MAX_LOCK_DEPTH` was not added.
         let Some(at) = held.iter().rposition(is_it) else {
             return;
         };
@@ -407,7 +410,7 @@ impl Thread {
     }
 }
 
-/// Returns what the current thread holds, oldest first.
+/// Returns the locks that the current thread holds, oldest first.
 fn held() -> impl Iterator<Item = Taken> {
     let depth = THREAD.with(|thread| thread.depth.get());
     (0..depth).filter_map(|at| THREAD.with(|thread| thread.locks[at].get()))
@@ -490,7 +493,7 @@ impl Graph {
 }
 
 impl Order {
-    /// Returns the report of this order, which `path` is the way back of.
+    /// Returns the report of this order, where `path` leads from the class taken to the one held.
     fn cycle(&self, path: &[Order]) -> String {
         let mut text = format!(
             "possible circular locking dependency detected: this thread takes {}, and holds {}. \
@@ -507,7 +510,7 @@ impl Order {
     }
 }
 
-/// Reports what lockdep found. All reports of this file come here.
+/// Reports a finding. All reports of this file go through this function.
 ///
 /// # Panics
 ///

@@ -8,10 +8,10 @@
 //! that what is written against them reads the same in both places.
 //!
 //! Five modules have no counterpart among the kernel's Rust files: `fault` (failing allocations, and
-//! the check that nothing sleeps in atomic context), `lockdep` (the order of locks, which is C code
-//! there), `unwind` (panics in the middle of the protocol), `testing`, which makes these and a few
-//! other things available to tests, and `sys`, which stands for a file of the same name that is
-//! added to the kernel.
+//! the check that nothing sleeps in atomic context), `lockdep` (which is C code there), `unwind`
+//! (panics in the middle of the protocol), `testing`, which makes these and a few other things
+//! available to tests, and `sys`, which stands for a file of the same name that is added to the
+//! kernel.
 
 pub mod alloc;
 pub mod bindings;

@@ -165,13 +165,13 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// - If the thread holds the mutex already, or the RCU read lock.
     /// - If it holds another mutex of the same class.
-    /// - If it holds a lock that was taken before while a mutex of this class was held. This also
-    ///   covers a cycle over several classes. The message names the classes, and for each order the
-    ///   places where the two locks were taken.
+    /// - If it holds a lock that was taken before while a mutex of this class was held, also if that
+    ///   follows from orders over other classes. The message names all classes of the cycle, and for
+    ///   each order the two places where its locks were taken.
     ///
-    /// The last two need no deadlock and no second thread: the order is enough, as for lockdep. The
-    /// mutex is not locked then. While the thread is panicking already, the message goes to stderr
-    /// instead, and the mutex is locked.
+    /// The last two need neither a deadlock nor a second thread: the order is enough, as for
+    /// lockdep. The mutex is not locked then, and the thread can go on. While the thread is
+    /// panicking already, the message goes to stderr instead, and the mutex is locked.
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, T> {
@@ -279,8 +279,8 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// mutex.
     #[track_caller]
     pub(crate) fn wait_on(&mut self, waiters: &sync::Condvar, limit: Duration) -> bool {
-        // Locking it again is what may not be in order. Checked first, so that a panic finds the
-        // mutex locked.
+        // Locking it again may be against the order. This is checked first, so that the mutex is
+        // still locked if it panics.
         self.mutex.dep_map().check();
 
         let Some(lock) = self.lock.take() else {

@@ -4,8 +4,8 @@
 //! `kernel/locking/ww_mutex.h`.
 //!
 //! Fences and acquire contexts are not modelled; the lock is, with the checks that `PROVE_LOCKING`
-//! makes: it knows its owner, and all reservation locks are one class of `lockdep`. Uses `fault` and
-//! `lockdep`.
+//! makes: it knows its owner, and all reservation locks are one class of `lockdep`. Uses `fault`
+//! and `lockdep`.
 
 use super::warn;
 use crate::{
@@ -122,10 +122,10 @@ impl WaitQueue {
 /// Returns 0. A thread that holds the lock already would wait for itself; that is a loud failure,
 /// and `-EDEADLK` where the failure is collected.
 ///
-/// A thread that holds the reservation lock of another object is a loud failure as well, since
-/// there is no acquire context; so is one that takes this lock and a mutex in both orders. Both are
-/// found whether or not anybody waits, as for [`Mutex::lock()`](crate::sync::Mutex::lock). Where
-/// the failure is collected, the lock is taken.
+/// lockdep also reports a thread that holds the reservation lock of another object, since there is
+/// no acquire context, and reservation locks and mutexes that are taken in both orders. A report
+/// needs no second thread, as for [`Mutex::lock()`](crate::sync::Mutex::lock). Where the report is
+/// collected, the lock is taken.
 ///
 /// # Safety
 ///
@@ -225,7 +225,7 @@ pub(crate) unsafe fn dma_resv_fini(obj: *mut dma_resv, whose: impl fmt::Display)
     // SAFETY: `obj` points to an initialised reservation object.
     if unsafe { dma_resv_is_locked(obj) } {
         if resv.is_held() {
-            // It is nothing that the thread could unlock any more.
+            // The thread cannot unlock it any more.
             resv.dep_map().release();
         }
         warn(format!("held lock freed: reservation lock of {whose}"));
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn another_object_without_a_context_is_loud() {
+    fn another_object_without_a_context_is_reported() {
         let (one, two) = (dma_resv::new(), dma_resv::new());
         lock(&one);
         let (ret, warnings) = collect_warnings(|| lock(&two));
