@@ -10,6 +10,7 @@
 #[path = "../../examples/shmem/driver.rs"]
 mod driver;
 mod fault;
+mod locks;
 mod object;
 #[path = "../../examples/shmem/resv.rs"]
 mod resv;

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Scenarios that only one side can have, and why.
-const ONE_SIDED: [(Subject, &str, &str); 9] = [
+const ONE_SIDED: [(Subject, &str, &str); 10] = [
     (Subject::Slot, "init_panics", NO_UNWINDING),
     (Subject::Shmem, "init_panics", NO_UNWINDING),
     (Subject::Slot, "revoke_of_a_stranger", NO_UNWINDING),
@@ -32,6 +32,11 @@ const ONE_SIDED: [(Subject, &str, &str); 9] = [
         Subject::Vmap,
         "failing_map",
         "in the kernel, the file behind the object is made too short; the host has no such file",
+    ),
+    (
+        Subject::Vmap,
+        "first_access_under_a_reservation_lock",
+        NO_LOCKDEP,
     ),
 ];
 
