@@ -71,11 +71,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const CHANCES: usize = 4;
 
 /// What is tested beside the stress: what `cargo test` calls it, and what we do.
-const TESTS: [(&str, &str); 4] = [
+const TESTS: [(&str, &str); 5] = [
     ("devres_lazy", "runtime"),
     ("protocol", "tests/protocol"),
     ("shmem_fields", "tests/shmem_fields"),
     ("grace_periods", "tests/grace_periods"),
+    ("locks", "tests/locks"),
 ];
 
 /// What the stress is called.
