@@ -172,10 +172,41 @@ impl LockClass {
             name,
         }
     }
+}
 
-    /// Returns the name of the locks of this class.
-    pub(crate) fn name(self) -> &'static CStr {
-        self.name
+/// The validator's part of a lock, which is a field of it.
+///
+/// A thread that frees a lock must not hold it: `debug_check_no_locks_freed()`.
+pub(crate) struct DepMap(LockClass);
+
+impl DepMap {
+    /// Makes the part of a lock of the class `class`.
+    pub(crate) fn new(class: LockClass) -> Self {
+        Self(class)
+    }
+
+    /// Returns the name of the lock.
+    pub(crate) fn name(&self) -> &'static CStr {
+        self.0.name
+    }
+
+    /// Returns the lock, which stays where it is while a thread holds it.
+    #[inline]
+    pub(crate) fn map(&self) -> LockdepMap {
+        LockdepMap::new(self.0, self)
+    }
+}
+
+impl Drop for DepMap {
+    fn drop(&mut self) {
+        let lock = self.map();
+
+        if let Some(taken) = held().find(|taken| taken.lock.is(lock)) {
+            lock.release();
+            report(format!(
+                "held lock freed: this thread frees a lock that it holds, {taken}"
+            ));
+        }
     }
 }
 
@@ -961,6 +992,18 @@ mod tests {
         drop(guards);
         assert_eq!(depth(), 0);
         drop(locks[0].lock());
+    }
+
+    #[test]
+    fn a_lock_is_not_freed_while_it_is_held() {
+        let lock: Lock = lock!("forgotten");
+        let place = format!("`forgotten` at {}:{}:", file!(), line!() + 1);
+        core::mem::forget(lock.lock());
+
+        let report = text(|| drop(lock));
+        assert!(report.starts_with("WARNING: held lock freed"), "{report}");
+        assert!(report.contains(&place), "{report}");
+        assert_eq!(depth(), 0);
     }
 
     #[test]

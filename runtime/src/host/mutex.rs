@@ -8,9 +8,8 @@
 //! A thread that locks what it holds panics. Each lock is also checked by `lockdep`.
 
 use super::lockdep::{
-    LockClass,
-    LockClassKey,
-    LockdepMap, //
+    DepMap,
+    LockClassKey, //
 };
 use crate::{
     fault,
@@ -79,7 +78,8 @@ macro_rules! new_mutex {
 /// A value that one thread at a time may use; others sleep until it is their turn.
 ///
 /// Stands for `struct mutex`. It has to be pinned. A thread that panics unlocks what it holds, and
-/// the value stays usable.
+/// the value stays usable. A thread that frees a mutex with the lock held, since it has forgotten
+/// the guard, panics.
 ///
 /// # Examples
 ///
@@ -115,7 +115,7 @@ macro_rules! new_mutex {
 /// ```
 #[pin_data]
 pub struct Mutex<T: ?Sized> {
-    class: LockClass,
+    dep_map: DepMap,
     lock: sync::Mutex<()>,
     /// The number of the thread that holds the lock, or zero.
     owner: AtomicU64,
@@ -145,7 +145,7 @@ impl<T> Mutex<T> {
         key: Pin<&'static LockClassKey>,
     ) -> impl PinInit<Self> {
         pin_init!(Self {
-            class: key.register(name),
+            dep_map: DepMap::new(key.register(name)),
             lock: sync::Mutex::new(()),
             owner: AtomicU64::new(0),
             _pin: PhantomPinned,
@@ -184,7 +184,7 @@ impl<T: ?Sized> Mutex<T> {
             self.recursion();
         }
 
-        self.dep_map().acquire();
+        self.dep_map.map().acquire();
         let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         MutexGuard::new(self, lock, task)
     }
@@ -195,7 +195,7 @@ impl<T: ?Sized> Mutex<T> {
     fn recursion(&self) -> ! {
         unwind::fatal(&format!(
             "deadlock: `{}` is already held by this thread",
-            self.class.name().to_string_lossy()
+            self.dep_map.name().to_string_lossy()
         ));
     }
 
@@ -215,21 +215,15 @@ impl<T: ?Sized> Mutex<T> {
             Err(TryLockError::Poisoned(error)) => error.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        self.dep_map().hold();
+        self.dep_map.map().hold();
         Some(MutexGuard::new(self, lock, fault::current_task().get()))
-    }
-
-    /// Returns the mutex as lockdep knows it.
-    #[inline]
-    fn dep_map(&self) -> LockdepMap {
-        LockdepMap::new(self.class, self)
     }
 }
 
 impl<T: ?Sized> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mutex")
-            .field("name", &self.class.name())
+            .field("name", &self.dep_map.name())
             .field("locked", &(self.owner.load(Ordering::Relaxed) != 0))
             .finish_non_exhaustive()
     }
@@ -281,12 +275,12 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     pub(crate) fn wait_on(&mut self, waiters: &sync::Condvar, limit: Duration) -> bool {
         // Locking it again may be against the order. This is checked first, so that the mutex is
         // still locked if it panics.
-        self.mutex.dep_map().check();
+        self.mutex.dep_map.map().check();
 
         let Some(lock) = self.lock.take() else {
             return false;
         };
-        self.mutex.dep_map().release();
+        self.mutex.dep_map.map().release();
 
         let task = self.mutex.owner.swap(0, Ordering::Relaxed);
         let (lock, timeout) = waiters
@@ -295,7 +289,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
         self.mutex.owner.store(task, Ordering::Relaxed);
         // INVARIANT: The mutex is locked again.
         self.lock = Some(lock);
-        self.mutex.dep_map().hold();
+        self.mutex.dep_map.map().hold();
 
         timeout.timed_out()
     }
@@ -333,7 +327,7 @@ impl<T: ?Sized + Unpin> DerefMut for MutexGuard<'_, T> {
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.mutex.dep_map().release();
+        self.mutex.dep_map.map().release();
         self.mutex.owner.store(0, Ordering::Relaxed);
     }
 }
@@ -421,7 +415,7 @@ mod tests {
         stack_pin_init!(let lock = new_mutex!(Pinned(NAME, PhantomPinned)));
 
         assert!(lock
-            .class
+            .dep_map
             .name()
             .to_str()
             .unwrap()
