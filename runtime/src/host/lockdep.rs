@@ -1025,9 +1025,13 @@ mod tests {
 
         static DONE: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
-        thread::spawn(|| LOCKS.set(Some(LockOnExit(lock!("a"), lock!("b")))))
-            .join()
-            .unwrap();
+        thread::spawn(|| {
+            LOCKS.set(Some(LockOnExit(lock!("a"), lock!("b"))));
+            // Thread-locals end in the reverse order of their first use.
+            drop(lock!("last").lock());
+        })
+        .join()
+        .unwrap();
         assert!(DONE.load(Ordering::Relaxed));
     }
 }
