@@ -24,10 +24,14 @@ use devres_lazy::{
 };
 use std::{
     panic::{
+        self,
         catch_unwind,
         AssertUnwindSafe, //
     },
-    ptr, thread,
+    ptr,
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 /// Returns what `f` panics with.
@@ -46,6 +50,13 @@ fn assert_contains(report: &str, parts: &[&str]) {
 /// A line of this file, as reports name it.
 fn line(number: u32) -> String {
     format!("{}:{number}:", file!())
+}
+
+/// Makes a mutex, with a class that belongs to this expansion.
+macro_rules! new_lock {
+    ($name:literal) => {
+        KBox::<Mutex<()>>::pin_init(new_mutex!((), $name), GFP_KERNEL)
+    };
 }
 
 /// Calls `f` as another thread would: after all that was before, so that nothing is a race.
@@ -366,5 +377,44 @@ fn the_same_slot_keeps_its_message() -> Result {
         text,
         "deadlock: `Queue::table` is already held by this thread"
     );
+    Ok(())
+}
+
+/// A panic hook may wait for others that take locks, while a report is under way.
+#[test]
+fn a_panic_hook_waits_for_locks() -> Result {
+    /// How long other threads get, before they count as blocked.
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    let (a, b) = (new_lock!("a")?, new_lock!("b")?);
+    {
+        let _a = a.lock();
+        drop(b.lock());
+    }
+
+    let (sender, outcome) = mpsc::channel();
+    let reporting = thread::current().id();
+    let others = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if thread::current().id() != reporting {
+            return others(info);
+        }
+
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || {
+            let (log, file) = (new_lock!("log").unwrap(), new_lock!("file").unwrap());
+            let _log = log.lock();
+            drop(file.lock());
+            done.send(())
+        });
+        sender.send(is_done.recv_timeout(LIMIT)).ok();
+    }));
+
+    let report = report(|| {
+        let _b = b.lock();
+        drop(a.lock());
+    });
+    assert_contains(&report, &["takes `a`", "holds `b`"]);
+    assert_eq!(outcome.try_recv(), Ok(Ok(())), "the hook cannot take locks");
     Ok(())
 }

@@ -57,7 +57,6 @@ use std::{
     },
     sync::{
         Mutex,
-        MutexGuard,
         OnceLock,
         PoisonError, //
     },
@@ -127,7 +126,7 @@ impl PinnedDrop for LockClassKey {
     /// Ends the class: `lockdep_unregister_key()`.
     fn drop(self: Pin<&mut Self>) {
         if let Some(class) = self.class.get() {
-            graph().remove(class.id);
+            with_graph(|graph| graph.remove(class.id));
         }
     }
 }
@@ -274,8 +273,8 @@ impl LockdepMap {
             return;
         }
 
-        // No report while the graph is locked: it runs the panic hook.
-        match graph().add(orders) {
+        // The graph is unlocked again before the report, which runs the panic hook.
+        match with_graph(|graph| graph.add(orders)) {
             Ok(()) => orders().for_each(Order::remember),
             Err(text) => report(text),
         }
@@ -454,15 +453,15 @@ fn held() -> impl Iterator<Item = Taken> {
 /// No class comes before itself, directly or over others.
 struct Graph(BTreeMap<(u64, u64), Order>);
 
-/// Locks the graph.
-fn graph() -> MutexGuard<'static, Graph> {
+/// Calls `f` with the graph, which is locked meanwhile.
+fn with_graph<R>(f: impl FnOnce(&mut Graph) -> R) -> R {
     // INVARIANT: There are no orders.
     static GRAPH: Mutex<Graph> = Mutex::new(Graph(BTreeMap::new()));
 
     #[cfg(test)]
     THREAD.with(|thread| thread.asked.set(thread.asked.get() + 1));
 
-    GRAPH.lock().unwrap_or_else(PoisonError::into_inner)
+    f(&mut GRAPH.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl Graph {
@@ -912,7 +911,8 @@ mod tests {
             expect_cycle(&other, first);
         });
         let class = key.class.get().unwrap().id;
-        let has_orders = || graph().0.keys().any(|&(a, b)| a == class || b == class);
+        let has_orders =
+            || with_graph(|graph| graph.0.keys().any(|&(a, b)| a == class || b == class));
         assert!(has_orders());
         // SAFETY: It is initialised, and not used again.
         unsafe { memory.assume_init_drop() };
