@@ -162,7 +162,7 @@ pub(crate) struct Resource {
 }
 
 impl Resource {
-    fn new(world: &Arc<World>) -> impl PinInit<Self, Error> + '_ {
+    pub(crate) fn new(world: &Arc<World>) -> impl PinInit<Self, Error> + '_ {
         world.pass(Site::Init);
         try_pin_init!(Self {
             lock <- new_mutex!((), "Resource::lock"),

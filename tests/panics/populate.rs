@@ -6,6 +6,7 @@ use super::{
     owner::{
         close_sections,
         Owner,
+        Resource,
         Site,
         World,
         ALL, //
@@ -17,7 +18,10 @@ use devres_lazy::{
         Bound,
         Device, //
     },
-    devres::Lazy,
+    devres::{
+        Batched,
+        Lazy, //
+    },
     new_lazy,
     prelude::*,
     testing::TestDevice, //
@@ -117,6 +121,33 @@ fn the_authors_code_panics() {
 fn linking_reports() {
     for end in ENDS {
         panics_at(Site::InitLeavesSection, end);
+    }
+}
+
+/// A [`Batched`] whose initialiser panics, or is linked with a report: nothing is left of it.
+#[test]
+fn batched_panics() {
+    for site in [Site::InitHalfWay, Site::InitLeavesSection] {
+        let world: Arc<World> = Arc::default();
+        let mut dev = TestDevice::new(c"gpu0").unwrap();
+        let bound = dev.bind().unwrap();
+        let new =
+            || KBox::pin_init::<Error>(Batched::new(&bound, Resource::new(&world)), GFP_KERNEL);
+        let older = new().unwrap();
+
+        world.arm(site);
+        let panicked = panics(|| drop(new().unwrap()));
+        close_sections();
+        assert!(panicked.is_some(), "{site:?}: there was no panic");
+        assert_eq!(world.live(), 2, "{site:?}");
+        let newer = new().unwrap();
+
+        drop(older);
+        bound.unbind();
+        assert_eq!(world.live(), 0, "{site:?}: left by unbind");
+        drop(newer);
+        // A reference of the device that was not put keeps it, and is found by the leak checker.
+        dev.bind().unwrap().unbind();
     }
 }
 

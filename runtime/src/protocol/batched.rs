@@ -20,6 +20,7 @@ use crate::{
     },
     prelude::*,
     sync::aref::ARef,
+    types::ScopeGuard, //
 };
 use core::ptr;
 
@@ -90,14 +91,18 @@ impl<T: Send + Sync + 'static> Batched<T> {
             // SAFETY: It was initialised above.
             let this = unsafe { &*slot };
 
+            let undo = ScopeGuard::new(|| {
+                // SAFETY: It was initialised above, and nobody uses it if this initialiser fails.
+                unsafe { ptr::drop_in_place(slot) };
+            });
+
             // SAFETY:
             // - Nobody else knows the container: there is no lock to be held.
             // - It is pinned, as `slot` is, and the destructor retires it.
-            let made = unsafe { this.container.populate(dev, || Ok(data)) };
-            made.map(|_| ()).inspect_err(|_| {
-                // SAFETY: It was initialised above, and nobody will use it.
-                unsafe { ptr::drop_in_place(slot) };
-            })
+            unsafe { this.container.populate(dev, || Ok(data)) }?;
+
+            undo.dismiss();
+            Ok(())
         };
 
         // SAFETY: If `init` succeeds, it has initialised `slot`, and if not, dropped what was in
