@@ -228,8 +228,9 @@ pub(crate) fn rows() -> Vec<Row> {
             how: "`state` holds a device only between being populated for it and being revoked, and \
                   the slot is marked as revoked before the resource goes. `dev` is that device, and \
                   bound for `'a`: whoever lends it sees to it that unbind has not come to the slots \
-                  before `'a` is over. For the callbacks of what devres releases that is so if the \
-                  driver has called `prepare()` before it registered them. Who has a guard instead \
+                  before `'a` is over. For the callbacks of a registration that devres owns, \
+                  `devres::register()` takes the slots' place first, and a driver that registers by \
+                  another function calls `prepare()` before. Who has a guard instead \
                   has found the device there after saying so, in an RCU read-side critical section: \
                   unbind sees that, and waits for a grace period. Dropping or revoking the slot \
                   takes exclusive access, which nobody has during `'a`."
@@ -252,8 +253,8 @@ pub(crate) fn rows() -> Vec<Row> {
                     "a table of the last binding is used, and that compiles",
                 ),
                 (
-                    "tests/protocol/device.rs: lent_to_a_callback",
-                    "`prepare()` does nothing",
+                    "tests/protocol/callbacks.rs: lent_to_a_callback",
+                    "`devres::register()` does not take the slots' place",
                 ),
             ],
         },

@@ -16,7 +16,6 @@ use devres_lazy::{
         Device, //
     },
     devres::{
-        self,
         Batched,
         Devres,
         Lazy, //
@@ -193,7 +192,7 @@ fn during_unbind<M: Managed>() -> Check {
             made.send(one).unwrap();
         })
     };
-    devres::register(&bound, callback, GFP_KERNEL)?;
+    let _older = Devres::new(&bound, callback)?;
     bound.unbind();
 
     let made = results.recv().unwrap();

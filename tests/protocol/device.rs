@@ -9,6 +9,7 @@ use devres_lazy::{
     },
     devres::{
         self,
+        Devres,
         Lazy, //
     },
     new_lazy,
@@ -147,17 +148,20 @@ fn first_access_during_unbind() -> Result {
                     result.send(populate(&late, dev, 1, &log, None)).unwrap();
                 })
             };
-            if is_callback_first {
-                devres::register(&bound, callback, GFP_KERNEL)?;
+            let _callback = if is_callback_first {
+                let callback = Devres::new(&bound, callback)?;
                 if is_one_populated {
                     populate(&early, &bound, 0, &log, None)?;
                 }
+                Some(callback)
             } else {
                 if is_one_populated {
                     populate(&early, &bound, 0, &log, None)?;
                 }
+                // This gives the slots a place, if they have none.
                 devres::register(&bound, callback, GFP_KERNEL)?;
-            }
+                None
+            };
 
             bound.unbind();
             assert_eq!(results.recv(), Ok(Err(ENXIO)));
@@ -269,52 +273,6 @@ fn drop_panics() -> Result {
     bound.unbind();
     assert_eq!(log.lock().unwrap().split_off(0), [99, 0]);
     drop(first);
-    Ok(())
-}
-
-/// A callback on another thread, registered after [`devres::prepare()`], keeps what it is lent
-/// until it returns, which unbind waits for; the slots come later. Without that call they come
-/// first.
-#[test]
-fn lent_to_a_callback() -> Result {
-    for is_prepared in [true, false] {
-        let log = Log::default();
-        let mut dev = device();
-        let bound = dev.bind()?;
-        let slot = slot();
-        if is_prepared {
-            devres::prepare(&bound)?;
-        }
-
-        let (registered, is_registered) = mpsc::channel();
-        let (unbinding, told) = mpsc::channel();
-        let (lent, has_lent) = mpsc::channel();
-        let callback = {
-            let (slot, log, dev) = (slot.clone(), log.clone(), bound.device());
-            thread::spawn(move || {
-                is_registered.recv().unwrap();
-                // SAFETY: Unbind waits for this thread.
-                let dev = unsafe { dev.as_bound() };
-                populate(&slot, dev, 0, &log, None).unwrap();
-                lent.send(slot.get(dev).is_some()).unwrap();
-
-                told.recv().unwrap();
-                (slot.get(dev).is_some(), log.lock().unwrap().len())
-            })
-        };
-        let registration = ScopeGuard::new(move || {
-            unbinding.send(()).unwrap();
-            let found = callback.join().unwrap();
-            let expected = if is_prepared { (true, 0) } else { (false, 1) };
-            assert_eq!(found, expected, "prepared: {is_prepared}");
-        });
-        devres::register(&bound, registration, GFP_KERNEL)?;
-        registered.send(()).unwrap();
-        assert_eq!(has_lent.recv(), Ok(true));
-
-        bound.unbind();
-        assert_eq!(*log.lock().unwrap(), [0]);
-    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@
 //! puts side by side.
 
 mod batched;
+mod callbacks;
 mod device;
 mod fields;
 mod model;

@@ -18,7 +18,7 @@ use devres_lazy::{
         Bound,
         Device, //
     },
-    devres,
+    devres::Devres,
     prelude::*,
     testing::{
         self,
@@ -222,7 +222,7 @@ pub(crate) fn rebind<S: Subject>() -> Check {
 }
 
 pub(crate) fn access_during_unbind<S: Subject>() -> Check {
-    /// Stands for a registration that is released after the slot, as it was made before.
+    /// A `Devres` that is released after the slot, as it was made before the slot's registry.
     struct Callback<F: FnMut()>(F);
 
     impl<F: FnMut()> Drop for Callback<F> {
@@ -246,7 +246,7 @@ pub(crate) fn access_during_unbind<S: Subject>() -> Check {
             *result.lock().unwrap() = subject.as_ref().map(|subject| subject.access(dev));
         })
     };
-    devres::register(&bound, callback, GFP_KERNEL)?;
+    let _older = Devres::new(&bound, callback)?;
 
     let populated = S::new(&bound, &probe)?;
     populated.access(&bound)?;

@@ -13,6 +13,7 @@ use crate::{
     },
     error::to_result,
     prelude::*,
+    protocol::place,
     revocable::{
         Revocable,
         RevocableGuard, //
@@ -346,10 +347,26 @@ impl<T: Send + 'static> Drop for Devres<T> {
 ///
 /// The value is dropped, in the reverse order of registration.
 ///
+/// The first call in a binding also gives the device's lazily mapped resources their place, as
+/// [`prepare()`](super::prepare) does. At unbind the value is dropped first, and its drop waits for
+/// its callbacks. So a callback may keep what an accessor returned until the callback returns. The
+/// first call allocates the registry of the device's slots and its devres node, also for a driver
+/// that has no slots.
+///
+/// A devres group that is released before unbind must not contain the first call: all slots of the
+/// device would be revoked with the group. Call `prepare()` before opening the group.
+///
 /// # Errors
 ///
 /// `ENOMEM`, or what `data` returns. Nothing is registered then; if the value was initialised, it
 /// has been dropped.
+///
+/// # While unbind is under way
+///
+/// The call succeeds as it does without slots. A value that the driver's `remove()` registers is
+/// dropped by the same unbind. A value that a devres callback registers is not: the next binding is
+/// refused until the device is gone, as in Linux 7.3. A device whose slots have no place yet gets
+/// none then, and a first access fails with `ENXIO`.
 ///
 /// # Context
 ///
@@ -384,6 +401,8 @@ where
         // SAFETY: `data` comes from `into_raw()` below, for this one call.
         drop(unsafe { KBox::<T>::from_raw(data.cast()) });
     }
+
+    place::take(dev)?;
 
     let data = KBox::pin_init(data, flags)?;
     // SAFETY: The value stays where it is until it is dropped, by `drop_box()`.
@@ -615,8 +634,9 @@ mod tests {
             Some(EIO)
         );
 
-        // The second allocation is the one for the list.
-        for nth in 1..=2 {
+        // The first three allocations are the slots' registry, its node, and the value. The
+        // registry stays, so the next call allocates the value and its action only.
+        for nth in [1, 2, 3, 2] {
             let fault = fail_nth(nth);
             let result = register(&bound, Tell(9, tx.clone()), GFP_KERNEL);
             assert_eq!(result, Err(ENOMEM));

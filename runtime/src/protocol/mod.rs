@@ -6,12 +6,14 @@
 //! What they need of the system that they are compiled for, and cannot name in one way for all of
 //! them, is `sys`.
 //!
-//! A slot keeps its resource in a `container`, which shares a registry with all others on the device.
+//! A slot keeps its resource in a `container`, which shares a registry with all others on the
+//! device.
 
 pub(crate) mod batched;
 pub(crate) mod container;
 pub(crate) mod lazy;
 pub(crate) mod mapped;
+pub(crate) mod place;
 pub(crate) mod registry;
 
 use crate::host::sys;

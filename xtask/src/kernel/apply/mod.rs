@@ -4,10 +4,11 @@
 //!
 //! | in the tree | what |
 //! |---|---|
-//! | `rust/kernel/devres/{lazy,batched,container,registry,mapped}.rs` | the slot and form B, from `runtime/src/protocol/` |
+//! | `rust/kernel/devres/{lazy,batched,container,registry,mapped,place}.rs` | the slot and form B, from `runtime/src/protocol/` |
 //! | `rust/macros/devres_lazy/` | the macro, from `macros/src/` |
 //! | everything in `kernel/tree/` | what is for the kernel only: test suites, a sample, the macro's entry |
 //! | `rust/kernel/devres.rs`, `rust/kernel/lib.rs`, `rust/macros/lib.rs` | declarations |
+//! | `rust/kernel/devres.rs` | `register()`: see `devres` |
 //! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
 //! | `samples/rust/{Kconfig,Makefile}` | the sample driver: see `samples` |
 //!
@@ -20,6 +21,7 @@
 
 mod bench;
 mod count;
+mod devres;
 mod expanded;
 mod imports;
 mod kconfig;
@@ -164,6 +166,7 @@ mod batched;
 mod container;
 mod lazy;
 mod mapped;
+mod place;
 mod registry;
 mod sys;
 
@@ -192,10 +195,7 @@ const DEVRES_TESTS: [(&str, &str); 6] = [
         "lazy",
     ),
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "mapped"),
-    (
-        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod order_kunit;\n",
-        "registry",
-    ),
+    ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod order_kunit;\n", "place"),
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n", "sys"),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\
@@ -294,7 +294,8 @@ fn slot(tree: &mut Tree) -> Result<()> {
         |path| path != Path::new("mod.rs"),
     )?;
     add_files_of_tree(tree, |path| path == Path::new(SYS))?;
-    edit(tree, DEVRES, |text| source::declare(text, DEVRES_MODULES))
+    edit(tree, DEVRES, |text| source::declare(text, DEVRES_MODULES))?;
+    edit(tree, DEVRES, devres::take_place)
 }
 
 /// The macro.
@@ -460,7 +461,7 @@ mod tests {
     use super::*;
     use tempfile::TempDir;
 
-    /// A tree with these files and nothing else.
+    /// A tree with these files and nothing else, each with what is edited before the code is added.
     fn tree(files: &[&str]) -> (TempDir, Tree) {
         let folder = tempfile::tempdir().unwrap();
         fs::write(
@@ -471,7 +472,11 @@ mod tests {
         for file in files {
             let path = folder.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "use their::s;\n").unwrap();
+            let register = match *file {
+                DEVRES => devres::REGISTER,
+                _ => "",
+            };
+            fs::write(path, format!("use their::s;\n\n{register}")).unwrap();
         }
         let tree = Tree::open(folder.path()).unwrap();
         (folder, tree)
