@@ -249,6 +249,12 @@ pub(crate) fn rows<O: Shmem>() -> Vec<Row> {
             run: races::access_during_unbind::<O>,
         },
         Row {
+            name: "lent_to_a_callback",
+            situation: "unbind begins while a callback uses the table",
+            expected: "the table is mapped until the callback has returned",
+            run: races::lent_to_a_callback::<O>,
+        },
+        Row {
             name: "rebind",
             situation: "same device bound again",
             expected: "ENXIO",

@@ -23,7 +23,10 @@ use devres_lazy::{
         Bound,
         Device, //
     },
-    devres,
+    devres::{
+        self,
+        Devres, //
+    },
     drm::gem::BaseObjectPrivate,
     prelude::*,
     sync::aref::ARef,
@@ -166,8 +169,7 @@ pub(crate) fn access_during_unbind<O: Shmem>(size: Size) -> Result<Outcome> {
     let fleet = Fleet::<O>::one(&bound, size)?;
     let result = Arc::new(Mutex::new("nothing".to_owned()));
 
-    // Stands for a registration that is released after the table, as it was made before, and whose
-    // callbacks are passed a bound device until then.
+    // A `Devres` that is released after the table, as it was made before any slot had a place.
     let callback = {
         let (object, result) = (fleet.objects[0].clone(), result.clone());
         let dev = bound.device();
@@ -180,7 +182,7 @@ pub(crate) fn access_during_unbind<O: Shmem>(size: Size) -> Result<Outcome> {
             }
         })
     };
-    devres::register(&bound, callback, GFP_KERNEL)?;
+    let _older = Devres::new(&bound, callback)?;
     fleet.table(&bound)?;
 
     bound.unbind();
@@ -190,6 +192,54 @@ pub(crate) fn access_during_unbind<O: Shmem>(size: Size) -> Result<Outcome> {
     seen(
         result.as_str(),
         *result == "ENXIO" && ledger.live == 0,
+        ledger,
+    )
+}
+
+pub(crate) fn lent_to_a_callback<O: Shmem>(size: Size) -> Result<Outcome> {
+    let mut gpu = gpu()?;
+    let bound = gpu.bind()?;
+    let fleet = Fleet::<O>::one(&bound, size)?;
+
+    let (begin, begins) = mpsc::channel();
+    let (using, is_using) = mpsc::channel();
+    let (unbinding, is_unbinding) = mpsc::channel();
+    let callback = {
+        let (object, dev) = (fleet.objects[0].clone(), bound.device());
+        thread::spawn(move || {
+            let _ = begins.recv();
+            // SAFETY: The registration's drop, which unbind waits for, waits for this thread.
+            let bound = unsafe { dev.as_bound() };
+            let _ = using.send(object.table(bound).is_ok());
+
+            let _ = is_unbinding.recv();
+            testing::ledger(&dev).live
+        })
+    };
+    let live = Arc::new(Mutex::new(0));
+    let registration = {
+        let live = live.clone();
+        ScopeGuard::new(move || {
+            let _ = unbinding.send(());
+            if let (Ok(mut live), Ok(found)) = (live.lock(), callback.join()) {
+                *live = found;
+            }
+        })
+    };
+    devres::register(&bound, registration, GFP_KERNEL)?;
+    let _ = begin.send(());
+    let is_using = is_using.recv() == Ok(true);
+
+    bound.unbind();
+
+    let live = *live.lock().map_err(|_| EIO)?;
+    let ledger = testing::ledger(&gpu.device());
+    seen(
+        match live {
+            0 => "the table was UNMAPPED under the callback",
+            _ => "the table was mapped until the callback had returned",
+        },
+        is_using && live > 0 && ledger.live == 0,
         ledger,
     )
 }

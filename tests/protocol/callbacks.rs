@@ -329,6 +329,33 @@ fn register_during_unbind() -> Result {
     Ok(())
 }
 
+/// A registration that is made while unbind is under way, before devres releases anything, as by the
+/// driver's `remove()`: that unbind drops it.
+#[test]
+fn register_during_remove() -> Result {
+    for is_placed in [false, true] {
+        let late = Arc::new(AtomicUsize::new(0));
+        let mut dev = device()?;
+        let bound = dev.bind()?;
+        if is_placed {
+            devres::prepare(&bound)?;
+        }
+
+        // SAFETY: The device is valid.
+        let status = unsafe { &(*bound.as_raw()).links.status };
+        let was = status.swap(bindings::dl_dev_state_DL_DEV_UNBINDING, SeqCst);
+        let registered = Ours::register(&bound, Resource::new(&late)?);
+        status.store(was, SeqCst);
+        assert_eq!(registered, Ok(()), "placed: {is_placed}");
+
+        bound.unbind();
+        assert_eq!(late.load(SeqCst), 1);
+        // Nothing is left on the device, which would refuse to be bound.
+        dev.bind()?.unbind();
+    }
+    Ok(())
+}
+
 /// Without memory for the slots' registry, or for the registration, nothing is registered.
 #[test]
 fn register_without_memory() -> Result {

@@ -53,6 +53,10 @@ struct Expected {
     why: &'static str,
 }
 
+/// KASAN reports what this test reads.
+const LENT: &str = "rust_devres_lazy_contract.lent_to_a_callback";
+const WHY_LENT: &str = "H2: drops what a callback uses, before the callback has returned";
+
 /// What is expected in both variants.
 const COMMON: [Expected; 4] = [
     Expected {
@@ -84,7 +88,13 @@ const COMMON: [Expected; 4] = [
     },
 ];
 
-const FAST: [Expected; 2] = [
+const FAST: [Expected; 3] = [
+    Expected {
+        test: LENT,
+        outcome: Outcome::Fails,
+        reports: &[],
+        why: WHY_LENT,
+    },
     Expected {
         test: "rust_devres_lazy_contract.failing_allocation",
         outcome: Outcome::Skipped,
@@ -99,7 +109,13 @@ const FAST: [Expected; 2] = [
     },
 ];
 
-const DEBUG: [Expected; 2] = [
+const DEBUG: [Expected; 3] = [
+    Expected {
+        test: LENT,
+        outcome: Outcome::Fails,
+        reports: &["KASAN: slab-use-after-free"],
+        why: WHY_LENT,
+    },
     Expected {
         test: "rust_devres_lazy_contract.failing_allocation",
         outcome: Outcome::Fails,

@@ -26,7 +26,7 @@ struct Alone {
     leaks: bool,
 }
 
-const ALONE: [Alone; 4] = [
+const ALONE: [Alone; 5] = [
     // The tree's own, in C: a filter has one pattern.
     Alone {
         name: "gem",
@@ -47,6 +47,14 @@ const ALONE: [Alone; 4] = [
     Alone {
         name: "lockdep",
         suite: "rust_lazy_lockdep",
+        is_lazy: true,
+        not_in: Some(Variant::Fast),
+        leaks: false,
+    },
+    // KASAN reports once.
+    Alone {
+        name: "kasan",
+        suite: "rust_lazy_kasan",
         is_lazy: true,
         not_in: Some(Variant::Fast),
         leaks: false,
@@ -134,7 +142,8 @@ mod tests {
                 "console",
                 "console-gem",
                 "console-stress",
-                "console-lockdep"
+                "console-lockdep",
+                "console-kasan"
             ]
         );
         for variant in [Fast, Debug] {

@@ -11,17 +11,18 @@ use std::{
 };
 
 /// Scenarios that only one side can have, and why.
-const ONE_SIDED: [(Subject, &str, &str); 10] = [
+const ONE_SIDED: [(Subject, &str, &str); 11] = [
     (Subject::Slot, "init_panics", NO_UNWINDING),
     (Subject::Shmem, "init_panics", NO_UNWINDING),
     (Subject::Slot, "revoke_of_a_stranger", NO_UNWINDING),
     (Subject::Slot, "recursion", NO_LOCKDEP),
     (Subject::Shmem, "recursion", NO_LOCKDEP),
     (Subject::Slot, "drop_panics", NO_UNWINDING),
+    (Subject::Slot, "group", NO_GROUPS),
     (
         Subject::Slot,
-        "group",
-        "the host has no groups of managed resources",
+        "register_while_a_group_is_released",
+        NO_GROUPS,
     ),
     (
         Subject::Shmem,
@@ -40,6 +41,7 @@ const ONE_SIDED: [(Subject, &str, &str); 10] = [
     ),
 ];
 
+const NO_GROUPS: &str = "the host has no groups of managed resources";
 const NO_UNWINDING: &str = "the kernel does not unwind";
 const NO_LOCKDEP: &str =
     "a panic on the host; in the kernel lockdep has to report it, in a boot of its own";

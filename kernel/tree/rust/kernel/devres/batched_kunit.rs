@@ -7,9 +7,9 @@ use super::{
         ensure,
         TestDevice, //
     },
-    register,
     registry_kunit::Log,
     Batched,
+    Devres,
     Lazy, //
 };
 use crate::{
@@ -132,7 +132,7 @@ mod tests {
                 *refused.lock() = batched(dev, 0, &log).err();
             })
         };
-        register(dev.bound()?.as_ref(), callback, GFP_KERNEL)?;
+        let _older = Devres::new(dev.bound()?.as_ref(), callback)?;
         dev.unbind();
 
         let refused: Option<Error> = *refused.lock();

@@ -7,11 +7,19 @@ use super::{
     kunit_support::{
         completion,
         ensure,
+        ensure_ok,
+        expect_splat,
+        skip,
+        FailNth,
         TestDevice,
         Thread, //
     },
+    place,
     prepare,
     register,
+    register_foreign,
+    Batched,
+    Devres,
     Lazy, //
 };
 use crate::{
@@ -20,8 +28,8 @@ use crate::{
         Bound,
         Device, //
     },
-    new_lazy,
-    new_mutex,
+    error::to_result,
+    new_lazy, new_mutex,
     prelude::*,
     sync::{
         aref::ARef,
@@ -30,44 +38,196 @@ use crate::{
             Relaxed, //
         },
         Arc,
-        Mutex, //
+        Mutex,
+        SetOnce, //
     },
-    types::ScopeGuard, //
+    types::{
+        Opaque,
+        ScopeGuard, //
+    },
 };
 use core::ptr;
 
-/// A resource that is counted when it is dropped.
-struct Counted(Arc<Atomic<i32>>);
+/// A resource with memory of its own. Its drop is counted.
+struct Counted {
+    value: KBox<i32>,
+    dropped: Arc<Atomic<i32>>,
+}
 
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Relaxed);
+impl Counted {
+    fn new(dropped: &Arc<Atomic<i32>>) -> Result<Self> {
+        Ok(Self {
+            value: KBox::new(VALUE, GFP_KERNEL)?,
+            dropped: dropped.clone(),
+        })
     }
 }
 
-/// An owner of one.
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.dropped.fetch_add(1, Relaxed);
+    }
+}
+
+/// The value of each resource.
+const VALUE: i32 = 7;
+
+/// An owner of a slot, and of a `Batched` that is made later.
 #[pin_data]
 struct Owner {
     #[pin]
     counted: Lazy<Counted>,
+    batched: SetOnce<Pin<KBox<Batched<Counted>>>>,
+    dropped: Arc<Atomic<i32>>,
 }
 
 impl Owner {
-    fn new() -> Result<Arc<Self>> {
+    fn new(dropped: &Arc<Atomic<i32>>) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 counted <- new_lazy!("Owner::counted"),
+                batched: SetOnce::new(),
+                dropped: dropped.clone(),
             }),
             GFP_KERNEL,
         )
     }
 
-    fn populate(&self, dev: &Device<Bound>, dropped: &Arc<Atomic<i32>>) -> Result {
+    fn populate<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a Counted> {
         self.counted
             .lock()
-            .populate(dev, || Ok(Counted(dropped.clone())))?;
+            .populate(dev, || Counted::new(&self.dropped))
+    }
+
+    fn make_batched(&self, dev: &Device<Bound>) -> Result {
+        let made = Batched::new(dev, Counted::new(&self.dropped)?);
+        self.batched.populate(KBox::pin_init(made, GFP_KERNEL)?);
         Ok(())
     }
+}
+
+/// How a callback gets its resource.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// Done by the test's own thread, after the registration.
+    elsewhere: fn(&Owner, &Device<Bound>) -> Result,
+    /// The accessor that the callback calls.
+    access: for<'a> fn(&'a Owner, &'a Device<Bound>) -> Result<&'a Counted>,
+}
+
+impl Shape {
+    /// The callback populates the slot.
+    const OWN: Self = Self {
+        elsewhere: |_, _| Ok(()),
+        access: |owner, dev| match owner.counted.get(dev) {
+            Some(counted) => Ok(counted),
+            None => owner.populate(dev),
+        },
+    };
+
+    /// Another thread populates the slot.
+    const POPULATED: Self = Self {
+        elsewhere: |owner, dev| owner.populate(dev).map(|_| ()),
+        access: |owner, dev| owner.counted.get(dev).ok_or(ENXIO),
+    };
+
+    /// Another thread makes a `Batched`.
+    const BATCHED: Self = Self {
+        elsewhere: Owner::make_batched,
+        access: |owner, dev| owner.batched.as_ref().ok_or(ENXIO)?.access(dev),
+    };
+}
+
+/// How a registration is added to the device.
+#[derive(Clone, Copy, PartialEq)]
+enum Registering {
+    Ours,
+    /// The control, as `register()` of Linux 7.3: it does not take the slots' place.
+    NotPrepared,
+}
+
+impl Registering {
+    fn register<T: Send + 'static>(self, dev: &Device<Bound>, registration: T) -> Result {
+        match self {
+            Self::Ours => register(dev, registration, GFP_KERNEL),
+            Self::NotPrepared => register_foreign(dev, KBox::new(registration, GFP_KERNEL)?),
+        }
+    }
+}
+
+/// What a callback finds when unbind has begun: was the resource dropped, its value, and the value
+/// at the next access.
+type Used = (bool, i32, Result<i32>);
+
+/// A callback on another thread uses a resource when unbind begins, and until the registration's
+/// drop has waited for it. `read_dropped` reads the resource's value if the resource was dropped.
+fn lend(registering: Registering, shape: Shape, read_dropped: fn(&i32) -> i32) -> Result<Used> {
+    let dropped = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+    let mut dev = TestDevice::new()?;
+    let owner = Owner::new(&dropped)?;
+
+    let (registered, using, unbinding) = (completion()?, completion()?, completion()?);
+    let callback = {
+        let (owner, dropped) = (owner.clone(), dropped.clone());
+        let (registered, using) = (registered.clone(), using.clone());
+        let unbinding = unbinding.clone();
+        let dev: &Device<Bound> = dev.bound()?.as_ref();
+        let dev: ARef<Device> = dev.into();
+        Thread::new(move || -> Result<Used> {
+            registered.wait_for_completion();
+            // SAFETY: The registration's drop, which unbind waits for, waits for this thread.
+            let dev = unsafe { dev.as_bound() };
+            let value = (shape.access)(&owner, dev).map(|counted| &*counted.value);
+            using.complete_all();
+            let value: &i32 = value?;
+
+            unbinding.wait_for_completion();
+            let is_dropped = dropped.load(Relaxed) != 0;
+            let used = if is_dropped {
+                read_dropped(value)
+            } else {
+                *value
+            };
+            let again = (shape.access)(&owner, dev).map(|counted| *counted.value);
+            Ok((is_dropped, used, again))
+        })?
+    };
+    callback.start();
+
+    let found = Arc::pin_init(new_mutex!(Err(EAGAIN)), GFP_KERNEL)?;
+    let registration = {
+        let found = found.clone();
+        ScopeGuard::new(move || {
+            unbinding.complete_all();
+            *found.lock() = callback.join().and_then(|found| found);
+        })
+    };
+    registering.register(dev.bound()?.as_ref(), registration)?;
+    (shape.elsewhere)(&owner, dev.bound()?.as_ref())?;
+    registered.complete_all();
+    using.wait_for_completion();
+
+    dev.unbind();
+    let dropped = dropped.load(Relaxed);
+    ensure!(dropped == 1, "dropped {dropped} times");
+    let found: Result<Used> = *found.lock();
+    found
+}
+
+/// As [`lend()`], by both functions: `register()` holds, and the control is caught.
+fn ensure_lent(shape: Shape) -> Result {
+    let held = lend(Registering::Ours, shape, |_| 0);
+    ensure!(
+        held == Ok((false, VALUE, Ok(VALUE))),
+        "by register(): {held:?} (dropped, value, next access)"
+    );
+
+    let caught = lend(Registering::NotPrepared, shape, |_| 0);
+    ensure!(
+        caught == Ok((true, 0, Err(ENXIO))),
+        "by the control: {caught:?} (dropped, value, next access)"
+    );
+    Ok(())
 }
 
 /// What a resource finds in its own slot when it is dropped: is it lent, is there a guard to it,
@@ -138,68 +298,249 @@ impl Drop for Group<'_> {
     }
 }
 
+/// A notifier that registers something when the driver of a device is about to be removed. The
+/// driver core has said by then that the device is being unbound.
+#[repr(C)]
+#[pin_data(PinnedDrop)]
+struct UnbindNotifier {
+    /// First, so that a pointer to it is one to the whole.
+    #[pin]
+    block: Opaque<bindings::notifier_block>,
+    dev: ARef<Device>,
+    late: Arc<Atomic<i32>>,
+    #[pin]
+    registered: Mutex<Option<Result>>,
+}
+
+impl UnbindNotifier {
+    /// Adds one to the bus of `dev`.
+    fn new(dev: &Device<Bound>, late: &Arc<Atomic<i32>>) -> Result<Pin<KBox<Self>>> {
+        let this = KBox::pin_init(
+            pin_init!(Self {
+                block <- Opaque::ffi_init(|block: *mut bindings::notifier_block| {
+                    let new = bindings::notifier_block {
+                        notifier_call: Some(Self::notify),
+                        ..pin_init::zeroed()
+                    };
+                    // SAFETY: `block` is valid for writes.
+                    unsafe { block.write(new) };
+                }),
+                dev: dev.into(),
+                late: late.clone(),
+                registered <- new_mutex!(None),
+            }),
+            GFP_KERNEL,
+        )?;
+        // SAFETY: The block is initialised and pinned, and `drop()` takes it off the bus.
+        to_result(unsafe { bindings::bus_register_notifier(this.bus(), this.block.get()) })?;
+
+        Ok(this)
+    }
+
+    fn bus(&self) -> *const bindings::bus_type {
+        // SAFETY: The device is valid, and its bus does not change.
+        unsafe { (*self.dev.as_raw()).bus }
+    }
+
+    /// Registers something, if the event is the one that it waits for.
+    ///
+    /// # Safety
+    ///
+    /// `block` is that of an `UnbindNotifier` on the bus of `dev`, a valid device.
+    unsafe extern "C" fn notify(
+        block: *mut bindings::notifier_block,
+        event: c_ulong,
+        dev: *mut c_void,
+    ) -> c_int {
+        // CAST: `block` is the first field.
+        // SAFETY: The notifier is valid while its block is on the bus.
+        let this = unsafe { &*block.cast::<Self>() };
+        let is_unbound = event == bindings::bus_notifier_event_BUS_NOTIFY_UNBIND_DRIVER as c_ulong;
+        if is_unbound && ptr::eq(this.dev.as_raw(), dev.cast()) {
+            // SAFETY: Unbind, which releases the device's resources later, waits for this function.
+            let dev = unsafe { this.dev.as_bound() };
+            let registered = Counted::new(&this.late).and_then(|it| register(dev, it, GFP_KERNEL));
+            *this.registered.lock() = Some(registered);
+        }
+
+        0
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for UnbindNotifier {
+    fn drop(self: Pin<&mut Self>) {
+        // The status does not matter: without a block on the bus there is nothing to be done.
+        // SAFETY: `block` is initialised.
+        unsafe { bindings::bus_unregister_notifier(self.bus(), self.block.get()) };
+    }
+}
+
 #[kunit_tests(rust_devres_lazy_callbacks)]
 mod tests {
     use super::*;
 
-    /// A callback on another thread, registered after `prepare()`, keeps what it is lent until it
-    /// returns, which unbind waits for; the slots come later. Without that call they come first.
+    /// The resource is one that the callback has mapped itself.
     #[test]
     fn lent_to_a_callback() -> Result {
-        for is_prepared in [true, false] {
+        ensure_lent(Shape::OWN)
+    }
+
+    /// The resource is one that another thread has mapped, after the registration.
+    #[test]
+    fn lent_after_another_population() -> Result {
+        ensure_lent(Shape::POPULATED)
+    }
+
+    /// The resource is a `Batched` that was made after the registration.
+    #[test]
+    fn lent_from_batched() -> Result {
+        ensure_lent(Shape::BATCHED)
+    }
+
+    /// A registration that comes before the first population is dropped first, and `prepare()` does
+    /// the same for a `Devres`. The control's registration is dropped last.
+    #[test]
+    fn order_of_registrations() -> Result {
+        for (registering, is_prepared) in [
+            (Registering::Ours, false),
+            (Registering::Ours, true),
+            (Registering::NotPrepared, false),
+        ] {
             let dropped = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+            let found = Arc::new(Atomic::new(-1), GFP_KERNEL)?;
             let mut dev = TestDevice::new()?;
-            let owner = Owner::new()?;
-            if is_prepared {
+            let owner = Owner::new(&dropped)?;
+            let look = {
+                let (found, dropped) = (found.clone(), dropped.clone());
+                ScopeGuard::new(move || found.store(dropped.load(Relaxed), Relaxed))
+            };
+
+            let _registration = if is_prepared {
                 prepare(dev.bound()?.as_ref())?;
-            }
-
-            let (registered, lent, unbinding) = (completion()?, completion()?, completion()?);
-            let callback = {
-                let (owner, dropped) = (owner.clone(), dropped.clone());
-                let (registered, lent) = (registered.clone(), lent.clone());
-                let unbinding = unbinding.clone();
-                let dev: &Device<Bound> = dev.bound()?.as_ref();
-                let dev: ARef<Device> = dev.into();
-                Thread::new(move || {
-                    registered.wait_for_completion();
-                    // SAFETY: Unbind waits for this thread.
-                    let dev = unsafe { dev.as_bound() };
-                    let populated = owner.populate(dev, &dropped);
-                    lent.complete_all();
-
-                    unbinding.wait_for_completion();
-                    populated.map(|()| (owner.counted.get(dev).is_some(), dropped.load(Relaxed)))
-                })?
+                Some(Devres::new(dev.bound()?.as_ref(), look)?)
+            } else {
+                registering.register(dev.bound()?.as_ref(), look)?;
+                None
             };
-            callback.start();
-
-            let found = Arc::pin_init(new_mutex!(Err(EAGAIN)), GFP_KERNEL)?;
-            let release = {
-                let found = found.clone();
-                ScopeGuard::new(move || {
-                    unbinding.complete_all();
-                    *found.lock() = callback.join().and_then(|found| found);
-                })
-            };
-            register(dev.bound()?.as_ref(), release, GFP_KERNEL)?;
-            registered.complete_all();
-            lent.wait_for_completion();
+            owner.populate(dev.bound()?.as_ref())?;
 
             dev.unbind();
-            let found: Result<(bool, i32)> = *found.lock();
-            let expected = if is_prepared {
-                (true, 0)
-            } else {
-                (false, 1)
-            };
+            let found = found.load(Relaxed);
+            let expected = i32::from(registering == Registering::NotPrepared);
             ensure!(
-                found == Ok(expected),
-                "prepared: {is_prepared}, found {found:?}"
+                found == expected,
+                "prepared: {is_prepared}, {found} dropped before, not {expected}"
             );
             let dropped = dropped.load(Relaxed);
             ensure!(dropped == 1, "dropped {dropped} times");
         }
+        Ok(())
+    }
+
+    /// A registration that is made while unbind is under way, by a devres callback, does not fail
+    /// for want of a place. The device refuses first accesses then, so there are no slots to be
+    /// placed.
+    #[test]
+    fn register_during_unbind() -> Result {
+        for is_placed in [false, true] {
+            let dropped = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+            let late = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+            let mut dev = TestDevice::new()?;
+            let owner = Owner::new(&dropped)?;
+            let results = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
+
+            let callback = {
+                let (owner, late, results) = (owner.clone(), late.clone(), results.clone());
+                let dev: &Device<Bound> = dev.bound()?.as_ref();
+                let dev: ARef<Device> = dev.into();
+                ScopeGuard::new(move || {
+                    // SAFETY: Unbind is waiting for this callback.
+                    let dev = unsafe { dev.as_bound() };
+                    let registered =
+                        Counted::new(&late).and_then(|it| register(dev, it, GFP_KERNEL));
+                    *results.lock() = Some((registered, owner.populate(dev).map(|_| ())));
+                })
+            };
+            let older = Devres::new(dev.bound()?.as_ref(), callback)?;
+            if is_placed {
+                prepare(dev.bound()?.as_ref())?;
+            }
+
+            dev.unbind();
+            let results: Option<(Result, Result)> = *results.lock();
+            ensure!(
+                results == Some((Ok(()), Err(ENXIO))),
+                "placed: {is_placed}, {results:?} (register, first access)"
+            );
+            // The registration is released with the device.
+            drop((older, dev));
+            let (late, dropped) = (late.load(Relaxed), dropped.load(Relaxed));
+            ensure!(late == 1 && dropped == 0, "dropped: {late}, {dropped}");
+        }
+        Ok(())
+    }
+
+    /// A registration that is made while unbind is under way, before devres releases anything, as
+    /// by the driver's `remove()`: that unbind drops it.
+    #[test]
+    fn register_during_remove() -> Result {
+        for is_placed in [false, true] {
+            let late = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+            let mut dev = TestDevice::new()?;
+            if is_placed {
+                prepare(dev.bound()?.as_ref())?;
+            }
+            let notifier = UnbindNotifier::new(dev.bound()?.as_ref(), &late)?;
+
+            dev.unbind();
+            let registered: Option<Result> = *notifier.registered.lock();
+            ensure!(
+                registered == Some(Ok(())),
+                "placed: {is_placed}, {registered:?}"
+            );
+            let late = late.load(Relaxed);
+            ensure!(late == 1, "unbind has dropped it {late} times");
+            ensure_ok!(dev.rebind(), "the next binding");
+        }
+        Ok(())
+    }
+
+    /// Without memory for the slots' registry, or for the registration, nothing is registered.
+    #[test]
+    fn register_without_memory() -> Result {
+        if !FailNth::AVAILABLE {
+            return skip(c"needs failslab");
+        }
+
+        let dropped = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+        let mut dev = TestDevice::new()?;
+        let mut failed: i32 = 0;
+        loop {
+            let registration = Counted::new(&dropped)?;
+            let fault = FailNth::new(1 + failed.unsigned_abs())?;
+            let result = register(dev.bound()?.as_ref(), registration, GFP_KERNEL);
+            let has_failed = fault.tripped();
+            drop(fault);
+            if !has_failed {
+                ensure_ok!(result, "register() with memory");
+                break;
+            }
+
+            failed += 1;
+            let dropped = dropped.load(Relaxed);
+            ensure!(
+                result == Err(ENOMEM) && dropped == failed,
+                "attempt {failed}: {result:?}, {dropped} dropped"
+            );
+        }
+        ensure!(failed >= 2, "{failed} allocations could fail");
+
+        dev.unbind();
+        let dropped = dropped.load(Relaxed);
+        ensure!(dropped == failed + 1, "dropped {dropped}");
+        // Nothing is left on the device, which would refuse to be bound.
+        ensure_ok!(dev.rebind(), "the next binding");
         Ok(())
     }
 
@@ -245,33 +586,102 @@ mod tests {
     }
 
     /// A group that is released while the device stays bound takes the slots with it if the first
-    /// population was in it, and not if the driver has called `prepare()` before.
+    /// population was in it, and not if `prepare()` or `register()` was called before.
     #[test]
     fn group() -> Result {
-        for is_prepared in [true, false] {
+        let places: [fn(&Device<Bound>) -> Result; 3] =
+            [|_| Ok(()), prepare, |dev| register(dev, (), GFP_KERNEL)];
+
+        for (number, place) in places.into_iter().enumerate() {
             let dropped = Arc::new(Atomic::new(0), GFP_KERNEL)?;
             let dev = TestDevice::new()?;
-            let (inside, behind) = (Owner::new()?, Owner::new()?);
+            let (inside, behind) = (Owner::new(&dropped)?, Owner::new(&dropped)?);
             let bound: &Device<Bound> = dev.bound()?.as_ref();
-            if is_prepared {
-                prepare(bound)?;
-            }
+            place(bound)?;
 
             let group = Group::open(bound)?;
-            inside.populate(bound, &dropped)?;
+            inside.populate(bound)?;
             group.close();
-            behind.populate(bound, &dropped)?;
+            behind.populate(bound)?;
             drop(group);
 
             let is_there = [&inside, &behind].map(|owner| owner.counted.get(bound).is_some());
             ensure!(
-                is_there == [is_prepared; 2],
-                "prepared: {is_prepared}, found {is_there:?}"
+                is_there == [number > 0; 2],
+                "place {number}, found {is_there:?}"
             );
             drop((inside, behind));
             let dropped = dropped.load(Relaxed);
             ensure!(dropped == 2, "dropped {dropped}, and not 2");
         }
+        Ok(())
+    }
+
+    /// While a group is released with the slots' place in it, another thread registers. That does
+    /// not fail: it takes a place anew.
+    ///
+    /// The threads take the place as `register()` does, and add nothing that the next round would
+    /// have to search.
+    #[test]
+    fn register_while_a_group_is_released() -> Result {
+        const ROUNDS: usize = 20_000;
+
+        let dev = TestDevice::new()?;
+        let bound: &Device<Bound> = dev.bound()?.as_ref();
+        let is_over = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+        let registering = {
+            let is_over = is_over.clone();
+            let dev: ARef<Device> = bound.into();
+            Thread::new(move || -> Result {
+                // SAFETY: The test waits for this thread before it unbinds the device.
+                let dev = unsafe { dev.as_bound() };
+                while is_over.load(Relaxed) == 0 {
+                    place::take(dev)?;
+                }
+                Ok(())
+            })?
+        };
+        registering.start();
+        let released = (0..ROUNDS).try_for_each(|_| -> Result {
+            let group = Group::open(bound)?;
+            place::take(bound)?;
+            group.close();
+            Ok(())
+        });
+        is_over.store(1, Relaxed);
+
+        let registered = registering.join()?;
+        ensure!(released == Ok(()), "with the group: {released:?}");
+        ensure!(registered == Ok(()), "on the other thread: {registered:?}");
+        Ok(())
+    }
+}
+
+// A suite of its own, to be run alone: KASAN reports once, and lockdep is silent from then on.
+#[kunit_tests(rust_lazy_kasan)]
+mod kasan {
+    use super::*;
+
+    /// With the control's registration, the callback reads memory that was freed.
+    #[test]
+    fn use_after_free() -> Result {
+        if !cfg!(CONFIG_KASAN) {
+            return skip(c"needs CONFIG_KASAN");
+        }
+
+        let held = lend(Registering::Ours, Shape::OWN, |_| 0);
+        ensure!(
+            held == Ok((false, VALUE, Ok(VALUE))),
+            "by register(): {held:?} (dropped, value, next access)"
+        );
+        let caught = expect_splat("KASAN: slab-use-after-free", || {
+            lend(Registering::NotPrepared, Shape::OWN, |value| *value)
+        });
+        let is_caught = matches!(caught, Ok((true, _, Err(error))) if error == ENXIO);
+        ensure!(
+            is_caught,
+            "by the control: {caught:?} (dropped, value, next access)"
+        );
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ use super::{
         Thread,
         GRACE, //
     },
-    register,
+    Devres,
     Lazy, //
 };
 use crate::{
@@ -584,8 +584,7 @@ mod tests {
         let object = Object::new(dev.bound()?.as_ref(), &probe)?;
         let result = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
 
-        // Stands for a registration that is released after the slot, as it was made before, and
-        // whose callbacks are passed a bound device until then.
+        // A `Devres` that is released after the slot, as it was made before the slot's registry.
         let callback = {
             let (object, result) = (object.clone(), result.clone());
             ScopeGuard::new(move || {
@@ -594,7 +593,7 @@ mod tests {
                 *result.lock() = Some(object.access(dev));
             })
         };
-        register(dev.bound()?.as_ref(), callback, GFP_KERNEL)?;
+        let _older = Devres::new(dev.bound()?.as_ref(), callback)?;
         ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
 
         dev.unbind();

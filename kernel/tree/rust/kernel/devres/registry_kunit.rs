@@ -10,6 +10,7 @@ use super::{
         Thread, //
     },
     register,
+    Devres,
     Lazy, //
 };
 use crate::{
@@ -170,7 +171,9 @@ mod tests {
     /// serves it.
     #[test]
     fn first_access_during_unbind() -> Result {
-        for (is_one_populated, is_callback_first) in [(true, true), (true, false), (false, true)] {
+        for (is_one_populated, is_callback_first) in
+            [(true, true), (true, false), (false, true), (false, false)]
+        {
             let log = Log::new()?;
             let mut dev = TestDevice::new()?;
             let (early, late) = (Slot::new()?, Slot::new()?);
@@ -189,7 +192,13 @@ mod tests {
             if is_one_populated && !is_callback_first {
                 early.populate(dev.bound()?.as_ref(), 0, &log, None)?;
             }
-            register(dev.bound()?.as_ref(), callback, GFP_KERNEL)?;
+            let _callback = if is_callback_first {
+                Some(Devres::new(dev.bound()?.as_ref(), callback)?)
+            } else {
+                // This gives the slots a place, if they have none.
+                register(dev.bound()?.as_ref(), callback, GFP_KERNEL)?;
+                None
+            };
             if is_one_populated && is_callback_first {
                 early.populate(dev.bound()?.as_ref(), 0, &log, None)?;
             }

@@ -30,7 +30,8 @@ use crate::{
             TestDevice,
             Thread,
             GRACE, //
-        }, //
+        },
+        Devres, //
     },
     dma::DmaAddress,
     drm::{
@@ -535,8 +536,7 @@ mod tests {
         let obj = gpu.object()?;
         let result = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
 
-        // Stands for a registration that is released after the table, as it was made before, and
-        // whose callbacks are passed a bound device until then.
+        // A `Devres` that is released after the table, as it was made before any slot had a place.
         let callback = {
             let (obj, result) = (obj.clone(), result.clone());
             let dev: ARef<device::Device> = gpu.bound()?.into();
@@ -546,7 +546,7 @@ mod tests {
                 *result.lock() = Some((address(obj.sg_table(dev)), is_mapped(&obj)));
             })
         };
-        devres::register(gpu.bound()?, callback, GFP_KERNEL)?;
+        let _older = Devres::new(gpu.bound()?, callback)?;
         ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
 
         gpu.dev.unbind();
@@ -558,6 +558,66 @@ mod tests {
             "in the middle of unbind: {result:x?} (result, is it mapped)"
         );
         ensure!(!is_mapped(&obj), "mapped again");
+        Ok(())
+    }
+
+    /// A callback of a registration by `devres::register()`, on another thread, uses the table when
+    /// unbind begins: it is mapped until the callback has returned.
+    #[test]
+    fn lent_to_a_callback() -> Result {
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+
+        let (registered, using, unbinding) = (completion()?, completion()?, completion()?);
+        let callback = {
+            let obj = obj.clone();
+            let dev: ARef<device::Device> = gpu.bound()?.into();
+            let (registered, using) = (registered.clone(), using.clone());
+            let unbinding = unbinding.clone();
+            Thread::new(move || -> Result<(bool, ResourceSize)> {
+                registered.wait_for_completion();
+                // SAFETY: The registration's drop, which unbind waits for, waits for this thread.
+                let dev = unsafe { dev.as_bound() };
+                let table = obj.sg_table(dev);
+                using.complete_all();
+                let table = table?;
+
+                unbinding.wait_for_completion();
+                let is_there = is_mapped(&obj);
+                let mut entries = table.iter();
+                let len = if is_there {
+                    entries.map(|entry| entry.dma_len()).sum()
+                } else if cfg!(CONFIG_KASAN) {
+                    // KASAN reports this read of a table that was freed.
+                    entries.next().map_or(0, |entry| entry.dma_len())
+                } else {
+                    0
+                };
+                Ok((is_there, len))
+            })?
+        };
+        callback.start();
+
+        let found = Arc::pin_init(new_mutex!(Err(EAGAIN)), GFP_KERNEL)?;
+        let registration = {
+            let found = found.clone();
+            ScopeGuard::new(move || {
+                unbinding.complete_all();
+                *found.lock() = callback.join().and_then(|found| found);
+            })
+        };
+        devres::register(gpu.bound()?, registration, GFP_KERNEL)?;
+        registered.complete_all();
+        using.wait_for_completion();
+
+        gpu.dev.unbind();
+
+        let found: Result<(bool, ResourceSize)> = *found.lock();
+        ensure!(
+            found == Ok((true, SIZE as ResourceSize)),
+            "under the callback: {found:?} (is it mapped, bytes)"
+        );
+        ensure!(!is_mapped(&obj), "mapped after unbind");
         Ok(())
     }
 
