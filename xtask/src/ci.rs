@@ -81,6 +81,10 @@ const STEPS: &[Step] = &[
         run: Run::Here(|shell| Ok(cmd!(shell, "cargo run --example shmem_sgt").run()?)),
     },
     Step {
+        name: "example: fields that depend on each other",
+        run: Run::Here(|shell| Ok(cmd!(shell, "cargo run --example dependent_fields").run()?)),
+    },
+    Step {
         name: "control: the object by hand fails where Linux 7.3 does",
         run: Run::Here(|shell| {
             let status = cmd!(shell, "cargo run --example shmem_sgt -- --by-hand")
