@@ -359,28 +359,31 @@ fn register_during_remove() -> Result {
 /// Without memory for the slots' registry, or for the registration, nothing is registered.
 #[test]
 fn register_without_memory() -> Result {
-    let dropped = Arc::new(AtomicUsize::new(0));
-    let mut dev = device()?;
-    let bound = dev.bind()?;
-
     let mut failed = 0;
-    loop {
+    for nth in 1.. {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        // A new one each time, as the slots' registry is allocated once.
+        let mut dev = device()?;
+        let bound = dev.bind()?;
         let registration = Resource::new(&dropped)?;
-        let fault = fail_nth(1 + failed);
+        let fault = fail_nth(nth);
         let result = Ours::register(&bound, registration);
-        if !fault.tripped() {
-            assert_eq!(result, Ok(()));
+        let tripped = fault.tripped();
+        drop(fault);
+
+        assert_eq!(result, if tripped { Err(ENOMEM) } else { Ok(()) });
+        assert_eq!(dropped.load(SeqCst), usize::from(tripped));
+        bound.unbind();
+        assert_eq!(dropped.load(SeqCst), 1);
+        // Nothing is left on the device, which would refuse to be bound.
+        dev.bind()?.unbind();
+        if !tripped {
             break;
         }
-        assert_eq!(result, Err(ENOMEM));
         failed += 1;
-        assert_eq!(dropped.load(SeqCst), usize::try_from(failed).unwrap());
     }
-    assert!(failed >= 2, "{failed} allocations could fail");
 
-    bound.unbind();
-    assert_eq!(dropped.load(SeqCst), usize::try_from(failed).unwrap() + 1);
-    // Nothing is left on the device, which would refuse to be bound.
-    dev.bind()?.unbind();
+    // The registry, its node, the registration, and its node.
+    assert_eq!(failed, 4);
     Ok(())
 }

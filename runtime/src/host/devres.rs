@@ -348,7 +348,7 @@ impl<T: Send + 'static> Drop for Devres<T> {
 /// The value is dropped, in the reverse order of registration.
 ///
 /// The first call in a binding also gives the device's lazily mapped resources their place, as
-/// [`prepare()`](super::prepare) does. At unbind the value is dropped first, and its drop waits for
+/// [`prepare()`](crate::devres::prepare) does. At unbind the value is dropped first, and its drop waits for
 /// its callbacks. So a callback may keep what an accessor returned until the callback returns. The
 /// first call allocates the registry of the device's slots and its devres node, also for a driver
 /// that has no slots.

@@ -47,8 +47,8 @@ use core::{
 /// they belong to. Among the other resources that devres manages for the device they have one
 /// place, which is that of the first population in this binding, or of [`prepare()`]: what is
 /// registered after that is released before them all. That place must not be in a devres group that
-/// is released before the device is unbound, as then all slots of the device are, too. Where each
-/// slot has a [`Devres`](crate::devres::Devres) of its own, which is an option, each has its own
+/// is released before the device is unbound, as then all slots of the device are, too. The first
+/// [`register()`](crate::devres::register) in the binding calls `prepare()`, and so takes the same
 /// place.
 #[pin_data(PinnedDrop)]
 pub struct Lazy<T: 'static> {
@@ -265,27 +265,37 @@ impl<'a, T: 'static> Locked<'a, T> {
     }
 }
 
-/// Gives what is lazily mapped for a device its place among what devres releases: that of this
-/// call.
+/// Gives the slots of a device their place among the resources that devres releases: the place of
+/// this call.
 ///
-/// Optional. A driver calls this first in `probe()`, if what it registers later has callbacks that
-/// get a bound device, and that may come while unbind is under way. Registrations are released, and
-/// wait for their callbacks, in reverse order; so unbind comes to the slots last, and
+/// At unbind, devres first releases what was added later. The release of a registration waits for
+/// its callbacks. So, after this call,
 ///
-/// - a callback may keep what an accessor lends until it returns;
-/// - a callback finds what was populated before still there, and is not refused;
+/// - a callback may keep what an accessor returned until the callback returns;
+/// - a callback still finds a slot that was populated before;
 /// - a devres group that is opened later does not take the slots with it.
 ///
-/// Otherwise their place is that of the first population. A callback that begins after unbind has
-/// come to the slots is refused then. But one that is in the middle of using a resource, on another
-/// thread, is not waited for until later, and the resource is gone by then: this is so with each
-/// [`Devres`](crate::devres::Devres) as well.
+/// Without this call, the place is that of the first [`register()`](crate::devres::register) or of
+/// the first population. `register()` calls this function, so a driver needs it only
 ///
-/// Where each slot has a `Devres` of its own, which is an option, this does nothing.
+/// - if it adds a registration whose callbacks get a bound device by another devres function;
+/// - or before it opens a devres group that ends before the binding does.
+///
+/// # What unmapping needs
+///
+/// The slots' place is also the limit for what their resources need to be unmapped. It
+///
+/// - is acquired before this call, and before the first registration;
+/// - or is kept by the resource, as [`Map::Keep`](crate::devres::Map::Keep) is;
+/// - or is itself a slot or a [`Batched`](crate::devres::Batched) of the same device, populated
+///   first.
+///
+/// Lazy fields that depend on each other are declared in order of dependency, what others need
+/// first. Teardown drops them in the reverse order, and so does unbind.
 ///
 /// # Errors
 ///
-/// - [`ENXIO`] if unbind is under way, and might miss what is populated now.
+/// - [`ENXIO`] if unbind is under way and the slots have no place yet. Unbind might miss them.
 /// - [`ENOMEM`] if there is no memory.
 ///
 /// # Context

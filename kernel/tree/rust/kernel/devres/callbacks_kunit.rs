@@ -9,6 +9,7 @@ use super::{
         ensure,
         ensure_ok,
         expect_splat,
+        fail,
         skip,
         FailNth,
         TestDevice,
@@ -513,35 +514,38 @@ mod tests {
             return skip(c"needs failslab");
         }
 
-        let dropped = Arc::new(Atomic::new(0), GFP_KERNEL)?;
-        let mut dev = TestDevice::new()?;
-        let mut failed: i32 = 0;
-        loop {
+        let mut failed = 0;
+        for nth in 1..100 {
+            let dropped = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+            // A new one each time, as the slots' registry is allocated once.
+            let mut dev = TestDevice::new()?;
             let registration = Counted::new(&dropped)?;
-            let fault = FailNth::new(1 + failed.unsigned_abs())?;
+            let fault = FailNth::new(nth)?;
             let result = register(dev.bound()?.as_ref(), registration, GFP_KERNEL);
-            let has_failed = fault.tripped();
+            let tripped = fault.tripped();
             drop(fault);
-            if !has_failed {
-                ensure_ok!(result, "register() with memory");
-                break;
-            }
 
-            failed += 1;
-            let dropped = dropped.load(Relaxed);
+            // Not every allocation on the way is one that the call needs.
+            let expected = i32::from(result.is_err());
+            let count = dropped.load(Relaxed);
             ensure!(
-                result == Err(ENOMEM) && dropped == failed,
-                "attempt {failed}: {result:?}, {dropped} dropped"
+                count == expected && (result == Ok(()) || result == Err(ENOMEM)),
+                "allocation {nth}: {result:?}, {count} dropped"
             );
-        }
-        ensure!(failed >= 2, "{failed} allocations could fail");
+            failed += expected;
 
-        dev.unbind();
-        let dropped = dropped.load(Relaxed);
-        ensure!(dropped == failed + 1, "dropped {dropped}");
-        // Nothing is left on the device, which would refuse to be bound.
-        ensure_ok!(dev.rebind(), "the next binding");
-        Ok(())
+            dev.unbind();
+            let count = dropped.load(Relaxed);
+            ensure!(count == 1, "allocation {nth}: {count} dropped by unbind");
+            // Nothing is left on the device, which would refuse to be bound.
+            ensure_ok!(dev.rebind(), "the next binding");
+            if !tripped {
+                ensure!(failed >= 4, "{failed} allocations matter");
+                return Ok(());
+            }
+        }
+
+        fail!("there is no end of allocations")
     }
 
     /// What dropping a resource finds in its own slot: nothing, and it cannot populate it, whoever
