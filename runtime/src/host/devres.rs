@@ -347,11 +347,11 @@ impl<T: Send + 'static> Drop for Devres<T> {
 ///
 /// The value is dropped, in the reverse order of registration.
 ///
-/// The first call in a binding also gives the device's lazily mapped resources their place, as
-/// [`prepare()`](crate::devres::prepare) does. At unbind the value is dropped first, and its drop waits for
-/// its callbacks. So a callback may keep what an accessor returned until the callback returns. The
-/// first call allocates the registry of the device's slots and its devres node, also for a driver
-/// that has no slots.
+/// The first call in a binding also gives the slots of the device their place, as
+/// [`prepare()`](crate::devres::prepare) does. At unbind the value is dropped first, and its drop
+/// waits for its callbacks. So a callback may keep what an accessor returned until the callback
+/// returns. The first call allocates the registry of the slots and its devres node, also for a
+/// driver that has no slots.
 ///
 /// A devres group that is released before unbind must not contain the first call: all slots of the
 /// device would be revoked with the group. Call `prepare()` before opening the group.

@@ -12,7 +12,6 @@ use kernel::{
         Device,
         DeviceContext, //
     },
-    devres,
     devres_lazy,
     dma::{
         Coherent,
@@ -159,10 +158,6 @@ impl pci::Driver for SampleDriver {
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self, Error> + 'bound {
         pin_init::pin_init_scope(move || {
-            // First of all, so that unbind comes to what is mapped lazily when everything that is
-            // registered from here on is gone.
-            devres::prepare(pdev.as_ref())?;
-
             // SAFETY: There are no concurrent calls to DMA allocation and mapping primitives.
             unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())? };
 
