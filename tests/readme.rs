@@ -112,7 +112,7 @@ fn properties_and_twins_are_counted() -> Result<()> {
         .matches("\n    Twin {\n")
         .count();
 
-    let claim = format!("{properties} properties hold, and each of {twins} broken twins is caught");
+    let claim = format!("{properties} properties hold, and each of {twins} mutants is caught");
     let readme = read("README.md")?
         .split_whitespace()
         .collect::<Vec<_>>()

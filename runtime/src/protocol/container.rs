@@ -12,13 +12,14 @@
 //! | `state` | meaning | left by |
 //! |---|---|---|
 //! | `EMPTY` | nothing is mapped | a holder of the slot's lock, by populating |
-//! | a `struct device *` | populated for it, and not revoked | unbind or the exclusive owner, by an exchange |
-//! | `REVOKED` | unbind has begun; the resource is still there | unbind or the exclusive owner, by an exchange |
+//! | a `struct device *` | populated for it, and not revoked | unbind or the owner, by an exchange |
+//! | `REVOKED` | unbind has begun; the resource is there | unbind or the owner, by an exchange |
 //! | `DROPPING` | the resource is being dropped | the thread that drops it |
-//! | `GONE` | the resource was dropped | the exclusive owner, by revoking or retiring |
+//! | `GONE` | the resource was dropped | the owner, by revoking or retiring |
 //! | `RETIRED` | the owner is being dropped | nobody |
 //!
-//! The slot is on the list of its registry from the device on until `GONE`.
+//! The owner has exclusive access where it leaves a state. The slot is on the list of its registry
+//! from the device on until `GONE`.
 //!
 //! Because the device pointer is itself the state, one acquire load and one comparison decide
 //! three questions at once: is the slot populated, for the caller's device, in this binding of it?

@@ -4,10 +4,7 @@
 //!
 //! One source for the host and the kernel, under the same rule as the slot.
 
-use super::{
-    lazy::prepare,
-    sys, //
-};
+use super::lazy::prepare;
 use crate::{
     device::{
         Bound,
@@ -29,15 +26,9 @@ use crate::{
 ///
 /// May sleep: it allocates memory with [`GFP_KERNEL`].
 pub(crate) fn take(dev: &Device<Bound>) -> Result {
-    loop {
-        match prepare(dev) {
-            // The status stays as it is until the next binding, so `prepare()` and `populate()`
-            // fail until then, unless there is a registry already.
-            Err(error) if error == ENXIO && !sys::is_bound(dev) => return Ok(()),
-            // A devres group was released, and the registry that was found with it. It is off the
-            // list, so the next attempt finds another one, or adds one.
-            Err(error) if error == ENXIO => (),
-            result => return result,
-        }
+    match prepare(dev) {
+        // Unbind is under way. `prepare()` and `populate()` fail until the next binding.
+        Err(error) if error == ENXIO => Ok(()),
+        result => result,
     }
 }

@@ -310,13 +310,18 @@ impl Registry {
     ///
     /// May sleep.
     pub(super) fn of(dev: &Device<Bound>) -> Result<Arc<Self>> {
-        let registry = match sys::find(dev) {
-            Some(registry) => registry,
-            None => sys::add(dev, Arc::pin_init(Self::new(), GFP_KERNEL)?)?,
-        };
-        registry.confirm(dev)?;
-
-        Ok(registry)
+        loop {
+            let registry = match sys::find(dev) {
+                Some(registry) => registry,
+                None => sys::add(dev, Arc::pin_init(Self::new(), GFP_KERNEL)?)?,
+            };
+            match registry.confirm(dev) {
+                // A devres group was released meanwhile, with the registry in it. That is off the
+                // list now, so the next attempt finds or adds another one.
+                Err(error) if error == ENXIO && sys::is_bound(dev) => (),
+                result => return result.map(|()| registry),
+            }
+        }
     }
 
     /// Confirms that unbind is still to come to this registry.
