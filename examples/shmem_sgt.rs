@@ -17,6 +17,8 @@ mod cli;
 mod contract;
 #[path = "shmem/driver.rs"]
 mod driver;
+#[path = "shmem/last_holder.rs"]
+mod last_holder;
 #[path = "shmem/neighbours.rs"]
 mod neighbours;
 #[path = "shmem/races.rs"]
@@ -67,9 +69,14 @@ use std::{
 
 /// A shmem-backed GEM object.
 ///
+/// Holds a reference to its DRM device. An object that its own device owns, in
+/// [`drm::Driver::Data`], is therefore part of a cycle of references, and is never freed. Objects
+/// of a driver belong into its registration data, which is dropped when the device is unbound.
+///
 /// # Invariants
 ///
-/// `obj` is an initialised `struct drm_gem_shmem_object` for the lifetime of the object.
+/// - `obj` is an initialised `struct drm_gem_shmem_object` for the lifetime of the object.
+/// - `drm` is the DRM device that `obj` was initialised with.
 // <lazy>
 #[devres_lazy]
 // </lazy>
@@ -93,6 +100,10 @@ pub struct Object<T: DriverObject> {
     // </lazy>
     #[pin]
     inner: T,
+
+    /// The DRM device, which releasing the object reads: a GEM object holds no reference to
+    /// `obj->dev`. The last field, since fields are dropped in the order of declaration.
+    drm: ARef<drm::Device<T::Driver>>,
 }
 
 // <lazy>
@@ -106,12 +117,10 @@ pub struct SgTable;
 unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
     type Target = SGTable;
 
-    /// The C helper unmaps for `obj->dev->dev`, and a GEM object holds no reference to `obj->dev`.
-    type Keep = ARef<drm::Device<T::Driver>>;
+    /// The C helper unmaps for `obj->dev->dev`, and the object keeps `obj->dev`.
+    type Keep = ();
 
-    fn keep(obj: &Object<T>) -> Self::Keep {
-        obj.dev().into()
-    }
+    fn keep(_obj: &Object<T>) -> Self::Keep {}
 
     fn map(obj: &Object<T>, _dev: &Device<Bound>) -> Result<NonNull<SGTable>> {
         // SAFETY: By the type invariants, `obj` is initialised.
@@ -129,7 +138,7 @@ unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
         NonNull::new(sgt.cast()).ok_or(ENOMEM)
     }
 
-    unsafe fn unmap(obj: &Object<T>, _drm: &Self::Keep, _sgt: NonNull<SGTable>) {
+    unsafe fn unmap(obj: &Object<T>, _keep: &Self::Keep, _sgt: NonNull<SGTable>) {
         let _resv = DmaResvGuard::new(obj);
 
         // SAFETY: The table is mapped, nobody uses it any more, and the reservation lock is held.
@@ -164,6 +173,7 @@ impl<T: DriverObject> Object<T> {
                 // <lazy>
                 sgt <- new_lazy!("Object::sgt"),
                 // </lazy>
+                drm: dev.into(),
                 // Last, since it is `PinnedDrop` that releases it.
                 obj <- Opaque::try_ffi_init(|obj: *mut bindings::drm_gem_shmem_object| {
                     // SAFETY: `obj` is valid for writes, zeroes are a valid value of it.
@@ -191,11 +201,7 @@ impl<T: DriverObject> Object<T> {
 
     /// The DRM device that this object belongs to.
     pub fn dev(&self) -> &drm::Device<T::Driver> {
-        // SAFETY: By the type invariants, `as_raw()` is an initialised GEM object.
-        let dev = unsafe { (*self.as_raw()).dev };
-
-        // SAFETY: `new()` was called with a `drm::Device<T::Driver>`, which is what `dev` is in.
-        unsafe { drm::Device::from_raw(dev) }
+        &self.drm
     }
 
     fn as_raw_shmem(&self) -> *mut bindings::drm_gem_shmem_object {
@@ -217,7 +223,8 @@ impl<T: DriverObject> Object<T> {
 #[pinned_drop]
 impl<T: DriverObject> PinnedDrop for Object<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this.
+        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this. It reads
+        // `obj->dev`, which `drm` keeps: fields are dropped after this function.
         unsafe { bindings::drm_gem_shmem_release(self.as_raw_shmem()) };
     }
 }

@@ -16,7 +16,7 @@ use super::{
         Buffer,
         Driver, //
     },
-    neighbours, races, Object,
+    last_holder, neighbours, races, Object,
 };
 use devres_lazy::{
     device::{
@@ -280,9 +280,39 @@ pub(crate) fn rows<O: Shmem>() -> Vec<Row> {
         },
         Row {
             name: "object_outlives_drm_device",
-            situation: "DRM device put before the object",
-            expected: "a mapped table keeps a reference to the DRM device, and gives it back",
-            run: neighbours::object_outlives_drm_device::<O>,
+            situation: "object created, mapped, freed",
+            expected: "it has one reference to the DRM device all the time, and puts it in the end",
+            run: last_holder::object_outlives_drm_device::<O>,
+        },
+        Row {
+            name: "last_holder",
+            situation: "DRM device put first, object freed",
+            expected: "table unmapped once; nothing reads a freed DRM device",
+            run: last_holder::last_holder::<O>,
+        },
+        Row {
+            name: "last_holder_after_unbind",
+            situation: "the same, after unbind",
+            expected: "nothing reads a freed DRM device, neither the unbind nor the free",
+            run: last_holder::last_holder_after_unbind::<O>,
+        },
+        Row {
+            name: "last_holder_access",
+            situation: "DRM device put first, object accessed",
+            expected: "Ok, the first time and later; nothing reads a freed DRM device",
+            run: last_holder::last_holder_access::<O>,
+        },
+        Row {
+            name: "last_holder_peek",
+            situation: "DRM device put first, look at the object",
+            expected: "None while empty, Some while mapped; nothing reads a freed DRM device",
+            run: last_holder::last_holder_peek::<O>,
+        },
+        Row {
+            name: "registration_data",
+            situation: "object in registration data, unbind",
+            expected: "table unmapped once; nothing reads a freed DRM device",
+            run: last_holder::registration_data::<O>,
         },
         Row {
             name: "owner_is_held_weakly",
@@ -322,7 +352,7 @@ pub(crate) fn gpu() -> Result<TestDevice> {
     TestDevice::new(c"gpu0")
 }
 
-/// Objects, and the DRM device that they do not keep alive themselves.
+/// Objects and their DRM device, which outlives them: the object by hand does not keep it alive.
 pub(crate) struct Fleet<O: Shmem> {
     pub(crate) objects: Vec<ARef<O>>,
     pub(crate) drm: ARef<drm::Device<Driver>>,
@@ -697,7 +727,7 @@ fn try_access<O: Shmem>(size: Size) -> Result<Outcome> {
 }
 
 /// What an offered function returned.
-fn show<T: std::fmt::Debug>(offered: &Option<T>) -> String {
+pub(crate) fn show<T: std::fmt::Debug>(offered: &Option<T>) -> String {
     match offered {
         Some(value) => format!("{value:?}"),
         None => "not offered".to_owned(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The rows of the contract about what an object refers to, and who refers to it: its DRM device,
-//! the exporter of an imported object, and the mapping, which refers to the object itself.
+//! The rows of the contract about what an object refers to, and who refers to it: the exporter of an
+//! imported object, and the mapping, which refers to the object itself.
 
 use super::contract::{
     gpu,
@@ -19,36 +19,10 @@ use devres_lazy::{
 };
 use std::ptr;
 
-/// References to the DRM device of objects.
-fn drm_refs<O: Shmem>(fleet: &Fleet<O>) -> i32 {
-    // SAFETY: `fleet` has a reference to it.
-    unsafe { (*fleet.drm.as_raw()).ref_.read() }
-}
-
 /// References to an object.
 fn refs<O: Shmem>(object: &O) -> i32 {
     // SAFETY: The object is initialised.
     unsafe { (*object.as_raw()).refcount.refcount.read() }
-}
-
-pub(crate) fn object_outlives_drm_device<O: Shmem>(size: Size) -> Result<Outcome> {
-    let mut gpu = gpu()?;
-    let bound = gpu.bind()?;
-    let mut fleet = Fleet::<O>::one(&bound, size)?;
-
-    // `fleet` has a reference, so it is safe to look what would be without it.
-    let before = drm_refs(&fleet);
-    fleet.table(&bound)?;
-    let mapped = drm_refs(&fleet);
-    bound.unbind();
-    fleet.objects.clear();
-    let freed = drm_refs(&fleet);
-
-    seen(
-        format!("{before} references, {mapped} while mapped, {freed} in the end"),
-        mapped > before && freed == before,
-        testing::ledger(&gpu.device()),
-    )
 }
 
 pub(crate) fn owner_is_held_weakly<O: Shmem>(size: Size) -> Result<Outcome> {

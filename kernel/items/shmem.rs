@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What takes the place of the hand-written scatter-gather table in `rust/kernel/drm/gem/shmem.rs`.
-//! The items are taken from here by name: the field of `Object`, the statement of
-//! `free_callback()`, and the rest of the file as it stands.
+//! The items are taken from here by name: what is said of `Object`, its fields, of which the last one
+//! becomes the last of all, the body of `dev()`, the statement of `free_callback()`, and the rest of
+//! the file as it stands.
 
+/// - `drm` is the DRM device that `obj` was initialised with.
+///
+/// # Cycles
+///
+/// The object holds a reference to its DRM device. If [`drm::Driver::Data`] owns objects of its own
+/// device, that is a cycle of references, and neither is ever freed. Such objects belong into
+/// [`drm::Driver::RegistrationData`], which is dropped when the device is unbound.
+///
+/// [`drm::Driver::Data`]: crate::drm::Driver::Data
+/// [`drm::Driver::RegistrationData`]: crate::drm::Driver::RegistrationData
 struct Object<T: DriverObject> {
     /// Scatter-gather table of this object's DMA pages.
     ///
@@ -17,9 +28,16 @@ struct Object<T: DriverObject> {
         revoke = unmap_sg_table,
     )]
     sgt: Mapped<Self, SgTable>,
+    /// The DRM device, which `drm_gem_shmem_release()` reads: a GEM object holds no reference to
+    /// `obj->dev`. The last field, since fields are dropped in the order of declaration.
+    drm: ARef<Device<T::Driver>>,
 }
 
 impl<T: DriverObject> Object<T> {
+    fn dev(&self) -> &Device<T::Driver> {
+        &self.drm
+    }
+
     fn free_callback(this: *mut Self) {
         // What is mapped lazily has to go while the GEM object is still whole.
         // SAFETY:
@@ -41,12 +59,10 @@ pub struct SgTable;
 unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
     type Target = scatterlist::SGTable;
 
-    /// Unmapping reads `obj->dev->dev`, and a GEM object holds no reference to `obj->dev`.
-    type Keep = ARef<Device<T::Driver>>;
+    /// Unmapping reads `obj->dev->dev`, and the object keeps `obj->dev`.
+    type Keep = ();
 
-    fn keep(obj: &Object<T>) -> Self::Keep {
-        obj.dev().into()
-    }
+    fn keep(_obj: &Object<T>) -> Self::Keep {}
 
     fn map(obj: &Object<T>, _dev: &device::Device<Bound>) -> Result<NonNull<scatterlist::SGTable>> {
         // SAFETY: `obj` is a valid GEM object.
@@ -64,7 +80,7 @@ unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
         NonNull::new(sgt.cast()).ok_or(ENOMEM)
     }
 
-    unsafe fn unmap(obj: &Object<T>, _drm: &Self::Keep, _sgt: NonNull<scatterlist::SGTable>) {
+    unsafe fn unmap(obj: &Object<T>, _keep: &Self::Keep, _sgt: NonNull<scatterlist::SGTable>) {
         let _resv = DmaResvGuard::new(obj);
 
         // SAFETY: The table is mapped, nobody uses it any more, and the reservation lock is held.

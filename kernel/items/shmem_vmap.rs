@@ -61,7 +61,7 @@ unsafe impl<T: DriverObject> Map<Object<T>> for CachedVMap {
     type Target = VMapMemory;
 
     /// Unmapping reads the pages, their file and the reservation object. The object keeps the first
-    /// two until it is released, and with `parent_resv_obj` the third. `obj->dev` is not read.
+    /// two until it is released, and with `parent_resv_obj` the third.
     type Keep = ();
 
     fn keep(_obj: &Object<T>) -> Self::Keep {}

@@ -21,8 +21,10 @@ pub(crate) enum Kind {
     UnmapsForAll,
     /// Maps the memory of an imported object.
     MapsImported,
-    /// Unmapping reads the DRM device.
-    ReadsDrmDevice,
+    /// The object has no reference to its DRM device.
+    NoDrmDevice,
+    /// The destructor puts the DRM device before it releases the object.
+    DrmDeviceFirst,
     /// The mapping holds a reference to its object.
     HoldsOwner,
     /// Revoking one field revokes the other.
@@ -61,7 +63,8 @@ faults!(
     Unbalanced,
     UnmapsForAll,
     MapsImported,
-    ReadsDrmDevice,
+    NoDrmDevice,
+    DrmDeviceFirst,
     HoldsOwner,
     RevokesBoth,
     MapsEarly,

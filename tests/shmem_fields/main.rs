@@ -68,8 +68,8 @@ scenarios! {
     /// The memory of an imported object is the exporter's: refused.
     imported_object catches MapsImported;
 
-    /// Unmapping does not read the DRM device.
-    object_outlives_drm_device catches ReadsDrmDevice;
+    /// The object is the last holder of its DRM device, which mapping, unmapping and the release read.
+    object_outlives_drm_device catches NoDrmDevice, DrmDeviceFirst;
 
     /// Never sleeps, never maps, tells a wrong device.
     peek;

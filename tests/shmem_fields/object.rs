@@ -93,7 +93,8 @@ impl Uses {
 ///
 /// # Invariants
 ///
-/// `obj` is an initialised `struct drm_gem_shmem_object` for the lifetime of the object.
+/// - `obj` is an initialised `struct drm_gem_shmem_object` for the lifetime of the object.
+/// - `drm` is the DRM device that `obj` was initialised with.
 #[devres_lazy]
 #[pin_data(PinnedDrop)]
 #[repr(C)]
@@ -128,6 +129,10 @@ pub(crate) struct Object<F: Fault> {
     #[pin]
     inner: Buffer,
     fault: PhantomData<F>,
+
+    /// The DRM device, which releasing the object reads. The last field, since fields are dropped in
+    /// the order of declaration.
+    drm: ARef<drm::Device<Driver>>,
 }
 
 /// Maps the scatter-gather table that the C helper keeps in the object.
@@ -140,12 +145,10 @@ pub(crate) struct SgTable;
 unsafe impl<F: Fault> Map<Object<F>> for SgTable {
     type Target = SGTable;
 
-    /// The C helper unmaps for `obj->dev->dev`, and a GEM object holds no reference to `obj->dev`.
-    type Keep = ARef<drm::Device<Driver>>;
+    /// The C helper unmaps for `obj->dev->dev`, and the object keeps `obj->dev`.
+    type Keep = ();
 
-    fn keep(obj: &Object<F>) -> Self::Keep {
-        obj.dev().into()
-    }
+    fn keep(_obj: &Object<F>) -> Self::Keep {}
 
     fn map(obj: &Object<F>, dev: &Device<Bound>) -> Result<NonNull<SGTable>> {
         if obj.is_imported() {
@@ -162,7 +165,7 @@ unsafe impl<F: Fault> Map<Object<F>> for SgTable {
         NonNull::new(sgt.cast()).ok_or(ENOMEM)
     }
 
-    unsafe fn unmap(obj: &Object<F>, _drm: &Self::Keep, _sgt: NonNull<SGTable>) {
+    unsafe fn unmap(obj: &Object<F>, _keep: &Self::Keep, _sgt: NonNull<SGTable>) {
         let _resv = DmaResvGuard::new(obj);
 
         // SAFETY: The table is mapped, nobody uses it any more, and the reservation lock is held.
@@ -232,7 +235,7 @@ pub(crate) struct CachedVMap;
 unsafe impl<F: Fault> Map<Object<F>> for CachedVMap {
     type Target = VMapMemory;
 
-    /// Unmapping does not read `obj->dev`, and the object keeps what it reads.
+    /// The object keeps what unmapping reads.
     type Keep = ();
 
     fn keep(_obj: &Object<F>) -> Self::Keep {}
@@ -280,9 +283,6 @@ unsafe impl<F: Fault> Map<Object<F>> for CachedVMap {
                         owner: obj,
                     });
                 }
-            }
-            Kind::ReadsDrmDevice => {
-                let _: &Device = obj.dev().as_ref();
             }
             Kind::HoldsOwner => {
                 // SAFETY: The reference that `map()` took. It is not the last one.
@@ -356,6 +356,7 @@ impl<F: Fault> Object<F> {
                 inner <- Buffer::new(dev, size, ()),
                 fault: PhantomData,
                 parent: parent.map(ARef::from),
+                drm: dev.into(),
                 sgt <- new_lazy!("Object::sgt"),
                 vmap_cache <- new_lazy!("Object::vmap_cache"),
                 // Last, since it is `PinnedDrop` that releases it.
@@ -384,17 +385,18 @@ impl<F: Fault> Object<F> {
         // SAFETY: `KBox::into_raw()` does not return NULL.
         let new = unsafe { NonNull::new_unchecked(new) };
 
+        if F::KIND == Kind::NoDrmDevice {
+            // SAFETY: The reference that the field stands for. The caller has another one.
+            unsafe { drm::Device::dec_ref(NonNull::from(dev)) };
+        }
+
         // SAFETY: Takes over the reference that `drm_gem_shmem_init()` created.
         Ok(unsafe { ARef::from_raw(new) })
     }
 
     /// The DRM device that this object belongs to.
     pub(crate) fn dev(&self) -> &drm::Device<Driver> {
-        // SAFETY: By the type invariants, `as_raw()` is an initialised GEM object.
-        let dev = unsafe { (*self.as_raw()).dev };
-
-        // SAFETY: `new()` was called with a `drm::Device<Driver>`, which is what `dev` is in.
-        unsafe { drm::Device::from_raw(dev) }
+        &self.drm
     }
 
     /// Maps the memory by hand.
@@ -491,7 +493,13 @@ impl<F: Fault> Object<F> {
 #[pinned_drop]
 impl<F: Fault> PinnedDrop for Object<F> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this.
+        if F::KIND == Kind::DrmDeviceFirst {
+            // SAFETY: The reference of the field, which is dropped once more: a test is to catch that.
+            unsafe { drm::Device::dec_ref(NonNull::from(&*self.drm)) };
+        }
+
+        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this. It reads
+        // `obj->dev`, which `drm` keeps: fields are dropped after this function.
         unsafe { bindings::drm_gem_shmem_release(self.as_raw_shmem()) };
     }
 }

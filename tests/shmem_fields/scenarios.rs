@@ -58,7 +58,7 @@ fn device() -> Result<TestDevice> {
     TestDevice::new(c"gpu0")
 }
 
-/// A DRM device for a device. An object does not keep it alive, so declare objects after this.
+/// A DRM device for a device.
 fn drm_device(dev: &Device<Bound>) -> Result<ARef<drm::Device<Driver>>> {
     drm::Device::new(dev, Ok(()))
 }
@@ -340,19 +340,39 @@ pub(crate) fn imported_object<F: Fault>() -> Check {
 
 pub(crate) fn object_outlives_drm_device<F: Fault>() -> Check {
     let mut dev = device()?;
-    let bound = dev.bind()?;
-    let drm = drm_device(&bound)?;
-    let obj = object::<F>(&drm)?;
-    obj.cached_vmap(&bound)?;
+    let below = dev.device();
 
-    // The last reference: the mapping has none.
-    drop(drm);
-    let (_, reading) = testing::collect_warnings(|| obj.dev().as_ref().as_raw());
-    let ((), unbinding) = testing::collect_warnings(|| bound.unbind());
+    for is_unbound_first in [true, false] {
+        let bound = dev.bind()?;
+        let drm = drm_device(&bound)?;
+        let obj = object::<F>(&drm)?;
 
-    ensure!(!reading.is_empty(), "the DRM device was kept alive");
-    ensure!(unbinding.is_empty(), "unbind reports {unbinding:?}");
-    ensure_uses(&obj, Uses::NONE, "after unbind")
+        let (result, warnings) = testing::collect_warnings(|| -> Check {
+            drop(drm);
+            let peek = obj.cached_vmap_if_mapped(&bound)?.is_some();
+            ensure!(!peek, "lent while empty");
+            obj.cached_vmap(&bound)?;
+            obj.sg_table(&bound)?;
+
+            if is_unbound_first {
+                bound.unbind();
+                ensure_unmapped(&obj, &below)?;
+                drop(obj);
+            } else {
+                drop(obj);
+                bound.unbind();
+            }
+            Ok(())
+        });
+
+        result?;
+        ensure!(
+            warnings.is_empty(),
+            "freed as the last holder: {warnings:?}"
+        );
+        ensure!(testing::ledger(&below).live == 0, "mapped for DMA");
+    }
+    Ok(())
 }
 
 pub(crate) fn peek<F: Fault>() -> Check {

@@ -58,7 +58,7 @@ const LENT: &str = "rust_devres_lazy_contract.lent_to_a_callback";
 const WHY_LENT: &str = "H2: drops what a callback uses, before the callback has returned";
 
 /// What is expected in both variants.
-const COMMON: [Expected; 4] = [
+const COMMON: [Expected; 7] = [
     Expected {
         test: "rust_devres_lazy_contract.rebind",
         outcome: Outcome::Fails,
@@ -75,7 +75,25 @@ const COMMON: [Expected; 4] = [
         test: "rust_devres_lazy_contract.object_outlives_drm_device",
         outcome: Outcome::Fails,
         reports: &[],
-        why: "H3: does not keep the DRM device that unmapping reads",
+        why: "H3, H11: does not keep the DRM device that unmapping and the release read",
+    },
+    Expected {
+        test: "rust_devres_lazy_contract.last_holder",
+        outcome: Outcome::Fails,
+        reports: &[],
+        why: "H11: as above; is not freed as the last holder, which would read freed memory",
+    },
+    Expected {
+        test: "rust_devres_lazy_contract.last_holder_access",
+        outcome: Outcome::Fails,
+        reports: &[],
+        why: "H11: as above; is not mapped as the last holder",
+    },
+    Expected {
+        test: "rust_devres_lazy_contract.registration_data",
+        outcome: Outcome::Fails,
+        reports: &[],
+        why: "H11: as above; is not put into registration data",
     },
     Expected {
         test: "rust_devres_lazy_contract.imported_object",
@@ -88,12 +106,18 @@ const COMMON: [Expected; 4] = [
     },
 ];
 
-const FAST: [Expected; 3] = [
+const FAST: [Expected; 4] = [
     Expected {
         test: LENT,
         outcome: Outcome::Fails,
         reports: &[],
         why: WHY_LENT,
+    },
+    Expected {
+        test: "rust_devres_lazy_contract.last_holder_after_unbind",
+        outcome: Outcome::Fails,
+        reports: &["Memory manager not clean during takedown"],
+        why: "H11: the DRM device is freed before its object, which is then leaked",
     },
     Expected {
         test: "rust_devres_lazy_contract.failing_allocation",
@@ -109,12 +133,21 @@ const FAST: [Expected; 3] = [
     },
 ];
 
-const DEBUG: [Expected; 3] = [
+const DEBUG: [Expected; 4] = [
     Expected {
         test: LENT,
         outcome: Outcome::Fails,
         reports: &["KASAN: slab-use-after-free"],
         why: WHY_LENT,
+    },
+    Expected {
+        test: "rust_devres_lazy_contract.last_holder_after_unbind",
+        outcome: Outcome::Fails,
+        reports: &[
+            "Memory manager not clean during takedown",
+            "KASAN: slab-use-after-free in drm_",
+        ],
+        why: "H11: the DRM device is freed before its object, whose release reads it",
     },
     Expected {
         test: "rust_devres_lazy_contract.failing_allocation",

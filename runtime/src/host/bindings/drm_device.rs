@@ -6,8 +6,8 @@
 //!
 //! # Quarantine
 //!
-//! A GEM object does not keep its DRM device alive, neither in the kernel nor here. In order that
-//! code which relies on it gets a report rather than whatever is at that address by then, the
+//! A `struct drm_gem_object` does not keep its DRM device alive, neither in the kernel nor here. So
+//! that code which relies on it gets a report rather than whatever is at that address by then, the
 //! memory of a device without references is never given back, and stays marked as freed: what
 //! `KASAN` does for a while, for good. The device keeps its parent, too, so that reports can name
 //! it.
@@ -35,6 +35,7 @@ use core::{
     fmt, ptr,
     sync::atomic::{
         AtomicBool,
+        AtomicUsize,
         Ordering, //
     },
 };
@@ -64,6 +65,8 @@ pub struct drm_device {
     pub driver: *const drm_driver,
     /// References to it.
     pub ref_: refcount_t,
+    /// Objects that have an mmap offset: what the model keeps of `vma_offset_manager`.
+    mmap_offsets: AtomicUsize,
     freed: AtomicBool,
 }
 
@@ -125,6 +128,7 @@ pub unsafe fn __drm_dev_alloc(
             dev: parent,
             driver,
             ref_: refcount_t::new(1),
+            mmap_offsets: AtomicUsize::new(0),
             freed: AtomicBool::new(false),
         })
     };
@@ -146,8 +150,10 @@ pub unsafe fn drm_dev_get(dev: *mut drm_device) {
     }
 }
 
-/// Puts a reference, and releases the device with the last one: `drm_dev_put()`. A device that was
-/// freed is a loud failure; null is ignored. May sleep.
+/// Puts a reference, and releases the device with the last one: `drm_dev_put()`. May sleep.
+///
+/// A device that was freed is a loud failure. So is an object of the device that is left when the
+/// device is freed, as `drm_mm_takedown()` warns of it. Null is ignored.
 ///
 /// # Safety
 ///
@@ -179,7 +185,49 @@ pub unsafe fn drm_dev_put(dev: *mut drm_device) {
         report_afterwards(|| unsafe { release(dev) });
     }
     // SAFETY: As before.
+    let left = unsafe { &(*dev).mmap_offsets }.load(Ordering::Relaxed);
+    // SAFETY: As before.
     unsafe { quarantine(dev) };
+
+    // `drm_gem_init_release()`, by way of `drm_managed_release()`.
+    if left != 0 {
+        warn(format!(
+            "WARN: Memory manager not clean during takedown: {left} objects of {} are left",
+            DrmLabel(dev)
+        ));
+    }
+}
+
+/// Adds a node for an object's mmap offset: `drm_vma_offset_add()`. A device that was freed is a
+/// loud failure.
+///
+/// # Safety
+///
+/// `dev` points to a DRM device that [`__drm_dev_alloc`] made.
+#[track_caller]
+pub(crate) unsafe fn drm_vma_offset_add(dev: *mut drm_device, who: &str) {
+    // SAFETY: By the requirement of this function.
+    if unsafe { drm_dev_check(dev, who) } {
+        // SAFETY: As before.
+        unsafe { &(*dev).mmap_offsets }.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Removes that node, if there is one: `drm_vma_offset_remove()`. A device that was freed is a loud
+/// failure in both cases.
+///
+/// # Safety
+///
+/// As for [`drm_vma_offset_add`].
+#[track_caller]
+pub(crate) unsafe fn drm_vma_offset_remove(dev: *mut drm_device, is_there: bool, who: &str) {
+    // SAFETY: By the requirement of this function.
+    let is_alive = unsafe { drm_dev_check(dev, who) };
+
+    if is_there && is_alive {
+        // SAFETY: As before.
+        unsafe { &(*dev).mmap_offsets }.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Marks a DRM device as freed. Its memory and its reference to the parent are kept, see the module

@@ -3,13 +3,15 @@
 //! GEM objects, as in `include/drm/drm_gem.h`, `drivers/gpu/drm/drm_gem.c` and, for imports,
 //! `drm_prime.c`.
 //!
-//! Uses pages, reservation locks and DRM devices of the model. Handles, mmap offsets and LRUs are
-//! not modelled.
+//! Uses pages, reservation locks and DRM devices of the model. Handles and LRUs are not modelled. Of
+//! an mmap offset the model knows that the DRM device has a node for it.
 
 use super::{
     dma_resv,
     dma_resv_fini,
     drm_device,
+    drm_vma_offset_add,
+    drm_vma_offset_remove,
     file,
     page,
     refcount_t,
@@ -31,7 +33,7 @@ use core::{
     },
     fmt,
     marker::PhantomData,
-    ptr,
+    mem, ptr,
     sync::atomic::{
         AtomicU32,
         Ordering, //
@@ -92,6 +94,9 @@ pub struct drm_gem_object {
     pub _resv: dma_resv,
     /// What it can do.
     pub funcs: *const drm_gem_object_funcs,
+    /// Whether it has an mmap offset, which is a node of a tree of its device: what the model keeps
+    /// of `vma_node`.
+    pub has_mmap_offset: bool,
 }
 
 impl Default for drm_gem_object {
@@ -105,6 +110,7 @@ impl Default for drm_gem_object {
             resv: ptr::null_mut(),
             _resv: dma_resv::new(),
             funcs: ptr::null(),
+            has_mmap_offset: false,
         }
     }
 }
@@ -270,8 +276,42 @@ pub unsafe fn drm_gem_private_object_fini(obj: *mut drm_gem_object) {
     unsafe { dma_resv_fini(resv, gem) };
 }
 
+/// Gives an object an mmap offset: `drm_gem_create_mmap_offset()`.
+///
+/// # Safety
+///
+/// `obj` points to an initialised object that nobody else uses.
+#[track_caller]
+pub(crate) unsafe fn drm_gem_create_mmap_offset(obj: *mut drm_gem_object) {
+    // SAFETY: By the requirement of this function.
+    let dev = unsafe { (*obj).dev };
+    // SAFETY: As before.
+    unsafe { (*obj).has_mmap_offset = true };
+    // SAFETY: `dev` was a DRM device when the object was initialised.
+    unsafe { drm_vma_offset_add(dev, "drm_gem_create_mmap_offset") };
+}
+
+/// Takes the mmap offset from an object, if it has one: `drm_gem_free_mmap_offset()`.
+///
+/// Reads `obj->dev->vma_offset_manager` in any case. A DRM device that was freed is a loud failure.
+///
+/// # Safety
+///
+/// As for [`drm_gem_create_mmap_offset`].
+#[track_caller]
+unsafe fn drm_gem_free_mmap_offset(obj: *mut drm_gem_object, who: &str) {
+    // SAFETY: By the requirement of this function.
+    let dev = unsafe { (*obj).dev };
+    // SAFETY: As before.
+    let had_offset = mem::take(unsafe { &mut (*obj).has_mmap_offset });
+    // SAFETY: `dev` was a DRM device when the object was initialised.
+    unsafe { drm_vma_offset_remove(dev, had_offset, who) };
+}
+
 /// Undoes [`drm_gem_object_init`]: `drm_gem_object_release()`. The memory of the object itself is
 /// the caller's.
+///
+/// Reads the DRM device. One that was freed is a loud failure.
 ///
 /// # Safety
 ///
@@ -290,6 +330,8 @@ pub unsafe fn drm_gem_object_release(obj: *mut drm_gem_object) {
 
         // SAFETY: The same requirements.
         unsafe { drm_gem_private_object_fini(obj) };
+        // SAFETY: The same requirements.
+        unsafe { drm_gem_free_mmap_offset(obj, "drm_gem_object_release") };
     });
 }
 

@@ -29,6 +29,7 @@ use super::{
     dma_unmap_sgtable,
     drm_dev_check,
     drm_device,
+    drm_gem_create_mmap_offset,
     drm_gem_get_pages,
     drm_gem_object,
     drm_gem_object_funcs,
@@ -101,6 +102,7 @@ impl iosys_map {
 /// Everything but the counts is protected by the reservation lock. All zeroes is what
 /// [`drm_gem_shmem_init`] expects; [`Default`] gives the same.
 #[derive(Debug)]
+#[repr(C)]
 pub struct drm_gem_shmem_object {
     /// What it has in common with other GEM objects.
     pub base: drm_gem_object,
@@ -310,16 +312,19 @@ unsafe fn __drm_gem_shmem_init(
         unsafe { drm_gem_private_object_init(dev, obj, size) };
         // SAFETY: By the requirement of this function.
         unsafe { (*shmem).map_wc = false };
-        return 0;
+    } else {
+        // SAFETY: The requirements are the same.
+        let ret = unsafe { drm_gem_object_init(dev, obj, size) };
+        if ret != 0 {
+            // SAFETY: Initialised as far as this takes back.
+            unsafe { drm_gem_private_object_fini(obj) };
+            return ret;
+        }
     }
 
-    // SAFETY: The requirements are the same.
-    let ret = unsafe { drm_gem_object_init(dev, obj, size) };
-    if ret != 0 {
-        // SAFETY: Initialised as far as this takes back.
-        unsafe { drm_gem_private_object_fini(obj) };
-    }
-    ret
+    // SAFETY: Initialised above, and nobody else uses it.
+    unsafe { drm_gem_create_mmap_offset(obj) };
+    0
 }
 
 /// Initialises a shmem object of `size` bytes in memory of the caller's: `drm_gem_shmem_init()`.
@@ -1298,7 +1303,12 @@ mod tests {
         let drm = drm_device(&dev);
         let buffer = Buffer::new(drm, 1);
         buffer.map().unwrap();
-        drm_put(drm);
+
+        // The device is freed while it has an object.
+        let ((), warnings) = collect_warnings(|| drm_put(drm));
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].starts_with("WARN: Memory manager not clean during takedown: 1 obj"));
+        assert!(warnings[0].contains("gpu0"));
 
         let ((), warnings) = collect_warnings(|| buffer.unmap());
         assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -1310,7 +1320,11 @@ mod tests {
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         collect_warnings(|| buffer.unmap());
         buffer.put_pages();
-        buffer.put();
+
+        // Of an object that has nothing mapped, the release reads the device nevertheless.
+        let ((), warnings) = collect_warnings(|| buffer.put());
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].starts_with("BUG: use after free in drm_gem_object_release()"));
     }
 
     #[test]

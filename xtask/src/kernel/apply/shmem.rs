@@ -18,32 +18,57 @@ use anyhow::{
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::ops::Range;
-use syn::UseTree;
+use syn::{
+    Field,
+    UseTree, //
+};
 
-/// What comes in: the lazy field of `Object` in a file of `kernel/items/`, and the file's rest.
+/// What comes in: the fields of `Object` in a file of `kernel/items/`, and the file's rest.
 struct New {
+    /// What is said of `Object`.
+    docs: String,
+    /// The lazy field.
     field: String,
     name: String,
+    /// What becomes the last field.
+    last: Option<Last>,
     items: String,
+}
+
+/// The field that is dropped last.
+struct Last {
+    field: String,
+    name: String,
 }
 
 impl New {
     fn read(source: &Source) -> Result<Self> {
         let structure = source.structure("Object")?;
-        let fields = &structure.fields;
-        let name = fields
-            .iter()
+        let mut fields = structure.fields.iter();
+        let lazy = fields.next().context("`Object` has no field")?;
+        let last = fields
             .next()
-            .and_then(|field| field.ident.as_ref())
-            .context("`Object` has a field with a name")?;
+            .map(|last| -> Result<Last> {
+                Ok(Last {
+                    field: source.text(lines(source, last)).to_owned(),
+                    name: name(last)?,
+                })
+            })
+            .transpose()?;
         let behind = match source.impls("Object").first() {
             Some(item) => source.lines(source.range(item)).end,
             None => source.lines(source.range(structure)).end,
         };
 
+        let docs = structure.attrs.iter();
         Ok(Self {
-            field: inside(source, &source.range(fields)),
-            name: name.to_string(),
+            docs: docs
+                .filter(|attr| attr.path().is_ident("doc"))
+                .map(|attr| source.text(source.range(attr)).to_owned() + "\n")
+                .collect(),
+            field: source.text(lines(source, lazy)).to_owned(),
+            name: name(lazy)?,
+            last,
             items: source.rest(behind).to_owned(),
         })
     }
@@ -54,12 +79,17 @@ impl New {
     }
 }
 
-/// What stands between the braces of a range, whole lines.
-fn inside(source: &Source, range: &Range<usize>) -> String {
-    let text = source.text(range.clone());
-    let start = text.find('\n').map_or(0, |at| at + 1);
-    let end = text.rfind('\n').map_or(text.len(), |at| at + 1);
-    text[start..end].to_owned()
+/// The lines of a field, with those of its documentation.
+fn lines(source: &Source, field: &Field) -> Range<usize> {
+    source.lines(source.range(field))
+}
+
+fn name(field: &Field) -> Result<String> {
+    let name = field
+        .ident
+        .as_ref()
+        .context("a field of `Object` has no name")?;
+    Ok(name.to_string())
 }
 
 /// Puts the annotated field in place of the table by hand.
@@ -85,9 +115,33 @@ pub(crate) fn convert(text: String) -> Result<String> {
         .find(|attr| !attr.path().is_ident("doc"))
         .map(|attr| source.range(attr).start)
         .ok_or_else(|| anyhow!("`struct Object` has no attributes"))?;
-    source.insert(attribute, "#[devres_lazy]\n");
+    source.insert(attribute, format!("{}#[devres_lazy]\n", new.docs));
     source.replace(resource, new.field.as_str());
     source.replace(lock, "");
+
+    // The device, behind all that is there, where it is dropped last.
+    let last = new
+        .last
+        .as_ref()
+        .ok_or_else(|| anyhow!("there is no field to become the last one of `Object`"))?;
+    let behind = source
+        .structure("Object")?
+        .fields
+        .iter()
+        .last()
+        .map(|field| lines(&source, field).end)
+        .ok_or_else(|| anyhow!("`struct Object` has no fields"))?;
+    source.insert(behind, last.field.as_str());
+    let body = |source: &Source| -> Result<Range<usize>> {
+        let block = &source.function("Object", "dev")?.block;
+        let [.., end] = &block.stmts[..] else {
+            return Err(anyhow!("there is nothing in `Object::dev()`"));
+        };
+        let start = source.range(&block.brace_token.span.open()).end + 1;
+        Ok(start..source.lines(source.range(end)).end)
+    };
+    let dev = body(&source)?;
+    source.replace(dev, ours.text(body(&ours)?));
 
     // The accessor, which the macro writes.
     let accessor = source.lines(source.range(source.function("Object", "sg_table")?));
@@ -106,11 +160,21 @@ pub(crate) fn convert(text: String) -> Result<String> {
 
     // The constructor.
     let constructor = source.function("Object", "new")?.block.to_token_stream();
-    let initialiser = |name| slot(&source, &constructor, name);
+    let initialiser = |name: &str| slot(&source, &constructor, name);
     let (resource, lock) = (initialiser("sgt_res")?, initialiser("sgt_lock")?);
-    let slot = new.slot(source.indent(resource.start));
-    source.replace(resource, slot);
+    let end = source
+        .structure("Object")?
+        .fields
+        .iter()
+        .last()
+        .map(|field| initialiser(&name(field)?))
+        .transpose()?
+        .map(|range| range.end)
+        .ok_or_else(|| anyhow!("`struct Object` has no fields"))?;
+    let indent = source.indent(resource.start).to_owned();
+    source.replace(resource, new.slot(&indent));
     source.replace(lock, "");
+    source.insert(end, format!("{indent}{}: dev.into(),\n", last.name));
 
     // The type that unmapped the table.
     let structure = source.lines(source.range(source.structure("SGTableMap")?));
@@ -242,6 +306,12 @@ pub struct Object<T> {
 }
 
 impl<T> Object<T> {
+    /// The device.
+    pub fn dev(&self) -> &Device {
+        // SAFETY: It is valid.
+        unsafe { Device::from_raw((*self.as_raw()).dev) }
+    }
+
     fn free_callback(this: *mut Self) {
         // Whole until here.
         unsafe { ManuallyDrop::drop(&mut (*this).sgt_res) };
@@ -292,6 +362,8 @@ mod tests {}
             sgt <- new_lazy!(),
             vmap_cache <- new_lazy!(),
             inner <- T::new(),
+            drm: dev.into(),
+        })
 "
             ),
             "{slots}"
@@ -303,7 +375,7 @@ mod tests {}
             .filter_map(|field| field.ident.as_ref())
             .map(ToString::to_string)
             .collect();
-        assert_eq!(names, ["obj", "sgt", "vmap_cache", "inner"]);
+        assert_eq!(names, ["obj", "sgt", "vmap_cache", "inner", "drm"]);
     }
 
     #[test]
@@ -322,7 +394,11 @@ mod tests {}
             assert!(!text.contains(gone), "{gone}:\n{text}");
         }
         for new in [
-            "/// An object.\n#[devres_lazy]\n#[pin_data]",
+            "/// An object.\n/// - `drm` is the DRM device that `obj` was initialised with.\n",
+            "Driver::RegistrationData\n#[devres_lazy]\n#[pin_data]",
+            "    inner: T,\n    /// The DRM device",
+            "    drm: ARef<Device<T::Driver>>,\n}\n",
+            "    /// The device.\n    pub fn dev(&self) -> &Device {\n        &self.drm\n    }\n",
             ".teardown();\n\n        release(this);",
             "    ffi::c_void,\n    mem::MaybeUninit,",
             "for SgTable {",

@@ -42,6 +42,7 @@ use crate::{
         },
         UnregisteredDevice, //
     },
+    error::from_err_ptr,
     faux,
     io::{
         Io,
@@ -65,7 +66,17 @@ use crate::{
     },
     types::ScopeGuard, //
 };
-use core::ptr;
+use core::{
+    ffi::c_int,
+    mem,
+    ptr, //
+};
+
+/// How long something that has to happen is given.
+const LIMIT: Delta = Delta::from_millis(10_000);
+
+/// `__sighandler_t`.
+type Handler = bindings::__sighandler_t;
 
 /// How large the objects are: more than a page, and within what a faux device maps in one segment.
 pub(super) const SIZE: usize = 16 * PAGE_SIZE;
@@ -75,7 +86,19 @@ pub(super) struct KunitDriver;
 
 /// The driver's private data.
 #[pin_data]
-pub(super) struct KunitData {}
+pub(super) struct KunitData {
+    /// An object that the DRM device owns, for the one test that has such an object.
+    #[pin]
+    pub(super) object: Mutex<Option<ARef<Gem>>>,
+}
+
+impl KunitData {
+    fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            object <- new_mutex!(None),
+        })
+    }
+}
 
 /// The driver's part of an open file.
 pub(super) struct KunitFile;
@@ -108,7 +131,7 @@ impl DriverObject for KunitObject {
 #[vtable]
 impl drm::Driver for KunitDriver {
     type Data = KunitData;
-    type RegistrationData<'a> = ();
+    type RegistrationData<'a> = ARef<Gem>;
     type File = KunitFile;
     type Object = Gem;
     type ParentDevice<Ctx: device::DeviceContext> = faux::Device<Ctx>;
@@ -128,7 +151,7 @@ pub(super) type Gem = Object<KunitObject>;
 
 /// A DRM device, and the device below it.
 ///
-/// An object does not keep its DRM device alive, so declare objects after this.
+/// The object by hand does not keep its DRM device alive, so declare objects after this.
 pub(super) struct Gpu {
     pub(super) drm: ARef<drm::Device<KunitDriver>>,
     pub(super) dev: TestDevice,
@@ -138,7 +161,7 @@ impl Gpu {
     /// Creates a device that DMA works on.
     pub(super) fn new() -> Result<Self> {
         let dev = TestDevice::new()?;
-        let drm = UnregisteredDevice::new(dev.bound()?, try_pin_init!(KunitData {}))?;
+        let drm = UnregisteredDevice::new(dev.bound()?, KunitData::new())?;
         set_dma_bits(dev.bound()?.as_ref(), 64);
 
         Ok(Self {
@@ -183,12 +206,33 @@ impl Gpu {
 
     /// How many references there are to the DRM device.
     pub(super) fn drm_refs(&self) -> i32 {
-        // SAFETY: We hold a reference, so the count is there.
-        let count = unsafe { &raw mut (*self.drm.as_raw()).ref_.refcount.refs.counter };
-
-        // SAFETY: The count is only ever accessed atomically.
-        unsafe { Atomic::from_ptr(count) }.load(Relaxed)
+        drm_refs(&self.drm)
     }
+
+    /// Creates an object that is the last holder of its DRM device, beside the device below.
+    ///
+    /// Fails if the object has no reference of its own: all that reads `obj->dev` would then read
+    /// freed memory.
+    pub(super) fn into_last_holder(self) -> Result<(ARef<Gem>, TestDevice)> {
+        let refs = self.drm_refs();
+        let obj = self.object()?;
+        ensure!(
+            self.drm_refs() > refs,
+            "the object has no reference to its DRM device"
+        );
+
+        drop(self.drm);
+        Ok((obj, self.dev))
+    }
+}
+
+/// How many references there are to a DRM device.
+pub(super) fn drm_refs(drm: &drm::Device<KunitDriver>) -> i32 {
+    // SAFETY: `drm` is a reference, so the count is there.
+    let count = unsafe { &raw mut (*drm.as_raw()).ref_.refcount.refs.counter };
+
+    // SAFETY: The count is only ever accessed atomically.
+    unsafe { Atomic::from_ptr(count) }.load(Relaxed)
 }
 
 /// Says how many address bits a device has for DMA. A faux device does not say by itself.
@@ -249,6 +293,38 @@ pub(super) fn devres_nodes(dev: &device::Device) -> usize {
 /// The address of what is lent, for comparison only: a wrong accessor may lend what is not there.
 pub(super) fn address<T: ?Sized>(lent: Result<&T>) -> Result<usize> {
     lent.map(|lent| ptr::from_ref(lent).addr())
+}
+
+/// Makes the table as C code does, without the accessor. Returns its address.
+fn make_table(obj: &Gem) -> Result<usize> {
+    // SAFETY: The object is initialised.
+    let sgt = unsafe { bindings::drm_gem_shmem_get_pages_sgt(obj.as_raw_shmem()) };
+
+    Ok(from_err_ptr(sgt)?.addr())
+}
+
+/// Runs `function` with a signal pending. The thread is one that ignores signals otherwise.
+fn with_pending_signal<R>(function: impl FnOnce() -> R) -> R {
+    /// `SIGUSR1`.
+    const SIGNAL: c_int = 10;
+
+    // SAFETY: `SIG_IGN` and `SIG_KTHREAD` are handlers that have numbers.
+    let [ignore, kthread] =
+        [1_usize, 2].map(|handler| unsafe { mem::transmute::<usize, Handler>(handler) });
+    // SAFETY: There are no requirements.
+    let task = unsafe { bindings::get_current() };
+
+    // SAFETY: There are no requirements.
+    unsafe { bindings::kernel_sigaction(SIGNAL, kthread) };
+    // SAFETY: `task` is this thread. 1 stands for a signal of the kernel's.
+    unsafe { bindings::send_sig(SIGNAL, task, 1) };
+    let result = function();
+    // SAFETY: `task` is this thread.
+    unsafe { bindings::flush_signals(task) };
+    // SAFETY: There are no requirements.
+    unsafe { bindings::kernel_sigaction(SIGNAL, ignore) };
+
+    result
 }
 
 /// Calls `with` while the object looks like an imported one.
@@ -759,7 +835,7 @@ mod tests {
         Ok(())
     }
 
-    /// The mapping keeps what unmapping reads: the object does not keep its DRM device alive.
+    /// The object keeps its DRM device, which unmapping and the release read.
     #[test]
     fn object_outlives_drm_device() -> Result {
         let mut gpu = Gpu::new()?;
@@ -767,6 +843,7 @@ mod tests {
 
         // `gpu` has one reference, so it is safe to look what would be without it.
         let obj = gpu.object()?;
+        let created = gpu.drm_refs();
         ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
         let mapped = gpu.drm_refs();
         gpu.dev.unbind();
@@ -774,10 +851,192 @@ mod tests {
         let freed = gpu.drm_refs();
 
         ensure!(
-            mapped > refs,
-            "{refs} references to the DRM device before mapping, {mapped} after"
+            created == refs + 1 && mapped == created,
+            "{refs} references to the DRM device, {created} with an object, {mapped} while mapped"
         );
         ensure!(freed == refs, "{} references are left", freed - refs);
+        Ok(())
+    }
+
+    /// A mapped object is freed as the last holder of its DRM device.
+    #[test]
+    fn last_holder() -> Result {
+        let mappings = dma_mappings();
+        let (obj, dev) = Gpu::new()?.into_last_holder()?;
+        ensure_ok!(obj.sg_table(dev.bound()?.as_ref()), "the first access");
+
+        drop(obj);
+
+        ensure!(
+            dma_mappings() == mappings,
+            "DMA mappings: {mappings:?}, now {:?}",
+            dma_mappings()
+        );
+        Ok(())
+    }
+
+    /// The same after unbind. Without a reference of the object's own, the release reads a freed
+    /// DRM device: `drm_gem_object_release()` removes the object's mmap offset from a tree of it.
+    #[test]
+    fn last_holder_after_unbind() -> Result {
+        let mut gpu = Gpu::new()?;
+        let refs = gpu.drm_refs();
+        let obj = gpu.object()?;
+        let has_reference = gpu.drm_refs() > refs;
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+        gpu.dev.unbind();
+
+        // DRM warns of the object that is left, if that does not keep the device alive.
+        drop(gpu.drm);
+        if has_reference || cfg!(CONFIG_KASAN) {
+            drop(obj);
+        } else {
+            // Its release would read freed memory, and nothing would report that.
+            mem::forget(obj);
+        }
+
+        ensure!(
+            has_reference,
+            "the object has no reference to its DRM device"
+        );
+        Ok(())
+    }
+
+    /// The last holder of the DRM device is mapped for the first time, and accessed again.
+    #[test]
+    fn last_holder_access() -> Result {
+        let (obj, mut dev) = Gpu::new()?.into_last_holder()?;
+
+        let first = ensure_ok!(
+            address(obj.sg_table(dev.bound()?.as_ref())),
+            "the first access"
+        );
+        let again = address(obj.sg_table(dev.bound()?.as_ref()));
+        ensure!(again == Ok(first), "then {again:x?}");
+
+        dev.unbind();
+        ensure!(!is_mapped(&obj), "still mapped after unbind");
+        Ok(())
+    }
+
+    /// An object that is registration data is freed when the driver's data is dropped, before
+    /// devres releases anything. `Registration` puts its reference to the DRM device first.
+    #[test]
+    fn registration_data() -> Result {
+        let mappings = dma_mappings();
+        let mut dev = TestDevice::new()?;
+        let drm = UnregisteredDevice::new(dev.bound()?, KunitData::new())?;
+        set_dma_bits(dev.bound()?.as_ref(), 64);
+
+        let refs = drm_refs(&drm);
+        let obj = Gem::new(&drm, SIZE, ObjectConfig::default(), ())?;
+        ensure!(
+            drm_refs(&drm) > refs,
+            "the object has no reference to its DRM device"
+        );
+        ensure_ok!(obj.sg_table(dev.bound()?.as_ref()), "the first access");
+
+        // SAFETY: The registration is dropped below, and nothing in between returns.
+        let registration =
+            unsafe { drm::Registration::new(dev.bound()?.as_ref(), drm, obj, 0) }?;
+        drop(registration);
+        let left = dma_mappings();
+        dev.unbind();
+
+        ensure!(
+            left == mappings,
+            "DMA mappings: {mappings:?}, then {left:?}"
+        );
+        Ok(())
+    }
+
+    /// A signal interrupts a first access that waits for the reservation lock: its error, the slot
+    /// stays empty and balanced. `dma_resv_lock_interruptible()` looks for signals while it waits.
+    #[test]
+    fn interrupted() -> Result {
+        let gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+
+        let (theirs, dev): (_, ARef<device::Device>) = (obj.clone(), gpu.bound()?.into());
+        let accessing = Thread::new(move || {
+            // SAFETY: The device is unbound when `gpu` is dropped, after this thread has ended.
+            let dev = unsafe { dev.as_bound() };
+            with_pending_signal(|| address(theirs.sg_table(dev)))
+        })?;
+
+        let resv = DmaResvGuard::new(&*obj);
+        accessing.start();
+        let is_interrupted = comes_true(LIMIT, || accessing.has_returned());
+        drop(resv);
+        let result = accessing.join()?;
+
+        ensure!(is_interrupted, "it waits for the lock, with {result:x?}");
+        ensure!(result == Err(EINTR), "interrupted: {result:x?}");
+        ensure!(!is_mapped(&obj), "there is a table");
+        ensure!(page_uses(&obj) == 0, "{} uses", page_uses(&obj));
+
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the next access");
+        ensure!(page_uses(&obj) == 1, "then {} uses", page_uses(&obj));
+        Ok(())
+    }
+
+    /// C code purges an object that Rust never asked for a table. That ends the use of the pages that
+    /// C has taken, and the next access maps new pages.
+    #[test]
+    fn purge() -> Result {
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+        let shmem = obj.as_raw_shmem();
+
+        // `drm_gem_shmem_is_purgeable()`: advised, not pinned, and there is a table.
+        ensure!(make_table(&obj)? != 0, "there is no table");
+        let resv = DmaResvGuard::new(&*obj);
+        // SAFETY: The object is initialised, and its reservation lock is held.
+        let is_kept = unsafe { bindings::drm_gem_shmem_madvise_locked(shmem, 1) };
+        // SAFETY: As above. Nobody uses the table.
+        unsafe { bindings::drm_gem_shmem_purge_locked(shmem) };
+        drop(resv);
+        ensure!(is_kept == 1, "advised: {is_kept}");
+        ensure!(!is_mapped(&obj), "there is a table");
+        ensure!(page_uses(&obj) == 0, "{} uses", page_uses(&obj));
+
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+        ensure!(page_uses(&obj) == 1, "then {} uses", page_uses(&obj));
+        gpu.dev.unbind();
+        ensure!(!is_mapped(&obj), "still mapped after unbind");
+        ensure!(surplus_uses(&obj) == 0, "{} uses left", surplus_uses(&obj));
+        Ok(())
+    }
+
+    /// C code makes the table, for an object whose table Rust never asked for: the release frees it
+    /// and puts its use of the pages. It is `drm_gem_shmem_release()` that does.
+    #[test]
+    fn table_of_c() -> Result {
+        let mappings = dma_mappings();
+        let gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+
+        let theirs = make_table(&obj)?;
+        ensure!(page_uses(&obj) == 1, "{} uses", page_uses(&obj));
+        drop(obj);
+        ensure!(
+            dma_mappings() == mappings,
+            "DMA mappings: {mappings:?}, now {:?}",
+            dma_mappings()
+        );
+
+        // The first access finds the table, and takes no use of its own. So unbind unmaps the table
+        // and puts the use that C has taken.
+        let mut gpu = gpu;
+        let obj = gpu.object()?;
+        let theirs_too = make_table(&obj)?;
+        ensure!(theirs != 0 && theirs_too != 0, "there is no table");
+        let lent = address(obj.sg_table(gpu.bound()?));
+        ensure!(lent == Ok(theirs_too), "C has {theirs_too:#x}, lent: {lent:x?}");
+        ensure!(page_uses(&obj) == 1, "then {} uses", page_uses(&obj));
+        gpu.dev.unbind();
+        ensure!(!is_mapped(&obj), "still mapped after unbind");
+        ensure!(surplus_uses(&obj) == 0, "{} uses left", surplus_uses(&obj));
         Ok(())
     }
 

@@ -9,11 +9,13 @@
 use super::{
     contract_kunit::{
         address,
+        drm_refs,
         is_mapped,
         page_uses,
         surplus_uses,
         Gem,
         Gpu,
+        KunitDriver,
         SIZE, //
     },
     DmaResvGuard, //
@@ -29,7 +31,10 @@ use crate::{
         Thread,
         GRACE, //
     },
-    drm::gem::IntoGEMObject,
+    drm::{
+        self,
+        gem::IntoGEMObject, //
+    },
     io::ResourceSize,
     prelude::*,
     processor::cpu_relax,
@@ -42,7 +47,10 @@ use crate::{
         rcu, //
     },
 };
-use core::ptr;
+use core::ptr::{
+    self,
+    NonNull, //
+};
 
 /// Exclusive access to an object, for as long as `obj` is borrowed.
 ///
@@ -223,6 +231,51 @@ mod tests {
         ensure!(refs(&obj) == 1, "{} references while mapped", refs(&obj));
         gpu.dev.unbind();
         ensure!(refs(&obj) == 1, "{} references after unbind", refs(&obj));
+        Ok(())
+    }
+
+    /// The last holder of the DRM device is looked at, empty and mapped.
+    #[test]
+    fn last_holder_peek() -> Result {
+        let (obj, dev) = Gpu::new()?.into_last_holder()?;
+        let dev = dev.bound()?.as_ref();
+
+        let empty = obj.sg_table_if_mapped(dev).map(|table| table.is_some());
+        ensure!(empty == Ok(false), "while empty: {empty:?}");
+        ensure_ok!(obj.sg_table(dev), "the first access");
+        let mapped = obj.sg_table_if_mapped(dev).map(|table| table.is_some());
+        ensure!(mapped == Ok(true), "while mapped: {mapped:?}");
+        Ok(())
+    }
+
+    /// A DRM device whose data owns an object is part of a cycle of references. Unbind unmaps the
+    /// object and returns; object and device stay until somebody takes the object out of the data.
+    #[test]
+    fn data_owns_object() -> Result {
+        let mut gpu = Gpu::new()?;
+        let before = gpu.drm_refs();
+        let obj = gpu.object()?;
+        ensure!(
+            gpu.drm_refs() > before,
+            "the object has no reference to its DRM device"
+        );
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+
+        let gem = NonNull::from(&*obj);
+        *gpu.drm.object.lock() = Some(obj);
+        drop(gpu.drm);
+        gpu.dev.unbind();
+
+        // SAFETY: The data of the device owns the object, which has a reference to the device.
+        let obj = unsafe { gem.as_ref() };
+        let is_left = is_mapped(obj);
+        let drm: ARef<drm::Device<KunitDriver>> = obj.dev().into();
+        let taken = drm.object.lock().take();
+        let count = taken.as_ref().map(|obj| refs(obj));
+        drop(taken);
+        ensure!(!is_left, "still mapped after unbind");
+        ensure!(count == Some(1), "references to the object: {count:?}");
+        ensure!(drm_refs(&drm) == 1, "{} references are left", drm_refs(&drm));
         Ok(())
     }
 }

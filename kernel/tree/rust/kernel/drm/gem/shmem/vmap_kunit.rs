@@ -454,28 +454,19 @@ mod tests {
         Ok(())
     }
 
-    /// Unmapping does not read the DRM device, which an object does not keep alive: the mapping
-    /// does not have to keep it either, and does not.
+    /// A mapped object is freed as the last holder of its DRM device.
     #[test]
     fn object_outlives_drm_device() -> Result {
-        let mut gpu = Gpu::new()?;
-        let obj = gpu.object()?;
-        let count = gpu.drm_refs();
+        let (obj, dev) = Gpu::new()?.into_last_holder()?;
+        let dev = dev.bound()?.as_ref();
 
-        ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
-        let mapped = gpu.drm_refs();
-        ensure!(mapped == count, "{} more references", mapped - count);
-
-        // Whoever reads through this finds out.
-        let gone = ptr::null_mut();
-        // SAFETY: The object is initialised, and only this thread uses it.
-        let drm = mem::replace(unsafe { &mut (*obj.as_raw()).dev }, gone);
-        gpu.dev.unbind();
-        // SAFETY: As above.
-        unsafe { (*obj.as_raw()).dev = drm };
-
+        ensure_ok!(obj.cached_vmap(dev), "the first access");
+        let mapped = obj.cached_vmap_if_mapped(dev).map(|lent| lent.is_some());
+        ensure!(mapped == Ok(true), "while mapped: {mapped:?}");
         let uses = Uses::of(&obj);
-        ensure!(uses == Uses::NONE, "after unbind: {uses:?}");
+        ensure!(uses == Uses::MAPPED, "{uses:?}");
+
+        drop(obj);
         Ok(())
     }
 
