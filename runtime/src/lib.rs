@@ -75,6 +75,7 @@ mod protocol;
 use host::{
     fault,
     lockdep,
+    signal,
     unwind, //
 };
 

@@ -7,6 +7,7 @@
 //!
 //! - [`TestDevice`] and [`Binding`]: a device, and the time during which a driver is bound to it;
 //! - [`fail_nth()`]: the n-th allocation of this thread fails;
+//! - [`Task`]: a thread that others send signals to;
 //! - [`collect_warnings()`]: what the kernel would warn about, as text and not as a panic;
 //! - [`ledger()`]: what a device has mapped for DMA;
 //! - [`rcu_grace_periods()`]: how many grace periods were waited for.
@@ -40,6 +41,7 @@ pub use crate::{
         fail_nth,
         FailNth, //
     },
+    signal::Task,
     sync::rcu::rcu_grace_periods,
 };
 

@@ -15,6 +15,7 @@ use crate::{
         LockClassKey,
         LockdepMap, //
     },
+    signal::signal_pending,
 };
 use core::{
     ffi::c_int,
@@ -137,30 +138,54 @@ pub unsafe fn dma_resv_lock(obj: *mut dma_resv, _ctx: *mut ww_acquire_ctx) -> c_
     // SAFETY: By the requirement of this function.
     let resv = unsafe { &*obj };
 
+    lock(resv, || false)
+}
+
+/// Acquires the lock, and sleeps until that is possible or `is_interrupted`: `ww_mutex_lock()`,
+/// which looks for signals only when it has to wait.
+#[track_caller]
+fn lock(resv: &dma_resv, is_interrupted: impl Fn() -> bool) -> c_int {
     if resv.is_held() {
         warn(format!(
-            "possible recursive locking detected: reservation lock {obj:p} is already held by this \
-             thread"
+            "possible recursive locking detected: reservation lock {resv:p} is already held by \
+             this thread"
         ));
         return code::EDEADLK.to_errno();
     }
     resv.dep_map().acquire();
-    if !resv.try_lock() {
-        WAIT_QUEUE.wait_until(|| resv.try_lock());
+
+    let mut is_locked = resv.try_lock();
+    if !is_locked {
+        WAIT_QUEUE.wait_until(|| {
+            is_locked = resv.try_lock();
+            is_locked || is_interrupted()
+        });
     }
-    0
+    if is_locked {
+        0
+    } else {
+        resv.dep_map().release();
+        code::EINTR.to_errno()
+    }
 }
 
-/// Like [`dma_resv_lock`], as a thread that signals could interrupt, of which there are none:
-/// `dma_resv_lock_interruptible()`.
+/// Wakes all threads that wait for a lock, so that they look for signals.
+pub(crate) fn wake_up_interruptible() {
+    WAIT_QUEUE.wake_all();
+}
+
+/// Like [`dma_resv_lock`], but fails with `-EINTR` if it has to wait and the thread has a signal
+/// pending, see [`Task`](crate::testing::Task): `dma_resv_lock_interruptible()`.
 ///
 /// # Safety
 ///
 /// As for [`dma_resv_lock`].
 #[track_caller]
-pub unsafe fn dma_resv_lock_interruptible(obj: *mut dma_resv, ctx: *mut ww_acquire_ctx) -> c_int {
+pub unsafe fn dma_resv_lock_interruptible(obj: *mut dma_resv, _ctx: *mut ww_acquire_ctx) -> c_int {
+    fault::might_sleep("dma_resv_lock_interruptible");
+
     // SAFETY: By the requirement of this function.
-    unsafe { dma_resv_lock(obj, ctx) }
+    lock(unsafe { &*obj }, signal_pending)
 }
 
 /// Unlocks a reservation object: `dma_resv_unlock()`.
@@ -235,10 +260,16 @@ pub(crate) unsafe fn dma_resv_fini(obj: *mut dma_resv, whose: impl fmt::Display)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::collect_warnings;
+    use crate::{
+        bindings::collect_warnings,
+        signal::Task, //
+    };
     use core::ptr;
     use std::{
-        sync::Arc,
+        sync::{
+            mpsc,
+            Arc, //
+        },
         thread, //
     };
 
@@ -333,6 +364,54 @@ mod tests {
         // Still held.
         assert_held(&resv);
         unlock(&resv);
+    }
+
+    #[test]
+    fn a_signal_ends_an_interruptible_wait() {
+        let resv = dma_resv::new();
+        // SAFETY: The object is alive.
+        let lock_interruptible =
+            || unsafe { dma_resv_lock_interruptible(raw(&resv), ptr::null_mut()) };
+
+        lock(&resv);
+        thread::scope(|scope| {
+            let (task, tasks) = mpsc::channel();
+            let waiting = scope.spawn(move || {
+                task.send(Task::current()).unwrap();
+                let interrupted = lock_interruptible();
+                // It stays pending.
+                let again = lock_interruptible();
+                Task::flush_signals();
+                (interrupted, again)
+            });
+            // Whether it sleeps by then or not.
+            tasks.recv().unwrap().send_signal();
+            let eintr = code::EINTR.to_errno();
+            assert_eq!(waiting.join().unwrap(), (eintr, eintr));
+        });
+        unlock(&resv);
+
+        // Whoever does not have to wait does not look for signals, nor does who must not be
+        // interrupted.
+        Task::current().send_signal();
+        assert_eq!(lock_interruptible(), 0);
+        unlock(&resv);
+        thread::scope(|scope| {
+            assert_eq!(lock(&resv), 0);
+            let (task, tasks) = mpsc::channel();
+            let resv = &resv;
+            let waiting = scope.spawn(move || {
+                Task::current().send_signal();
+                task.send(()).unwrap();
+                let ret = lock(resv);
+                unlock(resv);
+                ret
+            });
+            tasks.recv().unwrap();
+            unlock(resv);
+            assert_eq!(waiting.join().unwrap(), 0);
+        });
+        Task::flush_signals();
     }
 
     #[test]
