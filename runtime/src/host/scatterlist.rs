@@ -80,6 +80,8 @@ impl SGTable {
 
     /// The entries that are mapped, in order: `for_each_sgtable_dma_sg()`.
     ///
+    /// On the host, a table that C code has purged meanwhile is a loud failure, and has no entries.
+    ///
     /// # Examples
     ///
     /// ```
@@ -90,7 +92,10 @@ impl SGTable {
     ///     table.iter().map(|entry| entry.dma_len()).sum()
     /// }
     /// ```
+    #[track_caller]
     pub fn iter(&self) -> SGTableIter<'_> {
+        // SAFETY: `self` is a table.
+        unsafe { bindings::sg_check_table(self.0.get(), "SGTable::iter") };
         // SAFETY: `self` is a table.
         let left = unsafe { (*self.0.get()).nents };
         // SAFETY: As before.

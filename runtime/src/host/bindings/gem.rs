@@ -158,7 +158,7 @@ impl<'a> Gem<'a> {
         unsafe { (*self.ptr).size }
     }
 
-    fn filp(self) -> *mut file {
+    pub(crate) fn filp(self) -> *mut file {
         // SAFETY: By the type's invariants.
         unsafe { (*self.ptr).filp }
     }
@@ -299,7 +299,7 @@ pub(crate) unsafe fn drm_gem_create_mmap_offset(obj: *mut drm_gem_object) {
 ///
 /// As for [`drm_gem_create_mmap_offset`].
 #[track_caller]
-unsafe fn drm_gem_free_mmap_offset(obj: *mut drm_gem_object, who: &str) {
+pub(crate) unsafe fn drm_gem_free_mmap_offset(obj: *mut drm_gem_object, who: &str) {
     // SAFETY: By the requirement of this function.
     let dev = unsafe { (*obj).dev };
     // SAFETY: As before.

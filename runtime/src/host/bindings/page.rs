@@ -106,7 +106,7 @@ pub unsafe fn page_ref_count(page: *const page) -> i32 {
 ///
 /// Its pages come into being when they are first asked for, zeroed, and stay, contents and all,
 /// while the file or anybody who took its pages exists: putting pages does not lose what was
-/// written to them.
+/// written to them. Only [`file::truncate`] does.
 pub struct file {
     npages: usize,
     pages: Mutex<Option<Pages>>,
@@ -178,6 +178,20 @@ impl file {
         unsafe { Arc::decrement_strong_count(this) };
     }
 
+    /// Gives back the pages and what is in them, if nobody else uses one: `shmem_truncate_range()`
+    /// of the whole file. Later they are there again, zeroed.
+    ///
+    /// # Safety
+    ///
+    /// `this` comes from [`file::new`] and has not been put.
+    pub(crate) unsafe fn truncate(this: *const Self) {
+        // SAFETY: The caller keeps its reference during the call.
+        let file = unsafe { &*this };
+        let mut guard = file.pages.lock().unwrap_or_else(PoisonError::into_inner);
+
+        guard.take_if(|pages| !pages.are_in_use());
+    }
+
     /// Puts the reference that [`file::new`] returned: `fput()`. Pages that are still listed
     /// somewhere live on.
     ///
@@ -238,6 +252,16 @@ impl Pages {
             layout,
             pages: Box::into_raw(pages),
             runs,
+        })
+    }
+
+    /// Whether anybody but the file uses one of the pages.
+    fn are_in_use(&self) -> bool {
+        let first = self.pages.cast::<page>();
+
+        (0..self.pages.len()).any(|i| {
+            // SAFETY: By the invariant there is a page, as `i` is in bounds.
+            unsafe { page_ref_count(first.wrapping_add(i)) != 1 }
         })
     }
 

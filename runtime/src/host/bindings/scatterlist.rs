@@ -23,6 +23,10 @@ use core::{
     },
     ptr,
 };
+use std::sync::{
+    Mutex,
+    PoisonError, //
+};
 
 /// An address as a device uses it: `dma_addr_t`.
 pub type dma_addr_t = u64;
@@ -44,6 +48,9 @@ pub struct scatterlist {
     /// Bytes that the device finds there, once mapped.
     pub dma_length: c_uint,
 }
+
+/// Marks a table that was freed and is kept.
+const QUARANTINED: c_uint = c_uint::MAX;
 
 /// A list of such runs: `struct sg_table`.
 #[derive(Debug)]
@@ -237,6 +244,55 @@ pub unsafe fn sg_free_table(sgt: *mut sg_table) {
         // SAFETY: Allocated as a box of that many entries.
         drop(unsafe { Box::from_raw(entries) });
     }
+}
+
+/// Marks a table as freed, and keeps it and its entries for good. For a table that somebody may still
+/// have a reference to: using it is then reported.
+///
+/// # Safety
+///
+/// `sgt` points to a valid table, and is not freed otherwise.
+pub(crate) unsafe fn sg_quarantine_table(sgt: *mut sg_table) {
+    /// Pointers to memory that stays allocated, where leak checkers find them.
+    struct Freed(#[allow(dead_code, reason = "kept for leak checkers only")] *mut sg_table);
+
+    // SAFETY: The pointer is never followed.
+    unsafe impl Send for Freed {}
+
+    static FREED: Mutex<Vec<Freed>> = Mutex::new(Vec::new());
+
+    // SAFETY: By the requirement of this function.
+    unsafe { (*sgt).nents = 0 };
+    // SAFETY: As before.
+    unsafe { (*sgt).orig_nents = QUARANTINED };
+    FREED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(Freed(sgt));
+}
+
+/// Reports a table that was freed while somebody had a reference to it.
+///
+/// # Safety
+///
+/// `sgt` points to a table, freed by [`sg_quarantine_table`] or not.
+#[inline]
+#[track_caller]
+pub(crate) unsafe fn sg_check_table(sgt: *const sg_table, who: &str) {
+    // SAFETY: By the requirement of this function.
+    if unsafe { (*sgt).orig_nents } == QUARANTINED {
+        use_after_free(sgt, who);
+    }
+}
+
+/// The report of [`sg_check_table()`].
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn use_after_free(sgt: *const sg_table, who: &str) {
+    warn(format!(
+        "BUG: use after free in {who}(): table {sgt:p} was freed by C code"
+    ));
 }
 
 #[cfg(test)]

@@ -14,8 +14,17 @@
 //!   [`drm_gem_shmem_vunmap_locked`].
 //!
 //! So **freeing the table does not put the pages**: whoever makes it again holds them twice, and
-//! only one use is put at release. Left out are `madvise()`, purging, `mmap()`, and how a CPU
-//! caches the pages.
+//! only one use is put at release. Left out are `mmap()`, and how a CPU caches the pages.
+//!
+//! # Whose table it is
+//!
+//! C code keeps one table in an object and does not know whose it is. A Rust mapping that lends the
+//! table relies on nobody else to free it. The model therefore reports
+//!
+//! - a table that [`drm_gem_shmem_purge_locked`] has freed, when it is used through a reference that
+//!   a mapping has lent, and when the mapping ends;
+//! - an object that [`drm_gem_shmem_release`] has released, when any function here is called for it:
+//!   a mapping that ends after that.
 
 use super::{
     dma_buf_attachment,
@@ -30,6 +39,7 @@ use super::{
     drm_dev_check,
     drm_device,
     drm_gem_create_mmap_offset,
+    drm_gem_free_mmap_offset,
     drm_gem_get_pages,
     drm_gem_object,
     drm_gem_object_funcs,
@@ -39,6 +49,7 @@ use super::{
     drm_gem_private_object_init,
     drm_gem_put_pages,
     drm_prime_gem_destroy,
+    file,
     kfree_obj,
     kmalloc_obj,
     page,
@@ -46,6 +57,7 @@ use super::{
     report_afterwards,
     sg_alloc_table_from_pages_segment,
     sg_free_table,
+    sg_quarantine_table,
     sg_table,
     vmap,
     warn,
@@ -112,6 +124,9 @@ pub struct drm_gem_shmem_object {
     pub pages_use_count: refcount_t,
     /// Users of the pages who need them to stay where they are.
     pub pages_pin_count: refcount_t,
+    /// What the user has advised: 0 keeps the pages, more lets them be purged, less says that they
+    /// were.
+    pub madv: c_int,
     /// The table, mapped for the device; of an imported object the exporter's.
     pub sgt: *mut sg_table,
     /// Where the pages are mapped, while `vmap_use_count` is not zero.
@@ -120,6 +135,8 @@ pub struct drm_gem_shmem_object {
     pub vmap_use_count: refcount_t,
     /// Whether mappings combine writes. A bit field in C: see [`set_map_wc`](Self::set_map_wc).
     pub map_wc: bool,
+    /// Whether it was released. Has no counterpart in C.
+    released: bool,
 }
 
 impl Default for drm_gem_shmem_object {
@@ -129,10 +146,12 @@ impl Default for drm_gem_shmem_object {
             pages: ptr::null_mut(),
             pages_use_count: refcount_t::new(0),
             pages_pin_count: refcount_t::new(0),
+            madv: 0,
             sgt: ptr::null_mut(),
             vaddr: ptr::null_mut(),
             vmap_use_count: refcount_t::new(0),
             map_wc: false,
+            released: false,
         }
     }
 }
@@ -184,7 +203,7 @@ impl<'a> Shmem<'a> {
     }
 
     /// Like [`new`](Self::new), for the functions that rely on their caller's reservation lock:
-    /// reports if `who` does not have it.
+    /// reports if `who` does not have it, and an object that was released.
     ///
     /// # Safety
     ///
@@ -195,7 +214,30 @@ impl<'a> Shmem<'a> {
         let shmem = unsafe { Self::new(ptr) };
         // SAFETY: `resv` is valid as long as the object is initialised.
         unsafe { dma_resv_assert_held(shmem.gem.resv(), format_args!("{who}(): {}", shmem.gem)) };
+        shmem.check_released(who);
         shmem
+    }
+
+    /// Reports an object that was released.
+    #[track_caller]
+    fn check_released(self, who: &str) {
+        // SAFETY: By the type's invariants.
+        if unsafe { (*self.ptr).released } {
+            warn(format!(
+                "BUG: use after free in {who}(): {} was released",
+                self.gem
+            ));
+        }
+    }
+
+    fn madv(self) -> c_int {
+        // SAFETY: By the type's invariants.
+        unsafe { (*self.ptr).madv }
+    }
+
+    fn set_madv(self, madv: c_int) {
+        // SAFETY: By the type's invariants.
+        unsafe { (*self.ptr).madv = madv };
     }
 
     fn pages(self) -> *mut *mut page {
@@ -427,8 +469,9 @@ pub unsafe fn drm_gem_shmem_prime_import_sg_table(
 /// Unmaps and frees the table of an object: `__drm_gem_shmem_free_sgt_locked()`. **The pages stay
 /// in use.**
 ///
-/// Loud failures: the reservation lock is not held; the DRM device was freed; there is no table
-/// (the kernel follows a null pointer); the table belongs to the exporter of an imported object
+/// Loud failures: the reservation lock is not held; the object was released; the DRM device was
+/// freed; there is no table, as it was purged or never made (the kernel follows a null pointer); the
+/// table belongs to the exporter of an imported object
 /// (the kernel frees it all the same). Nothing is freed in the last two cases.
 ///
 /// # Safety
@@ -445,8 +488,12 @@ pub unsafe fn __drm_gem_shmem_free_sgt_locked(shmem: *mut drm_gem_shmem_object) 
 
     if sgt.is_null() {
         warn(format!(
-            "BUG: null pointer followed in {WHO}(): {} has no table",
-            shmem.gem
+            "BUG: null pointer followed in {WHO}(): {} {}",
+            shmem.gem,
+            match shmem.madv() {
+                0.. => "has no table",
+                _ => "was purged under whoever had its table",
+            }
         ));
         return;
     }
@@ -483,10 +530,9 @@ pub unsafe fn __drm_gem_shmem_free_sgt_locked(shmem: *mut drm_gem_shmem_object) 
 /// Unmaps the table, if there is one, and puts the pages **once**, if there are any. May sleep: it
 /// takes the reservation lock.
 ///
-/// Loud failures: any of the three counts is not zero in the end; and a table that is still mapped,
-/// if the object has a `free` function of its own. The kernel does not see the latter. But such an
-/// object is one of Rust's, where the mapping belongs to a `Devres`, whose callback would later
-/// unmap the table of an object that is gone.
+/// Whoever has made the table: a mapping that is to end after this is reported when it does.
+///
+/// Any of the three counts that is not zero in the end is a loud failure.
 ///
 /// # Safety
 ///
@@ -504,12 +550,6 @@ pub unsafe fn drm_gem_shmem_release(shmem: *mut drm_gem_shmem_object) {
                 shmem.warn_on_count(shmem.vmap_use_count(), "vmap_use_count");
 
                 if !shmem.sgt().is_null() {
-                    if !ptr::eq(shmem.gem.funcs(), &drm_gem_shmem_funcs) {
-                        warn(format!(
-                            "the table of {} is freed while devres owns it",
-                            shmem.gem
-                        ));
-                    }
                     // SAFETY: The lock is held, and nobody else uses the object or its table.
                     unsafe { __drm_gem_shmem_free_sgt_locked(shmem.ptr) };
                 }
@@ -525,6 +565,8 @@ pub unsafe fn drm_gem_shmem_release(shmem: *mut drm_gem_shmem_object) {
 
         // SAFETY: Nobody else uses the object.
         unsafe { drm_gem_object_release(shmem.gem.as_ptr()) };
+        // SAFETY: As before.
+        unsafe { (*shmem.ptr).released = true };
     });
 }
 
@@ -651,6 +693,103 @@ pub unsafe fn drm_gem_shmem_unpin_locked(shmem: *mut drm_gem_shmem_object) {
         // SAFETY: The lock is held.
         unsafe { drm_gem_shmem_put_pages_locked(shmem.ptr) };
     }
+}
+
+/// Notes whether the pages may be purged, `madv > 0`, unless they were:
+/// `drm_gem_shmem_madvise_locked()`. Returns whether they are still there.
+///
+/// A reservation lock that is not held is a loud failure.
+///
+/// # Safety
+///
+/// `shmem` points to an initialised object, whose reservation lock this thread holds.
+#[track_caller]
+pub unsafe fn drm_gem_shmem_madvise_locked(shmem: *mut drm_gem_shmem_object, madv: c_int) -> c_int {
+    // SAFETY: By the requirement of this function.
+    let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_madvise_locked") };
+
+    if shmem.madv() >= 0 {
+        shmem.set_madv(madv);
+    }
+    c_int::from(shmem.madv() >= 0)
+}
+
+/// Whether an object may be purged: `drm_gem_shmem_is_purgeable()`. Objects that are exported are
+/// not modelled.
+///
+/// # Safety
+///
+/// As for [`drm_gem_shmem_madvise_locked`].
+pub unsafe fn drm_gem_shmem_is_purgeable(shmem: *mut drm_gem_shmem_object) -> bool {
+    // SAFETY: By the requirement of this function.
+    let shmem = unsafe { Shmem::new(shmem) };
+
+    shmem.madv() > 0
+        && shmem.pages_pin_count().read() == 0
+        && !shmem.sgt().is_null()
+        && shmem.gem.import_attach().is_none()
+}
+
+/// Unmaps and frees the table of an object, puts one use of the pages, and gives the memory back:
+/// `drm_gem_shmem_purge_locked()`.
+///
+/// In Linux 7.3 only panfrost's shrinker calls it, for objects of panfrost's own. **It frees a table
+/// that somebody else still uses, too**, for instance a mapping of Rust. The memory of the table is
+/// not given back here, so that using it is reported.
+///
+/// Loud failures: the reservation lock is not held; the object is not
+/// [purgeable](drm_gem_shmem_is_purgeable); there is no table (the kernel follows a null pointer),
+/// and nothing is done then.
+///
+/// # Safety
+///
+/// - `shmem` points to an initialised object, whose reservation lock this thread holds.
+/// - Nobody uses the table any more.
+#[track_caller]
+pub unsafe fn drm_gem_shmem_purge_locked(shmem: *mut drm_gem_shmem_object) {
+    const WHO: &str = "drm_gem_shmem_purge_locked";
+
+    // SAFETY: By the requirement of this function.
+    let shmem = unsafe { Shmem::new_locked(shmem, WHO) };
+    let sgt = shmem.sgt();
+
+    report_afterwards(|| {
+        // SAFETY: The lock is held.
+        let is_purgeable = unsafe { drm_gem_shmem_is_purgeable(shmem.ptr) };
+        shmem.warn_on(!is_purgeable, "!drm_gem_shmem_is_purgeable(shmem)");
+        if sgt.is_null() {
+            warn(format!(
+                "BUG: null pointer followed in {WHO}(): {} has no table",
+                shmem.gem
+            ));
+            return;
+        }
+
+        let dev = shmem.gem.dev();
+        // SAFETY: `dev` was a DRM device when the object was initialised.
+        unsafe { drm_dev_check(dev, WHO) };
+        // SAFETY: As before; a freed one still has its parent.
+        let parent = unsafe { (*dev).dev };
+        // SAFETY:
+        // - A DRM device holds a reference to its parent.
+        // - The table is valid.
+        unsafe { dma_unmap_sgtable(parent, sgt, dma_data_direction_DMA_BIDIRECTIONAL, 0) };
+        // SAFETY: It was mapped, so it is valid. It is freed nowhere else, since the object forgets
+        // it here.
+        unsafe { sg_quarantine_table(sgt) };
+        shmem.set_sgt(ptr::null_mut());
+
+        // SAFETY: The lock is held.
+        unsafe { drm_gem_shmem_put_pages_locked(shmem.ptr) };
+        shmem.set_madv(-1);
+
+        // SAFETY: The object is not released.
+        unsafe { drm_gem_free_mmap_offset(shmem.gem.as_ptr(), WHO) };
+        if !shmem.gem.filp().is_null() {
+            // SAFETY: The object has not put its file.
+            unsafe { file::truncate(shmem.gem.filp()) };
+        }
+    });
 }
 
 /// Maps the object into kernel address space, contiguously: `drm_gem_shmem_vmap_locked()`.
@@ -813,8 +952,8 @@ fn drm_gem_shmem_get_pages_sgt_locked(shmem: Shmem<'_>) -> *mut sg_table {
 /// The first call makes it, and takes one use of the pages, **which freeing the table does not
 /// put**; later calls find it and take nothing. May sleep: it takes the reservation lock.
 ///
-/// Returns an error pointer: `-ENOMEM`, or `-EIO` if the device does not reach the pages; then
-/// nothing is taken.
+/// Returns an error pointer: `-ENOMEM`, `-EIO` if the device does not reach the pages, or `-EINTR` if
+/// a signal comes while it waits for the lock; then nothing is taken.
 ///
 /// # Safety
 ///
@@ -826,6 +965,7 @@ pub unsafe fn drm_gem_shmem_get_pages_sgt(shmem: *mut drm_gem_shmem_object) -> *
     let shmem = unsafe { Shmem::new(shmem) };
 
     report_afterwards(|| {
+        shmem.check_released("drm_gem_shmem_get_pages_sgt");
         // SAFETY: `resv` is valid as long as the object is initialised.
         let ret = unsafe { dma_resv_lock_interruptible(shmem.gem.resv(), ptr::null_mut()) };
         if ret != 0 {
@@ -1281,10 +1421,19 @@ mod tests {
     }
 
     #[test]
-    fn a_mapped_table_of_a_rust_object_at_release_is_loud() {
-        static FUNCS: drm_gem_object_funcs = drm_gem_object_funcs {
-            free: Some(drm_gem_shmem_object_free),
-        };
+    fn a_mapping_that_ends_after_the_release_is_loud() {
+        /// As an object would whose teardown comes too late.
+        unsafe extern "C" fn free(obj: *mut drm_gem_object) {
+            let buffer = Buffer(obj.cast());
+            // SAFETY: Nobody else uses the object.
+            unsafe { drm_gem_shmem_release(buffer.0) };
+            buffer.unmap();
+            buffer.put_pages();
+            // SAFETY: It was allocated like this.
+            unsafe { kfree_obj(buffer.0) };
+        }
+        static FUNCS: drm_gem_object_funcs = drm_gem_object_funcs { free: Some(free) };
+
         let dev = TestDevice::new(c"gpu0").unwrap();
         let drm = drm_device(&dev);
         let buffer = Buffer::new(drm, 1);
@@ -1292,8 +1441,95 @@ mod tests {
         buffer.map().unwrap();
 
         let ((), warnings) = collect_warnings(|| buffer.put());
+        let [freeing, table, putting, pages] = &warnings[..] else {
+            panic!("{warnings:?}");
+        };
+        assert!(freeing.starts_with("BUG: use after free in __drm_gem_shmem_free_sgt_locked()"));
+        assert!(freeing.ends_with("was released"));
+        assert!(table.contains("has no table"), "{table}");
+        assert!(putting.starts_with("BUG: use after free in drm_gem_shmem_put_pages_locked()"));
+        assert!(pages.starts_with("refcount_t: underflow"), "{pages}");
+        drm_put(drm);
+    }
+
+    /// Purges an object.
+    fn purge(buffer: Buffer) {
+        // SAFETY: The object is alive.
+        let purge = || unsafe { drm_gem_shmem_purge_locked(buffer.0) };
+        buffer.shmem().locked(purge);
+    }
+
+    fn madvise(buffer: Buffer, madv: c_int) -> c_int {
+        // SAFETY: The object is alive.
+        let madvise = || unsafe { drm_gem_shmem_madvise_locked(buffer.0, madv) };
+        buffer.shmem().locked(madvise)
+    }
+
+    #[test]
+    fn a_purge_gives_back_table_and_pages() {
+        let dev = TestDevice::new(c"gpu0").unwrap();
+        let drm = drm_device(&dev);
+        let buffer = Buffer::new(drm, 2);
+        // SAFETY: One page and more is mapped.
+        unsafe { buffer.vmap().unwrap().write(7) };
+        buffer.vunmap();
+
+        let table = buffer.map().unwrap();
+        assert_eq!(madvise(buffer, 1), 1);
+        purge(buffer);
+        assert_eq!(buffer.counts(), (0, 0, 0));
+        assert_eq!(ledger(&dev.device()).live, 0);
+        // For good.
+        assert_eq!(madvise(buffer, 0), 0);
+
+        // What was written is lost, and the pages can be had again.
+        let vaddr = buffer.vmap().unwrap();
+        // SAFETY: Two pages are mapped.
+        assert_eq!(unsafe { vaddr.read() }, 0);
+        buffer.vunmap();
+        buffer.map().unwrap();
+        assert_eq!(buffer.counts(), (1, 0, 0));
+
+        // Whoever has the old table hears of it.
+        // SAFETY: The table is never given back.
+        let table = unsafe { crate::scatterlist::SGTable::from_raw(table) };
+        let (entries, warnings) = collect_warnings(|| table.iter().count());
+        assert_eq!(entries, 0);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].contains("is freed while devres owns it"));
+        assert!(warnings[0].starts_with("BUG: use after free in SGTable::iter()"));
+
+        buffer.put();
+        drm_put(drm);
+    }
+
+    #[test]
+    fn a_purge_of_what_is_in_use_is_loud() {
+        let dev = TestDevice::new(c"gpu0").unwrap();
+        let drm = drm_device(&dev);
+
+        // Not advised; advised and pinned; advised and without a table.
+        for (prepare, reports) in [
+            ((|buffer| _ = buffer.map().unwrap()) as fn(Buffer), 1),
+            (
+                |buffer| {
+                    buffer.map().unwrap();
+                    madvise(buffer, 1);
+                    buffer.pin();
+                },
+                1,
+            ),
+            (|buffer| _ = madvise(buffer, 1), 2),
+        ] {
+            let buffer = Buffer::new(drm, 1);
+            prepare(buffer);
+            let ((), warnings) = collect_warnings(|| purge(buffer));
+            assert_eq!(warnings.len(), reports, "{warnings:?}");
+            assert!(warnings[0].starts_with("drm_WARN_ON(!drm_gem_shmem_is_purgeable(shmem))"));
+            if buffer.counts().1 != 0 {
+                buffer.unpin();
+            }
+            buffer.put();
+        }
         drm_put(drm);
     }
 
