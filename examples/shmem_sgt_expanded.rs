@@ -18,6 +18,10 @@ mod cli;
 mod contract;
 #[path = "shmem/driver.rs"]
 mod driver;
+#[path = "shmem/helper.rs"]
+mod helper;
+#[path = "shmem/last_holder.rs"]
+mod last_holder;
 #[path = "shmem/neighbours.rs"]
 mod neighbours;
 #[path = "shmem/races.rs"]
@@ -67,9 +71,14 @@ use std::{
 
 /// A shmem-backed GEM object.
 ///
+/// Holds a reference to its DRM device. An object that its own device owns, in
+/// [`drm::Driver::Data`], is therefore part of a cycle of references, and is never freed. Objects
+/// of a driver belong into its registration data, which is dropped when the device is unbound.
+///
 /// # Invariants
 ///
-/// `obj` is an initialised `struct drm_gem_shmem_object` for the lifetime of the object.
+/// - `obj` is an initialised `struct drm_gem_shmem_object` for the lifetime of the object.
+/// - `drm` is the DRM device that `obj` was initialised with.
 // <lazy>
 // </lazy>
 #[pin_data(PinnedDrop)]
@@ -85,6 +94,10 @@ pub struct Object<T: DriverObject> {
     // </lazy>
     #[pin]
     inner: T,
+
+    /// The DRM device, which releasing the object reads: a GEM object holds no reference to
+    /// `obj->dev`. The last field, since fields are dropped in the order of declaration.
+    drm: ARef<drm::Device<T::Driver>>,
 }
 
 impl<T: DriverObject> Object<T> {
@@ -262,18 +275,19 @@ impl<T: DriverObject> ::devres_lazy::devres::LazyOwner for Object<T> {
 pub struct SgTable;
 
 // SAFETY:
-// - The table that `drm_gem_shmem_get_pages_sgt()` makes is immutable, and stays until
-//   `__drm_gem_shmem_free_sgt_locked()`, which only `unmap()` calls.
+// - The table that `drm_gem_shmem_get_pages_sgt()` returns does not change. Three functions of the C
+//   helper free it. Only `unmap()` calls `__drm_gem_shmem_free_sgt_locked()`.
+//   `drm_gem_shmem_release()` comes after the teardown. `drm_gem_shmem_purge_locked()` is for objects
+//   that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever advised or
+//   purged, since this module calls neither function and no C driver has an `Object`.
 // - `#[devres_lazy]` stands on the destructor of `Object`.
 unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
     type Target = SGTable;
 
-    /// The C helper unmaps for `obj->dev->dev`, and a GEM object holds no reference to `obj->dev`.
-    type Keep = ARef<drm::Device<T::Driver>>;
+    /// The C helper unmaps for `obj->dev->dev`, and the object keeps `obj->dev`.
+    type Keep = ();
 
-    fn keep(obj: &Object<T>) -> Self::Keep {
-        obj.dev().into()
-    }
+    fn keep(_obj: &Object<T>) -> Self::Keep {}
 
     fn map(obj: &Object<T>, _dev: &Device<Bound>) -> Result<NonNull<SGTable>> {
         // SAFETY: By the type invariants, `obj` is initialised.
@@ -291,7 +305,7 @@ unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
         NonNull::new(sgt.cast()).ok_or(ENOMEM)
     }
 
-    unsafe fn unmap(obj: &Object<T>, _drm: &Self::Keep, _sgt: NonNull<SGTable>) {
+    unsafe fn unmap(obj: &Object<T>, _keep: &Self::Keep, _sgt: NonNull<SGTable>) {
         let _resv = DmaResvGuard::new(obj);
 
         // SAFETY: The table is mapped, nobody uses it any more, and the reservation lock is held.
@@ -326,6 +340,7 @@ impl<T: DriverObject> Object<T> {
                 // <lazy>
                 sgt <- new_lazy!("Object::sgt"),
                 // </lazy>
+                drm: dev.into(),
                 // Last, since it is `PinnedDrop` that releases it.
                 obj <- Opaque::try_ffi_init(|obj: *mut bindings::drm_gem_shmem_object| {
                     // SAFETY: `obj` is valid for writes, zeroes are a valid value of it.
@@ -353,11 +368,7 @@ impl<T: DriverObject> Object<T> {
 
     /// The DRM device that this object belongs to.
     pub fn dev(&self) -> &drm::Device<T::Driver> {
-        // SAFETY: By the type invariants, `as_raw()` is an initialised GEM object.
-        let dev = unsafe { (*self.as_raw()).dev };
-
-        // SAFETY: `new()` was called with a `drm::Device<T::Driver>`, which is what `dev` is in.
-        unsafe { drm::Device::from_raw(dev) }
+        &self.drm
     }
 
     fn as_raw_shmem(&self) -> *mut bindings::drm_gem_shmem_object {
@@ -382,7 +393,8 @@ impl<T: DriverObject> PinnedDrop for Object<T> {
         // (S1).
         ::devres_lazy::devres::LazyOwner::teardown(::core::pin::Pin::as_mut(&mut self));
 
-        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this.
+        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this. It reads
+        // `obj->dev`, which `drm` keeps: fields are dropped after this function.
         unsafe { bindings::drm_gem_shmem_release(self.as_raw_shmem()) };
     }
 }

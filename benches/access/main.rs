@@ -24,7 +24,8 @@ mod by_hand;
 #[path = "../../examples/shmem/driver.rs"]
 #[allow(
     clippy::duplicate_mod,
-    reason = "the example's own copy is private to it"
+    dead_code,
+    reason = "the example's own copy is private to it, and does more"
 )]
 mod driver;
 #[path = "../../examples/shmem/resv.rs"]
@@ -57,7 +58,10 @@ use devres_lazy::{
     prelude::*,
     testing::TestDevice, //
 };
-use driver::Driver;
+use driver::{
+    Data,
+    Driver, //
+};
 use heap::Heap;
 use subject::Subject;
 
@@ -110,7 +114,7 @@ fn main() -> Result {
 
     let mut gpu = TestDevice::new(c"gpu0")?;
     let bound = gpu.bind()?;
-    let drm = drm::Device::<Driver>::new(&bound, Ok(()))?;
+    let drm = drm::Device::<Driver>::new(&bound, Ok(Data::default()))?;
 
     match args.command {
         Some(Command::Access {

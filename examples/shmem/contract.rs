@@ -14,9 +14,10 @@ use super::{
     by_hand,
     driver::{
         Buffer,
+        Data,
         Driver, //
     },
-    last_holder, neighbours, races, Object,
+    helper, last_holder, neighbours, races, Object,
 };
 use devres_lazy::{
     device::{
@@ -315,6 +316,30 @@ pub(crate) fn rows<O: Shmem>() -> Vec<Row> {
             run: last_holder::registration_data::<O>,
         },
         Row {
+            name: "data_owns_object",
+            situation: "DRM device owns the object, unbind",
+            expected: "unbind unmaps and returns; both stay until the object is taken out",
+            run: helper::data_owns_object::<O>,
+        },
+        Row {
+            name: "interrupted",
+            situation: "signal during the first access",
+            expected: "EINTR, nothing mapped, no use of the pages; then Ok",
+            run: helper::interrupted::<O>,
+        },
+        Row {
+            name: "purge",
+            situation: "purged by C, then accessed",
+            expected: "new pages are mapped, counts balanced when freed",
+            run: helper::purge::<O>,
+        },
+        Row {
+            name: "table_of_c",
+            situation: "C made the table first",
+            expected: "the same table, without a use of its own; counts balanced when freed",
+            run: helper::table_of_c::<O>,
+        },
+        Row {
             name: "owner_is_held_weakly",
             situation: "object mapped and unmapped",
             expected: "the object's own reference count stays what it is",
@@ -361,7 +386,7 @@ pub(crate) struct Fleet<O: Shmem> {
 impl<O: Shmem> Fleet<O> {
     /// Creates `count` objects.
     pub(crate) fn new(dev: &Device<Bound>, size: Size, count: usize) -> Result<Self> {
-        let drm = drm::Device::<Driver>::new(dev, Ok(()))?;
+        let drm = drm::Device::<Driver>::new(dev, Ok(Data::default()))?;
 
         Ok(Self {
             objects: (0..count)

@@ -9,12 +9,39 @@ use devres_lazy::{
     },
     prelude::*,
 };
+use std::{
+    any::Any,
+    sync::{
+        Mutex,
+        PoisonError, //
+    },
+};
 
 /// A driver without data of its own.
 pub(crate) struct Driver;
 
 impl drm::Driver for Driver {
-    type Data = ();
+    type Data = Data;
+}
+
+/// Room for an object that the DRM device owns, for the one row that has such an object. An object of
+/// a driver does not belong here: it holds a reference to the device.
+#[derive(Default)]
+pub(crate) struct Data(Mutex<Option<Owned>>);
+
+/// An object of any type.
+type Owned = Box<dyn Any + Send>;
+
+impl Data {
+    /// Makes the DRM device an owner of `object`.
+    pub(crate) fn own(&self, object: impl Any + Send) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(object));
+    }
+
+    /// Takes the object back.
+    pub(crate) fn disown(&self) -> Option<Owned> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// The driver's part of a GEM object: nothing.

@@ -52,9 +52,11 @@ impl<T: DriverObject> Object<T> {
 pub struct SgTable;
 
 // SAFETY:
-// - The table that `drm_gem_shmem_get_pages_sgt()` makes does not change, and stays until
-//   `__drm_gem_shmem_free_sgt_locked()`, which nobody but `unmap()` calls before the object is
-//   released.
+// - The table that `drm_gem_shmem_get_pages_sgt()` returns does not change. Three functions of the C
+//   helper free it. Only `unmap()` calls `__drm_gem_shmem_free_sgt_locked()`.
+//   `drm_gem_shmem_release()` comes after the teardown. `drm_gem_shmem_purge_locked()` is for objects
+//   that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever advised or
+//   purged, since this module calls neither function and no C driver has an `Object`.
 // - Objects are only ever dropped by `free_callback()`, which begins with their teardown.
 unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
     type Target = scatterlist::SGTable;

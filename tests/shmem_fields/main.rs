@@ -8,6 +8,7 @@
 //! object's: `tests/protocol` has the broken slots.
 
 #[path = "../../examples/shmem/driver.rs"]
+#[allow(dead_code, reason = "the data of its devices is not used here")]
 mod driver;
 mod fault;
 mod locks;

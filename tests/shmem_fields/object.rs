@@ -139,8 +139,11 @@ pub(crate) struct Object<F: Fault> {
 pub(crate) struct SgTable;
 
 // SAFETY:
-// - The table that `drm_gem_shmem_get_pages_sgt()` makes is immutable, and stays until
-//   `__drm_gem_shmem_free_sgt_locked()`, which only `unmap()` calls.
+// - The table that `drm_gem_shmem_get_pages_sgt()` returns does not change. Three functions of the C
+//   helper free it. Only `unmap()` calls `__drm_gem_shmem_free_sgt_locked()`.
+//   `drm_gem_shmem_release()` comes after the teardown. `drm_gem_shmem_purge_locked()` is for objects
+//   that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever advised or
+//   purged, since this module calls neither function and no C driver has an `Object`.
 // - `#[devres_lazy]` stands on the destructor of `Object`.
 unsafe impl<F: Fault> Map<Object<F>> for SgTable {
     type Target = SGTable;

@@ -3,7 +3,10 @@
 //! What is expected of an object with two lazy fields, one scenario each.
 
 use super::{
-    driver::Driver,
+    driver::{
+        Data,
+        Driver, //
+    },
     fault::Fault,
     object::{
         Object,
@@ -60,7 +63,7 @@ fn device() -> Result<TestDevice> {
 
 /// A DRM device for a device.
 fn drm_device(dev: &Device<Bound>) -> Result<ARef<drm::Device<Driver>>> {
-    drm::Device::new(dev, Ok(()))
+    drm::Device::new(dev, Ok(Data::default()))
 }
 
 /// An object.
