@@ -869,10 +869,48 @@ pub unsafe fn drm_gem_shmem_vunmap_locked(shmem: *mut drm_gem_shmem_object, _map
     }
 }
 
-/// `drm_gem_shmem_get_sg_table()` and the `drm_prime_pages_to_sg()` of `drm_prime.c` that it calls:
-/// a table of the pages, not mapped yet, or an error pointer.
+/// A new table of the pages of an object, which is mapped for no device and which the object does not
+/// keep: `drm_gem_shmem_get_sg_table()`, for exporting. Returns an error pointer without memory.
+///
+/// An imported object is a loud failure.
+///
+/// # Safety
+///
+/// `shmem` points to an initialised object whose pages are pinned.
 #[track_caller]
-fn drm_gem_shmem_get_sg_table(shmem: Shmem<'_>, dev: *mut super::device) -> *mut sg_table {
+pub unsafe fn drm_gem_shmem_get_sg_table(shmem: *mut drm_gem_shmem_object) -> *mut sg_table {
+    // SAFETY: By the requirement of this function.
+    let shmem = unsafe { Shmem::new(shmem) };
+
+    report_afterwards(|| {
+        shmem.warn_on(
+            shmem.gem.import_attach().is_some(),
+            "drm_gem_is_imported(obj)",
+        );
+        // SAFETY: `dev` was a DRM device when the object was initialised.
+        unsafe { drm_dev_check(shmem.gem.dev(), "drm_gem_shmem_get_sg_table") };
+        // SAFETY: As before; a freed one still has its parent.
+        drm_prime_pages_to_sg(shmem, unsafe { (*shmem.gem.dev()).dev })
+    })
+}
+
+/// Frees a table that [`drm_gem_shmem_get_sg_table`] made, as `drm_gem_unmap_dma_buf()` does once it
+/// is unmapped.
+///
+/// # Safety
+///
+/// `sgt` comes from there, and nobody uses it any more.
+pub unsafe fn drm_gem_free_sg_table(sgt: *mut sg_table) {
+    // SAFETY: By the requirement of this function.
+    unsafe { sg_free_table(sgt) };
+    // SAFETY: As before.
+    unsafe { kfree_obj(sgt) };
+}
+
+/// `drm_prime_pages_to_sg()` of `drm_prime.c`: a table of the pages, not mapped yet, or an error
+/// pointer.
+#[track_caller]
+fn drm_prime_pages_to_sg(shmem: Shmem<'_>, dev: *mut super::device) -> *mut sg_table {
     let sgt = kmalloc_obj(sg_table::new(), GFP_KERNEL);
     if sgt.is_null() {
         return err_ptr(code::ENOMEM.to_errno());
@@ -924,7 +962,7 @@ fn drm_gem_shmem_get_pages_sgt_locked(shmem: Shmem<'_>) -> *mut sg_table {
     // SAFETY: As before; a freed one still has its parent.
     let dev = unsafe { (*shmem.gem.dev()).dev };
 
-    let sgt = drm_gem_shmem_get_sg_table(shmem, dev);
+    let sgt = drm_prime_pages_to_sg(shmem, dev);
     if ptr_err(sgt).is_some() {
         // SAFETY: The lock is held.
         unsafe { drm_gem_shmem_put_pages_locked(shmem.ptr) };
