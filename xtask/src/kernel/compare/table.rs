@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Scenarios that only one side can have, and why.
-const ONE_SIDED: [(Subject, &str, &str); 11] = [
+const ONE_SIDED: [(Subject, &str, &str); 12] = [
     (Subject::Slot, "init_panics", NO_UNWINDING),
     (Subject::Shmem, "init_panics", NO_UNWINDING),
     (Subject::Slot, "revoke_of_a_stranger", NO_UNWINDING),
@@ -28,6 +28,11 @@ const ONE_SIDED: [(Subject, &str, &str); 11] = [
         Subject::Shmem,
         "owner_is_held_weakly",
         "in the kernel, a test of the annotated object only",
+    ),
+    (
+        Subject::Shmem,
+        "exporter_unbound_before_importer",
+        "on the host, a test of `tests/field_shmem`",
     ),
     (
         Subject::Vmap,

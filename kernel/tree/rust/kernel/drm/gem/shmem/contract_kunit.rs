@@ -937,8 +937,7 @@ mod tests {
         ensure_ok!(obj.sg_table(dev.bound()?.as_ref()), "the first access");
 
         // SAFETY: The registration is dropped below, and nothing in between returns.
-        let registration =
-            unsafe { drm::Registration::new(dev.bound()?.as_ref(), drm, obj, 0) }?;
+        let registration = unsafe { drm::Registration::new(dev.bound()?.as_ref(), drm, obj, 0) }?;
         drop(registration);
         let left = dma_mappings();
         dev.unbind();
@@ -1032,7 +1031,10 @@ mod tests {
         let theirs_too = make_table(&obj)?;
         ensure!(theirs != 0 && theirs_too != 0, "there is no table");
         let lent = address(obj.sg_table(gpu.bound()?));
-        ensure!(lent == Ok(theirs_too), "C has {theirs_too:#x}, lent: {lent:x?}");
+        ensure!(
+            lent == Ok(theirs_too),
+            "C has {theirs_too:#x}, lent: {lent:x?}"
+        );
         ensure!(page_uses(&obj) == 1, "then {} uses", page_uses(&obj));
         gpu.dev.unbind();
         ensure!(!is_mapped(&obj), "still mapped after unbind");

@@ -21,6 +21,11 @@ use super::{
     DmaResvGuard, //
 };
 use crate::{
+    bindings,
+    device::{
+        Bound,
+        Device, //
+    },
     devres::kunit_support::{
         comes_true_with,
         dma_mappings,
@@ -35,9 +40,11 @@ use crate::{
         self,
         gem::IntoGEMObject, //
     },
+    error::from_err_ptr,
     io::ResourceSize,
     prelude::*,
     processor::cpu_relax,
+    scatterlist::SGTable,
     sync::{
         aref::ARef,
         atomic::{
@@ -74,6 +81,96 @@ pub(super) fn refs(obj: &Gem) -> i32 {
 
     // SAFETY: The count is only ever accessed atomically.
     unsafe { Atomic::from_ptr(count) }.load(Relaxed)
+}
+
+/// An object that is shared with other drivers.
+///
+/// # Invariants
+///
+/// The pointer is to a valid buffer, and a reference to it.
+struct Buffer(NonNull<bindings::dma_buf>);
+
+impl Buffer {
+    /// Exports an object.
+    fn export(obj: &Gem) -> Result<Self> {
+        // SAFETY: The object is initialised.
+        let buf = from_err_ptr(unsafe { bindings::drm_gem_prime_export(obj.as_raw(), 0) })?;
+
+        // INVARIANT: The function has returned a reference.
+        Ok(Self(NonNull::new(buf).ok_or(EINVAL)?))
+    }
+
+    /// Maps the buffer for the device of another driver.
+    fn import(&self, dev: &Device<Bound>) -> Result<Import<'_>> {
+        // SAFETY: Both are valid.
+        let attach =
+            from_err_ptr(unsafe { bindings::dma_buf_attach(self.0.as_ptr(), dev.as_raw()) })?;
+
+        // SAFETY: The attachment is new.
+        let sgt = from_err_ptr(unsafe {
+            bindings::dma_buf_map_attachment_unlocked(
+                attach,
+                bindings::dma_data_direction::DMA_BIDIRECTIONAL,
+            )
+        })
+        .inspect_err(|_| {
+            // SAFETY: As above, and nobody uses it after this.
+            unsafe { bindings::dma_buf_detach(self.0.as_ptr(), attach) };
+        })?;
+
+        // INVARIANT: Mapped above.
+        Ok(Import {
+            buffer: self,
+            attach,
+            sgt,
+        })
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants this is a reference.
+        unsafe { bindings::dma_buf_put(self.0.as_ptr()) };
+        // A thread of the kernel's leaves the release to a worker.
+        // SAFETY: There are no requirements.
+        unsafe { bindings::flush_delayed_fput() };
+    }
+}
+
+/// A buffer that is mapped for the device of another driver.
+///
+/// # Invariants
+///
+/// `attach` is a valid attachment to `buffer`, and `sgt` its table.
+struct Import<'a> {
+    buffer: &'a Buffer,
+    attach: *mut bindings::dma_buf_attachment,
+    sgt: *mut bindings::sg_table,
+}
+
+impl Import<'_> {
+    /// Bytes that are mapped.
+    fn len(&self) -> ResourceSize {
+        // SAFETY: By the type invariants it is mapped.
+        let table = unsafe { SGTable::from_raw(self.sgt) };
+        table.iter().map(|entry| entry.dma_len()).sum()
+    }
+}
+
+impl Drop for Import<'_> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants it is mapped, and nobody uses it after this.
+        unsafe {
+            bindings::dma_buf_unmap_attachment_unlocked(
+                self.attach,
+                self.sgt,
+                bindings::dma_data_direction::DMA_BIDIRECTIONAL,
+            )
+        };
+
+        // SAFETY: By the type invariants it is attached, and nobody uses it after this.
+        unsafe { bindings::dma_buf_detach(self.buffer.0.as_ptr(), self.attach) };
+    }
 }
 
 #[kunit_tests(rust_devres_lazy_shmem)]
@@ -275,7 +372,48 @@ mod tests {
         drop(taken);
         ensure!(!is_left, "still mapped after unbind");
         ensure!(count == Some(1), "references to the object: {count:?}");
-        ensure!(drm_refs(&drm) == 1, "{} references are left", drm_refs(&drm));
+        ensure!(
+            drm_refs(&drm) == 1,
+            "{} references are left",
+            drm_refs(&drm)
+        );
+        Ok(())
+    }
+
+    /// The exporter of a buffer is unbound while an importer has it mapped: the exporter's own table
+    /// goes, the importer's stays, and so do the pages, which `drm_gem_map_attach()` has pinned. The
+    /// buffer is then the last holder of the object.
+    #[test]
+    fn exporter_unbound_before_importer() -> Result {
+        let mappings = dma_mappings();
+        let mut gpu = Gpu::new()?;
+        let importer = Gpu::new()?;
+        let obj = gpu.object()?;
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the exporter's access");
+        let buffer = Buffer::export(&obj)?;
+        let import = buffer.import(importer.bound()?)?;
+        ensure!(page_uses(&obj) == 2, "{} uses, shared", page_uses(&obj));
+
+        gpu.dev.unbind();
+        let is_left = is_mapped(&obj);
+        let uses = page_uses(&obj);
+        drop(gpu.drm);
+        drop(obj);
+        let len = import.len();
+        drop(import);
+        drop(buffer);
+
+        ensure!(!is_left, "the exporter's table is there after unbind");
+        ensure!(uses == 1, "{uses} uses after unbind");
+        ensure!(
+            len == SIZE as ResourceSize,
+            "{len} bytes of {SIZE} are mapped"
+        );
+        ensure!(
+            dma_mappings() == mappings,
+            "DMA mappings: {mappings:?}, now {:?}",
+            dma_mappings()
+        );
         Ok(())
     }
 }
