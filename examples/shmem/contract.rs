@@ -283,7 +283,7 @@ pub(crate) fn rows<O: Shmem>() -> Vec<Row> {
             name: "object_outlives_drm_device",
             situation: "object created, mapped, freed",
             expected: "it has one reference to the DRM device all the time, and puts it in the end",
-            run: last_holder::object_outlives_drm_device::<O>,
+            run: neighbours::object_outlives_drm_device::<O>,
         },
         Row {
             name: "last_holder",

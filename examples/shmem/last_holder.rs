@@ -32,35 +32,14 @@ use devres_lazy::{
     testing, //
 };
 
-/// References to a DRM device.
-fn drm_refs(drm: &drm::Device<Driver>) -> i32 {
-    // SAFETY: `drm` is a reference to it.
-    unsafe { (*drm.as_raw()).ref_.read() }
-}
-
 /// Creates one object, and the DRM device for it.
-fn one<O: Shmem>(dev: &Device<Bound>, size: Size) -> Result<(ARef<O>, ARef<drm::Device<Driver>>)> {
+pub(crate) fn one<O: Shmem>(
+    dev: &Device<Bound>,
+    size: Size,
+) -> Result<(ARef<O>, ARef<drm::Device<Driver>>)> {
     let mut fleet = Fleet::<O>::one(dev, size)?;
 
     Ok((fleet.objects.pop().ok_or(EINVAL)?, fleet.drm))
-}
-
-pub(crate) fn object_outlives_drm_device<O: Shmem>(size: Size) -> Result<Outcome> {
-    let mut gpu = gpu()?;
-    let bound = gpu.bind()?;
-    let (object, drm) = one::<O>(&bound, size)?;
-    let created = drm_refs(&drm);
-    object.table(&bound)?;
-    let mapped = drm_refs(&drm);
-    bound.unbind();
-    drop(object);
-    let freed = drm_refs(&drm);
-
-    seen(
-        format!("{created} references with an object, {mapped} while mapped, {freed} in the end"),
-        [created, mapped, freed] == [2, 2, 1],
-        testing::ledger(&gpu.device()),
-    )
 }
 
 pub(crate) fn last_holder<O: Shmem>(size: Size) -> Result<Outcome> {

@@ -1,28 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The rows of the contract about what an object refers to, and who refers to it: the exporter of an
-//! imported object, and the mapping, which refers to the object itself.
+//! The rows of the contract about what an object refers to, and who refers to it: its DRM device,
+//! the exporter of an imported object, and the mapping, which refers to the object itself.
 
-use super::contract::{
-    gpu,
-    seen,
-    tell,
-    Fleet,
-    Outcome,
-    Shmem,
-    Size, //
+use super::{
+    contract::{
+        gpu,
+        seen,
+        tell,
+        Fleet,
+        Outcome,
+        Shmem,
+        Size, //
+    },
+    driver::Driver,
+    last_holder::one,
 };
 use devres_lazy::{
     bindings,
+    drm,
     prelude::*,
     testing, //
 };
 use std::ptr;
 
+/// References to a DRM device.
+fn drm_refs(drm: &drm::Device<Driver>) -> i32 {
+    // SAFETY: `drm` is a reference to it.
+    unsafe { (*drm.as_raw()).ref_.read() }
+}
+
 /// References to an object.
 fn refs<O: Shmem>(object: &O) -> i32 {
     // SAFETY: The object is initialised.
     unsafe { (*object.as_raw()).refcount.refcount.read() }
+}
+
+pub(crate) fn object_outlives_drm_device<O: Shmem>(size: Size) -> Result<Outcome> {
+    let mut gpu = gpu()?;
+    let bound = gpu.bind()?;
+    let (object, drm) = one::<O>(&bound, size)?;
+    let created = drm_refs(&drm);
+    object.table(&bound)?;
+    let mapped = drm_refs(&drm);
+    bound.unbind();
+    drop(object);
+    let freed = drm_refs(&drm);
+
+    seen(
+        format!("{created} references with an object, {mapped} while mapped, {freed} in the end"),
+        [created, mapped, freed] == [2, 2, 1],
+        testing::ledger(&gpu.device()),
+    )
 }
 
 pub(crate) fn owner_is_held_weakly<O: Shmem>(size: Size) -> Result<Outcome> {
