@@ -54,15 +54,19 @@ use core::{
 /// ```
 pub trait Driver {
     /// What the driver keeps in its [`Device`]. Dropped with the last reference to that.
+    ///
+    /// It must not own objects of its own device that hold a reference to the device, as shmem
+    /// objects do: that is a cycle of references, which is never freed. Registration data is the
+    /// place for such objects.
     type Data: Sync + Send;
 }
 
 /// A DRM device of the driver `T`: a `struct drm_device` and the driver's data.
 ///
 /// Reference-counted: hold on to it by [`ARef`]. It holds a reference to its parent device, which
-/// unbinding that device's driver does not change. GEM objects do *not* hold a reference to it, so
-/// that `&Device` of an object may be to one that was freed: using that is a loud failure
-/// ([`bindings::warn`]), and never reads memory that is not there.
+/// unbinding that device's driver does not change. A `struct drm_gem_object` does *not* hold a
+/// reference to it. An object around it that has none of its own may return a `&Device` that was
+/// freed: using that is a loud failure ([`bindings::warn`]), and never reads memory that is not there.
 ///
 /// # Invariants
 ///

@@ -471,8 +471,8 @@ pub unsafe fn drm_gem_shmem_prime_import_sg_table(
 ///
 /// Loud failures: the reservation lock is not held; the object was released; the DRM device was
 /// freed; there is no table, as it was purged or never made (the kernel follows a null pointer); the
-/// table belongs to the exporter of an imported object
-/// (the kernel frees it all the same). Nothing is freed in the last two cases.
+/// table belongs to the exporter of an imported object (the kernel frees it all the same). Nothing is
+/// freed in the last two cases.
 ///
 /// # Safety
 ///
@@ -530,9 +530,8 @@ pub unsafe fn __drm_gem_shmem_free_sgt_locked(shmem: *mut drm_gem_shmem_object) 
 /// Unmaps the table, if there is one, and puts the pages **once**, if there are any. May sleep: it
 /// takes the reservation lock.
 ///
-/// Whoever has made the table: a mapping that is to end after this is reported when it does.
-///
-/// Any of the three counts that is not zero in the end is a loud failure.
+/// The table is freed whoever has made it. A mapping of it that ends after this is reported when it
+/// ends. Any of the three counts that is not zero in the end is a loud failure.
 ///
 /// # Safety
 ///
