@@ -113,11 +113,11 @@ pub struct Object<T: DriverObject> {
 pub struct SgTable;
 
 // SAFETY:
-// - The table that `drm_gem_shmem_get_pages_sgt()` returns does not change. Three functions of the C
-//   helper free it. Only `unmap()` calls `__drm_gem_shmem_free_sgt_locked()`.
-//   `drm_gem_shmem_release()` comes after the teardown. `drm_gem_shmem_purge_locked()` is for objects
-//   that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever advised or
-//   purged, since this module calls neither function and no C driver has an `Object`.
+// - The table that `drm_gem_shmem_get_pages_sgt()` returns does not change. Three functions of the
+//   C helper free it. Only `unmap()` calls `__drm_gem_shmem_free_sgt_locked()`.
+//   `drm_gem_shmem_release()` comes after the teardown. `drm_gem_shmem_purge_locked()` is for
+//   objects that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever
+//   advised or purged, since this module calls neither function and no C driver has an `Object`.
 // - `#[devres_lazy]` stands on the destructor of `Object`.
 unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
     type Target = SGTable;
@@ -228,8 +228,8 @@ impl<T: DriverObject> Object<T> {
 #[pinned_drop]
 impl<T: DriverObject> PinnedDrop for Object<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this. It reads
-        // `obj->dev`, which `drm` keeps: fields are dropped after this function.
+        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this. It
+        // reads `obj->dev`, which `drm` keeps: fields are dropped after this function.
         unsafe { bindings::drm_gem_shmem_release(self.as_raw_shmem()) };
     }
 }

@@ -275,11 +275,11 @@ impl<T: DriverObject> ::devres_lazy::devres::LazyOwner for Object<T> {
 pub struct SgTable;
 
 // SAFETY:
-// - The table that `drm_gem_shmem_get_pages_sgt()` returns does not change. Three functions of the C
-//   helper free it. Only `unmap()` calls `__drm_gem_shmem_free_sgt_locked()`.
-//   `drm_gem_shmem_release()` comes after the teardown. `drm_gem_shmem_purge_locked()` is for objects
-//   that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever advised or
-//   purged, since this module calls neither function and no C driver has an `Object`.
+// - The table that `drm_gem_shmem_get_pages_sgt()` returns does not change. Three functions of the
+//   C helper free it. Only `unmap()` calls `__drm_gem_shmem_free_sgt_locked()`.
+//   `drm_gem_shmem_release()` comes after the teardown. `drm_gem_shmem_purge_locked()` is for
+//   objects that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever
+//   advised or purged, since this module calls neither function and no C driver has an `Object`.
 // - `#[devres_lazy]` stands on the destructor of `Object`.
 unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
     type Target = SGTable;
@@ -393,8 +393,8 @@ impl<T: DriverObject> PinnedDrop for Object<T> {
         // (S1).
         ::devres_lazy::devres::LazyOwner::teardown(::core::pin::Pin::as_mut(&mut self));
 
-        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this. It reads
-        // `obj->dev`, which `drm` keeps: fields are dropped after this function.
+        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this. It
+        // reads `obj->dev`, which `drm` keeps: fields are dropped after this function.
         unsafe { bindings::drm_gem_shmem_release(self.as_raw_shmem()) };
     }
 }

@@ -24,8 +24,8 @@ impl drm::Driver for Driver {
     type Data = Data;
 }
 
-/// Room for an object that the DRM device owns, for the one row that has such an object. An object of
-/// a driver does not belong here: it holds a reference to the device.
+/// Room for an object that the DRM device owns, for the one row that has such an object. An object
+/// of a driver does not belong here: it holds a reference to the device.
 #[derive(Default)]
 pub(crate) struct Data(Mutex<Option<Owned>>);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What takes the place of the hand-written scatter-gather table in `rust/kernel/drm/gem/shmem.rs`.
-//! The items are taken from here by name: what is said of `Object`, its fields, of which the last one
-//! becomes the last of all, the body of `dev()`, the statement of `free_callback()`, and the rest of
-//! the file as it stands.
+//! The items are taken from here by name: what is said of `Object`, its fields, of which the last
+//! one becomes the last of all, the body of `dev()`, the statement of `free_callback()`, and the
+//! rest of the file as it stands.
 
 /// - `drm` is the DRM device that `obj` was initialised with.
 ///
@@ -52,11 +52,11 @@ impl<T: DriverObject> Object<T> {
 pub struct SgTable;
 
 // SAFETY:
-// - The table that `drm_gem_shmem_get_pages_sgt()` returns does not change. Three functions of the C
-//   helper free it. Only `unmap()` calls `__drm_gem_shmem_free_sgt_locked()`.
-//   `drm_gem_shmem_release()` comes after the teardown. `drm_gem_shmem_purge_locked()` is for objects
-//   that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever advised or
-//   purged, since this module calls neither function and no C driver has an `Object`.
+// - The table that `drm_gem_shmem_get_pages_sgt()` returns does not change. Three functions of the
+//   C helper free it. Only `unmap()` calls `__drm_gem_shmem_free_sgt_locked()`.
+//   `drm_gem_shmem_release()` comes after the teardown. `drm_gem_shmem_purge_locked()` is for
+//   objects that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever
+//   advised or purged, since this module calls neither function and no C driver has an `Object`.
 // - Objects are only ever dropped by `free_callback()`, which begins with their teardown.
 unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
     type Target = scatterlist::SGTable;

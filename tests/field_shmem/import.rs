@@ -178,8 +178,8 @@ fn exporter_unbound_before_importer() -> Result {
 
 /// The other order: the importer is unbound with its object still there.
 ///
-/// Right: unbind unmaps nothing of an imported object, as the slot is empty, and the table stays the
-/// exporter's to unmap. The exporter's own table is not touched.
+/// Right: unbind unmaps nothing of an imported object, as the slot is empty, and the table stays
+/// the exporter's to unmap. The exporter's own table is not touched.
 #[test]
 fn importer_unbound_before_exporter() -> Result {
     let (mut gpu, mut display) = (TestDevice::new(c"gpu0")?, TestDevice::new(c"display0")?);

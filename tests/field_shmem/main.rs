@@ -3,8 +3,8 @@
 //! The shmem object in the field: C code and other drivers do to it what the tree lets them do.
 //!
 //! Each scenario says what is right, and which function of Linux 7.3 says so. Those that need no
-//! second driver, and nothing that goes wrong on purpose, are rows of the example instead, and KUnit
-//! tests by the same names: `interrupted`, `purge`, `table_of_c`, `data_owns_object`,
+//! second driver, and nothing that goes wrong on purpose, are rows of the example instead, and
+//! KUnit tests by the same names: `interrupted`, `purge`, `table_of_c`, `data_owns_object`,
 //! `registration_data` and the `last_holder` family.
 
 #[path = "../../examples/shmem/driver.rs"]

@@ -17,8 +17,8 @@ use devres_lazy::{
 };
 
 /// Pinning makes no table: `drm_gem_shmem_pin_locked()` takes a use of the pages, and
-/// `drm_gem_shmem_get_pages_sgt_locked()` alone makes tables. So the first access takes a use of its
-/// own beside that of the pin, and unbind puts just that one. The release puts none.
+/// `drm_gem_shmem_get_pages_sgt_locked()` alone makes tables. So the first access takes a use of
+/// its own beside that of the pin, and unbind puts just that one. The release puts none.
 #[test]
 fn a_pin_and_a_table_have_uses_of_their_own() -> Result {
     let mut gpu = TestDevice::new(c"gpu0")?;

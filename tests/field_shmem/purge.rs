@@ -4,10 +4,10 @@
 //! whoever uses it.
 //!
 //! An object may be purged while `drm_gem_shmem_is_purgeable()` says so: it is advised
-//! (`madv > 0`), not pinned, has a table, and is neither exported nor imported. **A table that a slot
-//! lends does not keep an object from that.** In Linux 7.3 one shrinker purges, that of panfrost, and
-//! only objects of panfrost's own. The marker of the table relies on it (S3): nobody advises or
-//! purges an `Object`.
+//! (`madv > 0`), not pinned, has a table, and is neither exported nor imported. **A table that a
+//! slot lends does not keep an object from that.** In Linux 7.3 one shrinker purges, that of
+//! panfrost, and only objects of panfrost's own. The marker of the table relies on it (S3): nobody
+//! advises or purges an `Object`.
 
 use super::{
     raw::{
@@ -47,8 +47,8 @@ fn purge(obj: &Gem) {
     unsafe { bindings::drm_gem_shmem_purge_locked(shmem(obj)) };
 }
 
-/// Wrong, and reported: the slot still lends the table, and later ends a mapping that is gone. In the
-/// kernel, the first is a use after free, and the second follows a null pointer in
+/// Wrong, and reported: the slot still lends the table, and later ends a mapping that is gone. In
+/// the kernel, the first is a use after free, and the second follows a null pointer in
 /// `__drm_gem_shmem_free_sgt_locked()`.
 #[test]
 fn a_purge_under_a_mapping_is_reported() -> Result {
@@ -88,8 +88,8 @@ fn a_purge_under_a_mapping_is_reported() -> Result {
     Ok(())
 }
 
-/// Right: the mapping ends first. Then there is no table, and `drm_gem_shmem_is_purgeable()` says no.
-/// `drm_gem_shmem_purge_locked()` would warn, and follow a null pointer.
+/// Right: the mapping ends first. Then there is no table, and `drm_gem_shmem_is_purgeable()` says
+/// no. `drm_gem_shmem_purge_locked()` would warn, and follow a null pointer.
 #[test]
 fn what_a_slot_has_unmapped_is_not_purgeable() -> Result {
     let mut gpu = TestDevice::new(c"gpu0")?;

@@ -69,7 +69,8 @@ scenarios! {
     /// The memory of an imported object is the exporter's: refused.
     imported_object catches MapsImported;
 
-    /// The object is the last holder of its DRM device, which mapping, unmapping and the release read.
+    /// The object is the last holder of its DRM device, which mapping, unmapping and the release
+    /// read.
     object_outlives_drm_device catches NoDrmDevice, DrmDeviceFirst;
 
     /// Never sleeps, never maps, tells a wrong device.

@@ -130,8 +130,8 @@ pub(crate) struct Object<F: Fault> {
     inner: Buffer,
     fault: PhantomData<F>,
 
-    /// The DRM device, which releasing the object reads. The last field, since fields are dropped in
-    /// the order of declaration.
+    /// The DRM device, which releasing the object reads. The last field, since fields are dropped
+    /// in the order of declaration.
     drm: ARef<drm::Device<Driver>>,
 }
 
@@ -139,11 +139,11 @@ pub(crate) struct Object<F: Fault> {
 pub(crate) struct SgTable;
 
 // SAFETY:
-// - The table that `drm_gem_shmem_get_pages_sgt()` returns does not change. Three functions of the C
-//   helper free it. Only `unmap()` calls `__drm_gem_shmem_free_sgt_locked()`.
-//   `drm_gem_shmem_release()` comes after the teardown. `drm_gem_shmem_purge_locked()` is for objects
-//   that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever advised or
-//   purged, since this module calls neither function and no C driver has an `Object`.
+// - The table that `drm_gem_shmem_get_pages_sgt()` returns does not change. Three functions of the
+//   C helper free it. Only `unmap()` calls `__drm_gem_shmem_free_sgt_locked()`.
+//   `drm_gem_shmem_release()` comes after the teardown. `drm_gem_shmem_purge_locked()` is for
+//   objects that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever
+//   advised or purged, since this module calls neither function and no C driver has an `Object`.
 // - `#[devres_lazy]` stands on the destructor of `Object`.
 unsafe impl<F: Fault> Map<Object<F>> for SgTable {
     type Target = SGTable;
@@ -497,12 +497,13 @@ impl<F: Fault> Object<F> {
 impl<F: Fault> PinnedDrop for Object<F> {
     fn drop(self: Pin<&mut Self>) {
         if F::KIND == Kind::DrmDeviceFirst {
-            // SAFETY: The reference of the field, which is dropped once more: a test is to catch that.
+            // SAFETY: The reference of the field, which is dropped once more: a test is to catch
+            // that.
             unsafe { drm::Device::dec_ref(NonNull::from(&*self.drm)) };
         }
 
-        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this. It reads
-        // `obj->dev`, which `drm` keeps: fields are dropped after this function.
+        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this. It
+        // reads `obj->dev`, which `drm` keeps: fields are dropped after this function.
         unsafe { bindings::drm_gem_shmem_release(self.as_raw_shmem()) };
     }
 }

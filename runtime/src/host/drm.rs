@@ -66,7 +66,8 @@ pub trait Driver {
 /// Reference-counted: hold on to it by [`ARef`]. It holds a reference to its parent device, which
 /// unbinding that device's driver does not change. A `struct drm_gem_object` does *not* hold a
 /// reference to it. An object around it that has none of its own may return a `&Device` that was
-/// freed: using that is a loud failure ([`bindings::warn`]), and never reads memory that is not there.
+/// freed: using that is a loud failure ([`bindings::warn`]), and never reads memory that is not
+/// there.
 ///
 /// # Invariants
 ///

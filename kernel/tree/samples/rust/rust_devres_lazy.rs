@@ -136,7 +136,6 @@ impl drm::Driver for SampleDrmDriver {
 struct SampleDriver {
     #[pin]
     descriptors: Descriptors,
-    // Goes before the DRM device, which it does not keep alive.
     buffer: ARef<Buffer>,
     // There is nothing that userspace could do with it, so it is never registered.
     _drm: ARef<drm::Device<SampleDrmDriver>>,
@@ -265,7 +264,7 @@ mod tests {
     /// Two objects of one generic type: one is made and used by the code that the kernel crate has
     /// of it, the other one by that of this crate.
     struct Pair {
-        // Goes before its DRM device, which it does not keep alive, and that before the parent.
+        // Goes before the parent of its DRM device.
         sample: ARef<TestObject>,
         _drm: ARef<drm::Device<TestDriver>>,
         kernel: KernelObject,

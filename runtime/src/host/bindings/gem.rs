@@ -3,8 +3,8 @@
 //! GEM objects, as in `include/drm/drm_gem.h`, `drivers/gpu/drm/drm_gem.c` and, for imports,
 //! `drm_prime.c`.
 //!
-//! Uses pages, reservation locks and DRM devices of the model. Handles and LRUs are not modelled. Of
-//! an mmap offset the model knows that the DRM device has a node for it.
+//! Uses pages, reservation locks and DRM devices of the model. Handles and LRUs are not modelled.
+//! Of an mmap offset the model knows that the DRM device has a node for it.
 
 use super::{
     dma_resv,

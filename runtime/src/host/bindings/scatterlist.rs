@@ -246,8 +246,8 @@ pub unsafe fn sg_free_table(sgt: *mut sg_table) {
     }
 }
 
-/// Marks a table as freed, and keeps it and its entries for good. For a table that somebody may still
-/// have a reference to: using it is then reported.
+/// Marks a table as freed, and keeps it and its entries for good. For a table that somebody may
+/// still have a reference to: using it is then reported.
 ///
 /// # Safety
 ///

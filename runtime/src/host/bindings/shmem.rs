@@ -21,10 +21,10 @@
 //! C code keeps one table in an object and does not know whose it is. A Rust mapping that lends the
 //! table relies on nobody else to free it. The model therefore reports
 //!
-//! - a table that [`drm_gem_shmem_purge_locked`] has freed, when it is used through a reference that
-//!   a mapping has lent, and when the mapping ends;
-//! - an object that [`drm_gem_shmem_release`] has released, when any function here is called for it:
-//!   a mapping that ends after that.
+//! - a table that [`drm_gem_shmem_purge_locked`] has freed, when it is used through a reference
+//!   that a mapping has lent, and when the mapping ends;
+//! - an object that [`drm_gem_shmem_release`] has released, when any function here is called for
+//!   it: a mapping that ends after that.
 
 use super::{
     dma_buf_attachment,
@@ -470,9 +470,9 @@ pub unsafe fn drm_gem_shmem_prime_import_sg_table(
 /// in use.**
 ///
 /// Loud failures: the reservation lock is not held; the object was released; the DRM device was
-/// freed; there is no table, as it was purged or never made (the kernel follows a null pointer); the
-/// table belongs to the exporter of an imported object (the kernel frees it all the same). Nothing is
-/// freed in the last two cases.
+/// freed; there is no table, as it was purged or never made (the kernel follows a null pointer);
+/// the table belongs to the exporter of an imported object (the kernel frees it all the same).
+/// Nothing is freed in the last two cases.
 ///
 /// # Safety
 ///
@@ -732,9 +732,9 @@ pub unsafe fn drm_gem_shmem_is_purgeable(shmem: *mut drm_gem_shmem_object) -> bo
 /// Unmaps and frees the table of an object, puts one use of the pages, and gives the memory back:
 /// `drm_gem_shmem_purge_locked()`.
 ///
-/// In Linux 7.3 only panfrost's shrinker calls it, for objects of panfrost's own. **It frees a table
-/// that somebody else still uses, too**, for instance a mapping of Rust. The memory of the table is
-/// not given back here, so that using it is reported.
+/// In Linux 7.3 only panfrost's shrinker calls it, for objects of panfrost's own. **It frees a
+/// table that somebody else still uses, too**, for instance a mapping of Rust. The memory of the
+/// table is not given back here, so that using it is reported.
 ///
 /// Loud failures: the reservation lock is not held; the object is not
 /// [purgeable](drm_gem_shmem_is_purgeable); there is no table (the kernel follows a null pointer),
@@ -868,8 +868,9 @@ pub unsafe fn drm_gem_shmem_vunmap_locked(shmem: *mut drm_gem_shmem_object, _map
     }
 }
 
-/// A new table of the pages of an object, which is mapped for no device and which the object does not
-/// keep: `drm_gem_shmem_get_sg_table()`, for exporting. Returns an error pointer without memory.
+/// A new table of the pages of an object, which is mapped for no device and which the object does
+/// not keep: `drm_gem_shmem_get_sg_table()`, for exporting. Returns an error pointer without
+/// memory.
 ///
 /// An imported object is a loud failure.
 ///
@@ -893,8 +894,8 @@ pub unsafe fn drm_gem_shmem_get_sg_table(shmem: *mut drm_gem_shmem_object) -> *m
     })
 }
 
-/// Frees a table that [`drm_gem_shmem_get_sg_table`] made, as `drm_gem_unmap_dma_buf()` does once it
-/// is unmapped.
+/// Frees a table that [`drm_gem_shmem_get_sg_table`] made, as `drm_gem_unmap_dma_buf()` does once
+/// it is unmapped.
 ///
 /// # Safety
 ///
@@ -989,8 +990,8 @@ fn drm_gem_shmem_get_pages_sgt_locked(shmem: Shmem<'_>) -> *mut sg_table {
 /// The first call makes it, and takes one use of the pages, **which freeing the table does not
 /// put**; later calls find it and take nothing. May sleep: it takes the reservation lock.
 ///
-/// Returns an error pointer: `-ENOMEM`, `-EIO` if the device does not reach the pages, or `-EINTR` if
-/// a signal comes while it waits for the lock; then nothing is taken.
+/// Returns an error pointer: `-ENOMEM`, `-EIO` if the device does not reach the pages, or `-EINTR`
+/// if a signal comes while it waits for the lock; then nothing is taken.
 ///
 /// # Safety
 ///

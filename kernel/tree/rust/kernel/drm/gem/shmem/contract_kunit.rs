@@ -979,8 +979,8 @@ mod tests {
         Ok(())
     }
 
-    /// C code purges an object that Rust never asked for a table. That ends the use of the pages that
-    /// C has taken, and the next access maps new pages.
+    /// C code purges an object that Rust never asked for a table. That ends the use of the pages
+    /// that C has taken, and the next access maps new pages.
     #[test]
     fn purge() -> Result {
         let mut gpu = Gpu::new()?;

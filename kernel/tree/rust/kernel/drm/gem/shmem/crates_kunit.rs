@@ -30,7 +30,6 @@ pub const SIZE: usize = contract_kunit::SIZE;
 
 /// An object that this crate's code creates and uses, whoever asks it to.
 pub struct KernelObject {
-    // Goes before its device, which it does not keep alive.
     obj: ARef<Gem>,
     gpu: Gpu,
 }

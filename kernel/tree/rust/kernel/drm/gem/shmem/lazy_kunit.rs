@@ -380,9 +380,9 @@ mod tests {
         Ok(())
     }
 
-    /// The exporter of a buffer is unbound while an importer has it mapped: the exporter's own table
-    /// goes, the importer's stays, and so do the pages, which `drm_gem_map_attach()` has pinned. The
-    /// buffer is then the last holder of the object.
+    /// The exporter of a buffer is unbound while an importer has it mapped: the exporter's own
+    /// table goes, the importer's stays, and so do the pages, which `drm_gem_map_attach()` has
+    /// pinned. The buffer is then the last holder of the object.
     #[test]
     fn exporter_unbound_before_importer() -> Result {
         let mappings = dma_mappings();
