@@ -106,7 +106,7 @@ pub unsafe fn page_ref_count(page: *const page) -> i32 {
 ///
 /// Its pages come into being when they are first asked for, zeroed, and stay, contents and all,
 /// while the file or anybody who took its pages exists: putting pages does not lose what was
-/// written to them. Only [`file::truncate`] does.
+/// written to them. Only a purge does.
 pub struct file {
     npages: usize,
     pages: Mutex<Option<Pages>>,
