@@ -3,7 +3,10 @@
 //! The order of the locks of an object, on the host: the slot's, then the reservation lock.
 
 use super::{
-    driver::Driver,
+    driver::{
+        Data,
+        Driver, //
+    },
     fault,
     object::Object,
     resv::DmaResvGuard, //
@@ -26,7 +29,7 @@ use std::panic::{
 fn first_access_under_a_reservation_lock() -> Result {
     let mut dev = TestDevice::new(c"gpu0")?;
     let bound = dev.bind()?;
-    let drm: ARef<drm::Device<Driver>> = drm::Device::new(&bound, Ok(()))?;
+    let drm: ARef<drm::Device<Driver>> = drm::Device::new(&bound, Ok(Data::default()))?;
     let object = || Object::<fault::None>::new(&drm, PAGE_SIZE, None);
     let (mapped, locked, empty) = (object()?, object()?, object()?);
 
