@@ -6,6 +6,7 @@
 //! Nothing in here exists in the kernel. Driver code does not use it; its tests do:
 //!
 //! - [`TestDevice`] and [`Binding`]: a device, and the time during which a driver is bound to it;
+//! - [`Driver`]: a driver with callbacks, for tests that are about them;
 //! - [`fail_nth()`]: the n-th allocation of this thread fails;
 //! - [`Task`]: a thread that others send signals to;
 //! - [`collect_warnings()`]: what the kernel would warn about, as text and not as a panic;
@@ -13,12 +14,20 @@
 //! - [`rcu_grace_periods()`]: how many grace periods were waited for.
 
 use crate::{
+    alloc::flags::GFP_KERNEL,
     bindings,
     device::{
         Bound,
+        Core,
         Device, //
     },
     error::{
+        code::{
+            EBUSY,
+            EINVAL,
+            ENODEV,
+            ENOMEM, //
+        },
         from_err_ptr,
         to_result,
         Result, //
@@ -27,8 +36,28 @@ use crate::{
     sync::aref::ARef,
 };
 use core::{
+    ffi::{
+        c_int,
+        c_void, //
+    },
+    fmt,
+    marker::PhantomData,
+    mem::ManuallyDrop,
     ops::Deref,
-    ptr::NonNull, //
+    pin::Pin,
+    ptr::{
+        self,
+        NonNull, //
+    },
+};
+use std::{
+    any::Any,
+    ffi::CString,
+    sync::{
+        Arc,
+        Mutex,
+        PoisonError, //
+    },
 };
 
 pub use crate::{
@@ -66,9 +95,10 @@ pub use crate::{
 /// # drop(rebound);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Debug)]
 pub struct TestDevice {
     dev: ARef<Device>,
+    /// The driver that was bound last, which the device may still have.
+    driver: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl TestDevice {
@@ -93,24 +123,157 @@ impl TestDevice {
         Ok(Self {
             // SAFETY: The function has returned the reference that the device was made with.
             dev: unsafe { ARef::from_raw(dev) },
+            driver: None,
         })
     }
 
     /// Binds a driver, for as long as the result exists.
     ///
+    /// It is a driver that does nothing when it is bound and unbound.
+    ///
     /// # Errors
     ///
-    /// `EBUSY` if a driver is bound, since an earlier result was forgotten and not dropped.
+    /// - `EBUSY` if a driver is bound, since an earlier result was forgotten and not dropped; and,
+    ///   with a warning, if the device has managed resources left over.
+    /// - `EPROBE_DEFER` if the device needs another one by a device link, and that has no driver.
+    /// - `ENODEV` if [`set_driver_override()`](Self::set_driver_override) has named another driver.
     ///
     /// # Context
     ///
     /// May sleep.
+    #[track_caller]
     pub fn bind(&mut self) -> Result<Binding<'_>> {
-        // SAFETY: The device is valid, and `&mut self` keeps calls from overlapping.
-        to_result(unsafe { bindings::device_bind_driver(self.dev.as_raw()) })?;
+        self.probe(|_| Ok(()))
+    }
 
-        // INVARIANT: It is bound.
-        Ok(Binding { device: self })
+    /// Binds a driver whose `probe` this is, for as long as the result exists. `probe` returns the
+    /// driver's private data.
+    ///
+    /// As in the kernel, it is called with the device's lock held, and may register resources with
+    /// the device. If it fails, they are released, and the slots that it has populated are revoked.
+    ///
+    /// # Unbind
+    ///
+    /// The data is dropped first, and then the device's managed resources are released.
+    ///
+    /// # Errors
+    ///
+    /// What `probe` returns, `ENOMEM` if there is no memory for the data, and those of
+    /// [`bind()`](Self::bind). The device is then unbound, and nothing is left on it that `probe`
+    /// has registered.
+    ///
+    /// # Panics
+    ///
+    /// If `probe` does, or what is released after it has failed. The device is then unbound, too.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use devres_lazy::{devres::Devres, prelude::*, testing::TestDevice};
+    ///
+    /// struct Data {
+    ///     registers: Devres<[u32; 4]>,
+    /// }
+    ///
+    /// let mut gpu = TestDevice::new(c"gpu0")?;
+    /// let bound = gpu.probe(|dev| {
+    ///     Ok(Data {
+    ///         registers: Devres::new(dev, [0, 1, 2, 3])?,
+    ///     })
+    /// })?;
+    /// assert_eq!(bound.data().registers.access(&bound)?[2], 2);
+    /// bound.unbind();
+    ///
+    /// let failed = gpu.probe(|_| Err::<(), _>(EPROBE_DEFER));
+    /// assert_eq!(failed.err(), Some(EPROBE_DEFER));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[track_caller]
+    pub fn probe<D: Send + 'static>(
+        &mut self,
+        probe: impl FnOnce(&Device<Core<'_>>) -> Result<D>,
+    ) -> Result<Binding<'_, D>> {
+        self.attach(Driver::new(probe))
+    }
+
+    /// As [`probe()`](Self::probe), with a driver that also has an `unbind` callback, or a name.
+    ///
+    /// # Errors
+    ///
+    /// As for [`probe()`](Self::probe).
+    ///
+    /// # Panics
+    ///
+    /// As for [`probe()`](Self::probe).
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    #[track_caller]
+    pub fn attach<D: Send + 'static>(&mut self, driver: Driver<'_, D>) -> Result<Binding<'_, D>> {
+        let Driver {
+            name,
+            probe,
+            unbind,
+        } = driver;
+        let mut probe = Some(probe);
+        let dev = self.dev.as_raw();
+
+        // SAFETY: The device is valid, and is unlocked before this function returns.
+        let lock = unsafe { bindings::device_guard(dev) };
+        // SAFETY: The device is valid.
+        if !unsafe { bindings::device_get_driver(dev) }.is_null() {
+            return Err(EBUSY);
+        }
+        let driver = Arc::new(Callbacks {
+            driver: bindings::device_driver {
+                name: name.as_ptr(),
+                probe: Some(Callbacks::<D>::probe),
+                remove: Some(Callbacks::<D>::remove),
+                p_cb: bindings::device_driver__bindgen_ty_1 {
+                    post_unbind_rust: Some(Callbacks::<D>::post_unbind),
+                },
+            },
+            _name: name,
+            probe: Mutex::new(NonNull::from(&mut probe).cast()),
+            unbind: Mutex::new(unbind),
+        });
+        // CAST: `Callbacks` begins with it.
+        let drv = Arc::as_ptr(&driver).cast();
+        // The device has no driver, so nobody uses the one that is dropped here.
+        self.driver = Some(driver);
+
+        // SAFETY: Both are valid.
+        if !unsafe { bindings::driver_match_device(drv, dev) } {
+            return Err(ENODEV);
+        }
+        // SAFETY: The lock is held. `self` owns the driver until the device is unbound, and its
+        // functions are made for data of type `D` and for `probe`, which is there for the call.
+        let ret = unsafe { bindings::driver_probe_device(drv, dev) };
+        drop(lock);
+        // Errors of the driver are positive.
+        to_result(-ret.abs())?;
+
+        // INVARIANT: It is bound, and its private data is a `D`.
+        Ok(Binding {
+            device: self,
+            _data: PhantomData,
+        })
+    }
+
+    /// Names the one driver that may bind the device, or lifts that: `driver_override` in sysfs.
+    ///
+    /// A driver that is bound stays. Drivers are called `test` unless [`Driver::name()`] says
+    /// otherwise.
+    pub fn set_driver_override(&self, name: Option<&CStr>) {
+        let name = name.map_or(ptr::null(), CStr::as_ptr);
+
+        // SAFETY: The device is valid, and the name is null or a C string.
+        unsafe { bindings::device_set_driver_override(self.dev.as_raw(), name) };
     }
 
     /// Returns a reference to the device, which may be kept. [`Binding::device()`] does the same
@@ -134,19 +297,194 @@ impl TestDevice {
     }
 }
 
+impl fmt::Debug for TestDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestDevice")
+            .field("dev", &self.dev)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for TestDevice {
     fn drop(&mut self) {
-        // SAFETY: The device is valid, as `self` owns a reference. `&mut self` keeps calls from
-        // overlapping, and shows that there is no `Binding` that lends a `Device<Bound>`.
-        unsafe { bindings::device_release_driver(self.dev.as_raw()) };
+        // SAFETY: The device is valid, as `self` owns a reference. `&mut self` shows that there is
+        // no `Binding`, and so no `Device<Bound>` that is still borrowed.
+        unsafe { bindings::device_del(self.dev.as_raw()) };
+    }
+}
+
+/// The `probe` function of a driver.
+type Probe<'p, D> = Box<dyn FnOnce(&Device<Core<'_>>) -> Result<D> + 'p>;
+
+/// The `unbind` callback of a driver.
+type Unbind<D> = Box<dyn FnOnce(&Device<Core<'_>>, Pin<&D>) + Send>;
+
+/// A driver, for [`TestDevice::attach()`]. `D` is its private data.
+///
+/// # Examples
+///
+/// ```
+/// use devres_lazy::{
+///     prelude::*,
+///     testing::{Driver, TestDevice},
+/// };
+///
+/// let mut gpu = TestDevice::new(c"gpu0")?;
+/// let driver = Driver::new(|_dev| Ok(5)).unbind(|dev, data| {
+///     assert_eq!(dev.name(), c"gpu0");
+///     assert_eq!(*data, 5);
+/// });
+/// gpu.attach(driver)?.unbind();
+/// # Ok::<(), Error>(())
+/// ```
+#[must_use = "a driver does nothing until it is attached"]
+pub struct Driver<'p, D> {
+    name: CString,
+    probe: Probe<'p, D>,
+    unbind: Option<Unbind<D>>,
+}
+
+impl<'p, D: Send + 'static> Driver<'p, D> {
+    /// Makes a driver with this `probe` function and nothing else: see [`TestDevice::probe()`].
+    pub fn new(probe: impl FnOnce(&Device<Core<'_>>) -> Result<D> + 'p) -> Self {
+        Self {
+            name: c"test".to_owned(),
+            probe: Box::new(probe),
+            unbind: None,
+        }
+    }
+
+    /// Names the driver, for [`TestDevice::set_driver_override()`].
+    pub fn name(mut self, name: &CStr) -> Self {
+        self.name = name.to_owned();
+        self
+    }
+
+    /// Has `unbind` called first when the driver is unbound, with the device's lock held: the
+    /// `unbind()` of a Rust driver, `remove` in C.
+    pub fn unbind(
+        mut self,
+        unbind: impl FnOnce(&Device<Core<'_>>, Pin<&D>) + Send + 'static,
+    ) -> Self {
+        self.unbind = Some(Box::new(unbind));
+        self
+    }
+}
+
+impl<D> fmt::Debug for Driver<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A [`Driver`] as the driver core has it.
+#[repr(C)]
+struct Callbacks<D> {
+    /// First, so that a pointer to it is one to the whole.
+    driver: bindings::device_driver,
+    _name: CString,
+    /// Points to an `Option<Probe<'_, D>>`, which is there while the driver core probes.
+    probe: Mutex<NonNull<c_void>>,
+    unbind: Mutex<Option<Unbind<D>>>,
+}
+
+// SAFETY: `probe` is used by the thread only that calls `attach()`, during that call. The rest may
+// be used on any thread.
+unsafe impl<D> Send for Callbacks<D> {}
+
+// SAFETY: The fields that change have locks; see above for what `probe` points to.
+unsafe impl<D> Sync for Callbacks<D> {}
+
+impl<D: Send + 'static> Callbacks<D> {
+    /// Returns the callbacks of the driver that a device has.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be valid, and its driver must be that of a `Callbacks<D>`, and stay for `'a`.
+    unsafe fn of<'a>(dev: *mut bindings::device) -> &'a Self {
+        // SAFETY: The caller promises that `dev` is valid.
+        let driver = unsafe { bindings::device_get_driver(dev) };
+
+        // CAST: `driver` is the first field of a `Callbacks<D>`.
+        // SAFETY: The caller promises that it is there for `'a`.
+        unsafe { &*driver.cast() }
+    }
+
+    unsafe extern "C-unwind" fn probe(dev: *mut bindings::device) -> c_int {
+        // SAFETY: The driver core calls this for the device of the driver that it probes.
+        let this = unsafe { Self::of(dev) };
+        let probe = this.probe.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: `attach()` is waiting for this call, and has stored a pointer to its variable.
+        let probe = unsafe { probe.cast::<Option<Probe<'_, D>>>().as_mut() }.take();
+        // SAFETY: The device is in a callback of its driver, and its lock is held.
+        let dev = unsafe { Device::<Core<'_>>::from_raw(dev) };
+
+        let data = probe
+            .ok_or(EINVAL)
+            .and_then(|probe| probe(dev))
+            .and_then(|data| {
+                // A type without a size needs no memory.
+                if size_of::<D>() != 0 {
+                    GFP_KERNEL.try_alloc()?;
+                }
+                Ok(Box::new(data))
+            });
+        match data {
+            Ok(data) => {
+                let data = Box::into_raw(data).cast();
+                // SAFETY: The device is valid, and the other two callbacks expect a box of a `D`.
+                unsafe { bindings::dev_set_drvdata(dev.as_raw(), data) };
+                0
+            }
+            Err(error) => error.to_errno(),
+        }
+    }
+
+    unsafe extern "C-unwind" fn remove(dev: *mut bindings::device) -> c_int {
+        // SAFETY: The driver core calls this for the device of the driver that it unbinds.
+        let this = unsafe { Self::of(dev) };
+        let unbind = this
+            .unbind
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        // SAFETY: The device is in a callback of its driver, and its lock is held.
+        let dev = unsafe { Device::<Core<'_>>::from_raw(dev) };
+        // SAFETY: The device is valid.
+        let data = unsafe { bindings::dev_get_drvdata(dev.as_raw()) }.cast::<D>();
+
+        if let Some(unbind) = unbind {
+            // SAFETY: `probe()` has succeeded and stored it, and it is dropped after this.
+            let data = unsafe { &*data };
+            // SAFETY: The data stays where it is until it is dropped.
+            unbind(dev, unsafe { Pin::new_unchecked(data) });
+        }
+        0
+    }
+
+    unsafe extern "C-unwind" fn post_unbind(dev: *mut bindings::device) {
+        // SAFETY: The device is valid.
+        let data = unsafe { bindings::dev_get_drvdata(dev) }.cast::<D>();
+        // SAFETY: The device is valid, and its driver's other callbacks have returned.
+        unsafe { bindings::dev_set_drvdata(dev, ptr::null_mut()) };
+
+        // There is none if the probe has failed.
+        if !data.is_null() {
+            // SAFETY: `probe()` has got the pointer from `into_raw()`.
+            drop(unsafe { Box::from_raw(data) });
+        }
     }
 }
 
 /// The time during which a driver is bound to a [`TestDevice`].
 ///
-/// It lends the `Device<Bound>` that goes with it. Dropping it unbinds the driver: all that is
-/// registered with the device is released, the last first, and then it is a loud failure if
-/// anything is still mapped for DMA.
+/// It gives access to the `Device<Bound>` and to the driver's private data, `D`. Dropping it
+/// unbinds the driver, as `__device_release_driver()` does: the drivers of the device's
+/// [consumers](Consumer) are unbound, the driver's `unbind` callback is called, its private data is
+/// dropped, and all that is registered with the device is released, the last first. Then DMA
+/// mappings that are left are reported.
 ///
 /// The borrow checker sees to it that nobody has a `&Device<Bound>` any more by then:
 ///
@@ -197,14 +535,105 @@ impl Drop for TestDevice {
 ///
 /// # Invariants
 ///
-/// A driver is bound to the device as long as it exists.
+/// A driver is bound to the device as long as it exists, and its private data is a box of a `D`.
 #[must_use = "the driver is unbound immediately when the binding is unused"]
-#[derive(Debug)]
-pub struct Binding<'a> {
+pub struct Binding<'a, D = ()> {
     device: &'a mut TestDevice,
+    _data: PhantomData<Box<D>>,
 }
 
-impl Binding<'_> {
+impl<'a, D> Binding<'a, D> {
+    /// Returns the driver's private data: what its `probe` has returned.
+    pub fn data(&self) -> &D {
+        // SAFETY: The device is valid.
+        let data = unsafe { bindings::dev_get_drvdata(self.as_raw()) };
+
+        // SAFETY: By the type invariant it is a `D`, which is dropped when the driver is unbound:
+        // `self` is borrowed until then, or the device if the binding was forgotten.
+        unsafe { &*data.cast() }
+    }
+
+    /// Makes another device a consumer of this one, which the driver core then unbinds first: by a
+    /// managed device link, which goes when the consumer is unbound.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if this device needs the other one, or there is no memory: the consumer is then
+    /// unbound.
+    pub fn add_consumer<'c, C>(&'c self, consumer: Binding<'c, C>) -> Result<Consumer<'c, C>> {
+        // SAFETY: Both are valid. `Consumer` shows the consumer as bound only while `self` is
+        // borrowed, and so while this device is not unbound.
+        let link = unsafe {
+            bindings::device_link_add(
+                consumer.as_raw(),
+                self.as_raw(),
+                bindings::DL_FLAG_AUTOREMOVE_CONSUMER,
+            )
+        };
+        if link.is_null() {
+            return Err(EINVAL);
+        }
+
+        Ok(Consumer(ManuallyDrop::new(consumer)))
+    }
+
+    /// Opens a group of managed resources: what is registered from now on is in it.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if there is no memory.
+    pub fn open_group(&self) -> Result<Group> {
+        // SAFETY: The device is valid; without an identity the group gets one.
+        let id = unsafe { bindings::devres_open_group(self.as_raw(), ptr::null_mut(), 0) };
+
+        if id.is_null() {
+            return Err(ENOMEM);
+        }
+        Ok(Group(id))
+    }
+
+    /// Closes a group: what is registered from now on is not in it.
+    ///
+    /// # Panics
+    ///
+    /// If it is closed already, or not a group of this binding.
+    #[track_caller]
+    pub fn close_group(&self, group: &Group) {
+        // SAFETY: The device is valid.
+        unsafe { bindings::devres_close_group(self.as_raw(), group.0) };
+    }
+
+    /// Releases what is in a group, the last first, and returns how many resources that were. The
+    /// device stays bound.
+    ///
+    /// # Panics
+    ///
+    /// If it is not a group of this binding, and if anything that is released panics, after all of
+    /// it was released.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    #[track_caller]
+    pub fn release_group(&mut self, group: Group) -> usize {
+        // SAFETY: The device is valid. `&mut self` shows that nobody has a `Device<Bound>`, and so
+        // a reference that ends when the device is unbound.
+        let count = unsafe { bindings::devres_release_group(self.as_raw(), group.0) };
+
+        usize::try_from(count).unwrap_or(0)
+    }
+
+    /// Removes a group, and leaves what is in it.
+    ///
+    /// # Panics
+    ///
+    /// If it is not a group of this binding.
+    #[track_caller]
+    pub fn remove_group(&self, group: Group) {
+        // SAFETY: The device is valid.
+        unsafe { bindings::devres_remove_group(self.as_raw(), group.0) };
+    }
+
     /// Unbinds the driver, as dropping does.
     ///
     /// # Context
@@ -214,8 +643,8 @@ impl Binding<'_> {
     ///
     /// # Panics
     ///
-    /// If anything that is released panics, after all of it was released, and if anything is then
-    /// still mapped for DMA. Also if the thread holds the RCU read lock: the device then stays
+    /// If the driver's `unbind` callback panics, the drop of its data, or anything that is released,
+    /// after all of it was done, and if anything is then still mapped for DMA. Also if the thread holds the RCU read lock: the device then stays
     /// bound.
     #[track_caller]
     pub fn unbind(self) {}
@@ -235,7 +664,15 @@ impl Binding<'_> {
     }
 }
 
-impl Deref for Binding<'_> {
+impl<D> fmt::Debug for Binding<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Binding")
+            .field("device", &self.device)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<D> Deref for Binding<'_, D> {
     type Target = Device<Bound>;
 
     #[inline]
@@ -247,19 +684,60 @@ impl Deref for Binding<'_> {
     }
 }
 
-impl AsRef<Device<Bound>> for Binding<'_> {
+impl<D> AsRef<Device<Bound>> for Binding<'_, D> {
     #[inline]
     fn as_ref(&self) -> &Device<Bound> {
         self
     }
 }
 
-impl Drop for Binding<'_> {
+impl<D> Drop for Binding<'_, D> {
     fn drop(&mut self) {
-        // SAFETY: The device is valid, as the `TestDevice` owns a reference, and `&mut` to that
-        // keeps calls from overlapping. Whoever relies on the device being bound has borrowed
-        // `self`.
+        // SAFETY: The device is valid, as the `TestDevice` owns a reference. Whoever relies on the
+        // device being bound has borrowed `self`; and a `Consumer` of this device has done so, too.
         unsafe { bindings::device_release_driver(self.device.dev.as_raw()) };
+    }
+}
+
+/// A group of managed resources: see [`Binding::open_group()`].
+#[derive(Debug)]
+pub struct Group(*mut c_void);
+
+/// The time during which a driver is bound to a device that is a consumer of another one: see
+/// [`Binding::add_consumer()`].
+///
+/// Dropping it leaves the driver bound. It is unbound when the supplier's is, before that one's
+/// `unbind` callback is called, or when the device is dropped.
+pub struct Consumer<'a, D = ()>(ManuallyDrop<Binding<'a, D>>);
+
+impl<D> Consumer<'_, D> {
+    /// Unbinds the driver, and deletes the link to the supplier.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    ///
+    /// # Panics
+    ///
+    /// As for [`Binding::unbind()`].
+    #[track_caller]
+    pub fn unbind(self) {
+        ManuallyDrop::into_inner(self.0).unbind();
+    }
+}
+
+impl<'a, D> Deref for Consumer<'a, D> {
+    type Target = Binding<'a, D>;
+
+    #[inline]
+    fn deref(&self) -> &Binding<'a, D> {
+        &self.0
+    }
+}
+
+impl<D> fmt::Debug for Consumer<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Consumer").field(&*self.0).finish()
     }
 }
 
@@ -275,12 +753,16 @@ mod tests {
         sync::rcu,
     };
     use std::{
+        ffi::CString,
         mem,
         panic::{
             catch_unwind,
             AssertUnwindSafe, //
         },
-        sync::Arc,
+        sync::{
+            atomic::Ordering::Relaxed,
+            Arc, //
+        },
         thread, //
     };
 
@@ -346,6 +828,209 @@ mod tests {
         assert_eq!(dev.bind().err(), Some(EBUSY));
         drop(dev);
         assert!(value.try_access().is_none());
+    }
+
+    /// Panics when it is dropped, and says before that it was.
+    struct Bomb(Arc<()>);
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("told to panic, {} left", Arc::strong_count(&self.0) - 1);
+        }
+    }
+
+    /// Runs `f`, which has to panic with `text`.
+    #[track_caller]
+    fn panics(text: &str, f: impl FnOnce()) {
+        let report = catch_unwind(AssertUnwindSafe(f)).unwrap_err();
+        let report = report
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| report.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        assert!(
+            report.as_ref().is_some_and(|report| report.contains(text)),
+            "{report:?}"
+        );
+    }
+
+    /// Asserts that nothing is left of `value`, and that the device can be bound.
+    #[track_caller]
+    fn usable(dev: &mut TestDevice, value: &Arc<()>) {
+        assert_eq!(Arc::strong_count(value), 1);
+        // SAFETY: The device is valid.
+        let status = unsafe { &*dev.dev.as_raw() }.links.status.load(Relaxed);
+        assert_eq!(status, bindings::dl_dev_state_DL_DEV_NO_DRIVER);
+        dev.bind().unwrap().unbind();
+    }
+
+    #[test]
+    fn a_probe_that_panics_leaves_nothing() {
+        let value = Arc::new(());
+        let mut dev = TestDevice::new(c"dev6").unwrap();
+
+        panics("in probe", || {
+            let _ = dev.probe(|dev| -> Result {
+                devres::register(dev, value.clone(), GFP_KERNEL)?;
+                panic!("in probe");
+            });
+        });
+        usable(&mut dev, &value);
+    }
+
+    #[test]
+    fn an_unbind_that_panics_leaves_nothing() {
+        type Step = fn(&mut TestDevice, Arc<()>);
+
+        let steps: [Step; 3] = [
+            // The driver's callback; its data and its resources go all the same.
+            |dev, value| {
+                let driver = Driver::new(|dev| {
+                    devres::register(dev, value.clone(), GFP_KERNEL)?;
+                    Ok(value.clone())
+                })
+                .unbind(|_, _| panic!("told to panic"));
+                dev.attach(driver).unwrap().unbind();
+            },
+            // The drop of its data.
+            |dev, value| {
+                let bound = dev
+                    .probe(|dev| {
+                        devres::register(dev, value.clone(), GFP_KERNEL)?;
+                        Ok(Bomb(value.clone()))
+                    })
+                    .unwrap();
+                bound.unbind();
+            },
+            // A release, between two others.
+            |dev, value| {
+                let bound = dev
+                    .probe(|dev| {
+                        devres::register(dev, value.clone(), GFP_KERNEL)?;
+                        devres::register(dev, Bomb(value.clone()), GFP_KERNEL)?;
+                        devres::register(dev, value.clone(), GFP_KERNEL)
+                    })
+                    .unwrap();
+                bound.unbind();
+            },
+        ];
+        for step in steps {
+            let value = Arc::new(());
+            let mut dev = TestDevice::new(c"dev7").unwrap();
+            panics("told to panic", || step(&mut dev, value.clone()));
+            usable(&mut dev, &value);
+        }
+
+        // A release after a probe that has failed.
+        let value = Arc::new(());
+        let mut dev = TestDevice::new(c"dev7").unwrap();
+        panics("told to panic", || {
+            let _ = dev.probe(|dev| -> Result {
+                devres::register(dev, value.clone(), GFP_KERNEL)?;
+                devres::register(dev, Bomb(value.clone()), GFP_KERNEL)?;
+                Err(EIO)
+            });
+        });
+        usable(&mut dev, &value);
+    }
+
+    #[test]
+    fn no_memory_for_driver_data() {
+        let value = Arc::new(());
+        let mut dev = TestDevice::new(c"dev8").unwrap();
+
+        let fault = fail_nth(1);
+        let failed = dev.probe(|_| Ok(value.clone()));
+        assert_eq!(failed.err(), Some(ENOMEM));
+        assert!(fault.tripped());
+        drop(fault);
+        usable(&mut dev, &value);
+    }
+
+    #[test]
+    fn callbacks_run_under_the_lock_of_the_device() {
+        let mut dev = TestDevice::new(c"dev9").unwrap();
+        let kept = dev.device();
+        let other = kept.clone();
+
+        let driver = Driver::new(|dev| {
+            let raw = dev.as_raw();
+            // SAFETY: The device is valid.
+            panics("deadlock", || unsafe {
+                bindings::device_release_driver(raw)
+            });
+            Ok(())
+        })
+        .unbind(move |_, _| {
+            let raw = other.as_raw();
+            // SAFETY: The device is valid.
+            panics("deadlock", || unsafe {
+                bindings::device_release_driver(raw)
+            });
+        });
+        let bound = dev.attach(driver).unwrap();
+
+        // Not while it is bound.
+        let raw = kept.as_raw();
+        // SAFETY: The device is valid, and unlocked below.
+        unsafe { bindings::device_lock(raw) };
+        // SAFETY: The device is valid, and this thread holds its lock.
+        unsafe { bindings::device_unlock(raw) };
+        bound.unbind();
+    }
+
+    #[test]
+    fn consumers_are_unbound_first() {
+        let log = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let noted = |name| {
+            let log = log.clone();
+            Driver::new(|_| Ok(())).unbind(move |_, _| log.lock().unwrap().push(name))
+        };
+        let mut devices = ["dev10", "dev11", "dev12"]
+            .map(|name| TestDevice::new(&CString::new(name).unwrap()).unwrap());
+        let [supplier, middle, last] = &mut devices;
+        {
+            let supplier = supplier.attach(noted(0)).unwrap();
+            let middle = supplier
+                .add_consumer(middle.attach(noted(1)).unwrap())
+                .unwrap();
+            let last = middle.add_consumer(last.attach(noted(2)).unwrap()).unwrap();
+            assert_eq!(last.name(), c"dev12");
+            supplier.unbind();
+        }
+        assert_eq!(*log.lock().unwrap(), [2, 1, 0]);
+        for dev in &mut devices {
+            dev.bind().unwrap().unbind();
+        }
+    }
+
+    #[test]
+    fn a_consumer_waits_for_its_supplier() {
+        let mut supplier = TestDevice::new(c"dev13").unwrap();
+        let mut consumer = TestDevice::new(c"dev14").unwrap();
+        let link = |consumer: &TestDevice, supplier: &TestDevice| {
+            let (consumer, supplier) = (consumer.dev.as_raw(), supplier.dev.as_raw());
+            // SAFETY: Both are valid, and this test keeps no reference to a bound consumer when it
+            // unbinds the supplier.
+            unsafe { bindings::device_link_add(consumer, supplier, 0) }
+        };
+        assert!(!link(&consumer, &supplier).is_null());
+        assert!(link(&supplier, &consumer).is_null(), "a cycle");
+
+        let mut is_probed = false;
+        let deferred = consumer.probe(|_| {
+            is_probed = true;
+            Ok(())
+        });
+        assert_eq!(deferred.err(), Some(EPROBE_DEFER));
+        assert!(!is_probed);
+
+        let bound = supplier.bind().unwrap();
+        mem::forget(consumer.bind().unwrap());
+        bound.unbind();
+        // The link has stayed, and there is no supplier.
+        assert_eq!(consumer.bind().err(), Some(EPROBE_DEFER));
+        drop(supplier);
+        consumer.bind().unwrap().unbind();
     }
 
     #[test]

@@ -2,22 +2,28 @@
 
 //! `struct device`, its managed resources, and what the driver core does with them.
 //!
-//! Models `include/linux/device.h`, `include/linux/device/devres.h`, `drivers/base/devres.c`,
-//! `drivers/base/core.c` and `drivers/base/dd.c`. Uses the DMA state that each device has.
+//! Models `include/linux/device.h`, `include/linux/device/devres.h`, `drivers/base/devres.c` and
+//! `drivers/base/core.c`. Uses the DMA state that each device has. Binding a driver, device links
+//! and groups of managed resources have files of their own.
 //!
 //! Callbacks have the ABI `C-unwind` and not `C`, as here a loud failure may pass through them. One
 //! in a release callback does not keep the other resources from being released: it goes on when
 //! they are.
 
 use super::{
+    device_driver,
+    device_links_purge,
+    device_release_driver,
     dma_check_unbind,
+    remove_nodes,
     DmaState, //
 };
 use crate::{
     alloc::flags::GFP_KERNEL,
     error::code,
     fault,
-    str::CStr, //
+    str::CStr,
+    types::ScopeGuard, //
 };
 use core::{
     alloc::Layout,
@@ -26,14 +32,13 @@ use core::{
         c_int,
         c_void, //
     },
-    mem::{
-        self,
-        offset_of, //
-    },
+    mem::offset_of,
+    num::NonZeroU64,
     ptr,
     sync::atomic::{
         fence,
         AtomicBool,
+        AtomicPtr,
         AtomicU32,
         AtomicUsize,
         Ordering, //
@@ -44,9 +49,11 @@ use std::{
     ffi::CString,
     panic::{
         catch_unwind,
-        resume_unwind, //
+        resume_unwind,
+        AssertUnwindSafe, //
     },
     sync::{
+        Condvar,
         Mutex,
         MutexGuard,
         PoisonError, //
@@ -65,11 +72,50 @@ pub type dr_node_free_t = Option<unsafe extern "C-unwind" fn(node: *mut devres_n
 pub struct devres_node {
     release: dr_node_release_t,
     free_node: dr_node_free_t,
+    kind: Kind,
+}
+
+/// The kind of a node. C compares release functions, which need not have distinct addresses here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A managed resource.
+    Resource,
+    /// The opening marker of a group.
+    GroupOpen,
+    /// The closing marker of a group.
+    GroupClose,
+}
+
+impl devres_node {
+    /// Returns a node that is on no list.
+    pub(super) const fn new(
+        kind: Kind,
+        release: dr_node_release_t,
+        free_node: dr_node_free_t,
+    ) -> Self {
+        Self {
+            release,
+            free_node,
+            kind,
+        }
+    }
 }
 
 /// An entry of a device's list of managed resources.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Entry(*mut devres_node);
+pub(super) struct Entry(pub(super) *mut devres_node);
+
+impl Entry {
+    /// Returns the kind of a node on the list.
+    ///
+    /// # Safety
+    ///
+    /// The node must be valid.
+    pub(super) unsafe fn kind(self) -> Kind {
+        // SAFETY: The caller promises that the node is valid.
+        unsafe { &*self.0 }.kind
+    }
+}
 
 // SAFETY: Who adds a node promises that it can be released on any thread.
 unsafe impl Send for Entry {}
@@ -92,11 +138,27 @@ pub struct dev_links_info {
     pub status: AtomicU32,
 }
 
+/// The mutex of a device, which a thread may unlock without a guard.
+struct DeviceMutex {
+    /// The thread that holds it.
+    owner: Mutex<Option<NonZeroU64>>,
+    unlocked: Condvar,
+}
+
 /// A device: `struct device`. It is reference-counted, and shared by whoever has a pointer to it.
 pub struct device {
     name: CString,
     refcount: AtomicUsize,
-    bound: AtomicBool,
+    mutex: DeviceMutex,
+    /// Removed from its bus by [`device_del()`]: `dev->p->dead`.
+    pub(super) dead: AtomicBool,
+    /// The driver from the beginning of its probe to the end of its unbind, else null.
+    pub(super) driver: AtomicPtr<device_driver>,
+    driver_data: AtomicPtr<c_void>,
+    /// The name of the one driver that may bind the device.
+    pub(super) driver_override: Mutex<Option<CString>>,
+    /// The driver's list of devices has this one: `device_is_bound()`.
+    pub(super) bound: AtomicBool,
     /// What its driver is doing.
     pub links: dev_links_info,
     /// In the order they were added in; `devres_head`, with `devres_lock`.
@@ -106,11 +168,16 @@ pub struct device {
 }
 
 impl device {
-    fn devres(&self) -> MutexGuard<'_, Vec<Entry>> {
+    pub(super) fn devres(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.devres.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set_status(&self, status: dl_dev_state) {
+    /// Returns the name as text, for reports.
+    pub(super) fn label(&self) -> String {
+        self.name.to_string_lossy().into_owned()
+    }
+
+    pub(super) fn set_status(&self, status: dl_dev_state) {
         self.links.status.store(status, Ordering::Relaxed);
     }
 }
@@ -134,6 +201,14 @@ pub unsafe fn root_device_register(name: *const c_char) -> *mut device {
     Box::into_raw(Box::new(device {
         name: name.to_owned(),
         refcount: AtomicUsize::new(1),
+        mutex: DeviceMutex {
+            owner: Mutex::new(None),
+            unlocked: Condvar::new(),
+        },
+        dead: AtomicBool::new(false),
+        driver: AtomicPtr::new(ptr::null_mut()),
+        driver_data: AtomicPtr::new(ptr::null_mut()),
+        driver_override: Mutex::new(None),
         bound: AtomicBool::new(false),
         links: dev_links_info {
             status: AtomicU32::new(dl_dev_state_DL_DEV_NO_DRIVER),
@@ -193,6 +268,153 @@ pub unsafe fn put_device(dev: *mut device) {
     released.unwrap_or_else(go_on_panicking);
 }
 
+/// Removes a device from its bus: `device_del()`. May sleep.
+///
+/// Unbinds its driver, deletes its links to other devices, and releases what is left of its managed
+/// resources. Probing it fails with `-ENODEV` from then on. The `struct device` is there until the
+/// last reference is put.
+///
+/// # Safety
+///
+/// As for [`device_release_driver()`].
+pub unsafe fn device_del(dev: *mut device) {
+    let mut steps = Steps::default();
+
+    // SAFETY: The caller promises that `dev` is valid and stays so.
+    let lock = unsafe { device_guard(dev) };
+    // SAFETY: The caller promises that `dev` is valid.
+    unsafe { &*dev }.dead.store(true, Ordering::Relaxed);
+    drop(lock);
+
+    // SAFETY: The caller promises what this function asks for.
+    steps.run(|| unsafe { device_release_driver(dev) });
+    // SAFETY: `dev` is valid.
+    steps.run(|| unsafe { device_links_purge(dev) });
+    steps.run(|| {
+        // SAFETY: `dev` is valid, and stays so.
+        unsafe { devres_release_all(dev) };
+    });
+    steps.finish();
+}
+
+/// Locks a device's mutex, and sleeps until it can: `device_lock()`.
+///
+/// The driver core holds it while it binds, probes, removes and unbinds. It has no place in the
+/// order of lock classes, as in C, where it is exempt by `lockdep_set_novalidate_class()`.
+///
+/// # Panics
+///
+/// If the thread holds it already, or is where nothing may sleep.
+///
+/// # Safety
+///
+/// `dev` must be valid until it is unlocked by [`device_unlock()`], on the same thread.
+#[track_caller]
+pub unsafe fn device_lock(dev: *mut device) {
+    fault::might_sleep("device_lock");
+
+    // SAFETY: The caller promises that `dev` is valid.
+    let dev = unsafe { &*dev };
+    let task = fault::current_task();
+    let mut owner = dev.mutex.owner();
+    if *owner == Some(task) {
+        drop(owner);
+        panic!(
+            "deadlock: the lock of device `{}` is already held by this thread",
+            dev.label()
+        );
+    }
+    while owner.is_some() {
+        owner = dev
+            .mutex
+            .unlocked
+            .wait(owner)
+            .unwrap_or_else(PoisonError::into_inner);
+    }
+    *owner = Some(task);
+}
+
+/// Unlocks a device's mutex: `device_unlock()`. Warns if the thread does not hold it.
+///
+/// # Safety
+///
+/// `dev` must be valid.
+#[track_caller]
+pub unsafe fn device_unlock(dev: *mut device) {
+    // SAFETY: The caller promises that `dev` is valid.
+    let dev = unsafe { &*dev };
+
+    if !dev.mutex.is_mine() {
+        super::warn(format!(
+            "{}: bad unlock balance: this thread does not hold the device's lock",
+            dev.label()
+        ));
+        return;
+    }
+    *dev.mutex.owner() = None;
+    dev.mutex.unlocked.notify_one();
+}
+
+/// Locks a device until the result is dropped.
+///
+/// # Safety
+///
+/// `dev` must be valid until then.
+#[track_caller]
+pub(crate) unsafe fn device_guard(dev: *mut device) -> ScopeGuard<(), impl FnOnce(())> {
+    // SAFETY: The caller promises that `dev` is valid until the guard below unlocks it.
+    unsafe { device_lock(dev) };
+
+    ScopeGuard::new(move || {
+        // SAFETY: The caller promises that `dev` is still valid.
+        unsafe { device_unlock(dev) };
+    })
+}
+
+/// Warns unless this thread holds the device's lock: `device_lock_assert()`.
+#[track_caller]
+pub(super) fn device_lock_assert(dev: &device) {
+    if !dev.mutex.is_mine() {
+        super::warn(format!(
+            "{}: the device's lock is not held by this thread",
+            dev.label()
+        ));
+    }
+}
+
+impl DeviceMutex {
+    fn owner(&self) -> MutexGuard<'_, Option<NonZeroU64>> {
+        self.owner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns whether the current thread holds it.
+    fn is_mine(&self) -> bool {
+        *self.owner() == Some(fault::current_task())
+    }
+}
+
+/// Returns the private data of a device's driver: `dev_get_drvdata()`.
+///
+/// # Safety
+///
+/// `dev` must be valid.
+#[inline]
+pub unsafe fn dev_get_drvdata(dev: *const device) -> *mut c_void {
+    // SAFETY: The caller promises that `dev` is valid.
+    unsafe { &*dev }.driver_data.load(Ordering::Acquire)
+}
+
+/// Sets the private data of a device's driver: `dev_set_drvdata()`.
+///
+/// # Safety
+///
+/// `dev` must be valid, and `data` be what the driver's callbacks expect.
+#[inline]
+pub unsafe fn dev_set_drvdata(dev: *mut device, data: *mut c_void) {
+    // SAFETY: The caller promises that `dev` is valid.
+    unsafe { &*dev }.driver_data.store(data, Ordering::Release);
+}
+
 /// Prepares a node: `devres_node_init()`.
 ///
 /// # Safety
@@ -204,7 +426,7 @@ pub unsafe fn devres_node_init(
     release: dr_node_release_t,
     free_node: dr_node_free_t,
 ) {
-    let value = devres_node { release, free_node };
+    let value = devres_node::new(Kind::Resource, release, free_node);
 
     // SAFETY: By the caller's promise.
     unsafe { node.write(value) };
@@ -340,10 +562,7 @@ pub unsafe fn __devres_alloc_node(
     }
 
     let header = devres {
-        node: devres_node {
-            release: Some(dr_node_release),
-            free_node: Some(dr_node_free),
-        },
+        node: devres_node::new(Kind::Resource, Some(dr_node_release), Some(dr_node_free)),
         release,
         size,
         data: [],
@@ -496,39 +715,50 @@ pub unsafe fn devres_release(
 
 /// Releases all that is registered with a device, the last first: `devres_release_all()`.
 ///
-/// Returns how many that were. What is registered meanwhile stays.
+/// Returns the number of these resources, without the markers of groups. A resource that is
+/// registered meanwhile stays.
 ///
 /// # Safety
 ///
 /// `dev` must be valid, and stay so.
 pub unsafe fn devres_release_all(dev: *mut device) -> c_int {
-    // SAFETY: By the caller's promise.
-    let todo = mem::take(&mut *unsafe { &*dev }.devres());
-    let count = todo.len().try_into().unwrap_or(c_int::MAX);
+    // SAFETY: The caller promises that `dev` is valid.
+    let mut list = unsafe { &*dev }.devres();
+    let all = 0..list.len();
+    // SAFETY: The list is that of a device, and is locked.
+    let (todo, count) = unsafe { remove_nodes(&mut list, all) };
+    drop(list);
 
-    let mut failure = None;
+    // SAFETY: `dev` is valid, and the nodes were just taken off its list.
+    unsafe { release_nodes(dev, todo) };
+    count
+}
+
+/// Releases and frees nodes, the last first: `release_nodes()`.
+///
+/// A panic of a release function does not keep the others from being called: it goes on when they
+/// were.
+///
+/// # Safety
+///
+/// `dev` must be valid, and stay so, and the nodes must have been taken off its list by the caller.
+pub(super) unsafe fn release_nodes(dev: *mut device, todo: Vec<Entry>) {
+    let mut steps = Steps::default();
     for Entry(node) in todo.into_iter().rev() {
-        let released = catch_unwind(|| {
-            // SAFETY: By the promise of who added it, the node is valid: it was on the list, and
-            // nobody else frees it once it is off.
+        steps.run(|| {
+            // SAFETY: The node was on the list, so it is valid until it is freed below.
             if let Some(release) = unsafe { &*node }.release {
-                // SAFETY: As above; the function is made for this node.
+                // SAFETY: The function is made for this node, and is called this one time.
                 unsafe { release(dev, node) };
             }
         });
-        // SAFETY: As above.
+        // SAFETY: The node is valid until it is freed below.
         if let Some(free_node) = unsafe { &*node }.free_node {
-            // SAFETY: As above, and the node is not used after this.
-            let freed = catch_unwind(|| unsafe { free_node(node) });
-            failure = failure.or(freed.err());
+            // SAFETY: The node is on no list, and not used after this.
+            steps.run(|| unsafe { free_node(node) });
         }
-        failure = failure.or(released.err());
     }
-
-    if let Some(failure) = failure {
-        go_on_panicking(failure);
-    }
-    count
+    steps.finish();
 }
 
 /// An action of [`devm_add_action_or_reset()`]: `struct devres_action`.
@@ -574,10 +804,7 @@ pub unsafe fn devm_add_action_or_reset(
     }
 
     let this = Box::into_raw(Box::new(devres_action {
-        node: devres_node {
-            release: Some(action_release),
-            free_node: Some(action_free),
-        },
+        node: devres_node::new(Kind::Resource, Some(action_release), Some(action_free)),
         action,
         data,
     }));
@@ -588,73 +815,6 @@ pub unsafe fn devm_add_action_or_reset(
     // - The caller promises that the action can be called on any thread.
     unsafe { devres_node_add(dev, this.cast()) };
     0
-}
-
-/// Binds a driver to a device: `device_bind_driver()`, as far as `probe()` is not concerned.
-///
-/// Returns 0, or `-EBUSY` if the device has one, or has managed resources left over, which
-/// `really_probe()` refuses too.
-///
-/// # Safety
-///
-/// `dev` must be valid. Calls of this and of [`device_release_driver()`] for one device must not
-/// overlap: in C, `device_lock()` sees to it.
-pub unsafe fn device_bind_driver(dev: *mut device) -> c_int {
-    // SAFETY: By the caller's promise.
-    let dev = unsafe { &*dev };
-
-    if dev.bound.load(Ordering::Relaxed) {
-        return code::EBUSY.to_errno();
-    }
-    if !dev.devres().is_empty() {
-        super::warn(format!(
-            "{}: resources present before probing",
-            dev.name.to_string_lossy()
-        ));
-        return code::EBUSY.to_errno();
-    }
-
-    dev.bound.store(true, Ordering::Relaxed);
-    dev.set_status(dl_dev_state_DL_DEV_DRIVER_BOUND);
-    0
-}
-
-/// Returns whether a device has a driver: `device_is_bound()`.
-///
-/// # Safety
-///
-/// `dev` must be valid.
-pub unsafe fn device_is_bound(dev: *mut device) -> bool {
-    // SAFETY: By the caller's promise.
-    unsafe { &*dev }.bound.load(Ordering::Relaxed)
-}
-
-/// Unbinds the driver of a device, if it has one: `device_release_driver()`. May sleep.
-///
-/// All that is registered with the device is released. After that it is a loud failure if anything
-/// is still mapped for DMA.
-///
-/// # Safety
-///
-/// - `dev` must be valid, and stay so.
-/// - Nobody may rely on the device being bound any more, but release functions until they return.
-/// - As for [`device_bind_driver()`], calls must not overlap.
-pub unsafe fn device_release_driver(dev: *mut device) {
-    // SAFETY: By the caller's promise.
-    let device = unsafe { &*dev };
-
-    if !device.bound.load(Ordering::Relaxed) {
-        return;
-    }
-    // Found out now, the device is still bound afterwards, and nothing was released.
-    fault::might_sleep("device_release_driver");
-    device.set_status(dl_dev_state_DL_DEV_UNBINDING);
-
-    // SAFETY: By the caller's promise.
-    let released = catch_unwind(|| unsafe { release_all_and_check(dev) });
-    device.bound.store(false, Ordering::Relaxed);
-    device.set_status(dl_dev_state_DL_DEV_NO_DRIVER);
-    released.unwrap_or_else(go_on_panicking);
 }
 
 /// Releases all that is registered with a device, and looks for what that has left.
@@ -670,8 +830,28 @@ unsafe fn release_all_and_check(dev: *mut device) {
     dma_check_unbind(unsafe { &*dev });
 }
 
+/// The steps of a teardown, all of which are done even if some panic.
+#[derive(Default)]
+pub(super) struct Steps(Option<Box<dyn Any + Send>>);
+
+impl Steps {
+    /// Does a step, and keeps its panic if it is the first one.
+    pub(super) fn run(&mut self, step: impl FnOnce()) {
+        if let Err(failure) = catch_unwind(AssertUnwindSafe(step)) {
+            self.0.get_or_insert(failure);
+        }
+    }
+
+    /// Goes on with the first panic, if there was one.
+    pub(super) fn finish(self) {
+        if let Some(failure) = self.0 {
+            go_on_panicking(failure);
+        }
+    }
+}
+
 /// Goes on with a panic that had to wait, unless there is one under way: it was printed already.
-fn go_on_panicking(failure: Box<dyn Any + Send>) {
+pub(super) fn go_on_panicking(failure: Box<dyn Any + Send>) {
     if !thread::panicking() {
         resume_unwind(failure);
     }
@@ -681,11 +861,29 @@ fn go_on_panicking(failure: Box<dyn Any + Send>) {
 mod tests {
     use super::*;
     use crate::{
-        bindings::collect_warnings,
+        bindings::{
+            collect_warnings,
+            device_driver__bindgen_ty_1,
+            device_driver_attach,
+            device_is_bound, //
+        },
         error::from_err_ptr,
         testing::fail_nth, //
     };
-    use std::cell::RefCell;
+    use std::{
+        cell::RefCell,
+        sync::mpsc, //
+    };
+
+    /// A driver that does nothing.
+    static DRIVER: device_driver = device_driver {
+        name: c"test".as_ptr(),
+        probe: None,
+        remove: None,
+        p_cb: device_driver__bindgen_ty_1 {
+            post_unbind_rust: None,
+        },
+    };
 
     thread_local! {
         static CALLED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
@@ -716,7 +914,7 @@ mod tests {
     fn released_in_reverse_order_also_if_one_fails() {
         let dev = device();
         // SAFETY: The device is valid until it is put.
-        assert_eq!(unsafe { device_bind_driver(dev) }, 0);
+        assert_eq!(unsafe { device_driver_attach(&DRIVER, dev) }, 0);
         for number in [1, 99, 3] {
             assert_eq!(add(dev, number), 0);
         }
@@ -763,7 +961,7 @@ mod tests {
     fn binding_twice_or_over_leftovers() {
         let dev = device();
         // SAFETY: The device is valid until it is put.
-        let bind = || unsafe { device_bind_driver(dev) };
+        let bind = || unsafe { device_driver_attach(&DRIVER, dev) };
 
         add(dev, 1);
         let (result, warnings) = collect_warnings(bind);
@@ -783,12 +981,47 @@ mod tests {
     }
 
     #[test]
+    fn a_device_lock_is_exclusive_and_not_recursive() {
+        let dev = device();
+        // SAFETY: The device is valid, and unlocked below.
+        unsafe { device_lock(dev) };
+        // SAFETY: The device is valid, and this does not return.
+        let report = catch_unwind(|| unsafe { device_lock(dev) }).unwrap_err();
+        let report = report.downcast_ref::<String>().unwrap();
+        assert!(
+            report.contains("the lock of device `dev0` is already held"),
+            "{report}"
+        );
+
+        let shared = AtomicPtr::new(dev);
+        let (sender, receiver) = mpsc::channel();
+        thread::scope(|scope| {
+            let (shared, sender) = (&shared, sender);
+            scope.spawn(move || {
+                let dev = shared.load(Ordering::Relaxed);
+                // SAFETY: The device is valid.
+                let ((), warnings) = collect_warnings(|| unsafe { device_unlock(dev) });
+                assert_eq!(warnings.len(), 1, "unlocked what another thread holds");
+                // SAFETY: The device is valid, and unlocked below.
+                unsafe { device_lock(dev) };
+                sender.send("there").unwrap();
+                // SAFETY: The device is valid, and this thread holds its lock.
+                unsafe { device_unlock(dev) };
+            });
+            assert!(receiver.try_recv().is_err());
+            // SAFETY: The device is valid, and this thread holds its lock.
+            unsafe { device_unlock(dev) };
+            assert_eq!(receiver.recv(), Ok("there"));
+        });
+
+        // SAFETY: The device is valid, and not used after this.
+        unsafe { put_device(dev) };
+    }
+
+    #[test]
     fn a_node_that_is_removed_is_not_released() {
         let dev = device();
-        let mut node = devres_node {
-            release: None,
-            free_node: None,
-        };
+        let mut node = devres_node::new(Kind::Resource, None, None);
         let node = &raw mut node;
 
         // SAFETY: The device is valid, and the node until it is removed.

@@ -28,6 +28,8 @@
 
 // Several C structs are named like the file that models them. In a flat namespace the struct has to
 // win, so these modules go by other names.
+#[path = "dd.rs"]
+mod driver_binding;
 #[path = "device.rs"]
 mod driver_core;
 #[path = "drm_device.rs"]
@@ -37,6 +39,8 @@ mod resv;
 #[path = "scatterlist.rs"]
 mod sg;
 
+mod device_links;
+mod devres_group;
 mod dma;
 mod err;
 mod gem;
@@ -48,7 +52,10 @@ mod shmem;
 mod warning;
 
 pub use self::{
+    device_links::*,
+    devres_group::*,
     dma::*,
+    driver_binding::*,
     driver_core::*,
     drm_core::*,
     err::*,
