@@ -15,6 +15,7 @@ mod device;
 mod fields;
 mod model;
 mod order;
+mod phases;
 mod probe;
 mod real;
 #[path = "../support/scenario.rs"]
