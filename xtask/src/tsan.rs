@@ -71,9 +71,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const CHANCES: usize = 4;
 
 /// What is tested beside the stress: what `cargo test` calls it, and what we do.
-const TESTS: [(&str, &str); 5] = [
+const TESTS: [(&str, &str); 6] = [
     ("devres_lazy", "runtime"),
     ("protocol", "tests/protocol"),
+    ("field", "tests/field"),
     ("shmem_fields", "tests/shmem_fields"),
     ("grace_periods", "tests/grace_periods"),
     ("locks", "tests/locks"),
