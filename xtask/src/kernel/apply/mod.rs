@@ -195,7 +195,11 @@ const DEVRES_TESTS: [(&str, &str); 6] = [
         "lazy",
     ),
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "mapped"),
-    ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod order_kunit;\n", "place"),
+    (
+        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod order_kunit;\n\
+         #[cfg(CONFIG_KUNIT = \"y\")]\nmod phases_kunit;\n",
+        "place",
+    ),
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n", "sys"),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\

@@ -61,12 +61,13 @@ pub(crate) struct Options {
 }
 
 /// The suites of the kernel, and whose tests they are.
-const SUITES: [(&str, Subject); 9] = [
+const SUITES: [(&str, Subject); 10] = [
     ("rust_devres_lazy_slot", Subject::Slot),
     ("rust_devres_lazy_device", Subject::Slot),
     ("rust_devres_lazy_callbacks", Subject::Slot),
     ("rust_devres_lazy_batched", Subject::Slot),
     ("rust_devres_lazy_order", Subject::Slot),
+    ("rust_devres_lazy_phases", Subject::Slot),
     ("rust_lazy_lockdep", Subject::Slot),
     ("rust_devres_lazy_contract", Subject::Shmem),
     ("rust_devres_lazy_shmem", Subject::Shmem),

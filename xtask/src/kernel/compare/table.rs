@@ -11,19 +11,13 @@ use std::{
 };
 
 /// Scenarios that only one side can have, and why.
-const ONE_SIDED: [(Subject, &str, &str); 12] = [
+const ONE_SIDED: [(Subject, &str, &str); 10] = [
     (Subject::Slot, "init_panics", NO_UNWINDING),
     (Subject::Shmem, "init_panics", NO_UNWINDING),
     (Subject::Slot, "revoke_of_a_stranger", NO_UNWINDING),
     (Subject::Slot, "recursion", NO_LOCKDEP),
     (Subject::Shmem, "recursion", NO_LOCKDEP),
     (Subject::Slot, "drop_panics", NO_UNWINDING),
-    (Subject::Slot, "group", NO_GROUPS),
-    (
-        Subject::Slot,
-        "register_while_a_group_is_released",
-        NO_GROUPS,
-    ),
     (
         Subject::Shmem,
         "owner_is_held_weakly",
@@ -46,7 +40,6 @@ const ONE_SIDED: [(Subject, &str, &str); 12] = [
     ),
 ];
 
-const NO_GROUPS: &str = "the host has no groups of managed resources";
 const NO_UNWINDING: &str = "the kernel does not unwind";
 const NO_LOCKDEP: &str =
     "a panic on the host; in the kernel lockdep has to report it, in a boot of its own";

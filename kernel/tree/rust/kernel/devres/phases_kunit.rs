@@ -1,0 +1,836 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A first access in each phase of a binding: what it returns, and what becomes of the resource. By
+//! the names of the host's tests.
+//!
+//! A driver on the platform bus, since the faux bus has one driver, which has neither private data
+//! nor a match that can be overridden.
+
+use super::{
+    kunit_support::{
+        ensure,
+        ensure_ok, //
+    },
+    prepare,
+    registry_kunit::Log,
+    Devres,
+    Lazy, //
+};
+use crate::{
+    bindings,
+    device::{
+        Bound,
+        Core,
+        Device, //
+    },
+    driver,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    new_lazy,
+    new_mutex,
+    platform,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc,
+        Mutex, //
+    },
+    ThisModule, //
+};
+use core::ptr::{
+    self,
+    NonNull, //
+};
+
+/// A resource that notes its name when it is dropped.
+struct Resource {
+    name: i32,
+    log: Arc<Log>,
+}
+
+impl Drop for Resource {
+    fn drop(&mut self) {
+        self.log.note(self.name);
+    }
+}
+
+/// An owner, which outlives bindings.
+#[pin_data]
+struct Slot {
+    #[pin]
+    lazy: Lazy<Resource>,
+    log: Arc<Log>,
+}
+
+impl Slot {
+    fn new(log: &Arc<Log>) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                lazy <- new_lazy!("phases_kunit::Slot::lazy"),
+                log: log.clone(),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// As a generated accessor does.
+    fn access(&self, dev: &Device<Bound>, name: i32) -> Result {
+        self.interrupted(dev, name, Ok(()))
+    }
+
+    /// The same with an initialiser that has this result.
+    fn interrupted(&self, dev: &Device<Bound>, name: i32, result: Result) -> Result {
+        if self.lazy.get(dev).is_some() {
+            return Ok(());
+        }
+        let slot = self.lazy.lock();
+        if slot.get(dev).is_some() {
+            return Ok(());
+        }
+        slot.populate(dev, || {
+            result.map(|()| Resource {
+                name,
+                log: self.log.clone(),
+            })
+        })
+        .map(|_| ())
+    }
+
+    fn is_there(&self, dev: &Device<Bound>) -> bool {
+        self.lazy.get(dev).is_some()
+    }
+}
+
+/// The `probe` phase of a driver.
+type Probe = fn(&Context, &Device<Bound>) -> Result;
+
+/// Another phase of a driver.
+type Phase = fn(&Context, &Device<Bound>);
+
+/// The phases of the driver in one test, and the state that they share.
+#[pin_data]
+struct Context {
+    probe: Probe,
+    unbind: Phase,
+    data_drop: Phase,
+    release: Phase,
+    log: Arc<Log>,
+    slots: [Arc<Slot>; 2],
+    /// The object that the driver's private data owns.
+    #[pin]
+    owned: Mutex<Option<Arc<Slot>>>,
+    #[pin]
+    kept: Mutex<KVec<Devres<Released>>>,
+    /// The results of accesses.
+    #[pin]
+    found: Mutex<KVec<Result>>,
+    /// A device that a phase accesses in place of its own.
+    #[pin]
+    other: Mutex<Option<ARef<Device>>>,
+    is_prepared: bool,
+    error: Error,
+}
+
+/// The phases of a test; those that it does not name do nothing.
+struct Phases {
+    probe: Probe,
+    unbind: Phase,
+    data_drop: Phase,
+    release: Phase,
+    is_prepared: bool,
+    error: Error,
+}
+
+impl Default for Phases {
+    fn default() -> Self {
+        Self {
+            probe: |_, _| Ok(()),
+            unbind: |_, _| (),
+            data_drop: |_, _| (),
+            release: |_, _| (),
+            is_prepared: false,
+            error: EIO,
+        }
+    }
+}
+
+impl Context {
+    fn new(phases: Phases) -> Result<Arc<Self>> {
+        let log = Log::new()?;
+        let slots = [Slot::new(&log)?, Slot::new(&log)?];
+
+        Arc::pin_init(
+            pin_init!(Self {
+                probe: phases.probe,
+                unbind: phases.unbind,
+                data_drop: phases.data_drop,
+                release: phases.release,
+                log,
+                slots,
+                owned <- new_mutex!(None),
+                kept <- new_mutex!(KVec::new()),
+                found <- new_mutex!(KVec::new()),
+                other <- new_mutex!(None),
+                is_prepared: phases.is_prepared,
+                error: phases.error,
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Accesses a slot, and keeps what that returns.
+    fn look(&self, slot: usize, dev: &Device<Bound>, name: i32) {
+        let result = self.slots[slot].access(dev, name);
+        // The test misses a result that is not kept.
+        let _ = self.found.lock().push(result, GFP_KERNEL);
+    }
+
+    /// Fails unless these are the results of the accesses since the last time.
+    fn ensure_found(&self, results: &[Result]) -> Result {
+        let mut found = self.found.lock();
+        ensure!(
+            found[..] == *results,
+            "found {:?}, not {results:?}",
+            &**found
+        );
+        found.clear();
+        Ok(())
+    }
+
+    /// Registers a `Devres` that notes `name` when it is released. With [`CALLS`] it calls the
+    /// `release` phase in place of that.
+    fn register(&self, dev: &Device<Bound>, name: i32) -> Result {
+        let released = Released {
+            name,
+            context: NonNull::from(self),
+            dev: dev.into(),
+        };
+        let released = Devres::new(dev, released)?;
+        self.kept.lock().push(released, GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Drops what [`register()`](Self::register) has kept. It refers to `self`.
+    fn forget_kept(&self) {
+        let kept = core::mem::take(&mut *self.kept.lock());
+        drop(kept);
+    }
+}
+
+/// The name of what calls the `release` phase.
+const CALLS: i32 = 0;
+
+/// The value in a `Devres`.
+struct Released {
+    name: i32,
+    context: NonNull<Context>,
+    dev: ARef<Device>,
+}
+
+// SAFETY: A context is shared between threads.
+unsafe impl Send for Released {}
+
+// SAFETY: As for `Send`.
+unsafe impl Sync for Released {}
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        // SAFETY: The context outlives the device, and what it keeps of it.
+        let context = unsafe { self.context.as_ref() };
+        if self.name != CALLS {
+            return context.log.note(self.name);
+        }
+
+        // SAFETY: The driver core is unbinding the device, and waits for this drop.
+        let dev = unsafe { self.dev.as_bound() };
+        (context.release)(context, dev);
+    }
+}
+
+/// The private data of the driver.
+struct Data {
+    context: NonNull<Context>,
+    dev: ARef<Device>,
+}
+
+// SAFETY: A context is shared between threads.
+unsafe impl Send for Data {}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        // SAFETY: The context outlives the device.
+        let context = unsafe { self.context.as_ref() };
+        // SAFETY: The driver core is unbinding the device, and waits for this drop.
+        (context.data_drop)(context, unsafe { self.dev.as_bound() });
+
+        let owned = context.owned.lock().take();
+        drop(owned);
+    }
+}
+
+/// Finds the context of a device.
+///
+/// # Safety
+///
+/// The device is that of a [`TestDevice`] here, and the reference is not used after the device.
+unsafe fn context<'a>(dev: &Device<Bound>) -> &'a Context {
+    // SAFETY: The device is valid, and its platform data is set before it is registered.
+    let data = unsafe { (*dev.as_raw()).platform_data }.cast::<*const Context>();
+    // SAFETY: `TestDevice::new()` has had a pointer copied there.
+    let context = unsafe { data.read() };
+    // SAFETY: The context outlives the device.
+    unsafe { &*context }
+}
+
+/// The driver; it is registered under two names.
+struct TestDriver;
+
+impl platform::Driver for TestDriver {
+    type IdInfo = ();
+    type Data<'bound> = Data;
+
+    fn probe<'bound>(
+        pdev: &'bound platform::Device<Core<'_>>,
+        _id_info: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<Data, Error> + 'bound {
+        let dev: &Device<Core<'_>> = pdev.as_ref();
+        // SAFETY: The driver binds the devices of this file only, and the test keeps the context.
+        let context = unsafe { context(dev) };
+
+        (context.probe)(context, dev).map(|()| Data {
+            context: NonNull::from(context),
+            dev: dev.into(),
+        })
+    }
+
+    fn unbind<'bound>(pdev: &'bound platform::Device<Core<'_>>, data: Pin<&Data>) {
+        // SAFETY: The context outlives the device.
+        let context = unsafe { data.context.as_ref() };
+        let dev: &Device<Core<'_>> = pdev.as_ref();
+        (context.unbind)(context, dev);
+    }
+}
+
+/// There is no module: the tests are built in.
+static THIS_MODULE: ThisModule =
+    // SAFETY: The driver core knows that built-in drivers have no module.
+    unsafe { ThisModule::from_ptr(ptr::null_mut()) };
+
+type Registration = Pin<KBox<driver::Registration<platform::Adapter<TestDriver>>>>;
+
+/// A registered driver.
+struct Registered {
+    _registration: Registration,
+    name: &'static CStr,
+}
+
+impl Registered {
+    fn new(name: &'static CStr) -> Result<Self> {
+        Ok(Self {
+            _registration: KBox::pin_init(
+                driver::Registration::new(name, &THIS_MODULE),
+                GFP_KERNEL,
+            )?,
+            name,
+        })
+    }
+}
+
+/// A device on the platform bus, which no driver matches by name.
+struct TestDevice {
+    pdev: NonNull<bindings::platform_device>,
+    context: Arc<Context>,
+    is_registered: bool,
+}
+
+impl TestDevice {
+    fn new(context: Arc<Context>) -> Result<Self> {
+        let data: *const Context = &raw const *context;
+        let info = bindings::platform_device_info {
+            name: c"lazy-kunit-phases".as_char_ptr(),
+            id: bindings::PLATFORM_DEVID_AUTO,
+            data: (&raw const data).cast(),
+            size_data: core::mem::size_of_val(&data),
+            ..Default::default()
+        };
+        // SAFETY: `info` is valid, and what it refers to is copied.
+        let pdev = from_err_ptr(unsafe { bindings::platform_device_register_full(&info) })?;
+
+        Ok(Self {
+            pdev: NonNull::new(pdev).ok_or(ENODEV)?,
+            context,
+            is_registered: true,
+        })
+    }
+
+    fn as_raw(&self) -> *mut bindings::device {
+        // SAFETY: The device is registered, and so valid.
+        unsafe { &raw mut (*self.pdev.as_ptr()).dev }
+    }
+
+    /// Probes the device with a driver, whatever its name, and returns what that comes to.
+    fn probe(&self, driver: &Registered) -> Result {
+        // SAFETY: The name is a string, and the bus is there for good.
+        let drv = unsafe {
+            bindings::driver_find(
+                driver.name.as_char_ptr(),
+                &raw const bindings::platform_bus_type,
+            )
+        };
+
+        // SAFETY: Both are registered, and nobody holds the device's lock here.
+        to_result(unsafe { bindings::device_driver_attach(drv, self.as_raw()) })
+    }
+
+    /// Has the driver core look for a driver that matches. Is there one now?
+    fn attach(&self) -> bool {
+        // SAFETY: The device is registered, and nobody holds its lock here.
+        unsafe { bindings::device_attach(self.as_raw()) == 1 }
+    }
+
+    /// The device, while it is bound.
+    fn bound(&self) -> Result<&Device<Bound>> {
+        // SAFETY: The device is registered.
+        if !unsafe { bindings::device_is_bound(self.as_raw()) } {
+            return Err(ENODEV);
+        }
+        // SAFETY: It is bound, and is unbound with an exclusive borrow only.
+        Ok(unsafe { Device::from_raw(self.as_raw()) })
+    }
+
+    /// Removes the device from the bus, once. Nothing else may be called after this.
+    fn remove(&mut self) {
+        if core::mem::replace(&mut self.is_registered, false) {
+            // SAFETY: The device is registered, and not used after this.
+            unsafe { bindings::platform_device_unregister(self.pdev.as_ptr()) };
+        }
+    }
+
+    fn unbind(&mut self) {
+        // SAFETY: The device is registered, and nobody holds its lock here.
+        unsafe { bindings::device_release_driver(self.as_raw()) };
+    }
+}
+
+impl Drop for TestDevice {
+    fn drop(&mut self) {
+        self.remove();
+        // Each of these refers to the context, and may be the last one to refer to it.
+        self.context.forget_kept();
+    }
+}
+
+/// The name of the driver.
+const DRIVER: &CStr = c"lazy-kunit-phases-driver";
+/// The name of the one that `driver_override` names.
+const OTHER: &CStr = c"lazy-kunit-phases-other";
+
+/// Registers the driver and a device, for one test.
+fn test(phases: Phases) -> Result<(Registered, Arc<Context>, TestDevice)> {
+    let driver = Registered::new(DRIVER)?;
+    let context = Context::new(phases)?;
+    let dev = TestDevice::new(context.clone())?;
+    Ok((driver, context, dev))
+}
+
+/// The end of two tests: what a first access has found in a phase before devres, and finds in
+/// the next binding.
+fn served_if_prepared(driver: &Registered, context: &Context, dev: &mut TestDevice) -> Result {
+    ensure_ok!(dev.probe(driver), "the probe");
+    dev.unbind();
+    let (here, next) = if context.is_prepared {
+        (Ok(()), Err(ENXIO))
+    } else {
+        (Err(ENXIO), Ok(()))
+    };
+    context.ensure_found(&[here])?;
+    context
+        .log
+        .ensure(if context.is_prepared { &[1] } else { &[] })?;
+
+    ensure_ok!(dev.probe(driver), "the next probe");
+    context.look(0, dev.bound()?, 2);
+    context.ensure_found(&[next])
+}
+
+/// Calls `prepare()` if it is asked to.
+fn prepare_if_asked(context: &Context, dev: &Device<Bound>) -> Result {
+    if context.is_prepared {
+        prepare(dev)?;
+    }
+    Ok(())
+}
+
+#[kunit_tests(rust_devres_lazy_phases)]
+mod tests {
+    use super::*;
+
+    /// While the driver probes, an access is served. The slots have a place among what the driver
+    /// registers: what is registered after the first access is released before the resource.
+    #[test]
+    fn access_while_probing() -> Result {
+        let (driver, context, mut dev) = test(Phases {
+            probe: |context, dev| {
+                context.register(dev, 1)?;
+                context.look(0, dev, 2);
+                context.register(dev, 3)
+            },
+            ..Default::default()
+        })?;
+
+        ensure_ok!(dev.probe(&driver), "the probe");
+        context.look(0, dev.bound()?, 4);
+        context.ensure_found(&[Ok(()), Ok(())])?;
+        context.log.ensure(&[])?;
+        dev.unbind();
+        context.log.ensure(&[3, 2, 1])
+    }
+
+    /// A probe that fails or is deferred releases what it has populated, before it returns. That
+    /// slot is revoked: the next binding of the same device is refused by it. An empty slot is
+    /// served.
+    #[test]
+    fn failed_probe() -> Result {
+        for (error, returned) in [(EIO, EIO), (EPROBE_DEFER, EAGAIN)] {
+            let (driver, context, mut dev) = test(Phases {
+                probe: |context, dev| {
+                    let is_first = context.kept.lock().is_empty();
+                    context.look(0, dev, 1);
+                    if is_first {
+                        context.register(dev, 2)?;
+                        return Err(context.error);
+                    }
+                    context.look(1, dev, 4);
+                    Ok(())
+                },
+                error,
+                ..Default::default()
+            })?;
+
+            // The driver core returns this in place of a deferral that was asked for.
+            let failed = dev.probe(&driver);
+            ensure!(
+                failed == Err(returned),
+                "{error:?} is returned as {failed:?}"
+            );
+            context.ensure_found(&[Ok(())])?;
+            context.log.ensure(&[2, 1])?;
+
+            ensure_ok!(dev.probe(&driver), "the next probe");
+            context.look(0, dev.bound()?, 5);
+            context.look(1, dev.bound()?, 6);
+            context.ensure_found(&[Err(ENXIO), Ok(()), Err(ENXIO), Ok(())])?;
+            dev.unbind();
+            context.log.ensure(&[4])?;
+        }
+        Ok(())
+    }
+
+    /// When the probe has failed, the device has no driver before anything is released: a first
+    /// access in a release callback is refused, whether the slots had a place or not.
+    #[test]
+    fn access_after_failed_probe() -> Result {
+        for is_prepared in [false, true] {
+            let (driver, context, mut dev) = test(Phases {
+                probe: |context, dev| {
+                    if !context.kept.lock().is_empty() {
+                        return Ok(());
+                    }
+                    if context.is_prepared {
+                        prepare(dev)?;
+                    }
+                    context.register(dev, CALLS)?;
+                    Err(EIO)
+                },
+                release: |context, dev| context.look(0, dev, 1),
+                is_prepared,
+                ..Default::default()
+            })?;
+
+            let failed = dev.probe(&driver);
+            ensure!(failed == Err(EIO), "the probe: {failed:?}");
+            context.ensure_found(&[Err(ENXIO)])?;
+
+            // It was no revocation.
+            ensure_ok!(dev.probe(&driver), "the next probe");
+            context.look(0, dev.bound()?, 2);
+            context.ensure_found(&[Ok(())])?;
+            dev.unbind();
+            context.log.ensure(&[2])?;
+        }
+        Ok(())
+    }
+
+    /// In the driver's unbind callback, a first access is served if the slots have their place, and
+    /// the resource is gone when unbind returns. Else it is refused, and the slot stays empty.
+    #[test]
+    fn access_in_unbind_callback() -> Result {
+        for is_prepared in [false, true] {
+            let (driver, context, mut dev) = test(Phases {
+                probe: prepare_if_asked,
+                unbind: |context, dev| context.look(0, dev, 1),
+                is_prepared,
+                ..Default::default()
+            })?;
+            served_if_prepared(&driver, &context, &mut dev)?;
+        }
+        Ok(())
+    }
+
+    /// The same in the drop of the driver's private data, which comes before devres releases
+    /// anything.
+    #[test]
+    fn access_in_drop_of_driver_data() -> Result {
+        for is_prepared in [false, true] {
+            let (driver, context, mut dev) = test(Phases {
+                probe: prepare_if_asked,
+                data_drop: |context, dev| context.look(0, dev, 1),
+                is_prepared,
+                ..Default::default()
+            })?;
+            served_if_prepared(&driver, &context, &mut dev)?;
+        }
+        Ok(())
+    }
+
+    /// In a release callback of devres, a first access is refused: the registry was taken off the
+    /// list with everything else. A populated slot is served if the callback comes before the
+    /// registry's node, as one does that was registered later.
+    #[test]
+    fn access_in_release_callback() -> Result {
+        fn newer(context: &Context, dev: &Device<Bound>) -> Result {
+            context.slots[0].access(dev, 1)?;
+            context.register(dev, CALLS)
+        }
+
+        fn older(context: &Context, dev: &Device<Bound>) -> Result {
+            context.register(dev, CALLS)?;
+            context.slots[0].access(dev, 1)
+        }
+
+        for (probe, of_populated) in [(newer as Probe, Ok(())), (older as Probe, Err(ENXIO))] {
+            let (driver, context, mut dev) = test(Phases {
+                probe,
+                release: |context, dev| {
+                    context.look(0, dev, 2);
+                    context.look(1, dev, 2);
+                },
+                ..Default::default()
+            })?;
+            ensure_ok!(dev.probe(&driver), "the probe");
+            dev.unbind();
+            context.ensure_found(&[of_populated, Err(ENXIO)])?;
+            context.log.ensure(&[1])?;
+        }
+        Ok(())
+    }
+
+    /// Unbind calls the driver's callback, drops its private data, with it the object that the data
+    /// owns, and then releases what devres has.
+    #[test]
+    fn driver_data_goes_first() -> Result {
+        let (driver, context, mut dev) = test(Phases {
+            probe: |context, dev| {
+                context.register(dev, 5)?;
+                let object = Slot::new(&context.log)?;
+                context.slots[0].access(dev, 4)?;
+                object.access(dev, 3)?;
+                *context.owned.lock() = Some(object);
+                Ok(())
+            },
+            unbind: |context, dev| {
+                context.log.note(1);
+                context.look(0, dev, 6);
+            },
+            data_drop: |context, _| context.log.note(2),
+            ..Default::default()
+        })?;
+
+        ensure_ok!(dev.probe(&driver), "the probe");
+        context.log.ensure(&[])?;
+        dev.unbind();
+        context.ensure_found(&[Ok(())])?;
+        context.log.ensure(&[1, 2, 3, 4, 5])
+    }
+
+    /// An initialiser that a signal interrupts leaves the slot empty, and the next access populates
+    /// it.
+    #[test]
+    fn interrupted_init() -> Result {
+        let (driver, context, mut dev) = test(Phases::default())?;
+        ensure_ok!(dev.probe(&driver), "the probe");
+        let slot = &context.slots[0];
+
+        for error in [EINTR, ERESTARTSYS] {
+            let interrupted = slot.interrupted(dev.bound()?, 1, Err(error));
+            ensure!(interrupted == Err(error), "{error:?}, then {interrupted:?}");
+            ensure!(!slot.is_there(dev.bound()?), "populated after {error:?}");
+            context.log.ensure(&[])?;
+        }
+        ensure_ok!(slot.access(dev.bound()?, 2), "the next access");
+        dev.unbind();
+        context.log.ensure(&[2])
+    }
+
+    /// Another driver that binds the same device, since it was named by `driver_override`, is a
+    /// binding of its own: a slot of the first one's stays revoked.
+    #[test]
+    fn driver_override() -> Result {
+        let (driver, context, mut dev) = test(Phases {
+            probe: |context, dev| {
+                context.look(0, dev, 1);
+                context.look(1, dev, 2);
+                Ok(())
+            },
+            ..Default::default()
+        })?;
+        let _other = Registered::new(OTHER)?;
+
+        ensure_ok!(dev.probe(&driver), "the probe");
+        context.ensure_found(&[Ok(()), Ok(())])?;
+        // SAFETY: The device is valid, and the name a string of this length.
+        to_result(unsafe {
+            bindings::__device_set_driver_override(
+                dev.as_raw(),
+                OTHER.as_char_ptr(),
+                OTHER.to_bytes().len(),
+            )
+        })?;
+        // The driver that is bound stays.
+        context.look(0, dev.bound()?, 3);
+        context.ensure_found(&[Ok(())])?;
+        dev.unbind();
+        context.log.ensure(&[2, 1])?;
+
+        ensure!(dev.attach(), "no driver has matched");
+        // SAFETY: The device is valid.
+        let driver = unsafe { (*dev.as_raw()).driver };
+        // SAFETY: The device is bound, so it has a driver.
+        let name = unsafe { (*driver).name };
+        // SAFETY: The name of a driver is a string, which stays while it is registered.
+        let name = unsafe { CStr::from_char_ptr(name) };
+        ensure!(name == OTHER, "bound by {name:?}");
+        context.ensure_found(&[Err(ENXIO), Err(ENXIO)])?;
+        let empty = Slot::new(&context.log)?;
+        ensure_ok!(empty.access(dev.bound()?, 4), "an empty slot");
+        dev.unbind();
+        context.log.ensure(&[4])
+    }
+
+    /// A resource that is registered in the middle of unbind stays on the device, and the next
+    /// probe is refused before the driver is called. Once the resource is gone, the device can be
+    /// bound.
+    #[test]
+    fn leftover_refuses_probe() -> Result {
+        let (driver, context, mut dev) = test(Phases {
+            probe: |context, dev| {
+                context.look(0, dev, 1);
+                if context.kept.lock().is_empty() {
+                    context.register(dev, CALLS)?;
+                }
+                Ok(())
+            },
+            release: |context, dev| {
+                // The test misses a resource that is not registered.
+                let _ = context.register(dev, 2);
+            },
+            ..Default::default()
+        })?;
+
+        ensure_ok!(dev.probe(&driver), "the probe");
+        dev.unbind();
+        context.ensure_found(&[Ok(())])?;
+        context.log.ensure(&[1])?;
+
+        let refused = dev.probe(&driver);
+        ensure!(refused == Err(EBUSY), "over a leftover: {refused:?}");
+        context.ensure_found(&[])?;
+
+        // Only the one that is left, so that the next probe registers nothing.
+        let left = context.kept.lock().remove(1).map_err(|_| EINVAL)?;
+        drop(left);
+        context.log.ensure(&[2])?;
+        ensure_ok!(dev.probe(&driver), "the next probe");
+        context.ensure_found(&[Err(ENXIO)])?;
+        Ok(())
+    }
+
+    /// A resource that was registered too late for unbind is released when the device is removed,
+    /// and not with its last reference, which the resource may hold: `device_del()` calls
+    /// `devres_release_all()` once more.
+    #[test]
+    fn removal_releases_leftover() -> Result {
+        let (driver, context, mut dev) = test(Phases {
+            probe: |context, dev| context.register(dev, CALLS),
+            release: |context, dev| {
+                // The test misses a resource that is not registered.
+                let _ = context.register(dev, 1);
+            },
+            ..Default::default()
+        })?;
+
+        ensure_ok!(dev.probe(&driver), "the probe");
+        let reference: ARef<Device> = dev.bound()?.into();
+        dev.unbind();
+        context.log.ensure(&[])?;
+
+        dev.remove();
+        context.log.ensure(&[1])?;
+        drop((reference, dev));
+        context.log.ensure(&[])
+    }
+
+    /// A supplier is `DL_DEV_UNBINDING` before its consumers are unbound: in the consumer's unbind
+    /// callback, a very first access on the supplier is refused, although no callback of the
+    /// supplier's driver was called yet. With `prepare()` it is served.
+    #[test]
+    fn access_on_supplier_in_unbind_of_consumer() -> Result {
+        /// `DL_FLAG_AUTOREMOVE_CONSUMER`, a macro that bindgen does not evaluate.
+        const AUTOREMOVE_CONSUMER: u32 = 1 << 1;
+
+        for is_prepared in [false, true] {
+            let (driver, _of_supplier, mut supplier) = test(Phases {
+                probe: prepare_if_asked,
+                is_prepared,
+                ..Default::default()
+            })?;
+            let context = Context::new(Phases {
+                unbind: |context, _| {
+                    let supplier = context.other.lock().clone();
+                    if let Some(supplier) = supplier {
+                        // SAFETY: The supplier is unbound after its consumer.
+                        context.look(0, unsafe { supplier.as_bound() }, 1);
+                    }
+                },
+                ..Default::default()
+            })?;
+            let consumer = TestDevice::new(context.clone())?;
+
+            ensure_ok!(supplier.probe(&driver), "the probe of the supplier");
+            ensure_ok!(consumer.probe(&driver), "the probe of the consumer");
+            *context.other.lock() = Some(supplier.bound()?.into());
+            // SAFETY: Both devices are registered.
+            let link = unsafe {
+                bindings::device_link_add(consumer.as_raw(), supplier.as_raw(), AUTOREMOVE_CONSUMER)
+            };
+            ensure!(!link.is_null(), "the devices are not linked");
+
+            supplier.unbind();
+            ensure!(consumer.bound().is_err(), "the consumer is still bound");
+            let (here, next) = if is_prepared {
+                (Ok(()), Err(ENXIO))
+            } else {
+                (Err(ENXIO), Ok(()))
+            };
+            context.ensure_found(&[here])?;
+            context.log.ensure(if is_prepared { &[1] } else { &[] })?;
+
+            ensure_ok!(supplier.probe(&driver), "the next probe");
+            context.look(0, supplier.bound()?, 2);
+            context.ensure_found(&[next])?;
+        }
+        Ok(())
+    }
+}
