@@ -25,9 +25,13 @@ use std::{
 use trybuild::TestCases;
 
 /// Where the meaning depends on names and scopes, which are those of the file in print.
-const PRINTED: [&str; 9] = [
+const PRINTED: [&str; 13] = [
     "destructor_brings_nothing_back",
+    "destructor_items",
+    "device_temporary",
+    "extension_traits",
     "form_b_keep",
+    "generic_marker",
     "generics",
     "names_of_our_locals",
     "names_of_our_types",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! All that is promised to an `unsafe` of the slot, of form B and of generated code: by whom, why it
-//! holds, and which test fails when it does not. The first two are those of generated code, and come
+//! holds, and which test fails when it does not. S1, S2 and S4 are those of generated code, and come
 //! from the table that the macro has.
 
 use crate::safety::{
@@ -58,6 +58,18 @@ pub(crate) fn rows() -> Vec<Row> {
                     "a destructor compiles that does not begin with the teardown",
                 ),
                 (
+                    "tests/ui/imitation/slot_that_derefs.rs",
+                    "what only looks like a slot holds a mapping",
+                ),
+                (
+                    "tests/ui/imitation/teardown_that_does_nothing.rs",
+                    "a `LazyOwner` of one's own compiles",
+                ),
+                (
+                    "tests/ui/imitation/mapping_that_is_kept.rs",
+                    "a mapping can be taken out of its slot",
+                ),
+                (
                     "tests/ui/pass/destructor_brings_nothing_back.rs",
                     "what the destructor populates again is kept",
                 ),
@@ -75,10 +87,16 @@ pub(crate) fn rows() -> Vec<Row> {
             sites: &["Mapped::new", "Mapped::drop"],
             party: Party::Macro,
             how: generated(stays),
-            tests: &[(
-                "tests/ui/place/owner_is_pinned.rs",
-                "an owner can be taken out of its `Pin`",
-            )],
+            tests: &[
+                (
+                    "tests/ui/place/owner_is_pinned.rs",
+                    "an owner can be taken out of its `Pin`",
+                ),
+                (
+                    "tests/ui/pass/place_of_another_slot.rs",
+                    "`Mapped::new()` does not compare the slot with the place",
+                ),
+            ],
         },
         Row {
             number: "S3",
@@ -94,27 +112,53 @@ pub(crate) fn rows() -> Vec<Row> {
                 .into(),
             tests: &[
                 (
+                    "tests/field_shmem/purge.rs: a_purge_under_a_mapping_is_reported",
+                    "C code frees the table under a mapping",
+                ),
+                (
                     "examples/shmem/neighbours.rs: object_outlives_drm_device",
-                    "`Keep` is `()`, as in Linux 7.3",
+                    "the object holds no reference to its DRM device, as in Linux 7.3",
                 ),
             ],
         },
         Row {
             number: "S4",
             title: "the owner's destructor begins with the teardown",
-            required_by: "`unsafe trait Map`",
-            requirement: "The destructor of `O` begins with `LazyOwner::teardown()`, so that an `O` \
-                          is whole when it is unmapped.",
-            sites: &["Map", "Mapped::drop"],
-            party: Party::Author,
-            how: "By not circumventing the macro: it writes the destructor, or completes the one \
-                  that it stands on, and only then implements `TeardownFirst`, which `LazyOwner` \
-                  asks for."
-                .into(),
+            required_by: "`unsafe trait Map` and `unsafe trait TeardownFirst`",
+            requirement: "The destructor of the owner begins with `LazyOwner::teardown()`, so that \
+                          it is whole when it is unmapped.",
+            sites: &["Map", "Mapped::drop", "TeardownFirst"],
+            party: Party::Macro,
+            how: format!(
+                "{} Both it and `unsafe impl TeardownFirst` are written by the same path, so that \
+                 they mean the same trait. The author of an `unsafe impl Map` names the struct that \
+                 `#[devres_lazy]` stands on, or bounds `O: TeardownFirst`.",
+                generated(&safety::TEARDOWN_FIRST)
+            ),
             tests: &[
                 (
                     "tests/ui/place/destructor_incomplete.rs",
                     "a destructor compiles that does not begin with the teardown",
+                ),
+                (
+                    "tests/ui/place/destructor_incomplete_generic.rs",
+                    "the same, with generics",
+                ),
+                (
+                    "tests/ui/pass/destructor_items.rs",
+                    "the author's body is not a block of its own",
+                ),
+                (
+                    "tests/ui/imitation/teardown_first_by_hand.rs",
+                    "`TeardownFirst` can be implemented without `unsafe`",
+                ),
+                (
+                    "tests/ui/imitation/destructor_of_another_runtime.rs",
+                    "the promise and the call go by two paths",
+                ),
+                (
+                    "tests/ui/imitation/attribute_of_a_tool_on_the_destructor.rs",
+                    "an attribute that does nothing passes for `#[pinned_drop]`",
                 ),
                 (
                     "tests/ui/place/destructor_not_announced.rs",
@@ -285,7 +329,10 @@ pub(crate) fn rows() -> Vec<Row> {
                   on the list is read from `state`. An owner that cannot claim its resource waits for \
                   `GONE`, and unbind does not touch the node after it has released the lock under \
                   which it has stored that. A panic of the resource, or a report of the host, waits \
-                  until then."
+                  until then. This assumes of pin-init that what is pinned is not freed without its \
+                  destructor. In Linux 7.3 safe code can do that: `pin_chain()` on an initialiser \
+                  that `Wrapper` made for `MaybeUninit` or `Opaque` gets the wrapper, which drops \
+                  nothing. It is assumed that nobody does this with an owner."
                 .into(),
             tests: &[
                 (
@@ -432,6 +479,34 @@ pub(crate) fn rows() -> Vec<Row> {
                 (
                     "tests/ui/borrow/revoke_while_lent.rs",
                     "a table is lent while it is revoked, and that compiles",
+                ),
+            ],
+        },
+        Row {
+            number: "S15",
+            title: "a place is filled once, and for the call that it was made for",
+            required_by: "`pin_init_from_closure()`, and writing to and dropping in a `Place`",
+            requirement: "When the initialiser succeeds there is a resource in the slot, and when it \
+                          fails there is none.",
+            sites: &["Locked::populate_with", "Place::fill", "Storage::drop"],
+            party: Party::Runtime,
+            how: "Only `populate_with()` makes a `Place`, and only filling that makes a `Placed`, of \
+                  the same lifetime. Both are invariant in it, and the initialiser has to work for \
+                  every lifetime: it can return the proof for this call only. If it does not, \
+                  `populate_with()` drops the resource."
+                .into(),
+            tests: &[
+                (
+                    "tests/ui/imitation/proof_for_another_slot.rs",
+                    "`Place` and `Placed` are not invariant",
+                ),
+                (
+                    "tests/ui/imitation/mapping_that_is_kept.rs",
+                    "a proof can outlive its call",
+                ),
+                (
+                    "tests/ui/pass/place_of_another_slot.rs",
+                    "a resource stays in the slot whose proof was not returned",
                 ),
             ],
         },

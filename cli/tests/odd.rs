@@ -160,15 +160,18 @@ impl PinnedDrop for Queue {
     fn drop(mut self: Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::LazyOwner::teardown(::core::pin::Pin::as_mut(&mut self));
+        ::devres_lazy::devres::TeardownFirst::teardown_first(&mut self);
 
-        // SAFETY: Never used again.
-        unsafe { release(self.raw) }; // Done.
+        {
+            // SAFETY: Never used again.
+            unsafe { release(self.raw) }; // Done.
+        }
     }
 }
 
-// `drop()` above begins with `LazyOwner::teardown()` (S1).
-impl ::devres_lazy::devres::TeardownFirst for Queue {}
+// SAFETY: S4: `drop()` above begins with `teardown_first()`, and nothing that the author has
+// written is in the scope of that call.
+unsafe impl ::devres_lazy::devres::TeardownFirst for Queue {}
 ",
         "{text}"
     );
@@ -195,19 +198,20 @@ fn names_are_fresh() -> Result<()> {
         "#[devres_lazy]
 #[pin_data]
 struct Queue {
-    owner_device: ARef<Device>,
-    #[lazy(fn table, device = &self.owner_device, init = Table::new(slot(), 'a'))]
+    other: ARef<Device>,
+    #[lazy(fn table, device = &self.other, init = Table::new(slot(), 'a'))]
     table: Table,
-    #[lazy(fn ring, device = &self.owner_device, init = slot2())]
+    #[lazy(fn ring, device = &self.other, init = slot2())]
     ring: fn(&'a u32),
 }
 ",
     )?;
 
     for line in [
-        "let owner_device2: &::devres_lazy::device::Device = &self.owner_device;",
-        "let slot3 = self.table.lock();",
-        "slot3.populate(dev, || ::core::result::Result::Ok(Table::new(slot(), 'a')))?;",
+        "let slot3 = ::devres_lazy::devres::Lazy::lock(&self.table);",
+        "let table = ::devres_lazy::devres::Locked::populate(slot3, dev, || {",
+        "other2: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,",
+        "::devres_lazy::devres::same_device(&self.other, other2)",
         "fn table<'b>(",
     ] {
         ensure!(text.contains(line), "no `{line}` in\n{text}");

@@ -47,13 +47,17 @@ impl Probe {
     /// called while it is being mapped by the caller itself, which is a deadlock.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Everything that unmapping needs is acquired before the registration whose callbacks call
+    /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
     pub(super) fn number<'a>(
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a u32> {
         // Fast path: `self.number` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(number) = self.number.get(dev) {
+        if let ::core::option::Option::Some(number) =
+            ::devres_lazy::devres::Lazy::get(&self.number, dev)
+        {
             return ::core::result::Result::Ok(number);
         }
 
@@ -69,18 +73,18 @@ impl Probe {
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a u32> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
-        let owner_device: &::devres_lazy::device::Device = &self.dev;
-        if !::devres_lazy::devres::same_device(owner_device, dev) {
+        if !self.number_device_is(dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.number`, holding its lock for as long as that
         // takes; the others sleep here.
-        let slot = self.number.lock();
+        let slot = ::devres_lazy::devres::Lazy::lock(&self.number);
 
         // Somebody else may have populated `self.number` while this caller was waiting for the
         // lock.
-        if let ::core::option::Option::Some(number) = slot.get(dev) {
+        if let ::core::option::Option::Some(number) = ::devres_lazy::devres::Locked::get(&slot, dev)
+        {
             return ::core::result::Result::Ok(number);
         }
 
@@ -94,9 +98,19 @@ impl Probe {
         //
         // INVARIANT: When this succeeds, `self.number` holds the resource, for `dev`, until `dev`
         // is unbound, `self.number` is revoked, or `*self` is dropped.
-        let number = slot.populate(dev, || ::core::result::Result::Ok(self.make(dev)))?;
+        let number = ::devres_lazy::devres::Locked::populate(slot, dev, || {
+            ::core::result::Result::Ok(self.make(dev))
+        })?;
 
         ::core::result::Result::Ok(number)
+    }
+
+    /// Returns whether this object belongs to `other`.
+    fn number_device_is(
+        &self,
+        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> bool {
+        ::devres_lazy::devres::same_device(&self.dev, other)
     }
 }
 
@@ -104,10 +118,7 @@ impl ::devres_lazy::devres::LazyOwner for Probe {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.number` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::retire_field(
-            ::core::pin::Pin::as_mut(&mut self),
-            |owner: &Self| &owner.number,
-        );
+        ::devres_lazy::devres::Lazy::<u32>::retire_field(&mut self, |owner: &Self| &owner.number);
     }
 }
 
@@ -119,9 +130,6 @@ impl PinnedDrop for Probe {
         ::devres_lazy::devres::LazyOwner::teardown(self);
     }
 }
-
-// `drop()` above begins with `LazyOwner::teardown()` (S1).
-impl ::devres_lazy::devres::TeardownFirst for Probe {}
 
 impl Probe {
     pub(super) fn new(

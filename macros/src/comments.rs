@@ -169,11 +169,21 @@ pub(crate) fn destructor() -> String {
     )
 }
 
-/// Above the promise that the destructor does so.
+/// Above the `unsafe` promise that the destructor does so.
 pub(crate) fn teardown_first() -> String {
+    let teardown_first = safety::TEARDOWN_FIRST;
+
     format!(
-        "`drop()` above begins with `LazyOwner::teardown()` ({}).",
-        safety::OWNER_OUTLIVES_MAPPING.number
+        "SAFETY: {}: {}",
+        teardown_first.number, teardown_first.reason
+    )
+}
+
+/// Above the assertion that the author's destructor does so.
+pub(crate) fn assert_teardown_first() -> String {
+    format!(
+        "The destructor is the author's: `#[devres_lazy]` on it makes it begin with this ({}).",
+        safety::TEARDOWN_FIRST.number
     )
 }
 

@@ -64,6 +64,8 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
         "called while it is being mapped by the caller itself, which is a deadlock.",
         "",
         "Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.",
+        "Everything that unmapping needs is acquired before the registration whose callbacks call",
+        "this, or kept by the resource, or lazily mapped for the same device.",
     ]);
 
     quote!(#summary #contract)
@@ -87,6 +89,11 @@ pub(crate) fn slow_path(owner: &Ident, slot: &Slot<'_>) -> TokenStream {
     }
 
     lines(text)
+}
+
+/// The comparison of devices.
+pub(crate) fn device_is() -> TokenStream {
+    lines(["Returns whether this object belongs to `other`."])
 }
 
 /// `peek`.

@@ -42,8 +42,9 @@ use syn::parse_quote;
 ///   `name(&self, dev: &Device<Bound>) -> Result<&Target>`.
 ///   `Target` is the field's type or what it derefs to; without it, the field's type. There is a
 ///   private function `name_slow` beside it.
-/// - `device = expr`: the `&Device` this object belongs to, any expression over `self`. Evaluated
-///   on the slow path, and by `peek` if nothing is mapped.
+/// - `device = expr`: the `&Device` this object belongs to, any expression over `self`, which may
+///   borrow from a temporary. Evaluated on the slow path, and by `peek` if nothing is mapped, in a
+///   private function `name_device_is`: `dev` is not in its scope, and `?` cannot leave it.
 /// - `init = expr` (form A): an initialiser of the field's type, any expression over `self` and
 ///   `dev`, the device that the caller passed. Evaluated once, under the slot's lock, after every
 ///   check. `?` returns from the accessor.
@@ -59,7 +60,11 @@ use syn::parse_quote;
 ///
 /// The destructor of the struct starts with revoking its slots, the last declared first. Where the
 /// struct has a destructor of its own, `#[pin_data(PinnedDrop)]`, place `#[devres_lazy]` above the
-/// `#[pinned_drop]` of its `impl PinnedDrop` too.
+/// `#[pinned_drop]` of its `impl PinnedDrop` too. The body becomes a block of its own behind the
+/// teardown, so that what it declares is not in the scope of that.
+///
+/// Fields that depend on each other are declared in order of dependency, starting with the field that
+/// the others need. `devres::Lazy` has the rules for resources and their destructors.
 #[proc_macro_attribute]
 pub fn devres_lazy(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::devres_lazy(parse_quote!(::devres_lazy), args.into(), item.into()).into()

@@ -78,7 +78,26 @@ pub(crate) struct OwnDestructor<'a> {
 impl Accessor {
     /// The name of the function that it leaves the slow path to.
     pub(crate) fn slow_path(&self) -> Ident {
-        Ident::new(&format!("{}_slow", self.name.unraw()), self.name.span())
+        self.beside("slow")
+    }
+
+    /// The name of the function that compares the owner's device with another one.
+    pub(crate) fn device_is(&self) -> Ident {
+        self.beside("device_is")
+    }
+
+    /// The name of a private function beside it.
+    fn beside(&self, what: &str) -> Ident {
+        Ident::new(&format!("{}_{what}", self.name.unraw()), self.name.span())
+    }
+}
+
+impl Owner<'_> {
+    /// Whether a field is a view into the owner.
+    pub(crate) fn has_view(&self) -> bool {
+        self.slots
+            .iter()
+            .any(|slot| matches!(slot.source, Source::Map(_)))
     }
 }
 

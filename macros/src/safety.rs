@@ -43,5 +43,13 @@ const OWNER_STAYS: Obligation = Obligation {
              pinned, and with it the `{owner}` that it is a field of.",
 };
 
+/// `unsafe impl TeardownFirst`: the destructor begins with the teardown.
+pub(crate) const TEARDOWN_FIRST: Obligation = Obligation {
+    number: "S4",
+    reason:
+        "`drop()` above begins with `teardown_first()`, and nothing that the author has written \
+             is in the scope of that call.",
+};
+
 /// What the call of `Mapped::new()` in a slow path has to meet.
 pub(crate) const NEW_MAPPED: [Obligation; 2] = [OWNER_OUTLIVES_MAPPING, OWNER_STAYS];

@@ -31,6 +31,7 @@ use syn::{
     Field,
     Fields,
     Ident,
+    ImplItem,
     Item,
     ItemImpl,
     ItemStruct,
@@ -157,7 +158,22 @@ fn was_pin_data(item: &ItemStruct) -> bool {
 
 /// Whether this is `#[pin_data ..]`, by whatever path.
 pub(crate) fn is_pin_data(attr: &Attribute) -> bool {
-    ends_with(attr.path(), "pin_data")
+    is_attribute(attr, "pin_data")
+}
+
+/// Whether this is the attribute macro called `name`, by whatever path.
+///
+/// Rustc takes every attribute of a tool, `#[rustfmt::pin_data]` as well, and does nothing for it.
+fn is_attribute(attr: &Attribute, name: &str) -> bool {
+    const TOOLS: [&str; 5] = ["clippy", "diagnostic", "miri", "rust_analyzer", "rustfmt"];
+
+    let path = attr.path();
+    let is_tool = path.segments.len() > 1
+        && path
+            .segments
+            .first()
+            .is_some_and(|first| TOOLS.iter().any(|tool| first.ident == tool));
+    ends_with(path, name) && !is_tool
 }
 
 /// Whether the last segment of `path` is `name`.
@@ -349,7 +365,9 @@ fn unique_functions(slots: &mut Vec<Slot<'_>>, errors: &mut Errors) {
             return true;
         }
 
-        let keep = is_new(&slot.accessor.name) && is_new(&slot.accessor.slow_path());
+        let keep = is_new(&slot.accessor.name)
+            && is_new(&slot.accessor.slow_path())
+            && is_new(&slot.accessor.device_is());
         for name in [&mut slot.peek, &mut slot.try_access, &mut slot.revoke] {
             if name.as_ref().is_some_and(|name| !is_new(name)) {
                 *name = None;
@@ -378,13 +396,23 @@ fn own_destructor<'a>(krate: Path, item: &'a ItemImpl, errors: &mut Errors) -> A
     if !item
         .attrs
         .iter()
-        .any(|attr| ends_with(attr.path(), "pinned_drop"))
+        .any(|attr| is_attribute(attr, "pinned_drop"))
     {
         let header = item.trait_.as_ref().map(|(_, path, _)| quote!(#path));
         errors.report(
             header,
             "`#[pinned_drop]` is missing below `#[devres_lazy]`, which has to come first",
         );
+    }
+
+    for other in &item.items {
+        if !matches!(other, ImplItem::Fn(_)) {
+            errors.report(
+                other,
+                "the destructor has to be written out: `#[devres_lazy]` makes `fn drop` begin with \
+                 the teardown, and sees nothing else here",
+            );
+        }
     }
 
     Annotated::OwnDestructor(OwnDestructor { krate, item })

@@ -230,7 +230,8 @@ pub mod devres {
     //! struct Doorbell;
     //!
     //! // It is sound: `doorbell` is a field of the owner, which outlives the mapping and does not
-    //! // move, and whose destructor is that of `#[devres_lazy]`.
+    //! // move, and whose destructor is that of `#[devres_lazy]`. A marker for any owner `O` asks
+    //! // for `O: TeardownFirst`.
     //! unsafe impl Map<Queue> for Doorbell {
     //!     type Target = u32;
     //!     type Keep = ();

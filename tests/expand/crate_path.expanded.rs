@@ -42,13 +42,15 @@ impl Queue {
     /// called while it is being mapped by the caller itself, which is a deadlock.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Everything that unmapping needs is acquired before the registration whose callbacks call
+    /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
     pub fn table<'a>(
         &'a self,
         dev: &'a dl::device::Device<dl::device::Bound>,
     ) -> dl::error::Result<&'a Table> {
         // Fast path: `self.table` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(table) = self.table.get(dev) {
+        if let ::core::option::Option::Some(table) = dl::devres::Lazy::get(&self.table, dev) {
             return ::core::result::Result::Ok(table);
         }
 
@@ -64,17 +66,16 @@ impl Queue {
         dev: &'a dl::device::Device<dl::device::Bound>,
     ) -> dl::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
-        let owner_device: &dl::device::Device = &self.dev;
-        if !dl::devres::same_device(owner_device, dev) {
+        if !self.table_device_is(dev) {
             return ::core::result::Result::Err(dl::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = self.table.lock();
+        let slot = dl::devres::Lazy::lock(&self.table);
 
         // Somebody else may have populated `self.table` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(table) = slot.get(dev) {
+        if let ::core::option::Option::Some(table) = dl::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(table);
         }
 
@@ -88,9 +89,14 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
         // unbound, `self.table` is revoked, or `*self` is dropped.
-        let table = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+        let table = dl::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(table)
+    }
+
+    /// Returns whether this object belongs to `other`.
+    fn table_device_is(&self, other: &dl::device::Device<dl::device::Bound>) -> bool {
+        dl::devres::same_device(&self.dev, other)
     }
 
     /// As `table()`, but only if it is mapped already.
@@ -109,14 +115,13 @@ impl Queue {
         dev: &'a dl::device::Device<dl::device::Bound>,
     ) -> dl::error::Result<::core::option::Option<&'a Table>> {
         // Fast path: `self.table` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(table) = self.table.get(dev) {
+        if let ::core::option::Option::Some(table) = dl::devres::Lazy::get(&self.table, dev) {
             return ::core::result::Result::Ok(::core::option::Option::Some(table));
         }
 
         // `self.table` has nothing for `dev`. Tell the wrong device from a slot that is empty or
         // revoked.
-        let owner_device: &dl::device::Device = &self.dev;
-        if !dl::devres::same_device(owner_device, dev) {
+        if !self.table_device_is(dev) {
             return ::core::result::Result::Err(dl::error::code::EINVAL);
         }
 
@@ -135,7 +140,7 @@ impl Queue {
     pub fn try_table(&self) -> ::core::option::Option<dl::devres::LazyGuard<'_, Table>> {
         // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
         // for it before it drops what `self.table` holds.
-        self.table.try_access()
+        dl::devres::Lazy::try_access(&self.table)
     }
 
     /// Unmaps now what `table()` has mapped, if anything.
@@ -153,11 +158,17 @@ impl Queue {
 
 impl dl::devres::LazyOwner for Queue {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+        // The destructor is the author's: `#[devres_lazy]` on it makes it begin with this (S4).
+        const fn begins_with_teardown<T>()
+        where
+            T: dl::devres::TeardownFirst + ?::core::marker::Sized,
+        {
+        }
+        begins_with_teardown::<Self>();
+
         // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        dl::devres::Lazy::retire_field(::core::pin::Pin::as_mut(&mut self), |owner: &Self| {
-            &owner.table
-        });
+        dl::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
     }
 }
 
@@ -166,9 +177,10 @@ impl PinnedDrop for Queue {
     fn drop(mut self: Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        dl::devres::LazyOwner::teardown(::core::pin::Pin::as_mut(&mut self));
+        dl::devres::TeardownFirst::teardown_first(&mut self);
     }
 }
 
-// `drop()` above begins with `LazyOwner::teardown()` (S1).
-impl dl::devres::TeardownFirst for Queue {}
+// SAFETY: S4: `drop()` above begins with `teardown_first()`, and nothing that the author has
+// written is in the scope of that call.
+unsafe impl dl::devres::TeardownFirst for Queue {}

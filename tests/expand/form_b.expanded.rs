@@ -81,13 +81,16 @@ impl<T: DriverObject> Object<T> {
     /// called while it is being mapped by the caller itself, which is a deadlock.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Everything that unmapping needs is acquired before the registration whose callbacks call
+    /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
     pub fn sg_table<'a>(
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a SGTable> {
         // Fast path: `self.sgt` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(sgt) = self.sgt.get(dev) {
+        if let ::core::option::Option::Some(sgt) = ::devres_lazy::devres::Lazy::get(&self.sgt, dev)
+        {
             return ::core::result::Result::Ok(sgt);
         }
 
@@ -120,17 +123,16 @@ impl<T: DriverObject> Object<T> {
         sgt_is_send_and_sync::<SGTable>();
 
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
-        let owner_device: &::devres_lazy::device::Device = self.dev().as_ref();
-        if !::devres_lazy::devres::same_device(owner_device, dev) {
+        if !self.sg_table_device_is(dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.sgt`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = self.sgt.lock();
+        let slot = ::devres_lazy::devres::Lazy::lock(&self.sgt);
 
         // Somebody else may have populated `self.sgt` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(sgt) = slot.get(dev) {
+        if let ::core::option::Option::Some(sgt) = ::devres_lazy::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(sgt);
         }
 
@@ -144,21 +146,40 @@ impl<T: DriverObject> Object<T> {
         //
         // INVARIANT: When this succeeds, `self.sgt` holds the resource, for `dev`, until `dev` is
         // unbound, `self.sgt` is revoked, or `*self` is dropped.
-        let sgt = slot.populate(
-            dev,
-            || -> ::devres_lazy::error::Result<Mapped<Self, Table>> {
-                // SAFETY:
-                // - S1: `*self` is valid until the mapping is dropped: the mapping is stored in
-                //   `self.sgt`, and the destructor of `Object` begins with `LazyOwner::teardown()`,
-                //   which drops it while all other parts of `*self` are whole, and after which
-                //   nobody populates `self.sgt` again.
-                // - S2: `*self` does not move: a slot can only be initialised in place, so
-                //   `self.sgt` is pinned, and with it the `Object` that it is a field of.
-                unsafe { ::devres_lazy::devres::Mapped::<Self, Table>::new(self, dev) }
-            },
-        )?;
+        let sgt = ::devres_lazy::devres::Locked::populate_with(slot, dev, |place| {
+            // SAFETY:
+            // - S1: `*self` is valid until the mapping is dropped: the mapping is stored in
+            //   `self.sgt`, and the destructor of `Object` begins with `LazyOwner::teardown()`,
+            //   which drops it while all other parts of `*self` are whole, and after which nobody
+            //   populates `self.sgt` again.
+            // - S2: `*self` does not move: a slot can only be initialised in place, so `self.sgt`
+            //   is pinned, and with it the `Object` that it is a field of.
+            unsafe {
+                <Mapped<Self, Table>>::new(
+                    place,
+                    &raw const self.sgt,
+                    self,
+                    ::core::marker::PhantomData::<
+                        fn(
+                            &Self,
+                            &Table,
+                            &dyn ::devres_lazy::devres::LazyOwner,
+                            &dyn ::devres_lazy::devres::TeardownFirst,
+                        ),
+                    >,
+                )
+            }
+        })?;
 
         ::core::result::Result::Ok(sgt)
+    }
+
+    /// Returns whether this object belongs to `other`.
+    fn sg_table_device_is(
+        &self,
+        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> bool {
+        ::devres_lazy::devres::same_device(self.dev().as_ref(), other)
     }
 
     /// As `sg_table()`, but only if it is mapped already.
@@ -177,14 +198,14 @@ impl<T: DriverObject> Object<T> {
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<::core::option::Option<&'a SGTable>> {
         // Fast path: `self.sgt` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(sgt) = self.sgt.get(dev) {
+        if let ::core::option::Option::Some(sgt) = ::devres_lazy::devres::Lazy::get(&self.sgt, dev)
+        {
             return ::core::result::Result::Ok(::core::option::Option::Some(sgt));
         }
 
         // `self.sgt` has nothing for `dev`. Tell the wrong device from a slot that is empty or
         // revoked.
-        let owner_device: &::devres_lazy::device::Device = self.dev().as_ref();
-        if !::devres_lazy::devres::same_device(owner_device, dev) {
+        if !self.sg_table_device_is(dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
 
@@ -205,7 +226,7 @@ impl<T: DriverObject> Object<T> {
     ) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, Mapped<Self, Table>>> {
         // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
         // for it before it drops what `self.sgt` holds.
-        self.sgt.try_access()
+        ::devres_lazy::devres::Lazy::try_access(&self.sgt)
     }
 
     /// Unmaps now what `sg_table()` has mapped, if anything.
@@ -223,10 +244,18 @@ impl<T: DriverObject> Object<T> {
 
 impl<T: DriverObject> ::devres_lazy::devres::LazyOwner for Object<T> {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+        // The destructor is the author's: `#[devres_lazy]` on it makes it begin with this (S4).
+        const fn begins_with_teardown<T>()
+        where
+            T: ::devres_lazy::devres::TeardownFirst + ?::core::marker::Sized,
+        {
+        }
+        begins_with_teardown::<Self>();
+
         // `self.sgt` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::retire_field(
-            ::core::pin::Pin::as_mut(&mut self),
+        ::devres_lazy::devres::Lazy::<Mapped<Self, Table>>::retire_field(
+            &mut self,
             |owner: &Self| &owner.sgt,
         );
     }
@@ -254,12 +283,13 @@ impl<T: DriverObject> PinnedDrop for Object<T> {
     fn drop(mut self: Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::LazyOwner::teardown(::core::pin::Pin::as_mut(&mut self));
+        ::devres_lazy::devres::TeardownFirst::teardown_first(&mut self);
 
         // SAFETY: This was the last reference.
         unsafe { bindings::drm_gem_shmem_release(self.obj.get()) };
     }
 }
 
-// `drop()` above begins with `LazyOwner::teardown()` (S1).
-impl<T: DriverObject> ::devres_lazy::devres::TeardownFirst for Object<T> {}
+// SAFETY: S4: `drop()` above begins with `teardown_first()`, and nothing that the author has
+// written is in the scope of that call.
+unsafe impl<T: DriverObject> ::devres_lazy::devres::TeardownFirst for Object<T> {}

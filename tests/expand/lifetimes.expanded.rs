@@ -42,13 +42,17 @@ impl<'a> Queue<'a> {
     /// called while it is being mapped by the caller itself, which is a deadlock.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Everything that unmapping needs is acquired before the registration whose callbacks call
+    /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
     pub fn lookup<'c>(
         &'c self,
         dev: &'c ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'c Lookup> {
         // Fast path: `self.lazy_lookup` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(lazy_lookup) = self.lazy_lookup.get(dev) {
+        if let ::core::option::Option::Some(lazy_lookup) =
+            ::devres_lazy::devres::Lazy::get(&self.lazy_lookup, dev)
+        {
             return ::core::result::Result::Ok(lazy_lookup);
         }
 
@@ -72,18 +76,19 @@ impl<'a> Queue<'a> {
         lazy_lookup_is_send_and_sync::<Lookup>();
 
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
-        let owner_device: &::devres_lazy::device::Device = self.dev;
-        if !::devres_lazy::devres::same_device(owner_device, dev) {
+        if !self.lookup_device_is(dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.lazy_lookup`, holding its lock for as long as that
         // takes; the others sleep here.
-        let slot = self.lazy_lookup.lock();
+        let slot = ::devres_lazy::devres::Lazy::lock(&self.lazy_lookup);
 
         // Somebody else may have populated `self.lazy_lookup` while this caller was waiting for the
         // lock.
-        if let ::core::option::Option::Some(lazy_lookup) = slot.get(dev) {
+        if let ::core::option::Option::Some(lazy_lookup) =
+            ::devres_lazy::devres::Locked::get(&slot, dev)
+        {
             return ::core::result::Result::Ok(lazy_lookup);
         }
 
@@ -98,9 +103,19 @@ impl<'a> Queue<'a> {
         //
         // INVARIANT: When this succeeds, `self.lazy_lookup` holds the resource, for `dev`, until
         // `dev` is unbound, `self.lazy_lookup` is revoked, or `*self` is dropped.
-        let lazy_lookup = slot.populate(dev, || ::core::result::Result::Ok(self.lookup))?;
+        let lazy_lookup = ::devres_lazy::devres::Locked::populate(slot, dev, || {
+            ::core::result::Result::Ok(self.lookup)
+        })?;
 
         ::core::result::Result::Ok(lazy_lookup)
+    }
+
+    /// Returns whether this object belongs to `other`.
+    fn lookup_device_is(
+        &self,
+        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> bool {
+        ::devres_lazy::devres::same_device(self.dev, other)
     }
 }
 
@@ -108,8 +123,8 @@ impl<'a> ::devres_lazy::devres::LazyOwner for Queue<'a> {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.lazy_lookup` goes first: what it holds is dropped while all other parts of `*self`
         // are whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::retire_field(
-            ::core::pin::Pin::as_mut(&mut self),
+        ::devres_lazy::devres::Lazy::<for<'b> fn(&'b u32) -> &'b u32>::retire_field(
+            &mut self,
             |owner: &Self| &owner.lazy_lookup,
         );
     }
@@ -123,6 +138,3 @@ impl<'a> PinnedDrop for Queue<'a> {
         ::devres_lazy::devres::LazyOwner::teardown(self);
     }
 }
-
-// `drop()` above begins with `LazyOwner::teardown()` (S1).
-impl<'a> ::devres_lazy::devres::TeardownFirst for Queue<'a> {}

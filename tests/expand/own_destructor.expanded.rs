@@ -42,13 +42,17 @@ impl<T: Send> Queue<T> {
     /// called while it is being mapped by the caller itself, which is a deadlock.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Everything that unmapping needs is acquired before the registration whose callbacks call
+    /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
     pub fn table<'a>(
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
         // Fast path: `self.table` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(table) = self.table.get(dev) {
+        if let ::core::option::Option::Some(table) =
+            ::devres_lazy::devres::Lazy::get(&self.table, dev)
+        {
             return ::core::result::Result::Ok(table);
         }
 
@@ -64,17 +68,17 @@ impl<T: Send> Queue<T> {
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
-        let owner_device: &::devres_lazy::device::Device = &self.dev;
-        if !::devres_lazy::devres::same_device(owner_device, dev) {
+        if !self.table_device_is(dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = self.table.lock();
+        let slot = ::devres_lazy::devres::Lazy::lock(&self.table);
 
         // Somebody else may have populated `self.table` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(table) = slot.get(dev) {
+        if let ::core::option::Option::Some(table) = ::devres_lazy::devres::Locked::get(&slot, dev)
+        {
             return ::core::result::Result::Ok(table);
         }
 
@@ -88,20 +92,35 @@ impl<T: Send> Queue<T> {
         //
         // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
         // unbound, `self.table` is revoked, or `*self` is dropped.
-        let table = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+        let table = ::devres_lazy::devres::Locked::populate(slot, dev, || {
+            ::core::result::Result::Ok(Table)
+        })?;
 
         ::core::result::Result::Ok(table)
+    }
+
+    /// Returns whether this object belongs to `other`.
+    fn table_device_is(
+        &self,
+        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> bool {
+        ::devres_lazy::devres::same_device(&self.dev, other)
     }
 }
 
 impl<T: Send> ::devres_lazy::devres::LazyOwner for Queue<T> {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+        // The destructor is the author's: `#[devres_lazy]` on it makes it begin with this (S4).
+        const fn begins_with_teardown<T>()
+        where
+            T: ::devres_lazy::devres::TeardownFirst + ?::core::marker::Sized,
+        {
+        }
+        begins_with_teardown::<Self>();
+
         // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::retire_field(
-            ::core::pin::Pin::as_mut(&mut self),
-            |owner: &Self| &owner.table,
-        );
+        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
     }
 }
 
@@ -110,11 +129,12 @@ impl<T: Send> PinnedDrop for Queue<T> {
     fn drop(mut self: Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::LazyOwner::teardown(::core::pin::Pin::as_mut(&mut self));
+        ::devres_lazy::devres::TeardownFirst::teardown_first(&mut self);
 
         let _ = &self.users;
     }
 }
 
-// `drop()` above begins with `LazyOwner::teardown()` (S1).
-impl<T: Send> ::devres_lazy::devres::TeardownFirst for Queue<T> {}
+// SAFETY: S4: `drop()` above begins with `teardown_first()`, and nothing that the author has
+// written is in the scope of that call.
+unsafe impl<T: Send> ::devres_lazy::devres::TeardownFirst for Queue<T> {}

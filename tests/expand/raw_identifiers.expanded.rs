@@ -43,13 +43,17 @@ impl r#struct {
     /// called while it is being mapped by the caller itself, which is a deadlock.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Everything that unmapping needs is acquired before the registration whose callbacks call
+    /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
     pub fn r#match<'a>(
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a r#enum> {
         // Fast path: `self.r#type` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(r#type) = self.r#type.get(dev) {
+        if let ::core::option::Option::Some(r#type) =
+            ::devres_lazy::devres::Lazy::get(&self.r#type, dev)
+        {
             return ::core::result::Result::Ok(r#type);
         }
 
@@ -65,18 +69,18 @@ impl r#struct {
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a r#enum> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
-        let owner_device: &::devres_lazy::device::Device = &self.r#dyn;
-        if !::devres_lazy::devres::same_device(owner_device, dev) {
+        if !self.match_device_is(dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.r#type`, holding its lock for as long as that
         // takes; the others sleep here.
-        let slot = self.r#type.lock();
+        let slot = ::devres_lazy::devres::Lazy::lock(&self.r#type);
 
         // Somebody else may have populated `self.r#type` while this caller was waiting for the
         // lock.
-        if let ::core::option::Option::Some(r#type) = slot.get(dev) {
+        if let ::core::option::Option::Some(r#type) = ::devres_lazy::devres::Locked::get(&slot, dev)
+        {
             return ::core::result::Result::Ok(r#type);
         }
 
@@ -90,9 +94,19 @@ impl r#struct {
         //
         // INVARIANT: When this succeeds, `self.r#type` holds the resource, for `dev`, until `dev`
         // is unbound, `self.r#type` is revoked, or `*self` is dropped.
-        let r#type = slot.populate(dev, || ::core::result::Result::Ok(r#enum))?;
+        let r#type = ::devres_lazy::devres::Locked::populate(slot, dev, || {
+            ::core::result::Result::Ok(r#enum)
+        })?;
 
         ::core::result::Result::Ok(r#type)
+    }
+
+    /// Returns whether this object belongs to `other`.
+    fn match_device_is(
+        &self,
+        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> bool {
+        ::devres_lazy::devres::same_device(&self.r#dyn, other)
     }
 
     /// As `match()`, but only if it is mapped already.
@@ -111,14 +125,15 @@ impl r#struct {
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<::core::option::Option<&'a r#enum>> {
         // Fast path: `self.r#type` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(r#type) = self.r#type.get(dev) {
+        if let ::core::option::Option::Some(r#type) =
+            ::devres_lazy::devres::Lazy::get(&self.r#type, dev)
+        {
             return ::core::result::Result::Ok(::core::option::Option::Some(r#type));
         }
 
         // `self.r#type` has nothing for `dev`. Tell the wrong device from a slot that is empty or
         // revoked.
-        let owner_device: &::devres_lazy::device::Device = &self.r#dyn;
-        if !::devres_lazy::devres::same_device(owner_device, dev) {
+        if !self.match_device_is(dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
 
@@ -137,7 +152,7 @@ impl r#struct {
     pub fn r#try(&self) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, r#enum>> {
         // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
         // for it before it drops what `self.r#type` holds.
-        self.r#type.try_access()
+        ::devres_lazy::devres::Lazy::try_access(&self.r#type)
     }
 
     /// Unmaps now what `match()` has mapped, if anything.
@@ -157,10 +172,9 @@ impl ::devres_lazy::devres::LazyOwner for r#struct {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.r#type` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::retire_field(
-            ::core::pin::Pin::as_mut(&mut self),
-            |owner: &Self| &owner.r#type,
-        );
+        ::devres_lazy::devres::Lazy::<r#enum>::retire_field(&mut self, |owner: &Self| {
+            &owner.r#type
+        });
     }
 }
 
@@ -172,6 +186,3 @@ impl PinnedDrop for r#struct {
         ::devres_lazy::devres::LazyOwner::teardown(self);
     }
 }
-
-// `drop()` above begins with `LazyOwner::teardown()` (S1).
-impl ::devres_lazy::devres::TeardownFirst for r#struct {}

@@ -53,13 +53,15 @@ impl Queue {
     /// called while it is being mapped by the caller itself, which is a deadlock.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Everything that unmapping needs is acquired before the registration whose callbacks call
+    /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
     pub fn a<'a>(
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
         // Fast path: `self.a` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(a) = self.a.get(dev) {
+        if let ::core::option::Option::Some(a) = ::devres_lazy::devres::Lazy::get(&self.a, dev) {
             return ::core::result::Result::Ok(a);
         }
 
@@ -75,17 +77,16 @@ impl Queue {
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
-        let owner_device: &::devres_lazy::device::Device = &self.dev;
-        if !::devres_lazy::devres::same_device(owner_device, dev) {
+        if !self.a_device_is(dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.a`, holding its lock for as long as that takes; the
         // others sleep here.
-        let slot = self.a.lock();
+        let slot = ::devres_lazy::devres::Lazy::lock(&self.a);
 
         // Somebody else may have populated `self.a` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(a) = slot.get(dev) {
+        if let ::core::option::Option::Some(a) = ::devres_lazy::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(a);
         }
 
@@ -98,9 +99,19 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.a` holds the resource, for `dev`, until `dev` is
         // unbound, `self.a` is revoked, or `*self` is dropped.
-        let a = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+        let a = ::devres_lazy::devres::Locked::populate(slot, dev, || {
+            ::core::result::Result::Ok(Table)
+        })?;
 
         ::core::result::Result::Ok(a)
+    }
+
+    /// Returns whether this object belongs to `other`.
+    fn a_device_is(
+        &self,
+        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> bool {
+        ::devres_lazy::devres::same_device(&self.dev, other)
     }
 
     /// As `a()`, but only if it is mapped already.
@@ -119,14 +130,13 @@ impl Queue {
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<::core::option::Option<&'a Table>> {
         // Fast path: `self.a` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(a) = self.a.get(dev) {
+        if let ::core::option::Option::Some(a) = ::devres_lazy::devres::Lazy::get(&self.a, dev) {
             return ::core::result::Result::Ok(::core::option::Option::Some(a));
         }
 
         // `self.a` has nothing for `dev`. Tell the wrong device from a slot that is empty or
         // revoked.
-        let owner_device: &::devres_lazy::device::Device = &self.dev;
-        if !::devres_lazy::devres::same_device(owner_device, dev) {
+        if !self.a_device_is(dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
 
@@ -151,13 +161,15 @@ impl Queue {
     /// called while it is being mapped by the caller itself, which is a deadlock.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Everything that unmapping needs is acquired before the registration whose callbacks call
+    /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
     pub(crate) fn b<'a>(
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
         // Fast path: `self.b` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(b) = self.b.get(dev) {
+        if let ::core::option::Option::Some(b) = ::devres_lazy::devres::Lazy::get(&self.b, dev) {
             return ::core::result::Result::Ok(b);
         }
 
@@ -173,17 +185,16 @@ impl Queue {
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
-        let owner_device: &::devres_lazy::device::Device = &self.dev;
-        if !::devres_lazy::devres::same_device(owner_device, dev) {
+        if !self.b_device_is(dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.b`, holding its lock for as long as that takes; the
         // others sleep here.
-        let slot = self.b.lock();
+        let slot = ::devres_lazy::devres::Lazy::lock(&self.b);
 
         // Somebody else may have populated `self.b` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(b) = slot.get(dev) {
+        if let ::core::option::Option::Some(b) = ::devres_lazy::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(b);
         }
 
@@ -196,9 +207,19 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.b` holds the resource, for `dev`, until `dev` is
         // unbound, `self.b` is revoked, or `*self` is dropped.
-        let b = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+        let b = ::devres_lazy::devres::Locked::populate(slot, dev, || {
+            ::core::result::Result::Ok(Table)
+        })?;
 
         ::core::result::Result::Ok(b)
+    }
+
+    /// Returns whether this object belongs to `other`.
+    fn b_device_is(
+        &self,
+        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> bool {
+        ::devres_lazy::devres::same_device(&self.dev, other)
     }
 
     /// Lends what `b()` has mapped, without needing a bound device.
@@ -215,7 +236,7 @@ impl Queue {
     ) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, Table>> {
         // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
         // for it before it drops what `self.b` holds.
-        self.b.try_access()
+        ::devres_lazy::devres::Lazy::try_access(&self.b)
     }
 
     /// The parent's.
@@ -236,13 +257,15 @@ impl Queue {
     /// called while it is being mapped by the caller itself, which is a deadlock.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Everything that unmapping needs is acquired before the registration whose callbacks call
+    /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
     pub(super) fn c<'a>(
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
         // Fast path: `self.c` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(c) = self.c.get(dev) {
+        if let ::core::option::Option::Some(c) = ::devres_lazy::devres::Lazy::get(&self.c, dev) {
             return ::core::result::Result::Ok(c);
         }
 
@@ -258,17 +281,16 @@ impl Queue {
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
-        let owner_device: &::devres_lazy::device::Device = &self.dev;
-        if !::devres_lazy::devres::same_device(owner_device, dev) {
+        if !self.c_device_is(dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.c`, holding its lock for as long as that takes; the
         // others sleep here.
-        let slot = self.c.lock();
+        let slot = ::devres_lazy::devres::Lazy::lock(&self.c);
 
         // Somebody else may have populated `self.c` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(c) = slot.get(dev) {
+        if let ::core::option::Option::Some(c) = ::devres_lazy::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(c);
         }
 
@@ -281,9 +303,19 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.c` holds the resource, for `dev`, until `dev` is
         // unbound, `self.c` is revoked, or `*self` is dropped.
-        let c = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+        let c = ::devres_lazy::devres::Locked::populate(slot, dev, || {
+            ::core::result::Result::Ok(Table)
+        })?;
 
         ::core::result::Result::Ok(c)
+    }
+
+    /// Returns whether this object belongs to `other`.
+    fn c_device_is(
+        &self,
+        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> bool {
+        ::devres_lazy::devres::same_device(&self.dev, other)
     }
 
     /// Unmaps now what `c()` has mapped, if anything.
@@ -316,13 +348,15 @@ impl Queue {
     /// called while it is being mapped by the caller itself, which is a deadlock.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Everything that unmapping needs is acquired before the registration whose callbacks call
+    /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
     fn d<'a>(
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
         // Fast path: `self.d` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(d) = self.d.get(dev) {
+        if let ::core::option::Option::Some(d) = ::devres_lazy::devres::Lazy::get(&self.d, dev) {
             return ::core::result::Result::Ok(d);
         }
 
@@ -338,17 +372,16 @@ impl Queue {
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
-        let owner_device: &::devres_lazy::device::Device = &self.dev;
-        if !::devres_lazy::devres::same_device(owner_device, dev) {
+        if !self.d_device_is(dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.d`, holding its lock for as long as that takes; the
         // others sleep here.
-        let slot = self.d.lock();
+        let slot = ::devres_lazy::devres::Lazy::lock(&self.d);
 
         // Somebody else may have populated `self.d` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(d) = slot.get(dev) {
+        if let ::core::option::Option::Some(d) = ::devres_lazy::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(d);
         }
 
@@ -361,9 +394,19 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.d` holds the resource, for `dev`, until `dev` is
         // unbound, `self.d` is revoked, or `*self` is dropped.
-        let d = slot.populate(dev, || ::core::result::Result::Ok(Table))?;
+        let d = ::devres_lazy::devres::Locked::populate(slot, dev, || {
+            ::core::result::Result::Ok(Table)
+        })?;
 
         ::core::result::Result::Ok(d)
+    }
+
+    /// Returns whether this object belongs to `other`.
+    fn d_device_is(
+        &self,
+        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> bool {
+        ::devres_lazy::devres::same_device(&self.dev, other)
     }
 
     /// As `d()`, but only if it is mapped already.
@@ -382,14 +425,13 @@ impl Queue {
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::devres_lazy::error::Result<::core::option::Option<&'a Table>> {
         // Fast path: `self.d` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(d) = self.d.get(dev) {
+        if let ::core::option::Option::Some(d) = ::devres_lazy::devres::Lazy::get(&self.d, dev) {
             return ::core::result::Result::Ok(::core::option::Option::Some(d));
         }
 
         // `self.d` has nothing for `dev`. Tell the wrong device from a slot that is empty or
         // revoked.
-        let owner_device: &::devres_lazy::device::Device = &self.dev;
-        if !::devres_lazy::devres::same_device(owner_device, dev) {
+        if !self.d_device_is(dev) {
             return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
         }
 
@@ -402,22 +444,10 @@ impl ::devres_lazy::devres::LazyOwner for Queue {
         // `self.d`, `self.c`, `self.b`, `self.a`: in the reverse order of declaration, as one may
         // lean on those before it. What each holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::retire_field(
-            ::core::pin::Pin::as_mut(&mut self),
-            |owner: &Self| &owner.d,
-        );
-        ::devres_lazy::devres::Lazy::retire_field(
-            ::core::pin::Pin::as_mut(&mut self),
-            |owner: &Self| &owner.c,
-        );
-        ::devres_lazy::devres::Lazy::retire_field(
-            ::core::pin::Pin::as_mut(&mut self),
-            |owner: &Self| &owner.b,
-        );
-        ::devres_lazy::devres::Lazy::retire_field(
-            ::core::pin::Pin::as_mut(&mut self),
-            |owner: &Self| &owner.a,
-        );
+        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.d);
+        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.c);
+        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.b);
+        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.a);
     }
 }
 
@@ -429,6 +459,3 @@ impl PinnedDrop for Queue {
         ::devres_lazy::devres::LazyOwner::teardown(self);
     }
 }
-
-// `drop()` above begins with `LazyOwner::teardown()` (S1).
-impl ::devres_lazy::devres::TeardownFirst for Queue {}

@@ -52,8 +52,10 @@ pub(super) struct Functions<'a> {
     local: Ident,
     /// The locked slot, for the author not to see.
     locked: Ident,
-    /// The owner's device, for the author not to see.
-    owner_device: Ident,
+    /// Where a view belongs, for the author not to see.
+    place: Ident,
+    /// The device that the owner's is compared with, for the author not to see.
+    other: Ident,
     /// What asserts that the target is for all threads, for the author not to see.
     assertion: Ident,
 }
@@ -85,7 +87,8 @@ impl<'a> Functions<'a> {
             lt: names.fresh_lifetime(),
             local,
             locked: names.fresh("slot"),
-            owner_device: names.fresh("owner_device"),
+            place: names.fresh("place"),
+            other: names.fresh("other"),
             assertion,
         }
     }
@@ -95,6 +98,7 @@ impl<'a> Functions<'a> {
         [
             self.accessor(),
             self.slow_path(),
+            self.device_is(),
             self.peek(),
             self.try_access(),
             self.revoke(),
@@ -165,7 +169,7 @@ impl<'a> Functions<'a> {
         let empty_line = self.notes.empty_line();
         let body = self.body(quote! {
             #fast_path
-            if let ::core::option::Option::Some(#local) = #this.#field.get(#dev) {
+            if let ::core::option::Option::Some(#local) = #krate::devres::Lazy::get(&#this.#field, #dev) {
                 return ::core::result::Result::Ok(#local);
             }
 
@@ -235,11 +239,11 @@ impl<'a> Functions<'a> {
 
                 #empty_line
                 #lock
-                let #locked = #this.#field.lock();
+                let #locked = #krate::devres::Lazy::lock(&#this.#field);
 
                 #empty_line
                 #look_again
-                if let ::core::option::Option::Some(#local) = #locked.get(#dev) {
+                if let ::core::option::Option::Some(#local) = #krate::devres::Locked::get(&#locked, #dev) {
                     return ::core::result::Result::Ok(#local);
                 }
 
@@ -279,21 +283,51 @@ impl<'a> Functions<'a> {
         }
     }
 
+    /// The comparison of devices, in a function of its own: the author's expression does not see
+    /// `dev` there, and may borrow from what it makes.
+    fn device_is(&self) -> TokenStream {
+        if self.body == Body::Stub {
+            return TokenStream::new();
+        }
+
+        let Self {
+            krate, this, other, ..
+        } = self;
+        let Slot {
+            cfgs,
+            name: field,
+            accessor,
+            device,
+            ..
+        } = self.slot;
+        let name = accessor.device_is();
+        let docs = docs::device_is();
+        let header = quote_spanned! {here(&name)=>
+            fn #name(&#this, #other: &#krate::device::Device<#krate::device::Bound>) -> bool
+        };
+        // If the author's expression is of another type, rustc points at the field as well.
+        let at_field = here(field);
+        let krate = path_at(krate, at_field);
+        let same_device = quote_spanned!(at_field=> #krate::devres::same_device);
+
+        quote! {
+            #(#cfgs)*
+            #docs
+            #header {
+                #same_device(#device, #other)
+            }
+        }
+    }
+
     /// Compares the owner's device with the caller's.
     fn refuse_other_device(&self) -> TokenStream {
         let Self {
-            krate,
-            dev,
-            owner_device,
-            ..
+            krate, this, dev, ..
         } = self;
-        let device = &self.slot.device;
-        // If the author's expression is of another type, rustc points at what has the type's span.
-        let ty = quote_spanned!(here(self.slot.name)=> &#krate::device::Device);
+        let device_is = self.slot.accessor.device_is();
 
         quote! {
-            let #owner_device: #ty = #device;
-            if !#krate::devres::same_device(#owner_device, #dev) {
+            if !#this.#device_is(#dev) {
                 return ::core::result::Result::Err(#krate::error::code::EINVAL);
             }
         }
@@ -308,27 +342,49 @@ impl<'a> Functions<'a> {
             krate, this, dev, ..
         } = self;
 
-        let resource = self.slot.resource;
-        // What it asks of the resource is said of the field's type.
-        let populate = Ident::new("populate", Span::mixed_site().located_at(resource.span()));
+        let Slot {
+            name: field,
+            resource,
+            ..
+        } = self.slot;
+        // What is asked of the resource is said of the field's type.
+        let at_type = Span::mixed_site().located_at(resource.span());
+        let slot = self.locked_at(at_type);
+        let krate_at_type = path_at(krate, at_type);
+        let locked = quote_spanned!(at_type=> #krate_at_type::devres::Locked);
 
         match &self.slot.source {
             Source::Init(init) => {
                 let here = Span::mixed_site().located_at(init.span());
-                let slot = self.locked_at(here);
+                let populate = Ident::new("populate", at_type);
                 quote_spanned! {here=>
-                    #slot.#populate(#dev, || ::core::result::Result::Ok(#init))
+                    #locked::#populate(#slot, #dev, || ::core::result::Result::Ok(#init))
                 }
             }
             Source::Map(marker) => {
                 let here = Span::mixed_site().located_at(marker.span());
-                let slot = self.locked_at(here);
                 let krate = path_at(krate, here);
+                let populate_with = Ident::new("populate_with", at_type);
+                let place = &self.place;
                 let comment = self.comment(comments::new_mapped(self.owner, self.slot));
                 quote_spanned! {here=>
-                    #slot.#populate(#dev, || -> #krate::error::Result<#resource> {
+                    #locked::#populate_with(#slot, #dev, |#place| {
                         #comment
-                        unsafe { #krate::devres::Mapped::<Self, #marker>::new(#this, #dev) }
+                        unsafe {
+                            <#resource>::new(
+                                #place,
+                                &raw const #this.#field,
+                                #this,
+                                ::core::marker::PhantomData::<
+                                    fn(
+                                        &Self,
+                                        &#marker,
+                                        &dyn #krate::devres::LazyOwner,
+                                        &dyn #krate::devres::TeardownFirst,
+                                    )
+                                >,
+                            )
+                        }
                     })
                 }
             }
@@ -377,7 +433,7 @@ impl<'a> Functions<'a> {
         let empty_line = self.notes.empty_line();
         let body = self.body(quote! {
             #fast_path
-            if let ::core::option::Option::Some(#local) = #this.#field.get(#dev) {
+            if let ::core::option::Option::Some(#local) = #krate::devres::Lazy::get(&#this.#field, #dev) {
                 return ::core::result::Result::Ok(::core::option::Option::Some(#local));
             }
 
@@ -421,7 +477,7 @@ impl<'a> Functions<'a> {
         let comment = self.comment(comments::try_access(self.slot));
         let body = self.body(quote! {
             #comment
-            #this.#field.try_access()
+            #krate::devres::Lazy::try_access(&#this.#field)
         });
 
         quote! {

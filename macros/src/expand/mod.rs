@@ -110,8 +110,9 @@ enum Body {
 /// Expands a struct with lazy fields.
 fn owner(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenStream {
     let item = owner_struct(model);
-    let accessors = accessors(model, body, notes);
-    let teardown = teardown::teardown(model, notes);
+    let names = Names::used_in(model.item.to_token_stream());
+    let accessors = accessors(model, &names, body, notes);
+    let teardown = teardown::teardown(model, &names, notes);
     let empty_line = notes.empty_line();
 
     quote! {
@@ -181,14 +182,13 @@ fn path_at(path: &Path, span: Span) -> TokenStream {
 }
 
 /// The accessors of all slots.
-fn accessors(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenStream {
+fn accessors(model: &Owner<'_>, names: &Names, body: Body, notes: &dyn Notes) -> TokenStream {
     let name = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
-    let names = Names::used_in(model.item.to_token_stream());
     let functions: Vec<_> = model
         .slots
         .iter()
-        .flat_map(|slot| Functions::new(model, slot, &names, body, notes).all())
+        .flat_map(|slot| Functions::new(model, slot, names, body, notes).all())
         .collect();
     let functions = separated(functions, notes);
 

@@ -10,74 +10,163 @@ use super::super::{
         Owner,
         Slot, //
     },
+    names::Names,
     notes::Notes,
 };
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{
+    Span,
+    TokenStream, //
+};
+use quote::{
+    quote,
+    quote_spanned,
+    ToTokens, //
+};
+use std::mem;
 use syn::{
     parse_quote,
     Expr,
+    ExprBlock,
     FnArg,
+    Generics,
     ImplItem,
     ItemImpl,
+    Path,
     Stmt, //
 };
 
 /// What makes the owner's destructor begin with retiring its slots.
-pub(super) fn teardown(model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
+pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> TokenStream {
     let krate = &model.krate;
     let name = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    let owner = names.fresh("owner");
     let retire = model.slots.iter().rev().map(|slot| {
         let Slot {
-            cfgs, name: field, ..
+            cfgs,
+            name: field,
+            resource,
+            ..
         } = slot;
+        // With the parameter, so that it is the field's type whatever that is an alias of.
         quote! {
             #(#cfgs)*
-            #krate::devres::Lazy::retire_field(
-                ::core::pin::Pin::as_mut(&mut self),
-                |owner: &Self| &owner.#field,
+            #krate::devres::Lazy::<#resource>::retire_field(
+                &mut self,
+                |#owner: &Self| &#owner.#field,
             );
         }
     });
     let empty_line = notes.empty_line();
-    let destructor = match model.destructor {
-        Destructor::Author => TokenStream::new(),
+    let (assertion, destructor) = match model.destructor {
+        Destructor::Author => (assertion(model, notes), TokenStream::new()),
+        Destructor::Generated => (TokenStream::new(), destructor(model, notes)),
         Destructor::TooLate => return TokenStream::new(),
-        Destructor::Generated => {
-            let comment = notes.comment(comments::destructor());
-            let teardown_first = notes.comment(comments::teardown_first());
-            quote! {
-                #empty_line
-                #[#krate::prelude::pinned_drop]
-                impl #impl_generics PinnedDrop for #name #ty_generics #where_clause {
-                    fn drop(self: ::core::pin::Pin<&mut Self>) {
-                        #comment
-                        #krate::devres::LazyOwner::teardown(self);
-                    }
-                }
-
-                #empty_line
-                #teardown_first
-                impl #impl_generics #krate::devres::TeardownFirst for #name #ty_generics
-                #where_clause
-                {
-                }
-            }
-        }
     };
     let comment = notes.comment(comments::teardown(&model.slots));
 
     quote! {
         impl #impl_generics #krate::devres::LazyOwner for #name #ty_generics #where_clause {
             fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+                #assertion
+
                 #comment
                 #(#retire)*
             }
         }
 
+        #empty_line
         #destructor
     }
+}
+
+/// Asserts that the author's destructor begins with the teardown.
+///
+/// Not a bound of the trait, which structs implement that have nothing `unsafe` about them.
+fn assertion(model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
+    let krate = &model.krate;
+    // Rustc points at the struct.
+    let here = Span::call_site().located_at(model.item.ident.span());
+    let assert = quote_spanned!(here=> begins_with_teardown::<Self>());
+    let comment = notes.comment(comments::assert_teardown_first());
+    let empty_line = notes.empty_line();
+
+    quote! {
+        #comment
+        const fn begins_with_teardown<T>()
+        where
+            T: #krate::devres::TeardownFirst + ?::core::marker::Sized,
+        {
+        }
+        #assert;
+
+        #empty_line
+    }
+}
+
+/// The destructor that the author does not write.
+fn destructor(model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
+    let krate = &model.krate;
+    let name = &model.item.ident;
+    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    let comment = notes.comment(comments::destructor());
+    let (drop, promise) = if model.has_view() {
+        let empty_line = notes.empty_line();
+        let promise = teardown_first(
+            krate,
+            &model.item.generics,
+            &quote!(#name #ty_generics),
+            notes,
+        );
+        let drop = quote! {
+            fn drop(mut self: ::core::pin::Pin<&mut Self>) {
+                #comment
+                #krate::devres::TeardownFirst::teardown_first(&mut self);
+            }
+        };
+        (drop, quote!(#empty_line #promise))
+    } else {
+        let drop = quote! {
+            fn drop(self: ::core::pin::Pin<&mut Self>) {
+                #comment
+                #krate::devres::LazyOwner::teardown(self);
+            }
+        };
+        (drop, TokenStream::new())
+    };
+
+    quote! {
+        #[#krate::prelude::pinned_drop]
+        impl #impl_generics PinnedDrop for #name #ty_generics #where_clause {
+            #drop
+        }
+
+        #promise
+    }
+}
+
+/// The promise that the destructor of a type begins with the teardown.
+///
+/// Its destructor calls `teardown_first()` by the same path: if that is another trait, this promises
+/// nothing.
+fn teardown_first(
+    krate: &Path,
+    generics: &Generics,
+    ty: &impl ToTokens,
+    notes: &dyn Notes,
+) -> TokenStream {
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    let comment = notes.comment(comments::teardown_first());
+
+    quote! {
+        #comment
+        unsafe impl #impl_generics #krate::devres::TeardownFirst for #ty #where_clause {}
+    }
+}
+
+/// Whether a statement declares items in its block, or may do so as a macro.
+fn declares_items(stmt: &Stmt) -> bool {
+    matches!(stmt, Stmt::Item(_) | Stmt::Macro(_))
 }
 
 /// Completes the author's destructor: it begins with the teardown.
@@ -99,24 +188,30 @@ pub(super) fn own_destructor(model: &OwnDestructor<'_>, notes: &dyn Notes) -> To
         let empty_line = (!function.block.stmts.is_empty()).then(|| notes.empty_line());
         let teardown = Expr::Verbatim(quote! {
             #comment
-            #krate::devres::LazyOwner::teardown(::core::pin::Pin::as_mut(&mut #this));
+            #krate::devres::TeardownFirst::teardown_first(&mut #this);
             #empty_line
         });
+
+        // Items that the author's block declares must not be in the scope of the teardown.
+        if function.block.stmts.iter().any(declares_items) {
+            let block = mem::replace(&mut function.block, parse_quote!({}));
+            let block = ExprBlock {
+                attrs: Vec::new(),
+                label: None,
+                block,
+            };
+            function.block.stmts.push(Stmt::Expr(block.into(), None));
+        }
         function.block.stmts.insert(0, Stmt::Expr(teardown, None));
     }
 
-    let ty = &item.self_ty;
-    let (impl_generics, _, where_clause) = item.generics.split_for_impl();
-    let (empty_line, teardown_first) = (
-        notes.empty_line(),
-        notes.comment(comments::teardown_first()),
-    );
+    let empty_line = notes.empty_line();
+    let promise = teardown_first(krate, &item.generics, &item.self_ty, notes);
 
     quote! {
         #item
 
         #empty_line
-        #teardown_first
-        impl #impl_generics #krate::devres::TeardownFirst for #ty #where_clause {}
+        #promise
     }
 }

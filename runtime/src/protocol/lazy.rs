@@ -24,7 +24,13 @@ use crate::{
     },
 };
 use core::{
-    ops::Deref,
+    cell::Cell,
+    marker::PhantomData,
+    mem,
+    ops::{
+        Deref,
+        Drop, //
+    },
     ptr, //
 };
 
@@ -50,6 +56,23 @@ use core::{
 /// is released before the device is unbound, as then all slots of the device are, too. The first
 /// [`register()`](crate::devres::register) in the binding calls `prepare()`, and so takes the same
 /// place.
+///
+/// # Rules for authors
+///
+/// - Everything that dropping the resource needs lives until the resource is gone. It is acquired
+///   before the registration whose callbacks use the resource; or the resource keeps it (for a `map`
+///   field: [`Map::Keep`](crate::devres::Map::Keep)); or it is itself a slot, or a `Batched`, of the
+///   same device. A callback may populate the slot after its registration was added. Unbind drops
+///   the resource last among what was registered later, and before what was acquired earlier.
+/// - Fields that depend on each other are declared in order of dependency, starting with the field
+///   that the others need. The initialiser of a field calls the accessors of the fields that it
+///   needs. Teardown then follows the reverse order of declaration, and unbind the reverse order of
+///   population. Both drop a resource before the resources that it needs.
+/// - Dropping the resource does not take a reference to the owner, not even for a moment. At unbind
+///   this may be the last reference, and releasing it waits for the drop that releases it.
+/// - Dropping the resource does not wait for unbind to drop an older resource. Unbind drops the
+///   newer resource first, so that drop would wait for itself.
+/// - Dropping the resource takes no lock that the caller of unbind holds.
 #[pin_data(PinnedDrop)]
 pub struct Lazy<T: 'static> {
     #[pin]
@@ -94,6 +117,10 @@ impl<T: 'static> Lazy<T> {
     ///
     /// # Context
     ///
+    /// While the resource is mapped, the slot's lock counts for lockdep, on the host as in the
+    /// kernel. Lockdep reports an initialiser that populates another slot of the same class, and
+    /// two locks that are taken in both orders.
+    ///
     /// May sleep, until whoever is mapping the resource is done. Calling this again before the
     /// result is dropped, as an initialiser does that calls its own accessor, is a deadlock:
     /// lockdep reports it in the kernel, and on the host it panics with the slot's name.
@@ -136,7 +163,10 @@ impl<T: 'static> Lazy<T> {
 
     /// As [`revoke()`](Self::revoke), but for good: the slot refuses every further use.
     ///
-    /// What a destructor begins with. Whatever it does next, it cannot bring the resource back.
+    /// A destructor begins with this. Nothing that it does next brings the resource back.
+    ///
+    /// On the host, a panic of the resource's drop goes on when the slot itself is dropped, so that
+    /// the destructor retires its other slots first.
     ///
     /// # Context
     ///
@@ -163,6 +193,8 @@ impl<T: 'static> Lazy<T> {
 
     /// As [`retire()`](Self::retire), for the slot that is the field `slot` of `owner`.
     ///
+    /// Takes a reference, so that a destructor can go on with the next field.
+    ///
     /// # Panics
     ///
     /// As [`revoke_field()`](Self::revoke_field).
@@ -171,8 +203,8 @@ impl<T: 'static> Lazy<T> {
     ///
     /// May sleep, as [`revoke()`](Self::revoke).
     #[inline]
-    pub fn retire_field<O>(owner: Pin<&mut O>, slot: impl for<'a> FnOnce(&'a O) -> &'a Self) {
-        Self::pinned_field(owner, slot).retire();
+    pub fn retire_field<O>(owner: &mut Pin<&mut O>, slot: impl for<'a> FnOnce(&'a O) -> &'a Self) {
+        Self::pinned_field(owner.as_mut(), slot).retire();
     }
 
     /// Exclusive access to a field, from exclusive access to the object, with no `unsafe` on the
@@ -263,6 +295,126 @@ impl<'a, T: 'static> Locked<'a, T> {
         // - A slot can only be created in place, so it is pinned. Its destructor retires it.
         unsafe { self.slot.container.populate(dev, init) }
     }
+
+    /// As [`populate()`](Self::populate), for a resource that has to know its place.
+    ///
+    /// `init` stores the resource in the [`Place`] that it is given, and returns the proof. A
+    /// [`Mapped`](crate::devres::Mapped) can be made in no other way. The lifetime of the place is
+    /// that of this one call, so neither the place nor the proof can be used for another one.
+    ///
+    /// # Errors
+    ///
+    /// As [`populate()`](Self::populate).
+    ///
+    /// # Context
+    ///
+    /// As [`populate()`](Self::populate).
+    pub fn populate_with(
+        self,
+        dev: &'a Device<Bound>,
+        init: impl for<'p> FnOnce(Place<'p, T>) -> Result<Placed<'p, T>>,
+    ) -> Result<&'a T>
+    where
+        T: Send + Sync,
+    {
+        let slot = self.slot;
+
+        self.populate(dev, || {
+            let make = move |value: *mut T| {
+                // INVARIANT: `value` is the storage in `slot`, which holds nothing: `populate()` has
+                // an initialiser write to it, and does not use it before this closure has returned.
+                let storage = Storage {
+                    value,
+                    is_filled: Cell::new(false),
+                };
+                let _: Placed<'_, T> = init(Place {
+                    slot,
+                    dev,
+                    storage: &storage,
+                    _call: PhantomData,
+                })?;
+
+                // The resource is the slot's from here on.
+                mem::forget(storage);
+                Ok(())
+            };
+
+            // SAFETY:
+            // - If `make` succeeds, `value` is initialised: `init` has returned the proof, which
+            //   belongs to this call by its lifetime. If it fails, or panics, `value` is not:
+            //   dropping `storage` drops the resource.
+            // - `make` does not move the resource.
+            Ok(unsafe { pin_init::pin_init_from_closure::<T, Error>(make) })
+        })
+    }
+}
+
+/// The storage for a resource, while [`Locked::populate_with()`] is making it.
+///
+/// # Invariants
+///
+/// `value` is valid for writes, is used through `self` only, and holds a resource if `is_filled`.
+struct Storage<T> {
+    value: *mut T,
+    is_filled: Cell<bool>,
+}
+
+impl<T> Drop for Storage<T> {
+    fn drop(&mut self) {
+        if self.is_filled.get() {
+            // SAFETY: By the type invariants `value` holds a resource, which nobody else drops.
+            unsafe { ptr::drop_in_place(self.value) };
+        }
+    }
+}
+
+/// The place for the resource of a slot that is being populated.
+///
+/// Only [`Locked::populate_with()`] makes one.
+///
+/// # Invariants
+///
+/// `storage` is that of `*slot`, which is being populated for `dev`, and it holds nothing.
+pub struct Place<'p, T: 'static> {
+    slot: &'p Lazy<T>,
+    dev: &'p Device<Bound>,
+    storage: &'p Storage<T>,
+    /// Invariant in `'p`: the places of two calls are of two types.
+    _call: PhantomData<fn(&'p ()) -> &'p ()>,
+}
+
+impl<'p, T: 'static> Place<'p, T> {
+    /// The slot that is being populated.
+    pub(super) fn slot(&self) -> &'p Lazy<T> {
+        self.slot
+    }
+
+    /// The device that the slot is being populated for.
+    pub(super) fn dev(&self) -> &'p Device<Bound> {
+        self.dev
+    }
+
+    /// Stores the resource.
+    pub(super) fn fill(self, value: T) -> Placed<'p, T> {
+        // SAFETY: By the type invariants the storage is valid for writes, and holds nothing.
+        unsafe { self.storage.value.write(value) };
+        // INVARIANT: The resource was stored above.
+        self.storage.is_filled.set(true);
+
+        Placed {
+            _call: PhantomData,
+            _resource: PhantomData,
+        }
+    }
+}
+
+/// The proof that a resource was stored in the [`Place`] of the same lifetime.
+///
+/// When [`Locked::populate_with()`] does not get it, it drops the resource.
+pub struct Placed<'p, T: 'static> {
+    /// As in [`Place`].
+    _call: PhantomData<fn(&'p ()) -> &'p ()>,
+    _resource: PhantomData<T>,
 }
 
 /// Gives the slots of a device their place among the resources that devres releases: the place of
@@ -337,7 +489,7 @@ pub fn same_device(owner: &Device, dev: &Device<Bound>) -> bool {
     message = "`{Self}` has no lazy fields",
     note = "put `#[devres_lazy]` above `#[pin_data]` on the struct"
 )]
-pub trait LazyOwner: TeardownFirst {
+pub trait LazyOwner {
     /// Retires every slot of the object, in reverse order of declaration.
     ///
     /// The destructor of the object begins with this, so that no resource outlives a part of the
@@ -351,16 +503,41 @@ pub trait LazyOwner: TeardownFirst {
 
 /// The destructor of this type begins with [`LazyOwner::teardown()`].
 ///
-/// Only `#[devres_lazy]` implements this, beside the destructor that it writes or completes. That
-/// is so that one cannot forget it; what relies on it, form B, has it promised by who implements
-/// [`Map`](crate::devres::Map).
-#[doc(hidden)]
+/// A generic `impl Map<O>` bounds `O: TeardownFirst`. `#[devres_lazy]` implements this
+///
+/// - for a struct with a `map` field whose destructor it writes;
+/// - where it stands on the author's `#[pinned_drop] impl PinnedDrop`.
+///
+/// # Safety
+///
+/// The destructor of `Self` begins with [`teardown_first()`](Self::teardown_first), which is not
+/// overridden.
 #[diagnostic::on_unimplemented(
     message = "the destructor of `{Self}` does not tear down its lazy fields first",
     label = "has `#[pin_data(PinnedDrop)]`, so its `PinnedDrop` is yours",
     note = "put `#[devres_lazy]` above `#[pinned_drop]` on its `impl PinnedDrop`"
 )]
-pub trait TeardownFirst {}
+#[allow(
+    drop_bounds,
+    reason = "a struct whose `PinnedDrop` is never called has no `Drop`"
+)]
+pub unsafe trait TeardownFirst: LazyOwner + Drop {
+    /// Calls [`LazyOwner::teardown()`].
+    ///
+    /// Destructors call this one: who implements this trait and who calls this then mean the same
+    /// trait. It takes a reference, so that the caller does not have to name [`Pin::as_mut()`].
+    ///
+    /// # Context
+    ///
+    /// May sleep, as [`Lazy::revoke()`].
+    #[inline]
+    fn teardown_first(this: &mut Pin<&mut Self>)
+    where
+        Self: Sized,
+    {
+        LazyOwner::teardown(Pin::as_mut(this));
+    }
+}
 
 /// Creates an initialiser for an empty [`Lazy`] slot, with a newly created lock class.
 ///

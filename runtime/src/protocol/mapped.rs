@@ -9,6 +9,13 @@
 //! the table and a pointer back to the owner, and what is left to write by hand is a pair of
 //! functions: see [`Map`].
 
+use super::lazy::{
+    Lazy,
+    LazyOwner,
+    Place,
+    Placed,
+    TeardownFirst, //
+};
 use crate::{
     device::{
         Bound,
@@ -17,8 +24,12 @@ use crate::{
     prelude::*,
 };
 use core::{
+    marker::PhantomData,
     ops::Deref,
-    ptr::NonNull, //
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 
 /// How to map and unmap a resource that is a view into its owner, an `O`.
@@ -30,10 +41,21 @@ use core::{
 /// - The pointer that [`map()`](Self::map) returns must be valid for shared access, from any
 ///   thread, until [`unmap()`](Self::unmap) is called with it.
 /// - The destructor of `O` must begin with [`LazyOwner::teardown()`], so that an `O` is whole when
-///   it is unmapped. It does if `#[devres_lazy]` has written it, or stands on it: nothing has to be
-///   done for this, but it must not be circumvented.
+///   it is unmapped. `#[devres_lazy]` takes care of this for the struct that it stands on. A generic
+///   `impl Map<O>` must bound `O` by [`TeardownFirst`], which says so of a type; [`LazyOwner`] does
+///   not.
 ///
-/// [`LazyOwner::teardown()`]: crate::devres::LazyOwner::teardown
+/// # Rules for authors
+///
+/// - Everything that [`unmap()`](Self::unmap) needs lives until it has returned. It is acquired
+///   before the registration whose callbacks use the resource; or it is in [`Keep`](Self::Keep); or
+///   it is itself a slot, or a `Batched`, of the same device.
+/// - A field whose [`map()`](Self::map) calls the accessor of another lazy field is declared after
+///   that field.
+/// - [`unmap()`](Self::unmap) does not take a reference to the owner, not even for a moment, and does
+///   not wait for unbind to drop an older resource.
+///
+/// [`Lazy`] says why.
 pub unsafe trait Map<O>: 'static {
     /// What the accessor lends.
     type Target: ?Sized + Send + Sync + 'static;
@@ -82,6 +104,8 @@ pub unsafe trait Map<O>: 'static {
 ///
 /// It holds its owner weakly: an object that owned a reference to itself would never be freed.
 ///
+/// It is never moved: it is made in the slot that is a field of its owner, and dropped there.
+///
 /// # Invariants
 ///
 /// - `owner` is valid for shared access until `self` is dropped.
@@ -99,12 +123,24 @@ unsafe impl<O: Sync, M: Map<O>> Send for Mapped<O, M> {}
 // SAFETY: A shared reference lends `&M::Target`, which is `Sync` by the bounds of `Map`.
 unsafe impl<O: Sync, M: Map<O>> Sync for Mapped<O, M> {}
 
+/// The types that [`Mapped::new()`] is called for, and the traits that its safety rests on.
+///
+/// Generated code writes out the value, with the names that this code uses. If one of them is that
+/// of another type or trait, so is the type of the value.
+pub type Names<O, M> = PhantomData<fn(&O, &M, &dyn LazyOwner, &dyn TeardownFirst)>;
+
 impl<O, M: Map<O>> Mapped<O, M> {
-    /// Maps the resource of `owner`.
+    /// Maps the resource of `owner`, in the place for it, for the device that this place is for.
+    ///
+    /// Generated code gets all that it names by the path that the author says is that of the runtime.
+    /// `slot` is a pointer, which is not coerced: the field's type is [`Lazy`], and what its
+    /// teardown calls is that of [`Lazy`]. `names` says the same of the traits.
     ///
     /// # Errors
     ///
-    /// What [`Map::map()`] fails with.
+    /// - [`EINVAL`] if `place` is not that of `*slot`, or `*slot` is not a part of `*owner`; nothing
+    ///   is mapped.
+    /// - What [`Map::map()`] fails with.
     ///
     /// # Context
     ///
@@ -114,17 +150,31 @@ impl<O, M: Map<O>> Mapped<O, M> {
     ///
     /// - S1: `*owner` stays valid for shared access until the result is dropped.
     /// - S2: `*owner` stays where it is until then.
-    pub unsafe fn new(owner: &O, dev: &Device<Bound>) -> Result<Self> {
+    pub unsafe fn new<'p>(
+        place: Place<'p, Self>,
+        slot: *const Lazy<Self>,
+        owner: &O,
+        names: Names<O, M>,
+    ) -> Result<Placed<'p, Self>> {
+        let PhantomData = names;
+        let offset = slot.addr().wrapping_sub(ptr::from_ref(owner).addr());
+        let is_field = size_of::<Lazy<Self>>() <= size_of::<O>()
+            && offset <= size_of::<O>() - size_of::<Lazy<Self>>();
+        if !ptr::eq(place.slot(), slot) || !is_field {
+            return Err(EINVAL);
+        }
+
         let keep = M::keep(owner);
 
         // INVARIANT:
         // - `owner` is a reference, and stays valid by the safety requirement.
         // - `target` comes from `M::map()` for `owner`.
-        Ok(Self {
-            target: M::map(owner, dev)?,
+        let mapped = Self {
+            target: M::map(owner, place.dev())?,
             owner: owner.into(),
             keep,
-        })
+        };
+        Ok(place.fill(mapped))
     }
 }
 

@@ -12,6 +12,8 @@
     reason = "each variant of the protocol is compiled with the same test"
 )]
 
+extern crate pinned_init as pin_init;
+
 mod sound;
 mod world;
 

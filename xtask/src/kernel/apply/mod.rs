@@ -179,11 +179,14 @@ pub use lazy::{
     LazyGuard,
     LazyOwner,
     Locked,
+    Place,
+    Placed,
     TeardownFirst, //
 };
 pub use mapped::{
     Map,
-    Mapped, //
+    Mapped,
+    Names, //
 };
 
 ";

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! A `populate_with()` that keeps the mapping, for after its owner is gone.
+
+mod library {
+    use super::user::Owner;
+    use devres_lazy::{
+        device::{
+            Bound,
+            Device, //
+        },
+        devres::Map,
+        prelude::*,
+    };
+    use std::ptr::NonNull;
+
+    pub trait HasBuf {
+        fn buf(&self) -> &u64;
+    }
+
+    pub struct View;
+
+    // SAFETY: The value is in a box of the owner, and `#[devres_lazy]` stands on its destructor.
+    unsafe impl Map<Owner> for View {
+        type Target = u64;
+        type Keep = ();
+
+        fn keep(_: &Owner) {}
+
+        fn map(owner: &Owner, _: &Device<Bound>) -> Result<NonNull<u64>> {
+            Ok(NonNull::from(owner.buf()))
+        }
+
+        unsafe fn unmap(owner: &Owner, _: &(), buf: NonNull<u64>) {
+            assert_eq!(NonNull::from(owner.buf()), buf);
+        }
+    }
+}
+
+mod user {
+    #![forbid(unsafe_code)]
+
+    use super::library::*;
+    use devres_lazy::{
+        device::Device,
+        devres::Mapped,
+        devres_lazy,
+        prelude::*,
+        sync::aref::ARef, //
+    };
+
+    pub mod fake {
+        pub use devres_lazy::{
+            device,
+            error,
+            prelude, //
+        };
+        pub mod devres {
+            pub use devres_lazy::devres::*;
+
+            use devres_lazy::{
+                device::{Bound, Device},
+                prelude::*,
+            };
+            use std::cell::RefCell;
+
+            thread_local! {
+                static KEPT: RefCell<Vec<Box<dyn std::any::Any>>> = RefCell::default();
+            }
+
+            pub struct Locked<T>(T);
+
+            impl<T: Send + Sync + 'static> Locked<T> {
+                pub fn get<'a>(
+                    _: &devres_lazy::devres::Locked<'a, T>,
+                    _: &'a Device<Bound>,
+                ) -> Option<&'a T> {
+                    None
+                }
+
+                pub fn populate_with<'a>(
+                    slot: devres_lazy::devres::Locked<'a, T>,
+                    dev: &'a Device<Bound>,
+                    init: impl for<'p> FnOnce(Place<'p, T>) -> Result<Placed<'p, T>>,
+                ) -> Result<&'a T> {
+                    slot.populate_with(dev, |place| {
+                        let placed = init(place)?;
+                        KEPT.with_borrow_mut(|kept| kept.push(Box::new(placed)));
+                        Err(EIO)
+                    })
+                }
+            }
+        }
+    }
+
+    #[devres_lazy(crate = fake)]
+    #[pin_data]
+    pub struct Owner {
+        dev: ARef<Device>,
+        buf: KBox<u64>,
+
+        #[lazy(pub fn view -> u64, device = &self.dev, map = View)]
+        view: Mapped<Self, View>,
+    }
+
+    impl HasBuf for Owner {
+        fn buf(&self) -> &u64 {
+            &self.buf
+        }
+    }
+}
+
+fn main() {}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! A `populate_with()` that gives the proof for one slot to another one, which stays empty.
+
+mod library {
+    use super::user::Owner;
+    use devres_lazy::{
+        device::{
+            Bound,
+            Device, //
+        },
+        devres::Map,
+        prelude::*,
+    };
+    use std::ptr::NonNull;
+
+    pub trait HasBuf {
+        fn buf(&self) -> &u64;
+    }
+
+    pub struct View;
+
+    // SAFETY: The value is in a box of the owner, and `#[devres_lazy]` stands on its destructor.
+    unsafe impl Map<Owner> for View {
+        type Target = u64;
+        type Keep = ();
+
+        fn keep(_: &Owner) {}
+
+        fn map(owner: &Owner, _: &Device<Bound>) -> Result<NonNull<u64>> {
+            Ok(NonNull::from(owner.buf()))
+        }
+
+        unsafe fn unmap(owner: &Owner, _: &(), buf: NonNull<u64>) {
+            assert_eq!(NonNull::from(owner.buf()), buf);
+        }
+    }
+}
+
+mod user {
+    #![forbid(unsafe_code)]
+
+    use super::library::*;
+    use devres_lazy::{
+        device::Device,
+        devres::Mapped,
+        devres_lazy,
+        prelude::*,
+        sync::aref::ARef, //
+    };
+
+    pub mod fake {
+        pub use devres_lazy::{
+            device,
+            error,
+            prelude, //
+        };
+        pub mod devres {
+            pub use devres_lazy::devres::*;
+
+            use devres_lazy::{
+                device::{Bound, Device},
+                prelude::*,
+            };
+
+            pub struct Locked<T>(T);
+
+            impl<T: Send + Sync + 'static> Locked<T> {
+                pub fn get<'a>(
+                    _: &devres_lazy::devres::Locked<'a, T>,
+                    _: &'a Device<Bound>,
+                ) -> Option<&'a T> {
+                    None
+                }
+
+                pub fn populate_with<'a>(
+                    slot: devres_lazy::devres::Locked<'a, T>,
+                    dev: &'a Device<Bound>,
+                    init: impl for<'p> FnOnce(Place<'p, T>) -> Result<Placed<'p, T>>,
+                ) -> Result<&'a T> {
+                    let other: &'a Lazy<T> = todo!();
+                    slot.populate_with(dev, |place| {
+                        let mut proof = None;
+                        let _ = other.lock().populate_with(dev, |_| {
+                            proof = Some(init(place)?);
+                            proof.take().ok_or(EIO)
+                        });
+                        Err(EIO)
+                    })
+                }
+            }
+        }
+    }
+
+    #[devres_lazy(crate = fake)]
+    #[pin_data]
+    pub struct Owner {
+        dev: ARef<Device>,
+        buf: KBox<u64>,
+
+        #[lazy(pub fn view -> u64, device = &self.dev, map = View)]
+        view: Mapped<Self, View>,
+    }
+
+    impl HasBuf for Owner {
+        fn buf(&self) -> &u64 {
+            &self.buf
+        }
+    }
+}
+
+fn main() {}

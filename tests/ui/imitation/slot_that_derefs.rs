@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! A `Lazy` that only derefs to one: its teardown leaves the slot alone.
+
+mod library {
+    use super::user::Owner;
+    use devres_lazy::{
+        device::{
+            Bound,
+            Device, //
+        },
+        devres::Map,
+        prelude::*,
+    };
+    use std::ptr::NonNull;
+
+    pub trait HasBuf {
+        fn buf(&self) -> &u64;
+    }
+
+    pub struct View;
+
+    // SAFETY: The value is in a box of the owner, and `#[devres_lazy]` stands on its destructor.
+    unsafe impl Map<Owner> for View {
+        type Target = u64;
+        type Keep = ();
+
+        fn keep(_: &Owner) {}
+
+        fn map(owner: &Owner, _: &Device<Bound>) -> Result<NonNull<u64>> {
+            Ok(NonNull::from(owner.buf()))
+        }
+
+        unsafe fn unmap(owner: &Owner, _: &(), buf: NonNull<u64>) {
+            assert_eq!(NonNull::from(owner.buf()), buf);
+        }
+    }
+}
+
+mod user {
+    #![forbid(unsafe_code)]
+
+    use super::library::*;
+    use devres_lazy::{
+        device::Device,
+        devres::Mapped,
+        devres_lazy,
+        prelude::*,
+        sync::aref::ARef, //
+    };
+
+    pub mod fake {
+        pub use devres_lazy::{
+            device,
+            error,
+            prelude, //
+        };
+        pub mod devres {
+            pub use devres_lazy::devres::*;
+
+            use devres_lazy::{
+                device::{Bound, Device},
+                prelude::*,
+            };
+            use std::ops::Deref;
+
+            type Real<T> = devres_lazy::devres::Lazy<T>;
+
+            #[pin_data]
+            pub struct Lazy<T: 'static> {
+                #[pin]
+                real: Real<T>,
+            }
+
+            impl<T> Deref for Lazy<T> {
+                type Target = Real<T>;
+
+                fn deref(&self) -> &Real<T> {
+                    &self.real
+                }
+            }
+
+            impl<T> Lazy<T> {
+                pub fn get<'a>(&'a self, dev: &'a Device<Bound>) -> Option<&'a T> {
+                    self.real.get(dev)
+                }
+
+                pub fn lock(&self) -> Locked<'_, T> {
+                    self.real.lock()
+                }
+
+                pub fn retire_field<O>(_: Pin<&mut O>, _: impl for<'a> FnOnce(&'a O) -> &'a Self) {}
+            }
+        }
+    }
+
+    #[devres_lazy(crate = fake)]
+    #[pin_data]
+    pub struct Owner {
+        dev: ARef<Device>,
+        buf: KBox<u64>,
+
+        #[lazy(pub fn view -> u64, device = &self.dev, map = View)]
+        view: Mapped<Self, View>,
+    }
+
+    impl HasBuf for Owner {
+        fn buf(&self) -> &u64 {
+            &self.buf
+        }
+    }
+}
+
+fn main() {}
