@@ -162,10 +162,8 @@ impl PinnedDrop for Queue {
         // (S1).
         ::devres_lazy::devres::TeardownFirst::teardown_first(&mut self);
 
-        {
-            // SAFETY: Never used again.
-            unsafe { release(self.raw) }; // Done.
-        }
+        // SAFETY: Never used again.
+        unsafe { release(self.raw) }; // Done.
     }
 }
 
@@ -173,6 +171,40 @@ impl PinnedDrop for Queue {
 // written is in the scope of that call.
 unsafe impl ::devres_lazy::devres::TeardownFirst for Queue {}
 ",
+        "{text}"
+    );
+    Ok(())
+}
+
+/// Items of the destructor's body are in a block of their own, with their comments.
+#[test]
+fn items_in_the_destructor_are_apart() -> Result<()> {
+    let text = expanded(
+        "#[devres_lazy]
+#[pinned_drop]
+impl PinnedDrop for Queue {
+    fn drop(self: Pin<&mut Self>) {
+        // A stranger.
+        mod devres_lazy {}
+        self.stop(); // Done.
+    }
+}
+",
+    )?;
+
+    ensure!(
+        text.contains(
+            "teardown_first(&mut self);
+
+        {
+            // A stranger.
+            mod devres_lazy {}
+            self.stop(); // Done.
+        }
+    }
+}
+"
+        ),
         "{text}"
     );
     Ok(())
