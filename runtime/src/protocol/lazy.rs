@@ -27,10 +27,7 @@ use core::{
     cell::Cell,
     marker::PhantomData,
     mem,
-    ops::{
-        Deref,
-        Drop, //
-    },
+    ops::Deref,
     ptr, //
 };
 
@@ -475,10 +472,10 @@ impl<T> Deref for LazyGuard<'_, T> {
     }
 }
 
-/// Are these the same device?
+/// Returns whether both refer to the same device.
 ///
-/// Compares addresses of `struct device`: the question that generated accessors ask on their slow
-/// path, before anything is made for `dev`.
+/// Compares addresses of `struct device`. Generated accessors call this on their slow path, before
+/// anything is made for `dev`.
 #[inline]
 pub fn same_device(owner: &Device, dev: &Device<Bound>) -> bool {
     owner.as_raw() == dev.as_raw()

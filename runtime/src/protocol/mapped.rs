@@ -29,7 +29,7 @@ use core::{
     ptr::{
         self,
         NonNull, //
-    }, //
+    },
 };
 
 /// How to map and unmap a resource that is a view into its owner, an `O`.
