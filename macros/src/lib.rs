@@ -63,8 +63,8 @@ use syn::parse_quote;
 /// `#[pinned_drop]` of its `impl PinnedDrop` too. The body becomes a block of its own behind the
 /// teardown, so that what it declares is not in the scope of that.
 ///
-/// Fields that depend on each other are declared in order of dependency, starting with the field that
-/// the others need. `devres::Lazy` has the rules for resources and their destructors.
+/// Fields that depend on each other are declared in order of dependency, starting with the field
+/// that the others need. `devres::Lazy` has the rules for resources and their destructors.
 #[proc_macro_attribute]
 pub fn devres_lazy(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::devres_lazy(parse_quote!(::devres_lazy), args.into(), item.into()).into()

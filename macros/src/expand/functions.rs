@@ -169,7 +169,9 @@ impl<'a> Functions<'a> {
         let empty_line = self.notes.empty_line();
         let body = self.body(quote! {
             #fast_path
-            if let ::core::option::Option::Some(#local) = #krate::devres::Lazy::get(&#this.#field, #dev) {
+            if let ::core::option::Option::Some(#local) =
+                #krate::devres::Lazy::get(&#this.#field, #dev)
+            {
                 return ::core::result::Result::Ok(#local);
             }
 
@@ -243,7 +245,9 @@ impl<'a> Functions<'a> {
 
                 #empty_line
                 #look_again
-                if let ::core::option::Option::Some(#local) = #krate::devres::Locked::get(&#locked, #dev) {
+                if let ::core::option::Option::Some(#local) =
+                    #krate::devres::Locked::get(&#locked, #dev)
+                {
                     return ::core::result::Result::Ok(#local);
                 }
 
@@ -433,7 +437,9 @@ impl<'a> Functions<'a> {
         let empty_line = self.notes.empty_line();
         let body = self.body(quote! {
             #fast_path
-            if let ::core::option::Option::Some(#local) = #krate::devres::Lazy::get(&#this.#field, #dev) {
+            if let ::core::option::Option::Some(#local) =
+                #krate::devres::Lazy::get(&#this.#field, #dev)
+            {
                 return ::core::result::Result::Ok(::core::option::Option::Some(#local));
             }
 

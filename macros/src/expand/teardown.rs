@@ -147,8 +147,8 @@ fn destructor(model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
 
 /// The promise that the destructor of a type begins with the teardown.
 ///
-/// Its destructor calls `teardown_first()` by the same path: if that is another trait, this promises
-/// nothing.
+/// The destructor calls `teardown_first()` by the same path. If that is another trait, this
+/// promises nothing.
 fn teardown_first(
     krate: &Path,
     generics: &Generics,

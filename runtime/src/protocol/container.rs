@@ -12,7 +12,7 @@
 //! | `state` | meaning | left by |
 //! |---|---|---|
 //! | `EMPTY` | nothing is mapped | a holder of the slot's lock, by populating |
-//! | a `struct device *` | populated for it, and not revoked | unbind or the owner, by an exchange |
+//! | a `struct device *` | populated for it, not revoked | unbind or the owner, by an exchange |
 //! | `REVOKED` | unbind has begun; the resource is there | unbind or the owner, by an exchange |
 //! | `DROPPING` | the resource is being dropped | the thread that drops it |
 //! | `GONE` | the resource was dropped | the owner, by revoking or retiring |

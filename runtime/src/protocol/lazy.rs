@@ -57,10 +57,11 @@ use core::{
 /// # Rules for authors
 ///
 /// - Everything that dropping the resource needs lives until the resource is gone. It is acquired
-///   before the registration whose callbacks use the resource; or the resource keeps it (for a `map`
-///   field: [`Map::Keep`](crate::devres::Map::Keep)); or it is itself a slot, or a `Batched`, of the
-///   same device. A callback may populate the slot after its registration was added. Unbind drops
-///   the resource last among what was registered later, and before what was acquired earlier.
+///   before the registration whose callbacks use the resource; or the resource keeps it (for a
+///   `map` field: [`Map::Keep`](crate::devres::Map::Keep)); or it is itself a slot, or a `Batched`,
+///   of the same device. A callback may populate the slot after its registration was added. Unbind
+///   drops the resource after everything that was registered later, and before everything that was
+///   acquired earlier.
 /// - Fields that depend on each other are declared in order of dependency, starting with the field
 ///   that the others need. The initialiser of a field calls the accessors of the fields that it
 ///   needs. Teardown then follows the reverse order of declaration, and unbind the reverse order of
@@ -318,8 +319,8 @@ impl<'a, T: 'static> Locked<'a, T> {
 
         self.populate(dev, || {
             let make = move |value: *mut T| {
-                // INVARIANT: `value` is the storage in `slot`, which holds nothing: `populate()` has
-                // an initialiser write to it, and does not use it before this closure has returned.
+                // INVARIANT: `value` is the storage in `slot`, which holds nothing. `populate()`
+                // lets this initialiser write to it, and does not use it before this returns.
                 let storage = Storage {
                     value,
                     is_filled: Cell::new(false),

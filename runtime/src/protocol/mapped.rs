@@ -41,9 +41,9 @@ use core::{
 /// - The pointer that [`map()`](Self::map) returns must be valid for shared access, from any
 ///   thread, until [`unmap()`](Self::unmap) is called with it.
 /// - The destructor of `O` must begin with [`LazyOwner::teardown()`], so that an `O` is whole when
-///   it is unmapped. `#[devres_lazy]` takes care of this for the struct that it stands on. A generic
-///   `impl Map<O>` must bound `O` by [`TeardownFirst`], which says so of a type; [`LazyOwner`] does
-///   not.
+///   it is unmapped. `#[devres_lazy]` takes care of this for the struct that it stands on. A
+///   generic `impl Map<O>` must bound `O` by [`TeardownFirst`], which says so of a type;
+///   [`LazyOwner`] does not.
 ///
 /// # Rules for authors
 ///
@@ -52,8 +52,8 @@ use core::{
 ///   it is itself a slot, or a `Batched`, of the same device.
 /// - A field whose [`map()`](Self::map) calls the accessor of another lazy field is declared after
 ///   that field.
-/// - [`unmap()`](Self::unmap) does not take a reference to the owner, not even for a moment, and does
-///   not wait for unbind to drop an older resource.
+/// - [`unmap()`](Self::unmap) does not take a reference to the owner, not even for a moment, and
+///   does not wait for unbind to drop an older resource.
 ///
 /// [`Lazy`] says why.
 pub unsafe trait Map<O>: 'static {
@@ -132,14 +132,14 @@ pub type Names<O, M> = PhantomData<fn(&O, &M, &dyn LazyOwner, &dyn TeardownFirst
 impl<O, M: Map<O>> Mapped<O, M> {
     /// Maps the resource of `owner`, in the place for it, for the device that this place is for.
     ///
-    /// Generated code gets all that it names by the path that the author says is that of the runtime.
-    /// `slot` is a pointer, which is not coerced: the field's type is [`Lazy`], and what its
-    /// teardown calls is that of [`Lazy`]. `names` says the same of the traits.
+    /// Generated code names everything by the path that the author gives for the runtime. `slot` is
+    /// a pointer, which is not coerced: so the field's type is [`Lazy`], and its teardown calls the
+    /// functions of [`Lazy`]. `names` says the same of the traits.
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`] if `place` is not that of `*slot`, or `*slot` is not a part of `*owner`; nothing
-    ///   is mapped.
+    /// - [`EINVAL`] if `place` is not that of `*slot`, or `*slot` is not a part of `*owner`;
+    ///   nothing is mapped.
     /// - What [`Map::map()`] fails with.
     ///
     /// # Context

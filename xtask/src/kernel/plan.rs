@@ -26,7 +26,7 @@ struct Alone {
     leaks: bool,
 }
 
-const ALONE: [Alone; 5] = [
+const ALONE: [Alone; 6] = [
     // The tree's own, in C: a filter has one pattern.
     Alone {
         name: "gem",
@@ -56,6 +56,13 @@ const ALONE: [Alone; 5] = [
         name: "kasan",
         suite: "rust_lazy_kasan",
         is_lazy: true,
+        not_in: Some(Variant::Fast),
+        leaks: false,
+    },
+    Alone {
+        name: "kasan",
+        suite: "rust_lazy_kasan",
+        is_lazy: false,
         not_in: Some(Variant::Fast),
         leaks: false,
     },
@@ -153,7 +160,10 @@ mod tests {
             );
         }
         assert_eq!(logs(Fast, ByHand, None), ["console", "console-oops"]);
-        assert_eq!(logs(Debug, ByHand, None), ["console", "console-oops"]);
+        assert_eq!(
+            logs(Debug, ByHand, None),
+            ["console", "console-kasan", "console-oops"]
+        );
     }
 
     #[test]

@@ -243,6 +243,8 @@ const SHMEM_MODULES_BY_HAND: &str = "\
 #[cfg(CONFIG_KUNIT = \"y\")]
 mod contract_kunit;
 #[cfg(CONFIG_KUNIT = \"y\")]
+mod kasan_kunit;
+#[cfg(CONFIG_KUNIT = \"y\")]
 mod oops_kunit;
 
 ";
