@@ -14,6 +14,7 @@ use super::{
     panics, //
 };
 use devres_lazy::{
+    bindings,
     devres::{
         Batched,
         LazyOwner, //
@@ -21,7 +22,10 @@ use devres_lazy::{
     prelude::*,
     testing::TestDevice,
 };
-use std::sync::Arc;
+use std::{
+    ptr,
+    sync::Arc, //
+};
 
 /// What drops the resources.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +134,39 @@ fn the_model_reports() {
             panics_at(site, end);
         }
     }
+}
+
+/// A devres resource whose release panics is freed all the same: the leak checker looks for it.
+#[test]
+fn a_devres_release_panics() {
+    unsafe extern "C-unwind" fn release(_dev: *mut bindings::device, _res: *mut c_void) {
+        panic!("release");
+    }
+
+    let mut dev = TestDevice::new(c"gpu0").unwrap();
+    let bound = dev.bind().unwrap();
+    let raw = bound.as_raw();
+
+    // SAFETY: The release function needs nothing.
+    let res = unsafe {
+        bindings::__devres_alloc_node(
+            Some(release),
+            64,
+            0,
+            bindings::NUMA_NO_NODE,
+            c"panics::release".as_ptr(),
+        )
+    };
+    // SAFETY: The device is bound, and the resource was just allocated.
+    unsafe { bindings::devres_get(raw, res, None, ptr::null_mut()) };
+    let found = panics(|| {
+        // SAFETY: The device is bound.
+        unsafe { bindings::devres_release(raw, Some(release), None, ptr::null_mut()) };
+    });
+
+    assert_eq!(found.as_deref(), Some("release"));
+    bound.unbind();
+    dev.bind().unwrap().unbind();
 }
 
 /// Several resources panic: the first panic goes on.

@@ -703,13 +703,11 @@ pub unsafe fn devres_release(
     let Some(index) = (unsafe { this.find_dr(&list, release, matches, match_data) }) else {
         return code::ENOENT.to_errno();
     };
-    let Entry(node) = list.remove(index);
+    let entry = list.remove(index);
     drop(list);
 
-    // SAFETY: It was on the list, and is off it now: nobody else releases it.
-    unsafe { dr_node_release(dev, node) };
-    // SAFETY: As above.
-    unsafe { dr_node_free(node) };
+    // SAFETY: `dev` is valid, and the node was just taken off its list.
+    unsafe { release_nodes(dev, vec![entry]) };
     0
 }
 
