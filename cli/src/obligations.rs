@@ -330,9 +330,9 @@ pub(crate) fn rows() -> Vec<Row> {
                   `GONE`, and unbind does not touch the node after it has released the lock under \
                   which it has stored that. A panic of the resource, or a report of the host, waits \
                   until then. This assumes of pin-init that what is pinned is not freed without its \
-                  destructor. In Linux 7.3 safe code can do that: `pin_chain()` on an initialiser \
-                  that `Wrapper` made for `MaybeUninit` or `Opaque` gets the wrapper, which drops \
-                  nothing. It is assumed that nobody does this with an owner."
+                  destructor. In Linux 7.3 safe code can do that: `Wrapper` makes an initialiser of \
+                  `MaybeUninit` or `Opaque`, which drop nothing, from that of a `Batched`, or of an \
+                  owner that `pin_chain()` then populates. It is assumed that nobody does this."
                 .into(),
             tests: &[
                 (

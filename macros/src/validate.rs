@@ -26,8 +26,13 @@ use quote::{
 };
 use syn::{
     parse_quote,
+    punctuated::Punctuated,
+    visit::Visit,
     Attribute,
     Expr,
+    ExprAsync,
+    ExprClosure,
+    ExprReturn,
     Field,
     Fields,
     Ident,
@@ -37,6 +42,7 @@ use syn::{
     ItemStruct,
     Meta,
     Path,
+    Token,
     Type, //
 };
 
@@ -162,18 +168,21 @@ pub(crate) fn is_pin_data(attr: &Attribute) -> bool {
 }
 
 /// Whether this is the attribute macro called `name`, by whatever path.
+fn is_attribute(attr: &Attribute, name: &str) -> bool {
+    ends_with(attr.path(), name) && !is_of_tool(attr.path())
+}
+
+/// Whether this is an attribute of a tool.
 ///
 /// Rustc takes every attribute of a tool, `#[rustfmt::pin_data]` as well, and does nothing for it.
-fn is_attribute(attr: &Attribute, name: &str) -> bool {
+fn is_of_tool(path: &Path) -> bool {
     const TOOLS: [&str; 5] = ["clippy", "diagnostic", "miri", "rust_analyzer", "rustfmt"];
 
-    let path = attr.path();
-    let is_tool = path.segments.len() > 1
+    path.segments.len() > 1
         && path
             .segments
             .first()
-            .is_some_and(|first| TOOLS.iter().any(|tool| first.ident == tool));
-    ends_with(path, name) && !is_tool
+            .is_some_and(|first| TOOLS.iter().any(|tool| first.ident == tool))
 }
 
 /// Whether the last segment of `path` is `name`.
@@ -251,6 +260,15 @@ fn slot<'a>(field: &'a Field, attr: LazyAttr, errors: &mut Errors) -> Option<Slo
                 "`dev` is what is checked: name the device that `self` belongs to, as in \
                  `&self.dev`",
             );
+        }
+        Some((_, device)) => {
+            if let Some(leaves) = leaves(device) {
+                errors.report(
+                    leaves,
+                    "`device` cannot return: it names the device that `self` belongs to, whatever \
+                     the caller passes",
+                );
+            }
         }
         None if !is_broken("device") => {
             errors.report(
@@ -333,6 +351,27 @@ fn is_callers_device(device: &Expr) -> bool {
     }
 }
 
+/// The first `return` that leaves an expression.
+fn leaves(expr: &Expr) -> Option<Token![return]> {
+    #[derive(Default)]
+    struct Find(Option<Token![return]>);
+
+    impl Visit<'_> for Find {
+        fn visit_expr_return(&mut self, expr: &ExprReturn) {
+            self.0.get_or_insert(expr.return_token);
+        }
+
+        // A `return` in these leaves the closure, the block or the function only.
+        fn visit_expr_closure(&mut self, _: &ExprClosure) {}
+        fn visit_expr_async(&mut self, _: &ExprAsync) {}
+        fn visit_item(&mut self, _: &Item) {}
+    }
+
+    let mut find = Find::default();
+    find.visit_expr(expr);
+    find.0
+}
+
 /// Whether this is `devres::Lazy<..>`.
 fn is_slot(ty: &Type) -> bool {
     let Type::Path(ty) = ty else {
@@ -377,6 +416,27 @@ fn unique_functions(slots: &mut Vec<Slot<'_>>, errors: &mut Errors) {
     });
 }
 
+/// Whether an attribute below `#[devres_lazy]` leaves the destructor in place.
+///
+/// An attribute macro may remove what it stands on. The promise that the destructor begins with the
+/// teardown would stay.
+pub(crate) fn may_stand_on_destructor(meta: &Meta) -> bool {
+    const INERT: [&str; 8] = [
+        "allow", "cfg", "deny", "doc", "expect", "forbid", "inline", "warn",
+    ];
+
+    let path = meta.path();
+    if path.is_ident("cfg_attr") {
+        let Meta::List(list) = meta else {
+            return false;
+        };
+        let metas = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+        return metas.is_ok_and(|metas| metas.iter().skip(1).all(may_stand_on_destructor));
+    }
+
+    is_of_tool(path) || ends_with(path, "pinned_drop") || INERT.iter().any(|it| path.is_ident(it))
+}
+
 /// Checks the author's destructor.
 fn own_destructor<'a>(krate: Path, item: &'a ItemImpl, errors: &mut Errors) -> Annotated<'a> {
     let is_destructor = item
@@ -403,6 +463,16 @@ fn own_destructor<'a>(krate: Path, item: &'a ItemImpl, errors: &mut Errors) -> A
             header,
             "`#[pinned_drop]` is missing below `#[devres_lazy]`, which has to come first",
         );
+    }
+
+    for attr in &item.attrs {
+        if !may_stand_on_destructor(&attr.meta) {
+            errors.report(
+                attr.path(),
+                "this may remove the destructor, or replace it: put it above `#[devres_lazy]`, or \
+                 leave it out",
+            );
+        }
     }
 
     for other in &item.items {

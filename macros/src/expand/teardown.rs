@@ -12,6 +12,7 @@ use super::super::{
     },
     names::Names,
     notes::Notes,
+    validate,
 };
 use proc_macro2::{
     Span,
@@ -173,6 +174,9 @@ fn declares_items(stmt: &Stmt) -> bool {
 pub(super) fn own_destructor(model: &OwnDestructor<'_>, notes: &dyn Notes) -> TokenStream {
     let krate = &model.krate;
     let mut item: ItemImpl = model.item.clone();
+    // Those that were reported give no further messages.
+    item.attrs
+        .retain(|attr| validate::may_stand_on_destructor(&attr.meta));
 
     for function in &mut item.items {
         let ImplItem::Fn(function) = function else {

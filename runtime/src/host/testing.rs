@@ -609,7 +609,8 @@ impl<'a, D> Binding<'a, D> {
     /// # Panics
     ///
     /// If it is not a group of this binding, and if anything that is released panics, after all of
-    /// it was released.
+    /// it was released. With nothing registered, a group of another binding is not noticed and
+    /// there is nothing to release, as in C.
     ///
     /// # Context
     ///
@@ -644,8 +645,8 @@ impl<'a, D> Binding<'a, D> {
     /// # Panics
     ///
     /// If the driver's `unbind` callback panics, the drop of its data, or anything that is released,
-    /// after all of it was done, and if anything is then still mapped for DMA. Also if the thread holds the RCU read lock: the device then stays
-    /// bound.
+    /// after all of it was done, and if anything is then still mapped for DMA. Also if the thread
+    /// holds the RCU read lock: the device then stays bound, unless the thread is panicking already.
     #[track_caller]
     pub fn unbind(self) {}
 

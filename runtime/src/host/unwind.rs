@@ -219,10 +219,11 @@ pub(crate) fn report(text: String) {
         return;
     }
 
+    let place = Location::caller();
     let kept = with_section(|section| {
         section.is_some_and(|section| {
             // Nobody prints the payload of a panic that is resumed.
-            eprintln!("{text}\n    at {}", Location::caller());
+            eprintln!("{text}\n    at {place}");
             section.keep(Box::new(text.clone()));
             true
         })

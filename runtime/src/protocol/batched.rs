@@ -34,6 +34,10 @@ use core::ptr;
 ///
 /// After unbind every use is refused, also when the same device is bound again.
 ///
+/// The initialiser links the resource's place in the owner with the device. So the owner must not
+/// be freed without the destructor of this type. `Opaque` and `MaybeUninit`, which drop nothing,
+/// must not hold a `Batched`. A `Devres` in them would only leak.
+///
 /// # Release order
 ///
 /// That of [`Lazy`](crate::devres::Lazy), with which it shares the node: in the reverse order of

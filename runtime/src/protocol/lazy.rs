@@ -70,7 +70,9 @@ use core::{
 ///   this may be the last reference, and releasing it waits for the drop that releases it.
 /// - Dropping the resource does not wait for unbind to drop an older resource. Unbind drops the
 ///   newer resource first, so that drop would wait for itself.
-/// - Dropping the resource takes no lock that the caller of unbind holds.
+/// - Dropping the resource takes no lock that the caller of unbind holds. It also takes no lock
+///   that a thread holds which drops the last reference to the owner: that thread would wait for
+///   unbind, and unbind for the lock. Lockdep does not see this.
 #[pin_data(PinnedDrop)]
 pub struct Lazy<T: 'static> {
     #[pin]
