@@ -132,7 +132,10 @@ pub(crate) fn rows() -> Vec<Row> {
             how: format!(
                 "{} Both it and `unsafe impl TeardownFirst` are written by the same path, so that \
                  they mean the same trait. The author of an `unsafe impl Map` names the struct that \
-                 `#[devres_lazy]` stands on, or bounds `O: TeardownFirst`.",
+                 `#[devres_lazy]` stands on, or bounds `O: TeardownFirst`. Attributes that could remove \
+                 an author's destructor are refused. For a generated one, this assumes that \
+                 `prelude::pinned_drop`, at the path given by `crate = path`, is that of pin-init: no \
+                 type tells attribute macros apart.",
                 generated(&safety::TEARDOWN_FIRST)
             ),
             tests: &[
@@ -143,6 +146,10 @@ pub(crate) fn rows() -> Vec<Row> {
                 (
                     "tests/ui/place/destructor_incomplete_generic.rs",
                     "the same, with generics",
+                ),
+                (
+                    "tests/ui/imitation/attribute_that_removes_the_destructor.rs",
+                    "another attribute may remove the destructor, and the promise stays",
                 ),
                 (
                     "tests/ui/pass/destructor_items.rs",
