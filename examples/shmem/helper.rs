@@ -83,7 +83,7 @@ pub(crate) fn data_owns_object<O: Shmem>(size: Size) -> Result<Outcome> {
                 let drm = ARef::from(unsafe { drm::Device::<Driver>::from_raw(raw) });
                 drop(drm.disown());
             }
-            // SAFETY: As above.
+            // SAFETY: The memory of a DRM device is never given back.
             let left = unsafe { (*raw).ref_.read() };
             Ok::<_, Error>((warnings, refs, left))
         })();

@@ -88,7 +88,7 @@ impl Shared {
     fn import(&self, obj: &Gem) {
         // SAFETY: Only this thread uses the object, which is released before `self` ends.
         unsafe { (*shmem(obj)).sgt = self.sgt };
-        // SAFETY: As above.
+        // SAFETY: Only this thread uses the object, which is released before `self` ends.
         unsafe { (*obj.as_raw()).import_attach = self.attach };
     }
 
@@ -117,7 +117,7 @@ impl Shared {
         unpin(&self.exported);
         // SAFETY: Made by `new()`, and the object that used it was released.
         let attach = unsafe { Box::from_raw(self.attach) };
-        // SAFETY: As above.
+        // SAFETY: Made by `new()`, and nobody else refers to the buffer.
         let buf = unsafe { Box::from_raw(attach.dmabuf) };
 
         (

@@ -35,7 +35,7 @@ fn advise(obj: &Gem) -> bool {
     // SAFETY: The object is initialised, and its reservation lock is held.
     unsafe { bindings::drm_gem_shmem_madvise_locked(shmem(obj), 1) };
 
-    // SAFETY: As above.
+    // SAFETY: The object is initialised, and its reservation lock is held.
     unsafe { bindings::drm_gem_shmem_is_purgeable(shmem(obj)) }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn counts(obj: &Gem) -> (i32, i32) {
     (
         // SAFETY: The object is initialised, and the field is atomic.
         unsafe { &(*shmem(obj)).pages_use_count }.read(),
-        // SAFETY: As above.
+        // SAFETY: The object is initialised, and the field is atomic.
         unsafe { &(*shmem(obj)).pages_pin_count }.read(),
     )
 }
