@@ -26,7 +26,7 @@ use hardware::{
 };
 use std::sync::Arc;
 
-/// What is needed is declared first.
+/// The field that the other one needs is declared first.
 #[devres_lazy]
 #[pin_data]
 struct InOrder {
@@ -38,7 +38,7 @@ struct InOrder {
     ring: Ring,
 }
 
-/// What is needed is declared last.
+/// The field that the other one needs is declared last.
 #[devres_lazy]
 #[pin_data]
 struct WrongOrder {

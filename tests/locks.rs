@@ -238,7 +238,7 @@ fn a_slot_and_a_mutex() -> Result {
     assert_contains(&text, &["takes `Queue::jobs`", "holds `Buffer::pages`"]);
     populate(&slot, &bound, || ());
 
-    // What is populated takes no lock.
+    // A populated slot takes no lock.
     let _jobs = jobs.lock();
     assert_eq!(slot.get(&bound), Some(&7));
     Ok(())

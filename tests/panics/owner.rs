@@ -79,7 +79,7 @@ pub(crate) struct World {
     log: Mutex<Log>,
 }
 
-/// What has happened so far.
+/// The resources made so far, and the names of those that were dropped.
 #[derive(Default)]
 struct Log {
     made: usize,

@@ -351,7 +351,7 @@ impl<'a> Functions<'a> {
             resource,
             ..
         } = self.slot;
-        // What is asked of the resource is said of the field's type.
+        // Rustc points at the field's type where the resource lacks a bound.
         let at_type = Span::mixed_site().located_at(resource.span());
         let slot = self.locked_at(at_type);
         let krate_at_type = path_at(krate, at_type);

@@ -107,7 +107,7 @@ fn collect<R>(f: impl FnOnce() -> R) -> (R, Option<Payload>) {
 ///
 /// In a section, the panic waits for the end of that. A thread that is panicking already goes on
 /// with its own panic.
-fn go_on(panic: Payload) {
+pub(crate) fn go_on(panic: Payload) {
     let panic = with_section(|section| match section {
         Some(section) => {
             section.keep(panic);

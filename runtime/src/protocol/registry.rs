@@ -316,8 +316,8 @@ impl Registry {
                 None => sys::add(dev, Arc::pin_init(Self::new(), GFP_KERNEL)?)?,
             };
             match registry.confirm(dev) {
-                // A devres group was released meanwhile, with the registry in it. That is off the
-                // list now, so the next attempt finds or adds another one.
+                // A devres group was released meanwhile, with the registry in it. The registry is
+                // off the list now, so the next attempt finds or adds another one.
                 Err(error) if error == ENXIO && sys::is_bound(dev) => (),
                 result => return result.map(|()| registry),
             }

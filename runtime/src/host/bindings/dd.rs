@@ -22,13 +22,13 @@ use super::{
     device_lock_assert,
     devres_release_all,
     dma_check_unbind,
-    go_on_panicking,
     Steps, //
 };
 use crate::{
     error::code,
     fault,
-    str::CStr, //
+    str::CStr,
+    unwind::go_on, //
 };
 use core::{
     ffi::{
@@ -192,11 +192,11 @@ unsafe fn really_probe(drv: *const device_driver, dev: *mut device) -> c_int {
     });
     match probed {
         Ok(error) => {
-            cleaned.unwrap_or_else(go_on_panicking);
+            cleaned.unwrap_or_else(go_on);
             -error
         }
         Err(failure) => {
-            go_on_panicking(failure);
+            go_on(failure);
             code::EIO.to_errno().wrapping_neg()
         }
     }

@@ -23,7 +23,8 @@ use crate::{
     error::code,
     fault,
     str::CStr,
-    types::ScopeGuard, //
+    types::ScopeGuard,
+    unwind::go_on, //
 };
 use core::{
     alloc::Layout,
@@ -49,7 +50,6 @@ use std::{
     ffi::CString,
     panic::{
         catch_unwind,
-        resume_unwind,
         AssertUnwindSafe, //
     },
     sync::{
@@ -58,7 +58,6 @@ use std::{
         MutexGuard,
         PoisonError, //
     },
-    thread,
 };
 
 /// Releases what a node stands for: `dr_node_release_t`.
@@ -265,7 +264,7 @@ pub unsafe fn put_device(dev: *mut device) {
     // SAFETY: It was made by `root_device_register()`, and this was the last reference.
     drop(unsafe { Box::from_raw(dev) });
 
-    released.unwrap_or_else(go_on_panicking);
+    released.unwrap_or_else(go_on);
 }
 
 /// Removes a device from its bus: `device_del()`. May sleep.
@@ -843,15 +842,8 @@ impl Steps {
     /// Goes on with the first panic, if there was one.
     pub(super) fn finish(self) {
         if let Some(failure) = self.0 {
-            go_on_panicking(failure);
+            go_on(failure);
         }
-    }
-}
-
-/// Goes on with a panic that had to wait, unless there is one under way: it was printed already.
-pub(super) fn go_on_panicking(failure: Box<dyn Any + Send>) {
-    if !thread::panicking() {
-        resume_unwind(failure);
     }
 }
 
@@ -870,7 +862,8 @@ mod tests {
     };
     use std::{
         cell::RefCell,
-        sync::mpsc, //
+        sync::mpsc,
+        thread, //
     };
 
     /// A driver that does nothing.

@@ -1520,7 +1520,7 @@ mod tests {
         // For good.
         assert_eq!(madvise(buffer, 0), 0);
 
-        // What was written is lost, and the pages can be had again.
+        // The data is lost, and the pages can be taken again.
         let vaddr = buffer.vmap().unwrap();
         // SAFETY: Two pages are mapped.
         assert_eq!(unsafe { vaddr.read() }, 0);
@@ -1528,7 +1528,7 @@ mod tests {
         buffer.map().unwrap();
         assert_eq!(buffer.counts(), (1, 0, 0));
 
-        // Whoever has the old table hears of it.
+        // A user of the old table gets a report.
         // SAFETY: The table is never given back.
         let table = unsafe { crate::scatterlist::SGTable::from_raw(table) };
         let (entries, warnings) = collect_warnings(|| table.iter().count());

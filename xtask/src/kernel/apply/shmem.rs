@@ -23,14 +23,14 @@ use syn::{
     UseTree, //
 };
 
-/// What comes in: the fields of `Object` in a file of `kernel/items/`, and the file's rest.
+/// The code that is added: the fields of `Object` in a file of `kernel/items/`, and the file's rest.
 struct New {
-    /// What is said of `Object`.
+    /// Documentation of `Object`.
     docs: String,
     /// The lazy field.
     field: String,
     name: String,
-    /// What becomes the last field.
+    /// The last field.
     last: Option<Last>,
     items: String,
 }
