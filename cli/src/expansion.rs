@@ -106,12 +106,30 @@ pub fn is_annotated(source: &Source) -> Result<bool, Failure> {
     Ok(!found.items.is_empty() || !found.unreachable.is_empty())
 }
 
+/// Who gives what is printed its layout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The toolchain's rustfmt.
+    Rustfmt,
+    /// Nobody: for tests that print many files, as each call of rustfmt is a process.
+    Nobody,
+}
+
 /// Expands the annotated items of a file.
 ///
 /// # Errors
 ///
 /// A [`Failure`] that says all that is wrong with the file; or why rustfmt cannot be run.
 pub fn expand(source: &Source, options: &Options) -> Result<String> {
+    expand_with(source, options, Format::Rustfmt)
+}
+
+/// As [`expand()`], with a layout by `format`.
+///
+/// # Errors
+///
+/// As [`expand()`].
+pub fn expand_with(source: &Source, options: &Options, format: Format) -> Result<String> {
     let krate = options.krate()?;
     let (tokens, file) = source.parse()?;
     let found = Found::in_file(&file);
@@ -137,7 +155,7 @@ pub fn expand(source: &Source, options: &Options) -> Result<String> {
         }
 
         let printer = || Printer::new(&source.text, tokens.clone(), &annotated.range, &marks);
-        let layout = Layout::new(source, annotated, &marks, &marker);
+        let layout = Layout::new(source, annotated, &marks, &marker, format);
         let (item, generated) = marks::split(expansion);
         let item = layout.apply(&printer().item(item.clone()), item)?;
         let generated = layout.apply(&printer().generated(generated.clone()), generated)?;
@@ -197,6 +215,7 @@ struct Layout<'a> {
     annotated: &'a Annotated,
     marks: &'a Lines,
     marker: &'a Marker,
+    format: Format,
     /// What is in front of the item, and of what is generated beside it.
     indent: &'a str,
 }
@@ -207,6 +226,7 @@ impl<'a> Layout<'a> {
         annotated: &'a Annotated,
         marks: &'a Lines,
         marker: &'a Marker,
+        format: Format,
     ) -> Self {
         let before = &source.text[..annotated.range.start];
         let line = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
@@ -216,6 +236,7 @@ impl<'a> Layout<'a> {
             annotated,
             marks,
             marker,
+            format,
             indent: &line[..line.len() - line.trim_start().len()],
         }
     }
@@ -229,7 +250,10 @@ impl<'a> Layout<'a> {
         };
 
         // What rustfmt would change beside the layout, or lose, stays as the author has written it.
-        let formatted = rustfmt::items(text, self.indent, &self.source.path)?;
+        let formatted = match self.format {
+            Format::Rustfmt => rustfmt::items(text, self.indent, &self.source.path)?,
+            Format::Nobody => text.to_owned(),
+        };
         let text = if is_same(&formatted) && comments(&formatted) == comments(text) {
             formatted
         } else {

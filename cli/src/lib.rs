@@ -50,7 +50,9 @@ pub use self::{
     expansion::{
         as_rustc,
         expand,
+        expand_with,
         is_annotated,
+        Format,
         Options, //
     },
     report::Failure,
