@@ -3,6 +3,8 @@
 //! What `#[devres_lazy]` expands to, as a reviewer reads it: the same expander as that of the macro,
 //! with the comments that a token stream cannot carry.
 
+#[path = "../../macros/src/attributes.rs"]
+mod attributes;
 #[path = "../../macros/src/comments.rs"]
 mod comments;
 #[path = "../../macros/src/diagnostics.rs"]

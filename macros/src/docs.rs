@@ -4,6 +4,7 @@
 //! what unbind does.
 
 use super::{
+    attributes,
     model::{
         Slot,
         Source, //
@@ -39,13 +40,17 @@ fn lines<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> TokenStream {
 
 /// The accessor: the author's words, then the contract.
 pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
-    let summary = if slot.docs.is_empty() {
+    let words = attributes::words(slot.attrs);
+    let has_words = slot
+        .attrs
+        .iter()
+        .any(|attr| attributes::is_word(&attr.meta));
+    // Words that depend on a condition may not be there.
+    let summary = (!has_words).then(|| {
         let summary = format!("Lends `{}`, which is mapped on first use.", slot.name);
         lines([summary])
-    } else {
-        let docs = &slot.docs;
-        quote!(#(#docs)*)
-    };
+    });
+    let summary = quote!(#summary #(#words)*);
     let contract = lines([
         "",
         "The first call maps it; later calls lend the same one without taking a lock.",

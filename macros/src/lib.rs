@@ -11,6 +11,7 @@
 //! - `expand`: the model to tokens; cannot fail. What `cargo devres-lazy expand` prints comes from
 //!   the same templates, with the words of `comments` and `safety` where `notes` says.
 
+mod attributes;
 mod comments;
 mod diagnostics;
 mod docs;

@@ -20,6 +20,10 @@ pub(crate) struct Owner<'a> {
     /// Where the runtime is.
     pub(crate) krate: Path,
     pub(crate) item: &'a ItemStruct,
+    /// The conditions under which it is there, carried onto all that is generated beside it.
+    pub(crate) cfgs: Vec<Attribute>,
+    /// What the author lets pass, in what is generated beside it too.
+    pub(crate) lints: Vec<Attribute>,
     pub(crate) destructor: Destructor,
     /// In order of declaration.
     pub(crate) slots: Vec<Slot<'a>>,
@@ -41,10 +45,12 @@ pub(crate) struct Slot<'a> {
     pub(crate) name: &'a Ident,
     /// The field's type as written.
     pub(crate) resource: &'a Type,
-    /// `#[cfg]` attributes, carried onto all that is made from the field.
-    pub(crate) cfgs: Vec<&'a Attribute>,
-    /// What the author says the resource is.
-    pub(crate) docs: Vec<&'a Attribute>,
+    /// The field's attributes as written.
+    pub(crate) attrs: &'a [Attribute],
+    /// The conditions under which it is there, carried onto all that is made from the field.
+    pub(crate) cfgs: Vec<Attribute>,
+    /// What the author lets pass, in what is made from the field too.
+    pub(crate) lints: Vec<Attribute>,
     pub(crate) accessor: Accessor,
     pub(crate) device: Expr,
     pub(crate) source: Source,
@@ -73,6 +79,8 @@ pub(crate) struct OwnDestructor<'a> {
     /// Where the runtime is.
     pub(crate) krate: Path,
     pub(crate) item: &'a ItemImpl,
+    /// The conditions under which it is there, carried onto the promise.
+    pub(crate) cfgs: Vec<Attribute>,
 }
 
 impl Accessor {

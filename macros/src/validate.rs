@@ -4,6 +4,7 @@
 //! the token that has to change.
 
 use super::{
+    attributes,
     diagnostics::Errors,
     model::{
         Accessor,
@@ -26,9 +27,7 @@ use quote::{
 };
 use syn::{
     parse_quote,
-    punctuated::Punctuated,
     visit::Visit,
-    Attribute,
     Expr,
     ExprAsync,
     ExprClosure,
@@ -125,6 +124,8 @@ fn owner<'a>(
 
     Owner {
         krate,
+        cfgs: attributes::conditions(&item.attrs),
+        lints: attributes::lints(&item.attrs),
         destructor: destructor(item, errors),
         item,
         slots,
@@ -133,25 +134,59 @@ fn owner<'a>(
 
 /// Finds `#[pin_data]` and who writes the destructor.
 fn destructor(item: &ItemStruct, errors: &mut Errors) -> Destructor {
-    let Some(pin_data) = item.attrs.iter().find(|attr| is_pin_data(attr)) else {
-        errors.report(
-            &item.ident,
-            "`#[pin_data]` is missing below `#[devres_lazy]`: slots are pinned fields, and \
-             `#[devres_lazy]` has to come first",
-        );
-        return if was_pin_data(item) {
-            Destructor::TooLate
-        } else {
-            Destructor::Generated
-        };
-    };
+    let mut found: Option<Destructor> = None;
+    for attr in &item.attrs {
+        attributes::any(attr, |meta| {
+            let Some(destructor) = of_pin_data(meta) else {
+                return false;
+            };
+            let is_another = found.is_some_and(|found| found != destructor);
+            if is_another {
+                errors.report(
+                    attr,
+                    "whether there is a `PinnedDrop` cannot depend on a `cfg_attr`: put \
+                     `#[cfg(..)]` on two structs",
+                );
+            }
+            found.get_or_insert(destructor);
+            is_another
+        });
+    }
 
-    match &pin_data.meta {
+    found.unwrap_or_else(|| without_pin_data(item, errors))
+}
+
+/// Who writes the destructor of a struct with this attribute, if it is `#[pin_data ..]`.
+fn of_pin_data(meta: &Meta) -> Option<Destructor> {
+    if !is_pin_data(meta) {
+        return None;
+    }
+
+    Some(match meta {
         Meta::Path(_) => Destructor::Generated,
         Meta::List(list) if list.tokens.is_empty() => Destructor::Generated,
         // What else it takes is between the author and `#[pin_data]`.
         Meta::List(_) | Meta::NameValue(_) => Destructor::Author,
+    })
+}
+
+/// Says what to do about `#[pin_data]`.
+fn without_pin_data(item: &ItemStruct, errors: &mut Errors) -> Destructor {
+    if was_pin_data(item) {
+        errors.report(
+            &item.ident,
+            "`#[pin_data]` stands above `#[devres_lazy]`, and has to stand below it: slots are \
+             fields that it has to know as pinned",
+        );
+        return Destructor::TooLate;
     }
+
+    errors.report(
+        &item.ident,
+        "`#[pin_data]` is missing below `#[devres_lazy]`: slots are pinned fields, and \
+         `#[devres_lazy]` has to come first",
+    );
+    Destructor::Generated
 }
 
 /// Whether `#[pin_data]` stood above, going by what it leaves behind: a `where` without anything.
@@ -163,13 +198,13 @@ fn was_pin_data(item: &ItemStruct) -> bool {
 }
 
 /// Whether this is `#[pin_data ..]`, by whatever path.
-pub(crate) fn is_pin_data(attr: &Attribute) -> bool {
-    is_attribute(attr, "pin_data")
+pub(crate) fn is_pin_data(meta: &Meta) -> bool {
+    is_attribute(meta, "pin_data")
 }
 
 /// Whether this is the attribute macro called `name`, by whatever path.
-fn is_attribute(attr: &Attribute, name: &str) -> bool {
-    ends_with(attr.path(), name) && !is_of_tool(attr.path())
+fn is_attribute(meta: &Meta, name: &str) -> bool {
+    ends_with(meta.path(), name) && !is_of_tool(meta.path())
 }
 
 /// Whether this is an attribute of a tool.
@@ -310,8 +345,9 @@ fn slot<'a>(field: &'a Field, attr: LazyAttr, errors: &mut Errors) -> Option<Slo
     Some(Slot {
         name,
         resource: &field.ty,
-        cfgs: with_name(field, "cfg"),
-        docs: with_name(field, "doc"),
+        attrs: &field.attrs,
+        cfgs: attributes::conditions(&field.attrs),
+        lints: attributes::lints(&field.attrs),
         accessor: sorted.accessor?.1,
         // Never expanded where they are missing: there is an error then.
         device: sorted.device.map_or_else(|| parse_quote!(self), second),
@@ -325,15 +361,6 @@ fn slot<'a>(field: &'a Field, attr: LazyAttr, errors: &mut Errors) -> Option<Slo
 /// The value behind a key.
 fn second<T>((_, value): (Ident, T)) -> T {
     value
-}
-
-/// The attributes of a field that are called `name`.
-fn with_name<'a>(field: &'a Field, name: &str) -> Vec<&'a Attribute> {
-    field
-        .attrs
-        .iter()
-        .filter(|attr| attr.path().is_ident(name))
-        .collect()
 }
 
 /// Whether this is the device that the caller passes, or a part of it. Comparing that with itself
@@ -426,14 +453,6 @@ pub(crate) fn may_stand_on_destructor(meta: &Meta) -> bool {
     ];
 
     let path = meta.path();
-    if path.is_ident("cfg_attr") {
-        let Meta::List(list) = meta else {
-            return false;
-        };
-        let metas = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
-        return metas.is_ok_and(|metas| metas.iter().skip(1).all(may_stand_on_destructor));
-    }
-
     is_of_tool(path) || ends_with(path, "pinned_drop") || INERT.iter().any(|it| path.is_ident(it))
 }
 
@@ -456,7 +475,7 @@ fn own_destructor<'a>(krate: Path, item: &'a ItemImpl, errors: &mut Errors) -> A
     if !item
         .attrs
         .iter()
-        .any(|attr| is_attribute(attr, "pinned_drop"))
+        .any(|attr| attributes::any(attr, |meta| is_attribute(meta, "pinned_drop")))
     {
         let header = item.trait_.as_ref().map(|(_, path, _)| quote!(#path));
         errors.report(
@@ -466,7 +485,7 @@ fn own_destructor<'a>(krate: Path, item: &'a ItemImpl, errors: &mut Errors) -> A
     }
 
     for attr in &item.attrs {
-        if !may_stand_on_destructor(&attr.meta) {
+        if !attributes::all(attr, may_stand_on_destructor) {
             errors.report(
                 attr.path(),
                 "this may remove the destructor, or replace it: put it above `#[devres_lazy]`, or \
@@ -485,5 +504,9 @@ fn own_destructor<'a>(krate: Path, item: &'a ItemImpl, errors: &mut Errors) -> A
         }
     }
 
-    Annotated::OwnDestructor(OwnDestructor { krate, item })
+    Annotated::OwnDestructor(OwnDestructor {
+        krate,
+        item,
+        cfgs: attributes::conditions(&item.attrs),
+    })
 }

@@ -4,7 +4,7 @@
 //! author asked for.
 
 use super::super::{
-    comments, docs,
+    attributes, comments, docs,
     model::{
         Owner,
         Slot,
@@ -35,6 +35,17 @@ use syn::{
     Path,
     Type, //
 };
+
+/// Whose function it is, for the author's attributes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The one that the field is documented by.
+    Accessor,
+    /// Another one that the author asked for.
+    Public,
+    /// One that only generated code calls.
+    Private,
+}
 
 /// The functions of one slot.
 pub(super) struct Functions<'a> {
@@ -108,6 +119,25 @@ impl<'a> Functions<'a> {
         .collect()
     }
 
+    /// The attributes of a function: the conditions of the field, documentation, and what else the
+    /// author says of the field.
+    fn attributes(&self, docs: TokenStream, role: Role) -> TokenStream {
+        let Slot {
+            attrs, cfgs, lints, ..
+        } = self.slot;
+        let name = self.slot.accessor.name.unraw().to_string();
+        let alias_for = (role == Role::Accessor).then_some(name.as_str());
+        let (for_rustdoc, deprecations) = match role {
+            Role::Accessor | Role::Public => (
+                attributes::for_rustdoc(attrs, alias_for),
+                attributes::deprecations(attrs),
+            ),
+            Role::Private => Default::default(),
+        };
+
+        quote!(#(#cfgs)* #docs #(#for_rustdoc)* #(#lints)* #(#deprecations)*)
+    }
+
     /// Marks where a comment belongs.
     fn comment(&self, text: String) -> TokenStream {
         self.notes.comment(text)
@@ -150,13 +180,12 @@ impl<'a> Functions<'a> {
             ..
         } = self;
         let Slot {
-            cfgs,
             name: field,
             accessor,
             ..
         } = self.slot;
         let (vis, name, target) = (&accessor.vis, &accessor.name, self.slot.target());
-        let docs = docs::accessor(self.slot);
+        let attrs = self.attributes(docs::accessor(self.slot), Role::Accessor);
         let params = self.params();
         let slow_path = accessor.slow_path();
         let header = quote_spanned! {here(name)=>
@@ -181,8 +210,7 @@ impl<'a> Functions<'a> {
         });
 
         quote! {
-            #(#cfgs)*
-            #docs
+            #attrs
             #[inline]
             #header {
                 #body
@@ -206,13 +234,12 @@ impl<'a> Functions<'a> {
             ..
         } = self;
         let Slot {
-            cfgs,
             name: field,
             accessor,
             ..
         } = self.slot;
         let (target, name) = (self.slot.target(), accessor.slow_path());
-        let docs = docs::slow_path(self.owner, self.slot);
+        let attrs = self.attributes(docs::slow_path(self.owner, self.slot), Role::Private);
         let params = self.params();
         let header = quote_spanned! {here(&name)=>
             fn #name<#lt>(#params) -> #krate::error::Result<&#lt #target>
@@ -229,8 +256,7 @@ impl<'a> Functions<'a> {
         let empty_line = self.notes.empty_line();
 
         quote! {
-            #(#cfgs)*
-            #docs
+            #attrs
             #[cold]
             #[inline(never)]
             #header {
@@ -298,14 +324,13 @@ impl<'a> Functions<'a> {
             krate, this, other, ..
         } = self;
         let Slot {
-            cfgs,
             name: field,
             accessor,
             device,
             ..
         } = self.slot;
         let name = accessor.device_is();
-        let docs = docs::device_is();
+        let attrs = self.attributes(docs::device_is(), Role::Private);
         let header = quote_spanned! {here(&name)=>
             fn #name(&#this, #other: &#krate::device::Device<#krate::device::Bound>) -> bool
         };
@@ -315,8 +340,7 @@ impl<'a> Functions<'a> {
         let same_device = quote_spanned!(at_field=> #krate::devres::same_device);
 
         quote! {
-            #(#cfgs)*
-            #docs
+            #attrs
             #header {
                 #same_device(#device, #other)
             }
@@ -416,13 +440,12 @@ impl<'a> Functions<'a> {
             ..
         } = self;
         let Slot {
-            cfgs,
             name: field,
             accessor,
             ..
         } = self.slot;
         let (vis, target) = (&accessor.vis, self.slot.target());
-        let docs = docs::peek(self.slot);
+        let attrs = self.attributes(docs::peek(self.slot), Role::Public);
         let params = self.params();
         let header = quote_spanned! {here(name)=>
             #vis fn #name<#lt>(
@@ -452,8 +475,7 @@ impl<'a> Functions<'a> {
         });
 
         quote! {
-            #(#cfgs)*
-            #docs
+            #attrs
             #header {
                 #body
             }
@@ -467,14 +489,13 @@ impl<'a> Functions<'a> {
         };
         let Self { krate, this, .. } = self;
         let Slot {
-            cfgs,
             name: field,
             resource,
             accessor,
             ..
         } = self.slot;
         let vis = &accessor.vis;
-        let docs = docs::try_access(self.slot);
+        let attrs = self.attributes(docs::try_access(self.slot), Role::Public);
         let header = quote_spanned! {here(name)=>
             #vis fn #name(
                 &#this,
@@ -487,8 +508,7 @@ impl<'a> Functions<'a> {
         });
 
         quote! {
-            #(#cfgs)*
-            #docs
+            #attrs
             #[inline]
             #header {
                 #body
@@ -503,13 +523,12 @@ impl<'a> Functions<'a> {
         };
         let Self { krate, this, .. } = self;
         let Slot {
-            cfgs,
             name: field,
             accessor,
             ..
         } = self.slot;
         let vis = &accessor.vis;
-        let docs = docs::revoke(self.slot);
+        let attrs = self.attributes(docs::revoke(self.slot), Role::Public);
         let header = quote_spanned! {here(name)=>
             #vis fn #name(#this: ::core::pin::Pin<&mut Self>)
         };
@@ -520,8 +539,7 @@ impl<'a> Functions<'a> {
         });
 
         quote! {
-            #(#cfgs)*
-            #docs
+            #attrs
             #header {
                 #body
             }

@@ -12,6 +12,7 @@ mod functions;
 mod teardown;
 
 use super::{
+    attributes,
     diagnostics::Errors,
     model::{
         Destructor,
@@ -129,21 +130,18 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
     let krate = &model.krate;
     let mut item = model.item.clone();
 
-    // `#[pin_data]` has to know that there is a destructor.
     let too_late = model.destructor == Destructor::TooLate;
-    let mut has_pin_data = too_late;
-    for attr in &mut item.attrs {
-        if validate::is_pin_data(attr) {
-            has_pin_data = true;
-            if model.destructor == Destructor::Generated {
-                let path = attr.path().clone();
-                attr.meta = parse_quote!(#path(PinnedDrop));
-            }
+    if model.destructor == Destructor::Generated {
+        // `#[pin_data]` has to know that there is a destructor.
+        attributes::replace(&mut item.attrs, &|meta| {
+            let path = meta.path();
+            validate::is_pin_data(meta).then(|| parse_quote!(#path(PinnedDrop)))
+        });
+        let has_pin_data = |attr| attributes::any(attr, validate::is_pin_data);
+        if !item.attrs.iter().any(has_pin_data) {
+            item.attrs
+                .push(parse_quote!(#[#krate::prelude::pin_data(PinnedDrop)]));
         }
-    }
-    if !has_pin_data {
-        item.attrs
-            .push(parse_quote!(#[#krate::prelude::pin_data(PinnedDrop)]));
     }
 
     for field in &mut item.fields {
@@ -153,6 +151,7 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
         }
 
         field.attrs.retain(|attr| !is_lazy(attr));
+        attributes::undeprecate(&mut field.attrs);
         if too_late {
             // `#[pin_data]` has written down what the field is.
             continue;
@@ -181,6 +180,16 @@ fn path_at(path: &Path, span: Span) -> TokenStream {
         .collect()
 }
 
+/// The attributes of an item beside the struct: it is there where the struct is, and names it.
+fn beside(model: &Owner<'_>) -> TokenStream {
+    let Owner { cfgs, lints, .. } = model;
+    let deprecations = attributes::deprecations(&model.item.attrs);
+    let allow = (!deprecations.is_empty())
+        .then(|| quote!(#[allow(deprecated, reason = "the struct itself is")]));
+
+    quote!(#(#cfgs)* #(#lints)* #allow)
+}
+
 /// The accessors of all slots.
 fn accessors(model: &Owner<'_>, names: &Names, body: Body, notes: &dyn Notes) -> TokenStream {
     let name = &model.item.ident;
@@ -191,8 +200,10 @@ fn accessors(model: &Owner<'_>, names: &Names, body: Body, notes: &dyn Notes) ->
         .flat_map(|slot| Functions::new(model, slot, names, body, notes).all())
         .collect();
     let functions = separated(functions, notes);
+    let attrs = beside(model);
 
     quote! {
+        #attrs
         impl #impl_generics #name #ty_generics #where_clause {
             #functions
         }
@@ -218,7 +229,7 @@ fn without_lazy(mut item: Item) -> TokenStream {
 
     impl VisitMut for Strip {
         fn visit_attributes_mut(&mut self, attrs: &mut Vec<Attribute>) {
-            attrs.retain(|attr| !parse::is_lazy(attr) && !validate::is_pin_data(attr));
+            attrs.retain(|attr| !parse::is_lazy(attr) && !validate::is_pin_data(&attr.meta));
         }
     }
 

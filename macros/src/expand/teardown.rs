@@ -2,17 +2,20 @@
 
 //! Teardown: the owner's destructor begins with retiring its slots, whoever writes it.
 
-use super::super::{
-    comments,
-    model::{
-        Destructor,
-        OwnDestructor,
-        Owner,
-        Slot, //
+use super::{
+    super::{
+        attributes, comments,
+        model::{
+            Destructor,
+            OwnDestructor,
+            Owner,
+            Slot, //
+        },
+        names::Names,
+        notes::Notes,
+        validate,
     },
-    names::Names,
-    notes::Notes,
-    validate,
+    beside, //
 };
 use proc_macro2::{
     Span,
@@ -45,6 +48,7 @@ pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> T
     let retire = model.slots.iter().rev().map(|slot| {
         let Slot {
             cfgs,
+            lints,
             name: field,
             resource,
             ..
@@ -52,6 +56,7 @@ pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> T
         // With the parameter, so that it is the field's type whatever that is an alias of.
         quote! {
             #(#cfgs)*
+            #(#lints)*
             #krate::devres::Lazy::<#resource>::retire_field(
                 &mut self,
                 |#owner: &Self| &#owner.#field,
@@ -65,8 +70,10 @@ pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> T
         Destructor::TooLate => return TokenStream::new(),
     };
     let comment = notes.comment(comments::teardown(&model.slots));
+    let attrs = beside(model);
 
     quote! {
+        #attrs
         impl #impl_generics #krate::devres::LazyOwner for #name #ty_generics #where_clause {
             fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
                 #assertion
@@ -117,6 +124,7 @@ fn destructor(model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
             krate,
             &model.item.generics,
             &quote!(#name #ty_generics),
+            &beside(model),
             notes,
         );
         let drop = quote! {
@@ -136,7 +144,10 @@ fn destructor(model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
         (drop, TokenStream::new())
     };
 
+    let attrs = beside(model);
+
     quote! {
+        #attrs
         #[#krate::prelude::pinned_drop]
         impl #impl_generics PinnedDrop for #name #ty_generics #where_clause {
             #drop
@@ -154,6 +165,7 @@ fn teardown_first(
     krate: &Path,
     generics: &Generics,
     ty: &impl ToTokens,
+    attrs: &TokenStream,
     notes: &dyn Notes,
 ) -> TokenStream {
     let (impl_generics, _, where_clause) = generics.split_for_impl();
@@ -161,6 +173,7 @@ fn teardown_first(
 
     quote! {
         #comment
+        #attrs
         unsafe impl #impl_generics #krate::devres::TeardownFirst for #ty #where_clause {}
     }
 }
@@ -176,7 +189,7 @@ pub(super) fn own_destructor(model: &OwnDestructor<'_>, notes: &dyn Notes) -> To
     let mut item: ItemImpl = model.item.clone();
     // Those that were reported give no further messages.
     item.attrs
-        .retain(|attr| validate::may_stand_on_destructor(&attr.meta));
+        .retain(|attr| attributes::all(attr, validate::may_stand_on_destructor));
 
     for function in &mut item.items {
         let ImplItem::Fn(function) = function else {
@@ -210,7 +223,10 @@ pub(super) fn own_destructor(model: &OwnDestructor<'_>, notes: &dyn Notes) -> To
     }
 
     let empty_line = notes.empty_line();
-    let promise = teardown_first(krate, &item.generics, &item.self_ty, notes);
+    let cfgs = &model.cfgs;
+    let lints = attributes::lints(&item.attrs);
+    let attrs = quote!(#(#cfgs)* #(#lints)*);
+    let promise = teardown_first(krate, &item.generics, &item.self_ty, &attrs, notes);
 
     quote! {
         #item

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The author's attributes, and which of them belong on what is generated.
+//!
+//! Rustc evaluates `cfg` and `cfg_attr` of the annotated item before the macro sees it. Those of a
+//! field are still there, and in a file that is printed all of them are. So every question here is
+//! asked of the attributes in a `cfg_attr` too, and the answer keeps the condition.
+
+use proc_macro2::TokenStream;
+use quote::{
+    quote,
+    ToTokens, //
+};
+use syn::{
+    parse_quote,
+    punctuated::Punctuated,
+    Attribute,
+    Expr,
+    Lit,
+    Meta,
+    Path,
+    Token, //
+};
+
+type Metas = Punctuated<Meta, Token![,]>;
+
+/// What `cfg_attr(condition, ..)` puts on the item, or the attribute itself.
+fn leaves<'a>(meta: &Meta, found: &mut dyn FnMut(&Meta) -> bool) -> bool {
+    match conditional(meta) {
+        Some((_, metas)) => metas.iter().any(|meta| leaves(meta, found)),
+        None => found(meta),
+    }
+}
+
+/// The condition of a `cfg_attr`, and what depends on it.
+fn conditional(meta: &Meta) -> Option<(Meta, Vec<Meta>)> {
+    let Meta::List(list) = meta else {
+        return None;
+    };
+    if !list.path.is_ident("cfg_attr") {
+        return None;
+    }
+
+    let metas = list.parse_args_with(Metas::parse_terminated).ok()?;
+    let mut metas = metas.into_iter();
+    Some((metas.next()?, metas.collect()))
+}
+
+/// Whether `is` holds for the attribute, or for one that a `cfg_attr` makes.
+pub(crate) fn any(attr: &Attribute, mut is: impl FnMut(&Meta) -> bool) -> bool {
+    leaves(&attr.meta, &mut is)
+}
+
+/// Whether `is` holds for the attribute, or for all that a `cfg_attr` makes.
+pub(crate) fn all(attr: &Attribute, mut is: impl FnMut(&Meta) -> bool) -> bool {
+    !leaves(&attr.meta, &mut |meta| !is(meta))
+}
+
+/// Replaces what `replace` returns something for, with the conditions kept. [`None`] if there is no
+/// such attribute.
+fn map(meta: &Meta, replace: &dyn Fn(&Meta) -> Option<Meta>) -> Option<Meta> {
+    let Some((condition, metas)) = conditional(meta) else {
+        return replace(meta);
+    };
+    let metas: Vec<_> = metas.iter().filter_map(|meta| map(meta, replace)).collect();
+
+    (!metas.is_empty()).then(|| parse_quote!(cfg_attr(#condition, #(#metas),*)))
+}
+
+/// The attributes that `choose` makes of some of those.
+fn chosen(attrs: &[Attribute], choose: &dyn Fn(&Meta) -> Option<Meta>) -> Vec<Attribute> {
+    attrs
+        .iter()
+        .filter_map(|attr| {
+            let meta = map(&attr.meta, choose)?;
+            Some(Attribute {
+                meta,
+                ..attr.clone()
+            })
+        })
+        .collect()
+}
+
+/// An item's attributes, with those replaced that `replace` returns something for.
+pub(crate) fn replace(attrs: &mut [Attribute], replace: &dyn Fn(&Meta) -> Option<Meta>) {
+    for attr in attrs {
+        let replaced = map(&attr.meta, &|meta| {
+            replace(meta).or_else(|| Some(meta.clone()))
+        });
+        let is_replaced = any(attr, |meta| replace(meta).is_some());
+        if let (true, Some(meta)) = (is_replaced, replaced) {
+            attr.meta = meta;
+        }
+    }
+}
+
+/// The conditions under which the item is there at all.
+pub(crate) fn conditions(attrs: &[Attribute]) -> Vec<Attribute> {
+    chosen(attrs, &|meta| {
+        meta.path().is_ident("cfg").then(|| meta.clone())
+    })
+}
+
+/// The levels of lints that let pass what generated code repeats, such as a name or a type.
+///
+/// What the author expects is met by the author's own code, so it is allowed here. What the author
+/// denies is not about generated code.
+pub(crate) fn lints(attrs: &[Attribute]) -> Vec<Attribute> {
+    chosen(attrs, &|meta| match meta {
+        Meta::List(list) if list.path.is_ident("expect") => {
+            let lints = &list.tokens;
+            Some(parse_quote!(allow(#lints)))
+        }
+        _ if ["allow", "warn"].iter().any(|it| meta.path().is_ident(it)) => Some(meta.clone()),
+        _ => None,
+    })
+}
+
+/// What makes the item deprecated.
+pub(crate) fn deprecations(attrs: &[Attribute]) -> Vec<Attribute> {
+    chosen(attrs, &|meta| is_deprecation(meta).then(|| meta.clone()))
+}
+
+/// Takes away what makes an item deprecated.
+pub(crate) fn undeprecate(attrs: &mut Vec<Attribute>) {
+    attrs.retain_mut(|attr| {
+        let rest = map(&attr.meta, &|meta| {
+            (!is_deprecation(meta)).then(|| meta.clone())
+        });
+        if any(attr, is_deprecation) {
+            match rest {
+                Some(meta) => attr.meta = meta,
+                None => return false,
+            }
+        }
+        true
+    });
+}
+
+fn is_deprecation(meta: &Meta) -> bool {
+    meta.path().is_ident("deprecated")
+}
+
+/// The author's words about the item.
+pub(crate) fn words(attrs: &[Attribute]) -> Vec<Attribute> {
+    chosen(attrs, &|meta| is_word(meta).then(|| meta.clone()))
+}
+
+/// Whether this is a line of documentation.
+pub(crate) fn is_word(meta: &Meta) -> bool {
+    matches!(meta, Meta::NameValue(_)) && meta.path().is_ident("doc")
+}
+
+/// What else the author tells rustdoc of a function for the item.
+///
+/// What keeps an item out of the documentation is for all functions. An alias is for the `named`
+/// one, unless that is its name already, which rustdoc refuses.
+pub(crate) fn for_rustdoc(attrs: &[Attribute], named: Option<&str>) -> Vec<Attribute> {
+    chosen(attrs, &|meta| {
+        let Meta::List(list) = meta else {
+            return None;
+        };
+        if !list.path.is_ident("doc") {
+            return None;
+        }
+
+        let metas = list.parse_args_with(Metas::parse_terminated).ok()?;
+        let kept: Vec<_> = metas
+            .into_iter()
+            .filter_map(|meta| match named {
+                _ if is_named(meta.path(), &["hidden", "cfg"]) => Some(meta.into_token_stream()),
+                Some(name) if meta.path().is_ident("alias") => alias(&meta, name),
+                _ => None,
+            })
+            .collect();
+        (!kept.is_empty()).then(|| parse_quote!(doc(#(#kept),*)))
+    })
+}
+
+/// `alias = ".."` or `alias(".." , ..)` without `name`.
+fn alias(meta: &Meta, name: &str) -> Option<TokenStream> {
+    let is_other = |lit: &Lit| matches!(lit, Lit::Str(alias) if alias.value() != name);
+
+    match meta {
+        Meta::NameValue(pair) => match &pair.value {
+            Expr::Lit(alias) if is_other(&alias.lit) => Some(meta.to_token_stream()),
+            _ => None,
+        },
+        Meta::List(list) => {
+            let aliases = list
+                .parse_args_with(Punctuated::<Lit, Token![,]>::parse_terminated)
+                .ok()?;
+            let others: Vec<_> = aliases.iter().filter(|alias| is_other(alias)).collect();
+            (!others.is_empty()).then(|| quote!(alias(#(#others),*)))
+        }
+        Meta::Path(_) => None,
+    }
+}
+
+fn is_named(path: &Path, names: &[&str]) -> bool {
+    names.iter().any(|name| path.is_ident(name))
+}
