@@ -3,6 +3,7 @@
 //! A file with its annotated items expanded; everything else in it stays as it is.
 
 use crate::{
+    declared,
     expand::{
         self,
         Expansion, //
@@ -136,10 +137,11 @@ pub fn expand_with(source: &Source, options: &Options, format: Format) -> Result
     let chosen = choose(source, &found, options)?;
 
     let marks = Lines::new(&source.text);
+    let declared = declared::names(&file);
     let mut edits = Vec::new();
     let mut failures = Vec::new();
     for annotated in &chosen {
-        let marker = Marker::default();
+        let marker = Marker::new(&declared);
         let Expansion {
             tokens: expansion,
             errors,
@@ -214,7 +216,7 @@ struct Layout<'a> {
     source: &'a Source,
     annotated: &'a Annotated,
     marks: &'a Lines,
-    marker: &'a Marker,
+    marker: &'a Marker<'a>,
     format: Format,
     /// What is in front of the item, and of what is generated beside it.
     indent: &'a str,
@@ -225,7 +227,7 @@ impl<'a> Layout<'a> {
         source: &'a Source,
         annotated: &'a Annotated,
         marks: &'a Lines,
-        marker: &'a Marker,
+        marker: &'a Marker<'a>,
         format: Format,
     ) -> Self {
         let before = &source.text[..annotated.range.start];

@@ -13,6 +13,8 @@ mod diagnostics;
 mod docs;
 #[path = "../../macros/src/expand/mod.rs"]
 mod expand;
+#[path = "../../macros/src/hygiene.rs"]
+mod hygiene;
 #[path = "../../macros/src/model.rs"]
 mod model;
 #[path = "../../macros/src/names.rs"]
@@ -30,6 +32,7 @@ mod wrap;
 
 mod book;
 mod committed;
+mod declared;
 mod edition;
 mod expansion;
 mod find;

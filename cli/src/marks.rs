@@ -13,7 +13,10 @@ use proc_macro2::{
     TokenStream,
     TokenTree, //
 };
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    collections::BTreeSet, //
+};
 
 /// How long a line may be.
 const WIDTH: usize = 100;
@@ -26,12 +29,22 @@ pub(crate) enum Mark {
 }
 
 /// Marks notes with tokens that no source contains: a group without delimiters.
-#[derive(Default)]
-pub(crate) struct Marker {
+pub(crate) struct Marker<'a> {
     comments: RefCell<Vec<String>>,
+    declared: &'a BTreeSet<String>,
 }
 
-impl Notes for Marker {
+impl<'a> Marker<'a> {
+    /// For an item of a file that declares these names.
+    pub(crate) fn new(declared: &'a BTreeSet<String>) -> Self {
+        Self {
+            comments: RefCell::default(),
+            declared,
+        }
+    }
+}
+
+impl Notes for Marker<'_> {
     fn comment(&self, text: String) -> TokenStream {
         let mut comments = self.comments.borrow_mut();
         let number = Literal::usize_unsuffixed(comments.len());
@@ -42,6 +55,10 @@ impl Notes for Marker {
 
     fn empty_line(&self) -> TokenStream {
         mark(TokenStream::new())
+    }
+
+    fn declared(&self) -> Option<&BTreeSet<String>> {
+        Some(self.declared)
     }
 }
 
@@ -120,7 +137,7 @@ impl Lines {
     }
 
     /// Fills in the comments, each with the indentation that its line has found.
-    pub(crate) fn fill_in(&self, text: &str, marker: &Marker) -> String {
+    pub(crate) fn fill_in(&self, text: &str, marker: &Marker<'_>) -> String {
         let comments = marker.comments.borrow();
         let mut filled = String::new();
 

@@ -98,7 +98,7 @@ pub(crate) fn slow_path(owner: &Ident, slot: &Slot<'_>) -> TokenStream {
 
 /// The comparison of devices.
 pub(crate) fn device_is() -> TokenStream {
-    lines(["Returns whether this object belongs to `other`."])
+    lines(["Returns whether this object belongs to the given device."])
 }
 
 /// `peek`.

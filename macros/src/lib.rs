@@ -16,6 +16,7 @@ mod comments;
 mod diagnostics;
 mod docs;
 mod expand;
+mod hygiene;
 mod model;
 mod names;
 mod notes;

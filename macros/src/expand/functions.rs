@@ -4,7 +4,7 @@
 //! author asked for.
 
 use super::super::{
-    attributes, comments, docs,
+    attributes, comments, docs, hygiene,
     model::{
         Owner,
         Slot,
@@ -19,8 +19,7 @@ use super::{
 };
 use proc_macro2::{
     Span,
-    TokenStream,
-    TokenTree, //
+    TokenStream, //
 };
 use quote::{
     quote,
@@ -57,6 +56,11 @@ pub(super) struct Functions<'a> {
     /// `self` and `dev` as the author's expressions know them.
     this: Ident,
     dev: Ident,
+    /// `dev` as other parts of the author's expression know it.
+    other_devs: Vec<Ident>,
+    /// The author's expressions.
+    device: TokenStream,
+    init: TokenStream,
     /// A lifetime that the struct does not use.
     lt: Lifetime,
     /// What lends the resource. The author's expressions are not in its scope.
@@ -67,6 +71,8 @@ pub(super) struct Functions<'a> {
     place: Ident,
     /// The device that the owner's is compared with, for the author not to see.
     other: Ident,
+    /// The owner in a closure that has nothing of the author's.
+    owner_local: Ident,
     /// What asserts that the target is for all threads, for the author not to see.
     assertion: Ident,
 }
@@ -79,9 +85,17 @@ impl<'a> Functions<'a> {
         body: Body,
         notes: &'a dyn Notes,
     ) -> Self {
-        let site = self_token(slot).unwrap_or_else(Span::call_site);
+        let device = slot.device.to_token_stream();
+        let init = match &slot.source {
+            Source::Init(init) => init.to_token_stream(),
+            Source::Map(_) => TokenStream::new(),
+        };
+        let site = hygiene::first(device.clone(), "self")
+            .or_else(|| hygiene::first(init.clone(), "self"))
+            .unwrap_or_else(Span::call_site);
+        let dev = Ident::new("dev", hygiene::first(init.clone(), "dev").unwrap_or(site));
         // If it does not deref to the target, rustc points at the target.
-        let mut local = slot.name.clone();
+        let mut local = names.local(&slot.name.unraw().to_string());
         local.set_span(Span::mixed_site().located_at(slot.target().span()));
         // Rustc points at the field; it is not the author who has named this.
         let mut assertion = names.fresh(&format!("{}_is_send_and_sync", slot.name.unraw()));
@@ -94,12 +108,16 @@ impl<'a> Functions<'a> {
             body,
             notes,
             this: Ident::new("self", site),
-            dev: Ident::new("dev", site),
+            other_devs: hygiene::strangers(init.clone(), "dev", dev.span()),
+            dev,
+            device: hygiene::with_self(device, site),
+            init: hygiene::with_self(init, site),
             lt: names.fresh_lifetime(),
             local,
             locked: names.fresh("slot"),
             place: names.fresh("place"),
             other: names.fresh("other"),
+            owner_local: names.local("owner"),
             assertion,
         }
     }
@@ -253,6 +271,12 @@ impl<'a> Functions<'a> {
         );
         let comment = self.comment(comments::populate(self.slot, locked));
         let populate = self.populate();
+        let other_devs = self.other_devs.iter().map(|other| {
+            quote! {
+                #[allow(unused_variables, reason = "it may be the name of a field")]
+                let #other = #dev;
+            }
+        });
         let empty_line = self.notes.empty_line();
 
         quote! {
@@ -278,6 +302,7 @@ impl<'a> Functions<'a> {
                 }
 
                 #empty_line
+                #(#other_devs)*
                 #comment
                 let #local = #populate?;
 
@@ -321,12 +346,15 @@ impl<'a> Functions<'a> {
         }
 
         let Self {
-            krate, this, other, ..
+            krate,
+            this,
+            other,
+            device,
+            ..
         } = self;
         let Slot {
             name: field,
             accessor,
-            device,
             ..
         } = self.slot;
         let name = accessor.device_is();
@@ -382,8 +410,9 @@ impl<'a> Functions<'a> {
         let locked = quote_spanned!(at_type=> #krate_at_type::devres::Locked);
 
         match &self.slot.source {
-            Source::Init(init) => {
-                let here = Span::mixed_site().located_at(init.span());
+            Source::Init(expr) => {
+                let here = Span::mixed_site().located_at(expr.span());
+                let init = &self.init;
                 let populate = Ident::new("populate", at_type);
                 quote_spanned! {here=>
                     #locked::#populate(#slot, #dev, || ::core::result::Result::Ok(#init))
@@ -521,7 +550,12 @@ impl<'a> Functions<'a> {
         let Some(name) = &self.slot.revoke else {
             return TokenStream::new();
         };
-        let Self { krate, this, .. } = self;
+        let Self {
+            krate,
+            this,
+            owner_local,
+            ..
+        } = self;
         let Slot {
             name: field,
             accessor,
@@ -535,7 +569,7 @@ impl<'a> Functions<'a> {
         let comment = self.comment(comments::revoke(self.slot));
         let body = self.body(quote! {
             #comment
-            #krate::devres::Lazy::revoke_field(#this, |owner: &Self| &owner.#field);
+            #krate::devres::Lazy::revoke_field(#this, |#owner_local: &Self| &#owner_local.#field);
         });
 
         quote! {
@@ -555,23 +589,4 @@ fn here(name: &Ident) -> Span {
 /// Whether two types are written the same.
 fn same_tokens(a: &Type, b: &Type) -> bool {
     a.to_token_stream().to_string() == b.to_token_stream().to_string()
-}
-
-/// The span of the `self` that the author's expressions use, which decides what `self` is inside a
-/// `macro_rules!`.
-fn self_token(slot: &Slot<'_>) -> Option<Span> {
-    fn find(tokens: TokenStream) -> Option<Span> {
-        tokens.into_iter().find_map(|token| match token {
-            TokenTree::Ident(ident) if ident == "self" => Some(ident.span()),
-            TokenTree::Group(group) => find(group.stream()),
-            _ => None,
-        })
-    }
-
-    let init = match &slot.source {
-        Source::Init(init) => init.to_token_stream(),
-        Source::Map(_) => TokenStream::new(),
-    };
-
-    find(slot.device.to_token_stream()).or_else(|| find(init))
 }

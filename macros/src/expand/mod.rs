@@ -111,7 +111,7 @@ enum Body {
 /// Expands a struct with lazy fields.
 fn owner(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenStream {
     let item = owner_struct(model);
-    let names = Names::used_in(model.item.to_token_stream());
+    let names = Names::new(model.item, notes.declared());
     let accessors = accessors(model, &names, body, notes);
     let teardown = teardown::teardown(model, &names, notes);
     let empty_line = notes.empty_line();

@@ -44,7 +44,7 @@ pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> T
     let krate = &model.krate;
     let name = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
-    let owner = names.fresh("owner");
+    let owner = names.local("owner");
     let retire = model.slots.iter().rev().map(|slot| {
         let Slot {
             cfgs,
