@@ -9,6 +9,8 @@ mod attributes;
 mod comments;
 #[path = "../../macros/src/diagnostics.rs"]
 mod diagnostics;
+#[path = "../../macros/src/diverge.rs"]
+mod diverge;
 #[path = "../../macros/src/docs.rs"]
 mod docs;
 #[path = "../../macros/src/expand/mod.rs"]
@@ -25,6 +27,8 @@ mod notes;
 mod parse;
 #[path = "../../macros/src/safety.rs"]
 mod safety;
+#[path = "../../macros/src/target.rs"]
+mod target;
 #[path = "../../macros/src/validate.rs"]
 mod validate;
 #[path = "../../macros/src/wrap.rs"]

@@ -14,6 +14,7 @@
 mod attributes;
 mod comments;
 mod diagnostics;
+mod diverge;
 mod docs;
 mod expand;
 mod hygiene;
@@ -22,6 +23,7 @@ mod names;
 mod notes;
 mod parse;
 mod safety;
+mod target;
 mod validate;
 mod wrap;
 

@@ -4,7 +4,7 @@
 //! author asked for.
 
 use super::super::{
-    attributes, comments, docs, hygiene,
+    attributes, comments, diverge, docs, hygiene,
     model::{
         Owner,
         Slot,
@@ -12,6 +12,7 @@ use super::super::{
     },
     names::Names,
     notes::Notes,
+    target,
 };
 use super::{
     path_at,
@@ -26,6 +27,7 @@ use quote::{
     quote_spanned,
     ToTokens, //
 };
+use std::iter;
 use syn::{
     ext::IdentExt,
     spanned::Spanned,
@@ -179,6 +181,24 @@ impl<'a> Functions<'a> {
         quote!(&#lt #this, #dev: &#lt #krate::device::Device<#krate::device::Bound>)
     }
 
+    /// The target behind a `&`.
+    fn target(&self) -> TokenStream {
+        target::referred(self.slot.target())
+    }
+
+    /// What an accessor lends, from the reference to the resource.
+    fn lent(&self) -> TokenStream {
+        let local = &self.local;
+        match target::depth(self.slot.resource, self.slot.target()) {
+            0 => local.to_token_stream(),
+            depth => {
+                // If there is nothing to dereference, rustc points at the target.
+                let stars = iter::repeat_n(quote_spanned!(local.span()=> *), depth + 1);
+                quote!(&#(#stars)* #local)
+            }
+        }
+    }
+
     /// `body`, or nothing where there was an error.
     fn body(&self, body: TokenStream) -> TokenStream {
         match self.body {
@@ -202,7 +222,8 @@ impl<'a> Functions<'a> {
             accessor,
             ..
         } = self.slot;
-        let (vis, name, target) = (&accessor.vis, &accessor.name, self.slot.target());
+        let (vis, name, target) = (&accessor.vis, &accessor.name, self.target());
+        let lent = self.lent();
         let attrs = self.attributes(docs::accessor(self.slot), Role::Accessor);
         let params = self.params();
         let slow_path = accessor.slow_path();
@@ -219,7 +240,7 @@ impl<'a> Functions<'a> {
             if let ::core::option::Option::Some(#local) =
                 #krate::devres::Lazy::get(&#this.#field, #dev)
             {
-                return ::core::result::Result::Ok(#local);
+                return ::core::result::Result::Ok(#lent);
             }
 
             #empty_line
@@ -256,7 +277,8 @@ impl<'a> Functions<'a> {
             accessor,
             ..
         } = self.slot;
-        let (target, name) = (self.slot.target(), accessor.slow_path());
+        let (target, name) = (self.target(), accessor.slow_path());
+        let lent = self.lent();
         let attrs = self.attributes(docs::slow_path(self.owner, self.slot), Role::Private);
         let params = self.params();
         let header = quote_spanned! {here(&name)=>
@@ -298,7 +320,7 @@ impl<'a> Functions<'a> {
                 if let ::core::option::Option::Some(#local) =
                     #krate::devres::Locked::get(&#locked, #dev)
                 {
-                    return ::core::result::Result::Ok(#local);
+                    return ::core::result::Result::Ok(#lent);
                 }
 
                 #empty_line
@@ -307,7 +329,7 @@ impl<'a> Functions<'a> {
                 let #local = #populate?;
 
                 #empty_line
-                ::core::result::Result::Ok(#local)
+                ::core::result::Result::Ok(#lent)
             }
         }
     }
@@ -315,7 +337,7 @@ impl<'a> Functions<'a> {
     /// A function that names the field in rustc's message if the target is not for all threads.
     /// Where it is the resource, `populate()` asks for that.
     fn assertion(&self) -> TokenStream {
-        let target = self.slot.target();
+        let target = target::bare(self.slot.target());
         if same_tokens(target, self.slot.resource) {
             return TokenStream::new();
         }
@@ -413,9 +435,15 @@ impl<'a> Functions<'a> {
             Source::Init(expr) => {
                 let here = Span::mixed_site().located_at(expr.span());
                 let init = &self.init;
+                // Of what would have been made, if nothing is.
+                let init = if diverge::diverges(expr) {
+                    quote_spanned!(here=> || -> #krate::error::Result<#resource> { #init })
+                } else {
+                    quote_spanned!(here=> || ::core::result::Result::Ok(#init))
+                };
                 let populate = Ident::new("populate", at_type);
                 quote_spanned! {here=>
-                    #locked::#populate(#slot, #dev, || ::core::result::Result::Ok(#init))
+                    #locked::#populate(#slot, #dev, #init)
                 }
             }
             Source::Map(marker) => {
@@ -473,7 +501,8 @@ impl<'a> Functions<'a> {
             accessor,
             ..
         } = self.slot;
-        let (vis, target) = (&accessor.vis, self.slot.target());
+        let (vis, target) = (&accessor.vis, self.target());
+        let lent = self.lent();
         let attrs = self.attributes(docs::peek(self.slot), Role::Public);
         let params = self.params();
         let header = quote_spanned! {here(name)=>
@@ -492,7 +521,7 @@ impl<'a> Functions<'a> {
             if let ::core::option::Option::Some(#local) =
                 #krate::devres::Lazy::get(&#this.#field, #dev)
             {
-                return ::core::result::Result::Ok(::core::option::Option::Some(#local));
+                return ::core::result::Result::Ok(::core::option::Option::Some(#lent));
             }
 
             #empty_line

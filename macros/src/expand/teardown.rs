@@ -130,7 +130,7 @@ fn destructor(model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
         let drop = quote! {
             fn drop(mut self: ::core::pin::Pin<&mut Self>) {
                 #comment
-                #krate::devres::TeardownFirst::teardown_first(&mut self);
+                <dyn #krate::devres::TeardownFirst>::teardown_first(&mut self);
             }
         };
         (drop, quote!(#empty_line #promise))
@@ -205,7 +205,7 @@ pub(super) fn own_destructor(model: &OwnDestructor<'_>, notes: &dyn Notes) -> To
         let empty_line = (!function.block.stmts.is_empty()).then(|| notes.empty_line());
         let teardown = Expr::Verbatim(quote! {
             #comment
-            #krate::devres::TeardownFirst::teardown_first(&mut #this);
+            <dyn #krate::devres::TeardownFirst>::teardown_first(&mut #this);
             #empty_line
         });
 

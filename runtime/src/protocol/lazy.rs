@@ -187,7 +187,10 @@ impl<T: 'static> Lazy<T> {
     ///
     /// May sleep, as [`revoke()`](Self::revoke).
     #[inline]
-    pub fn revoke_field<O>(owner: Pin<&mut O>, slot: impl for<'a> FnOnce(&'a O) -> &'a Self) {
+    pub fn revoke_field<O: ?Sized>(
+        owner: Pin<&mut O>,
+        slot: impl for<'a> FnOnce(&'a O) -> &'a Self,
+    ) {
         Self::pinned_field(owner, slot).revoke();
     }
 
@@ -203,24 +206,28 @@ impl<T: 'static> Lazy<T> {
     ///
     /// May sleep, as [`revoke()`](Self::revoke).
     #[inline]
-    pub fn retire_field<O>(owner: &mut Pin<&mut O>, slot: impl for<'a> FnOnce(&'a O) -> &'a Self) {
+    pub fn retire_field<O: ?Sized>(
+        owner: &mut Pin<&mut O>,
+        slot: impl for<'a> FnOnce(&'a O) -> &'a Self,
+    ) {
         Self::pinned_field(owner.as_mut(), slot).retire();
     }
 
     /// Exclusive access to a field, from exclusive access to the object, with no `unsafe` on the
     /// caller's side.
     #[inline]
-    fn pinned_field<O>(
+    fn pinned_field<O: ?Sized>(
         owner: Pin<&mut O>,
         slot: impl for<'a> FnOnce(&'a O) -> &'a Self,
     ) -> Pin<&mut Self> {
         // SAFETY: Nothing is moved out of `owner`.
         let owner = unsafe { owner.get_unchecked_mut() };
 
+        let size = size_of_val(owner);
         let start = ptr::from_ref(owner).addr();
         let offset = ptr::from_ref(slot(owner)).addr().wrapping_sub(start);
         assert!(
-            size_of::<Self>() <= size_of::<O>() && offset <= size_of::<O>() - size_of::<Self>(),
+            size_of::<Self>() <= size && offset <= size - size_of::<Self>(),
             "`slot` has to return a field of `owner`"
         );
 
@@ -510,8 +517,7 @@ pub trait LazyOwner {
 ///
 /// # Safety
 ///
-/// The destructor of `Self` begins with [`teardown_first()`](Self::teardown_first), which is not
-/// overridden.
+/// The destructor of `Self` begins with `<dyn TeardownFirst>::teardown_first()`.
 #[diagnostic::on_unimplemented(
     message = "the destructor of `{Self}` does not tear down its lazy fields first",
     label = "has `#[pin_data(PinnedDrop)]`, so its `PinnedDrop` is yours",
@@ -521,20 +527,20 @@ pub trait LazyOwner {
     drop_bounds,
     reason = "a struct whose `PinnedDrop` is never called has no `Drop`"
 )]
-pub unsafe trait TeardownFirst: LazyOwner + Drop {
+pub unsafe trait TeardownFirst: LazyOwner + Drop {}
+
+impl dyn TeardownFirst {
     /// Calls [`LazyOwner::teardown()`].
     ///
-    /// Destructors call this one: who implements this trait and who calls this then mean the same
-    /// trait. It takes a reference, so that the caller does not have to name [`Pin::as_mut()`].
+    /// Destructors call this one, by the path that they implement the trait by: nobody else can give
+    /// the trait such a function. It takes a reference, so that the caller does not have to name
+    /// [`Pin::as_mut()`].
     ///
     /// # Context
     ///
     /// May sleep, as [`Lazy::revoke()`].
     #[inline]
-    fn teardown_first(this: &mut Pin<&mut Self>)
-    where
-        Self: Sized,
-    {
+    pub fn teardown_first<O: TeardownFirst + ?Sized>(this: &mut Pin<&mut O>) {
         LazyOwner::teardown(Pin::as_mut(this));
     }
 }

@@ -56,7 +56,7 @@ use core::{
 ///   does not wait for unbind to drop an older resource.
 ///
 /// [`Lazy`] says why.
-pub unsafe trait Map<O>: 'static {
+pub unsafe trait Map<O: ?Sized>: 'static {
     /// What the accessor lends.
     type Target: ?Sized + Send + Sync + 'static;
 
@@ -110,18 +110,18 @@ pub unsafe trait Map<O>: 'static {
 ///
 /// - `owner` is valid for shared access until `self` is dropped.
 /// - `target` was returned by `M::map()` for `*owner`, and has not been unmapped.
-pub struct Mapped<O, M: Map<O>> {
+pub struct Mapped<O: ?Sized, M: Map<O>> {
     target: NonNull<M::Target>,
-    owner: NonNull<O>,
     keep: M::Keep,
+    owner: NonNull<O>,
 }
 
 // SAFETY: `target` is `Send` and `Sync` by the bounds of `Map`, `keep` is `Send`, and of the owner
 // only a shared reference is used, which is fine on another thread as `O: Sync`.
-unsafe impl<O: Sync, M: Map<O>> Send for Mapped<O, M> {}
+unsafe impl<O: Sync + ?Sized, M: Map<O>> Send for Mapped<O, M> {}
 
 // SAFETY: A shared reference lends `&M::Target`, which is `Sync` by the bounds of `Map`.
-unsafe impl<O: Sync, M: Map<O>> Sync for Mapped<O, M> {}
+unsafe impl<O: Sync + ?Sized, M: Map<O>> Sync for Mapped<O, M> {}
 
 /// The types that [`Mapped::new()`] is called for, and the traits that its safety rests on.
 ///
@@ -129,7 +129,7 @@ unsafe impl<O: Sync, M: Map<O>> Sync for Mapped<O, M> {}
 /// of another type or trait, so is the type of the value.
 pub type Names<O, M> = PhantomData<fn(&O, &M, &dyn LazyOwner, &dyn TeardownFirst)>;
 
-impl<O, M: Map<O>> Mapped<O, M> {
+impl<O: ?Sized, M: Map<O>> Mapped<O, M> {
     /// Maps the resource of `owner`, in the place for it, for the device that this place is for.
     ///
     /// Generated code names everything by the path that the author gives for the runtime. `slot` is
@@ -158,8 +158,8 @@ impl<O, M: Map<O>> Mapped<O, M> {
     ) -> Result<Placed<'p, Self>> {
         let PhantomData = names;
         let offset = slot.addr().wrapping_sub(ptr::from_ref(owner).addr());
-        let is_field = size_of::<Lazy<Self>>() <= size_of::<O>()
-            && offset <= size_of::<O>() - size_of::<Lazy<Self>>();
+        let (size, of_slot) = (size_of_val(owner), size_of::<Lazy<Self>>());
+        let is_field = of_slot <= size && offset <= size - of_slot;
         if !ptr::eq(place.slot(), slot) || !is_field {
             return Err(EINVAL);
         }
@@ -171,14 +171,14 @@ impl<O, M: Map<O>> Mapped<O, M> {
         // - `target` comes from `M::map()` for `owner`.
         let mapped = Self {
             target: M::map(owner, place.dev())?,
-            owner: owner.into(),
             keep,
+            owner: owner.into(),
         };
         Ok(place.fill(mapped))
     }
 }
 
-impl<O, M: Map<O>> Deref for Mapped<O, M> {
+impl<O: ?Sized, M: Map<O>> Deref for Mapped<O, M> {
     type Target = M::Target;
 
     #[inline]
@@ -189,7 +189,7 @@ impl<O, M: Map<O>> Deref for Mapped<O, M> {
     }
 }
 
-impl<O, M: Map<O>> Drop for Mapped<O, M> {
+impl<O: ?Sized, M: Map<O>> Drop for Mapped<O, M> {
     fn drop(&mut self) {
         // SAFETY: By the type invariants `owner` is valid.
         let owner = unsafe { self.owner.as_ref() };

@@ -60,8 +60,10 @@ mod user {
 
             use devres_lazy::prelude::*;
 
-            pub trait TeardownFirst {
-                fn teardown_first(_: &mut Pin<&mut Self>) {}
+            pub trait TeardownFirst {}
+
+            impl dyn TeardownFirst {
+                pub fn teardown_first<O: ?Sized>(_: &mut Pin<&mut O>) {}
             }
         }
     }

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Initialisers that never make anything, such as `todo!()`: rustc takes the type of such an
+//! expression for `()`, unless it is told what was to be made.
+
+use syn::{
+    Block,
+    Expr,
+    Macro,
+    Stmt, //
+};
+
+/// Whether an expression never has a value, going by what it looks like.
+pub(crate) fn diverges(expr: &Expr) -> bool {
+    match expr {
+        Expr::Block(block) => block.label.is_none() && block_diverges(&block.block),
+        Expr::Group(group) => diverges(&group.expr),
+        Expr::If(branch) => {
+            let otherwise = branch.else_branch.as_ref();
+            block_diverges(&branch.then_branch)
+                && otherwise.is_some_and(|(_, otherwise)| diverges(otherwise))
+        }
+        Expr::Macro(invocation) => panics(&invocation.mac),
+        Expr::Match(choice) => choice.arms.iter().all(|arm| diverges(&arm.body)),
+        Expr::Paren(paren) => diverges(&paren.expr),
+        Expr::Return(_) => true,
+        Expr::Unsafe(block) => block_diverges(&block.block),
+        _ => false,
+    }
+}
+
+/// Whether a block ends without a value, and not at its end.
+fn block_diverges(block: &Block) -> bool {
+    match block.stmts.last() {
+        Some(Stmt::Expr(value, None)) => diverges(value),
+        Some(Stmt::Macro(invocation)) if invocation.semi_token.is_none() => panics(&invocation.mac),
+        _ => block.stmts.iter().any(|stmt| match stmt {
+            Stmt::Expr(expr, _) => diverges(expr),
+            Stmt::Macro(invocation) => panics(&invocation.mac),
+            Stmt::Item(_) | Stmt::Local(_) => false,
+        }),
+    }
+}
+
+/// Whether this is a macro that panics.
+fn panics(mac: &Macro) -> bool {
+    const PANICS: [&str; 4] = ["panic", "todo", "unimplemented", "unreachable"];
+
+    let last = mac.path.segments.last();
+    last.is_some_and(|last| PANICS.iter().any(|name| last.ident == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is(expr: &str) -> bool {
+        diverges(&syn::parse_str(expr).unwrap())
+    }
+
+    #[test]
+    fn what_never_has_a_value() {
+        for expr in [
+            "todo!()",
+            "core::panic!(\"{}\", self.len)",
+            "(return Err(EIO))",
+            "{ self.count(); unimplemented!() }",
+            "unsafe { todo!(); }",
+            "if self.a { todo!() } else if self.b { return Err(EIO) } else { unreachable!() }",
+            "match self.never {}",
+            "match self.a { A => todo!(), B => { panic!(); } }",
+        ] {
+            assert!(is(expr), "{expr}");
+        }
+    }
+
+    #[test]
+    fn what_may_have_one() {
+        for expr in [
+            "Table(42)",
+            "vec![1]",
+            "if self.a { todo!() }",
+            "if self.a { todo!() } else { Table }",
+            "{ if self.a { return Err(EIO); } Table }",
+            "match self.a { A => todo!(), B => Table }",
+            "|| todo!()",
+            "{}",
+        ] {
+            assert!(!is(expr), "{expr}");
+        }
+    }
+}
