@@ -27,6 +27,7 @@
 )]
 #![deny(
     clippy::pedantic,
+    clippy::nursery,
     clippy::allow_attributes_without_reason,
     clippy::as_conversions,
     clippy::clone_on_ref_ptr,
@@ -239,6 +240,59 @@ pub struct Nothing {
     table: Table,
 }
 
+/// What can be asked of an entry.
+pub trait Ops: Send + Sync {
+    /// Its number.
+    fn number(&self) -> u32;
+}
+
+impl Ops for u32 {
+    #[inline]
+    fn number(&self) -> u32 {
+        *self
+    }
+}
+
+fn new_ops(number: u32) -> Box<dyn Ops + Send + Sync> {
+    Box::new(number)
+}
+
+/// Trait objects, and fields with attributes of their own.
+#[devres_lazy]
+#[pin_data]
+#[allow(non_snake_case, reason = "as the hardware's manual has it")]
+pub struct Objects {
+    dev: ARef<Device>,
+
+    #[lazy(
+        pub fn ops -> dyn Ops + Send + Sync,
+        device = &self.dev,
+        init = new_ops(7),
+        peek = ops_if_mapped,
+        try_access = try_ops,
+        revoke = unmap_OPS,
+    )]
+    ops: Box<dyn Ops + Send + Sync>,
+
+    /// The entries in the old layout.
+    #[deprecated = "use `ops`"]
+    #[doc(hidden)]
+    #[doc(alias = "table")]
+    #[lazy(pub fn table -> [u32], device = &self.dev, init = vec![1], peek = table_if_mapped)]
+    old: Vec<u32>,
+
+    #[cfg_attr(all(), cfg(all()))]
+    #[lazy(fn nothing_yet, device = &self.dev, init = return Err(ENODEV))]
+    nothing: u32,
+}
+
+impl Debug for Objects {
+    #[inline]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Objects")
+    }
+}
+
 /// The runtime by another path.
 #[devres_lazy(crate = devres_lazy)]
 #[pin_data]
@@ -297,6 +351,34 @@ fn form_b() -> Result {
     assert_eq!(view.mapped.load(Relaxed), 0);
     assert_eq!(view.window(&bound)?.load(Relaxed), 7);
     drop(view);
+    bound.unbind();
+    Ok(())
+}
+
+#[test]
+#[allow(deprecated, reason = "it still has to work")]
+fn objects() -> Result {
+    let mut gpu = TestDevice::new(c"gpu3")?;
+    let bound = gpu.bind()?;
+    let dev = bound.device();
+    let mut objects = KBox::pin_init(
+        try_pin_init!(Objects {
+            dev,
+            ops <- new_lazy!(),
+            old <- new_lazy!(),
+            nothing <- new_lazy!(),
+        }),
+        GFP_KERNEL,
+    )?;
+
+    assert!(objects.ops_if_mapped(&bound)?.is_none());
+    assert_eq!(objects.ops(&bound)?.number(), 7);
+    assert!(objects.try_ops().is_some());
+    objects.as_mut().unmap_OPS();
+    assert!(objects.try_ops().is_none());
+    assert_eq!(objects.table(&bound)?, [1]);
+    assert!(objects.table_if_mapped(&bound)?.is_some());
+    assert_eq!(objects.nothing_yet(&bound).err(), Some(ENODEV));
     bound.unbind();
     Ok(())
 }

@@ -25,7 +25,7 @@ use syn::{
 type Metas = Punctuated<Meta, Token![,]>;
 
 /// What `cfg_attr(condition, ..)` puts on the item, or the attribute itself.
-fn leaves<'a>(meta: &Meta, found: &mut dyn FnMut(&Meta) -> bool) -> bool {
+fn leaves(meta: &Meta, found: &mut dyn FnMut(&Meta) -> bool) -> bool {
     match conditional(meta) {
         Some((_, metas)) => metas.iter().any(|meta| leaves(meta, found)),
         None => found(meta),

@@ -28,6 +28,7 @@ use quote::{
 use syn::{
     parse_quote,
     visit::Visit,
+    Attribute,
     Expr,
     ExprAsync,
     ExprClosure,
@@ -49,6 +50,8 @@ use syn::{
 pub(crate) enum Annotated<'a> {
     Owner(Owner<'a>),
     OwnDestructor(OwnDestructor<'a>),
+    /// A struct that has been expanded; reported.
+    Expanded,
     /// Not an item that the attribute belongs on; reported.
     Misplaced,
 }
@@ -58,8 +61,17 @@ pub(crate) enum Annotated<'a> {
 /// What is wrong with it is in `errors`; the model is then still good enough to be expanded to an
 /// item and accessors of the right type, so that one mistake gives one message.
 pub(crate) fn validate<'a>(krate: Path, item: &'a Item, errors: &mut Errors) -> Annotated<'a> {
+    once(item, errors);
+
     match item {
         Item::Struct(item) => match &item.fields {
+            Fields::Named(fields) if fields.named.iter().any(is_expanded) => {
+                errors.report(
+                    &item.ident,
+                    "`#[devres_lazy]` is given twice, once by another name: one is enough",
+                );
+                Annotated::Expanded
+            }
             Fields::Named(fields) => {
                 Annotated::Owner(owner(krate, item, fields.named.iter(), errors))
             }
@@ -87,6 +99,31 @@ pub(crate) fn validate<'a>(krate: Path, item: &'a Item, errors: &mut Errors) -> 
         Item::Trait(item) => misplaced(item.trait_token, "a trait", errors),
         other => misplaced(other, "this item", errors),
     }
+}
+
+/// Reports the attribute where it stands below itself.
+fn once(item: &Item, errors: &mut Errors) {
+    let attrs = match item {
+        Item::Struct(item) => &item.attrs,
+        Item::Impl(item) => &item.attrs,
+        _ => return,
+    };
+
+    for attr in attrs.iter().filter(|attr| is_ours(attr)) {
+        errors.report(attr, "`#[devres_lazy]` is given twice: one is enough");
+    }
+}
+
+/// Whether this is `#[devres_lazy ..]` again, by whatever path.
+pub(crate) fn is_ours(attr: &Attribute) -> bool {
+    is_attribute(&attr.meta, "devres_lazy")
+}
+
+/// Whether this is a field that was annotated: a slot whose `#[lazy(..)]` is gone.
+fn is_expanded(field: &Field) -> bool {
+    !field.attrs.iter().any(parse::is_lazy)
+        && field.attrs.iter().any(|attr| attr.path().is_ident("pin"))
+        && is_slot(&field.ty)
 }
 
 /// Reports an item that cannot have lazy fields.
@@ -485,7 +522,7 @@ fn own_destructor<'a>(krate: Path, item: &'a ItemImpl, errors: &mut Errors) -> A
     }
 
     for attr in &item.attrs {
-        if !attributes::all(attr, may_stand_on_destructor) {
+        if !is_ours(attr) && !attributes::all(attr, may_stand_on_destructor) {
             errors.report(
                 attr.path(),
                 "this may remove the destructor, or replace it: put it above `#[devres_lazy]`, or \

@@ -303,6 +303,10 @@ impl<'a> Functions<'a> {
 
         quote! {
             #attrs
+            #[allow(
+                clippy::significant_drop_tightening,
+                reason = "`populate()` takes the lock, and gives it back"
+            )]
             #[cold]
             #[inline(never)]
             #header {
@@ -456,7 +460,7 @@ impl<'a> Functions<'a> {
                     #locked::#populate_with(#slot, #dev, |#place| {
                         #comment
                         unsafe {
-                            <#resource>::new(
+                            <#resource as #krate::devres::View<Self, #marker>>::new(
                                 #place,
                                 &raw const #this.#field,
                                 #this,

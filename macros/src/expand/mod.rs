@@ -93,6 +93,7 @@ pub(crate) fn expand(
     let tokens = match annotated {
         Annotated::Owner(model) => owner(&model, body, notes),
         Annotated::OwnDestructor(model) => teardown::own_destructor(&model, notes),
+        Annotated::Expanded => item.to_token_stream(),
         Annotated::Misplaced => without_lazy(item),
     };
 
@@ -129,6 +130,7 @@ fn owner(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenStream {
 fn owner_struct(model: &Owner<'_>) -> TokenStream {
     let krate = &model.krate;
     let mut item = model.item.clone();
+    item.attrs.retain(|attr| !validate::is_ours(attr));
 
     let too_late = model.destructor == Destructor::TooLate;
     if model.destructor == Destructor::Generated {

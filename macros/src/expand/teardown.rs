@@ -144,10 +144,11 @@ fn destructor(model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
         (drop, TokenStream::new())
     };
 
-    let attrs = beside(model);
+    // `#[pinned_drop]` takes an `impl` without any attributes, other than those rustc takes away.
+    let cfgs = &model.cfgs;
 
     quote! {
-        #attrs
+        #(#cfgs)*
         #[#krate::prelude::pinned_drop]
         impl #impl_generics PinnedDrop for #name #ty_generics #where_clause {
             #drop
@@ -187,7 +188,7 @@ fn declares_items(stmt: &Stmt) -> bool {
 pub(super) fn own_destructor(model: &OwnDestructor<'_>, notes: &dyn Notes) -> TokenStream {
     let krate = &model.krate;
     let mut item: ItemImpl = model.item.clone();
-    // Those that were reported give no further messages.
+    // Those that were reported give no further messages. Ours is among them.
     item.attrs
         .retain(|attr| attributes::all(attr, validate::may_stand_on_destructor));
 

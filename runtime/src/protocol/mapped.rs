@@ -56,6 +56,11 @@ use core::{
 ///   does not wait for unbind to drop an older resource.
 ///
 /// [`Lazy`] says why.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how to map a view into `{O}`",
+    label = "`{Self}` is not a `Map<{O}>`",
+    note = "implement `devres::Map<{O}>` for `{Self}`, the marker that `map = {Self}` names"
+)]
 pub unsafe trait Map<O: ?Sized>: 'static {
     /// What the accessor lends.
     type Target: ?Sized + Send + Sync + 'static;
@@ -123,13 +128,19 @@ unsafe impl<O: Sync + ?Sized, M: Map<O>> Send for Mapped<O, M> {}
 // SAFETY: A shared reference lends `&M::Target`, which is `Sync` by the bounds of `Map`.
 unsafe impl<O: Sync + ?Sized, M: Map<O>> Sync for Mapped<O, M> {}
 
-/// The types that [`Mapped::new()`] is called for, and the traits that its safety rests on.
+/// The types that [`View::new()`] is called for, and the traits that its safety rests on.
 ///
 /// Generated code writes out the value, with the names that this code uses. If one of them is that
 /// of another type or trait, so is the type of the value.
 pub type Names<O, M> = PhantomData<fn(&O, &M, &dyn LazyOwner, &dyn TeardownFirst)>;
 
-impl<O: ?Sized, M: Map<O>> Mapped<O, M> {
+/// What `map = M` makes in an `O`: a [`Mapped`], and nothing else.
+#[diagnostic::on_unimplemented(
+    message = "a field with `map = {M}` is a view into its owner, which `{Self}` is not",
+    label = "use `Mapped<Self, {M}>`",
+    note = "`init = ..` instead of `map = ..` makes a `{Self}` that is not a view"
+)]
+pub trait View<O: ?Sized, M>: Sized + 'static {
     /// Maps the resource of `owner`, in the place for it, for the device that this place is for.
     ///
     /// Generated code names everything by the path that the author gives for the runtime. `slot` is
@@ -150,7 +161,16 @@ impl<O: ?Sized, M: Map<O>> Mapped<O, M> {
     ///
     /// - S1: `*owner` stays valid for shared access until the result is dropped.
     /// - S2: `*owner` stays where it is until then.
-    pub unsafe fn new<'p>(
+    unsafe fn new<'p>(
+        place: Place<'p, Self>,
+        slot: *const Lazy<Self>,
+        owner: &O,
+        names: Names<O, M>,
+    ) -> Result<Placed<'p, Self>>;
+}
+
+impl<O: ?Sized + 'static, M: Map<O>> View<O, M> for Mapped<O, M> {
+    unsafe fn new<'p>(
         place: Place<'p, Self>,
         slot: *const Lazy<Self>,
         owner: &O,

@@ -186,7 +186,8 @@ pub use lazy::{
 pub use mapped::{
     Map,
     Mapped,
-    Names, //
+    Names,
+    View, //
 };
 
 ";
