@@ -294,9 +294,10 @@ impl<'a> Functions<'a> {
         let comment = self.comment(comments::populate(self.slot, locked));
         let populate = self.populate();
         let other_devs = self.other_devs.iter().map(|other| {
+            // It may be the name of a field only, and is not unused then.
             quote! {
-                #[allow(unused_variables, reason = "it may be the name of a field")]
                 let #other = #dev;
+                let _ = #other;
             }
         });
         let empty_line = self.notes.empty_line();
@@ -460,7 +461,7 @@ impl<'a> Functions<'a> {
                     #locked::#populate_with(#slot, #dev, |#place| {
                         #comment
                         unsafe {
-                            <#resource as #krate::devres::View<Self, #marker>>::new(
+                            <#resource as #krate::devres::OwnerView<Self, #marker>>::new(
                                 #place,
                                 &raw const #this.#field,
                                 #this,

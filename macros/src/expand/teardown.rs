@@ -71,6 +71,9 @@ pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> T
     };
     let comment = notes.comment(comments::teardown(&model.slots));
     let attrs = beside(model);
+    // Where all are configured off, `self` is not unused either.
+    let may_be_empty = model.slots.iter().all(|slot| !slot.cfgs.is_empty());
+    let used = may_be_empty.then(|| quote!(let _ = &mut self;));
 
     quote! {
         #attrs
@@ -80,6 +83,7 @@ pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> T
 
                 #comment
                 #(#retire)*
+                #used
             }
         }
 

@@ -128,19 +128,21 @@ unsafe impl<O: Sync + ?Sized, M: Map<O>> Send for Mapped<O, M> {}
 // SAFETY: A shared reference lends `&M::Target`, which is `Sync` by the bounds of `Map`.
 unsafe impl<O: Sync + ?Sized, M: Map<O>> Sync for Mapped<O, M> {}
 
-/// The types that [`View::new()`] is called for, and the traits that its safety rests on.
+/// The types that [`OwnerView::new()`] is called for, and the traits that its safety rests on.
 ///
 /// Generated code writes out the value, with the names that this code uses. If one of them is that
 /// of another type or trait, so is the type of the value.
 pub type Names<O, M> = PhantomData<fn(&O, &M, &dyn LazyOwner, &dyn TeardownFirst)>;
 
 /// What `map = M` makes in an `O`: a [`Mapped`], and nothing else.
+///
+/// Generated code makes it by this trait, so that rustc says what the type of the field should be.
 #[diagnostic::on_unimplemented(
     message = "a field with `map = {M}` is a view into its owner, which `{Self}` is not",
     label = "use `Mapped<Self, {M}>`",
     note = "`init = ..` instead of `map = ..` makes a `{Self}` that is not a view"
 )]
-pub trait View<O: ?Sized, M>: Sized + 'static {
+pub trait OwnerView<O: ?Sized, M>: Sized + 'static {
     /// Maps the resource of `owner`, in the place for it, for the device that this place is for.
     ///
     /// Generated code names everything by the path that the author gives for the runtime. `slot` is
@@ -169,7 +171,7 @@ pub trait View<O: ?Sized, M>: Sized + 'static {
     ) -> Result<Placed<'p, Self>>;
 }
 
-impl<O: ?Sized + 'static, M: Map<O>> View<O, M> for Mapped<O, M> {
+impl<O: ?Sized + 'static, M: Map<O>> OwnerView<O, M> for Mapped<O, M> {
     unsafe fn new<'p>(
         place: Place<'p, Self>,
         slot: *const Lazy<Self>,

@@ -187,7 +187,7 @@ pub use mapped::{
     Map,
     Mapped,
     Names,
-    View, //
+    OwnerView, //
 };
 
 ";

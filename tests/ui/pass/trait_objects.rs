@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The target is a trait object: what the field derefs to, and not what the field itself would be as
+//! a trait object. It may have a `+`, parentheses, and come from a macro.
+
+#![deny(warnings)]
+
+use devres_lazy::{
+    device::Device,
+    devres_lazy,
+    new_lazy,
+    prelude::*,
+    sync::aref::ARef,
+    testing::TestDevice, //
+};
+use std::{
+    ops::Deref,
+    sync::Arc, //
+};
+
+trait Ops {
+    fn id(&self) -> u32;
+}
+
+struct Real;
+
+impl Ops for Real {
+    fn id(&self) -> u32 {
+        42
+    }
+}
+
+/// What a box is taken for must not be asked.
+impl<T: Ops + ?Sized> Ops for Box<T> {
+    fn id(&self) -> u32 {
+        panic!("the box was asked");
+    }
+}
+
+trait Safe: Send + Sync {
+    fn name(&self) -> &'static str;
+}
+
+impl Safe for Real {
+    fn name(&self) -> &'static str {
+        "real"
+    }
+}
+
+type Alias = Box<dyn Ops + Send + Sync>;
+
+/// Derefs to a trait object without being a pointer.
+struct Handle(Alias);
+
+impl Deref for Handle {
+    type Target = dyn Ops + Send + Sync;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+macro_rules! object {
+    ($name:ident, $target:ty, $resource:ty, $init:expr) => {
+        #[devres_lazy]
+        #[pin_data]
+        struct $name {
+            dev: ARef<Device>,
+            #[lazy(
+                fn ops -> $target,
+                device = &self.dev,
+                init = $init,
+                peek = ops_if_mapped,
+                try_access = try_ops,
+                revoke = unmap,
+            )]
+            ops: $resource,
+        }
+    };
+}
+
+object!(Plus, dyn Ops + Send + Sync, Box<dyn Ops + Send + Sync>, Box::new(Real) as Alias);
+object!(Aliased, dyn Ops + Send + Sync, Alias, Box::new(Real) as Alias);
+object!(Bare, dyn Safe, Box<dyn Safe>, Box::new(Real) as Box<dyn Safe>);
+
+#[devres_lazy]
+#[pin_data]
+struct Queue {
+    dev: ARef<Device>,
+
+    #[lazy(fn plus -> dyn Ops + Send + Sync, device = &self.dev, init = Box::new(Real) as Alias)]
+    plus: Box<dyn Ops + Send + Sync>,
+
+    #[lazy(fn parens -> (dyn Ops + Send + Sync), device = &self.dev, init = Box::new(Real) as Alias)]
+    parens: Box<dyn Ops + Send + Sync>,
+
+    #[lazy(fn bare -> dyn Safe, device = &self.dev, init = Box::new(Real) as Box<dyn Safe>)]
+    bare: Box<dyn Safe>,
+
+    #[lazy(
+        fn twice -> dyn Ops + Send + Sync,
+        device = &self.dev,
+        init = Arc::new(Box::new(Real) as Alias),
+    )]
+    twice: Arc<Box<dyn Ops + Send + Sync>>,
+
+    #[lazy(
+        fn pinned -> dyn Ops + Send + Sync,
+        device = &self.dev,
+        init = Box::into_pin(Box::new(Real) as Alias),
+        peek = pinned_if_mapped,
+    )]
+    pinned: Pin<Box<dyn Ops + Send + Sync>>,
+
+    #[lazy(
+        fn handle -> dyn Ops + Send + Sync,
+        device = &self.dev,
+        init = Handle(Box::new(Real)),
+    )]
+    handle: Handle,
+
+    #[lazy(
+        fn function -> dyn Fn(u32) -> u32 + Send + Sync,
+        device = &self.dev,
+        init = Box::new(|x: u32| x + 1) as Box<dyn Fn(u32) -> u32 + Send + Sync>,
+    )]
+    function: Box<dyn Fn(u32) -> u32 + Send + Sync>,
+
+    // Without what the accessor does not promise.
+    #[lazy(fn fewer -> dyn Safe, device = &self.dev, init = Box::new(Real) as Box<dyn Safe + Unpin>)]
+    fewer: Box<dyn Safe + Unpin>,
+}
+
+fn main() -> Result {
+    let mut gpu = TestDevice::new(c"gpu0")?;
+    let bound = gpu.bind()?;
+
+    let dev = bound.device();
+    let queue = KBox::pin_init(
+        try_pin_init!(Queue {
+            dev,
+            plus <- new_lazy!(),
+            parens <- new_lazy!(),
+            bare <- new_lazy!(),
+            twice <- new_lazy!(),
+            pinned <- new_lazy!(),
+            handle <- new_lazy!(),
+            function <- new_lazy!(),
+            fewer <- new_lazy!(),
+        }),
+        GFP_KERNEL,
+    )?;
+    assert!(queue.pinned_if_mapped(&bound)?.is_none());
+    assert_eq!(queue.plus(&bound)?.id(), 42);
+    assert_eq!(queue.parens(&bound)?.id(), 42);
+    assert_eq!(queue.bare(&bound)?.name(), "real");
+    assert_eq!(queue.twice(&bound)?.id(), 42);
+    assert_eq!(queue.pinned(&bound)?.id(), 42);
+    assert_eq!(queue.pinned_if_mapped(&bound)?.map(Ops::id), Some(42));
+    assert_eq!(queue.handle(&bound)?.id(), 42);
+    assert_eq!(queue.function(&bound)?(1), 2);
+    assert_eq!(queue.fewer(&bound)?.name(), "real");
+
+    let dev = bound.device();
+    let mut plus = KBox::pin_init(try_pin_init!(Plus { dev, ops <- new_lazy!() }), GFP_KERNEL)?;
+    assert_eq!(plus.ops(&bound)?.id(), 42);
+    assert_eq!(plus.ops_if_mapped(&bound)?.map(Ops::id), Some(42));
+    assert!(plus.try_ops().is_some());
+    plus.as_mut().unmap();
+    assert!(plus.try_ops().is_none());
+
+    let dev = bound.device();
+    let mut aliased = KBox::pin_init(try_pin_init!(Aliased { dev, ops <- new_lazy!() }), GFP_KERNEL)?;
+    assert_eq!(aliased.ops(&bound)?.id(), 42);
+    assert!(aliased.ops_if_mapped(&bound)?.is_some() && aliased.try_ops().is_some());
+    aliased.as_mut().unmap();
+
+    let dev = bound.device();
+    let mut bare = KBox::pin_init(try_pin_init!(Bare { dev, ops <- new_lazy!() }), GFP_KERNEL)?;
+    assert_eq!(bare.ops(&bound)?.name(), "real");
+    assert!(bare.ops_if_mapped(&bound)?.is_some() && bare.try_ops().is_some());
+    bare.as_mut().unmap();
+
+    bound.unbind();
+    Ok(())
+}

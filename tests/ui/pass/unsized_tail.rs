@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The last field of the object need not have a size that is known.
+
+#![deny(warnings)]
+
+use devres_lazy::{
+    device::Device,
+    devres_lazy,
+    new_lazy,
+    prelude::*,
+    sync::aref::ARef,
+    testing::TestDevice, //
+};
+use devres_lazy::{
+    device::Bound,
+    devres::{
+        Map,
+        Mapped, //
+    },
+};
+use pinned_init::InPlaceInit;
+use std::ptr::NonNull;
+
+struct Table(u32);
+
+#[devres_lazy]
+#[pin_data]
+struct Queue<T: ?Sized> {
+    dev: ARef<Device>,
+    #[lazy(
+        fn table -> Table,
+        device = &self.dev,
+        init = Table(42),
+        peek = table_if_mapped,
+        try_access = try_table,
+        revoke = unmap,
+    )]
+    table: Table,
+    tail: T,
+}
+
+#[devres_lazy]
+#[pin_data(PinnedDrop)]
+struct Ring<T>
+where
+    T: ?Sized + Send,
+{
+    dev: ARef<Device>,
+    #[lazy(fn table -> [u32], device = &self.dev, init = vec![1, 2])]
+    table: Vec<u32>,
+    tail: T,
+}
+
+#[devres_lazy]
+#[pinned_drop]
+impl<T> PinnedDrop for Ring<T>
+where
+    T: ?Sized + Send,
+{
+    fn drop(self: Pin<&mut Self>) {
+        assert!(self.try_is_empty());
+    }
+}
+
+impl<T: ?Sized + Send> Ring<T> {
+    fn try_is_empty(&self) -> bool {
+        // Retired by the teardown, which comes first.
+        size_of_val(&self.tail) == 4
+    }
+}
+
+/// A view into an owner that has no size, which nobody can make yet, but declare.
+#[devres_lazy]
+#[pin_data]
+struct View {
+    dev: ARef<Device>,
+    len: u32,
+    #[lazy(fn len -> u32, device = &self.dev, map = Len, peek = len_if_mapped, revoke = unmap)]
+    view: Mapped<Self, Len>,
+    tail: [u8],
+}
+
+struct Len;
+
+// SAFETY: The pointer is to a part of the owner, whose destructor the macro writes.
+unsafe impl Map<View> for Len {
+    type Target = u32;
+    type Keep = ();
+
+    fn keep(_: &View) {}
+
+    fn map(owner: &View, _: &Device<Bound>) -> Result<NonNull<u32>> {
+        Ok(NonNull::from(&owner.len))
+    }
+
+    unsafe fn unmap(owner: &View, (): &(), _: NonNull<u32>) {
+        let _ = &owner.tail;
+    }
+}
+
+fn is_declared(view: Pin<&mut View>, dev: &Device<Bound>) -> Result<bool> {
+    let is_mapped = view.len(dev)? == &0 && view.len_if_mapped(dev)?.is_some();
+    view.unmap();
+    Ok(is_mapped)
+}
+
+fn main() -> Result {
+    let _ = is_declared;
+
+    let mut gpu = TestDevice::new(c"gpu0")?;
+    let bound = gpu.bind()?;
+    let dev = bound.device();
+    let queue: Pin<Box<Queue<[u8; 3]>>> = Box::try_pin_init(try_pin_init!(Queue {
+        dev,
+        table <- new_lazy!(),
+        tail: [1, 2, 3],
+    }))?;
+    let mut queue: Pin<Box<Queue<[u8]>>> = queue;
+    assert!(queue.table_if_mapped(&bound)?.is_none());
+    assert_eq!(queue.table(&bound)?.0, 42);
+    assert!(queue.try_table().is_some());
+    queue.as_mut().unmap();
+    assert!(queue.try_table().is_none());
+    assert_eq!(queue.table(&bound)?.0, 42);
+    assert_eq!(queue.tail.len(), 3);
+
+    let dev = bound.device();
+    let ring: Pin<Box<Ring<u32>>> = Box::try_pin_init(try_pin_init!(Ring {
+        dev,
+        table <- new_lazy!(),
+        tail: 7,
+    }))?;
+    let ring: Pin<Box<Ring<dyn Send>>> = ring;
+    assert_eq!(ring.table(&bound)?, [1, 2]);
+    drop(ring);
+    bound.unbind();
+    assert!(queue.try_table().is_none());
+    Ok(())
+}
