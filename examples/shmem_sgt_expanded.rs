@@ -146,6 +146,7 @@ impl<T: DriverObject> Object<T> {
     ///   all other parts of `*self` are whole, and after which nobody populates `self.sgt` again.
     /// - S2: `*self` does not move: a slot can only be initialised in place, so `self.sgt` is
     ///   pinned, and with it the `Object` that it is a field of.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn sg_table_slow<'a>(
@@ -193,7 +194,7 @@ impl<T: DriverObject> Object<T> {
             // - S2: `*self` does not move: a slot can only be initialised in place, so `self.sgt`
             //   is pinned, and with it the `Object` that it is a field of.
             unsafe {
-                <Mapped<Self, SgTable>>::new(
+                <Mapped<Self, SgTable> as ::devres_lazy::devres::OwnerView<Self, SgTable>>::new(
                     place,
                     &raw const self.sgt,
                     self,
@@ -212,7 +213,7 @@ impl<T: DriverObject> Object<T> {
         ::core::result::Result::Ok(sgt)
     }
 
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn sg_table_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
@@ -420,7 +421,7 @@ impl<T: DriverObject> PinnedDrop for Object<T> {
     fn drop(mut self: Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::TeardownFirst::teardown_first(&mut self);
+        <dyn ::devres_lazy::devres::TeardownFirst>::teardown_first(&mut self);
 
         // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this. It
         // reads `obj->dev`, which `drm` keeps: fields are dropped after this function.

@@ -49,7 +49,7 @@ pub(crate) fn rows() -> Vec<Row> {
             title: "the owner is valid until the mapping is dropped",
             required_by: "`Mapped::new()`",
             requirement: "`*owner` stays valid for shared access until the result is dropped.",
-            sites: &["Mapped::new", "Mapped::drop"],
+            sites: &["OwnerView::new", "Mapped::new", "Mapped::drop"],
             party: Party::Macro,
             how: generated(outlives),
             tests: &[
@@ -84,7 +84,7 @@ pub(crate) fn rows() -> Vec<Row> {
             title: "the owner does not move",
             required_by: "`Mapped::new()`",
             requirement: "`*owner` stays where it is until the result is dropped.",
-            sites: &["Mapped::new", "Mapped::drop"],
+            sites: &["OwnerView::new", "Mapped::new", "Mapped::drop"],
             party: Party::Macro,
             how: generated(stays),
             tests: &[

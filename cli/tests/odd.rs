@@ -160,7 +160,7 @@ impl PinnedDrop for Queue {
     fn drop(mut self: Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::TeardownFirst::teardown_first(&mut self);
+        <dyn ::devres_lazy::devres::TeardownFirst>::teardown_first(&mut self);
 
         // SAFETY: Never used again.
         unsafe { release(self.raw) }; // Done.

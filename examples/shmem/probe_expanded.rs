@@ -66,6 +66,7 @@ impl Probe {
     }
 
     /// The slow path of `number()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn number_slow<'a>(
@@ -105,7 +106,7 @@ impl Probe {
         ::core::result::Result::Ok(number)
     }
 
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn number_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,

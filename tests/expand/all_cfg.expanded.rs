@@ -68,6 +68,7 @@ impl Queue {
 
     #[cfg(debug_assertions)]
     /// The slow path of `table()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn table_slow<'a>(
@@ -107,7 +108,7 @@ impl Queue {
     }
 
     #[cfg(debug_assertions)]
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn table_device_is(
         &self,
         other2: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
@@ -154,6 +155,7 @@ impl Queue {
 
     #[cfg(not(debug_assertions))]
     /// The slow path of `other()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn other_slow<'a>(
@@ -193,7 +195,7 @@ impl Queue {
     }
 
     #[cfg(not(debug_assertions))]
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn other_device_is(
         &self,
         other2: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
@@ -211,6 +213,7 @@ impl ::devres_lazy::devres::LazyOwner for Queue {
         ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.other);
         #[cfg(debug_assertions)]
         ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
+        let _ = &mut self;
     }
 }
 

@@ -67,6 +67,7 @@ impl Queue {
 
     #[cfg(debug_assertions)]
     /// The slow path of `shadow()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn shadow_slow<'a>(
@@ -107,7 +108,7 @@ impl Queue {
     }
 
     #[cfg(debug_assertions)]
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn shadow_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
@@ -215,6 +216,7 @@ impl Queue {
     }
 
     /// The slow path of `table()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn table_slow<'a>(
@@ -253,7 +255,7 @@ impl Queue {
         ::core::result::Result::Ok(table)
     }
 
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn table_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,

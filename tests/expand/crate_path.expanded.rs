@@ -59,6 +59,7 @@ impl Queue {
     }
 
     /// The slow path of `table()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn table_slow<'a>(
@@ -94,7 +95,7 @@ impl Queue {
         ::core::result::Result::Ok(table)
     }
 
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn table_device_is(&self, other: &dl::device::Device<dl::device::Bound>) -> bool {
         dl::devres::same_device(&self.dev, other)
     }
@@ -177,7 +178,7 @@ impl PinnedDrop for Queue {
     fn drop(mut self: Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        dl::devres::TeardownFirst::teardown_first(&mut self);
+        <dyn dl::devres::TeardownFirst>::teardown_first(&mut self);
     }
 }
 

@@ -84,6 +84,7 @@ where
     }
 
     /// The slow path of `table()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn table_slow<'a>(
@@ -130,7 +131,7 @@ where
         ::core::result::Result::Ok(table)
     }
 
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn table_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,

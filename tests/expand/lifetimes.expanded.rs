@@ -61,6 +61,7 @@ impl<'a> Queue<'a> {
     }
 
     /// The slow path of `lookup()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn lookup_slow<'c>(
@@ -110,7 +111,7 @@ impl<'a> Queue<'a> {
         ::core::result::Result::Ok(lazy_lookup)
     }
 
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn lookup_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,

@@ -61,6 +61,7 @@ impl<T: Send> Queue<T> {
     }
 
     /// The slow path of `table()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn table_slow<'a>(
@@ -99,7 +100,7 @@ impl<T: Send> Queue<T> {
         ::core::result::Result::Ok(table)
     }
 
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn table_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
@@ -129,7 +130,7 @@ impl<T: Send> PinnedDrop for Queue<T> {
     fn drop(mut self: Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::TeardownFirst::teardown_first(&mut self);
+        <dyn ::devres_lazy::devres::TeardownFirst>::teardown_first(&mut self);
 
         let _ = &self.users;
     }

@@ -24,6 +24,7 @@ pub struct r#struct {
     r#type: ::devres_lazy::devres::Lazy<r#enum>,
 }
 
+#[allow(non_camel_case_types)]
 impl r#struct {
     /// The queue's translation table.
     ///
@@ -62,6 +63,7 @@ impl r#struct {
     }
 
     /// The slow path of `match()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn match_slow<'a>(
@@ -101,7 +103,7 @@ impl r#struct {
         ::core::result::Result::Ok(r#type)
     }
 
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn match_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
@@ -168,6 +170,7 @@ impl r#struct {
     }
 }
 
+#[allow(non_camel_case_types)]
 impl ::devres_lazy::devres::LazyOwner for r#struct {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.r#type` goes first: what it holds is dropped while all other parts of `*self` are

@@ -70,6 +70,7 @@ impl Queue {
     }
 
     /// The slow path of `table()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn table_slow<'a>(
@@ -108,7 +109,7 @@ impl Queue {
         ::core::result::Result::Ok(table)
     }
 
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn table_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
@@ -153,6 +154,7 @@ impl Queue {
     }
 
     /// The slow path of `ring()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn ring_slow<'a>(
@@ -190,7 +192,7 @@ impl Queue {
         ::core::result::Result::Ok(ring)
     }
 
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn ring_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,

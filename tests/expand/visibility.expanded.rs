@@ -70,6 +70,7 @@ impl Queue {
     }
 
     /// The slow path of `a()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn a_slow<'a>(
@@ -106,7 +107,7 @@ impl Queue {
         ::core::result::Result::Ok(a)
     }
 
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn a_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
@@ -178,6 +179,7 @@ impl Queue {
     }
 
     /// The slow path of `b()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn b_slow<'a>(
@@ -214,7 +216,7 @@ impl Queue {
         ::core::result::Result::Ok(b)
     }
 
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn b_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
@@ -274,6 +276,7 @@ impl Queue {
     }
 
     /// The slow path of `c()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn c_slow<'a>(
@@ -310,7 +313,7 @@ impl Queue {
         ::core::result::Result::Ok(c)
     }
 
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn c_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
@@ -365,6 +368,7 @@ impl Queue {
     }
 
     /// The slow path of `d()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn d_slow<'a>(
@@ -401,7 +405,7 @@ impl Queue {
         ::core::result::Result::Ok(d)
     }
 
-    /// Returns whether this object belongs to `other`.
+    /// Returns whether this object belongs to the given device.
     fn d_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,

@@ -306,7 +306,7 @@ impl<'a> Functions<'a> {
             #attrs
             #[allow(
                 clippy::significant_drop_tightening,
-                reason = "`populate()` takes the lock, and gives it back"
+                reason = "`populate()` unlocks"
             )]
             #[cold]
             #[inline(never)]
