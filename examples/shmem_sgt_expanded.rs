@@ -194,7 +194,7 @@ impl<T: DriverObject> Object<T> {
             // - S2: `*self` does not move: a slot can only be initialised in place, so `self.sgt`
             //   is pinned, and with it the `Object` that it is a field of.
             unsafe {
-                <Mapped<Self, SgTable> as ::devres_lazy::devres::OwnerView<Self, SgTable>>::new(
+                ::devres_lazy::devres::OwnerView::<Self, SgTable>::new(
                     place,
                     &raw const self.sgt,
                     self,

@@ -45,10 +45,12 @@ use syn::{
 };
 
 /// Where a macro writes the annotated item, which nobody but rustc knows then.
-const IN_A_MACRO: [&str; 3] = [
+const IN_A_MACRO: [&str; 5] = [
     "tests/ui/pass/crate_path.rs",
     "tests/ui/pass/macro_rules_fragments.rs",
+    "tests/ui/pass/macro_rules_hygiene.rs",
     "tests/ui/pass/macro_rules_whole.rs",
+    "tests/ui/pass/trait_objects_by_macro_rules.rs",
 ];
 
 /// A file of the project with annotated items, and what is printed for it.

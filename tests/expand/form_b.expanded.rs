@@ -156,7 +156,7 @@ impl<T: DriverObject> Object<T> {
             // - S2: `*self` does not move: a slot can only be initialised in place, so `self.sgt`
             //   is pinned, and with it the `Object` that it is a field of.
             unsafe {
-                <Mapped<Self, Table> as ::devres_lazy::devres::OwnerView<Self, Table>>::new(
+                ::devres_lazy::devres::OwnerView::<Self, Table>::new(
                     place,
                     &raw const self.sgt,
                     self,

@@ -432,7 +432,7 @@ impl<'a> Functions<'a> {
         } = self.slot;
         // Rustc points at the field's type where the resource lacks a bound.
         let at_type = Span::mixed_site().located_at(resource.span());
-        let slot = self.locked_at(at_type);
+        let slot = located(&self.locked, at_type);
         let krate_at_type = path_at(krate, at_type);
         let locked = quote_spanned!(at_type=> #krate_at_type::devres::Locked);
 
@@ -461,7 +461,7 @@ impl<'a> Functions<'a> {
                     #locked::#populate_with(#slot, #dev, |#place| {
                         #comment
                         unsafe {
-                            <#resource as #krate::devres::OwnerView<Self, #marker>>::new(
+                            #krate::devres::OwnerView::<Self, #marker>::new(
                                 #place,
                                 &raw const #this.#field,
                                 #this,
@@ -479,13 +479,6 @@ impl<'a> Functions<'a> {
                 }
             }
         }
-    }
-
-    /// The locked slot, for rustc to point at `span`.
-    fn locked_at(&self, span: Span) -> Ident {
-        let mut locked = self.locked.clone();
-        locked.set_span(span);
-        locked
     }
 
     /// `peek`: the fast path, and whose device it is.
@@ -618,6 +611,13 @@ impl<'a> Functions<'a> {
 /// Where rustc points when it means the function called `name`, and not the whole attribute.
 fn here(name: &Ident) -> Span {
     Span::call_site().located_at(name.span())
+}
+
+/// A local of ours, where rustc is to point at `span`.
+fn located(local: &Ident, span: Span) -> Ident {
+    let mut local = local.clone();
+    local.set_span(span);
+    local
 }
 
 /// Whether two types are written the same.

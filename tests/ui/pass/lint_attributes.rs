@@ -105,7 +105,10 @@ fn main() -> Result {
     assert_eq!(queue.never(&bound).err(), Some(EIO));
 
     let dev = bound.device();
-    let mut ring = KBox::pin_init(try_pin_init!(Ring { dev, table <- new_lazy!() }), GFP_KERNEL)?;
+    let mut ring = KBox::pin_init(
+        try_pin_init!(Ring { dev, table <- new_lazy!() }),
+        GFP_KERNEL,
+    )?;
     assert_eq!(ring.TABLE(&bound)?, &6);
     ring.as_mut().UNMAP();
 

@@ -6,14 +6,16 @@
 #![deny(warnings)]
 
 use devres_lazy::{
-    device::Device,
+    device::{
+        Bound,
+        Device, //
+    },
     devres_lazy,
     new_lazy,
     prelude::*,
     sync::aref::ARef,
     testing::TestDevice, //
 };
-use devres_lazy::device::Bound;
 
 struct Table(u32);
 
@@ -69,43 +71,45 @@ macro_rules! mixed {
             dev: ARef<Device>,
             len: u32,
             #[lazy(
-                fn table -> Table,
-                device = { let _ = &self.len; $device },
-                init = {
-                    let first: u32 = $first;
-                    // Not the caller's.
-                    let dev = Table::new(dev, self.len);
-                    let second: u32 = $second;
-                    Table(dev.0 + first + second)
-                },
-            )]
+                        fn table -> Table,
+                        device = { let _ = &self.len; $device },
+                        init = {
+                            let first: u32 = $first;
+                            // Not the caller's.
+                            let dev = Table::new(dev, self.len);
+                            let second: u32 = $second;
+                            Table(dev.0 + first + second)
+                        },
+                    )]
             table: Table,
         }
     };
 }
 
-mixed!(
-    Mixed,
-    &self.dev,
-    Table::new(dev, self.len).0,
-    {
-        // Not a receiver, and nobody's device.
-        struct Pair {
-            dev: u32,
-        }
-        impl Pair {
-            fn sum(&self) -> u32 {
-                self.dev
-            }
-        }
-        Pair { dev: self.len }.sum() + Table::new(dev, 0).0
+mixed!(Mixed, &self.dev, Table::new(dev, self.len).0, {
+    // Not a receiver, and nobody's device.
+    struct Pair {
+        dev: u32,
     }
-);
+    impl Pair {
+        fn sum(&self) -> u32 {
+            self.dev
+        }
+    }
+    Pair { dev: self.len }.sum() + Table::new(dev, 0).0
+});
 
 /// A macro in a macro.
 macro_rules! outer {
     ($name:ident, $init:expr) => {
-        init_of_caller!($name, { let outer = self.len; outer + $init }.into_table());
+        init_of_caller!(
+            $name,
+            {
+                let outer = self.len;
+                outer + $init
+            }
+            .into_table()
+        );
     };
 }
 

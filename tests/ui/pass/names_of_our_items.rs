@@ -101,7 +101,12 @@ fn main() -> Result {
     ring.as_mut().revoke();
 
     // They are all used.
-    let _ = (owner, owner2(1), matches!(view, Kind::view), &raw const populate);
+    let _ = (
+        owner,
+        owner2(1),
+        matches!(view, Kind::view),
+        &raw const populate,
+    );
     bound.unbind();
     Ok(())
 }

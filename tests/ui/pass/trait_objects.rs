@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! The target is a trait object: what the field derefs to, and not what the field itself would be as
-//! a trait object. It may have a `+`, parentheses, and come from a macro.
+//! a trait object. It may have a `+` and parentheses.
 
 #![deny(warnings)]
 
@@ -59,29 +59,6 @@ impl Deref for Handle {
         &*self.0
     }
 }
-
-macro_rules! object {
-    ($name:ident, $target:ty, $resource:ty, $init:expr) => {
-        #[devres_lazy]
-        #[pin_data]
-        struct $name {
-            dev: ARef<Device>,
-            #[lazy(
-                fn ops -> $target,
-                device = &self.dev,
-                init = $init,
-                peek = ops_if_mapped,
-                try_access = try_ops,
-                revoke = unmap,
-            )]
-            ops: $resource,
-        }
-    };
-}
-
-object!(Plus, dyn Ops + Send + Sync, Box<dyn Ops + Send + Sync>, Box::new(Real) as Alias);
-object!(Aliased, dyn Ops + Send + Sync, Alias, Box::new(Real) as Alias);
-object!(Bare, dyn Safe, Box<dyn Safe>, Box::new(Real) as Box<dyn Safe>);
 
 #[devres_lazy]
 #[pin_data]
@@ -160,27 +137,6 @@ fn main() -> Result {
     assert_eq!(queue.handle(&bound)?.id(), 42);
     assert_eq!(queue.function(&bound)?(1), 2);
     assert_eq!(queue.fewer(&bound)?.name(), "real");
-
-    let dev = bound.device();
-    let mut plus = KBox::pin_init(try_pin_init!(Plus { dev, ops <- new_lazy!() }), GFP_KERNEL)?;
-    assert_eq!(plus.ops(&bound)?.id(), 42);
-    assert_eq!(plus.ops_if_mapped(&bound)?.map(Ops::id), Some(42));
-    assert!(plus.try_ops().is_some());
-    plus.as_mut().unmap();
-    assert!(plus.try_ops().is_none());
-
-    let dev = bound.device();
-    let mut aliased = KBox::pin_init(try_pin_init!(Aliased { dev, ops <- new_lazy!() }), GFP_KERNEL)?;
-    assert_eq!(aliased.ops(&bound)?.id(), 42);
-    assert!(aliased.ops_if_mapped(&bound)?.is_some() && aliased.try_ops().is_some());
-    aliased.as_mut().unmap();
-
-    let dev = bound.device();
-    let mut bare = KBox::pin_init(try_pin_init!(Bare { dev, ops <- new_lazy!() }), GFP_KERNEL)?;
-    assert_eq!(bare.ops(&bound)?.name(), "real");
-    assert!(bare.ops_if_mapped(&bound)?.is_some() && bare.try_ops().is_some());
-    bare.as_mut().unmap();
-
     bound.unbind();
     Ok(())
 }

@@ -5,19 +5,19 @@
 #![deny(warnings)]
 
 use devres_lazy::{
-    device::Device,
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        Map,
+        Mapped, //
+    },
     devres_lazy,
     new_lazy,
     prelude::*,
     sync::aref::ARef,
     testing::TestDevice, //
-};
-use devres_lazy::{
-    device::Bound,
-    devres::{
-        Map,
-        Mapped, //
-    },
 };
 use pinned_init::InPlaceInit;
 use std::ptr::NonNull;
