@@ -44,8 +44,9 @@ use syn::parse_quote;
 ///
 /// - `[vis] fn name [-> Target]`: the accessor,
 ///   `name(&self, dev: &Device<Bound>) -> Result<&Target>`.
-///   `Target` is the field's type or what it derefs to; without it, the field's type. There is a
-///   private function `name_slow` beside it.
+///   `Target` is the field's type or what it derefs to; without it, the field's type. A trait
+///   object is what the field derefs to, as in `fn ops -> dyn Ops + Send` for a `KBox` of that.
+///   There is a private function `name_slow` beside it.
 /// - `device = expr`: the `&Device` this object belongs to, any expression over `self`, which may
 ///   borrow from a temporary. Evaluated on the slow path, and by `peek` if nothing is mapped, in a
 ///   private function `name_device_is`: `dev` is not in its scope, and `?` cannot leave it.
@@ -59,6 +60,14 @@ use syn::parse_quote;
 /// - `try_access = name`: `name(&self) -> Option<LazyGuard<'_, Resource>>`. Needs no bound device;
 ///   an RCU read-side critical section.
 /// - `revoke = name`: `name(self: Pin<&mut Self>)`. Unmaps now.
+///
+/// # Attributes of the field
+///
+/// - `cfg`, also in a `cfg_attr`: the functions are there under the same condition.
+/// - Documentation, `doc(hidden)` and `doc(alias)`: of the accessor too.
+/// - `deprecated`: the accessors are, and the field is not, so that the object can be constructed.
+/// - `allow`, `warn` and `expect`: what is generated lets pass what the field does. Those of the
+///   struct hold for all that is generated.
 ///
 /// # Teardown
 ///
