@@ -2,15 +2,19 @@
 
 //! The attribute `#[devres_lazy]`: what is written is parsed, checked, and expanded.
 
+mod attributes;
 mod comments;
 mod diagnostics;
+mod diverge;
 mod docs;
 mod expand;
+mod hygiene;
 mod model;
 mod names;
 mod notes;
 mod parse;
 mod safety;
+mod target;
 mod validate;
 mod wrap;
 
