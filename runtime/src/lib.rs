@@ -4,7 +4,7 @@
 //!
 //! A driver object owns a resource that is mapped on first use, belongs to one device, must be gone
 //! when that device's driver is unbound, and is read from hot paths.
-//! [`#[devres_lazy]`](devres_lazy) makes that one annotation on one field:
+//! [`#[devres_lazy]`](macro@devres_lazy) makes that one annotation on one field:
 //!
 //! ```
 //! use devres_lazy::{
@@ -68,6 +68,8 @@
 //!   needs, which `cargo devres-lazy expand` makes for who commits that instead of the macro.
 
 extern crate pinned_init as pin_init;
+// The attributes of the prelude name this crate as its users do.
+extern crate self as devres_lazy;
 
 mod host;
 mod protocol;

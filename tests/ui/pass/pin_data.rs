@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The macros of pin-init in the prelude: `Self`, all kinds of generics, attributes on a
+//! destructor, and items in a function.
+
+#![deny(warnings)]
+
+use core::{
+    cell::Cell,
+    marker::PhantomData, //
+};
+use devres_lazy::{
+    init::Zeroable as ZeroableAtItsPath,
+    prelude::*, //
+};
+
+/// A type that its own fields and bounds refer to.
+#[pin_data(PinnedDrop)]
+#[derive(Debug)]
+pub struct Node<'a, T: Copy + 'a = u8, const N: usize = 4>
+where
+    T: PartialEq<T>,
+    Self: Sized,
+{
+    #[pin]
+    values: [T; N],
+    next: Option<&'a Self>,
+    compare: fn(&Self, &Self) -> bool,
+    dropped: &'a Cell<usize>,
+}
+
+/// Below a documentation comment.
+#[pinned_drop]
+/// Above another one.
+#[allow(unused_variables)]
+#[cfg(all())]
+impl<T: Copy, const N: usize> PinnedDrop for Node<'_, T, N>
+where
+    T: PartialEq<T>,
+{
+    fn drop(self: Pin<&mut Self>) {
+        let unused = self.next.is_some();
+        self.dropped.set(self.dropped.get() + N);
+    }
+}
+
+#[pinned_drop]
+#[cfg(any())]
+impl PinnedDrop for NotThere {
+    fn drop(self: Pin<&mut Self>) {}
+}
+
+#[derive(Zeroable)]
+struct Registers<T, U: Copy, const N: usize>
+where
+    U: PartialEq,
+{
+    values: [T; N],
+    other: U,
+}
+
+#[derive(Zeroable)]
+union Word {
+    word: u32,
+    bytes: [u8; 4],
+}
+
+fn same_values(a: &Node<'_>, b: &Node<'_>) -> bool {
+    a.values == b.values
+}
+
+fn is_zeroable<T: ZeroableAtItsPath>() {}
+
+fn main() -> Result {
+    #[pin_data(PinnedDrop)]
+    struct Local<T> {
+        dropped: &'static Cell<usize>,
+        value: PhantomData<T>,
+    }
+
+    #[pinned_drop]
+    #[allow(clippy::needless_pass_by_ref_mut)]
+    impl<T> PinnedDrop for Local<T> {
+        fn drop(self: Pin<&mut Self>) {
+            self.dropped.set(100);
+        }
+    }
+
+    let dropped = &Cell::new(0);
+    let node: Pin<KBox<Node<'_>>> = KBox::pin_init(
+        try_pin_init!(Node {
+            values: [1; 4],
+            next: None,
+            compare: same_values,
+            dropped,
+        }),
+        GFP_KERNEL,
+    )?;
+    assert!((node.compare)(&node, &node));
+    drop(node);
+    assert_eq!(dropped.get(), 4);
+
+    let dropped: &'static Cell<usize> = KBox::leak(KBox::new(Cell::new(0), GFP_KERNEL)?);
+    let local = KBox::pin_init(
+        try_pin_init!(Local::<u32> {
+            dropped,
+            value: PhantomData,
+        }),
+        GFP_KERNEL,
+    )?;
+    let _: PhantomData<u32> = local.value;
+    drop(local);
+    assert_eq!(dropped.get(), 100);
+
+    let registers = KBox::<Registers<u16, u32, 3>>::zeroed(GFP_KERNEL)?;
+    assert_eq!((registers.values, registers.other), ([0; 3], 0));
+    let word = KBox::<Word>::zeroed(GFP_KERNEL)?;
+    // SAFETY: All bytes are initialised, with zeroes.
+    assert_eq!(unsafe { word.word }, 0);
+    // SAFETY: All bytes are initialised, with zeroes.
+    assert_eq!(unsafe { word.bytes }, [0; 4]);
+    is_zeroable::<Registers<u8, u8, 1>>();
+    Ok(())
+}
