@@ -3,8 +3,6 @@
 //! The macros of pin-init in the prelude: `Self`, all kinds of generics, attributes on a
 //! destructor, and items in a function.
 
-#![deny(warnings)]
-
 use core::{
     cell::Cell,
     marker::PhantomData, //
@@ -17,7 +15,7 @@ use devres_lazy::{
 /// A type that its own fields and bounds refer to.
 #[pin_data(PinnedDrop)]
 #[derive(Debug)]
-pub struct Node<'a, T: Copy + 'a = u8, const N: usize = 4>
+struct Node<'a, T: Copy + 'a = u8, const N: usize = 4>
 where
     T: PartialEq<T>,
     Self: Sized,
@@ -33,7 +31,7 @@ where
 #[pinned_drop]
 /// Above another one.
 #[allow(unused_variables)]
-#[cfg(all())]
+#[cfg(test)]
 impl<T: Copy, const N: usize> PinnedDrop for Node<'_, T, N>
 where
     T: PartialEq<T>,
@@ -45,13 +43,13 @@ where
 }
 
 #[pinned_drop]
-#[cfg(any())]
+#[cfg(not(test))]
 impl PinnedDrop for NotThere {
     fn drop(self: Pin<&mut Self>) {}
 }
 
 #[derive(Zeroable)]
-struct Registers<T, U: Copy, const N: usize>
+struct Registers<T: Copy, U, const N: usize>
 where
     U: PartialEq,
 {
@@ -71,21 +69,8 @@ fn same_values(a: &Node<'_>, b: &Node<'_>) -> bool {
 
 fn is_zeroable<T: ZeroableAtItsPath>() {}
 
-fn main() -> Result {
-    #[pin_data(PinnedDrop)]
-    struct Local<T> {
-        dropped: &'static Cell<usize>,
-        value: PhantomData<T>,
-    }
-
-    #[pinned_drop]
-    #[allow(clippy::needless_pass_by_ref_mut)]
-    impl<T> PinnedDrop for Local<T> {
-        fn drop(self: Pin<&mut Self>) {
-            self.dropped.set(100);
-        }
-    }
-
+#[test]
+fn a_struct_that_names_itself() -> Result {
     let dropped = &Cell::new(0);
     let node: Pin<KBox<Node<'_>>> = KBox::pin_init(
         try_pin_init!(Node {
@@ -97,28 +82,54 @@ fn main() -> Result {
         GFP_KERNEL,
     )?;
     assert!((node.compare)(&node, &node));
+
     drop(node);
     assert_eq!(dropped.get(), 4);
+    Ok(())
+}
 
-    let dropped: &'static Cell<usize> = KBox::leak(KBox::new(Cell::new(0), GFP_KERNEL)?);
-    let local = KBox::pin_init(
-        try_pin_init!(Local::<u32> {
+#[test]
+fn a_struct_in_a_function() -> Result {
+    #[pin_data(PinnedDrop)]
+    struct Local<'a, T> {
+        dropped: &'a Cell<usize>,
+        value: PhantomData<T>,
+    }
+
+    #[pinned_drop]
+    #[allow(clippy::needless_pass_by_ref_mut)]
+    impl<T> PinnedDrop for Local<'_, T> {
+        fn drop(self: Pin<&mut Self>) {
+            self.dropped.set(100);
+        }
+    }
+
+    let dropped = &Cell::new(0);
+    let local: Pin<KBox<Local<'_, u32>>> = KBox::pin_init(
+        try_pin_init!(Local {
             dropped,
             value: PhantomData,
         }),
         GFP_KERNEL,
     )?;
     let _: PhantomData<u32> = local.value;
+
     drop(local);
     assert_eq!(dropped.get(), 100);
+    Ok(())
+}
 
+#[test]
+fn zeroable() -> Result {
     let registers = KBox::<Registers<u16, u32, 3>>::zeroed(GFP_KERNEL)?;
     assert_eq!((registers.values, registers.other), ([0; 3], 0));
+
     let word = KBox::<Word>::zeroed(GFP_KERNEL)?;
     // SAFETY: All bytes are initialised, with zeroes.
     assert_eq!(unsafe { word.word }, 0);
     // SAFETY: All bytes are initialised, with zeroes.
     assert_eq!(unsafe { word.bytes }, [0; 4]);
+
     is_zeroable::<Registers<u8, u8, 1>>();
     Ok(())
 }
