@@ -11,19 +11,43 @@ use quote::quote;
 use syn::{
     parse2,
     parse_quote,
+    punctuated::Punctuated,
     Data,
     DeriveInput,
     Error,
     Fields,
-    Result, //
+    GenericParam,
+    Generics,
+    Ident,
+    PredicateType,
+    Result,
+    Token,
+    Type,
+    TypeParamBound,
+    WherePredicate, //
 };
 
 /// Expands `#[derive(Zeroable)] item`.
 pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
     let mut item: DeriveInput = parse2(item)?;
     let pinned_init = pinned_init();
-    for param in item.generics.type_params_mut() {
-        param.bounds.insert(0, parse_quote!(#pinned_init::Zeroable));
+    let bound: TypeParamBound = parse_quote!(#pinned_init::Zeroable);
+    let Generics {
+        params,
+        where_clause,
+        ..
+    } = &mut item.generics;
+    for param in params {
+        let GenericParam::Type(param) = param else {
+            continue;
+        };
+        // Not in both places: Clippy reports bounds of a parameter that are in two.
+        let bounds = where_clause
+            .iter_mut()
+            .flat_map(|clause| &mut clause.predicates)
+            .find_map(|predicate| bounds_of(&param.ident, predicate))
+            .unwrap_or(&mut param.bounds);
+        bounds.insert(0, bound.clone());
     }
 
     let DeriveInput {
@@ -64,4 +88,19 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
             @body(#fields),
         }
     })
+}
+
+/// The bounds of the parameter `param` in a predicate that is about it.
+fn bounds_of<'a>(
+    param: &Ident,
+    predicate: &'a mut WherePredicate,
+) -> Option<&'a mut Punctuated<TypeParamBound, Token![+]>> {
+    match predicate {
+        WherePredicate::Type(PredicateType {
+            bounded_ty: Type::Path(ty),
+            bounds,
+            ..
+        }) if ty.path.is_ident(param) => Some(bounds),
+        _ => None,
+    }
 }
