@@ -48,6 +48,16 @@ impl PinnedDrop for NotThere {
     fn drop(self: Pin<&mut Self>) {}
 }
 
+/// A bound with an arrow, a raw lifetime, and a field that depends on the configuration.
+#[pin_data]
+struct Filter<'r#for, F: Fn(&'r#for u32) -> bool, const N: usize = 2> {
+    keeps: F,
+    #[cfg(test)]
+    values: &'r#for [u32; N],
+    #[cfg(not(test))]
+    values: (),
+}
+
 #[derive(Zeroable)]
 struct Registers<T: Copy, U, const N: usize>
 where
@@ -116,6 +126,21 @@ fn a_struct_in_a_function() -> Result {
 
     drop(local);
     assert_eq!(dropped.get(), 100);
+    Ok(())
+}
+
+#[test]
+fn a_bound_with_an_arrow() -> Result {
+    let filter = KBox::pin_init(
+        try_pin_init!(Filter {
+            keeps: |value: &u32| *value > 1,
+            values: &[1, 2],
+        }),
+        GFP_KERNEL,
+    )?;
+
+    let kept = filter.values.iter().filter(|value| (filter.keeps)(value));
+    assert_eq!(kept.count(), 1);
     Ok(())
 }
 
