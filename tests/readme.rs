@@ -8,11 +8,54 @@ use anyhow::{
     Context,
     Result, //
 };
+use devres_lazy::{
+    alloc::{
+        flags::GFP_KERNEL,
+        KBox, //
+    },
+    device::Device,
+    devres_lazy,
+    prelude::pin_data,
+    sync::aref::ARef, //
+};
 use std::fs;
+
+/// The queue of the README, with its table in a box.
+#[devres_lazy]
+#[pin_data]
+struct Boxed {
+    dev: ARef<Device>,
+
+    #[lazy(
+        pub fn table -> [u64; 512],
+        device = &self.dev,
+        init = KBox::zeroed(GFP_KERNEL)?,
+    )]
+    table: KBox<[u64; 512]>,
+}
+
+/// The queue of the README, with its table in the slot.
+#[devres_lazy]
+#[pin_data]
+struct Inline {
+    dev: ARef<Device>,
+
+    #[lazy(
+        pub fn table -> [u64; 512],
+        device = &self.dev,
+        init = [0; 512],
+    )]
+    table: [u64; 512],
+}
 
 /// Reads a file of the project.
 fn read(path: &str) -> Result<String> {
     fs::read_to_string(path).with_context(|| path.to_owned())
+}
+
+/// Reads a file of the project, with one space between its words.
+fn words(path: &str) -> Result<String> {
+    Ok(read(path)?.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// What stands between the `<lazy>` marks of a file, without comments and empty lines.
@@ -67,6 +110,27 @@ fn figures_are_counted() -> Result<()> {
 }
 
 #[test]
+fn queues_are_measured() -> Result<()> {
+    let boxed = size_of::<Boxed>();
+    let inline = size_of::<Inline>();
+    ensure!((1000..10_000).contains(&inline), "{inline} has no comma");
+
+    let claims = [
+        format!("The queue above takes {boxed} bytes, and 4,096 more once its table is mapped."),
+        format!(
+            "With `table: [u64; 512]` every queue would take {},{:03} bytes.",
+            inline / 1000,
+            inline % 1000
+        ),
+    ];
+    let readme = words("README.md")?;
+    for claim in claims {
+        ensure!(readme.contains(&claim), "the README should say: {claim}");
+    }
+    Ok(())
+}
+
+#[test]
 fn excerpts_are_excerpts() -> Result<()> {
     /// Lines without indentation, so that an excerpt may have less of it.
     fn trimmed(text: &str) -> String {
@@ -113,10 +177,7 @@ fn properties_and_twins_are_counted() -> Result<()> {
         .count();
 
     let claim = format!("{properties} properties hold, and each of {twins} mutants is caught");
-    let readme = read("README.md")?
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
+    let readme = words("README.md")?;
     ensure!(readme.contains(&claim), "the README should say: {claim}");
     Ok(())
 }

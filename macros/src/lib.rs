@@ -52,7 +52,8 @@ use syn::parse_quote;
 ///   private function `name_device_is`: `dev` is not in its scope, and `?` cannot leave it.
 /// - `init = expr` (form A): an initialiser of the field's type, any expression over `self` and
 ///   `dev`, the device that the caller passed. Evaluated once, under the slot's lock, after every
-///   check. `?` returns from the accessor.
+///   check. `?` returns from the accessor. The slot stores the resource inline: a resource of more
+///   than 256 bytes belongs in a box, `KBox<T>`, with `T` as the target.
 /// - `map = Marker` (form B): the field's type is `Mapped<Self, Marker>`, a view into this object,
 ///   and `Marker` implements `Map<Self>`.
 /// - `peek = name`: `name(&self, dev: &Device<Bound>) -> Result<Option<&Target>>`. Never sleeps,

@@ -4,7 +4,7 @@
 //!
 //! A driver object owns a resource that is mapped on first use, belongs to one device, must be gone
 //! when that device's driver is unbound, and is read from hot paths.
-//! [`#[devres_lazy]`](devres_lazy) makes that one annotation on one field:
+//! [`#[devres_lazy]`](macro@devres_lazy) makes that one annotation on one field:
 //!
 //! ```
 //! use devres_lazy::{
@@ -68,6 +68,8 @@
 //!   needs, which `cargo devres-lazy expand` makes for who commits that instead of the macro.
 
 extern crate pinned_init as pin_init;
+// The attributes of the prelude name this crate as its users do.
+extern crate self as devres_lazy;
 
 mod host;
 mod protocol;
@@ -128,6 +130,68 @@ use host::{
 /// # assert!(queue.try_table().is_none());
 /// # Ok::<(), Error>(())
 /// ```
+///
+/// # A large resource belongs in a box
+///
+/// ### What it is
+///
+/// An `init` field whose resource takes more than 256 bytes.
+///
+/// ### Why is this bad?
+///
+/// The slot stores its resource inline. Each object grows by the size of the resource, also an
+/// object that never maps it. From 256 bytes on, the kernel's slabs have powers of two as sizes,
+/// so the object takes up to twice its size in memory. An `init` expression that makes the resource
+/// by value may also put it on the stack first, of which the kernel has 16 KiB.
+///
+/// A small resource is better off inline. A box takes 8 bytes in each object, one allocation when
+/// the resource is mapped, and one more load in each access.
+///
+/// ### Example
+///
+/// ```
+/// # use devres_lazy::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
+/// #[devres_lazy]
+/// #[pin_data]
+/// struct Queue {
+///     dev: ARef<Device>,
+///
+///     #[lazy(
+///         pub fn table -> [u64; 512],
+///         device = &self.dev,
+///         init = [0; 512],
+///     )]
+///     table: [u64; 512],
+/// }
+///
+/// // A slab object of 8,192 bytes in the kernel, mapped or not.
+/// # #[cfg(target_pointer_width = "64")]
+/// assert_eq!(size_of::<Queue>(), 4184);
+/// ```
+///
+/// Use instead:
+///
+/// ```
+/// # use devres_lazy::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
+/// #[devres_lazy]
+/// #[pin_data]
+/// struct Queue {
+///     dev: ARef<Device>,
+///
+///     #[lazy(
+///         pub fn table -> [u64; 512],
+///         device = &self.dev,
+///         init = KBox::zeroed(GFP_KERNEL)?,
+///     )]
+///     table: KBox<[u64; 512]>,
+/// }
+///
+/// // And 4,096 bytes once the table is mapped.
+/// # #[cfg(target_pointer_width = "64")]
+/// assert_eq!(size_of::<Queue>(), 96);
+/// ```
+///
+/// The accessor returns the same `&[u64; 512]`: its target is what the box derefs to.
 #[cfg(feature = "attribute")]
 pub use devres_lazy_macros::devres_lazy;
 

@@ -118,11 +118,11 @@ const STEPS: &[Step] = &[
     Step {
         name: "packages",
         run: Run::Here(|shell| {
-            Ok(cmd!(
-                shell,
-                "cargo package --package devres-lazy-macros --package devres-lazy --allow-dirty"
-            )
-            .run()?)
+            Ok(cmd!(shell, "cargo package --allow-dirty")
+                .args(["--package", "devres-lazy-macros"])
+                .args(["--package", "devres-lazy-pin-macros"])
+                .args(["--package", "devres-lazy"])
+                .run()?)
         }),
     },
     Step {

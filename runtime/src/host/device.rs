@@ -58,11 +58,60 @@ impl Device {
         dev.into()
     }
 
-    /// Says that a driver is bound to the device.
+    /// Returns the device as one that a driver is bound to.
+    ///
+    /// For a thread or a callback that owns what it uses, and so cannot borrow a `Device<Bound>`
+    /// from the code that has bound the driver.
     ///
     /// # Safety
     ///
-    /// That must be so for as long as the returned reference exists.
+    /// A driver must be bound to the device for as long as the returned reference exists.
+    ///
+    /// # Examples
+    ///
+    /// A thread that is joined before unbind:
+    ///
+    /// ```
+    /// use devres_lazy::{devres::Devres, prelude::*, sync::Arc, testing::TestDevice};
+    /// use std::thread;
+    ///
+    /// let mut gpu = TestDevice::new(c"gpu0")?;
+    /// let bound = gpu.bind()?;
+    /// let registers = Arc::new(Devres::new(&bound, 0xd0_u32)?, GFP_KERNEL)?;
+    ///
+    /// let dev = bound.device();
+    /// let worker = thread::spawn(move || {
+    ///     // SAFETY: The driver stays bound until this thread was joined.
+    ///     let dev = unsafe { dev.as_bound() };
+    ///     registers.access(dev).copied()
+    /// });
+    ///
+    /// assert_eq!(worker.join().unwrap(), Ok(0xd0));
+    /// bound.unbind();
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// A scoped thread borrows the bound device, and needs no `unsafe`:
+    ///
+    /// ```
+    /// use devres_lazy::{
+    ///     device::{Bound, Device},
+    ///     devres::Devres,
+    ///     prelude::*,
+    ///     testing::TestDevice,
+    /// };
+    /// use std::thread;
+    ///
+    /// let mut gpu = TestDevice::new(c"gpu0")?;
+    /// let bound = gpu.bind()?;
+    /// let registers = Devres::new(&bound, 0xd0_u32)?;
+    ///
+    /// let dev: &Device<Bound> = &bound;
+    /// thread::scope(|scope| {
+    ///     scope.spawn(|| assert_eq!(registers.access(dev), Ok(&0xd0)));
+    /// });
+    /// # Ok::<(), Error>(())
+    /// ```
     #[inline]
     pub unsafe fn as_bound(&self) -> &Device<Bound> {
         // SAFETY: The pointer comes from a reference, and the caller promises what `Bound` says.

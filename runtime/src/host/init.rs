@@ -25,6 +25,17 @@ use pin_init::{
 #[doc(hidden)]
 pub use ::pinned_init as __pin_init;
 
+mod zeroable {
+    //! The trait of pin-init and the derive macro of the same name, which is not pin-init's own.
+
+    pub use devres_lazy_pin_macros::Zeroable;
+    // What is named above shadows the macro in here.
+    pub use pin_init::*;
+}
+
+#[doc(no_inline)]
+pub use zeroable::Zeroable;
+
 /// Smart pointers that a value can be initialised in: [`KBox`](crate::alloc::KBox) and
 /// [`Arc`](crate::sync::Arc).
 ///

@@ -33,14 +33,21 @@ pub use core::{
 #[doc(no_inline)]
 pub use pin_init::{
     init,
-    pin_data,
     pin_init,
-    pinned_drop,
     InPlaceWrite,
     Init,
-    PinInit,
-    Zeroable, //
+    PinInit, //
 };
+
+// As pin-init's, for a crate that does not depend on it.
+#[doc(no_inline)]
+pub use devres_lazy_pin_macros::{
+    pin_data,
+    pinned_drop, //
+};
+
+#[doc(no_inline)]
+pub use crate::init::Zeroable;
 
 #[doc(no_inline)]
 pub use crate::{

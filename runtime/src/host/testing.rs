@@ -5,7 +5,8 @@
 //!
 //! Nothing in here exists in the kernel. Driver code does not use it; its tests do:
 //!
-//! - [`TestDevice`] and [`Binding`]: a device, and the time during which a driver is bound to it;
+//! - [`TestDevice`] and [`Binding`]: a device, and the time during which a driver is bound to it.
+//!   [`Device::as_bound()`] is for threads and callbacks;
 //! - [`Driver`]: a driver with callbacks, for tests that are about them;
 //! - [`fail_nth()`]: the n-th allocation of this thread fails;
 //! - [`Task`]: a thread that others send signals to;

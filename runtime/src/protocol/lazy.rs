@@ -66,6 +66,8 @@ use core::{
 ///   that the others need. The initialiser of a field calls the accessors of the fields that it
 ///   needs. Teardown then follows the reverse order of declaration, and unbind the reverse order of
 ///   population. Both drop a resource before the resources that it needs.
+/// - A resource of more than 256 bytes is kept in a box. The slot stores its resource inline, so
+///   each owner grows by the size of the resource, whether it is mapped or not.
 /// - Dropping the resource does not take a reference to the owner, not even for a moment. At unbind
 ///   this may be the last reference, and releasing it waits for the drop that releases it.
 /// - Dropping the resource does not wait for unbind to drop an older resource. Unbind drops the

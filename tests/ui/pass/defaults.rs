@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Defaults of the last type or const parameter. pinned-init 0.0.10 does not take any behind them.
+//! Defaults of type and const parameters.
 
 use devres_lazy::{
     device::Device,
@@ -28,7 +28,7 @@ struct Queue<T: Default + Send + Sync + 'static = u32> {
 
 #[devres_lazy]
 #[pin_data]
-struct Ring<T: Copy + Default + Send + Sync + 'static, const N: usize = { 2 + 2 }> {
+struct Ring<T: Copy + Default + Send + Sync + 'static = u8, const N: usize = { 2 + 2 }> {
     dev: ARef<Device>,
 
     #[lazy(
@@ -49,7 +49,7 @@ fn queue(dev: ARef<Device>) -> Result<Pin<KBox<Queue>>> {
     )
 }
 
-fn ring(dev: ARef<Device>) -> Result<Pin<KBox<Ring<u8>>>> {
+fn ring(dev: ARef<Device>) -> Result<Pin<KBox<Ring>>> {
     KBox::pin_init(
         try_pin_init!(Ring {
             dev,

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The attribute macros of pin-init, as the prelude of `devres-lazy` offers them.
+//!
+//! The attribute macros of the published crate `pinned-init` expand to paths that start with
+//! `::pinned_init`, so a crate that uses them has to depend on `pinned-init` by that name. The
+//! macros here hand the same input to the same `macro_rules!` of `pinned-init`, by a path through
+//! `devres-lazy`. A driver then depends on `devres-lazy` alone, as it depends on `kernel` alone in
+//! a kernel tree.
+//!
+//! The runtime requires one exact version of `pinned-init`, since these `macro_rules!` are not part
+//! of its public interface.
+
+mod generics;
+mod pin_data;
+mod pinned_drop;
+mod zeroable;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::Result;
+
+/// Declares a struct that is initialised in place, with its fields pinned where they have `#[pin]`.
+///
+/// `pin_init!` and `try_pin_init!` make initialisers for such a struct. With
+/// `#[pin_data(PinnedDrop)]` the struct has a destructor, which is an implementation of
+/// `PinnedDrop` under [`#[pinned_drop]`](macro@pinned_drop).
+///
+/// The crate that uses this macro depends on `devres-lazy` by that name. Under another name, say
+/// `runtime`, it has `extern crate runtime as devres_lazy;` at its root.
+#[proc_macro_attribute]
+pub fn pin_data(
+    args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    or_error(pin_data::expand(args.into(), item.into()))
+}
+
+/// Implements the destructor of a struct under [`#[pin_data(PinnedDrop)]`](macro@pin_data).
+#[proc_macro_attribute]
+pub fn pinned_drop(
+    _args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    or_error(pinned_drop::expand(item.into()))
+}
+
+/// Implements `Zeroable` for a struct or a union, if all of its fields are `Zeroable`.
+#[proc_macro_derive(Zeroable)]
+pub fn zeroable(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    or_error(zeroable::expand(item.into()))
+}
+
+/// The path to `pinned-init` in a crate that depends on `devres-lazy`.
+fn pinned_init() -> TokenStream {
+    quote!(::devres_lazy::init::__pin_init)
+}
+
+/// The expansion, or the error for rustc to report.
+fn or_error(expansion: Result<TokenStream>) -> proc_macro::TokenStream {
+    expansion
+        .unwrap_or_else(|error| error.into_compile_error())
+        .into()
+}

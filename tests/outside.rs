@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! A crate outside of the workspace, as the README says to make one: `cargo new`, the lines of the
+//! README and nothing else. The only change is where the runtime is.
+//!
+//! The crates are made in empty folders of their own. They share a target folder in that of the
+//! workspace, and use the workspace's `Cargo.lock`, so nothing is fetched.
+
+use anyhow::{
+    ensure,
+    Context,
+    Result, //
+};
+use std::{
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::{
+        Command,
+        Output, //
+    },
+};
+use tempfile::TempDir;
+
+/// The root of the workspace.
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Where the README says that the runtime is.
+const RUNTIME_IN_README: &str = "../devres-lazy/runtime";
+
+/// What the README says about a crate of one's own.
+struct Guide {
+    /// The example at the top of the page.
+    example: String,
+    /// The command that makes the crate.
+    new: String,
+    /// What is added to `Cargo.toml`.
+    dependencies: String,
+    /// The test below the example.
+    test: String,
+    /// The command that runs it.
+    run: String,
+    /// What that prints.
+    output: String,
+}
+
+impl Guide {
+    fn read() -> Result<Self> {
+        let readme = fs::read_to_string(Path::new(ROOT).join("README.md"))?;
+        let (_, section) = readme
+            .split_once("\n## Use it in your crate\n")
+            .context("the README has no section on a crate of one's own")?;
+        let (section, _) = section.split_once("\n## ").context("it does not end")?;
+
+        let [setup, run] = blocks(section, "sh")[..] else {
+            anyhow::bail!("expected two blocks of commands in\n{section}");
+        };
+        let new = setup
+            .lines()
+            .find(|line| line.starts_with("cargo new "))
+            .context("the README makes no crate")?;
+
+        Ok(Self {
+            example: first_block(&readme, "rust")?,
+            new: new.to_owned(),
+            dependencies: first_block(section, "toml")?,
+            test: first_block(section, "rust")?,
+            run: run.trim().to_owned(),
+            output: first_block(section, "text")?,
+        })
+    }
+}
+
+/// The code blocks of a language.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    text.split(&format!("```{language}\n"))
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect()
+}
+
+/// The first code block of a language.
+fn first_block(text: &str, language: &str) -> Result<String> {
+    blocks(text, language)
+        .first()
+        .map(|&block| block.to_owned())
+        .with_context(|| format!("no code block in {language}"))
+}
+
+/// A crate in an empty folder.
+struct Outside {
+    /// Removed in the end.
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+impl Outside {
+    /// Makes a crate with the command of the README.
+    fn new(guide: &Guide, edition: &str) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let new = format!("{} --edition {edition}", guide.new);
+        succeeds(&new, &cargo(&new, folder.path())?)?;
+        let name = guide.new.split_whitespace().last().context("no name")?;
+        let path = folder.path().join(name);
+        fs::copy(Path::new(ROOT).join("Cargo.lock"), path.join("Cargo.lock"))?;
+
+        Ok(Self {
+            _folder: folder,
+            path,
+        })
+    }
+
+    /// Adds the lines of the README to `Cargo.toml`, with the runtime where it is, and `edit` done
+    /// to them.
+    fn add_dependencies(&self, guide: &Guide, edit: impl FnOnce(String) -> String) -> Result<()> {
+        ensure!(
+            guide.dependencies.contains(RUNTIME_IN_README),
+            "another path"
+        );
+        let runtime = Path::new(ROOT).join("runtime");
+        let runtime = runtime.to_str().context("a path that is not UTF-8")?;
+        let lines = guide.dependencies.replace(RUNTIME_IN_README, runtime);
+
+        // `cargo new` has left an empty table of dependencies at the end.
+        let path = self.path.join("Cargo.toml");
+        let manifest = fs::read_to_string(&path)?;
+        let manifest = manifest
+            .strip_suffix("[dependencies]\n")
+            .context("no empty table of dependencies at the end")?;
+        fs::write(path, manifest.to_owned() + &edit(lines))?;
+        Ok(())
+    }
+
+    /// Writes a file of the crate.
+    fn write(&self, path: &str, text: &str) -> Result<()> {
+        let path = self.path.join(path);
+        fs::create_dir_all(path.parent().context("not a file")?)?;
+        fs::write(path, text)?;
+        Ok(())
+    }
+
+    /// Runs a command, which has to succeed.
+    fn run(&self, command: &str) -> Result<Output> {
+        let output = cargo(command, &self.path)?;
+        succeeds(command, &output)?;
+
+        Ok(output)
+    }
+
+    /// Runs the test of the README, which has to pass without a warning, and to print what the
+    /// README says.
+    fn passes(&self, guide: &Guide) -> Result<()> {
+        let output = self.run(&guide.run)?;
+        let stderr = String::from_utf8(output.stderr)?;
+        ensure!(!stderr.contains("warning"), "{stderr}");
+
+        // All but the time that it takes.
+        let (expected, _) = guide
+            .output
+            .rsplit_once("finished in")
+            .context("not the output of a test")?;
+        let stdout = String::from_utf8(output.stdout)?;
+        ensure!(stdout.contains(expected), "{stdout}");
+        Ok(())
+    }
+}
+
+/// Runs a command line that starts with `cargo`.
+fn cargo(command: &str, folder: &Path) -> Result<Output> {
+    let mut words = command.split_whitespace();
+    ensure!(words.next() == Some("cargo"), "not cargo: {command}");
+
+    Ok(Command::new(env!("CARGO"))
+        .args(words)
+        .current_dir(folder)
+        .env("CARGO_NET_OFFLINE", "true")
+        .env(
+            "CARGO_TARGET_DIR",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside"),
+        )
+        .output()?)
+}
+
+/// Checks that a command has succeeded.
+fn succeeds(command: &str, output: &Output) -> Result<()> {
+    ensure!(
+        output.status.success(),
+        "{command}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+
+    Ok(())
+}
+
+#[test]
+fn the_lines_of_the_readme() -> Result<()> {
+    let guide = Guide::read()?;
+    for edition in ["2024", "2021"] {
+        let outside = Outside::new(&guide, edition)?;
+        outside.add_dependencies(&guide, |lines| lines)?;
+        outside.write("src/lib.rs", &format!("{}\n{}", guide.example, guide.test))?;
+
+        outside
+            .passes(&guide)
+            .with_context(|| format!("edition {edition}"))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn one_dependency_for_all_macros() -> Result<()> {
+    let guide = Guide::read()?;
+    let outside = Outside::new(&guide, "2021")?;
+    outside.add_dependencies(&guide, |lines| lines)?;
+    let manifest = fs::read_to_string(outside.path.join("Cargo.toml"))?;
+    let (_, dependencies) = manifest
+        .split_once("[dependencies]\n")
+        .context("no dependencies")?;
+    ensure!(
+        dependencies.lines().count() == 1,
+        "more than one:\n{manifest}"
+    );
+
+    let copy = |from: &Path, to: &str| outside.write(to, &fs::read_to_string(from)?);
+    copy(
+        &Path::new(ROOT).join("tests/pin_data.rs"),
+        "tests/pin_data.rs",
+    )?;
+    // What the attribute writes, in all its forms.
+    for entry in fs::read_dir(Path::new(ROOT).join("tests/ui/pass"))? {
+        let path = entry?.path();
+        let name = path.file_name().context("no name")?.to_string_lossy();
+        copy(&path, &format!("examples/{name}"))?;
+    }
+
+    outside.run("cargo test --quiet --test pin_data")?;
+    outside.run("cargo check --quiet --examples")?;
+    Ok(())
+}
+
+#[test]
+fn a_dependency_by_another_name() -> Result<()> {
+    let guide = Guide::read()?;
+    let outside = Outside::new(&guide, "2024")?;
+    outside.add_dependencies(&guide, |lines| {
+        lines.replace(
+            "devres-lazy = { ",
+            "runtime = { package = \"devres-lazy\", ",
+        )
+    })?;
+    let source = format!(
+        "extern crate runtime as devres_lazy;\n{}\n{}",
+        guide.example, guide.test
+    );
+    outside.write("src/lib.rs", &source)?;
+
+    outside.passes(&guide)
+}
