@@ -17,10 +17,12 @@ use quote::{
 };
 use syn::{
     parse2,
+    parse_quote,
     visit::{
         self,
         Visit, //
     },
+    Attribute,
     Error,
     Fields,
     Item,
@@ -39,6 +41,9 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
             ));
         }
     };
+    if let Some(in_order) = in_order(&args, &item) {
+        return Ok(in_order);
+    }
     let mut nested = Nested(None);
     nested.visit_item_struct(&item);
     if let Some(error) = nested.0 {
@@ -79,6 +84,42 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
             @body(#fields),
         }
     })
+}
+
+/// The struct with this attribute below `#[devres_lazy]`, where it has to stand, and the error that
+/// says so. [`None`] if it does not stand above, and no `#[lazy(..)]` is left on a field.
+fn in_order(args: &TokenStream, item: &ItemStruct) -> Option<TokenStream> {
+    let lazy = item
+        .fields
+        .iter()
+        .flat_map(|field| &field.attrs)
+        .find(|attr| is_called(attr, "lazy"))?;
+
+    let mut item = item.clone();
+    let attrs = &mut item.attrs;
+    let error = if let Some(below) = attrs.iter().find(|attr| is_called(attr, "devres_lazy")) {
+        Error::new_spanned(
+            below,
+            "put `#[devres_lazy]` above `#[pin_data]`, which has to know slots as pinned fields",
+        )
+    } else {
+        let error = Error::new_spanned(
+            lazy,
+            "`#[lazy(..)]` is read by `#[devres_lazy]`: put that above `#[pin_data]`",
+        );
+        attrs.push(parse_quote!(#[::devres_lazy::devres_lazy]));
+        error
+    };
+    attrs.push(parse_quote!(#[::devres_lazy::prelude::pin_data(#args)]));
+
+    let error = error.into_compile_error();
+    Some(quote!(#item #error))
+}
+
+/// Whether this is the attribute called `name`, by whatever path.
+fn is_called(attr: &Attribute, name: &str) -> bool {
+    let last = attr.path().segments.last();
+    last.is_some_and(|last| last.ident == name)
 }
 
 /// Finds an item inside of the struct, in which `Self` has a meaning of its own.
