@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+// Expanded from trait_object.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
+
+//! The target is a trait object, which the field derefs to.
+
+use devres_lazy::{
+    device::Device,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// What can be asked of a table.
+pub trait Ops {
+    /// How many entries it has.
+    fn len(&self) -> usize;
+}
+
+/// A queue.
+#[pin_data(PinnedDrop)]
+pub struct Queue {
+    dev: ARef<Device>,
+
+    /// The table.
+    #[pin]
+    table: ::devres_lazy::devres::Lazy<Box<dyn Ops + Send + Sync>>,
+}
+
+impl Queue {
+    /// The table.
+    ///
+    /// The first call maps it; later calls lend the same one without taking a lock.
+    ///
+    /// # Errors
+    ///
+    /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
+    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
+    ///   or if it is not mapped while unbind is under way, which might miss it.
+    /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
+    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    ///
+    /// # Context
+    ///
+    /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
+    /// called while it is being mapped by the caller itself, which is a deadlock.
+    ///
+    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Everything that unmapping needs is acquired before the registration whose callbacks call
+    /// this, or kept by the resource, or lazily mapped for the same device.
+    #[inline]
+    pub fn table<'a>(
+        &'a self,
+        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> ::devres_lazy::error::Result<&'a (dyn Ops + Send + Sync)> {
+        // Fast path: `self.table` is populated for `dev`, and has not been revoked.
+        if let ::core::option::Option::Some(table) =
+            ::devres_lazy::devres::Lazy::get(&self.table, dev)
+        {
+            return ::core::result::Result::Ok(&**table);
+        }
+
+        // Not populated, revoked, or `dev` is another device: `table_slow()` maps, or tells which.
+        self.table_slow(dev)
+    }
+
+    /// The slow path of `table()`: maps, or tells why not.
+    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
+    #[cold]
+    #[inline(never)]
+    fn table_slow<'a>(
+        &'a self,
+        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> ::devres_lazy::error::Result<&'a (dyn Ops + Send + Sync)> {
+        // Any thread may borrow what `self.table` lends: it has to be `Send` and `Sync`.
+        const fn table_is_send_and_sync<T>()
+        where
+            T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
+        {
+        }
+        table_is_send_and_sync::<dyn Ops + Send + Sync>();
+
+        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+        if !self.table_device_is(dev) {
+            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+        }
+
+        // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
+        // the others sleep here.
+        let slot = ::devres_lazy::devres::Lazy::lock(&self.table);
+
+        // Somebody else may have populated `self.table` while this caller was waiting for the lock.
+        if let ::core::option::Option::Some(table) = ::devres_lazy::devres::Locked::get(&slot, dev)
+        {
+            return ::core::result::Result::Ok(&**table);
+        }
+
+        // `populate()` cannot find `self.table` populated for `dev`: it was not a line above, only
+        // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        //
+        // The closure runs when the checks have passed and all memory is there: `todo!` makes the
+        // resource. On an error (`ENXIO` if `self.table` was revoked, or unbind is under way,
+        // `ENOMEM`, or what `todo!` fails with) `self.table` is as it was, and a later call may
+        // succeed.
+        //
+        // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
+        // unbound, `self.table` is revoked, or `*self` is dropped.
+        let table = ::devres_lazy::devres::Locked::populate(
+            slot,
+            dev,
+            || -> ::devres_lazy::error::Result<Box<dyn Ops + Send + Sync>> { todo!() },
+        )?;
+
+        ::core::result::Result::Ok(&**table)
+    }
+
+    /// Returns whether this object belongs to the given device.
+    fn table_device_is(
+        &self,
+        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+    ) -> bool {
+        ::devres_lazy::devres::same_device(&self.dev, other)
+    }
+}
+
+impl ::devres_lazy::devres::LazyOwner for Queue {
+    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+        // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
+        // whole, and nobody populates it again (S1).
+        ::devres_lazy::devres::Lazy::<Box<dyn Ops + Send + Sync>>::retire_field(
+            &mut self,
+            |owner: &Self| &owner.table,
+        );
+    }
+}
+
+#[::devres_lazy::prelude::pinned_drop]
+impl PinnedDrop for Queue {
+    fn drop(self: ::core::pin::Pin<&mut Self>) {
+        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
+        // (S1).
+        ::devres_lazy::devres::LazyOwner::teardown(self);
+    }
+}
