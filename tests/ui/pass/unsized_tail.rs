@@ -19,7 +19,6 @@ use devres_lazy::{
     sync::aref::ARef,
     testing::TestDevice, //
 };
-use pinned_init::InPlaceInit;
 use std::ptr::NonNull;
 
 struct Table(u32);
@@ -99,6 +98,15 @@ unsafe impl Map<View> for Len {
     }
 }
 
+/// What the kernel's `KBox` does by itself.
+fn coerced<T, U: ?Sized>(object: Pin<KBox<T>>, coerce: fn(*mut T) -> *mut U) -> Pin<KBox<U>> {
+    // SAFETY: It is pinned again below.
+    let object = KBox::into_raw(unsafe { Pin::into_inner_unchecked(object) });
+
+    // SAFETY: It is the pointer from above, to the same object.
+    KBox::into_pin(unsafe { KBox::from_raw(coerce(object)) })
+}
+
 fn is_declared(view: Pin<&mut View>, dev: &Device<Bound>) -> Result<bool> {
     let is_mapped = view.len(dev)? == &0 && view.len_if_mapped(dev)?.is_some();
     view.unmap();
@@ -111,12 +119,11 @@ fn main() -> Result {
     let mut gpu = TestDevice::new(c"gpu0")?;
     let bound = gpu.bind()?;
     let dev = bound.device();
-    let queue: Pin<Box<Queue<[u8; 3]>>> = Box::try_pin_init(try_pin_init!(Queue {
-        dev,
-        table <- new_lazy!(),
-        tail: [1, 2, 3],
-    }))?;
-    let mut queue: Pin<Box<Queue<[u8]>>> = queue;
+    let queue: Pin<KBox<Queue<[u8; 3]>>> = KBox::pin_init(
+        try_pin_init!(Queue { dev, table <- new_lazy!(), tail: [1, 2, 3] }),
+        GFP_KERNEL,
+    )?;
+    let mut queue = coerced(queue, |queue| -> *mut Queue<[u8]> { queue });
     assert!(queue.table_if_mapped(&bound)?.is_none());
     assert_eq!(queue.table(&bound)?.0, 42);
     assert!(queue.try_table().is_some());
@@ -126,12 +133,11 @@ fn main() -> Result {
     assert_eq!(queue.tail.len(), 3);
 
     let dev = bound.device();
-    let ring: Pin<Box<Ring<u32>>> = Box::try_pin_init(try_pin_init!(Ring {
-        dev,
-        table <- new_lazy!(),
-        tail: 7,
-    }))?;
-    let ring: Pin<Box<Ring<dyn Send>>> = ring;
+    let ring: Pin<KBox<Ring<u32>>> = KBox::pin_init(
+        try_pin_init!(Ring { dev, table <- new_lazy!(), tail: 7 }),
+        GFP_KERNEL,
+    )?;
+    let ring = coerced(ring, |ring| -> *mut Ring<dyn Send> { ring });
     assert_eq!(ring.table(&bound)?, [1, 2]);
     drop(ring);
     bound.unbind();
