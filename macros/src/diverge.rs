@@ -4,8 +4,10 @@
 //! expression for `()`, unless it is told what was to be made.
 
 use syn::{
+    visit::Visit,
     Block,
     Expr,
+    ExprBreak,
     Macro,
     Stmt, //
 };
@@ -15,6 +17,7 @@ pub(crate) fn diverges(expr: &Expr) -> bool {
     match expr {
         Expr::Block(block) => block.label.is_none() && block_diverges(&block.block),
         Expr::Group(group) => diverges(&group.expr),
+        Expr::Loop(endless) => !breaks(&endless.body),
         Expr::If(branch) => {
             let otherwise = branch.else_branch.as_ref();
             block_diverges(&branch.then_branch)
@@ -24,6 +27,7 @@ pub(crate) fn diverges(expr: &Expr) -> bool {
         Expr::Match(choice) => choice.arms.iter().all(|arm| diverges(&arm.body)),
         Expr::Paren(paren) => diverges(&paren.expr),
         Expr::Return(_) => true,
+        Expr::Try(tried) => is_error(&tried.expr),
         Expr::Unsafe(block) => block_diverges(&block.block),
         _ => false,
     }
@@ -39,6 +43,42 @@ fn block_diverges(block: &Block) -> bool {
             Stmt::Macro(invocation) => panics(&invocation.mac),
             Stmt::Item(_) | Stmt::Local(_) => false,
         }),
+    }
+}
+
+/// Whether a loop with this body may end. A `break` in it may be another one's.
+fn breaks(body: &Block) -> bool {
+    struct Find(bool);
+
+    impl Visit<'_> for Find {
+        fn visit_expr_break(&mut self, _: &ExprBreak) {
+            self.0 = true;
+        }
+
+        // A macro may write one.
+        fn visit_macro(&mut self, _: &Macro) {
+            self.0 = true;
+        }
+    }
+
+    let mut find = Find(false);
+    find.visit_block(body);
+    find.0
+}
+
+/// Whether this is `Err(..)`.
+fn is_error(expr: &Expr) -> bool {
+    match expr {
+        Expr::Call(call) => match &*call.func {
+            Expr::Path(path) => {
+                let last = path.path.segments.last();
+                last.is_some_and(|last| last.ident == "Err")
+            }
+            _ => false,
+        },
+        Expr::Group(group) => is_error(&group.expr),
+        Expr::Paren(paren) => is_error(&paren.expr),
+        _ => false,
     }
 }
 
@@ -68,6 +108,10 @@ mod tests {
             "unsafe { todo!(); }",
             "if self.a { todo!() } else if self.b { return Err(EIO) } else { unreachable!() }",
             "match self.never {}",
+            "Err(ENODEV)?",
+            "{ ::core::result::Result::Err(EIO)? }",
+            "loop {}",
+            "loop { self.wait(); }",
             "match self.a { A => todo!(), B => { panic!(); } }",
         ] {
             assert!(is(expr), "{expr}");
@@ -84,6 +128,9 @@ mod tests {
             "{ if self.a { return Err(EIO); } Table }",
             "match self.a { A => todo!(), B => Table }",
             "|| todo!()",
+            "Err(ENODEV)",
+            "self.table()?",
+            "loop { if self.a { break Table; } }",
             "{}",
         ] {
             assert!(!is(expr), "{expr}");

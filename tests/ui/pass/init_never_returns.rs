@@ -43,6 +43,17 @@ struct Queue {
     })]
     branches: Table,
 
+    #[lazy(fn fails -> Table, device = &self.dev, init = Err(ENOTTY)?)]
+    fails: Table,
+
+    #[lazy(fn spins -> Table, device = &self.dev, init = loop {
+        if !self.is_old {
+            continue;
+        }
+        return Err(EBUSY);
+    })]
+    spins: Table,
+
     #[lazy(fn later -> Table, device = &self.dev, init = todo!(), peek = later_if_mapped)]
     later: Table,
 }
@@ -58,6 +69,8 @@ fn main() -> Result {
             returns <- new_lazy!(),
             nested <- new_lazy!(),
             branches <- new_lazy!(),
+            fails <- new_lazy!(),
+            spins <- new_lazy!(),
             later <- new_lazy!(),
         }),
         GFP_KERNEL,
@@ -66,6 +79,8 @@ fn main() -> Result {
     assert_eq!(queue.returns(&bound).err(), Some(ENODEV));
     assert_eq!(queue.nested(&bound).err(), Some(EOPNOTSUPP));
     assert_eq!(queue.branches(&bound).err(), Some(EIO));
+    assert_eq!(queue.fails(&bound).err(), Some(ENOTTY));
+    assert_eq!(queue.spins(&bound).err(), Some(EBUSY));
     std::panic::set_hook(Box::new(|_| ()));
     let later = catch_unwind(AssertUnwindSafe(|| queue.later(&bound).is_ok()));
     assert!(later.is_err());
