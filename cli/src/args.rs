@@ -97,11 +97,14 @@ pub(crate) struct Expand {
     /// Where the runtime is, for items that do not say so themselves [default: devres_lazy]
     #[arg(long = "crate", value_name = "PATH")]
     pub(crate) krate: Option<String>,
+    /// The edition of the file [default: that of rustfmt.toml or Cargo.toml, or what fits]
+    #[arg(long, value_name = "YEAR")]
+    pub(crate) edition: Option<String>,
     /// Write an expansion to be committed, which `check` and `--write` know again
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Refresh the expansions that are stale
-    #[arg(long, conflicts_with_all = ["items", "krate", "output"])]
+    #[arg(long, conflicts_with_all = ["items", "krate", "edition", "output"])]
     pub(crate) write: bool,
 }
 

@@ -5,6 +5,8 @@
 
 #[path = "../../macros/src/attributes.rs"]
 mod attributes;
+#[path = "../../macros/src/attributes.rs"]
+mod attributes;
 #[path = "../../macros/src/comments.rs"]
 mod comments;
 #[path = "../../macros/src/diagnostics.rs"]
@@ -34,21 +36,31 @@ mod validate;
 #[path = "../../macros/src/wrap.rs"]
 mod wrap;
 
+mod anchors;
 mod book;
 mod committed;
 mod declared;
+mod edit;
 mod edition;
 mod expansion;
 mod find;
+mod generated;
 mod header;
 mod imports;
+mod layout;
 mod marks;
 mod obligations;
-mod print;
+mod pieces;
+mod remarks;
+mod renamed;
 mod report;
 mod rustfmt;
 mod same;
+mod scopes;
+mod shebang;
 mod source;
+mod text;
+mod written;
 
 pub use self::{
     book::{

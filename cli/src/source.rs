@@ -2,9 +2,16 @@
 
 //! A file as it is, and as the lexer sees it.
 
-use crate::report::{
-    Diagnostic,
-    Failure, //
+use crate::{
+    report::{
+        Diagnostic,
+        Failure, //
+    },
+    shebang,
+};
+use anyhow::{
+    Context,
+    Result, //
 };
 use proc_macro2::{
     Span,
@@ -94,10 +101,8 @@ impl Source {
     pub(crate) fn tokens(&self) -> Result<TokenStream, Failure> {
         let mut text = self.text.clone();
         // The lexer does not know of shebangs.
-        if text.starts_with("#!") && !text[2..].trim_start().starts_with('[') {
-            let end = text.find('\n').unwrap_or(text.len());
-            text.replace_range(..end, &" ".repeat(end));
-        }
+        let shebang = shebang::length(&text);
+        text.replace_range(..shebang, &" ".repeat(shebang));
 
         let tokens: TokenStream = text.parse().map_err(|error: proc_macro2::LexError| {
             self.failure(vec![self.at(
@@ -151,15 +156,19 @@ impl Source {
         Diagnostic::new(message, range)
     }
 
-    /// The file with some ranges of [`text`](Self::text) replaced, which do not overlap.
-    pub(crate) fn edited(&self, mut edits: Vec<(Range<usize>, String)>) -> String {
-        edits.sort_by_key(|(range, _)| range.start);
+    /// The file as it is on disk.
+    pub(crate) fn as_on_disk(&self) -> &str {
+        &self.raw
+    }
 
+    /// The file with some ranges of [`text`](Self::text) replaced, which are in order and do not
+    /// overlap.
+    pub(crate) fn edited(&self, edits: Vec<(Range<usize>, String)>) -> Result<Self> {
         let mut edited = String::new();
         let mut done = 0;
         for (range, text) in edits {
             let range = self.in_raw(range.start)..self.in_raw(range.end);
-            edited.push_str(&self.raw[done..range.start]);
+            edited.push_str(self.raw.get(done..range.start).context("edits overlap")?);
             if self.raw[range.clone()].contains("\r\n") {
                 edited.push_str(&text.replace('\n', "\r\n"));
             } else {
@@ -169,7 +178,7 @@ impl Source {
         }
         edited.push_str(&self.raw[done..]);
 
-        edited
+        Ok(Self::from_bytes(&self.path, edited.into_bytes())?)
     }
 
     /// Where in the file on disk that is what is at `offset` in [`text`](Self::text).
