@@ -10,6 +10,7 @@ use crate::{
     remarks,
     scopes::{
         Import,
+        Reach,
         Scopes,
         Target, //
     },
@@ -57,7 +58,9 @@ pub(crate) fn edit(
     let candidates: Vec<_> = (0..scopes.imports.len())
         .filter(|import| is_candidate(&scopes, *import, &was_used))
         .collect();
-    let removable = |import| candidates.contains(&import) && scopes.imports[import].is_private;
+    let removable = |import: usize| {
+        candidates.contains(&import) && scopes.imports[import].reach == Reach::Module
+    };
     for import in 0..scopes.imports.len() {
         if !removable(import) {
             scopes.add_used_by(&scopes.imports[import].path, &mut used);
@@ -85,23 +88,25 @@ pub(crate) fn edit(
         })
 }
 
-/// Whether this imports the attribute by its name, and for nothing else.
+/// Whether this imports the attribute by its name and for nothing else, and rustc would warn if
+/// nobody used it.
 fn is_candidate(scopes: &Scopes, import: usize, was_used: &BTreeSet<usize>) -> bool {
     let was_used = was_used.contains(&import);
     let import = &scopes.imports[import];
-    let target = scopes.target(&import.path);
-
-    match (&import.name, target) {
-        (Some(name), Target::Attribute) => {
-            name == ATTRIBUTE && (import.is_private || was_used) && !is_renamed(import)
-        }
+    let is_attribute = match (&import.name, scopes.target(&import.path)) {
+        (Some(name), Target::Attribute) => name == ATTRIBUTE && !is_renamed(import),
         // Of what is not in the file only the name is known. The macro has been found by it.
-        (Some(name), Target::Named) => {
-            name == ATTRIBUTE && was_used && import.path.segments.len() > 1 && !is_renamed(import)
-        }
+        (Some(name), Target::Named) => name == ATTRIBUTE && was_used && !is_renamed(import),
         (None, Target::Module(module)) => was_used && scopes.has_only_the_attribute(module),
         _ => false,
-    }
+    };
+
+    is_attribute
+        && match import.reach {
+            Reach::Module => true,
+            Reach::Crate => was_used,
+            Reach::Everywhere => false,
+        }
 }
 
 /// Whether an import gives the attribute another name, or another thing this one.

@@ -5,6 +5,7 @@
 //! shows that.
 
 use crate::find::{
+    is_annotation,
     is_attribute,
     ATTRIBUTE, //
 };
@@ -12,6 +13,7 @@ use proc_macro2::{
     TokenStream,
     TokenTree, //
 };
+use quote::ToTokens;
 use std::{
     cell::Cell,
     collections::BTreeSet,
@@ -73,9 +75,19 @@ pub(crate) struct Import {
     pub(crate) path: Written,
     /// [`None`] for `*`.
     pub(crate) name: Option<String>,
-    pub(crate) is_private: bool,
+    pub(crate) reach: Reach,
     /// The whole `use`.
     pub(crate) item: Range<usize>,
+}
+
+/// How far an import can be used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// In its module, and those in that.
+    Module,
+    /// In other modules of the crate. Rustc warns if nobody does.
+    Crate,
+    Everywhere,
 }
 
 /// What a path leads to.
@@ -414,7 +426,11 @@ impl Collector {
                 is_attribute: false,
             },
             name,
-            is_private: matches!(item.vis, Visibility::Inherited),
+            reach: match item.vis {
+                Visibility::Inherited => Reach::Module,
+                Visibility::Restricted(_) => Reach::Crate,
+                Visibility::Public(_) => Reach::Everywhere,
+            },
             item: item.span().byte_range(),
         });
     }
@@ -501,7 +517,8 @@ impl<'a> Visit<'a> for Collector {
         let first = self.scopes.mentions.len();
         visit::visit_attribute(self, attr);
         if let Some(path) = self.scopes.mentions.get_mut(first) {
-            path.is_attribute = true;
+            // That of a field is not looked up.
+            path.is_attribute = !is_annotation(attr.meta.to_token_stream());
         }
 
         let first = self.scopes.mentions.len();
