@@ -76,6 +76,7 @@ pub use self::{
         Format,
         Options, //
     },
+    remarks::of as comments,
     report::Failure,
     same::tokens,
     source::Source,

@@ -5,7 +5,8 @@
 use crate::written::Written;
 
 /// The comments in a text, in order; [`None`] if the text has no tokens that one can tell.
-pub(crate) fn of(text: &str) -> Option<Vec<&str>> {
+#[must_use]
+pub fn of(text: &str) -> Option<Vec<&str>> {
     let written = Written::new(text, text.parse().ok()?, &(0..text.len()));
 
     Some(written.all_gaps().flat_map(in_gap).collect())

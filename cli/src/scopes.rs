@@ -17,8 +17,10 @@ use quote::ToTokens;
 use std::{
     cell::Cell,
     collections::BTreeSet,
+    iter,
     mem,
-    ops::Range, //
+    ops::Range,
+    slice, //
 };
 use syn::{
     ext::IdentExt,
@@ -49,6 +51,8 @@ struct ScopeInfo {
     /// The scope around it; for a module, the scope that it is declared in.
     parent: Option<Scope>,
     is_module: bool,
+    /// Whether what is around it can name it.
+    is_public: bool,
     imports: Vec<usize>,
     /// The modules that it declares.
     modules: Vec<(String, Scope)>,
@@ -68,6 +72,8 @@ pub(crate) struct Written {
     is_anywhere: bool,
     /// Whether it is an attribute's.
     pub(crate) is_attribute: bool,
+    /// Whether it leads to a module, as that of `{self}`.
+    is_module: bool,
 }
 
 /// One name, or all names, that a `use` imports.
@@ -134,6 +140,7 @@ impl Scopes {
     pub(crate) fn of(file: &File) -> Self {
         let root = ScopeInfo {
             is_module: true,
+            is_public: true,
             ..ScopeInfo::default()
         };
         let mut collector = Collector {
@@ -235,10 +242,13 @@ impl Scopes {
             "crate" => Target::Module(ROOT),
             "self" => Target::Module(self.module(path.scope)),
             "super" => self.parent(path.scope),
-            _ => self.look_up(path.scope, head, segments.peek().is_some(), walk),
+            _ => {
+                let has_more = path.is_module || segments.peek().is_some();
+                self.look_up(path.scope, head, has_more, walk)
+            }
         };
         while let Some(segment) = segments.next() {
-            let has_more = segments.peek().is_some();
+            let has_more = path.is_module || segments.peek().is_some();
             here = match here {
                 Target::Module(module) if segment == "super" => self.parent(module),
                 Target::Module(module) => self.member(module, segment, has_more, walk).unwrap_or(
@@ -364,6 +374,13 @@ impl Collector {
         scope
     }
 
+    /// Whether what is public here can be named from anywhere.
+    fn is_public(&self) -> bool {
+        let around = |scope: &Scope| self.scopes.scopes[*scope].parent;
+        let mut scopes = iter::successors(Some(self.scope), around);
+        scopes.all(|scope| self.scopes.scopes[scope].is_public)
+    }
+
     fn mention(&mut self, is_global: bool, segments: Vec<String>, range: Range<usize>) {
         self.scopes.mentions.push(Written {
             scope: self.scope,
@@ -372,6 +389,7 @@ impl Collector {
             range,
             is_anywhere: false,
             is_attribute: false,
+            is_module: false,
         });
     }
 
@@ -394,7 +412,7 @@ impl Collector {
             }
             UseTree::Name(leaf) => {
                 let name = leaf.ident.unraw().to_string();
-                let path = [path.as_slice(), &[name.clone()]].concat();
+                let path = [path.as_slice(), slice::from_ref(&name)].concat();
                 self.import(item, path, Some(name), tree);
             }
             UseTree::Rename(leaf) => {
@@ -414,6 +432,18 @@ impl Collector {
         name: Option<String>,
         leaf: &UseTree,
     ) {
+        let is_self = match leaf {
+            UseTree::Name(leaf) => leaf.ident == "self",
+            UseTree::Rename(leaf) => leaf.ident == "self",
+            _ => false,
+        };
+        let is_module = is_self || segments == [ATTRIBUTE];
+        let reach = match item.vis {
+            Visibility::Inherited => Reach::Module,
+            Visibility::Public(_) if self.is_public() => Reach::Everywhere,
+            Visibility::Restricted(_) | Visibility::Public(_) => Reach::Crate,
+        };
+
         let number = self.scopes.imports.len();
         self.scopes.scopes[self.scope].imports.push(number);
         self.scopes.imports.push(Import {
@@ -424,13 +454,10 @@ impl Collector {
                 range: leaf.span().byte_range(),
                 is_anywhere: false,
                 is_attribute: false,
+                is_module,
             },
             name,
-            reach: match item.vis {
-                Visibility::Inherited => Reach::Module,
-                Visibility::Restricted(_) => Reach::Crate,
-                Visibility::Public(_) => Reach::Everywhere,
-            },
+            reach,
             item: item.span().byte_range(),
         });
     }
@@ -486,6 +513,7 @@ impl<'a> Visit<'a> for Collector {
 
         let info = ScopeInfo {
             is_module: true,
+            is_public: matches!(item.vis, Visibility::Public(_)),
             ..ScopeInfo::default()
         };
         let outer = self.scope;
