@@ -4,8 +4,7 @@
 
 use crate::{
     anchors::Anchors,
-    declared,
-    edit,
+    declared, edit,
     expand::{
         self,
         Expansion, //

@@ -5,8 +5,6 @@
 
 #[path = "../../macros/src/attributes.rs"]
 mod attributes;
-#[path = "../../macros/src/attributes.rs"]
-mod attributes;
 #[path = "../../macros/src/comments.rs"]
 mod comments;
 #[path = "../../macros/src/diagnostics.rs"]
