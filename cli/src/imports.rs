@@ -70,22 +70,24 @@ pub(crate) fn edit(
         return None;
     }
 
-    let unused = candidates
-        .iter()
-        .copied()
-        .filter(|import| !used.contains(import));
-    unused
-        .map(|import| (import, &scopes.imports[import]))
-        .find_map(|(number, import)| {
-            let mut finder = Finder {
-                text,
-                import,
-                edit: None,
-                is_needed: !removable(number),
-            };
-            finder.visit_file(file);
-            finder.edit
-        })
+    // Those that others lead to go first, as without those nobody could tell what they were for.
+    let mut unused = candidates.clone();
+    unused.retain(|import| !used.contains(import));
+    unused.sort_by_cached_key(|&import| {
+        let mut leads_to = BTreeSet::new();
+        scopes.add_used_by(&scopes.imports[import].path, &mut leads_to);
+        (removable(import), leads_to.len())
+    });
+    unused.into_iter().find_map(|import| {
+        let mut finder = Finder {
+            text,
+            import: &scopes.imports[import],
+            edit: None,
+            is_needed: !removable(import),
+        };
+        finder.visit_file(file);
+        finder.edit
+    })
 }
 
 /// Whether this imports the attribute by its name and for nothing else, and rustc would warn if
