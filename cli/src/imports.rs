@@ -257,7 +257,14 @@ fn take_out(text: &str, range: Range<usize>) -> (Range<usize>, String) {
     let rest = after.trim_start_matches([' ', '\t']);
     let skipped = after.len() - rest.len();
     match rest.strip_prefix('\n') {
-        Some(_) if is_alone => (line_start..range.end + skipped + 1, String::new()),
+        Some(below) if is_alone => {
+            // Without an empty line, where there is one above, or nothing.
+            let above = &before[..line_start];
+            let is_apart = above.is_empty() || above.ends_with("\n\n") || above.ends_with("{\n");
+            let is_followed = is_apart && below.starts_with('\n');
+            let end = range.end + skipped + 1 + usize::from(is_followed);
+            (line_start..end, String::new())
+        }
         // What follows on the line begins it now.
         _ if is_alone => (range.start..range.end + skipped, String::new()),
         // What stands in front of it ends the line now.
