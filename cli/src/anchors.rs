@@ -18,8 +18,9 @@ use std::{
 /// The comments between tokens that are not printed one behind the other.
 #[derive(Default)]
 pub(crate) struct Anchors<'a> {
-    /// Those that go with a token of the source.
-    at: BTreeMap<usize, Vec<&'a str>>,
+    /// Those that go in front of a token of the source, or behind it.
+    before: BTreeMap<usize, Vec<&'a str>>,
+    behind: BTreeMap<usize, Vec<&'a str>>,
     /// Those that stay where they are, by the token in front of them.
     staying: BTreeMap<usize, Vec<&'a str>>,
 }
@@ -43,41 +44,61 @@ impl<'a> Anchors<'a> {
                 .iter()
                 .find(|tokens| tokens.contains(&gap) && tokens.contains(&(gap + 1)));
             for comment in remarks::in_gap(written.gap(gap)) {
-                let anchor = annotation.and_then(|tokens| {
-                    let before = printed.range(tokens.start..=gap).next_back();
-                    let after = printed.range(gap + 1..tokens.end).next();
-                    let is_behind = written.token(gap) == "," || before == Some(&gap);
-                    if is_behind && is_on_the_line(written.gap(gap), comment) {
-                        before.or(after)
-                    } else {
-                        after
-                    }
-                });
-                match anchor {
-                    Some(token) => anchors.at.entry(*token).or_default().push(comment),
-                    None => anchors.staying.entry(gap).or_default().push(comment),
+                let (mut before, mut after) = (None, None);
+                if let Some(tokens) = annotation {
+                    before = printed.range(tokens.start..=gap).next_back();
+                    after = printed.range(gap + 1..tokens.end).next();
                 }
+                let is_behind = match written.token(gap) {
+                    "," => is_at_end_of_line(written.gap(gap), comment),
+                    _ => before == Some(&gap) && is_on_the_line(written.gap(gap), comment),
+                };
+
+                let (place, token) = match (before, after) {
+                    (Some(before), _) if is_behind => (&mut anchors.behind, *before),
+                    (_, Some(after)) => (&mut anchors.before, *after),
+                    _ => (&mut anchors.staying, gap),
+                };
+                place.entry(token).or_default().push(comment);
             }
         }
 
         anchors
     }
 
-    /// The comments that go with some tokens.
-    pub(crate) fn with(&self, tokens: Range<usize>) -> Vec<&'a str> {
-        self.at
-            .range(tokens)
-            .flat_map(|(_, it)| it)
-            .copied()
-            .collect()
+    /// The comments that go in front of some tokens.
+    pub(crate) fn before(&self, tokens: Range<usize>) -> Vec<&'a str> {
+        flat(&self.before, tokens)
+    }
+
+    /// The comments that go behind some tokens.
+    pub(crate) fn behind(&self, tokens: Range<usize>) -> Vec<&'a str> {
+        flat(&self.behind, tokens)
     }
 
     /// The comments that stay where they are between some tokens.
     pub(crate) fn staying(&self, tokens: Range<usize>) -> Vec<&'a str> {
         let gaps = tokens.start..tokens.end.saturating_sub(1).max(tokens.start);
-        let staying = self.staying.range(gaps);
-        staying.flat_map(|(_, it)| it).copied().collect()
+        flat(&self.staying, gaps)
     }
+}
+
+/// The comments of some tokens.
+fn flat<'a>(comments: &BTreeMap<usize, Vec<&'a str>>, tokens: Range<usize>) -> Vec<&'a str> {
+    let comments = comments.range(tokens);
+    comments
+        .flat_map(|(_, comments)| comments)
+        .copied()
+        .collect()
+}
+
+/// Whether a comment in a gap ends the line of the token in front of that, with others maybe.
+fn is_at_end_of_line(gap: &str, comment: &str) -> bool {
+    let behind = gap
+        .find(comment)
+        .map_or("", |at| &gap[at + comment.len()..]);
+
+    is_on_the_line(gap, comment) && behind.contains('\n')
 }
 
 /// Whether a comment in a gap begins on the line of the token in front of that.

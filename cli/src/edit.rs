@@ -7,7 +7,10 @@ use crate::{
     anchors::Anchors,
     marks::Lines,
     pieces::Piece,
-    text::Text,
+    text::{
+        Text,
+        TAB, //
+    },
     written::Written, //
 };
 use proc_macro2::Spacing;
@@ -55,6 +58,10 @@ impl<'a> Editor<'a> {
             let found = pieces.next().and_then(|piece| piece.written());
             let end = found.unwrap_or(self.written.len());
 
+            let opens = new
+                .first()
+                .is_some_and(|piece| piece.text(self.written) == "{");
+            self.out.set_indent(self.indent_before(end, opens));
             if next < end {
                 self.replace(next..end, new);
             } else {
@@ -78,13 +85,31 @@ impl<'a> Editor<'a> {
         }
     }
 
+    /// What a line in front of a token of the source begins with. What `opens` a block is not in it.
+    fn indent_before(&self, index: usize, opens: bool) -> String {
+        if index == self.written.len() {
+            return String::new();
+        }
+        let is_inside = self.written.token(index) == "}" || !self.gap_before(index).contains('\n');
+        let tab = if is_inside && !opens { TAB } else { "" };
+
+        format!("{}{tab}", self.written.indent(index))
+    }
+
     /// Prints what is new between two tokens of the source.
     fn insert(&mut self, gap: &str, new: Vec<Piece>) {
-        // Comments and line breaks belong to what follows.
-        let is_space = gap.bytes().all(|byte| byte == b' ');
-        if is_space || new.is_empty() {
-            self.out.write(gap);
+        let is_line = matches!(new.first(), Some(Piece::Mark(_)));
+        // Comments and line breaks belong to what follows, unless that is the end of something.
+        let is_end = new
+            .first()
+            .is_some_and(|piece| piece.text(self.written) == ">");
+        if new.is_empty() || !(gap.contains('\n') || is_end) {
+            self.out.write(if is_line { gap.trim_end() } else { gap });
             self.new_pieces(new);
+            // What is new has broken the line.
+            if !gap.contains('\n') {
+                self.out.indent();
+            }
         } else {
             self.new_pieces(new);
             // What ends with a line of its own has broken the line.

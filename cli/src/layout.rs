@@ -7,7 +7,8 @@ use crate::{
     anchors::Anchors,
     generated::{
         Generated,
-        How, //
+        How,
+        Part, //
     },
     marks::{
         self,
@@ -52,47 +53,54 @@ impl Layout<'_> {
         anchors: &Anchors<'_>,
         tokens: TokenStream,
     ) -> Result<String> {
-        let count = generated.expressions();
-        let plain = generated.text(anchors, &vec![How::InPlace; count]);
+        let plain = generated.text(anchors, &in_place(generated));
 
         let text = match self.format(&plain)? {
             Some(formatted) => self.marks.fill_in(&formatted, self.marker),
             None if self.rustfmt.is_some() => self
-                .by_pieces(generated, anchors)?
+                .by_parts(generated, anchors)?
                 .unwrap_or_else(|| self.marks.fill_in(&plain, self.marker)),
             None => self.marks.fill_in(&plain, self.marker),
         };
         self.check(text, tokens)
     }
 
-    /// Everything but the expressions that cannot be formatted.
-    fn by_pieces(
-        &self,
-        generated: &Generated<'_>,
-        anchors: &Anchors<'_>,
-    ) -> Result<Option<String>> {
-        let count = generated.expressions();
+    /// Everything but the parts that cannot be formatted: expressions, or else functions.
+    fn by_parts(&self, generated: &Generated<'_>, anchors: &Anchors<'_>) -> Result<Option<String>> {
         let attempt = |how: &[How]| self.format(&generated.text(anchors, how));
+        let is_expression = |part: &Part| matches!(part, Part::Expression(_));
+        let is_function = |part: &Part| matches!(part, Part::Function);
+        let attempts: [(&dyn Fn(&Part) -> bool, How); 3] = [
+            (&is_expression, How::Apart),
+            (&is_expression, How::CommentsAbove),
+            (&is_function, How::Apart),
+        ];
 
-        for apart in [How::Apart, How::CommentsAbove] {
-            let mut how = vec![apart; count];
+        for (is_one, apart) in attempts {
+            let parts = generated.parts().enumerate();
+            let parts: Vec<_> = parts.filter(|(_, part)| is_one(part)).collect();
+            let mut how = in_place(generated);
+            for &(part, _) in &parts {
+                how[part] = apart;
+            }
             let Some(mut best) = attempt(&how)? else {
                 continue;
             };
-            for expression in 0..count {
-                how[expression] = How::InPlace;
+            for &(part, _) in &parts {
+                how[part] = How::InPlace;
                 match attempt(&how)? {
                     Some(better) => best = better,
-                    None => how[expression] = apart,
+                    None => how[part] = apart,
                 }
             }
 
-            let mut text = self.marks.fill_in(&best, self.marker);
             // The last one first: its name may begin with that of another one.
-            for expression in (0..count).rev().filter(|it| how[*it] != How::InPlace) {
-                text = put_in(generated, expression, &text);
+            for &(part, _) in parts.iter().rev() {
+                if how[part] != How::InPlace {
+                    best = put_in(generated, part, anchors, &best);
+                }
             }
-            return Ok(Some(text));
+            return Ok(Some(self.marks.fill_in(&best, self.marker)));
         }
 
         Ok(None)
@@ -132,14 +140,18 @@ impl Layout<'_> {
     }
 }
 
-/// Puts an expression in the place of the name that stands for it.
-fn put_in(generated: &Generated<'_>, expression: usize, text: &str) -> String {
-    let name = generated.stand_in(expression);
-    let Some(at) = text.find(&name) else {
+/// Every part where it belongs.
+fn in_place(generated: &Generated<'_>) -> Vec<How> {
+    generated.parts().map(|_| How::InPlace).collect()
+}
+
+/// Puts a part in the place of what stands for it.
+fn put_in(generated: &Generated<'_>, part: usize, anchors: &Anchors<'_>, text: &str) -> String {
+    let stand_in = generated.stand_in(part);
+    let Some(at) = text.find(&stand_in) else {
         return text.to_owned();
     };
 
-    let indent = written::indent_at(text, at);
-    let source = generated.source(expression, indent);
-    format!("{}{source}{}", &text[..at], &text[at + name.len()..])
+    let source = generated.source(part, anchors, written::indent_at(text, at));
+    format!("{}{source}{}", &text[..at], &text[at + stand_in.len()..])
 }

@@ -10,6 +10,9 @@ const WORDS: [&str; 20] = [
     "mut", "raw", "ref", "return", "unsafe", "use", "where", "while",
 ];
 
+/// How far a brace indents.
+pub(crate) const TAB: &str = "    ";
+
 /// A text under construction.
 #[derive(Default)]
 pub(crate) struct Text {
@@ -18,6 +21,10 @@ pub(crate) struct Text {
     is_joint: bool,
     /// Whether the last thing is a comment up to the end of the line.
     is_comment: bool,
+    /// What a line of what is new begins with,
+    indentation: String,
+    /// and how deep in braces that are new it is.
+    depth: usize,
 }
 
 impl Text {
@@ -32,6 +39,26 @@ impl Text {
     /// Whether a line begins here.
     pub(crate) fn is_at_line_start(&self) -> bool {
         self.out.ends_with('\n')
+    }
+
+    /// Sets what lines begin with from here on, those aside that are copied.
+    pub(crate) fn set_indent(&mut self, indentation: String) {
+        self.indentation = indentation;
+    }
+
+    /// Ends a line, unless none has begun.
+    fn end_line(&mut self) {
+        if !self.out.is_empty() && !self.is_at_line_start() {
+            self.out.push('\n');
+        }
+    }
+
+    /// Indents a line, if one begins here.
+    pub(crate) fn indent(&mut self) {
+        if self.is_at_line_start() {
+            self.out.push_str(&self.indentation);
+            self.out.push_str(&TAB.repeat(self.depth));
+        }
     }
 
     /// Copies from the source.
@@ -59,9 +86,8 @@ impl Text {
 
     /// Prints a line of its own.
     pub(crate) fn line(&mut self, line: &str) {
-        if !self.out.is_empty() && !self.is_at_line_start() {
-            self.out.push('\n');
-        }
+        self.end_line();
+        self.indent();
         self.out.push_str(line);
         self.out.push('\n');
         self.is_joint = false;
@@ -75,12 +101,20 @@ impl Text {
             self.is_comment = false;
         }
 
+        if token == "}" {
+            self.end_line();
+            self.depth = self.depth.saturating_sub(1);
+        }
         if !self.is_tight(token, spacing) && !self.out.is_empty() {
             self.out.push(' ');
         }
+        self.indent();
         self.out.push_str(token);
         self.is_joint = spacing == Spacing::Joint;
 
+        if token == "{" {
+            self.depth += 1;
+        }
         if matches!(token, "{" | "}" | ";") {
             self.out.push('\n');
         }
@@ -88,16 +122,22 @@ impl Text {
 
     /// Whether there is no space in front of a token.
     fn is_tight(&self, token: &str, spacing: Spacing) -> bool {
-        let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        let last_word = self.out[self.out.trim_end_matches(is_word).len()..].to_owned();
+        let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '\'';
+        let last_word = &self.out[self.out.trim_end_matches(is_word).len()..];
+        let is_name =
+            !last_word.is_empty() && !last_word.starts_with('\'') && !WORDS.contains(&last_word);
+        let is_type =
+            self.out.ends_with('>') && !self.out.ends_with("->") && !self.out.ends_with("=>");
         let is_path = token == ":" && spacing == Spacing::Joint;
+        let is_colon = token == ":" && spacing == Spacing::Alone;
 
         self.is_joint
             || self
                 .out
                 .ends_with([' ', '\n', '(', '[', '&', '<', '#', '!', '.'])
             || self.out.ends_with("::")
+            || is_colon
             || matches!(token, "," | ";" | "." | ")" | "]" | "?" | ">" | "<" | "(")
-            || (is_path && !last_word.is_empty() && !WORDS.contains(&last_word.as_str()))
+            || (is_path && (is_name || is_type))
     }
 }
