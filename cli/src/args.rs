@@ -10,6 +10,9 @@ use clap::{
 use clap_complete::Shell;
 use std::path::PathBuf;
 
+/// The editions that rustfmt knows.
+const EDITIONS: [&str; 4] = ["2015", "2018", "2021", "2024"];
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all is well
@@ -26,6 +29,8 @@ Examples:
           as the kernel compiles it
   cargo devres-lazy expand src/queue.rs --output src/queue_expanded.rs
           makes an expansion to be committed
+  cargo devres-lazy expand src/queue.rs --edition 2024
+          whatever rustfmt.toml and Cargo.toml say
   cargo devres-lazy expand --write
           refreshes all expansions below this folder
 
@@ -72,8 +77,18 @@ pub(crate) enum Command {
     /// Prints a file with its annotated items expanded, or refreshes expansions that are committed.
     ///
     /// The text is what rustc is given by the macro, with `// SAFETY:` and other comments in it, and
-    /// formatted by rustfmt. Everything else in the file stays as it is; only an import of the
-    /// attribute that nobody needs any more is taken out.
+    /// formatted by rustfmt. A comment in an annotation stands where the value that it belongs to is
+    /// printed, or else at the field. Of what rustfmt cannot format, that function or expression is
+    /// left as it is written.
+    ///
+    /// Everything else in the file stays as it is; only an import of the attribute that nobody needs
+    /// any more is taken out. An import that other files may use is allowed to be of no use here.
+    ///
+    /// The edition is that of rustfmt.toml, or else of Cargo.toml, or else 2021; if the file cannot be
+    /// of that one, whichever it can be of. With --edition, it is that one or an error.
+    ///
+    /// The attribute has to be called `devres_lazy`: under another name, in a macro, or in a
+    /// `cfg_attr`, it is refused.
     #[command(after_help = EXPAND_EXAMPLES)]
     Expand(Expand),
     /// Says which of the expansions that are committed are not what their sources expand to.
@@ -97,8 +112,8 @@ pub(crate) struct Expand {
     /// Where the runtime is, for items that do not say so themselves [default: devres_lazy]
     #[arg(long = "crate", value_name = "PATH")]
     pub(crate) krate: Option<String>,
-    /// The edition of the file [default: that of rustfmt.toml or Cargo.toml, or what fits]
-    #[arg(long, value_name = "YEAR")]
+    /// The edition of the file [default: see above]
+    #[arg(long, value_name = "YEAR", value_parser = EDITIONS)]
     pub(crate) edition: Option<String>,
     /// Write an expansion to be committed, which `check` and `--write` know again
     #[arg(long, short, value_name = "FILE")]

@@ -47,6 +47,7 @@ use std::{
 };
 use syn::{
     parse::Parser,
+    File,
     Path, //
 };
 
@@ -112,7 +113,7 @@ pub fn is_annotated(source: &Source) -> Result<bool, Failure> {
     let (_, file) = source.parse()?;
     let found = Found::in_file(&file);
 
-    Ok(!found.items.is_empty() || !found.unreachable.is_empty())
+    Ok(!found.items.is_empty() || !complaints(source, &file, &found).is_empty())
 }
 
 /// Who gives what is printed its layout.
@@ -149,7 +150,7 @@ pub fn expand_with(source: &Source, options: &Options, format: Format) -> Result
     };
 
     let (_, file) = source.parse()?;
-    ask_for_items(source, &Found::in_file(&file), options)?;
+    ask_for_items(source, &file, options)?;
     let mut printed = None;
     while let Some(next) = printer.round(printed.as_ref().unwrap_or(source))? {
         printed = Some(next);
@@ -157,10 +158,25 @@ pub fn expand_with(source: &Source, options: &Options, format: Format) -> Result
     Ok(printed.as_ref().unwrap_or(source).as_on_disk().to_owned())
 }
 
+/// What cannot be expanded in a file, as messages.
+fn complaints(source: &Source, file: &File, found: &Found) -> Vec<Diagnostic> {
+    let mut complaints = found.complaints(source);
+    complaints.extend(renamed::complaints(source, file, found));
+    complaints
+}
+
 /// Refuses a file that lacks what is to be expanded.
-fn ask_for_items(source: &Source, found: &Found, options: &Options) -> Result<(), Failure> {
-    if options.items.is_empty() {
-        let complaints = found.complaints(source);
+fn ask_for_items(source: &Source, file: &File, options: &Options) -> Result<(), Failure> {
+    let found = Found::in_file(file);
+    let names: BTreeSet<_> = found.items.iter().map(|item| item.name.as_str()).collect();
+    let missing = options
+        .items
+        .iter()
+        .find(|name| !names.contains(name.as_str()));
+
+    if found.items.is_empty() || missing.is_some() {
+        // It may be here, but not to be expanded.
+        let complaints = complaints(source, file, &found);
         if !complaints.is_empty() {
             return Err(source.failure(complaints));
         }
@@ -170,17 +186,13 @@ fn ask_for_items(source: &Source, found: &Found, options: &Options) -> Result<()
             .help("put `#[devres_lazy]` on a struct with lazy fields");
         return Err(source.failure(vec![diagnostic]));
     }
-
-    let names: BTreeSet<_> = found.items.iter().map(|item| item.name.as_str()).collect();
-    for name in &options.items {
-        if !names.contains(name.as_str()) {
-            let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-            return Err(Failure::without_source(format!(
-                "there is no annotated item `{name}` in `{}`\n  = help: there is {}",
-                source.path.display(),
-                names.join(", ")
-            )));
-        }
+    if let Some(name) = missing {
+        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+        return Err(Failure::without_source(format!(
+            "there is no annotated item `{name}` in `{}`\n  = help: there is {}",
+            source.path.display(),
+            names.join(", ")
+        )));
     }
 
     Ok(())
@@ -200,8 +212,7 @@ impl Printer<'_> {
         let (tokens, file) = source.parse()?;
         let found = Found::in_file(&file);
         if self.options.items.is_empty() {
-            let mut complaints = found.complaints(source);
-            complaints.extend(renamed::complaints(source, &file, &found));
+            let complaints = complaints(source, &file, &found);
             if !complaints.is_empty() {
                 return Err(source.failure(complaints).into());
             }

@@ -37,10 +37,12 @@ const MAX_DEPTH: usize = 500;
 /// A source file.
 pub struct Source {
     pub(crate) path: PathBuf,
-    /// As it is on disk.
+    /// As it is, or is to be, on disk.
     raw: String,
     /// Without a byte order mark, and with `\n` at the end of lines, as rustc reads it.
     pub(crate) text: String,
+    /// Whether items have been expanded in it, so that its lines are not those on disk.
+    is_edited: bool,
     /// Where in `text` a `\n` was a `\r\n`.
     carriage_returns: Vec<usize>,
 }
@@ -93,6 +95,7 @@ impl Source {
             path: path.to_owned(),
             raw,
             text,
+            is_edited: false,
             carriage_returns,
         })
     }
@@ -130,6 +133,12 @@ impl Source {
 
     /// What is wrong with it.
     pub(crate) fn failure(&self, diagnostics: Vec<Diagnostic>) -> Failure {
+        let path = self.path.display();
+        if self.is_edited {
+            let path = format!("{path}, expanded");
+            return Failure::new(Path::new(&path), &self.text, diagnostics);
+        }
+
         Failure::new(&self.path, &self.text, diagnostics)
     }
 
@@ -178,7 +187,9 @@ impl Source {
         }
         edited.push_str(&self.raw[done..]);
 
-        Ok(Self::from_bytes(&self.path, edited.into_bytes())?)
+        let mut source = Self::from_bytes(&self.path, edited.into_bytes())?;
+        source.is_edited = true;
+        Ok(source)
     }
 
     /// Where in the file on disk that is what is at `offset` in [`text`](Self::text).

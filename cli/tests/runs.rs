@@ -107,7 +107,10 @@ fn what_is_printed_compiles_and_does_the_same() -> Result<()> {
     // Also where the harness keeps what tests print.
     let mut stderr = io::stderr();
     let count = all.len();
-    writeln!(stderr, "{count} files printed; {compiled} builds of them compiled, {runs} run")?;
+    writeln!(
+        stderr,
+        "{count} files printed; {compiled} builds of them compiled, {runs} run"
+    )?;
     for (name, what) in &wrong {
         writeln!(stderr, "{name}: {what}\n")?;
     }
