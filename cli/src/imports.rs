@@ -113,7 +113,7 @@ fn is_candidate(scopes: &Scopes, import: usize, was_used: &BTreeSet<usize>) -> b
 
 /// Whether an import gives the attribute another name, or another thing this one.
 fn is_renamed(import: &Import) -> bool {
-    import.path.segments.last() != import.name.as_ref()
+    import.path.is_module || import.path.segments.last() != import.name.as_ref()
 }
 
 /// Makes the edit that takes an import out.

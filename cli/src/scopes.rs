@@ -73,7 +73,7 @@ pub(crate) struct Written {
     /// Whether it is an attribute's.
     pub(crate) is_attribute: bool,
     /// Whether it leads to a module, as that of `{self}`.
-    is_module: bool,
+    pub(crate) is_module: bool,
 }
 
 /// One name, or all names, that a `use` imports.
