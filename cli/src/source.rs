@@ -178,7 +178,9 @@ impl Source {
         for (range, text) in edits {
             let range = self.in_raw(range.start)..self.in_raw(range.end);
             edited.push_str(self.raw.get(done..range.start).context("edits overlap")?);
-            if self.raw[range.clone()].contains("\r\n") {
+            // As the first line ends that is edited.
+            let mut lines = self.raw[range.start..].split_inclusive('\n');
+            if lines.next().is_some_and(|line| line.ends_with("\r\n")) {
                 edited.push_str(&text.replace('\n', "\r\n"));
             } else {
                 edited.push_str(&text);
