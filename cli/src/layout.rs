@@ -68,15 +68,14 @@ impl Layout<'_> {
     /// Everything but the parts that cannot be formatted: expressions, or else functions.
     fn by_parts(&self, generated: &Generated<'_>, anchors: &Anchors<'_>) -> Result<Option<String>> {
         let attempt = |how: &[How]| self.format(&generated.text(anchors, how));
-        let is_expression = |part: &Part| matches!(part, Part::Expression(_));
-        let is_function = |part: &Part| matches!(part, Part::Function);
-        let attempts: [(&dyn Fn(&Part) -> bool, How); 3] = [
-            (&is_expression, How::Apart),
-            (&is_expression, How::CommentsAbove),
-            (&is_function, How::Apart),
+        let attempts = [
+            (false, How::Apart),
+            (false, How::CommentsAbove),
+            (true, How::Apart),
         ];
 
-        for (is_one, apart) in attempts {
+        for (of_functions, apart) in attempts {
+            let is_one = |part: &Part| matches!(part, Part::Function) == of_functions;
             let parts = generated.parts().enumerate();
             let parts: Vec<_> = parts.filter(|(_, part)| is_one(part)).collect();
             let mut how = in_place(generated);

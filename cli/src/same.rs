@@ -85,7 +85,9 @@ impl VisitMut for WithoutChoice {
     fn visit_macro_mut(&mut self, mac: &mut Macro) {
         if mac.path.is_ident("macro_rules") {
             let mut rules: Vec<_> = mem::take(&mut mac.tokens).into_iter().collect();
-            rules.pop_if(|last| matches!(last, TokenTree::Punct(it) if it.as_char() == ';'));
+            if matches!(rules.last(), Some(TokenTree::Punct(it)) if it.as_char() == ';') {
+                rules.pop();
+            }
             mac.tokens = rules.into_iter().collect();
         }
     }
