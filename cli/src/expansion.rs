@@ -228,7 +228,7 @@ impl Printer<'_> {
 
         let declared = declared::names(&file);
         let expansions = self.expansions(source, &chosen, &declared)?;
-        if let Some(edit) = imports::edit(&source.text, &file, &chosen) {
+        if let Some(edit) = imports::edit(source, &file, &chosen) {
             return source.edited(vec![edit]).map(Some);
         }
         let marks = Lines::new(&source.text);

@@ -3,6 +3,7 @@
 //! Imports of the attribute, which nobody needs once the items are expanded.
 
 use crate::{
+    elsewhere,
     find::{
         Annotated,
         ATTRIBUTE, //
@@ -14,9 +15,11 @@ use crate::{
         Scopes,
         Target, //
     },
+    source::Source,
 };
 use std::{
     collections::BTreeSet,
+    mem,
     ops::Range, //
 };
 use syn::{
@@ -40,11 +43,16 @@ const LINT: &str = "unused_imports";
 ///
 /// An import that others may use from elsewhere stays. If nobody in the file does, it is allowed to.
 pub(crate) fn edit(
-    text: &str,
+    source: &Source,
     file: &File,
     expanded: &[&Annotated],
 ) -> Option<(Range<usize>, String)> {
-    let scopes = Scopes::of(file);
+    let mut scopes = Scopes::of(file);
+    for (scope, inside, module) in mem::take(&mut scopes.files) {
+        if elsewhere::may_use_attribute(&source.path, &inside, &module) {
+            scopes.open(scope);
+        }
+    }
     let (mut used, mut was_used) = (BTreeSet::new(), BTreeSet::new());
     for mention in &scopes.mentions {
         let is_expanded = expanded.iter().any(|item| item.attr_path == mention.range);
@@ -80,7 +88,7 @@ pub(crate) fn edit(
     });
     unused.into_iter().find_map(|import| {
         let mut finder = Finder {
-            text,
+            text: &source.text,
             import: &scopes.imports[import],
             edit: None,
             is_needed: !removable(import),
@@ -242,7 +250,7 @@ fn take_out(text: &str, range: Range<usize>) -> (Range<usize>, String) {
     let before = &text[..range.start];
     let line_start = before.trim_end_matches([' ', '\t']).len();
     let is_alone = line_start == 0 || before[..line_start].ends_with('\n');
-    let comments = remarks::of(&text[range.clone()]).unwrap_or_default();
+    let comments = remarks::with_docs(&text[range.clone()]);
     if !comments.is_empty() {
         let indent = if is_alone { &before[line_start..] } else { "" };
         let mut kept = comments.join(&format!("\n{indent}"));

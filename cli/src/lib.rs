@@ -40,6 +40,7 @@ mod committed;
 mod declared;
 mod edit;
 mod edition;
+mod elsewhere;
 mod expansion;
 mod find;
 mod generated;

@@ -12,6 +12,27 @@ pub fn of(text: &str) -> Option<Vec<&str>> {
     Some(written.all_gaps().flat_map(in_gap).collect())
 }
 
+/// The comments in a text, and its documentation as comments. Nothing if there are no tokens.
+pub(crate) fn with_docs(text: &str) -> Vec<String> {
+    let Ok(tokens) = text.parse() else {
+        return Vec::new();
+    };
+    let written = Written::new(text, tokens, &(0..text.len()));
+
+    let mut comments = Vec::new();
+    for (number, gap) in written.all_gaps().enumerate() {
+        comments.extend(in_gap(gap).into_iter().map(ToOwned::to_owned));
+        if number < written.len() {
+            let token = written.token(number);
+            for (doc, comment) in [("///", "//"), ("/**", "/*")] {
+                let text = token.strip_prefix(doc);
+                comments.extend(text.map(|text| format!("{comment}{text}")));
+            }
+        }
+    }
+    comments
+}
+
 /// The comments in a gap.
 pub(crate) fn in_gap(gap: &str) -> Vec<&str> {
     let mut comments = Vec::new();

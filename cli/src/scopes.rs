@@ -116,6 +116,8 @@ pub(crate) struct Scopes {
     pub(crate) imports: Vec<Import>,
     /// The paths that are written, those of imports aside.
     pub(crate) mentions: Vec<Written>,
+    /// The modules that are files of their own: where each is declared, in which modules.
+    pub(crate) files: Vec<(Scope, Vec<String>, ItemMod)>,
     /// How many more names may be looked up. Modules that import `*` from each other have more ways
     /// to a name than anyone can go.
     fuel: Cell<usize>,
@@ -148,13 +150,31 @@ impl Scopes {
                 scopes: vec![root],
                 imports: Vec::new(),
                 mentions: Vec::new(),
+                files: Vec::new(),
                 fuel: Cell::new(FUEL),
             },
             scope: ROOT,
+            inside: Vec::new(),
         };
         collector.visit_file(file);
 
         collector.scopes
+    }
+
+    /// Notes that imports of a module, and of those around it, may be used from other files.
+    pub(crate) fn open(&mut self, scope: Scope) {
+        let mut modules = BTreeSet::new();
+        let mut next = Some(self.module(scope));
+        while let Some(module) = next {
+            modules.insert(module);
+            next = self.scopes[module].parent.map(|parent| self.module(parent));
+        }
+
+        for import in &mut self.imports {
+            if import.reach == Reach::Module && modules.contains(&import.path.scope) {
+                import.reach = Reach::Crate;
+            }
+        }
     }
 
     /// Whether all that was asked is answered.
@@ -356,11 +376,13 @@ impl Scopes {
 struct Collector {
     scopes: Scopes,
     scope: Scope,
+    /// The names of the modules around.
+    inside: Vec<String>,
 }
 
 impl Collector {
     /// Goes through something that is a scope of its own.
-    fn inside(&mut self, info: ScopeInfo, visit: impl FnOnce(&mut Self)) -> Scope {
+    fn scope(&mut self, info: ScopeInfo, visit: impl FnOnce(&mut Self)) -> Scope {
         let scope = self.scopes.scopes.len();
         let outer = self.scope;
         self.scopes.scopes.push(ScopeInfo {
@@ -508,6 +530,8 @@ impl<'a> Visit<'a> for Collector {
         if item.content.is_none() {
             // Its file may have anything.
             self.scopes.scopes[self.scope].has_items = true;
+            let file = (self.scope, self.inside.clone(), item.clone());
+            self.scopes.files.push(file);
             return visit::visit_item_mod(self, item);
         }
 
@@ -517,12 +541,14 @@ impl<'a> Visit<'a> for Collector {
             ..ScopeInfo::default()
         };
         let outer = self.scope;
-        let module = self.inside(info, |this| visit::visit_item_mod(this, item));
+        self.inside.push(name.clone());
+        let module = self.scope(info, |this| visit::visit_item_mod(this, item));
+        self.inside.pop();
         self.scopes.scopes[outer].modules.push((name, module));
     }
 
     fn visit_block(&mut self, block: &'a Block) {
-        self.inside(ScopeInfo::default(), |this| visit::visit_block(this, block));
+        self.scope(ScopeInfo::default(), |this| visit::visit_block(this, block));
     }
 
     fn visit_item_use(&mut self, item: &'a ItemUse) {

@@ -12,7 +12,11 @@ use cargo_devres_lazy::{
     Options,
     Source, //
 };
-use std::path::Path;
+use std::{
+    fs,
+    path::Path, //
+};
+use tempfile::TempDir;
 
 const ITEM: &str = "#[devres_lazy]
 #[pin_data]
@@ -255,6 +259,74 @@ fn those_in_bodies_go() -> Result<()> {
     ] {
         let text = printed(&file.replace("ITEM", ITEM))?;
         ensure!(!text.contains("::devres_lazy;"), "{file}:\n{text}");
+    }
+    Ok(())
+}
+
+/// The files of modules may import it from here, as far as they are there and name it.
+#[test]
+fn modules_in_files_may_use_it() -> Result<()> {
+    const IMPORT: &str = "use devres_lazy::{a, devres_lazy};\n";
+    const ALLOWED: &str = "#[allow(unused_imports)]\nuse devres_lazy::{a, devres_lazy};\n";
+    const LEFT: &str = "use devres_lazy::{a};\n";
+
+    for (module, file, text, left) in [
+        ("mod b;", "b.rs", "use super::devres_lazy;", ALLOWED),
+        (
+            "mod b;",
+            "b/mod.rs",
+            "use super::{c, devres_lazy};",
+            ALLOWED,
+        ),
+        (
+            "mod b;",
+            "root/b.rs",
+            "#[super::devres_lazy] struct A {}",
+            ALLOWED,
+        ),
+        (
+            "mod b;",
+            "b.rs",
+            "use crate::*; #[devres_lazy] struct A {}",
+            ALLOWED,
+        ),
+        (
+            "mod b { mod c; }",
+            "b/c.rs",
+            "use super::super::devres_lazy;",
+            ALLOWED,
+        ),
+        (
+            "#[path = \"d.rs\"] mod b;",
+            "d.rs",
+            "use super::devres_lazy;",
+            ALLOWED,
+        ),
+        (
+            "mod b;",
+            "b.rs",
+            "mod c { use super::super::devres_lazy; }",
+            ALLOWED,
+        ),
+        // It has its own import.
+        ("mod b;", "b.rs", "use devres_lazy::devres_lazy;", LEFT),
+        ("mod b;", "b.rs", "use super::a;", LEFT),
+        // It is not there, or no module of this one.
+        ("mod b;", "c.rs", "use super::devres_lazy;", LEFT),
+        ("", "b.rs", "use super::devres_lazy;", LEFT),
+        ("mod b;", "b.rs", "use super::devres_lazy", LEFT),
+    ] {
+        let folder = TempDir::new()?;
+        let file = folder.path().join(file);
+        fs::create_dir_all(file.parent().unwrap_or(folder.path()))?;
+        fs::write(&file, text)?;
+
+        let root = folder.path().join("root.rs");
+        let source = format!("{IMPORT}{module}\n{ITEM}");
+        let source = Source::from_bytes(&root, source.into_bytes())?;
+        let printed = expand_with(&source, &Options::default(), Format::Nobody)?;
+        let start = format!("{left}{module}\n");
+        ensure!(printed.starts_with(&start), "{module} {text}:\n{printed}");
     }
     Ok(())
 }
