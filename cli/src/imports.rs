@@ -19,7 +19,6 @@ use crate::{
 };
 use std::{
     collections::BTreeSet,
-    mem,
     ops::Range, //
 };
 use syn::{
@@ -41,15 +40,16 @@ const LINT: &str = "unused_imports";
 /// An edit that takes one import of the attribute out of a file, if nothing needs it when the items
 /// in `expanded` are; [`None`] if there is no such import any more.
 ///
-/// An import that others may use from elsewhere stays. If nobody in the file does, it is allowed to.
+/// What others may import from elsewhere stays, and so does what the attribute was found through. If
+/// nobody in the file uses it any more, it is allowed to be of no use.
 pub(crate) fn edit(
     source: &Source,
     file: &File,
     expanded: &[&Annotated],
 ) -> Option<(Range<usize>, String)> {
     let mut scopes = Scopes::of(file);
-    for (scope, inside, module) in mem::take(&mut scopes.files) {
-        if elsewhere::may_use_attribute(&source.path, &inside, &module) {
+    for (scope, inside, module) in scopes.files.clone() {
+        if elsewhere::uses_attribute(&source.path, &inside, &module) {
             scopes.open(scope);
         }
     }
@@ -63,11 +63,8 @@ pub(crate) fn edit(
         };
         scopes.add_used_by(mention, used);
     }
-    let candidates: Vec<_> = (0..scopes.imports.len())
-        .filter(|import| is_candidate(&scopes, *import, &was_used))
-        .collect();
     let removable = |import: usize| {
-        candidates.contains(&import) && scopes.imports[import].reach == Reach::Module
+        is_of_attribute(&scopes, import, &was_used) && scopes.imports[import].reach == Reach::Module
     };
     for import in 0..scopes.imports.len() {
         if !removable(import) {
@@ -79,8 +76,10 @@ pub(crate) fn edit(
     }
 
     // Those that others lead to go first, as without those nobody could tell what they were for.
-    let mut unused = candidates.clone();
-    unused.retain(|import| !used.contains(import));
+    let is_unused = |import: &usize| {
+        !used.contains(import) && (removable(*import) || is_left(&scopes, *import, &was_used))
+    };
+    let mut unused: Vec<_> = (0..scopes.imports.len()).filter(is_unused).collect();
     unused.sort_by_cached_key(|&import| {
         let mut leads_to = BTreeSet::new();
         scopes.add_used_by(&scopes.imports[import].path, &mut leads_to);
@@ -98,25 +97,28 @@ pub(crate) fn edit(
     })
 }
 
-/// Whether this imports the attribute by its name and for nothing else, and rustc would warn if
-/// nobody used it.
-fn is_candidate(scopes: &Scopes, import: usize, was_used: &BTreeSet<usize>) -> bool {
+/// Whether this imports the attribute by its name, and nothing else.
+fn is_of_attribute(scopes: &Scopes, import: usize, was_used: &BTreeSet<usize>) -> bool {
     let was_used = was_used.contains(&import);
     let import = &scopes.imports[import];
-    let is_attribute = match (&import.name, scopes.target(&import.path)) {
+
+    match (&import.name, scopes.target(&import.path)) {
         (Some(name), Target::Attribute) => name == ATTRIBUTE && !is_renamed(import),
         // Of what is not in the file only the name is known. The macro has been found by it.
         (Some(name), Target::Named) => name == ATTRIBUTE && was_used && !is_renamed(import),
         (None, Target::Module(module)) => was_used && scopes.has_only_the_attribute(module),
         _ => false,
-    };
+    }
+}
 
-    is_attribute
-        && match import.reach {
-            Reach::Module => true,
-            Reach::Crate => was_used,
-            Reach::Everywhere => false,
-        }
+/// Whether this was used for the attribute, and rustc would warn if nobody used it.
+fn is_left(scopes: &Scopes, import: usize, was_used: &BTreeSet<usize>) -> bool {
+    // What else `*` is used for cannot be told, nor what else has the attribute's name.
+    let name = scopes.imports[import].name.as_deref();
+    let is_known =
+        name.is_some_and(|name| name != ATTRIBUTE) || is_of_attribute(scopes, import, was_used);
+
+    is_known && was_used.contains(&import) && scopes.imports[import].reach != Reach::Everywhere
 }
 
 /// Whether an import gives the attribute another name, or another thing this one.

@@ -111,6 +111,7 @@ impl Text {
         self.indent();
         self.out.push_str(token);
         self.is_joint = spacing == Spacing::Joint;
+        self.is_comment = token.starts_with("//");
 
         if token == "{" {
             self.depth += 1;

@@ -224,6 +224,15 @@ fn others_in_the_file_go_as_well() -> Result<()> {
             "mod b { pub(super) use ::devres_lazy::devres_lazy; }\nuse b::*;\nITEMITEM",
             &["mod b { #[allow(unused_imports)] pub(super) use ::devres_lazy::devres_lazy; }\n#["],
         ),
+        // Nobody needs the name of the crate any more.
+        (
+            "use ::devres_lazy as a;\nuse a::devres_lazy;\nITEMITEM",
+            &["#[allow(unused_imports)]\nuse ::devres_lazy as a;\n#["],
+        ),
+        (
+            "mod c { pub use ::devres_lazy as a; }\nuse c::a;\nITEMfn b(_: a::c) {}\nITEM",
+            &["use c::a;\n#[", "fn b(_: a::c) {}\n#["],
+        ),
         // Nobody uses it here any more, but maybe in other files.
         (
             "pub(crate) use a::{\n    b,\n    devres_lazy,\n};\nITEMITEM",
@@ -308,7 +317,13 @@ fn modules_in_files_may_use_it() -> Result<()> {
             "mod c { use super::super::devres_lazy; }",
             ALLOWED,
         ),
-        // It has its own import.
+        // It names others, and has its own import.
+        (
+            "mod b;",
+            "b.rs",
+            "use super::*; use crate::c; use devres_lazy::devres_lazy; #[devres_lazy] struct A {}",
+            LEFT,
+        ),
         ("mod b;", "b.rs", "use devres_lazy::devres_lazy;", LEFT),
         ("mod b;", "b.rs", "use super::a;", LEFT),
         // It is not there, or no module of this one.
