@@ -76,19 +76,19 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Prints a file with its annotated items expanded, or refreshes expansions that are committed.
     ///
-    /// The text is what rustc is given by the macro, with `// SAFETY:` and other comments in it, and
-    /// formatted by rustfmt. A comment in an annotation stands where the value that it belongs to is
-    /// printed, or else at the field. Of what rustfmt cannot format, that function or expression is
-    /// left as it is written.
+    /// The output is the text that rustc gets from the macro, with `// SAFETY:` and other comments,
+    /// formatted by rustfmt. A comment in an annotation is printed at the value that it belongs to, or
+    /// at the field. An expression or a function that rustfmt cannot format keeps the author's layout.
     ///
-    /// Everything else in the file stays as it is; only an import of the attribute that nobody needs
-    /// any more is taken out. An import that other files may use is allowed to be of no use here.
+    /// The rest of the file stays as it is. An import of the attribute is removed if the file no
+    /// longer uses it. An import that other files may use stays, with `#[allow(unused_imports)]` if
+    /// this file no longer uses it.
     ///
-    /// The edition is that of rustfmt.toml, or else of Cargo.toml, or else 2021; if the file cannot be
-    /// of that one, whichever it can be of. With --edition, it is that one or an error.
+    /// Rustfmt gets the edition in the nearest rustfmt.toml, or else in Cargo.toml, or else 2021. If
+    /// rustfmt refuses the text in that edition, the other editions are tried. `--edition` is final:
+    /// if rustfmt refuses the text in that edition, the command fails.
     ///
-    /// The attribute has to be called `devres_lazy`: under another name, in a macro, or in a
-    /// `cfg_attr`, it is refused.
+    /// The command fails on the attribute under another name, in a macro or in a `cfg_attr`.
     #[command(after_help = EXPAND_EXAMPLES)]
     Expand(Expand),
     /// Says which of the expansions that are committed are not what their sources expand to.
@@ -112,7 +112,7 @@ pub(crate) struct Expand {
     /// Where the runtime is, for items that do not say so themselves [default: devres_lazy]
     #[arg(long = "crate", value_name = "PATH")]
     pub(crate) krate: Option<String>,
-    /// The edition of the file [default: see above]
+    /// The edition of the file [default: found as described above]
     #[arg(long, value_name = "YEAR", value_parser = EDITIONS)]
     pub(crate) edition: Option<String>,
     /// Write an expansion to be committed, which `check` and `--write` know again

@@ -148,10 +148,12 @@ impl<'a> Editor<'a> {
             return;
         }
 
-        // Without the line that is empty now.
+        // Without the line that is empty now, or without what stands at its beginning.
         let line_start = before.trim_end_matches([' ', '\t']);
-        match after.trim_start_matches([' ', '\t']).strip_prefix('\n') {
-            Some(after) if line_start.is_empty() || line_start.ends_with('\n') => {
+        let is_first = line_start.is_empty() || line_start.ends_with('\n');
+        let rest = after.trim_start_matches([' ', '\t']);
+        match rest.strip_prefix('\n') {
+            Some(after) if is_first => {
                 self.out.write(line_start);
                 if self.out.is_empty() {
                     self.out.write(after.trim_start());
@@ -161,7 +163,7 @@ impl<'a> Editor<'a> {
             }
             _ => {
                 self.out.write(before);
-                self.out.write(after);
+                self.out.write(if is_first { rest } else { after });
             }
         }
     }
