@@ -10,6 +10,9 @@ use clap::{
 use clap_complete::Shell;
 use std::path::PathBuf;
 
+/// The editions that rustfmt knows.
+const EDITIONS: [&str; 4] = ["2015", "2018", "2021", "2024"];
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all is well
@@ -26,6 +29,8 @@ Examples:
           as the kernel compiles it
   cargo devres-lazy expand src/queue.rs --output src/queue_expanded.rs
           makes an expansion to be committed
+  cargo devres-lazy expand src/queue.rs --edition 2024
+          whatever rustfmt.toml and Cargo.toml say
   cargo devres-lazy expand --write
           refreshes all expansions below this folder
 
@@ -71,9 +76,19 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Prints a file with its annotated items expanded, or refreshes expansions that are committed.
     ///
-    /// The text is what rustc is given by the macro, with `// SAFETY:` and other comments in it, and
-    /// formatted by rustfmt. Everything else in the file stays as it is; only an import of the
-    /// attribute that nobody needs any more is taken out.
+    /// The output is the text that rustc gets from the macro, with `// SAFETY:` and other comments,
+    /// formatted by rustfmt. A comment in an annotation is printed at the value that it belongs to, or
+    /// at the field. An expression or a function that rustfmt cannot format keeps the author's layout.
+    ///
+    /// The rest of the file stays as it is. An import of the attribute is removed if the file no
+    /// longer uses it. An import that other files may use stays, with `#[allow(unused_imports)]` if
+    /// this file no longer uses it.
+    ///
+    /// Rustfmt gets the edition in the nearest rustfmt.toml, or else in Cargo.toml, or else 2021. If
+    /// rustfmt refuses the text in that edition, the other editions are tried. `--edition` is final:
+    /// if rustfmt refuses the text in that edition, the command fails.
+    ///
+    /// The command fails on the attribute under another name, in a macro or in a `cfg_attr`.
     #[command(after_help = EXPAND_EXAMPLES)]
     Expand(Expand),
     /// Says which of the expansions that are committed are not what their sources expand to.
@@ -97,11 +112,14 @@ pub(crate) struct Expand {
     /// Where the runtime is, for items that do not say so themselves [default: devres_lazy]
     #[arg(long = "crate", value_name = "PATH")]
     pub(crate) krate: Option<String>,
+    /// The edition of the file [default: found as described above]
+    #[arg(long, value_name = "YEAR", value_parser = EDITIONS)]
+    pub(crate) edition: Option<String>,
     /// Write an expansion to be committed, which `check` and `--write` know again
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Refresh the expansions that are stale
-    #[arg(long, conflicts_with_all = ["items", "krate", "output"])]
+    #[arg(long, conflicts_with_all = ["items", "krate", "edition", "output"])]
     pub(crate) write: bool,
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The edition of a file: that of its package, as rustfmt has to be told it.
+//! The edition of a file, as rustfmt has to be told it.
 
 use std::{
-    fs,
+    env, fs,
     path::{
         self,
-        Path, //
+        Path,
+        PathBuf, //
     },
 };
 use toml::{
@@ -14,12 +15,51 @@ use toml::{
     Value, //
 };
 
-/// The edition of the file at `path`: what the manifest of its package says, or that of the
-/// workspace; without a manifest, what the kernel is written in.
-pub(crate) fn of(path: &Path) -> String {
-    of_package(path).unwrap_or_else(|| "2021".to_owned())
+/// All editions, the newest first.
+const ALL: [&str; 4] = ["2024", "2021", "2018", "2015"];
+
+/// The editions to try for the file at `path`, in order.
+///
+/// `given` is the only one if there is one. Otherwise the first is what rustfmt's configuration
+/// says, or else the manifest of the package or workspace, or else what the kernel is written in;
+/// the others follow, as none of those has to be right about a file.
+pub(crate) fn candidates(path: &Path, given: Option<&str>) -> Vec<String> {
+    if let Some(edition) = given {
+        return vec![edition.to_owned()];
+    }
+
+    let first = of_rustfmt(path)
+        .or_else(|| of_package(path))
+        .unwrap_or_else(|| "2021".to_owned());
+    let others = ALL.into_iter().filter(|edition| *edition != first);
+    [first.as_str()]
+        .into_iter()
+        .chain(others)
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
+/// The `edition` in the configuration that rustfmt finds for a file: the nearest one above it, or
+/// else the user's own.
+fn of_rustfmt(path: &Path) -> Option<String> {
+    let path = path::absolute(path).ok()?;
+    let variable = |name| env::var_os(name).map(PathBuf::from);
+    let home = variable("HOME");
+    let config = variable("XDG_CONFIG_HOME").or_else(|| Some(home.as_ref()?.join(".config")));
+
+    let above = path.ancestors().skip(1).map(Path::to_owned);
+    let users = home.into_iter().chain(config.map(|it| it.join("rustfmt")));
+    let text = above.chain(users).find_map(|directory| {
+        [".rustfmt.toml", "rustfmt.toml"]
+            .into_iter()
+            .find_map(|name| fs::read_to_string(directory.join(name)).ok())
+    })?;
+
+    let edition = text.parse::<Table>().ok()?.remove("edition")?;
+    edition.as_str().map(ToOwned::to_owned)
+}
+
+/// What the manifest of a file's package says, or that of the workspace.
 fn of_package(path: &Path) -> Option<String> {
     let path = path::absolute(path).ok()?;
     let mut manifests = path.ancestors().skip(1).filter_map(|directory| {
@@ -46,4 +86,55 @@ fn of_workspace(manifest: &Table) -> Option<String> {
     let edition = manifest.get("workspace")?.get("package")?.get("edition")?;
 
     edition.as_str().map(ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    /// The first candidate for a file below these files.
+    fn first(files: &[(&str, &str)]) -> String {
+        let folder = TempDir::new().unwrap();
+        let source = folder.path().join("a/src/b.rs");
+        fs::create_dir_all(source.parent().unwrap()).unwrap();
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+
+        candidates(&source, None).remove(0)
+    }
+
+    #[test]
+    fn rustfmts_configuration_comes_first() {
+        let manifest = ("a/Cargo.toml", "[package]\nedition = \"2018\"");
+
+        assert_eq!(first(&[manifest]), "2018");
+        for name in ["rustfmt.toml", ".rustfmt.toml", "a/rustfmt.toml"] {
+            assert_eq!(first(&[manifest, (name, "edition = \"2024\"")]), "2024");
+        }
+        // The nearest one counts, and one that says nothing of it leaves it to the package.
+        let far = ("rustfmt.toml", "edition = \"2024\"");
+        let near = ("a/.rustfmt.toml", "max_width = 90");
+        assert_eq!(first(&[manifest, far, near]), "2018");
+    }
+
+    #[test]
+    fn the_package_may_leave_it_to_the_workspace() {
+        let workspace = ("Cargo.toml", "[workspace.package]\nedition = \"2024\"");
+        let inherited = ("a/Cargo.toml", "[package]\nedition.workspace = true");
+
+        assert_eq!(first(&[workspace, inherited]), "2024");
+        assert_eq!(first(&[("a/Cargo.toml", "[package]")]), "2015");
+    }
+
+    #[test]
+    fn there_are_others_unless_it_is_given() {
+        let path = Path::new("/nowhere/a.rs");
+
+        assert_eq!(candidates(path, Some("2018")), ["2018"]);
+        let mut all = candidates(path, None);
+        all.sort();
+        assert_eq!(all, ["2015", "2018", "2021", "2024"]);
+    }
 }

@@ -3,7 +3,8 @@
 //! A file with its annotated items expanded; everything else in it stays as it is.
 
 use crate::{
-    declared,
+    anchors::Anchors,
+    declared, edit,
     expand::{
         self,
         Expansion, //
@@ -12,36 +13,41 @@ use crate::{
         Annotated,
         Found, //
     },
+    generated::Generated,
     imports,
+    layout::Layout,
     marks::{
         self,
         Lines,
         Marker, //
     },
-    print::{
-        comments,
-        Printer, //
-    },
+    pieces::pieces,
+    remarks, renamed,
     report::{
         Diagnostic,
         Failure, //
     },
-    rustfmt,
-    same,
-    source::Source, //
+    rustfmt::Rustfmt,
+    source::Source,
+    written::{
+        indent_at,
+        Written, //
+    },
 };
-use anyhow::{
-    Error,
-    Result, //
-};
+use anyhow::Result;
 use proc_macro2::{
     Span,
     TokenStream, //
 };
 use quote::ToTokens;
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    iter,
+    ops::Range, //
+};
 use syn::{
     parse::Parser,
+    File,
     Path, //
 };
 
@@ -52,6 +58,9 @@ pub struct Options {
     pub krate: Option<String>,
     /// Which items; without any, all of them.
     pub items: Vec<String>,
+    /// The edition of the file; without this, what rustfmt's configuration or the package says, or
+    /// whichever the file can be of.
+    pub edition: Option<String>,
 }
 
 impl Options {
@@ -104,7 +113,7 @@ pub fn is_annotated(source: &Source) -> Result<bool, Failure> {
     let (_, file) = source.parse()?;
     let found = Found::in_file(&file);
 
-    Ok(!found.items.is_empty() || !found.unreachable.is_empty())
+    Ok(!found.items.is_empty() || !complaints(source, &file, &found).is_empty())
 }
 
 /// Who gives what is printed its layout.
@@ -131,57 +140,43 @@ pub fn expand(source: &Source, options: &Options) -> Result<String> {
 ///
 /// As [`expand()`].
 pub fn expand_with(source: &Source, options: &Options, format: Format) -> Result<String> {
-    let krate = options.krate()?;
-    let (tokens, file) = source.parse()?;
-    let found = Found::in_file(&file);
-    let chosen = choose(source, &found, options)?;
+    let printer = Printer {
+        options,
+        krate: options.krate()?,
+        rustfmt: match format {
+            Format::Rustfmt => Some(Rustfmt::new(&source.path, options.edition.as_deref())),
+            Format::Nobody => None,
+        },
+    };
 
-    let marks = Lines::new(&source.text);
-    let declared = declared::names(&file);
-    let mut edits = Vec::new();
-    let mut failures = Vec::new();
-    for annotated in &chosen {
-        let marker = Marker::new(&declared);
-        let Expansion {
-            tokens: expansion,
-            errors,
-        } = expand::expand(
-            krate.clone(),
-            annotated.args.clone(),
-            annotated.item.clone(),
-            &marker,
-        );
-        if let Some(error) = errors.into_error() {
-            failures.push(source.error(error));
-            continue;
-        }
-
-        let printer = || Printer::new(&source.text, tokens.clone(), &annotated.range, &marks);
-        let layout = Layout::new(source, annotated, &marks, &marker, format);
-        let (item, generated) = marks::split(expansion);
-        let item = layout.apply(&printer().item(item.clone()), item)?;
-        let generated = layout.apply(&printer().generated(generated.clone()), generated)?;
-        let text = format!("{item}\n\n{}{generated}", layout.indent);
-        edits.push((annotated.range.clone(), text));
+    let (_, file) = source.parse()?;
+    ask_for_items(source, &file, options)?;
+    let mut printed = None;
+    while let Some(next) = printer.round(printed.as_ref().unwrap_or(source))? {
+        printed = Some(next);
     }
-    if let Some(failure) = Failure::all(failures) {
-        return Err(failure.into());
-    }
-
-    if chosen.len() == found.items.len() && found.unreachable.is_empty() {
-        edits.extend(imports::edits(&source.text, tokens, &file));
-    }
-    Ok(source.edited(edits))
+    Ok(printed.as_ref().unwrap_or(source).as_on_disk().to_owned())
 }
 
-/// The items that are to be expanded.
-fn choose<'a>(
-    source: &Source,
-    found: &'a Found,
-    options: &Options,
-) -> Result<Vec<&'a Annotated>, Failure> {
-    if options.items.is_empty() {
-        let complaints = found.complaints(source);
+/// What cannot be expanded in a file, as messages.
+fn complaints(source: &Source, file: &File, found: &Found) -> Vec<Diagnostic> {
+    let mut complaints = found.complaints(source);
+    complaints.extend(renamed::complaints(source, file, found));
+    complaints
+}
+
+/// Refuses a file that lacks what is to be expanded.
+fn ask_for_items(source: &Source, file: &File, options: &Options) -> Result<(), Failure> {
+    let found = Found::in_file(file);
+    let names: BTreeSet<_> = found.items.iter().map(|item| item.name.as_str()).collect();
+    let missing = options
+        .items
+        .iter()
+        .find(|name| !names.contains(name.as_str()));
+
+    if found.items.is_empty() || missing.is_some() {
+        // It may be here, but not to be expanded.
+        let complaints = complaints(source, file, &found);
         if !complaints.is_empty() {
             return Err(source.failure(complaints));
         }
@@ -191,85 +186,162 @@ fn choose<'a>(
             .help("put `#[devres_lazy]` on a struct with lazy fields");
         return Err(source.failure(vec![diagnostic]));
     }
+    if let Some(name) = missing {
+        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+        return Err(Failure::without_source(format!(
+            "there is no annotated item `{name}` in `{}`\n  = help: there is {}",
+            source.path.display(),
+            names.join(", ")
+        )));
+    }
 
-    let names: BTreeSet<_> = found.items.iter().map(|item| item.name.as_str()).collect();
-    for name in &options.items {
-        if !names.contains(name.as_str()) {
-            let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-            return Err(Failure::without_source(format!(
-                "there is no annotated item `{name}` in `{}`\n  = help: there is {}",
-                source.path.display(),
-                names.join(", ")
-            )));
+    Ok(())
+}
+
+/// What prints a file.
+struct Printer<'a> {
+    options: &'a Options,
+    krate: Path,
+    rustfmt: Option<Rustfmt<'a>>,
+}
+
+impl Printer<'_> {
+    /// Expands the annotated items that are in no other one, as rustc does; those in them are left
+    /// to the next round, and so are those in what is generated. [`None`] if there are no more.
+    fn round(&self, source: &Source) -> Result<Option<Source>> {
+        let (tokens, file) = source.parse()?;
+        let found = Found::in_file(&file);
+        if self.options.items.is_empty() {
+            let complaints = complaints(source, &file, &found);
+            if !complaints.is_empty() {
+                return Err(source.failure(complaints).into());
+            }
+        }
+        let chosen: Vec<_> = found
+            .items
+            .iter()
+            .filter(|item| self.options.items.is_empty() || self.options.items.contains(&item.name))
+            .collect();
+        if chosen.is_empty() {
+            return Ok(None);
+        }
+
+        let declared = declared::names(&file);
+        let expansions = self.expansions(source, &chosen, &declared)?;
+        if let Some(edit) = imports::edit(source, &file, &chosen) {
+            return source.edited(vec![edit]).map(Some);
+        }
+        let marks = Lines::new(&source.text);
+        let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+        for (annotated, (expansion, marker)) in iter::zip(chosen, expansions) {
+            let is_inside = |(outer, _): &(Range<usize>, _)| outer.contains(&annotated.range.start);
+            if !edits.last().is_some_and(is_inside) {
+                let text = self.print(
+                    source,
+                    tokens.clone(),
+                    annotated,
+                    expansion,
+                    &marks,
+                    &marker,
+                )?;
+                edits.push((annotated.range.clone(), text));
+            }
+        }
+        source.edited(edits).map(Some)
+    }
+
+    /// What these items become, and the notes in that; or all that is wrong with them.
+    fn expansions<'b>(
+        &self,
+        source: &Source,
+        chosen: &[&Annotated],
+        declared: &'b BTreeSet<String>,
+    ) -> Result<Vec<(TokenStream, Marker<'b>)>, Failure> {
+        let mut failures = Vec::new();
+        let mut expansions = Vec::new();
+
+        for annotated in chosen {
+            let marker = Marker::new(declared);
+            let Expansion { tokens, errors } = expand::expand(
+                self.krate.clone(),
+                annotated.args.clone(),
+                annotated.item.clone(),
+                &marker,
+            );
+            if let Some(error) = errors.into_error() {
+                failures.push(source.error(error));
+            }
+            expansions.push((tokens, marker));
+        }
+
+        match Failure::all(failures) {
+            Some(failure) => Err(failure),
+            None => Ok(expansions),
         }
     }
 
-    Ok(found
-        .items
-        .iter()
-        .filter(|item| options.items.is_empty() || options.items.contains(&item.name))
-        .collect())
-}
+    /// What an item becomes, as text.
+    fn print(
+        &self,
+        source: &Source,
+        tokens: TokenStream,
+        annotated: &Annotated,
+        expansion: TokenStream,
+        marks: &Lines,
+        marker: &Marker<'_>,
+    ) -> Result<String> {
+        let range = &annotated.range;
+        let written = Written::new(&source.text, tokens, range);
+        let (item, generated) = marks::split(expansion);
+        let (annotations, expressions) = annotated.values();
+        let of_source = |ranges: Vec<Range<usize>>| -> Vec<_> {
+            ranges.iter().map(|range| written.within(range)).collect()
+        };
+        let beside = Generated::new(
+            &written,
+            pieces(&written, generated.clone()),
+            &of_source(expressions),
+            marks,
+        );
+        let anchors = Anchors::new(
+            &written,
+            &of_source(annotations),
+            &beside.printed(),
+            &beside.in_place(),
+        );
 
-/// How the text of an expanded item is laid out.
-struct Layout<'a> {
-    source: &'a Source,
-    annotated: &'a Annotated,
-    marks: &'a Lines,
-    marker: &'a Marker<'a>,
-    format: Format,
-    /// What is in front of the item, and of what is generated beside it.
-    indent: &'a str,
-}
-
-impl<'a> Layout<'a> {
-    fn new(
-        source: &'a Source,
-        annotated: &'a Annotated,
-        marks: &'a Lines,
-        marker: &'a Marker<'a>,
-        format: Format,
-    ) -> Self {
-        let before = &source.text[..annotated.range.start];
-        let line = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
-
-        Self {
-            source,
-            annotated,
+        let indent = indent_at(&source.text, range.start);
+        let layout = Layout {
+            rustfmt: self.rustfmt.as_ref(),
             marks,
             marker,
-            format,
-            indent: &line[..line.len() - line.trim_start().len()],
+            indent,
+            name: &format!("`{}` in `{}`", annotated.name, source.path.display()),
+        };
+        let edited = edit::item(&written, pieces(&written, item.clone()), &anchors, marks);
+        let edited = layout.item(&edited, item)?;
+        let generated = layout.generated(&beside, &anchors, generated)?;
+        let text = format!("{edited}\n\n{indent}{generated}");
+
+        Ok(with_all_comments(&source.text[range.clone()], text, indent))
+    }
+}
+
+/// The text of an expanded item, below those comments of its source that have found no place in it.
+fn with_all_comments(source: &str, text: String, indent: &str) -> String {
+    let words = |text| -> Vec<_> {
+        let comments = remarks::of(text).unwrap_or_default();
+        comments.into_iter().map(remarks::words).collect()
+    };
+    let mut printed = words(&text);
+
+    let mut above = String::new();
+    for comment in remarks::of(source).unwrap_or_default() {
+        let comment_words = remarks::words(comment);
+        match printed.iter().position(|printed| *printed == comment_words) {
+            Some(at) => drop(printed.swap_remove(at)),
+            None => above.push_str(&format!("{comment}\n{indent}")),
         }
     }
-
-    /// Formats the text of some tokens, and checks that it still says the same.
-    fn apply(&self, text: &str, tokens: TokenStream) -> Result<String> {
-        let expected = same::tokens(marks::without(tokens))?;
-        let is_same = |text: &str| {
-            text.parse()
-                .is_ok_and(|tokens| same::tokens(tokens).is_ok_and(|tokens| tokens == expected))
-        };
-
-        // What rustfmt would change beside the layout, or lose, stays as the author has written it.
-        let formatted = match self.format {
-            Format::Rustfmt => rustfmt::items(text, self.indent, &self.source.path)?,
-            Format::Nobody => text.to_owned(),
-        };
-        let text = if is_same(&formatted) && comments(&formatted) == comments(text) {
-            formatted
-        } else {
-            text.to_owned()
-        };
-        let text = self.marks.fill_in(&text, self.marker);
-
-        if !is_same(&text) {
-            return Err(Error::msg(format!(
-                "`{}` in `{}` cannot be printed as it is compiled: please report this",
-                self.annotated.name,
-                self.source.path.display()
-            )));
-        }
-        Ok(text.trim_end().to_owned())
-    }
+    above + &text
 }

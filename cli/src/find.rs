@@ -3,6 +3,11 @@
 //! The annotated items of a file.
 
 use crate::{
+    diagnostics::Errors,
+    parse::{
+        self,
+        Value, //
+    },
     report::Diagnostic,
     source::Source, //
 };
@@ -23,6 +28,7 @@ use syn::{
     Attribute,
     File,
     Item,
+    ItemStruct,
     Macro,
     Meta,
     Path,
@@ -38,6 +44,8 @@ pub(crate) struct Annotated {
     pub(crate) name: String,
     /// Where the attribute stands.
     attr: Range<usize>,
+    /// Where its path stands.
+    pub(crate) attr_path: Range<usize>,
     /// What is in the attribute's parentheses.
     pub(crate) args: TokenStream,
     /// The item without the attribute.
@@ -46,9 +54,34 @@ pub(crate) struct Annotated {
     pub(crate) range: Range<usize>,
 }
 
+impl Annotated {
+    /// Where the annotations of its fields stand, and the expressions in those.
+    pub(crate) fn values(&self) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+        let (mut annotations, mut expressions) = (Vec::new(), Vec::new());
+        let Ok(item) = syn::parse2::<ItemStruct>(self.item.clone()) else {
+            // A destructor has none.
+            return (annotations, expressions);
+        };
+
+        for field in &item.fields {
+            let attrs = field.attrs.iter().filter(|attr| parse::is_lazy(attr));
+            annotations.extend(attrs.map(|attr| attr.span().byte_range()));
+            // What is wrong with them is known already.
+            let attr = parse::lazy_attr(field, &mut Errors::default());
+            for entry in attr.map(|attr| attr.entries).unwrap_or_default() {
+                if let Value::Device(expr) | Value::Init(expr) = entry.value {
+                    expressions.push(expr.span().byte_range());
+                }
+            }
+        }
+        (annotations, expressions)
+    }
+}
+
 /// What a file says about the attribute.
 #[derive(Default)]
 pub(crate) struct Found {
+    /// In order; an item in another one follows that.
     pub(crate) items: Vec<Annotated>,
     /// Attributes that cannot be expanded, and why.
     pub(crate) unreachable: Vec<(Span, &'static str)>,
@@ -82,7 +115,6 @@ pub(crate) fn is_attribute(path: &Path) -> bool {
 #[derive(Default)]
 struct Finder {
     found: Found,
-    is_inside: bool,
 }
 
 impl Finder {
@@ -100,27 +132,21 @@ impl<'a> Visit<'a> for Finder {
             Some(attrs.remove(at))
         });
 
-        match attr {
-            // It is visited as an attribute that is not expanded.
-            Some(_) if self.is_inside => visit::visit_item(self, item),
-            Some(attr) => {
-                self.found.items.push(Annotated {
-                    name: name(item),
-                    attr: attr.span().byte_range(),
-                    args: match attr.meta {
-                        Meta::List(list) => list.tokens,
-                        // Of these the second is not allowed, and complained about.
-                        Meta::Path(_) | Meta::NameValue(_) => TokenStream::new(),
-                    },
-                    item: bare.to_token_stream(),
-                    range: item.span().byte_range(),
-                });
-                self.is_inside = true;
-                visit::visit_item(self, item);
-                self.is_inside = false;
-            }
-            None => visit::visit_item(self, item),
+        if let Some(attr) = attr {
+            self.found.items.push(Annotated {
+                name: name(item),
+                attr: attr.span().byte_range(),
+                attr_path: attr.path().span().byte_range(),
+                args: match attr.meta {
+                    Meta::List(list) => list.tokens,
+                    // Of these the second is not allowed, and complained about.
+                    Meta::Path(_) | Meta::NameValue(_) => TokenStream::new(),
+                },
+                item: bare.to_token_stream(),
+                range: item.span().byte_range(),
+            });
         }
+        visit::visit_item(self, item);
     }
 
     fn visit_attribute(&mut self, attr: &'a Attribute) {
@@ -149,12 +175,8 @@ impl<'a> Visit<'a> for Finder {
     }
 
     fn visit_macro(&mut self, mac: &'a Macro) {
-        if let Some(span) = in_macro(mac.tokens.clone()) {
-            self.found.unreachable.push((
-                span,
-                "`#[devres_lazy]` inside a macro cannot be expanded: what it stands on is known to \
-                 rustc only",
-            ));
+        if let Some((span, why)) = in_macro(mac.tokens.clone()) {
+            self.found.unreachable.push((span, why));
         }
     }
 }
@@ -164,25 +186,49 @@ fn is_name(token: TokenTree) -> bool {
     matches!(token, TokenTree::Ident(ident) if ident == ATTRIBUTE)
 }
 
-/// Where there is something like the attribute among the tokens of a macro.
-fn in_macro(tokens: TokenStream) -> Option<Span> {
+/// Where there is something like an annotation among the tokens of a macro.
+fn in_macro(tokens: TokenStream) -> Option<(Span, &'static str)> {
     let mut is_attribute = false;
     for token in tokens {
         if let TokenTree::Group(group) = &token {
-            let here = is_attribute
-                && group.delimiter() == Delimiter::Bracket
-                && group.stream().into_iter().any(is_name);
-            if here {
-                return Some(group.span());
+            if is_attribute && group.delimiter() == Delimiter::Bracket {
+                if group.stream().into_iter().any(is_name) {
+                    return Some((
+                        group.span(),
+                        "`#[devres_lazy]` inside a macro cannot be expanded: what it stands on is \
+                         known to rustc only",
+                    ));
+                }
+                if is_annotation(group.stream()) {
+                    return Some((
+                        group.span(),
+                        "`#[lazy(..)]` inside a macro cannot be expanded: the `#[devres_lazy]` that \
+                         it belongs to is known to rustc only",
+                    ));
+                }
             }
-            if let Some(span) = in_macro(group.stream()) {
-                return Some(span);
+            if let Some(found) = in_macro(group.stream()) {
+                return Some(found);
             }
         }
         is_attribute = matches!(&token, TokenTree::Punct(pound) if pound.as_char() == '#');
     }
 
     None
+}
+
+/// Whether this is `lazy(.. fn ..)`.
+pub(crate) fn is_annotation(attr: TokenStream) -> bool {
+    let mut tokens = attr.into_iter();
+    let is_lazy = matches!(tokens.next(), Some(TokenTree::Ident(ident)) if ident == "lazy");
+
+    match tokens.next() {
+        Some(TokenTree::Group(args)) if is_lazy => args
+            .stream()
+            .into_iter()
+            .any(|token| matches!(token, TokenTree::Ident(ident) if ident == "fn")),
+        _ => false,
+    }
 }
 
 /// What one would call the item.

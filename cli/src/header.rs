@@ -2,7 +2,10 @@
 
 //! The line in an expansion that says what it was made from, and how.
 
-use crate::Options;
+use crate::{
+    shebang,
+    Options, //
+};
 use std::path::{
     self,
     Component,
@@ -49,6 +52,7 @@ impl Header {
             match option {
                 "--crate" => options.krate = Some(value),
                 "--item" => options.items.push(value),
+                "--edition" => options.edition = Some(value),
                 _ => return None,
             }
         }
@@ -69,20 +73,26 @@ impl Header {
 
     /// The expansion with this header: behind what has to come first.
     pub(crate) fn put_into(&self, text: &str) -> String {
-        let mut at = 0;
-        for (number, line) in text.split_inclusive('\n').take(2).enumerate() {
-            let is_shebang = number == 0 && line.trim_start_matches('\u{feff}').starts_with("#!/");
-            if is_shebang || line.contains("SPDX-License-Identifier") {
+        let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+        let bom = text.len() - text.trim_start_matches('\u{feff}').len();
+        let mut at = bom + shebang::length(&text[bom..]);
+        if at > bom {
+            at += text[at..].find('\n').map_or(0, |line_end| line_end + 1);
+        }
+        if let Some(line) = text[at..].split_inclusive('\n').next() {
+            if line.contains("SPDX-License-Identifier") {
                 at += line.len();
-            } else {
-                break;
             }
         }
-        let bom = text.len() - text.trim_start_matches('\u{feff}').len();
-        let (before, after) = text.split_at(at.max(bom));
-        let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
 
-        format!("{before}{}{end}{after}", self.line())
+        let (before, after) = text.split_at(at);
+        // A line that is the last one may have no end.
+        let line_end = if before.ends_with('\n') || before.len() == bom {
+            ""
+        } else {
+            end
+        };
+        format!("{before}{line_end}{}{end}{after}", self.line())
     }
 
     fn line(&self) -> String {
@@ -92,6 +102,9 @@ impl Header {
         }
         for item in &self.options.items {
             line.push_str(&format!(" --item {item}"));
+        }
+        if let Some(edition) = &self.options.edition {
+            line.push_str(&format!(" --edition {edition}"));
         }
 
         line + END
@@ -130,6 +143,7 @@ mod tests {
         let options = Options {
             krate: Some("kernel".into()),
             items: vec!["A".into(), "B".into()],
+            edition: Some("2024".into()),
         };
         Header::new(Path::new("a/b c.rs"), Path::new("a/d/e.rs"), options)
     }
@@ -152,6 +166,16 @@ mod tests {
             ("", "fn main() {}\n"),
             (spdx, "\nfn main() {}\n"),
             ("#!/usr/bin/env rust\n", "fn main() {}\n"),
+            ("#! /usr/bin/env rust\n", "fn main() {}\n"),
+            (
+                "\u{feff}#! /usr/bin/env rust\n// SPDX-License-Identifier: MIT\n",
+                "fn main() {}\n",
+            ),
+            // The next line is no attribute of this one.
+            ("#!run\n", "#![allow(dead_code)]\n"),
+            ("", "#![allow(dead_code)]\n"),
+            ("", "#!\n[allow(dead_code)]\n"),
+            ("", "#! // A comment.\n[allow(dead_code)]\n"),
             ("\u{feff}", "fn main() {}\n"),
             ("\u{feff}// SPDX-License-Identifier: MIT\n", "fn main() {}"),
         ] {
@@ -163,5 +187,10 @@ mod tests {
             header.put_into("fn main() {}\r\n"),
             format!("{line}\r\nfn main() {{}}\r\n")
         );
+        assert_eq!(
+            header.put_into("#! run\r\nfn main() {}\r\n"),
+            format!("#! run\r\n{line}\r\nfn main() {{}}\r\n")
+        );
+        assert_eq!(header.put_into("#! run"), format!("#! run\n{line}\n"));
     }
 }

@@ -34,21 +34,32 @@ mod validate;
 #[path = "../../macros/src/wrap.rs"]
 mod wrap;
 
+mod anchors;
 mod book;
 mod committed;
 mod declared;
+mod edit;
 mod edition;
+mod elsewhere;
 mod expansion;
 mod find;
+mod generated;
 mod header;
 mod imports;
+mod layout;
 mod marks;
 mod obligations;
-mod print;
+mod pieces;
+mod remarks;
+mod renamed;
 mod report;
 mod rustfmt;
 mod same;
+mod scopes;
+mod shebang;
 mod source;
+mod text;
+mod written;
 
 pub use self::{
     book::{
@@ -64,6 +75,7 @@ pub use self::{
         Format,
         Options, //
     },
+    remarks::of as comments,
     report::Failure,
     same::tokens,
     source::Source,

@@ -106,6 +106,7 @@ fn print(args: Expand) -> Result<ExitCode> {
     let options = Options {
         krate: args.krate,
         items: args.items,
+        edition: args.edition,
     };
 
     let source = Source::read(path)?;

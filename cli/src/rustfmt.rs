@@ -26,76 +26,129 @@ use std::{
 /// How far rustfmt indents.
 const TAB: usize = 4;
 
-/// Formats items as if they stood in the file at `path` behind `indent`, which is also what their
-/// lines but the first one begin with then.
-pub(crate) fn items(text: &str, indent: &str, path: &Path) -> Result<String> {
-    let depth = indent.replace('\t', "    ").len() / TAB;
-    let wrapped = format!(
-        "{}{text}\n{}",
-        "mod m {\n".repeat(depth),
-        "}\n".repeat(depth)
-    );
-    let formatted = run(&wrapped, path)?;
+/// What rustfmt does beside the layout, and the ends of lines that an edit is made of.
+const LAYOUT_ONLY: &str = "merge_derives=false,reorder_imports=false,reorder_modules=false,\
+    force_explicit_abi=false,remove_nested_parens=false,use_field_init_shorthand=false,\
+    use_try_shorthand=false,newline_style=Unix";
 
-    let lines: Vec<_> = formatted.lines().collect();
-    let lines = lines
-        .get(depth..lines.len() - depth.min(lines.len()))
-        .context("rustfmt has lost what it was given")?;
-    let first = lines.first().copied().unwrap_or_default();
-    let rustfmts_indent = &first[..first.len() - first.trim_start().len()];
-
-    let mut items = String::new();
-    for (number, line) in lines.iter().enumerate() {
-        let rest = line.strip_prefix(rustfmts_indent).unwrap_or(line);
-        if number > 0 {
-            items.push('\n');
-            items.push_str(if rest.is_empty() { "" } else { indent });
-        }
-        items.push_str(rest);
-    }
-
-    Ok(items)
+/// The toolchain's rustfmt, for one file.
+pub(crate) struct Rustfmt<'a> {
+    program: OsString,
+    path: &'a Path,
+    editions: Vec<String>,
+    /// Whether the edition was asked for.
+    is_given: bool,
 }
 
-/// Pipes text through rustfmt, with the configuration and the edition of the file at `path`.
-fn run(text: &str, path: &Path) -> Result<String> {
-    // As cargo has it.
-    let rustfmt = env::var_os("RUSTFMT").unwrap_or_else(|| OsString::from("rustfmt"));
-    // That of a file which is not there yet may not be there either.
-    let directory = path.ancestors().skip(1).find(|parent| parent.is_dir());
-
-    let child = Command::new(&rustfmt)
-        .args(["--quiet", "--emit", "stdout", "--edition"])
-        .arg(edition::of(path))
-        .current_dir(directory.unwrap_or(Path::new(".")))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = match child {
-        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
-            "`{}` is not installed: expansions are formatted by it\n\
-             help: `rustup component add rustfmt`",
-            rustfmt.to_string_lossy()
-        ),
-        child => child.with_context(|| format!("cannot run `{}`", rustfmt.to_string_lossy()))?,
-    };
-
-    let mut stdin = child.stdin.take().context("rustfmt has no input")?;
-    let output = thread::scope(|scope| {
-        // If rustfmt ends before it has read everything, its status says why.
-        scope.spawn(move || stdin.write_all(text.as_bytes()));
-        child.wait_with_output()
-    })?;
-
-    if !output.status.success() {
-        bail!(
-            "`{}` has failed ({}): {}\n\
-             help: `rustup component add rustfmt`, if it is missing",
-            rustfmt.to_string_lossy(),
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+impl<'a> Rustfmt<'a> {
+    /// For the file at `path`, of an edition that may be given.
+    pub(crate) fn new(path: &'a Path, edition: Option<&str>) -> Self {
+        Self {
+            // As cargo has it.
+            program: env::var_os("RUSTFMT").unwrap_or_else(|| OsString::from("rustfmt")),
+            path,
+            editions: edition::candidates(path, edition),
+            is_given: edition.is_some(),
+        }
     }
-    String::from_utf8(output.stdout).context("rustfmt has not written UTF-8")
+
+    /// Formats items as if they stood in the file behind `indent`, which is also what their lines
+    /// but the first one begin with then. [`None`] if rustfmt refuses the text.
+    pub(crate) fn items(&self, text: &str, indent: &str) -> Result<Option<String>> {
+        let depth = indent.replace('\t', "    ").len() / TAB;
+        let wrapped = format!(
+            "{}{text}\n{}",
+            "mod m {\n".repeat(depth),
+            "}\n".repeat(depth)
+        );
+        let Some(formatted) = self.format(&wrapped)? else {
+            return Ok(None);
+        };
+
+        let lines: Vec<_> = formatted.lines().collect();
+        let lines = lines
+            .get(depth..lines.len() - depth.min(lines.len()))
+            .context("rustfmt has lost what it was given")?;
+        let first = lines.first().copied().unwrap_or_default();
+        let rustfmts_indent = &first[..first.len() - first.trim_start().len()];
+
+        let mut items = String::new();
+        for (number, line) in lines.iter().enumerate() {
+            let rest = line.strip_prefix(rustfmts_indent).unwrap_or(line);
+            if number > 0 {
+                items.push('\n');
+                items.push_str(if rest.is_empty() { "" } else { indent });
+            }
+            items.push_str(rest);
+        }
+
+        Ok(Some(items))
+    }
+
+    /// Formats a text, in the first edition that it can be of.
+    fn format(&self, text: &str) -> Result<Option<String>> {
+        let mut complaint = None;
+        for edition in &self.editions {
+            match self.run(&["--edition", edition, "--config", LAYOUT_ONLY], text)? {
+                Ok(formatted) => return Ok(Some(formatted)),
+                Err(said) => complaint = complaint.or(Some(said)),
+            }
+        }
+
+        let program = self.program.to_string_lossy();
+        let complaint = complaint.unwrap_or_default();
+        // Is it missing from the toolchain, or is its configuration wrong?
+        if self.run(&["--config", LAYOUT_ONLY], "")?.is_err() {
+            bail!(
+                "`{program}` has failed: {complaint}\n\
+                 help: `rustup component add rustfmt`, if it is missing"
+            );
+        }
+        if self.is_given {
+            bail!(
+                "`{}` is not of edition {}, says `{program}`: {complaint}\n\
+                 help: without `--edition`, all editions are tried",
+                self.path.display(),
+                self.editions.join(", ")
+            );
+        }
+        Ok(None)
+    }
+
+    /// Pipes text through rustfmt, with the configuration of the file. It may fail, and say why.
+    fn run(&self, args: &[&str], text: &str) -> Result<Result<String, String>> {
+        let program = self.program.to_string_lossy();
+        // That of a file which is not there yet may not be there either.
+        let directory = self.path.ancestors().skip(1).find(|parent| parent.is_dir());
+
+        let child = Command::new(&self.program)
+            .args(["--quiet", "--emit", "stdout"])
+            .args(args)
+            .current_dir(directory.unwrap_or(Path::new(".")))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = match child {
+            Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+                "`{program}` is not installed: expansions are formatted by it\n\
+                 help: `rustup component add rustfmt`"
+            ),
+            child => child.with_context(|| format!("cannot run `{program}`"))?,
+        };
+
+        let mut stdin = child.stdin.take().context("rustfmt has no input")?;
+        let output = thread::scope(|scope| {
+            // If rustfmt ends before it has read everything, its status says why.
+            scope.spawn(move || stdin.write_all(text.as_bytes()));
+            child.wait_with_output()
+        })?;
+
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Ok(Err(said.trim().to_owned()));
+        }
+        let text = String::from_utf8(output.stdout).context("rustfmt has not written UTF-8")?;
+        Ok(Ok(text))
+    }
 }

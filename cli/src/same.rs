@@ -8,6 +8,7 @@ use proc_macro2::{
     TokenTree, //
 };
 use quote::ToTokens;
+use std::mem;
 use syn::{
     parse_quote,
     visit_mut::{
@@ -21,23 +22,26 @@ use syn::{
     ExprLit,
     File,
     Lit,
+    Macro,
     MetaNameValue,
     ReturnType,
-    Stmt, //
+    Stmt,
+    VisRestricted, //
 };
 
 /// The tokens of some items, one by one.
 ///
 /// What rustfmt writes or not depending on the layout is left out: a comma behind the last of a list,
-/// and braces around a closure or a match arm that is one expression. A documentation comment is the
-/// attribute that it stands for, without spaces at the end of its line.
+/// a semicolon behind the last rule of a macro, the `in` of `pub(in crate)`, and braces around a
+/// closure or a match arm that is one expression. A documentation comment is the attribute that it
+/// stands for, without spaces at the end of its line.
 ///
 /// # Errors
 ///
 /// If these are no items.
 pub fn tokens(items: TokenStream) -> syn::Result<Vec<String>> {
     let mut items: File = syn::parse2(items)?;
-    WithoutBraces.visit_file_mut(&mut items);
+    WithoutChoice.visit_file_mut(&mut items);
 
     let mut tokens = Vec::new();
     collect(items.to_token_stream(), &mut tokens);
@@ -54,10 +58,10 @@ pub fn tokens(items: TokenStream) -> syn::Result<Vec<String>> {
     Ok(kept)
 }
 
-/// Takes away the braces that rustfmt writes or not.
-struct WithoutBraces;
+/// Takes away what rustfmt writes or not.
+struct WithoutChoice;
 
-impl VisitMut for WithoutBraces {
+impl VisitMut for WithoutChoice {
     fn visit_expr_closure_mut(&mut self, closure: &mut ExprClosure) {
         visit_mut::visit_expr_closure_mut(self, closure);
         if matches!(closure.output, ReturnType::Default) {
@@ -69,6 +73,23 @@ impl VisitMut for WithoutBraces {
         visit_mut::visit_arm_mut(self, arm);
         unbrace(&mut arm.body);
         arm.comma = Some(parse_quote!(,));
+    }
+
+    fn visit_vis_restricted_mut(&mut self, vis: &mut VisRestricted) {
+        let is_word = |word| vis.path.is_ident(word);
+        if ["crate", "self", "super"].into_iter().any(is_word) {
+            vis.in_token = None;
+        }
+    }
+
+    fn visit_macro_mut(&mut self, mac: &mut Macro) {
+        if mac.path.is_ident("macro_rules") {
+            let mut rules: Vec<_> = mem::take(&mut mac.tokens).into_iter().collect();
+            if matches!(rules.last(), Some(TokenTree::Punct(it)) if it.as_char() == ';') {
+                rules.pop();
+            }
+            mac.tokens = rules.into_iter().collect();
+        }
     }
 }
 
@@ -149,6 +170,11 @@ mod tests {
             "/// Says.\nfn f() {}",
             "#[doc = \" Says.\"] fn f() {}"
         ));
+        assert!(is_same("pub(in crate) fn f() {}", "pub(crate) fn f() {}"));
+        assert!(is_same(
+            "fn f() { macro_rules! a { () => {} } }",
+            "fn f() { macro_rules! a { () => {}; } }"
+        ));
     }
 
     #[test]
@@ -159,5 +185,7 @@ mod tests {
         assert!(!is_same("/// Says.\nfn f() {}", "/// Tells.\nfn f() {}"));
         assert!(!is_same("/// Says.\nfn f() {}", "fn f() {}"));
         assert!(!is_same("#[a] fn f() {}", "fn f() {}"));
+        assert!(!is_same("pub(in a) fn f() {}", "pub(crate) fn f() {}"));
+        assert!(!is_same("a! { b }", "a! { b; }"));
     }
 }

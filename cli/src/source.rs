@@ -2,9 +2,16 @@
 
 //! A file as it is, and as the lexer sees it.
 
-use crate::report::{
-    Diagnostic,
-    Failure, //
+use crate::{
+    report::{
+        Diagnostic,
+        Failure, //
+    },
+    shebang,
+};
+use anyhow::{
+    Context,
+    Result, //
 };
 use proc_macro2::{
     Span,
@@ -30,10 +37,12 @@ const MAX_DEPTH: usize = 500;
 /// A source file.
 pub struct Source {
     pub(crate) path: PathBuf,
-    /// As it is on disk.
+    /// As it is, or is to be, on disk.
     raw: String,
     /// Without a byte order mark, and with `\n` at the end of lines, as rustc reads it.
     pub(crate) text: String,
+    /// Whether items have been expanded in it, so that its lines are not those on disk.
+    is_edited: bool,
     /// Where in `text` a `\n` was a `\r\n`.
     carriage_returns: Vec<usize>,
 }
@@ -86,6 +95,7 @@ impl Source {
             path: path.to_owned(),
             raw,
             text,
+            is_edited: false,
             carriage_returns,
         })
     }
@@ -94,10 +104,8 @@ impl Source {
     pub(crate) fn tokens(&self) -> Result<TokenStream, Failure> {
         let mut text = self.text.clone();
         // The lexer does not know of shebangs.
-        if text.starts_with("#!") && !text[2..].trim_start().starts_with('[') {
-            let end = text.find('\n').unwrap_or(text.len());
-            text.replace_range(..end, &" ".repeat(end));
-        }
+        let shebang = shebang::length(&text);
+        text.replace_range(..shebang, &" ".repeat(shebang));
 
         let tokens: TokenStream = text.parse().map_err(|error: proc_macro2::LexError| {
             self.failure(vec![self.at(
@@ -125,6 +133,12 @@ impl Source {
 
     /// What is wrong with it.
     pub(crate) fn failure(&self, diagnostics: Vec<Diagnostic>) -> Failure {
+        let path = self.path.display();
+        if self.is_edited {
+            let path = format!("{path}, expanded");
+            return Failure::new(Path::new(&path), &self.text, diagnostics);
+        }
+
         Failure::new(&self.path, &self.text, diagnostics)
     }
 
@@ -151,16 +165,22 @@ impl Source {
         Diagnostic::new(message, range)
     }
 
-    /// The file with some ranges of [`text`](Self::text) replaced, which do not overlap.
-    pub(crate) fn edited(&self, mut edits: Vec<(Range<usize>, String)>) -> String {
-        edits.sort_by_key(|(range, _)| range.start);
+    /// The file as it is on disk.
+    pub(crate) fn as_on_disk(&self) -> &str {
+        &self.raw
+    }
 
+    /// The file with some ranges of [`text`](Self::text) replaced, which are in order and do not
+    /// overlap.
+    pub(crate) fn edited(&self, edits: Vec<(Range<usize>, String)>) -> Result<Self> {
         let mut edited = String::new();
         let mut done = 0;
         for (range, text) in edits {
             let range = self.in_raw(range.start)..self.in_raw(range.end);
-            edited.push_str(&self.raw[done..range.start]);
-            if self.raw[range.clone()].contains("\r\n") {
+            edited.push_str(self.raw.get(done..range.start).context("edits overlap")?);
+            // As the first line ends that is edited.
+            let mut lines = self.raw[range.start..].split_inclusive('\n');
+            if lines.next().is_some_and(|line| line.ends_with("\r\n")) {
                 edited.push_str(&text.replace('\n', "\r\n"));
             } else {
                 edited.push_str(&text);
@@ -169,7 +189,9 @@ impl Source {
         }
         edited.push_str(&self.raw[done..]);
 
-        edited
+        let mut source = Self::from_bytes(&self.path, edited.into_bytes())?;
+        source.is_edited = true;
+        Ok(source)
     }
 
     /// Where in the file on disk that is what is at `offset` in [`text`](Self::text).

@@ -160,6 +160,115 @@ fn options() -> Result<()> {
     Ok(())
 }
 
+/// A chain of conditions is of the edition of 2024; a function called `gen` is of those before.
+#[test]
+fn editions() -> Result<()> {
+    let folder = TempDir::new()?;
+    let path = folder.path();
+    let with = |init: &str| SOURCE.replace("init = Table,", &format!("init = {init},"));
+    let chain = with("if let Some(a) = b && a == 1 { Table } else { Table }");
+    fs::write(path.join("new.rs"), &chain)?;
+    fs::write(path.join("old.rs"), with("gen(Table)"))?;
+    fs::write(
+        path.join("none.rs"),
+        with("{ let gen = if let Some(a) = b && c { 1 } else { 2 }; Table }"),
+    )?;
+
+    // Nothing says which edition it is, or the wrong one.
+    for manifest in [None, Some("2015"), Some("2021"), Some("2024")] {
+        if let Some(edition) = manifest {
+            let text = format!("[package]\nedition = \"{edition}\"\n");
+            fs::write(path.join("Cargo.toml"), text)?;
+        }
+        let new = ends(path, &["expand", "new.rs"], 0)?;
+        ensure!(
+            new.contains("\n                if let Some(a) = b\n"),
+            "{manifest:?}: {new}"
+        );
+        let old = ends(path, &["expand", "old.rs"], 0)?;
+        ensure!(old.contains("Ok(gen(Table))\n"), "{manifest:?}: {old}");
+        // Nor can rustfmt tell; the rest has its layout.
+        let none = ends(path, &["expand", "none.rs"], 0)?;
+        ensure!(
+            none.contains("Ok({ let gen = if let Some(a) = b && c { 1 }"),
+            "{none}"
+        );
+        ensure!(none.contains("\n        // Fast path: "), "{none}");
+    }
+
+    // It is said, and remembered.
+    for edition in ["2015", "2018", "2021"] {
+        let said = ends(path, &["expand", "new.rs", "--edition", edition], 1)?;
+        let error = format!("error: `new.rs` is not of edition {edition}, says `rustfmt`: ");
+        ensure!(
+            said.starts_with(&error) && said.contains("without `--edition`"),
+            "{said}"
+        );
+        ends(path, &["expand", "old.rs", "--edition", edition], 0)?;
+    }
+    let said = ends(path, &["expand", "old.rs", "--edition", "2024"], 1)?;
+    ensure!(said.contains("not of edition 2024"), "{said}");
+    ends(
+        path,
+        &["expand", "new.rs", "--edition", "2024", "-o", "expanded.rs"],
+        0,
+    )?;
+    let text = fs::read_to_string(path.join("expanded.rs"))?;
+    ensure!(
+        text.contains("by cargo-devres-lazy --edition 2024; "),
+        "{text}"
+    );
+    ends(path, &["check"], 0)?;
+    ends(path, &["expand", "new.rs", "--edition", "24"], 2)?;
+    ends(path, &["expand", "--write", "--edition", "2024"], 2)?;
+    Ok(())
+}
+
+/// A file of rustfmt's that is wrong is not passed over.
+#[test]
+fn configuration_of_rustfmt() -> Result<()> {
+    let folder = folder()?;
+    let path = folder.path();
+
+    let wide = ends(path, &["expand", "src/queue.rs"], 0)?;
+    fs::write(path.join("rustfmt.toml"), "max_width = 60\n")?;
+    let narrow = ends(path, &["expand", "src/queue.rs"], 0)?;
+    ensure!(narrow.lines().count() > wide.lines().count(), "{narrow}");
+    fs::write(path.join("rustfmt.toml"), "max_width = \"wide\"\n")?;
+    let said = ends(path, &["expand", "src/queue.rs"], 1)?;
+    ensure!(said.contains("`rustfmt` has failed: "), "{said}");
+    Ok(())
+}
+
+#[test]
+fn the_header_is_behind_the_shebang() -> Result<()> {
+    let folder = TempDir::new()?;
+    let path = folder.path();
+
+    for (first, is_shebang) in [
+        ("#! /usr/bin/env run\n", true),
+        ("#!/bin/run [a]\n", true),
+        ("#! // Not yet.\n[allow(dead_code)]\n", false),
+        ("#![allow(dead_code)]\n", false),
+    ] {
+        fs::write(path.join("queue.rs"), format!("{first}{SOURCE}"))?;
+        ends(path, &["expand", "queue.rs", "-o", "expanded.rs"], 0)?;
+        let text = fs::read_to_string(path.join("expanded.rs"))?;
+        let rest = if is_shebang {
+            text.strip_prefix(first)
+                .context(first)?
+                .split_once('\n')
+                .context("lines")?
+                .1
+        } else {
+            &text
+        };
+        ensure!(rest.starts_with("// Expanded from queue.rs by "), "{text}");
+        ends(path, &["check"], 0)?;
+    }
+    Ok(())
+}
+
 #[test]
 fn fresh_and_stale() -> Result<()> {
     let folder = folder()?;

@@ -3,6 +3,9 @@
 //! What is printed is what is compiled, explained, and nothing else: for every struct that the
 //! project's tests have.
 
+#[path = "support/in_a_macro.rs"]
+mod in_a_macro;
+
 use anyhow::{
     bail,
     ensure,
@@ -16,6 +19,7 @@ use cargo_devres_lazy::{
     Options,
     Source, //
 };
+use in_a_macro::IN_A_MACRO;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::{
@@ -43,15 +47,6 @@ use syn::{
     Item,
     Meta, //
 };
-
-/// Where a macro writes the annotated item, which nobody but rustc knows then.
-const IN_A_MACRO: [&str; 5] = [
-    "tests/ui/pass/crate_path.rs",
-    "tests/ui/pass/macro_rules_fragments.rs",
-    "tests/ui/pass/macro_rules_hygiene.rs",
-    "tests/ui/pass/macro_rules_whole.rs",
-    "tests/ui/pass/trait_objects_by_macro_rules.rs",
-];
 
 /// A file of the project with annotated items, and what is printed for it.
 struct Case {

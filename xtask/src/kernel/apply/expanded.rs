@@ -47,7 +47,7 @@ fn file_text(file: &Path, text: &str) -> Result<String> {
         &source,
         &Options {
             krate: Some("kernel".to_owned()),
-            items: Vec::new(),
+            ..Options::default()
         },
     )
 }
