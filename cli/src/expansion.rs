@@ -21,6 +21,7 @@ use crate::{
         Lines,
         Marker, //
     },
+    notes::NoNotes,
     pieces::pieces,
     remarks, renamed,
     report::{
@@ -102,6 +103,20 @@ fn here(tokens: TokenStream) -> TokenStream {
 #[must_use]
 pub fn as_rustc(krate: Path, args: TokenStream, item: TokenStream) -> TokenStream {
     expand::devres_lazy(krate, args, item)
+}
+
+/// What the macro makes of an item under `#[devres_lazy(args)]`, and what is wrong with the item.
+///
+/// As [`as_rustc()`], but the errors are not among the tokens.
+#[must_use]
+pub fn expand_item(
+    krate: Path,
+    args: TokenStream,
+    item: TokenStream,
+) -> (TokenStream, Option<syn::Error>) {
+    let Expansion { tokens, errors } = expand::expand(krate, args, item, &NoNotes);
+
+    (tokens, errors.into_error())
 }
 
 /// Whether there is anything in a file that would have to be expanded.

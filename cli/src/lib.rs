@@ -70,6 +70,7 @@ pub use self::{
     expansion::{
         as_rustc,
         expand,
+        expand_item,
         expand_with,
         is_annotated,
         Format,
