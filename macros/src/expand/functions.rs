@@ -456,6 +456,7 @@ impl<'a> Functions<'a> {
                 let krate = path_at(krate, here);
                 let populate_with = Ident::new("populate_with", at_type);
                 let place = &self.place;
+                let referred = target::referred(marker);
                 let comment = self.comment(comments::new_mapped(self.owner, self.slot));
                 quote_spanned! {here=>
                     #locked::#populate_with(#slot, #dev, |#place| {
@@ -468,7 +469,7 @@ impl<'a> Functions<'a> {
                                 ::core::marker::PhantomData::<
                                     fn(
                                         &Self,
-                                        &#marker,
+                                        &#referred,
                                         &dyn #krate::devres::LazyOwner,
                                         &dyn #krate::devres::TeardownFirst,
                                     )
