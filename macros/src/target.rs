@@ -29,9 +29,18 @@ pub(crate) fn bare(ty: &Type) -> &Type {
 
 /// The type behind a `&'a`.
 pub(crate) fn referred(ty: &Type) -> TokenStream {
-    match bare(ty) {
-        Type::TraitObject(object) if object.bounds.len() > 1 => quote!((#object)),
-        bare => bare.to_token_stream(),
+    let bare = bare(ty);
+    let bounds = match bare {
+        Type::TraitObject(object) => Some(&object.bounds),
+        Type::ImplTrait(of) => Some(&of.bounds),
+        _ => None,
+    };
+
+    // A `+` may also be the last one.
+    if bounds.is_some_and(|bounds| bounds.len() > 1 || bounds.trailing_punct()) {
+        quote!((#bare))
+    } else {
+        bare.to_token_stream()
     }
 }
 
@@ -124,6 +133,8 @@ mod tests {
 
         assert_eq!(referred(parse_quote!(dyn Ops + Send)), "(dyn Ops + Send)");
         assert_eq!(referred(parse_quote!((dyn Ops + Send))), "(dyn Ops + Send)");
+        assert_eq!(referred(parse_quote!(dyn Ops+)), "(dyn Ops +)");
+        assert_eq!(referred(parse_quote!(impl Ops + Send)), "(impl Ops + Send)");
         assert_eq!(referred(parse_quote!((dyn Ops))), "dyn Ops");
         assert_eq!(referred(parse_quote!((Table))), "Table");
     }
