@@ -170,10 +170,18 @@ impl<'a> Editor<'a> {
 
     /// Prints pieces one by one.
     fn new_pieces(&mut self, pieces: Vec<Piece>) {
-        for piece in pieces {
+        let mut pieces = pieces.into_iter().peekable();
+        while let Some(piece) = pieces.next() {
             match piece {
                 Piece::Written(index) => {
-                    self.out.token(self.written.token(index), Spacing::Alone);
+                    let next = pieces.peek().and_then(|next| next.written());
+                    let is_joint = next == Some(index + 1) && self.written.gap(index).is_empty();
+                    let spacing = if is_joint {
+                        Spacing::Joint
+                    } else {
+                        Spacing::Alone
+                    };
+                    self.out.token(self.written.token(index), spacing);
                 }
                 Piece::New(token, spacing) => self.out.token(&token, spacing),
                 Piece::Doc(line) => self.out.line(&format!("///{line}")),
