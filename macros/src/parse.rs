@@ -5,6 +5,7 @@
 
 use super::diagnostics::Errors;
 use proc_macro2::{
+    Delimiter,
     Group,
     Span,
     TokenStream,
@@ -12,9 +13,11 @@ use proc_macro2::{
 };
 use syn::{
     ext::IdentExt,
+    parenthesized,
     parse::{
         Parse,
-        ParseStream, //
+        ParseStream,
+        Parser, //
     },
     token,
     Attribute,
@@ -112,10 +115,25 @@ impl Parse for Args {
 
 /// Parses the arguments of `#[devres_lazy(..)]`.
 pub(crate) fn args(tokens: TokenStream, errors: &mut Errors) -> Args {
-    syn::parse2(tokens).unwrap_or_else(|error| {
-        errors.add(error);
-        Args::default()
-    })
+    let last = tokens.clone().into_iter().last();
+    let Some(last) = last.map(|token| token.span()) else {
+        return Args::default();
+    };
+
+    // An error at the end of a list points at the closing bracket, for which the last token stands.
+    let mut list = Group::new(Delimiter::Parenthesis, tokens);
+    list.set_span(last);
+    let parser = |input: ParseStream<'_>| {
+        let content;
+        parenthesized!(content in input);
+        content.parse()
+    };
+    parser
+        .parse2(TokenTree::from(list).into())
+        .unwrap_or_else(|error| {
+            errors.add(error);
+            Args::default()
+        })
 }
 
 /// Parses the annotated item.
