@@ -2,6 +2,7 @@
 
 //! The command line.
 
+use cargo_devres_lazy::EDITIONS;
 use clap::{
     Args,
     Parser,
@@ -9,9 +10,6 @@ use clap::{
 };
 use clap_complete::Shell;
 use std::path::PathBuf;
-
-/// The editions that rustfmt knows.
-const EDITIONS: [&str; 4] = ["2015", "2018", "2021", "2024"];
 
 const EXIT_CODES: &str = "\
 Exit codes:

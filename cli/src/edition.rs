@@ -15,8 +15,8 @@ use toml::{
     Value, //
 };
 
-/// All editions, the newest first.
-const ALL: [&str; 4] = ["2024", "2021", "2018", "2015"];
+/// The editions that rustfmt knows, the newest first.
+pub const EDITIONS: [&str; 4] = ["2024", "2021", "2018", "2015"];
 
 /// The editions to try for the file at `path`, in order.
 ///
@@ -31,7 +31,7 @@ pub(crate) fn candidates(path: &Path, given: Option<&str>) -> Vec<String> {
     let first = of_rustfmt(path)
         .or_else(|| of_package(path))
         .unwrap_or_else(|| "2021".to_owned());
-    let others = ALL.into_iter().filter(|edition| *edition != first);
+    let others = EDITIONS.into_iter().filter(|edition| *edition != first);
     [first.as_str()]
         .into_iter()
         .chain(others)

@@ -67,6 +67,7 @@ pub use self::{
         safety_references, //
     },
     committed::Committed,
+    edition::EDITIONS,
     expansion::{
         as_rustc,
         expand,
