@@ -214,6 +214,10 @@ fn others_in_the_file_go_as_well() -> Result<()> {
             "use a::devres_lazy;\nITEMmod b {\n    use super::*;\nITEM}\n",
             &["mod b {\n    use super::*;\n#["],
         ),
+        (
+            "mod b {\n    use super::devres_lazy;\nITEM}\nuse a::devres_lazy;\n",
+            &["mod b {\n#["],
+        ),
         // The crate is there without an import.
         (
             "use devres_lazy::devres_lazy;\nITEMfn b() { devres_lazy::c() }\nITEM",

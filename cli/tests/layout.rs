@@ -29,10 +29,13 @@ fn printed(annotation: &str) -> Result<String> {
     let source = Source::from_bytes(Path::new("layout.rs"), text.clone().into_bytes())?;
     let printed = expand(&source, &Options::default())?;
     let mut found = comments(&printed).context("no text")?;
-    for comment in comments(&text).context("no text")? {
-        let at = found.iter().position(|found| *found == comment);
+    let written = comments(&text).context("no text")?;
+    for comment in &written {
+        let at = found.iter().position(|found| found == comment);
         found.swap_remove(at.with_context(|| format!("`{comment}` is lost:\n{printed}"))?);
     }
+    let twice = found.iter().find(|comment| written.contains(comment));
+    ensure!(twice.is_none(), "{twice:?} is printed twice:\n{printed}");
 
     Ok(printed)
 }
