@@ -11,10 +11,8 @@ use quote::{
     ToTokens, //
 };
 use syn::{
-    visit::{
-        self,
-        Visit, //
-    },
+    GenericArgument,
+    PathArguments,
     Type, //
 };
 
@@ -29,70 +27,87 @@ pub(crate) fn bare(ty: &Type) -> &Type {
 
 /// The type behind a `&'a`.
 pub(crate) fn referred(ty: &Type) -> TokenStream {
-    let bare = bare(ty);
-    let bounds = match bare {
-        Type::TraitObject(object) => Some(&object.bounds),
-        Type::ImplTrait(of) => Some(&of.bounds),
-        _ => None,
-    };
+    match bare(ty) {
+        Type::TraitObject(object) => {
+            let mut object = object.clone();
+            object.bounds.pop_punct();
+            in_parentheses(&object, object.bounds.len())
+        }
+        Type::ImplTrait(of) => {
+            let mut of = of.clone();
+            of.bounds.pop_punct();
+            in_parentheses(&of, of.bounds.len())
+        }
+        bare => bare.to_token_stream(),
+    }
+}
 
-    // A `+` may also be the last one.
-    if bounds.is_some_and(|bounds| bounds.len() > 1 || bounds.trailing_punct()) {
-        quote!((#bare))
+/// A type with so many bounds: with parentheses where there is a `+`.
+fn in_parentheses(ty: &impl ToTokens, bounds: usize) -> TokenStream {
+    if bounds > 1 {
+        quote!((#ty))
     } else {
-        bare.to_token_stream()
+        ty.to_token_stream()
     }
 }
 
 /// How often the resource is dereferenced before rustc is to find the target by itself.
 ///
-/// A `&Box<dyn Ops>` is a `&dyn Ops` to rustc: that of the box, not that of what is in it. A field is
-/// never a trait object itself, so it is dereferenced; as often as there are types around the trait
-/// object, where one can see it in the field's type.
+/// A `&Box<dyn Ops>` is a `&dyn Ops` to rustc: that of the box, not that of what is in it. So
+/// pointers are dereferenced down to the target, which may be the name of a trait object. A field is
+/// never a trait object itself: where none of the known pointers leads to it, the field is
+/// dereferenced once.
 pub(crate) fn depth(resource: &Type, target: &Type) -> usize {
-    if !matches!(bare(target), Type::TraitObject(_)) {
-        return 0;
+    let target = bare(target);
+    let is_object = |ty: &Type| matches!(ty, Type::TraitObject(_));
+
+    let (mut ty, mut depth) = (bare(resource), 0);
+    loop {
+        if is_same(ty, target) || (is_object(ty) && is_object(target)) {
+            return depth;
+        }
+        match pointee(ty) {
+            Some(pointee) => ty = bare(pointee),
+            None => break,
+        }
+        depth += 1;
     }
 
-    let mut search = Search::default();
-    search.visit_type(resource);
-    search.found.unwrap_or(1)
-}
-
-/// Looks for the first trait object in a type.
-#[derive(Default)]
-struct Search {
-    depth: usize,
-    found: Option<usize>,
-}
-
-impl<'a> Visit<'a> for Search {
-    fn visit_type(&mut self, ty: &'a Type) {
-        let ty = bare(ty);
-        if let Type::TraitObject(_) = ty {
-            self.found.get_or_insert(self.depth);
-            return;
-        }
-
-        let outer = self.depth;
-        if !is_pin(ty) {
-            self.depth += 1;
-        }
-        visit::visit_type(self, ty);
-        self.depth = outer;
+    if is_object(target) {
+        depth.max(1)
+    } else {
+        0
     }
 }
 
-/// Whether this is a `Pin<..>`, which derefs to what the pointer in it does.
-fn is_pin(ty: &Type) -> bool {
-    let Type::Path(ty) = ty else {
-        return false;
+/// Whether two types are written the same.
+pub(crate) fn is_same(a: &Type, b: &Type) -> bool {
+    a.to_token_stream().to_string() == b.to_token_stream().to_string()
+}
+
+/// What one of the pointers that everybody knows points to.
+fn pointee(ty: &Type) -> Option<&Type> {
+    const POINTERS: [&str; 7] = ["ARef", "Arc", "Box", "KBox", "KVBox", "Rc", "VBox"];
+
+    let path = match ty {
+        Type::Path(path) => &path.path,
+        Type::Reference(reference) => return Some(&reference.elem),
+        _ => return None,
     };
+    let last = path.segments.last()?;
+    let PathArguments::AngleBracketed(args) = &last.arguments else {
+        return None;
+    };
+    let first = args.args.iter().find_map(|arg| match arg {
+        GenericArgument::Type(ty) => Some(bare(ty)),
+        _ => None,
+    })?;
 
-    ty.path
-        .segments
-        .last()
-        .is_some_and(|last| last.ident == "Pin")
+    if last.ident == "Pin" {
+        return pointee(first);
+    }
+    let is_pointer = POINTERS.iter().any(|name| last.ident == name);
+    is_pointer.then_some(first)
 }
 
 #[cfg(test)]
@@ -101,10 +116,28 @@ mod tests {
     use syn::parse_quote;
 
     #[test]
-    fn types_around_the_trait_object_are_counted() {
+    fn pointers_to_the_target_are_counted() {
         let depth = |resource: Type, target: Type| depth(&resource, &target);
 
-        assert_eq!(depth(parse_quote!(Box<Table>), parse_quote!(Table)), 0);
+        assert_eq!(depth(parse_quote!(Table), parse_quote!(Table)), 0);
+        assert_eq!(depth(parse_quote!(Box<Table>), parse_quote!(Table)), 1);
+        assert_eq!(depth(parse_quote!(Vec<Table>), parse_quote!([Table])), 0);
+        assert_eq!(depth(parse_quote!(Box<Alias>), parse_quote!(Other)), 0);
+        assert_eq!(
+            depth(
+                parse_quote!(Arc<&'static (dyn Ops + Sync)>),
+                parse_quote!(dyn Ops)
+            ),
+            2
+        );
+        assert_eq!(
+            depth(
+                parse_quote!(Tagged<Box<dyn Send>, Real>),
+                parse_quote!(dyn Ops)
+            ),
+            1
+        );
+        assert_eq!(depth(parse_quote!(Arc<Shared>), parse_quote!(dyn Ops)), 1);
         assert_eq!(depth(parse_quote!(Box<dyn Ops>), parse_quote!(dyn Ops)), 1);
         assert_eq!(
             depth(
@@ -133,7 +166,7 @@ mod tests {
 
         assert_eq!(referred(parse_quote!(dyn Ops + Send)), "(dyn Ops + Send)");
         assert_eq!(referred(parse_quote!((dyn Ops + Send))), "(dyn Ops + Send)");
-        assert_eq!(referred(parse_quote!(dyn Ops+)), "(dyn Ops +)");
+        assert_eq!(referred(parse_quote!(dyn Ops+)), "dyn Ops");
         assert_eq!(referred(parse_quote!(impl Ops + Send)), "(impl Ops + Send)");
         assert_eq!(referred(parse_quote!((dyn Ops))), "dyn Ops");
         assert_eq!(referred(parse_quote!((Table))), "Table");

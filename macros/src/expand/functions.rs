@@ -33,8 +33,7 @@ use syn::{
     spanned::Spanned,
     Ident,
     Lifetime,
-    Path,
-    Type, //
+    Path, //
 };
 
 /// Whose function it is, for the author's attributes.
@@ -343,7 +342,7 @@ impl<'a> Functions<'a> {
     /// Where it is the resource, `populate()` asks for that.
     fn assertion(&self) -> TokenStream {
         let target = target::bare(self.slot.target());
-        if same_tokens(target, self.slot.resource) {
+        if target::is_same(target, self.slot.resource) {
             return TokenStream::new();
         }
 
@@ -619,9 +618,4 @@ fn located(local: &Ident, span: Span) -> Ident {
     let mut local = local.clone();
     local.set_span(span);
     local
-}
-
-/// Whether two types are written the same.
-fn same_tokens(a: &Type, b: &Type) -> bool {
-    a.to_token_stream().to_string() == b.to_token_stream().to_string()
 }

@@ -49,6 +49,8 @@ impl Safe for Real {
 
 type Alias = Box<dyn Ops + Send + Sync>;
 
+type Object = dyn Ops + Send + Sync;
+
 /// Derefs to a trait object without being a pointer.
 struct Handle(Alias);
 
@@ -70,6 +72,12 @@ struct Queue {
 
     #[lazy(fn parens -> (dyn Ops + Send + Sync), device = &self.dev, init = Box::new(Real) as Alias)]
     parens: Box<dyn Ops + Send + Sync>,
+
+    #[lazy(fn named -> Object, device = &self.dev, init = Arc::new(Box::new(Real) as Alias))]
+    named: Arc<Box<Object>>,
+
+    #[lazy(fn trailing -> dyn Safe +, device = &self.dev, init = &Real as &dyn Safe)]
+    trailing: &'static dyn Safe,
 
     #[lazy(fn bare -> dyn Safe, device = &self.dev, init = Box::new(Real) as Box<dyn Safe>)]
     bare: Box<dyn Safe>,
@@ -118,6 +126,8 @@ fn main() -> Result {
             dev,
             plus <- new_lazy!(),
             parens <- new_lazy!(),
+            named <- new_lazy!(),
+            trailing <- new_lazy!(),
             bare <- new_lazy!(),
             twice <- new_lazy!(),
             pinned <- new_lazy!(),
@@ -130,6 +140,8 @@ fn main() -> Result {
     assert!(queue.pinned_if_mapped(&bound)?.is_none());
     assert_eq!(queue.plus(&bound)?.id(), 42);
     assert_eq!(queue.parens(&bound)?.id(), 42);
+    assert_eq!(queue.named(&bound)?.id(), 42);
+    assert_eq!(queue.trailing(&bound)?.name(), "real");
     assert_eq!(queue.bare(&bound)?.name(), "real");
     assert_eq!(queue.twice(&bound)?.id(), 42);
     assert_eq!(queue.pinned(&bound)?.id(), 42);
