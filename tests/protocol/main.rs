@@ -13,7 +13,11 @@ mod batched;
 mod callbacks;
 mod device;
 mod fields;
+#[path = "../support/history/mod.rs"]
+mod history;
 mod model;
+#[path = "../support/history/one_field.rs"]
+mod one_field;
 mod order;
 mod phases;
 mod probe;

@@ -2,6 +2,11 @@
 
 //! A resource that counts, and can be told to misbehave.
 
+use super::history::{
+    world::Event,
+    Site,
+    World, //
+};
 use devres_lazy::{
     device::{
         Bound,
@@ -28,6 +33,8 @@ pub(crate) struct Probe {
     /// How often the accessor has asked for the owner's device: who did is on the slow path.
     asked: AtomicU32,
     plan: Mutex<Plan>,
+    /// The history that the subject is in, if it is in one.
+    world: Option<Arc<World>>,
     /// Dropping a resource passes this gate.
     pub(crate) drop_gate: Gate,
 }
@@ -41,6 +48,14 @@ struct Plan {
 }
 
 impl Probe {
+    /// For a subject in a history.
+    pub(crate) fn of(world: &Arc<World>) -> Self {
+        Self {
+            world: Some(world.clone()),
+            ..Self::default()
+        }
+    }
+
     /// Makes a resource, with what was planned for it. Everything is put back if that fails.
     pub(crate) fn make(self: &Arc<Self>, dev: &Device<Bound>) -> Result<Resource> {
         let resource = self.take();
@@ -51,8 +66,10 @@ impl Probe {
 
     /// The first half of [`make()`](Self::make): as if pages were taken.
     pub(crate) fn take(self: &Arc<Self>) -> Resource {
+        let made = self.made.fetch_add(1, SeqCst) + 1;
+
         Resource {
-            id: self.made.fetch_add(1, SeqCst) + 1,
+            id: self.world.as_ref().map_or(made, |world| world.make()),
             probe: self.clone(),
         }
     }
@@ -61,7 +78,10 @@ impl Probe {
     pub(crate) fn finish(&self, dev: &Device<Bound>) -> Result {
         let hook = self.plan().next.take();
 
-        hook.map_or(Ok(()), |hook| hook(dev))
+        hook.map_or(Ok(()), |hook| hook(dev))?;
+        self.world
+            .as_ref()
+            .map_or(Ok(()), |world| world.pass(Site::InitHalfWay))
     }
 
     /// Plans what happens while the next resource is made.
@@ -111,6 +131,9 @@ impl Drop for Resource {
     fn drop(&mut self) {
         self.probe.drop_gate.pass();
         self.probe.dropped.fetch_add(1, SeqCst);
+        if let Some(world) = &self.probe.world {
+            world.note(Event::Dropped(self.id));
+        }
     }
 }
 

@@ -130,6 +130,22 @@ const STEPS: &[Step] = &[
         run: Run::Command(&["asan"]),
     },
     Step {
+        name: "fuzzing: the checks, and the inputs that once found something",
+        run: Run::Here(fuzz),
+    },
+    Step {
+        name: "fuzzing: annotated items, a minute",
+        run: Run::Command(&["fuzz", "annotation", "--minutes", "1", "--install"]),
+    },
+    Step {
+        name: "fuzzing: whole files, a minute",
+        run: Run::Command(&["fuzz", "file", "--minutes", "1", "--install"]),
+    },
+    Step {
+        name: "fuzzing: histories against a model, a minute",
+        run: Run::Command(&["fuzz", "history", "--minutes", "1", "--install"]),
+    },
+    Step {
         name: "the protocol under ThreadSanitizer, and twins that it has to report",
         run: Run::Command(&["tsan"]),
     },
@@ -234,6 +250,29 @@ fn command(shell: &Shell, arguments: &[&str]) -> Result<Outcome> {
         )),
         _ => bail!("{status}"),
     }
+}
+
+/// The fuzz targets are a workspace of their own.
+fn fuzz(shell: &Shell) -> Result<()> {
+    let all = [
+        "--manifest-path",
+        "verify/fuzz/Cargo.toml",
+        "--target-dir",
+        "target/fuzz/test",
+    ];
+
+    cmd!(
+        shell,
+        "cargo fmt --manifest-path verify/fuzz/Cargo.toml --check"
+    )
+    .run()?;
+    cmd!(
+        shell,
+        "cargo clippy {all...} --all-targets -- --deny warnings"
+    )
+    .run()?;
+    cmd!(shell, "cargo test {all...}").run()?;
+    Ok(())
 }
 
 /// The kernel has these crates and no others.

@@ -7,6 +7,7 @@ mod bench;
 mod bless;
 mod ci;
 mod exit;
+mod fuzz;
 mod kernel;
 mod plot;
 mod spread;
@@ -47,6 +48,8 @@ enum Command {
     Bench(bench::Options),
     /// Runs the tests that panic in the middle of the protocol under AddressSanitizer.
     Asan,
+    /// Runs fuzz targets: the expander, the printer, and histories of objects against a model.
+    Fuzz(fuzz::Options),
     /// Runs the protocol under ThreadSanitizer, and twins of it that are broken and have to be
     /// reported.
     Tsan(tsan::Options),
@@ -72,6 +75,7 @@ fn run() -> Result<()> {
         Command::Bless => bless::run(&shell),
         Command::Bench(options) => bench::run(&shell, &options),
         Command::Asan => asan::run(&shell),
+        Command::Fuzz(options) => fuzz::run(&shell, &options),
         Command::Tsan(options) => tsan::run(&shell, &options),
         Command::Kernel(options) => kernel::run(&shell, &options),
     }

@@ -182,6 +182,14 @@ pub(crate) fn rust_library(shell: &Shell) -> Result<PathBuf> {
     tools::Rust::find(shell)?.library(&Cache::open()?)
 }
 
+/// What runs fuzz targets, which is built if it is not here; its C++ compiler is installed if that
+/// is allowed.
+pub(crate) fn cargo_fuzz(shell: &Shell, install: bool) -> Result<PathBuf> {
+    let cache = Cache::open()?;
+    tools::ensure_cxx(&cache, install)?;
+    tools::cargo_fuzz(shell, &cache)
+}
+
 /// Whether that is what cargo says when the network is not there.
 pub(crate) fn is_cargo_offline(said: &str) -> bool {
     tools::CARGO_OFFLINE.iter().any(|text| said.contains(text))

@@ -91,6 +91,9 @@ const LLVM_PROGRAMS: &[&str] = &[
 const BINDGEN_MINIMUM: Version = Version(0, 71, 1);
 const BINDGEN: &str = "0.72.1";
 
+/// The cargo-fuzz that this is known to work with.
+const CARGO_FUZZ: &str = "0.13.2";
+
 /// What cargo says when the network is not there.
 pub(super) const CARGO_OFFLINE: &[&str] = &[
     "network error",
@@ -314,12 +317,35 @@ pub(crate) fn bindgen(shell: &Shell, cache: &Cache) -> Result<(PathBuf, Version)
         return Ok(found);
     }
 
-    let log = cache.path("logs/bindgen.log");
-    let spinner = spinner(format!("building bindgen {BINDGEN}"));
+    cargo_install(shell, cache, "bindgen-cli", BINDGEN)?;
+    bindgen_here(cache).context("cargo has built bindgen, and it does not run")
+}
+
+/// What runs fuzz targets, which is built if need be.
+pub(crate) fn cargo_fuzz(shell: &Shell, cache: &Cache) -> Result<PathBuf> {
+    let _lock = cache.lock("tools")?;
+    let program = cache.path("tools/bin/cargo-fuzz");
+    // `cargo-fuzz 0.13.2`.
+    let is_here = || {
+        let line = first_line(&program.to_string_lossy(), "--version");
+        line.is_some_and(|line| line.ends_with(&format!(" {CARGO_FUZZ}")))
+    };
+    if !is_here() {
+        cargo_install(shell, cache, "cargo-fuzz", CARGO_FUZZ)?;
+        ensure!(is_here(), "cargo has built cargo-fuzz, and it does not run");
+    }
+
+    Ok(program)
+}
+
+/// Has cargo build the programs of a package.
+fn cargo_install(shell: &Shell, cache: &Cache, package: &str, version: &str) -> Result<()> {
+    let log = cache.path(&format!("logs/{package}.log"));
+    let spinner = spinner(format!("building {package} {version}"));
     let job = Job::start(
         Command::new("cargo")
             .current_dir(shell.current_dir())
-            .args(["install", "bindgen-cli", "--locked", "--version", BINDGEN])
+            .args(["install", package, "--locked", "--version", version])
             .arg("--root")
             .arg(cache.path("tools")),
         &log,
@@ -331,16 +357,29 @@ pub(crate) fn bindgen(shell: &Shell, cache: &Cache) -> Result<(PathBuf, Version)
         let said = job::tail(&log, 20);
         if is_cargo_offline(&said) {
             bail!(Exit::Skipped(format!(
-                "bindgen {BINDGEN} cannot be downloaded, see {}",
+                "{package} {version} cannot be downloaded, see {}",
                 log.display()
             )));
         }
         bail!(
-            "bindgen {BINDGEN} cannot be built, see {}:\n{said}",
+            "{package} {version} cannot be built, see {}:\n{said}",
             log.display()
         );
     }
-    bindgen_here(cache).context("cargo has built bindgen, and it does not run")
+    Ok(())
+}
+
+/// Makes sure that the machine has a C++ compiler, and installs one if that is allowed.
+pub(crate) fn ensure_cxx(cache: &Cache, install: bool) -> Result<()> {
+    // Where `CXX` names one, that is looked for by who calls it.
+    let is_here = || env::var_os("CXX").is_some() || which("c++").is_some();
+
+    ensure_packages(cache, install, || {
+        Ok(vec![Check {
+            what: "c++".to_owned(),
+            state: needs(is_here(), "g++"),
+        }])
+    })
 }
 
 /// Whether the machine has its part: all but what is downloaded.

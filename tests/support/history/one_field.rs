@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! A subject of `tests/protocol` as an object with one `init` field, so that broken copies of a
+//! slot, too, are gone through.
+
+use super::{
+    history::{
+        Field,
+        Object,
+        Site,
+        World, //
+    },
+    probe::Probe,
+    subject::Subject,
+};
+use devres_lazy::{
+    device::{
+        Bound,
+        Device, //
+    },
+    prelude::*,
+};
+use std::sync::Arc;
+
+/// An object with one field.
+pub(crate) struct OneField<S>(S);
+
+impl<S: Subject> Object for OneField<S> {
+    const FIELDS: &'static [Field] = &[Field::Init];
+    const SITES: &'static [Site] = &[Site::InitHalfWay];
+    /// The slot from scratch needs memory to keep what it has made.
+    const ALLOCATES_FIRST: bool = false;
+
+    fn new(dev: &Device<Bound>, world: &Arc<World>) -> Result<Self> {
+        S::new(dev, &Arc::new(Probe::of(world))).map(Self)
+    }
+
+    fn access(&self, _: usize, dev: &Device<Bound>) -> Result<u32> {
+        self.0.access(dev)
+    }
+
+    fn peek(&self, _: usize, dev: &Device<Bound>) -> Result<Option<u32>> {
+        self.0.peek(dev)
+    }
+
+    fn try_access(&self, _: usize) -> Option<u32> {
+        self.0.try_access(|| ())
+    }
+
+    fn revoke(&mut self, _: usize) {
+        self.0.revoke();
+    }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What the fuzz targets check, each a function of the fuzzer's bytes that panics if something is
+//! wrong. `cargo test` replays the inputs that once found something, without a fuzzer.
+
+#[cfg(feature = "expander")]
+pub mod annotation;
+#[cfg(feature = "expander")]
+pub mod file;
+#[cfg(feature = "runtime")]
+pub mod history;
+
+#[cfg(feature = "expander")]
+mod comments;
+#[cfg(feature = "expander")]
+mod expressions;
+#[cfg(feature = "expander")]
+mod files;
+#[cfg(feature = "runtime")]
+#[path = "../../../tests/support/history/mod.rs"]
+mod histories;
+#[cfg(feature = "expander")]
+mod items;
+#[cfg(all(test, feature = "runtime"))]
+mod mutants;
+#[cfg(feature = "expander")]
+mod program;
+#[cfg(feature = "expander")]
+mod soup;
+#[cfg(feature = "expander")]
+mod writer;
