@@ -2,11 +2,6 @@
 
 //! A resource that counts, and can be told to misbehave.
 
-use super::history::{
-    world::Event,
-    Site,
-    World, //
-};
 use devres_lazy::{
     device::{
         Bound,
@@ -25,6 +20,18 @@ use std::sync::{
     PoisonError, //
 };
 
+/// Who is told of resources, numbers them, and may let one fail half way.
+pub(crate) trait Watch: Send + Sync {
+    /// A resource is being made. Returns its number.
+    fn makes(&self) -> u32;
+
+    /// Half of it is there.
+    fn is_half_way(&self) -> Result;
+
+    /// It was dropped.
+    fn was_dropped(&self, id: u32);
+}
+
 /// What has happened to the resources of one subject, and what is to happen to the next one.
 #[derive(Default)]
 pub(crate) struct Probe {
@@ -34,7 +41,7 @@ pub(crate) struct Probe {
     asked: AtomicU32,
     plan: Mutex<Plan>,
     /// The history that the subject is in, if it is in one.
-    world: Option<Arc<World>>,
+    watch: Option<Arc<dyn Watch>>,
     /// Dropping a resource passes this gate.
     pub(crate) drop_gate: Gate,
 }
@@ -49,9 +56,10 @@ struct Plan {
 
 impl Probe {
     /// For a subject in a history.
-    pub(crate) fn of(world: &Arc<World>) -> Self {
+    #[allow(dead_code, reason = "not every user of this file has histories")]
+    pub(crate) fn of(watch: Arc<dyn Watch>) -> Self {
         Self {
-            world: Some(world.clone()),
+            watch: Some(watch),
             ..Self::default()
         }
     }
@@ -69,7 +77,7 @@ impl Probe {
         let made = self.made.fetch_add(1, SeqCst) + 1;
 
         Resource {
-            id: self.world.as_ref().map_or(made, |world| world.make()),
+            id: self.watch.as_ref().map_or(made, |watch| watch.makes()),
             probe: self.clone(),
         }
     }
@@ -79,9 +87,9 @@ impl Probe {
         let hook = self.plan().next.take();
 
         hook.map_or(Ok(()), |hook| hook(dev))?;
-        self.world
+        self.watch
             .as_ref()
-            .map_or(Ok(()), |world| world.pass(Site::InitHalfWay))
+            .map_or(Ok(()), |watch| watch.is_half_way())
     }
 
     /// Plans what happens while the next resource is made.
@@ -131,8 +139,8 @@ impl Drop for Resource {
     fn drop(&mut self) {
         self.probe.drop_gate.pass();
         self.probe.dropped.fetch_add(1, SeqCst);
-        if let Some(world) = &self.probe.world {
-            world.note(Event::Dropped(self.id));
+        if let Some(watch) = &self.probe.watch {
+            watch.was_dropped(self.id);
         }
     }
 }

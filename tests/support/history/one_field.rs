@@ -5,12 +5,16 @@
 
 use super::{
     history::{
+        world::Event,
         Field,
         Object,
         Site,
         World, //
     },
-    probe::Probe,
+    probe::{
+        Probe,
+        Watch, //
+    },
     subject::Subject,
 };
 use devres_lazy::{
@@ -22,6 +26,20 @@ use devres_lazy::{
 };
 use std::sync::Arc;
 
+impl Watch for World {
+    fn makes(&self) -> u32 {
+        self.make()
+    }
+
+    fn is_half_way(&self) -> Result {
+        self.pass(Site::InitHalfWay)
+    }
+
+    fn was_dropped(&self, id: u32) {
+        self.note(Event::Dropped(id));
+    }
+}
+
 /// An object with one field.
 pub(crate) struct OneField<S>(S);
 
@@ -32,7 +50,7 @@ impl<S: Subject> Object for OneField<S> {
     const ALLOCATES_FIRST: bool = false;
 
     fn new(dev: &Device<Bound>, world: &Arc<World>) -> Result<Self> {
-        S::new(dev, &Arc::new(Probe::of(world))).map(Self)
+        S::new(dev, &Arc::new(Probe::of(world.clone()))).map(Self)
     }
 
     fn access(&self, _: usize, dev: &Device<Bound>) -> Result<u32> {
