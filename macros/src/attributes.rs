@@ -103,17 +103,23 @@ pub(crate) fn conditions(attrs: &[Attribute]) -> Vec<Attribute> {
 
 /// The levels of lints that let pass what generated code repeats, such as a name or a type.
 ///
-/// What the author expects is met by the author's own code, so it is allowed here. What the author
-/// denies is not about generated code.
+/// What the author expects may be met in one place and not in another, so it is allowed. What the
+/// author denies is not about generated code.
 pub(crate) fn lints(attrs: &[Attribute]) -> Vec<Attribute> {
-    chosen(attrs, &|meta| match meta {
+    chosen(attrs, &|meta| {
+        allowed(meta).or_else(|| is_named(meta.path(), &["allow", "warn"]).then(|| meta.clone()))
+    })
+}
+
+/// What is expected, allowed.
+pub(crate) fn allowed(meta: &Meta) -> Option<Meta> {
+    match meta {
         Meta::List(list) if list.path.is_ident("expect") => {
             let lints = &list.tokens;
             Some(parse_quote!(allow(#lints)))
         }
-        _ if ["allow", "warn"].iter().any(|it| meta.path().is_ident(it)) => Some(meta.clone()),
         _ => None,
-    })
+    }
 }
 
 /// What makes the item deprecated.

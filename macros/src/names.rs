@@ -109,13 +109,14 @@ impl Names {
     /// `'a`, or the first letter behind it that does not occur, neither as a parameter nor in a
     /// type such as `dyn for<'a> Fn(&'a u32)`.
     pub(crate) fn fresh_lifetime(&self) -> Lifetime {
-        ('a'..='z')
-            .map(|letter| format!("'{letter}"))
+        let letters = ('a'..='z').map(|letter| format!("'{letter}"));
+        let numbered = (1..).map(|number| format!("'lazy{number}"));
+        let name = letters
+            .chain(numbered)
             .find(|name| !self.used.contains(name))
-            .map_or_else(
-                || Lifetime::new("'lazy", Span::mixed_site()),
-                |name| Lifetime::new(&name, Span::mixed_site()),
-            )
+            .unwrap_or_default();
+
+        Lifetime::new(&name, Span::mixed_site())
     }
 }
 

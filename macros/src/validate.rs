@@ -212,8 +212,8 @@ fn without_pin_data(item: &ItemStruct, errors: &mut Errors) -> Destructor {
     if was_pin_data(item) {
         errors.report(
             &item.ident,
-            "`#[pin_data]` stands above `#[devres_lazy]`, and has to stand below it: slots are \
-             fields that it has to know as pinned",
+            "`#[pin_data]` has to stand below `#[devres_lazy]`: it has to know slots as pinned \
+             fields",
         );
         return Destructor::TooLate;
     }

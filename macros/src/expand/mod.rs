@@ -131,6 +131,7 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
     let krate = &model.krate;
     let mut item = model.item.clone();
     item.attrs.retain(|attr| !validate::is_ours(attr));
+    attributes::replace(&mut item.attrs, &attributes::allowed);
 
     let too_late = model.destructor == Destructor::TooLate;
     if model.destructor == Destructor::Generated {
@@ -154,6 +155,7 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
 
         field.attrs.retain(|attr| !is_lazy(attr));
         attributes::undeprecate(&mut field.attrs);
+        attributes::replace(&mut field.attrs, &attributes::allowed);
         if too_late {
             // `#[pin_data]` has written down what the field is.
             continue;

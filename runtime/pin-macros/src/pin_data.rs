@@ -44,6 +44,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     if let Some(in_order) = in_order(&args, &item) {
         return Ok(in_order);
     }
+    let item = with_lints_on_fields(item);
     let mut nested = Nested(None);
     nested.visit_item_struct(&item);
     if let Some(error) = nested.0 {
@@ -114,6 +115,22 @@ fn in_order(args: &TokenStream, item: &ItemStruct) -> Option<TokenStream> {
 
     let error = error.into_compile_error();
     Some(quote!(#item #error))
+}
+
+/// The struct with the lints that it lets pass let pass on each field too: `pinned-init` repeats the
+/// fields in structs of its own.
+fn with_lints_on_fields(mut item: ItemStruct) -> ItemStruct {
+    let lints: Vec<Attribute> = item
+        .attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("allow"))
+        .cloned()
+        .collect();
+    for field in &mut item.fields {
+        field.attrs.splice(0..0, lints.iter().cloned());
+    }
+
+    item
 }
 
 /// Whether this is the attribute called `name`, by whatever path.

@@ -40,14 +40,44 @@ struct Queue {
     #[lazy(fn PTE -> table_of_hw, device = &self.dev, init = table_of_hw(2), peek = PTE_if_mapped)]
     pte: table_of_hw,
 
-    // The field's type meets the expectation; generated code may or may not.
+    // The field meets the one expectation, and the accessor the other.
     #[expect(deprecated)]
     #[lazy(fn expected -> OldTable, device = &self.dev, init = OldTable(3))]
     expected: OldTable,
 
+    #[expect(non_snake_case)]
+    #[lazy(fn PDE -> u32, device = &self.dev, init = 5)]
+    pde: u32,
+
     #[allow(unreachable_code, clippy::diverging_sub_expression)]
     #[lazy(fn never -> u32, device = &self.dev, init = { return Err(EIO); 4 })]
     never: u32,
+}
+
+/// The lints of the struct are those of its fields too.
+#[devres_lazy]
+#[pin_data]
+#[allow(deprecated)]
+struct Old {
+    dev: ARef<Device>,
+    #[lazy(fn table -> OldTable, device = &self.dev, init = OldTable(7))]
+    table: OldTable,
+}
+
+/// An expectation that a field meets.
+#[devres_lazy]
+#[pin_data(PinnedDrop)]
+#[expect(deprecated)]
+struct Older {
+    dev: ARef<Device>,
+    #[lazy(fn table -> OldTable, device = &self.dev, init = OldTable(8))]
+    table: OldTable,
+}
+
+#[devres_lazy]
+#[pinned_drop]
+impl PinnedDrop for Older {
+    fn drop(self: Pin<&mut Self>) {}
 }
 
 /// As one is written.
@@ -88,6 +118,7 @@ fn main() -> Result {
             old <- new_lazy!(),
             pte <- new_lazy!(),
             expected <- new_lazy!(),
+            pde <- new_lazy!(),
             never <- new_lazy!(),
         }),
         GFP_KERNEL,
@@ -102,6 +133,7 @@ fn main() -> Result {
     queue.as_mut().unmap_old();
     assert_eq!(queue.PTE(&bound)?.0, 2);
     assert!(queue.PTE_if_mapped(&bound)?.is_some());
+    assert_eq!(queue.PDE(&bound)?, &5);
     assert_eq!(queue.never(&bound).err(), Some(EIO));
 
     let dev = bound.device();
@@ -111,6 +143,19 @@ fn main() -> Result {
     )?;
     assert_eq!(ring.TABLE(&bound)?, &6);
     ring.as_mut().UNMAP();
+
+    let dev = bound.device();
+    let struct_ = KBox::pin_init(try_pin_init!(Old { dev, table <- new_lazy!() }), GFP_KERNEL)?;
+    let dev = bound.device();
+    let older = KBox::pin_init(
+        try_pin_init!(Older { dev, table <- new_lazy!() }),
+        GFP_KERNEL,
+    )?;
+    #[allow(deprecated)]
+    {
+        assert_eq!(struct_.table(&bound)?.0, 7);
+        assert_eq!(older.table(&bound)?.0, 8);
+    }
 
     let dev = bound.device();
     #[allow(deprecated)]
