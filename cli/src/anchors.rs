@@ -25,8 +25,8 @@ pub(crate) struct Anchors<'a> {
 }
 
 impl<'a> Anchors<'a> {
-    /// For an item with these `annotations`. The tokens in `printed` are printed beside the item, and
-    /// the gaps behind those in `in_place` are printed as they are.
+    /// For an item with these `annotations`. The tokens in `printed` are printed beside the item,
+    /// and the gaps behind those in `in_place` are printed as they are.
     pub(crate) fn new(
         written: &Written<'a>,
         annotations: &[Range<usize>],

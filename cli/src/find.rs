@@ -203,8 +203,8 @@ fn in_macro(tokens: TokenStream) -> Option<(Span, &'static str)> {
                 if is_annotation(group.stream()) {
                     return Some((
                         group.span(),
-                        "`#[lazy(..)]` inside a macro cannot be expanded: the `#[devres_lazy]` that \
-                         it belongs to is known to rustc only",
+                        "`#[lazy(..)]` inside a macro cannot be expanded: the `#[devres_lazy]` \
+                         that it belongs to is known to rustc only",
                     ));
                 }
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The text of the code that is generated beside an item. The macro's tokens are spelt out. The types,
-//! names and expressions in it are the author's, and bring their comments.
+//! The text of the code that is generated beside an item. The macro's tokens are spelt out. The
+//! types, names and expressions in it are the author's, and bring their comments.
 
 use crate::{
     anchors::Anchors,

@@ -26,8 +26,9 @@ use syn::File;
 /// An edit that removes one import of the attribute that nothing uses once the items in `expanded`
 /// are expanded; [`None`] if the file has no such import any more.
 ///
-/// An import that other modules may use stays, and so does one that led to the attribute. If nothing
-/// in the file uses such an import any more, the edit puts `#[allow(unused_imports)]` on it.
+/// An import that other modules may use stays, and so does one that led to the attribute. If
+/// nothing in the file uses such an import any more, the edit puts `#[allow(unused_imports)]` on
+/// it.
 pub(crate) fn edit(
     source: &Source,
     file: &File,
@@ -97,8 +98,8 @@ fn is_of_attribute(scopes: &Scopes, import: usize, was_used: &BTreeSet<usize>) -
 
 /// Whether this led to the attribute, and rustc would warn if nothing used it.
 fn is_left(scopes: &Scopes, import: usize, was_used: &BTreeSet<usize>) -> bool {
-    // The file does not tell what else `*` or a thing with the attribute's name is used for, nor what
-    // other files use.
+    // The file does not tell what else `*` or a thing with the attribute's name is used for, nor
+    // what other files use.
     let name = scopes.imports[import].name.as_deref();
     let is_of_this_file = scopes.files.is_empty() && name.is_some_and(|name| name != ATTRIBUTE);
     let is_known = is_of_this_file || is_of_attribute(scopes, import, was_used);

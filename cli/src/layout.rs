@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The layout of an expanded item. Rustfmt formats it. A part that rustfmt refuses, or would change in
-//! more than its layout, keeps the author's layout.
+//! The layout of an expanded item. Rustfmt formats it. A part that rustfmt refuses, or would change
+//! in more than its layout, keeps the author's layout.
 
 use crate::{
     anchors::Anchors,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The attribute under another name, which the printer refuses: the file may not show that the other
-//! name is that of the attribute.
+//! The attribute under another name, which the printer refuses: the file may not show that the
+//! other name is that of the attribute.
 
 use crate::{
     find::{

@@ -116,10 +116,11 @@ pub(crate) struct Scopes {
     pub(crate) imports: Vec<Import>,
     /// The paths that are written, those of imports aside.
     pub(crate) mentions: Vec<Written>,
-    /// The modules in files of their own: the scope that declares each, and the modules around that.
+    /// The modules in files of their own: the scope that declares each, and the modules around
+    /// that.
     pub(crate) files: Vec<(Scope, Vec<String>, ItemMod)>,
-    /// How many more names may be looked up. The number of ways to a name is exponential in the number
-    /// of modules that import `*` from each other.
+    /// How many more names may be looked up. The number of ways to a name is exponential in the
+    /// number of modules that import `*` from each other.
     fuel: Cell<usize>,
 }
 
@@ -306,8 +307,8 @@ impl Scopes {
         }
     }
 
-    /// What a name is in a module or block, if it has that. If there `has_more` to come in the path,
-    /// it is not the attribute.
+    /// What a name is in a module or block, if it has that. If there `has_more` to come in the
+    /// path, it is not the attribute.
     fn member(
         &self,
         scope: Scope,
@@ -487,7 +488,10 @@ impl Collector {
     /// Collects what may be paths among tokens.
     fn tokens(&mut self, tokens: TokenStream, is_anywhere: bool) {
         let tokens: Vec<_> = tokens.into_iter().collect();
-        let is_colon = |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+        let is_colon = |at: usize| {
+            let token = tokens.get(at);
+            matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == ':')
+        };
 
         let mut at = 0;
         while let Some(token) = tokens.get(at) {
