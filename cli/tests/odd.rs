@@ -321,7 +321,7 @@ fn errors_in_an_initialiser() -> Result<()> {
 
     let error = error.unwrap_or_default();
     ensure!(
-        error.contains("did you mean `device`?") && error.contains("odd.rs, expanded:"),
+        error.contains("did you mean `device`? (this is a line of the file with other items"),
         "{error}"
     );
     Ok(())
