@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Where the comments of an annotation go: each to the value that it stands at, wherever that is
-//! printed.
+//! Where the comments of an annotation are printed: each with the value that it belongs to.
 
 use crate::{
     remarks,
@@ -15,19 +14,19 @@ use std::{
     ops::Range,
 };
 
-/// The comments between tokens that are not printed one behind the other.
+/// The comments in gaps that are not printed as they are.
 #[derive(Default)]
 pub(crate) struct Anchors<'a> {
-    /// Those that go in front of a token of the source, or behind it.
+    /// Those printed in front of a token of the source, and behind one.
     before: BTreeMap<usize, Vec<&'a str>>,
     behind: BTreeMap<usize, Vec<&'a str>>,
-    /// Those that stay where they are, by the token in front of them.
+    /// Those without a value, by the token in front of them.
     staying: BTreeMap<usize, Vec<&'a str>>,
 }
 
 impl<'a> Anchors<'a> {
-    /// For an item with these annotations, of whose tokens these are printed beside the item; the
-    /// gaps behind some tokens are printed as they are.
+    /// For an item with these `annotations`. The tokens in `printed` are printed beside the item,
+    /// and the gaps behind those in `in_place` are printed as they are.
     pub(crate) fn new(
         written: &Written<'a>,
         annotations: &[Range<usize>],
@@ -66,17 +65,17 @@ impl<'a> Anchors<'a> {
         anchors
     }
 
-    /// The comments that go in front of some tokens.
+    /// The comments to print in front of some tokens.
     pub(crate) fn before(&self, tokens: Range<usize>) -> Vec<&'a str> {
         flat(&self.before, tokens)
     }
 
-    /// The comments that go behind some tokens.
+    /// The comments to print behind some tokens.
     pub(crate) fn behind(&self, tokens: Range<usize>) -> Vec<&'a str> {
         flat(&self.behind, tokens)
     }
 
-    /// The comments that stay where they are between some tokens.
+    /// The comments between some tokens that belong to no value.
     pub(crate) fn staying(&self, tokens: Range<usize>) -> Vec<&'a str> {
         let gaps = tokens.start..tokens.end.saturating_sub(1).max(tokens.start);
         flat(&self.staying, gaps)

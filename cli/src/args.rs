@@ -75,16 +75,17 @@ pub(crate) enum Command {
     /// Prints a file with its annotated items expanded, or refreshes expansions that are committed.
     ///
     /// The output is the text that rustc gets from the macro, with `// SAFETY:` and other comments,
-    /// formatted by rustfmt. A comment in an annotation is printed at the value that it belongs to, or
-    /// at the field. An expression or a function that rustfmt cannot format keeps the author's layout.
+    /// formatted by rustfmt. A comment in an annotation is printed at the value that it belongs to,
+    /// or at the field. An expression or a function that rustfmt cannot format keeps the author's
+    /// layout.
     ///
     /// The rest of the file stays as it is. An import of the attribute is removed if the file no
     /// longer uses it. An import that other files may use stays, with `#[allow(unused_imports)]` if
     /// this file no longer uses it.
     ///
-    /// Rustfmt gets the edition in the nearest rustfmt.toml, or else in Cargo.toml, or else 2021. If
-    /// rustfmt refuses the text in that edition, the other editions are tried. `--edition` is final:
-    /// if rustfmt refuses the text in that edition, the command fails.
+    /// Rustfmt gets the edition in the nearest rustfmt.toml, or else in Cargo.toml, or else 2021.
+    /// If rustfmt refuses the text in that edition, the other editions are tried. `--edition` is
+    /// final: if rustfmt refuses the text in that edition, the command fails.
     ///
     /// The command fails on the attribute under another name, in a macro or in a `cfg_attr`.
     #[command(after_help = EXPAND_EXAMPLES)]

@@ -85,7 +85,8 @@ impl<'a> Editor<'a> {
         }
     }
 
-    /// What a line in front of a token of the source begins with. What `opens` a block is not in it.
+    /// What a line in front of a token of the source begins with. What `opens` a block is not in
+    /// it.
     fn indent_before(&self, index: usize, opens: bool) -> String {
         if index == self.written.len() {
             return String::new();

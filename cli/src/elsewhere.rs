@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The files of a file's modules: whether one of those imports the attribute from above.
+//! The files of a file's modules: whether one of them imports the attribute from a module above.
 
 use crate::{
     find::ATTRIBUTE,

@@ -20,6 +20,7 @@ use proc_macro2::{
 use quote::ToTokens;
 use std::ops::Range;
 use syn::{
+    ext::IdentExt,
     spanned::Spanned,
     visit::{
         self,
@@ -108,7 +109,7 @@ impl Found {
 pub(crate) fn is_attribute(path: &Path) -> bool {
     path.segments
         .last()
-        .is_some_and(|segment| segment.ident == ATTRIBUTE)
+        .is_some_and(|segment| segment.ident.unraw() == ATTRIBUTE)
 }
 
 /// Collects what there is.
@@ -183,7 +184,7 @@ impl<'a> Visit<'a> for Finder {
 
 /// Whether this is the attribute's name.
 fn is_name(token: TokenTree) -> bool {
-    matches!(token, TokenTree::Ident(ident) if ident == ATTRIBUTE)
+    matches!(token, TokenTree::Ident(ident) if ident.unraw() == ATTRIBUTE)
 }
 
 /// Where there is something like an annotation among the tokens of a macro.
@@ -202,8 +203,8 @@ fn in_macro(tokens: TokenStream) -> Option<(Span, &'static str)> {
                 if is_annotation(group.stream()) {
                     return Some((
                         group.span(),
-                        "`#[lazy(..)]` inside a macro cannot be expanded: the `#[devres_lazy]` that \
-                         it belongs to is known to rustc only",
+                        "`#[lazy(..)]` inside a macro cannot be expanded: the `#[devres_lazy]` \
+                         that it belongs to is known to rustc only",
                     ));
                 }
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What is generated beside an item as text. What the macro has written is spelt out; the types,
-//! names and expressions in it are the author's, whose comments go with them.
+//! The text of the code that is generated beside an item. The macro's tokens are spelt out. The
+//! types, names and expressions in it are the author's, and bring their comments.
 
 use crate::{
     anchors::Anchors,
@@ -24,7 +24,7 @@ use std::{
     ops::Range,
 };
 
-/// A part of what is generated that may be kept apart from the rest while that gets its layout.
+/// A part of the generated code that rustfmt may not be able to format.
 pub(crate) enum Part {
     /// A function.
     Function,
@@ -35,15 +35,15 @@ pub(crate) enum Part {
 /// How a part is printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum How {
-    /// Where it belongs.
+    /// In its place.
     InPlace,
-    /// A name stands for it; the comments of an expression are where that is.
+    /// A name stands for it. An expression's comments are in its place.
     Apart,
-    /// A name stands for it; the comments of an expression are above the function.
+    /// A name stands for it. An expression's comments are above the function.
     CommentsAbove,
 }
 
-/// What is generated beside an item.
+/// The code that is generated beside an item.
 pub(crate) struct Generated<'a> {
     written: &'a Written<'a>,
     pieces: Vec<Piece>,
@@ -244,8 +244,8 @@ impl<'a> Generated<'a> {
         }
     }
 
-    /// The comments of types and names, by the piece that the function begins with that those are
-    /// first printed in.
+    /// The comments of types and names. Each is printed above the function that prints its type or
+    /// name first; the key is the first piece of that function.
     fn comments_above<'b>(
         &self,
         anchors: &'b Anchors<'_>,

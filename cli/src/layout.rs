@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The layout of an expanded item: rustfmt's, but for what rustfmt refuses, would change, or would
-//! lose, which stays as the author has written it.
+//! The layout of an expanded item. Rustfmt formats it. A part that rustfmt refuses, or would change
+//! in more than its layout, keeps the author's layout.
 
 use crate::{
     anchors::Anchors,
@@ -27,7 +27,7 @@ use proc_macro2::TokenStream;
 
 /// Gives the text of an expanded item its layout.
 pub(crate) struct Layout<'a> {
-    /// Who does it; without this, nobody.
+    /// Formats the text; without this, nothing does.
     pub(crate) rustfmt: Option<&'a Rustfmt<'a>>,
     pub(crate) marks: &'a Lines,
     pub(crate) marker: &'a Marker<'a>,
@@ -65,7 +65,7 @@ impl Layout<'_> {
         self.check(text, tokens)
     }
 
-    /// Everything but the parts that cannot be formatted: expressions, or else functions.
+    /// Formats everything but the parts that rustfmt cannot format: expressions, or else functions.
     fn by_parts(&self, generated: &Generated<'_>, anchors: &Anchors<'_>) -> Result<Option<String>> {
         let attempt = |how: &[How]| self.format(&generated.text(anchors, how));
         let attempts = [

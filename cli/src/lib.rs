@@ -59,6 +59,7 @@ mod scopes;
 mod shebang;
 mod source;
 mod text;
+mod trees;
 mod written;
 
 pub use self::{

@@ -4,7 +4,7 @@
 
 use crate::written::Written;
 
-/// The comments in a text, in order; [`None`] if the text has no tokens that one can tell.
+/// The comments in a text, in order; [`None`] if the text cannot be lexed.
 #[must_use]
 pub fn of(text: &str) -> Option<Vec<&str>> {
     let written = Written::new(text, text.parse().ok()?, &(0..text.len()));
@@ -12,7 +12,7 @@ pub fn of(text: &str) -> Option<Vec<&str>> {
     Some(written.all_gaps().flat_map(in_gap).collect())
 }
 
-/// The comments in a text, and its documentation as comments. Nothing if there are no tokens.
+/// The comments in a text, and its documentation as comments; none if the text cannot be lexed.
 pub(crate) fn with_docs(text: &str) -> Vec<String> {
     let Ok(tokens) = text.parse() else {
         return Vec::new();

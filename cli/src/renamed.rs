@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The attribute under another name: what stands on an item then is not known to be the attribute,
-//! unless the file says so.
+//! The attribute under another name, which the printer refuses: the file may not show that the
+//! other name is that of the attribute.
 
 use crate::{
     find::{
@@ -29,7 +29,10 @@ use syn::{
     ItemStruct, //
 };
 
-/// Attributes that are rustc's, or do not make code.
+/// What to do about it.
+const HELP: &str = "import the attribute as `devres_lazy`, and write `#[devres_lazy]`";
+
+/// Attributes that are not the attribute under another name.
 const KNOWN: [&str; 18] = [
     "allow",
     "automatically_derived",
@@ -51,7 +54,7 @@ const KNOWN: [&str; 18] = [
     "warn",
 ];
 
-/// What is annotated under another name, as messages.
+/// Messages about the attribute under another name.
 pub(crate) fn complaints(source: &Source, file: &File, found: &Found) -> Vec<Diagnostic> {
     let scopes = Scopes::of(file);
     let mut complaints: Vec<_> = scopes
@@ -86,12 +89,10 @@ pub(crate) fn complaints(source: &Source, file: &File, found: &Found) -> Vec<Dia
     complaints
 }
 
-const HELP: &str = "import the attribute as `devres_lazy`, and write `#[devres_lazy]`";
-
-/// Finds structs whose fields are annotated, and who are not.
+/// Finds structs that have annotated fields, but no attribute that the printer knows.
 struct Finder<'a> {
     source: &'a Source,
-    /// Where those stand that are.
+    /// Where the structs with the attribute are.
     known: Vec<Range<usize>>,
     complaints: Vec<Diagnostic>,
 }

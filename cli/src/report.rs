@@ -42,6 +42,11 @@ impl Diagnostic {
         self
     }
 
+    /// Adds something to the message.
+    pub(crate) fn add(&mut self, what: &str) {
+        self.message = format!("{} ({what})", self.message);
+    }
+
     /// With the lines of `text` that it is about.
     fn render(&self, path: &str, text: &str, renderer: &Renderer) -> String {
         let mut range = self.range.start.min(text.len())..self.range.end.min(text.len());

@@ -31,10 +31,10 @@ use syn::{
 
 /// The tokens of some items, one by one.
 ///
-/// What rustfmt writes or not depending on the layout is left out: a comma behind the last of a list,
-/// a semicolon behind the last rule of a macro, the `in` of `pub(in crate)`, and braces around a
-/// closure or a match arm that is one expression. A documentation comment is the attribute that it
-/// stands for, without spaces at the end of its line.
+/// What rustfmt writes or not depending on the layout is left out: a comma behind the last of a
+/// list, a semicolon behind the last rule of a macro, the `in` of `pub(in crate)`, and braces
+/// around a closure or a match arm that is one expression. A documentation comment is the attribute
+/// that it stands for, without spaces at the end of its line.
 ///
 /// # Errors
 ///

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The names of a file: its modules and blocks, what is imported into them, and which paths are
-//! written in them. Enough to tell what an import of the attribute is used for, as far as the file
-//! shows that.
+//! The names of a file: its modules and blocks, the imports of each, and the paths written in each.
+//! They show what an import of the attribute is used for, as far as one file can show that.
 
 use crate::find::{
     is_annotation,
@@ -51,7 +50,7 @@ struct ScopeInfo {
     /// The scope around it; for a module, the scope that it is declared in.
     parent: Option<Scope>,
     is_module: bool,
-    /// Whether what is around it can name it.
+    /// Whether it is a `pub` module.
     is_public: bool,
     imports: Vec<usize>,
     /// The modules that it declares.
@@ -86,13 +85,14 @@ pub(crate) struct Import {
     pub(crate) item: Range<usize>,
 }
 
-/// How far an import can be used.
+/// Which modules can use an import.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// In its module, and those in that.
+    /// Its own module, and those in that.
     Module,
-    /// In other modules of the crate. Rustc warns if nobody does.
+    /// Others of the crate. Rustc warns if none does.
     Crate,
+    /// Those of other crates, too.
     Everywhere,
 }
 
@@ -116,10 +116,11 @@ pub(crate) struct Scopes {
     pub(crate) imports: Vec<Import>,
     /// The paths that are written, those of imports aside.
     pub(crate) mentions: Vec<Written>,
-    /// The modules that are files of their own: where each is declared, in which modules.
+    /// The modules in files of their own: the scope that declares each, and the modules around
+    /// that.
     pub(crate) files: Vec<(Scope, Vec<String>, ItemMod)>,
-    /// How many more names may be looked up. Modules that import `*` from each other have more ways
-    /// to a name than anyone can go.
+    /// How many more names may be looked up. The number of ways to a name is exponential in the
+    /// number of modules that import `*` from each other.
     fuel: Cell<usize>,
 }
 
@@ -127,7 +128,7 @@ pub(crate) struct Scopes {
 const ROOT: Scope = 0;
 
 /// How many names may be looked up in a file.
-const FUEL: usize = 10_000_000;
+const FUEL: usize = 1_000_000;
 
 /// On the way along a path.
 struct Walk<'a> {
@@ -177,7 +178,7 @@ impl Scopes {
         }
     }
 
-    /// Whether all that was asked is answered.
+    /// Whether every look-up was completed.
     pub(crate) fn is_complete(&self) -> bool {
         self.fuel.get() > 0
     }
@@ -306,8 +307,8 @@ impl Scopes {
         }
     }
 
-    /// What a name is in a module or block, if it has that. If there `has_more` to come in the path,
-    /// it is not the attribute.
+    /// What a name is in a module or block, if it has that. If there `has_more` to come in the
+    /// path, it is not the attribute.
     fn member(
         &self,
         scope: Scope,
@@ -372,7 +373,7 @@ impl Scopes {
     }
 }
 
-/// Collects them.
+/// Collects the names of a file.
 struct Collector {
     scopes: Scopes,
     scope: Scope,
@@ -381,7 +382,7 @@ struct Collector {
 }
 
 impl Collector {
-    /// Goes through something that is a scope of its own.
+    /// Visits something with a scope of its own.
     fn scope(&mut self, info: ScopeInfo, visit: impl FnOnce(&mut Self)) -> Scope {
         let scope = self.scopes.scopes.len();
         let outer = self.scope;
@@ -487,7 +488,10 @@ impl Collector {
     /// Collects what may be paths among tokens.
     fn tokens(&mut self, tokens: TokenStream, is_anywhere: bool) {
         let tokens: Vec<_> = tokens.into_iter().collect();
-        let is_colon = |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+        let is_colon = |at: usize| {
+            let token = tokens.get(at);
+            matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == ':')
+        };
 
         let mut at = 0;
         while let Some(token) = tokens.get(at) {

@@ -132,11 +132,11 @@ impl Source {
     }
 
     /// What is wrong with it.
-    pub(crate) fn failure(&self, diagnostics: Vec<Diagnostic>) -> Failure {
-        let path = self.path.display();
+    pub(crate) fn failure(&self, mut diagnostics: Vec<Diagnostic>) -> Failure {
         if self.is_edited {
-            let path = format!("{path}, expanded");
-            return Failure::new(Path::new(&path), &self.text, diagnostics);
+            for diagnostic in &mut diagnostics {
+                diagnostic.add("this is a line of the file with other items expanded");
+            }
         }
 
         Failure::new(&self.path, &self.text, diagnostics)

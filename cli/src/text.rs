@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Text that is made of tokens. Rustfmt does the rest; but where it does not, one can read it too.
+//! Text made of tokens, with a layout that is readable where rustfmt does not format it.
 
 use proc_macro2::Spacing;
 
-/// Behind these words a path is apart.
+/// A path behind one of these words has a space in front.
 const WORDS: [&str; 20] = [
     "as", "break", "const", "dyn", "else", "for", "if", "impl", "in", "let", "match", "move",
     "mut", "raw", "ref", "return", "unsafe", "use", "where", "while",

@@ -180,7 +180,8 @@ fn what_others_may_use_stays() -> Result<()> {
         "use a::devres_lazy;\nuse self::devres_lazy as b;\nITEM",
         "use a::devres_lazy;\nITEMmod b { mod c { pub use crate::devres_lazy as d; } }\n",
         "use a::devres_lazy;\nITEMmod b {\n    use super::*;\n    use self::devres_lazy as c;\n}\n",
-        "use a::devres_lazy;\nITEMfn b() { use super::c::{devres_lazy as d}; } mod c { pub use super::devres_lazy; }\n",
+        "use a::devres_lazy;\nITEMfn b() { use super::c::{devres_lazy as d}; }
+mod c { pub use super::devres_lazy; }\n",
         // It may be a module, which is used.
         "use a::devres_lazy;\nuse devres_lazy::b;\nITEM",
         "use a::devres_lazy;\nITEMfn b() { devres_lazy::c() }\n",
@@ -243,7 +244,8 @@ fn others_in_the_file_go_as_well() -> Result<()> {
             &["#[allow(unused_imports)]\npub(crate) use a::{\n    b,\n    devres_lazy,\n};\n#["],
         ),
         (
-            "mod b {\n    #[allow(unused_imports)]\n    pub use a::devres_lazy;\n}\nuse b::devres_lazy;\nITEMITEM",
+            "mod b {\n    #[allow(unused_imports)]\n    pub use a::devres_lazy;\n}\n\
+             use b::devres_lazy;\nITEMITEM",
             &["mod b {\n    #[allow(unused_imports)]\n    pub use a::devres_lazy;\n}\n#["],
         ),
     ] {
@@ -267,8 +269,9 @@ fn those_in_bodies_go() -> Result<()> {
         "impl A {\n    fn a(&self) {\n        if b { use b::devres_lazy; ITEM }\n    }\n}\n",
         "use b::devres_lazy;\nfn a() {\n    ITEM\n}\n",
         "fn a() {\n    use b::devres_lazy;\n    c(|| { ITEM });\n}\n",
-        "ITEM#[devres_lazy]\n#[pinned_drop]\nimpl PinnedDrop for A {\n    fn drop(self: Pin<&mut Self>) {\n        \
-         use devres_lazy::devres_lazy;\n        use std::{devres_lazy as a, b};\n        ()\n    }\n}\n",
+        "ITEM#[devres_lazy]\n#[pinned_drop]\nimpl PinnedDrop for A {\n    \
+         fn drop(self: Pin<&mut Self>) {\n        use devres_lazy::devres_lazy;\n        \
+         use std::{devres_lazy as a, b};\n        ()\n    }\n}\n",
     ] {
         let text = printed(&file.replace("ITEM", ITEM))?;
         ensure!(!text.contains("::devres_lazy;"), "{file}:\n{text}");

@@ -272,6 +272,61 @@ fn some_items_only() -> Result<()> {
     Ok(())
 }
 
+/// An item in another one is expanded alone, or with that.
+#[test]
+fn some_items_in_others() -> Result<()> {
+    let inner = ITEM.replace("Queue", "Inner");
+    let text = format!(
+        "#[devres_lazy]\n#[pinned_drop]\nimpl PinnedDrop for Outer {{\n    \
+         fn drop(self: Pin<&mut Self>) {{\n{inner}\n    }}\n}}\n"
+    );
+    let source = Source::from_bytes(Path::new("odd.rs"), text.into_bytes())?;
+    let with = |items: &[&str]| {
+        let items = items.iter().map(ToString::to_string).collect();
+        let options = Options {
+            items,
+            ..Options::default()
+        };
+        expand(&source, &options)
+    };
+
+    for (items, left) in [
+        (&["Inner"][..], Some("#[devres_lazy]\n#[pinned_drop]\n")),
+        (
+            &["Outer"],
+            Some("#[devres_lazy]\n            #[pin_data]\n"),
+        ),
+        (&["Inner", "Outer"], None),
+        (&[], None),
+    ] {
+        let text = with(items)?;
+        let attributes = text.matches("#[devres_lazy]").count();
+        let is_left = left.is_none_or(|left| text.contains(left));
+        ensure!(
+            is_left && attributes == left.iter().count(),
+            "{items:?}:\n{text}"
+        );
+    }
+    Ok(())
+}
+
+/// An error in an item that only the expansion of another one shows.
+#[test]
+fn errors_in_an_initialiser() -> Result<()> {
+    let inner = ITEM
+        .replace("Queue", "Inner")
+        .replace("device =", "devise =");
+    let text = ITEM.replace("Table /* A table. */", &format!("{{ {inner} Table }}"));
+    let error = expanded(&text).err().map(|error| error.to_string());
+
+    let error = error.unwrap_or_default();
+    ensure!(
+        error.contains("did you mean `device`? (this is a line of the file with other items"),
+        "{error}"
+    );
+    Ok(())
+}
+
 #[test]
 fn the_runtime_is_elsewhere() -> Result<()> {
     let source = Source::from_bytes(Path::new("odd.rs"), ITEM.into())?;

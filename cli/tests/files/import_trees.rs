@@ -149,6 +149,22 @@ mod with_attributes {
     }
 }
 
+mod raw {
+    use devres_lazy::{r#device::Device, r#devres_lazy, new_lazy, prelude::*, sync::aref::ARef};
+
+    #[r#devres_lazy]
+    #[pin_data]
+    pub struct Queue {
+        dev: ARef<Device>,
+        #[lazy(pub fn table -> u32, device = &self.dev, init = 9)]
+        table: u32,
+    }
+
+    pub fn new(dev: &Device) -> Result<Pin<KBox<Queue>>> {
+        KBox::try_pin_init(try_pin_init!(Queue { dev: dev.into(), table <- new_lazy!() }), GFP_KERNEL)
+    }
+}
+
 use devres_lazy::{error::Result, testing::TestDevice};
 
 fn main() -> Result {
@@ -164,6 +180,7 @@ fn main() -> Result {
     println!("{}", one_of_two_groups::new(dev)?.table(&bound)?);
     println!("{}", on_one_line::new(dev)?.table(&bound)?);
     println!("{}", with_attributes::new(dev)?.table(&bound)?);
+    println!("{}", raw::new(dev)?.table(&bound)?);
     bound.unbind();
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::{
         BTreeMap,
         BTreeSet, //
     },
-    fs,
+    env, fs,
     path::{
         Path,
         PathBuf, //
@@ -197,6 +197,7 @@ impl Workspace {
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", self.root.join("target"))
             .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .output()?;
 
         let mut messages: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -235,6 +236,7 @@ impl Workspace {
 
     /// Runs a program: its status, and what it prints. Messages of panics say where those are.
     pub(crate) fn run(&self, name: &str) -> Result<(Option<i32>, String)> {
+        let name = format!("{name}{}", env::consts::EXE_SUFFIX);
         let path = self.root.join("target/debug").join(name);
         let output = Command::new(&path)
             .output()
