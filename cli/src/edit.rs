@@ -13,7 +13,6 @@ use crate::{
     },
     written::Written, //
 };
-use proc_macro2::Spacing;
 use std::ops::Range;
 
 /// The item as text, not yet formatted.
@@ -176,12 +175,7 @@ impl<'a> Editor<'a> {
             match piece {
                 Piece::Written(index) => {
                     let next = pieces.peek().and_then(|next| next.written());
-                    let is_joint = next == Some(index + 1) && self.written.gap(index).is_empty();
-                    let spacing = if is_joint {
-                        Spacing::Joint
-                    } else {
-                        Spacing::Alone
-                    };
+                    let spacing = self.written.spacing(index, next);
                     self.out.token(self.written.token(index), spacing);
                 }
                 Piece::New(token, spacing) => self.out.token(&token, spacing),

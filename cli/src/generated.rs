@@ -219,7 +219,11 @@ impl<'a> Generated<'a> {
                         self.gap(last, &mut out);
                         out.write_token(self.written.token(*index));
                     }
-                    _ => out.token(self.written.token(*index), Spacing::Alone),
+                    _ => {
+                        let next = self.pieces.get(at + 1).and_then(Piece::written);
+                        let spacing = self.written.spacing(*index, next);
+                        out.token(self.written.token(*index), spacing);
+                    }
                 },
                 Piece::New(token, spacing) => out.token(token, *spacing),
                 Piece::Doc(line) => out.line(&format!("///{line}")),

@@ -3,6 +3,7 @@
 //! The tokens that the author has written, and what stands between them.
 
 use proc_macro2::{
+    Spacing,
     Span,
     TokenStream,
     TokenTree, //
@@ -66,6 +67,15 @@ impl<'a> Written<'a> {
     /// What stands between a token and the one behind it.
     pub(crate) fn gap(&self, index: usize) -> &'a str {
         &self.text[self.ranges[index].end..self.ranges[index + 1].start]
+    }
+
+    /// Whether a token belongs to the one that is printed next, as in `::`.
+    pub(crate) fn spacing(&self, index: usize, next: Option<usize>) -> Spacing {
+        if next == Some(index + 1) && self.gap(index).is_empty() {
+            Spacing::Joint
+        } else {
+            Spacing::Alone
+        }
     }
 
     /// What stands in front of, between and behind all tokens of the text.
