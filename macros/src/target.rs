@@ -11,9 +11,12 @@ use quote::{
     ToTokens, //
 };
 use syn::{
+    punctuated::Punctuated,
     GenericArgument,
     PathArguments,
-    Type, //
+    Token,
+    Type,
+    TypeParamBound, //
 };
 
 /// The type itself.
@@ -25,29 +28,34 @@ pub(crate) fn bare(ty: &Type) -> &Type {
     }
 }
 
+/// The type between angle brackets, without a `+` at its end.
+pub(crate) fn plain(ty: &Type) -> Type {
+    let mut ty = bare(ty).clone();
+    if let Some(bounds) = bounds(&mut ty) {
+        bounds.pop_punct();
+    }
+
+    ty
+}
+
 /// The type behind a `&'a`.
 pub(crate) fn referred(ty: &Type) -> TokenStream {
-    match bare(ty) {
-        Type::TraitObject(object) => {
-            let mut object = object.clone();
-            object.bounds.pop_punct();
-            in_parentheses(&object, object.bounds.len())
-        }
-        Type::ImplTrait(of) => {
-            let mut of = of.clone();
-            of.bounds.pop_punct();
-            in_parentheses(&of, of.bounds.len())
-        }
-        bare => bare.to_token_stream(),
+    let mut ty = plain(ty);
+    let has_plus = bounds(&mut ty).is_some_and(|bounds| bounds.len() > 1);
+
+    if has_plus {
+        quote!((#ty))
+    } else {
+        ty.into_token_stream()
     }
 }
 
-/// A type with so many bounds: with parentheses where there is a `+`.
-fn in_parentheses(ty: &impl ToTokens, bounds: usize) -> TokenStream {
-    if bounds > 1 {
-        quote!((#ty))
-    } else {
-        ty.to_token_stream()
+/// The bounds of a type that has them.
+fn bounds(ty: &mut Type) -> Option<&mut Punctuated<TypeParamBound, Token![+]>> {
+    match ty {
+        Type::ImplTrait(of) => Some(&mut of.bounds),
+        Type::TraitObject(object) => Some(&mut object.bounds),
+        _ => None,
     }
 }
 

@@ -341,8 +341,8 @@ impl<'a> Functions<'a> {
     /// A function that names the field in rustc's message if the target is not for all threads.
     /// Where it is the resource, `populate()` asks for that.
     fn assertion(&self) -> TokenStream {
-        let target = target::bare(self.slot.target());
-        if target::is_same(target, self.slot.resource) {
+        let target = target::plain(self.slot.target());
+        if target::is_same(&target, self.slot.resource) {
             return TokenStream::new();
         }
 
