@@ -15,6 +15,7 @@ use syn::{
 /// Whether an expression never has a value, going by what it looks like.
 pub(crate) fn diverges(expr: &Expr) -> bool {
     match expr {
+        Expr::Call(call) => never_returns(&call.func),
         Expr::Block(block) => block.label.is_none() && block_diverges(&block.block),
         Expr::Group(group) => diverges(&group.expr),
         Expr::Loop(endless) => !breaks(&endless.body),
@@ -66,6 +67,28 @@ fn breaks(body: &Block) -> bool {
     find.0
 }
 
+/// Whether this is one of the functions that everybody knows not to return, by a path that says so.
+fn never_returns(function: &Expr) -> bool {
+    const NEVER: [(&str, &str); 5] = [
+        ("hint", "unreachable_unchecked"),
+        ("panic", "panic_any"),
+        ("panic", "resume_unwind"),
+        ("process", "abort"),
+        ("process", "exit"),
+    ];
+
+    let Expr::Path(function) = function else {
+        return false;
+    };
+    let mut names = function.path.segments.iter().rev();
+    match (names.next(), names.next()) {
+        (Some(name), Some(module)) => NEVER
+            .iter()
+            .any(|never| module.ident == never.0 && name.ident == never.1),
+        _ => false,
+    }
+}
+
 /// Whether this is `Err(..)`.
 fn is_error(expr: &Expr) -> bool {
     match expr {
@@ -109,6 +132,7 @@ mod tests {
             "if self.a { todo!() } else if self.b { return Err(EIO) } else { unreachable!() }",
             "match self.never {}",
             "Err(ENODEV)?",
+            "std::process::exit(1)",
             "{ ::core::result::Result::Err(EIO)? }",
             "loop {}",
             "loop { self.wait(); }",
@@ -129,6 +153,8 @@ mod tests {
             "match self.a { A => todo!(), B => Table }",
             "|| todo!()",
             "Err(ENODEV)",
+            "self.exit(1)",
+            "exit(1)",
             "self.table()?",
             "loop { if self.a { break Table; } }",
             "{}",
