@@ -24,17 +24,21 @@ use syn::{
     Lit,
     Macro,
     MetaNameValue,
+    PredicateType,
     ReturnType,
     Stmt,
+    TypeImplTrait,
+    TypeParam,
+    TypeTraitObject,
     VisRestricted, //
 };
 
 /// The tokens of some items, one by one.
 ///
 /// What rustfmt writes or not depending on the layout is left out: a comma behind the last of a
-/// list, a semicolon behind the last rule of a macro, the `in` of `pub(in crate)`, and braces
-/// around a closure or a match arm that is one expression. A documentation comment is the attribute
-/// that it stands for, without spaces at the end of its line.
+/// list, a `+` behind the last bound, a semicolon behind the last rule of a macro, the `in` of
+/// `pub(in crate)`, and braces around a closure or a match arm that is one expression. A
+/// documentation comment is the attribute that it stands for, without spaces at the end of its line.
 ///
 /// # Errors
 ///
@@ -73,6 +77,26 @@ impl VisitMut for WithoutChoice {
         visit_mut::visit_arm_mut(self, arm);
         unbrace(&mut arm.body);
         arm.comma = Some(parse_quote!(,));
+    }
+
+    fn visit_type_trait_object_mut(&mut self, ty: &mut TypeTraitObject) {
+        visit_mut::visit_type_trait_object_mut(self, ty);
+        ty.bounds.pop_punct();
+    }
+
+    fn visit_type_impl_trait_mut(&mut self, ty: &mut TypeImplTrait) {
+        visit_mut::visit_type_impl_trait_mut(self, ty);
+        ty.bounds.pop_punct();
+    }
+
+    fn visit_type_param_mut(&mut self, param: &mut TypeParam) {
+        visit_mut::visit_type_param_mut(self, param);
+        param.bounds.pop_punct();
+    }
+
+    fn visit_predicate_type_mut(&mut self, predicate: &mut PredicateType) {
+        visit_mut::visit_predicate_type_mut(self, predicate);
+        predicate.bounds.pop_punct();
     }
 
     fn visit_vis_restricted_mut(&mut self, vis: &mut VisRestricted) {
@@ -172,6 +196,10 @@ mod tests {
         ));
         assert!(is_same("pub(in crate) fn f() {}", "pub(crate) fn f() {}"));
         assert!(is_same(
+            "fn f<T: A +>(_: &T, _: Box<dyn A + B +>) -> Box<impl A +> where T: B + {}",
+            "fn f<T: A>(_: &T, _: Box<dyn A + B>) -> Box<impl A> where T: B {}"
+        ));
+        assert!(is_same(
             "fn f() { macro_rules! a { () => {} } }",
             "fn f() { macro_rules! a { () => {}; } }"
         ));
@@ -187,5 +215,6 @@ mod tests {
         assert!(!is_same("#[a] fn f() {}", "fn f() {}"));
         assert!(!is_same("pub(in a) fn f() {}", "pub(crate) fn f() {}"));
         assert!(!is_same("a! { b }", "a! { b; }"));
+        assert!(!is_same("fn f<T: A + B>() {}", "fn f<T: A>() {}"));
     }
 }

@@ -144,7 +144,7 @@ fn an_expression_stays_as_it_is() -> Result<()> {
         device = &self . dev, // Whose it is.
         // Made.
         init = {
-            let a: Box<dyn A+>;
+            let a: Option::<A>;
             Table ( \"one
             two\" )
         },
@@ -158,7 +158,7 @@ fn an_expression_stays_as_it_is() -> Result<()> {
             ::core::result::Result::Ok(
                 // Made.
                 {
-                    let a: Box<dyn A+>;
+                    let a: Option::<A>;
                     Table ( \"one
             two\" )
                 },
@@ -178,9 +178,8 @@ fn an_expression_stays_as_it_is() -> Result<()> {
 /// Only functions that have such a type are without a layout, and one can read them.
 #[test]
 fn a_function_stays_as_it_is() -> Result<()> {
-    let text = printed(
-        "#[lazy(fn table -> Box<dyn A + >, device = &self . dev, init = Box :: new( 1 ))]",
-    )?;
+    let text =
+        printed("#[lazy(fn table -> Option::<A>, device = &self . dev, init = Box :: new( 1 ))]")?;
 
     for line in [
         "    fn table<'a>(&'a self, dev: &'a ::devres_lazy::device::Device<",
@@ -200,16 +199,16 @@ fn a_function_stays_as_it_is() -> Result<()> {
 fn a_destructor_stays_as_it_is() -> Result<()> {
     for (body, printed) in [
         (
-            "{\n        let a: Box<dyn A+>; // A.\n    }",
-            "\n        let a: Box<dyn A+>; // A.\n    }\n",
+            "{\n        let a: Option::<A>; // A.\n    }",
+            "\n        let a: Option::<A>; // A.\n    }\n",
         ),
         (
-            "{ let a: Box<dyn A+>; }",
-            "\n        let a: Box<dyn A+>; }\n",
+            "{ let a: Option::<A>; }",
+            "\n        let a: Option::<A>; }\n",
         ),
         (
-            "{\n        use b::B;\n        let a: Box<dyn A+>; // A.\n    }",
-            "        {\n        use b::B;\n        let a: Box<dyn A+>; // A.\n    }\n",
+            "{\n        use b::B;\n        let a: Option::<A>; // A.\n    }",
+            "        {\n        use b::B;\n        let a: Option::<A>; // A.\n    }\n",
         ),
     ] {
         let text = format!(

@@ -8,6 +8,8 @@ use anyhow::{
 };
 use cargo_devres_lazy::{
     expand,
+    expand_with,
+    Format,
     Options,
     Source, //
 };
@@ -269,6 +271,25 @@ fn some_items_only() -> Result<()> {
     );
     ensure!(text.contains("\nimpl Queue {\n"), "{text}");
     ensure!(text.ends_with(&format!("\n\n{other}\n")), "{text}");
+    Ok(())
+}
+
+/// The path of the runtime may stand behind a colon, whoever gives the text its layout.
+#[test]
+fn a_path_behind_a_colon() -> Result<()> {
+    let item = ITEM
+        .replace("#[devres_lazy]", "#[devres_lazy(crate = ::kernel)]")
+        .replace("#[pin_data]", "#[pin_data(PinnedDrop)]")
+        .replace("fn table -> Table", "fn table -> Option::<Table>");
+    let source = Source::from_bytes(Path::new("odd.rs"), item.into_bytes())?;
+
+    for format in [Format::Rustfmt, Format::Nobody] {
+        let text = expand_with(&source, &Options::default(), format)?;
+        ensure!(
+            text.contains("T: ::kernel::devres::TeardownFirst"),
+            "{text}"
+        );
+    }
     Ok(())
 }
 
