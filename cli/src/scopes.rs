@@ -193,7 +193,13 @@ impl Scopes {
         self.walk(path, &mut |import| found.push(import));
         if path.is_anywhere {
             let head = path.segments.first();
-            let is_named = |import: &usize| self.imports[*import].name.as_ref() == head;
+            let has_more = path.segments.len() > 1;
+            let is_named = |import: &usize| {
+                let import = &self.imports[*import];
+                // If there is more to come in the path, it is not the attribute.
+                import.name.as_ref() == head
+                    && !(has_more && self.target(&import.path) == Target::Attribute)
+            };
             found.extend((0..self.imports.len()).filter(is_named));
         }
 

@@ -103,6 +103,11 @@ fn a_tree_loses_the_attribute_only() -> Result<()> {
             "#[cfg(a)]\n#[doc(hidden)]\nuse crate::macros::devres_lazy;\n",
             "",
         ),
+        // What a macro's path begins with is the crate.
+        (
+            "use devres_lazy::devres_lazy;\nmacro_rules! a { () => { devres_lazy::b!() } }\n",
+            "macro_rules! a { () => { devres_lazy::b!() } }\n",
+        ),
         // Where two are imported, as those may be configured, both go.
         (
             "#[cfg(a)]\nuse a::devres_lazy;\n#[cfg(not(a))]\nuse b::{c, devres_lazy};\n",
