@@ -8,8 +8,11 @@ use syn::{
     Block,
     Expr,
     ExprBreak,
+    GenericArgument,
     Macro,
-    Stmt, //
+    PathArguments,
+    Stmt,
+    Type, //
 };
 
 /// Whether an expression never has a value, going by what it looks like.
@@ -66,19 +69,30 @@ fn breaks(body: &Block) -> bool {
     find.0
 }
 
-/// Whether this is `Err(..)`.
+/// Whether this is `Err(..)`, and does not say itself what would have been made.
 fn is_error(expr: &Expr) -> bool {
     match expr {
         Expr::Call(call) => match &*call.func {
             Expr::Path(path) => {
                 let last = path.path.segments.last();
-                last.is_some_and(|last| last.ident == "Err")
+                last.is_some_and(|last| last.ident == "Err" && !is_typed(&last.arguments))
             }
             _ => false,
         },
         Expr::Group(group) => is_error(&group.expr),
         Expr::Paren(paren) => is_error(&paren.expr),
         _ => false,
+    }
+}
+
+/// Whether these are arguments of which the first one is a type.
+fn is_typed(arguments: &PathArguments) -> bool {
+    match arguments {
+        PathArguments::AngleBracketed(arguments) => !matches!(
+            arguments.args.first(),
+            Some(GenericArgument::Type(Type::Infer(_)))
+        ),
+        PathArguments::None | PathArguments::Parenthesized(_) => false,
     }
 }
 
@@ -110,6 +124,7 @@ mod tests {
             "match self.never {}",
             "Err(ENODEV)?",
             "{ ::core::result::Result::Err(EIO)? }",
+            "Err::<_, Error>(EIO)?",
             "loop {}",
             "loop { self.wait(); }",
             "match self.a { A => todo!(), B => { panic!(); } }",
@@ -129,6 +144,7 @@ mod tests {
             "match self.a { A => todo!(), B => Table }",
             "|| todo!()",
             "Err(ENODEV)",
+            "Err::<Table, _>(ENODEV)?",
             "self.table()?",
             "loop { if self.a { break Table; } }",
             "{}",
