@@ -85,8 +85,16 @@ impl Committed {
     ///
     /// # Errors
     ///
-    /// If the source cannot be expanded.
+    /// If the source cannot be expanded, or is what is at `path`.
     pub fn new(source: &Source, path: &Path, options: Options) -> Result<Self> {
+        let is_source = |source| fs::canonicalize(path).is_ok_and(|path| path == source);
+        if fs::canonicalize(&source.path).is_ok_and(is_source) {
+            return Err(Failure::without_source(format!(
+                "`{}` is the source itself\n  = help: write the expansion to another file",
+                path.display()
+            ))
+            .into());
+        }
         let header = Header::new(&source.path, path, options);
 
         Ok(Self {

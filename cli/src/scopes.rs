@@ -32,6 +32,7 @@ use syn::{
     Block,
     File,
     Item,
+    ItemExternCrate,
     ItemMod,
     ItemUse,
     Macro,
@@ -194,7 +195,13 @@ impl Scopes {
         self.walk(path, &mut |import| found.push(import));
         if path.is_anywhere {
             let head = path.segments.first();
-            let is_named = |import: &usize| self.imports[*import].name.as_ref() == head;
+            let has_more = path.segments.len() > 1;
+            let is_named = |import: &usize| {
+                let import = &self.imports[*import];
+                // If there is more to come in the path, it is not the attribute.
+                import.name.as_ref() == head
+                    && !(has_more && self.target(&import.path) == Target::Attribute)
+            };
             found.extend((0..self.imports.len()).filter(is_named));
         }
 
@@ -348,11 +355,13 @@ impl Scopes {
             if found.is_some() || self.imports[import].name.is_some() {
                 continue;
             }
-            if let Target::Module(module) = self.quietly(&self.imports[import].path, walk) {
-                found = self.member(module, name, has_more, walk);
-                if found.is_some() {
-                    (walk.visit)(import);
-                }
+            found = match self.quietly(&self.imports[import].path, walk) {
+                Target::Module(module) => self.member(module, name, has_more, walk),
+                Target::Runtime if name == ATTRIBUTE && !has_more => Some(Target::Attribute),
+                _ => None,
+            };
+            if found.is_some() {
+                (walk.visit)(import);
             }
         }
 
@@ -558,6 +567,33 @@ impl<'a> Visit<'a> for Collector {
     fn visit_item_use(&mut self, item: &'a ItemUse) {
         visit::visit_item_use(self, item);
         self.tree(item, &mut Vec::new(), &item.tree);
+    }
+
+    fn visit_item_extern_crate(&mut self, item: &'a ItemExternCrate) {
+        visit::visit_item_extern_crate(self, item);
+        // Another crate by the runtime's name is taken for the runtime.
+        let Some((_, name)) = item.rename.as_ref().filter(|_| item.ident == ATTRIBUTE) else {
+            return;
+        };
+
+        let range = item.span().byte_range();
+        let number = self.scopes.imports.len();
+        self.scopes.scopes[self.scope].imports.push(number);
+        self.scopes.imports.push(Import {
+            path: Written {
+                scope: self.scope,
+                is_global: true,
+                segments: vec![ATTRIBUTE.to_owned()],
+                range: range.clone(),
+                is_anywhere: false,
+                is_attribute: false,
+                is_module: true,
+            },
+            name: Some(name.unraw().to_string()),
+            // Rustc does not warn if nobody uses it.
+            reach: Reach::Everywhere,
+            item: range,
+        });
     }
 
     fn visit_path(&mut self, path: &'a Path) {

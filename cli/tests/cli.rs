@@ -121,6 +121,34 @@ fn what_cannot_be_read() -> Result<()> {
 }
 
 #[test]
+fn the_source_is_not_overwritten() -> Result<()> {
+    let folder = folder()?;
+    let path = folder.path();
+    fs::create_dir(path.join("other"))?;
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("src/queue.rs", path.join("link.rs"))?;
+
+    for output in ["src/queue.rs", "./other/../src/queue.rs", "link.rs"] {
+        if !path.join(output).exists() {
+            continue;
+        }
+        let said = ends(path, &["expand", "src/queue.rs", "--output", output], 1)?;
+        ensure!(
+            said == format!(
+                "error: `{output}` is the source itself\n  = help: write the expansion to another \
+                 file\n"
+            ),
+            "{said}"
+        );
+        ensure!(
+            fs::read_to_string(path.join("src/queue.rs"))? == SOURCE,
+            "{output}: the source is lost"
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn without_rustfmt() -> Result<()> {
     let folder = folder()?;
     let output = Command::new(env!("CARGO_BIN_EXE_cargo-devres-lazy"))

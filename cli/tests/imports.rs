@@ -103,6 +103,20 @@ fn a_tree_loses_the_attribute_only() -> Result<()> {
             "#[cfg(a)]\n#[doc(hidden)]\nuse crate::macros::devres_lazy;\n",
             "",
         ),
+        // What a macro's path begins with is the crate.
+        (
+            "use devres_lazy::devres_lazy;\nmacro_rules! a { () => { devres_lazy::b!() } }\n",
+            "macro_rules! a { () => { devres_lazy::b!() } }\n",
+        ),
+        // The crate by another name, or all of it through a module.
+        (
+            "extern crate devres_lazy as a;\nuse devres_lazy::b;\nuse a::devres_lazy;\n",
+            "extern crate devres_lazy as a;\nuse devres_lazy::b;\n",
+        ),
+        (
+            "mod a { pub use devres_lazy::*; }\nuse devres_lazy::b;\nuse a::devres_lazy;\n",
+            "mod a { pub use devres_lazy::*; }\nuse devres_lazy::b;\n",
+        ),
         // Where two are imported, as those may be configured, both go.
         (
             "#[cfg(a)]\nuse a::devres_lazy;\n#[cfg(not(a))]\nuse b::{c, devres_lazy};\n",

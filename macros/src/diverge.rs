@@ -8,8 +8,11 @@ use syn::{
     Block,
     Expr,
     ExprBreak,
+    GenericArgument,
     Macro,
-    Stmt, //
+    PathArguments,
+    Stmt,
+    Type, //
 };
 
 /// Whether an expression never has a value, going by what it looks like.
@@ -89,19 +92,30 @@ fn never_returns(function: &Expr) -> bool {
     }
 }
 
-/// Whether this is `Err(..)`.
+/// Whether this is `Err(..)`, and does not say itself what would have been made.
 fn is_error(expr: &Expr) -> bool {
     match expr {
         Expr::Call(call) => match &*call.func {
             Expr::Path(path) => {
                 let last = path.path.segments.last();
-                last.is_some_and(|last| last.ident == "Err")
+                last.is_some_and(|last| last.ident == "Err" && !is_typed(&last.arguments))
             }
             _ => false,
         },
         Expr::Group(group) => is_error(&group.expr),
         Expr::Paren(paren) => is_error(&paren.expr),
         _ => false,
+    }
+}
+
+/// Whether these are arguments of which the first one is a type.
+fn is_typed(arguments: &PathArguments) -> bool {
+    match arguments {
+        PathArguments::AngleBracketed(arguments) => !matches!(
+            arguments.args.first(),
+            Some(GenericArgument::Type(Type::Infer(_)))
+        ),
+        PathArguments::None | PathArguments::Parenthesized(_) => false,
     }
 }
 
@@ -134,6 +148,7 @@ mod tests {
             "Err(ENODEV)?",
             "std::process::exit(1)",
             "{ ::core::result::Result::Err(EIO)? }",
+            "Err::<_, Error>(EIO)?",
             "loop {}",
             "loop { self.wait(); }",
             "match self.a { A => todo!(), B => { panic!(); } }",
@@ -155,6 +170,8 @@ mod tests {
             "Err(ENODEV)",
             "self.exit(1)",
             "exit(1)",
+=======
+            "Err::<Table, _>(ENODEV)?",
             "self.table()?",
             "loop { if self.a { break Table; } }",
             "{}",

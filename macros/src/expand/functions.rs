@@ -31,6 +31,7 @@ use std::iter;
 use syn::{
     ext::IdentExt,
     spanned::Spanned,
+    Expr,
     Ident,
     Lifetime,
     Path, //
@@ -441,7 +442,14 @@ impl<'a> Functions<'a> {
                 let init = &self.init;
                 // Of what would have been made, if nothing is.
                 let init = if diverge::diverges(expr) {
-                    quote_spanned!(here=> || -> #krate::error::Result<#resource> { #init })
+                    // Rustc finds braces around a block unnecessary.
+                    let body = match expr {
+                        Expr::Block(block) if block.label.is_none() && block.attrs.is_empty() => {
+                            init.clone()
+                        }
+                        _ => quote!({ #init }),
+                    };
+                    quote_spanned!(here=> || -> #krate::error::Result<#resource> #body)
                 } else {
                     quote_spanned!(here=> || ::core::result::Result::Ok(#init))
                 };

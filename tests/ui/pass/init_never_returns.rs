@@ -46,6 +46,12 @@ struct Queue {
     #[lazy(fn fails -> Table, device = &self.dev, init = Err(ENOTTY)?)]
     fails: Table,
 
+    #[lazy(fn fails_in_a_block -> Table, device = &self.dev, init = { Err(ENOTTY)? })]
+    fails_in_a_block: Table,
+
+    #[lazy(fn fails_by_type -> Table, device = &self.dev, init = Err::<Table, Error>(ENOTTY)?)]
+    fails_by_type: Table,
+
     #[lazy(fn spins -> Table, device = &self.dev, init = loop {
         if !self.is_old {
             continue;
@@ -70,6 +76,8 @@ fn main() -> Result {
             nested <- new_lazy!(),
             branches <- new_lazy!(),
             fails <- new_lazy!(),
+            fails_in_a_block <- new_lazy!(),
+            fails_by_type <- new_lazy!(),
             spins <- new_lazy!(),
             later <- new_lazy!(),
         }),
@@ -80,6 +88,8 @@ fn main() -> Result {
     assert_eq!(queue.nested(&bound).err(), Some(EOPNOTSUPP));
     assert_eq!(queue.branches(&bound).err(), Some(EIO));
     assert_eq!(queue.fails(&bound).err(), Some(ENOTTY));
+    assert_eq!(queue.fails_in_a_block(&bound).err(), Some(ENOTTY));
+    assert_eq!(queue.fails_by_type(&bound).err(), Some(ENOTTY));
     assert_eq!(queue.spins(&bound).err(), Some(EBUSY));
     std::panic::set_hook(Box::new(|_| ()));
     let later = catch_unwind(AssertUnwindSafe(|| queue.later(&bound).is_ok()));
