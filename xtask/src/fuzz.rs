@@ -344,6 +344,8 @@ impl Fuzzer {
         let job = Job::start(
             self.command()
                 .arg("-set_cover_merge=1")
+                // What is covered counts, and not how often.
+                .arg("-use_counters=0")
                 .args([smallest.path(), &saved, &corpus]),
             &log,
         )?;

@@ -1,0 +1,1 @@
+#[devres_lazy(crate = ::kernel)] #[pinned_drop] impl PinnedDrop for Queue { fn drop(self: Pin<&mut Self>) {} }
