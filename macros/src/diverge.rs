@@ -170,7 +170,6 @@ mod tests {
             "Err(ENODEV)",
             "self.exit(1)",
             "exit(1)",
-=======
             "Err::<Table, _>(ENODEV)?",
             "self.table()?",
             "loop { if self.a { break Table; } }",
