@@ -204,7 +204,10 @@ pub(super) fn own_destructor(model: &OwnDestructor<'_>, notes: &dyn Notes) -> To
             continue;
         };
 
-        receiver.mutability = Some(parse_quote!(mut));
+        // Another kind of receiver is left to rustc, which knows the trait.
+        if receiver.reference.is_none() {
+            receiver.mutability = Some(parse_quote!(mut));
+        }
         let this = &receiver.self_token;
         let comment = notes.comment(comments::destructor());
         let empty_line = (!function.block.stmts.is_empty()).then(|| notes.empty_line());
