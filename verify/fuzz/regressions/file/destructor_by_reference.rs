@@ -1,0 +1,1 @@
+#[devres_lazy] #[pinned_drop] impl PinnedDrop for A { fn drop(&'a self) {} }
