@@ -96,7 +96,11 @@ impl Accessor {
 
     /// The name of a private function beside it.
     fn beside(&self, what: &str) -> Ident {
-        Ident::new(&format!("{}_{what}", self.name.unraw()), self.name.span())
+        let name = self.name.unraw().to_string();
+        // Rustc finds two underscores in a row bad style.
+        let stem = name.trim_end_matches('_');
+
+        Ident::new(&format!("{stem}_{what}"), self.name.span())
     }
 }
 

@@ -89,17 +89,22 @@ impl Names {
     }
 
     fn choose(&self, wanted: &str, is_taken: impl Fn(&str) -> bool) -> Ident {
-        let prefix = if self.declared.is_some() { "" } else { PREFIX };
-        let wanted = format!("{prefix}{wanted}");
+        // What is raw may be a keyword of another edition.
+        let (is_raw, wanted) = match wanted.strip_prefix("r#") {
+            Some(name) => (true, name),
+            None => (false, wanted),
+        };
+        if self.declared.is_none() {
+            return Ident::new(&format!("{PREFIX}{wanted}"), Span::mixed_site());
+        }
 
-        let mut name = wanted.clone();
+        let mut name = wanted.to_owned();
         let mut number = 1;
         while is_taken(&name) {
             number += 1;
             name = format!("{wanted}{number}");
         }
-        let is_keyword = syn::parse_str::<Ident>(&name).is_err();
-        if is_keyword {
+        if is_raw {
             return Ident::new_raw(&name, Span::mixed_site());
         }
 
@@ -148,7 +153,7 @@ mod tests {
         assert_eq!(names.local("ring"), "ring2");
         assert_eq!(names.local("table"), "table2");
         assert_eq!(
-            names.local("type"),
+            names.local("r#type"),
             Ident::new_raw("type", Span::call_site())
         );
         assert_eq!(names.fresh_lifetime().ident, "c");
@@ -159,6 +164,6 @@ mod tests {
         let names = Names::new(&owner(), None);
 
         assert_eq!(names.fresh("slot"), "__devres_lazy_slot");
-        assert_eq!(names.local("type"), "__devres_lazy_type");
+        assert_eq!(names.local("r#type"), "__devres_lazy_type");
     }
 }

@@ -97,7 +97,7 @@ impl<'a> Functions<'a> {
             .unwrap_or_else(Span::call_site);
         let dev = Ident::new("dev", hygiene::first(init.clone(), "dev").unwrap_or(site));
         // If it does not deref to the target, rustc points at the target.
-        let mut local = names.local(&slot.name.unraw().to_string());
+        let mut local = names.local(&slot.name.to_string());
         local.set_span(Span::mixed_site().located_at(slot.target().span()));
         // Rustc points at the field; it is not the author who has named this.
         let mut assertion = names.fresh(&format!("{}_is_send_and_sync", slot.name.unraw()));
@@ -387,7 +387,7 @@ impl<'a> Functions<'a> {
         let name = accessor.device_is();
         let attrs = self.attributes(docs::device_is(), Role::Private);
         let header = quote_spanned! {here(&name)=>
-            fn #name(&#this, #other: &#krate::device::Device<#krate::device::Bound>) -> bool
+            fn #name(&#this, #other: &#krate::device::Device<#krate::device::Bound>) -> ::core::primitive::bool
         };
         // If the author's expression is of another type, rustc points at the field as well.
         let at_field = here(field);
