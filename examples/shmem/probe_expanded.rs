@@ -110,7 +110,7 @@ impl Probe {
     fn number_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> bool {
+    ) -> ::core::primitive::bool {
         ::devres_lazy::devres::same_device(&self.dev, other)
     }
 }

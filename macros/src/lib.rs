@@ -68,8 +68,8 @@ use syn::parse_quote;
 /// - Documentation, `doc(hidden)` and `doc(alias)`: of the accessor too.
 /// - `deprecated`: the accessors are, and the field is not, so that the object can be constructed.
 /// - `allow`, `warn` and `expect`: what is generated lets pass what the field does. Those of the
-///   struct hold for all that is generated. An `expect` is an `allow` then: nobody can tell where it
-///   would be met.
+///   struct hold for all that is generated. An `expect` is an `allow` then: nobody can tell where
+///   it would be met.
 ///
 /// # Teardown
 ///

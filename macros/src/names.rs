@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! Names for the locals of the expansion. Hygiene keeps them from the author's expressions while
-//! rustc compiles those, but not from the author's statics, constants and unit structs: a pattern of
-//! that name is no local. So for rustc they have names that nobody chooses. In print they are plain
-//! names, and have to be others than those of the file.
+//! rustc compiles those, but not from the author's statics, constants and unit structs: a pattern
+//! of that name is no local. So for rustc they have names that nobody chooses. In print they are
+//! plain names, and have to be others than those of the file.
 
 use proc_macro2::{
     Ident,

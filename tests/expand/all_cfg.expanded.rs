@@ -112,7 +112,7 @@ impl Queue {
     fn table_device_is(
         &self,
         other2: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> bool {
+    ) -> ::core::primitive::bool {
         ::devres_lazy::devres::same_device(&self.dev, other2)
     }
 
@@ -199,7 +199,7 @@ impl Queue {
     fn other_device_is(
         &self,
         other2: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> bool {
+    ) -> ::core::primitive::bool {
         ::devres_lazy::devres::same_device(&self.dev, other2)
     }
 }

@@ -112,7 +112,7 @@ impl Queue {
     fn PTE_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> bool {
+    ) -> ::core::primitive::bool {
         ::devres_lazy::devres::same_device(&self.dev, other)
     }
 
@@ -234,7 +234,7 @@ impl Queue {
     fn ring_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> bool {
+    ) -> ::core::primitive::bool {
         ::devres_lazy::devres::same_device(&self.dev, other)
     }
 

@@ -96,7 +96,10 @@ impl Queue {
     }
 
     /// Returns whether this object belongs to the given device.
-    fn table_device_is(&self, other: &dl::device::Device<dl::device::Bound>) -> bool {
+    fn table_device_is(
+        &self,
+        other: &dl::device::Device<dl::device::Bound>,
+    ) -> ::core::primitive::bool {
         dl::devres::same_device(&self.dev, other)
     }
 

@@ -179,7 +179,7 @@ impl<T: DriverObject> Object<T> {
     fn sg_table_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> bool {
+    ) -> ::core::primitive::bool {
         ::devres_lazy::devres::same_device(self.dev().as_ref(), other)
     }
 

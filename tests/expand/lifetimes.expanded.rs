@@ -115,7 +115,7 @@ impl<'a> Queue<'a> {
     fn lookup_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> bool {
+    ) -> ::core::primitive::bool {
         ::devres_lazy::devres::same_device(self.dev, other)
     }
 }

@@ -107,7 +107,7 @@ impl r#struct {
     fn match_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> bool {
+    ) -> ::core::primitive::bool {
         ::devres_lazy::devres::same_device(&self.r#dyn, other)
     }
 

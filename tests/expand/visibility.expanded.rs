@@ -111,7 +111,7 @@ impl Queue {
     fn a_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> bool {
+    ) -> ::core::primitive::bool {
         ::devres_lazy::devres::same_device(&self.dev, other)
     }
 
@@ -220,7 +220,7 @@ impl Queue {
     fn b_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> bool {
+    ) -> ::core::primitive::bool {
         ::devres_lazy::devres::same_device(&self.dev, other)
     }
 
@@ -317,7 +317,7 @@ impl Queue {
     fn c_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> bool {
+    ) -> ::core::primitive::bool {
         ::devres_lazy::devres::same_device(&self.dev, other)
     }
 
@@ -409,7 +409,7 @@ impl Queue {
     fn d_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> bool {
+    ) -> ::core::primitive::bool {
         ::devres_lazy::devres::same_device(&self.dev, other)
     }
 

@@ -387,7 +387,10 @@ impl<'a> Functions<'a> {
         let name = accessor.device_is();
         let attrs = self.attributes(docs::device_is(), Role::Private);
         let header = quote_spanned! {here(&name)=>
-            fn #name(&#this, #other: &#krate::device::Device<#krate::device::Bound>) -> ::core::primitive::bool
+            fn #name(
+                &#this,
+                #other: &#krate::device::Device<#krate::device::Bound>,
+            ) -> ::core::primitive::bool
         };
         // If the author's expression is of another type, rustc points at the field as well.
         let at_field = here(field);

@@ -534,9 +534,9 @@ pub unsafe trait TeardownFirst: LazyOwner + Drop {}
 impl dyn TeardownFirst {
     /// Calls [`LazyOwner::teardown()`].
     ///
-    /// Destructors call this one, by the path that they implement the trait by: nobody else can give
-    /// the trait such a function. It takes a reference, so that the caller does not have to name
-    /// [`Pin::as_mut()`].
+    /// Destructors call this one, by the path that they implement the trait by: nobody else can
+    /// give the trait such a function. It takes a reference, so that the caller does not have to
+    /// name [`Pin::as_mut()`].
     ///
     /// # Context
     ///

@@ -11,6 +11,9 @@ use devres_lazy::{
     testing::TestDevice, //
 };
 
+#[allow(dead_code, non_camel_case_types)]
+struct bool;
+
 struct Device(u32);
 struct Pin;
 
