@@ -9,6 +9,8 @@
 
 #[path = "expand/all_cfg.expanded.rs"]
 pub mod all_cfg;
+#[path = "expand/attributes.expanded.rs"]
+pub mod attributes;
 #[path = "expand/cfg.expanded.rs"]
 pub mod cfg;
 #[path = "expand/crate_path.expanded.rs"]
@@ -33,6 +35,8 @@ pub mod revoke;
 pub mod several_fields;
 #[path = "expand/target_left_out.expanded.rs"]
 pub mod target_left_out;
+#[path = "expand/trait_object.expanded.rs"]
+pub mod trait_object;
 #[path = "expand/try_access.expanded.rs"]
 pub mod try_access;
 #[path = "expand/undocumented.expanded.rs"]

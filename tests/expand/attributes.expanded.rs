@@ -14,7 +14,7 @@ pub struct Table;
 
 /// A queue.
 #[pin_data(PinnedDrop)]
-#[cfg(not(off))]
+#[cfg(not(miri))]
 #[allow(non_snake_case, reason = "as the manual has it")]
 pub struct Queue {
     dev: ARef<Device>,
@@ -24,13 +24,13 @@ pub struct Queue {
     #[pin]
     pte: ::devres_lazy::devres::Lazy<Table>,
 
-    #[cfg_attr(not(off), cfg(not(off)), doc = "Under a condition.", allow(unused))]
+    #[cfg_attr(not(miri), cfg(not(miri)), doc = "Under a condition.", allow(unused))]
     #[doc(hidden)]
     #[pin]
     ring: ::devres_lazy::devres::Lazy<Table>,
 }
 
-#[cfg(not(off))]
+#[cfg(not(miri))]
 #[allow(non_snake_case, reason = "as the manual has it")]
 impl Queue {
     /// The page table.
@@ -53,7 +53,7 @@ impl Queue {
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
-    #[deprecated(since = "7.3", note = "use `ring`")]
+    #[deprecated(since = "7.3.0", note = "use `ring`")]
     #[inline]
     pub fn PTE<'a>(
         &'a self,
@@ -127,7 +127,7 @@ impl Queue {
     /// # Context
     ///
     /// Does not sleep.
-    #[deprecated(since = "7.3", note = "use `ring`")]
+    #[deprecated(since = "7.3.0", note = "use `ring`")]
     pub fn PTE_if_mapped<'a>(
         &'a self,
         dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
@@ -147,9 +147,9 @@ impl Queue {
         ::core::result::Result::Ok(::core::option::Option::None)
     }
 
-    #[cfg_attr(not(off), cfg(not(off)))]
+    #[cfg_attr(not(miri), cfg(not(miri)))]
     /// Lends `ring`, which is mapped on first use.
-    #[cfg_attr(not(off), doc = "Under a condition.")]
+    #[cfg_attr(not(miri), doc = "Under a condition.")]
     ///
     /// The first call maps it; later calls lend the same one without taking a lock.
     ///
@@ -170,7 +170,7 @@ impl Queue {
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[doc(hidden)]
-    #[cfg_attr(not(off), allow(unused))]
+    #[cfg_attr(not(miri), allow(unused))]
     #[inline]
     pub fn ring<'a>(
         &'a self,
@@ -187,9 +187,9 @@ impl Queue {
         self.ring_slow(dev)
     }
 
-    #[cfg_attr(not(off), cfg(not(off)))]
+    #[cfg_attr(not(miri), cfg(not(miri)))]
     /// The slow path of `ring()`: maps, or tells why not.
-    #[cfg_attr(not(off), allow(unused))]
+    #[cfg_attr(not(miri), allow(unused))]
     #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
@@ -228,9 +228,9 @@ impl Queue {
         ::core::result::Result::Ok(ring)
     }
 
-    #[cfg_attr(not(off), cfg(not(off)))]
+    #[cfg_attr(not(miri), cfg(not(miri)))]
     /// Returns whether this object belongs to the given device.
-    #[cfg_attr(not(off), allow(unused))]
+    #[cfg_attr(not(miri), allow(unused))]
     fn ring_device_is(
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
@@ -238,7 +238,7 @@ impl Queue {
         ::devres_lazy::devres::same_device(&self.dev, other)
     }
 
-    #[cfg_attr(not(off), cfg(not(off)))]
+    #[cfg_attr(not(miri), cfg(not(miri)))]
     /// Unmaps now what `ring()` has mapped, if anything.
     ///
     /// The next call of it maps anew, also if the device was unbound in between.
@@ -247,28 +247,28 @@ impl Queue {
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
     #[doc(hidden)]
-    #[cfg_attr(not(off), allow(unused))]
+    #[cfg_attr(not(miri), allow(unused))]
     pub fn unmap_ring(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.ring` holds.
         ::devres_lazy::devres::Lazy::revoke_field(self, |owner: &Self| &owner.ring);
     }
 }
 
-#[cfg(not(off))]
+#[cfg(not(miri))]
 #[allow(non_snake_case, reason = "as the manual has it")]
 impl ::devres_lazy::devres::LazyOwner for Queue {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.ring`, `self.pte`: in the reverse order of declaration, as one may lean on those
         // before it. What each holds is dropped while all other parts of `*self` are whole, and
         // nobody populates it again (S1).
-        #[cfg_attr(not(off), cfg(not(off)))]
-        #[cfg_attr(not(off), allow(unused))]
+        #[cfg_attr(not(miri), cfg(not(miri)))]
+        #[cfg_attr(not(miri), allow(unused))]
         ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.ring);
         ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.pte);
     }
 }
 
-#[cfg(not(off))]
+#[cfg(not(miri))]
 #[::devres_lazy::prelude::pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(self: ::core::pin::Pin<&mut Self>) {

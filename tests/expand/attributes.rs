@@ -15,18 +15,18 @@ pub struct Table;
 /// A queue.
 #[devres_lazy]
 #[pin_data]
-#[cfg(not(off))]
+#[cfg(not(miri))]
 #[allow(non_snake_case, reason = "as the manual has it")]
 pub struct Queue {
     dev: ARef<Device>,
 
     /// The page table.
-    #[deprecated(since = "7.3", note = "use `ring`")]
+    #[deprecated(since = "7.3.0", note = "use `ring`")]
     #[doc(alias = "PTE")]
     #[lazy(pub fn PTE -> Table, device = &self.dev, init = Table, peek = PTE_if_mapped)]
     pte: Table,
 
-    #[cfg_attr(not(off), cfg(not(off)), doc = "Under a condition.", allow(unused))]
+    #[cfg_attr(not(miri), cfg(not(miri)), doc = "Under a condition.", allow(unused))]
     #[doc(hidden)]
     #[lazy(pub fn ring -> Table, device = &self.dev, init = Table, revoke = unmap_ring)]
     ring: Table,

@@ -12,7 +12,7 @@ use devres_lazy::{
 /// What can be asked of a table.
 pub trait Ops {
     /// How many entries it has.
-    fn len(&self) -> usize;
+    fn entries(&self) -> usize;
 }
 
 /// A queue.
