@@ -81,17 +81,36 @@ fn chosen(attrs: &[Attribute], choose: &dyn Fn(&Meta) -> Option<Meta>) -> Vec<At
         .collect()
 }
 
-/// An item's attributes, with those replaced that `replace` returns something for.
-pub(crate) fn replace(attrs: &mut [Attribute], replace: &dyn Fn(&Meta) -> Option<Meta>) {
-    for attr in attrs {
-        let replaced = map(&attr.meta, &|meta| {
-            replace(meta).or_else(|| Some(meta.clone()))
+/// Replaces the attributes that `replace` returns something for.
+pub(crate) fn replace(attrs: &mut Vec<Attribute>, replace: &dyn Fn(&Meta) -> Option<Meta>) {
+    rewrite(attrs, &|meta| replace(meta).is_some(), replace);
+}
+
+/// Puts what `rewrite` returns in the place of the attributes that `is_meant` holds for, or
+/// nothing. An attribute that has none of these stays as it is written.
+fn rewrite(
+    attrs: &mut Vec<Attribute>,
+    is_meant: &dyn Fn(&Meta) -> bool,
+    rewrite: &dyn Fn(&Meta) -> Option<Meta>,
+) {
+    attrs.retain_mut(|attr| {
+        if !any(attr, is_meant) {
+            return true;
+        }
+
+        let rewritten = map(&attr.meta, &|meta| {
+            if is_meant(meta) {
+                rewrite(meta)
+            } else {
+                Some(meta.clone())
+            }
         });
-        let is_replaced = any(attr, |meta| replace(meta).is_some());
-        if let (true, Some(meta)) = (is_replaced, replaced) {
+        let is_left = rewritten.is_some();
+        if let Some(meta) = rewritten {
             attr.meta = meta;
         }
-    }
+        is_left
+    });
 }
 
 /// The conditions under which the item is there at all.
@@ -111,7 +130,7 @@ pub(crate) fn lints(attrs: &[Attribute]) -> Vec<Attribute> {
     })
 }
 
-/// What is expected, allowed.
+/// Turns an `expect` into an `allow`.
 pub(crate) fn allowed(meta: &Meta) -> Option<Meta> {
     match meta {
         Meta::List(list) if list.path.is_ident("expect") => {
@@ -129,18 +148,7 @@ pub(crate) fn deprecations(attrs: &[Attribute]) -> Vec<Attribute> {
 
 /// Takes away what makes an item deprecated.
 pub(crate) fn undeprecate(attrs: &mut Vec<Attribute>) {
-    attrs.retain_mut(|attr| {
-        let rest = map(&attr.meta, &|meta| {
-            (!is_deprecation(meta)).then(|| meta.clone())
-        });
-        if any(attr, is_deprecation) {
-            match rest {
-                Some(meta) => attr.meta = meta,
-                None => return false,
-            }
-        }
-        true
-    });
+    rewrite(attrs, &is_deprecation, &|_| None);
 }
 
 fn is_deprecation(meta: &Meta) -> bool {
