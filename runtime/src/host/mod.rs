@@ -15,13 +15,16 @@
 
 pub mod alloc;
 pub mod bindings;
+pub mod build_assert;
 pub mod device;
 pub(crate) mod devres;
 pub mod drm;
 pub mod error;
+pub mod fmt;
 pub mod init;
 pub mod page;
 pub mod prelude;
+pub mod print;
 pub mod revocable;
 pub mod scatterlist;
 pub mod str;
@@ -43,6 +46,7 @@ pub mod rcu;
 
 mod arc;
 mod condvar;
+mod dev_printk;
 mod mutex;
 mod set_once;
 

@@ -46,6 +46,7 @@ mod err;
 mod gem;
 #[path = "page.rs"]
 mod mm;
+mod printk;
 mod refcount;
 mod shmem;
 #[path = "warn.rs"]
@@ -61,6 +62,7 @@ pub use self::{
     err::*,
     gem::*,
     mm::*,
+    printk::*,
     refcount::*,
     resv::*,
     sg::*,
