@@ -53,7 +53,12 @@ pub use crate::init::Zeroable;
 pub use crate::{
     alloc::{
         flags::*,
-        KBox, //
+        KBox,
+        KVBox,
+        KVVec,
+        KVec,
+        VBox,
+        VVec, //
     },
     build_assert::{
         build_assert,
