@@ -182,6 +182,7 @@ display! {
     u8,
     usize,
     {T: ?Sized} crate::sync::Arc<T> where { crate::sync::Arc<T>: core::fmt::Display },
+    {T: ?Sized} crate::sync::UniqueArc<T> where { crate::sync::UniqueArc<T>: core::fmt::Display },
     // Not in the kernel: the types of tests.
     String,
     crate::error::Error,

@@ -63,7 +63,11 @@ pub mod sync {
     //! Stands for `rust/kernel/sync.rs` and the files below `rust/kernel/sync/`.
 
     pub use super::{
-        arc::Arc,
+        arc::{
+            Arc,
+            ArcBorrow,
+            UniqueArc, //
+        },
         aref,
         atomic,
         barrier,
