@@ -281,19 +281,19 @@ impl Error {
 
     /// Returns the negative `errno`, in `-4095..0`.
     #[inline]
-    pub const fn to_errno(self) -> c_int {
+    pub fn to_errno(self) -> c_int {
         self.0.get()
     }
 
     /// Returns the error as a pointer that [`from_err_ptr()`] recognises. Stands for `ERR_PTR()`.
     #[inline]
-    pub const fn to_ptr<T>(self) -> *mut T {
+    pub fn to_ptr<T>(self) -> *mut T {
         // CAST: Sign-extended, as C does: error pointers are the last 4095 addresses.
         ptr::without_provenance_mut(self.0.get() as isize as usize)
     }
 
     /// Returns the name of the constant, [`None`] if the number has none. Stands for `errname()`.
-    pub const fn name(&self) -> Option<&'static CStr> {
+    pub fn name(&self) -> Option<&'static CStr> {
         errname(-self.0.get())
     }
 }

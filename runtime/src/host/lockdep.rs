@@ -3,7 +3,8 @@
 //! The lock validator: locks that are taken in an order that can deadlock.
 //!
 //! Stands for `kernel/locking/lockdep.c`, as far as mutexes and spinlocks need it. C header:
-//! `include/linux/lockdep.h`. `PROVE_LOCKING` is always on here.
+//! `include/linux/lockdep.h`. `PROVE_LOCKING` is always on here. [`LockClassKey`] and
+//! [`static_lock_class!`] are those of `rust/kernel/sync.rs`.
 //!
 //! The validator keeps three things:
 //!

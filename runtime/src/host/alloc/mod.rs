@@ -64,7 +64,7 @@ pub struct Flags(u32);
 impl Flags {
     /// Returns whether all of `flags` are set in `self`.
     #[inline]
-    pub const fn contains(self, flags: Flags) -> bool {
+    pub fn contains(self, flags: Flags) -> bool {
         self.0 & flags.0 == flags.0
     }
 

@@ -2,7 +2,7 @@
 
 //! Shared ownership of a value of Rust code.
 //!
-//! Stands for `rust/kernel/sync/arc.rs`. Allocation can fail, the value is pinned, and there are no
+//! Stands for `rust/kernel/sync/arc.rs` and the file below `rust/kernel/sync/arc/`. Allocation can fail, the value is pinned, and there are no
 //! weak references. The count is a `refcount_t`.
 //!
 //! The pointers do not coerce to those of a trait object or a slice, as they do in the kernel: that
