@@ -77,8 +77,11 @@ mod protocol;
 use host::{
     fault,
     lockdep,
+    parking,
+    raw_lock,
     signal,
-    unwind, //
+    unwind,
+    wait, //
 };
 
 /// # Examples
@@ -166,7 +169,7 @@ use host::{
 ///
 /// // A slab object of 8,192 bytes in the kernel, mapped or not.
 /// # #[cfg(target_pointer_width = "64")]
-/// assert_eq!(size_of::<Queue>(), 4184);
+/// assert_eq!(size_of::<Queue>(), 4176);
 /// ```
 ///
 /// Use instead:
@@ -188,7 +191,7 @@ use host::{
 ///
 /// // And 4,096 bytes once the table is mapped.
 /// # #[cfg(target_pointer_width = "64")]
-/// assert_eq!(size_of::<Queue>(), 96);
+/// assert_eq!(size_of::<Queue>(), 88);
 /// ```
 ///
 /// The accessor returns the same `&[u64; 512]`: its target is what the box derefs to.
@@ -198,17 +201,21 @@ pub use devres_lazy_macros::devres_lazy;
 pub use host::{
     alloc,
     bindings,
+    build_assert,
     device,
     drm,
     error,
+    fmt,
     init,
     page,
     prelude,
+    print,
     revocable,
     scatterlist,
     str,
     sync,
     testing,
+    time,
     types, //
 };
 

@@ -241,7 +241,7 @@ impl<F: Fault> Twin<F> {
     fn map(&self, dev: &Device<Bound>) -> Result<Arc<Held>> {
         if F::KIND == Kind::MapsBeforeAllocating {
             let value = self.probe.make(dev)?;
-            if let Err(error) = KBox::new((), GFP_KERNEL) {
+            if let Err(error) = KBox::new(0_u8, GFP_KERNEL) {
                 mem::forget(value);
                 return Err(error.into());
             }
@@ -249,7 +249,7 @@ impl<F: Fault> Twin<F> {
         }
 
         // Stands for the memory of what keeps the resource.
-        KBox::new((), GFP_KERNEL)?;
+        KBox::new(0_u8, GFP_KERNEL)?;
 
         let value = self.probe.take();
         if let Err(error) = self.probe.finish(dev) {
@@ -304,7 +304,7 @@ impl<F: Fault> Subject for Twin<F> {
 
     fn access(&self, dev: &Device<Bound>) -> Result<u32> {
         if F::KIND == Kind::AlwaysAllocates {
-            KBox::new((), GFP_KERNEL)?;
+            KBox::new(0_u8, GFP_KERNEL)?;
         }
         if F::KIND == Kind::AlwaysLocks {
             drop(self.lock.lock());

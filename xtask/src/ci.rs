@@ -162,6 +162,10 @@ const STEPS: &[Step] = &[
         run: Run::Command(&["kernel", "compare"]),
     },
     Step {
+        name: "kernel and host: the same names and signatures",
+        run: Run::Command(&["kernel", "vocabulary"]),
+    },
+    Step {
         name: "kernel, the control: the object by hand fails where it should",
         run: Run::Command(&["kernel", "test", "--control"]),
     },

@@ -2,7 +2,8 @@
 
 //! Atomic variables, by the kernel's names.
 //!
-//! Stands for `rust/kernel/sync/atomic.rs`. C header: `include/linux/atomic.h`.
+//! Stands for `rust/kernel/sync/atomic.rs` and the files below `rust/kernel/sync/atomic/`. C header:
+//! `include/linux/atomic.h`.
 //!
 //! Each operation is one operation of `core::sync::atomic`, so the memory model is that of Rust.
 //! Where it differs from the kernel's it promises less: [`Full`] is sequentially consistent and

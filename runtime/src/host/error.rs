@@ -270,30 +270,30 @@ impl Error {
 
     /// Returns the error for `errno`, which is in `-4095..0`.
     ///
-    /// Any other number is a bug of the caller. As in the kernel it is reported (here: on stderr),
-    /// and the result is [`EINVAL`](code::EINVAL).
+    /// Any other number is a bug of the caller: it is reported in the log, and the result is
+    /// [`EINVAL`](code::EINVAL).
     pub fn from_errno(errno: c_int) -> Self {
         Self::try_from_errno(errno).unwrap_or_else(|| {
-            eprintln!("devres-lazy: {errno} is not a negative errno");
+            crate::pr_warn!("{errno} is not a negative errno\n");
             code::EINVAL
         })
     }
 
     /// Returns the negative `errno`, in `-4095..0`.
     #[inline]
-    pub const fn to_errno(self) -> c_int {
+    pub fn to_errno(self) -> c_int {
         self.0.get()
     }
 
     /// Returns the error as a pointer that [`from_err_ptr()`] recognises. Stands for `ERR_PTR()`.
     #[inline]
-    pub const fn to_ptr<T>(self) -> *mut T {
+    pub fn to_ptr<T>(self) -> *mut T {
         // CAST: Sign-extended, as C does: error pointers are the last 4095 addresses.
         ptr::without_provenance_mut(self.0.get() as isize as usize)
     }
 
     /// Returns the name of the constant, [`None`] if the number has none. Stands for `errname()`.
-    pub const fn name(&self) -> Option<&'static CStr> {
+    pub fn name(&self) -> Option<&'static CStr> {
         errname(-self.0.get())
     }
 }
@@ -420,6 +420,7 @@ mod tests {
         code::*,
         *, //
     };
+    use crate::bindings::collect_printed;
 
     #[test]
     fn errno_and_back() {
@@ -431,7 +432,10 @@ mod tests {
 
     #[test]
     fn a_number_that_is_no_errno_is_einval() {
-        assert_eq!(Error::from_errno(0), EINVAL);
+        let (error, printed) = collect_printed(|| Error::from_errno(0));
+        assert_eq!(error, EINVAL);
+        assert_eq!(printed[0].text(), "devres_lazy: 0 is not a negative errno");
+
         assert_eq!(Error::from_errno(1), EINVAL);
         assert_eq!(Error::from_errno(-4096), EINVAL);
         assert_eq!(Error::from_errno(c_int::MIN), EINVAL);

@@ -11,7 +11,10 @@
 //! [`might_sleep()`]. It uses thread-locals without destructors only, so that it also works while
 //! a thread ends.
 
-use super::unwind;
+use super::{
+    lockdep,
+    unwind, //
+};
 use crate::{
     sync::rcu,
     types::NotThreadSafe, //
@@ -37,6 +40,9 @@ enum Injection {
 thread_local! {
     static INJECTION: Cell<Injection> = const { Cell::new(Injection::Off) };
     static TASK: Cell<Option<NonZeroU64>> = const { Cell::new(None) };
+
+    /// How many spinlocks the thread holds.
+    static PREEMPT_COUNT: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Makes the `nth` allocation of the current thread fail, from now on, counted from 1.
@@ -119,27 +125,41 @@ pub(crate) fn should_fail() -> bool {
     }
 }
 
+/// Says that the current thread has locked a spinlock: `preempt_disable()`.
+#[inline]
+pub(crate) fn preempt_disable() {
+    PREEMPT_COUNT.set(PREEMPT_COUNT.get() + 1);
+}
+
+/// Says that the current thread has unlocked a spinlock: `preempt_enable()`.
+#[inline]
+pub(crate) fn preempt_enable() {
+    PREEMPT_COUNT.set(PREEMPT_COUNT.get() - 1);
+}
+
 /// Says that the caller, the C function `what`, may sleep from here on, whether or not it does.
 ///
 /// # Panics
 ///
-/// If the current thread is in an RCU read-side critical section, where nothing may sleep; see
-/// [`unwind::report()`] for when.
+/// If the current thread is in atomic context, where nothing may sleep: in an RCU read-side critical
+/// section, or with a spinlock held. See [`unwind::report()`] for when.
 #[inline]
 #[track_caller]
 pub(crate) fn might_sleep(what: &str) {
     if rcu::read_lock_held() {
-        sleeps_in_atomic(what);
+        sleeps_in_atomic(what, "the RCU read lock");
+    } else if PREEMPT_COUNT.get() != 0 {
+        sleeps_in_atomic(what, &lockdep::held_spinlock());
     }
 }
 
 /// The report of [`might_sleep()`].
 #[cold]
 #[track_caller]
-fn sleeps_in_atomic(what: &str) {
+fn sleeps_in_atomic(what: &str, held: &str) {
     unwind::report(format!(
         "BUG: sleeping function called from invalid context: {what}() may sleep, and this thread \
-         holds the RCU read lock"
+         holds {held}"
     ));
 }
 

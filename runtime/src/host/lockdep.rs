@@ -2,8 +2,9 @@
 
 //! The lock validator: locks that are taken in an order that can deadlock.
 //!
-//! Stands for `kernel/locking/lockdep.c`, as far as locks that may sleep need it. C header:
-//! `include/linux/lockdep.h`. `PROVE_LOCKING` is always on here.
+//! Stands for `kernel/locking/lockdep.c`, as far as mutexes and spinlocks need it. C header:
+//! `include/linux/lockdep.h`. `PROVE_LOCKING` is always on here. [`LockClassKey`] and
+//! [`static_lock_class!`] are those of `rust/kernel/sync.rs`.
 //!
 //! The validator keeps three things:
 //!
@@ -30,12 +31,12 @@
 
 use crate::{
     bindings,
-    str::CStr, //
+    str::CStr,
+    types::Opaque, //
 };
 use core::{
     cell::Cell,
     fmt,
-    marker::PhantomPinned,
     panic::Location,
     pin::Pin,
     ptr,
@@ -70,37 +71,20 @@ const MAX_LOCK_DEPTH: usize = 48;
 /// How many orders a thread remembers.
 const KNOWN_ORDERS: usize = 64;
 
-/// The identity of a lock class: all locks that were made with one key are one class.
+/// `struct lock_class_key`: the memory whose address is the identity of a class.
 ///
-/// Stands for `struct lock_class_key`. The class ends when its key is dropped; a key that is made
-/// in the same memory later is another class.
-#[pin_data(PinnedDrop)]
-pub struct LockClassKey {
+/// Zeroes are not a value of it, other than in C.
+#[allow(non_camel_case_types, reason = "the name is the C one")]
+pub struct lock_class_key {
     /// The class, from its first lock on; it also keeps two keys from having one address.
     class: OnceLock<LockClass>,
-    #[pin]
-    _pin: PhantomPinned,
 }
 
-impl LockClassKey {
-    /// Makes a key that is going to be a static: see [`static_lock_class!`].
-    ///
-    /// # Safety
-    ///
-    /// The key must be put into a static before it is used, and must not be dropped.
-    pub const unsafe fn new_static() -> Self {
+impl lock_class_key {
+    const fn new() -> Self {
         Self {
             class: OnceLock::new(),
-            _pin: PhantomPinned,
         }
-    }
-
-    /// Makes an initialiser of a key in allocated memory.
-    pub fn new_dynamic() -> impl PinInit<Self> {
-        pin_init!(Self {
-            class: OnceLock::new(),
-            _pin: PhantomPinned,
-        })
     }
 
     /// Adds a lock of this name to the class: `register_lock_class()`.
@@ -121,11 +105,72 @@ impl LockClassKey {
     }
 }
 
+/// The identity of a lock class: all locks that were made with one key are one class.
+///
+/// The class ends when its key is dropped; a key that is made in the same memory later is another
+/// class.
+///
+/// # Invariants
+///
+/// The key is initialised, and is changed by its own lock only.
+#[pin_data(PinnedDrop)]
+#[repr(transparent)]
+pub struct LockClassKey {
+    #[pin]
+    inner: Opaque<lock_class_key>,
+}
+
+// SAFETY: A key may be used and dropped on any thread.
+unsafe impl Send for LockClassKey {}
+
+// SAFETY: A key is changed by its own lock only.
+unsafe impl Sync for LockClassKey {}
+
+impl LockClassKey {
+    /// Makes a key that is going to be a static: see [`static_lock_class!`].
+    ///
+    /// # Safety
+    ///
+    /// The key must be put into a static before it is used, and must not be dropped.
+    pub const unsafe fn new_static() -> Self {
+        // INVARIANT: It is initialised.
+        Self {
+            inner: Opaque::new(lock_class_key::new()),
+        }
+    }
+
+    /// Makes an initialiser of a key in allocated memory: `lockdep_register_key()`.
+    pub fn new_dynamic() -> impl PinInit<Self> {
+        // INVARIANT: It is initialised.
+        pin_init!(Self {
+            inner <- Opaque::ffi_init(|slot: *mut lock_class_key| {
+                // SAFETY: The slot is valid for writes.
+                unsafe { slot.write(lock_class_key::new()) };
+            }),
+        })
+    }
+
+    /// Returns the key as C code takes it.
+    pub fn as_ptr(&self) -> *mut lock_class_key {
+        self.inner.get()
+    }
+
+    /// As [`lock_class_key::register()`].
+    #[track_caller]
+    pub(crate) fn register(&self, name: &'static CStr) -> LockClass {
+        // SAFETY: By the type invariant.
+        unsafe { &*self.as_ptr() }.register(name)
+    }
+}
+
 #[pinned_drop]
 impl PinnedDrop for LockClassKey {
     /// Ends the class: `lockdep_unregister_key()`.
     fn drop(self: Pin<&mut Self>) {
-        if let Some(class) = self.class.get() {
+        // SAFETY: By the type invariant; it is not used any more after this.
+        let key = unsafe { self.as_ptr().read() };
+
+        if let Some(class) = key.class.get() {
             with_graph(|graph| graph.remove(class.id));
         }
     }
@@ -189,16 +234,21 @@ impl DepMap {
         self.0.name
     }
 
-    /// Returns the lock, which stays where it is while a thread holds it.
+    /// Returns the lock, which stays where it is while a thread holds it. `spins` says that it is a
+    /// spinlock.
     #[inline]
-    pub(crate) fn map(&self) -> LockdepMap {
-        LockdepMap::new(self.0, self)
+    pub(crate) fn map(&self, spins: bool) -> LockdepMap {
+        LockdepMap {
+            spins,
+            ..LockdepMap::new(self.0, self)
+        }
     }
 }
 
 impl Drop for DepMap {
     fn drop(&mut self) {
-        let lock = self.map();
+        // Whether it spins does not tell one lock from another.
+        let lock = self.map(false);
 
         if let Some(taken) = held().find(|taken| taken.lock.is(lock)) {
             lock.release();
@@ -215,15 +265,18 @@ pub(crate) struct LockdepMap {
     class: LockClass,
     /// The address of the lock: tells it from the others of its class.
     address: usize,
+    /// Whether it is a spinlock.
+    spins: bool,
 }
 
 impl LockdepMap {
-    /// Returns the map of `lock`, which is of the class `class`.
+    /// Returns the map of `lock`, which is of the class `class` and may sleep.
     #[inline]
     pub(crate) fn new<T: ?Sized>(class: LockClass, lock: &T) -> Self {
         Self {
             class,
             address: ptr::from_ref(lock).cast::<()>().addr(),
+            spins: false,
         }
     }
 
@@ -444,6 +497,14 @@ impl Thread {
 fn held() -> impl Iterator<Item = Taken> {
     let depth = THREAD.with(|thread| thread.depth.get());
     (0..depth).filter_map(|at| THREAD.with(|thread| thread.locks[at].get()))
+}
+
+/// Returns the text for a report about a spinlock that the current thread holds, the newest one.
+pub(crate) fn held_spinlock() -> String {
+    match held().filter(|taken| taken.lock.spins).last() {
+        Some(taken) => format!("the spinlock {taken}"),
+        None => "a spinlock".into(),
+    }
 }
 
 /// All orders that threads have taken locks in, by their keys.
@@ -910,7 +971,8 @@ mod tests {
             nest(first, &other);
             expect_cycle(&other, first);
         });
-        let class = key.class.get().unwrap().id;
+        // SAFETY: The key is initialised.
+        let class = unsafe { &*key.as_ptr() }.class.get().unwrap().id;
         let has_orders =
             || with_graph(|graph| graph.0.keys().any(|&(a, b)| a == class || b == class));
         assert!(has_orders());

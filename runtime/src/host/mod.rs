@@ -7,43 +7,54 @@
 //! in here name each other by the kernel's paths (`crate::device::Device`, `crate::sync::rcu`), so
 //! that what is written against them reads the same in both places.
 //!
-//! Six modules have no counterpart among the kernel's Rust files: `fault` (failing allocations, and
-//! the check that nothing sleeps in atomic context), `lockdep` (which is C code there), `signal`
-//! (threads with a signal pending), `unwind` (panics in the middle of the protocol), `testing`,
-//! which makes these and a few other things available to tests, and `sys`, which stands for a file
-//! of the same name that is added to the kernel.
+//! Nine modules have no counterpart among the kernel's Rust files:
+//!
+//! - `fault`: failing allocations, and the check that nothing sleeps in atomic context;
+//! - `lockdep`, `parking`, `raw_lock` and `wait`: C code there;
+//! - `signal`: threads with a signal pending;
+//! - `unwind`: panics in the middle of the protocol;
+//! - `testing`: what makes these and a few other things available to tests;
+//! - `sys`: stands for a file of the same name that is added to the kernel.
 
 pub mod alloc;
 pub mod bindings;
+pub mod build_assert;
 pub mod device;
 pub(crate) mod devres;
 pub mod drm;
 pub mod error;
+pub mod fmt;
 pub mod init;
 pub mod page;
 pub mod prelude;
+pub mod print;
 pub mod revocable;
 pub mod scatterlist;
 pub mod str;
 pub mod testing;
+pub mod time;
 pub mod types;
 
 pub(crate) mod fault;
 pub(crate) mod lockdep;
+pub(crate) mod parking;
+pub(crate) mod raw_lock;
 pub(crate) mod signal;
 pub(crate) mod sys;
 pub(crate) mod unwind;
+pub(crate) mod wait;
 
 // Reached as parts of `sync`.
 pub mod aref;
 pub mod atomic;
 pub mod barrier;
 pub mod completion;
+pub mod lock;
 pub mod rcu;
 
 mod arc;
 mod condvar;
-mod mutex;
+mod dev_printk;
 mod set_once;
 
 pub mod sync {
@@ -52,7 +63,11 @@ pub mod sync {
     //! Stands for `rust/kernel/sync.rs` and the files below `rust/kernel/sync/`.
 
     pub use super::{
-        arc::Arc,
+        arc::{
+            Arc,
+            ArcBorrow,
+            UniqueArc, //
+        },
         aref,
         atomic,
         barrier,
@@ -60,32 +75,27 @@ pub mod sync {
         completion::Completion,
         condvar::{
             new_condvar,
-            CondVar, //
+            CondVar,
+            CondVarTimeoutResult, //
+        },
+        lock::{
+            self,
+            mutex::{
+                new_mutex,
+                Mutex,
+                MutexGuard, //
+            },
+            spinlock::{
+                new_spinlock,
+                SpinLock,
+                SpinLockGuard, //
+            },
         },
         lockdep::{
             static_lock_class,
             LockClassKey, //
         },
-        mutex::{
-            new_mutex,
-            Mutex,
-            MutexGuard, //
-        },
         rcu,
         set_once::SetOnce, //
     };
-
-    pub mod lock {
-        //! Locks. Stands for `rust/kernel/sync/lock.rs`; the mutex is the only one here.
-
-        pub mod mutex {
-            //! The mutex, as `rust/kernel/sync/lock/mutex.rs` exports it.
-
-            pub use crate::host::mutex::{
-                new_mutex,
-                Mutex,
-                MutexGuard, //
-            };
-        }
-    }
 }

@@ -53,14 +53,42 @@ pub use crate::init::Zeroable;
 pub use crate::{
     alloc::{
         flags::*,
-        KBox, //
+        KBox,
+        KVBox,
+        KVVec,
+        KVec,
+        VBox,
+        VVec, //
     },
+    build_assert::{
+        build_assert,
+        build_error,
+        const_assert,
+        static_assert, //
+    },
+    dev_alert,
+    dev_crit,
+    dev_dbg,
+    dev_emerg,
+    dev_err,
+    dev_info,
+    dev_notice,
+    dev_warn,
     error::{
         code::*,
         Error,
         Result, //
     },
+    fmt::fmt,
     init::InPlaceInit,
+    pr_alert,
+    pr_crit,
+    pr_debug,
+    pr_emerg,
+    pr_err,
+    pr_info,
+    pr_notice,
+    pr_warn,
     str::CStrExt as _,
     try_init,
     try_pin_init, //

@@ -37,7 +37,10 @@
 //! then holds too low a value, and a writer waits for longer than it had to. The counter has 64
 //! bits and does not wrap around.
 
-use super::unwind;
+use super::{
+    fault,
+    unwind, //
+};
 use crate::types::NotThreadSafe;
 use core::{
     cell::Cell,
@@ -272,7 +275,7 @@ pub fn read_lock() -> Guard {
 ///
 /// # Panics
 ///
-/// If the thread is in a read-side section itself, which it would wait for.
+/// If the thread is in a read-side section itself, which it would wait for, or holds a spinlock.
 ///
 /// # Examples
 ///
@@ -285,6 +288,7 @@ pub fn read_lock() -> Guard {
 #[track_caller]
 pub fn synchronize_rcu() {
     assert_may_synchronize();
+    fault::might_sleep("synchronize_rcu");
 
     // Orders what the caller has done before against the loads of the slots.
     fence(Ordering::SeqCst);

@@ -8,7 +8,8 @@
 
 use crate::{
     bindings,
-    fault, //
+    fault,
+    wait, //
 };
 use core::num::NonZeroU64;
 use std::{
@@ -57,11 +58,13 @@ impl Task {
 
     /// Sends a signal to the thread: `send_sig()`.
     ///
-    /// It ends a sleep in `dma_resv_lock_interruptible()`, and the later ones, until the thread
-    /// [flushes](Self::flush_signals) its signals.
+    /// It ends an interruptible sleep, in `dma_resv_lock_interruptible()` or
+    /// [`CondVar::wait_interruptible()`](crate::sync::CondVar::wait_interruptible), and the later
+    /// ones, until the thread [flushes](Self::flush_signals) its signals.
     pub fn send_signal(self) {
         pending().get_or_insert_default().insert(self.0);
         bindings::wake_up_interruptible();
+        wait::signal_wake_up(self.0);
     }
 
     /// Takes back all signals that were sent to the current thread: `flush_signals(current)`.

@@ -2,7 +2,7 @@
 
 //! C strings.
 //!
-//! Stands for `rust/kernel/str.rs`. `CStr` is that of the standard library, as in the kernel.
+//! Stands for `rust/kernel/str.rs`, and for `optional_name!` of `rust/kernel/sync.rs`. `CStr` is that of the standard library, as in the kernel.
 
 use core::ffi::c_char;
 

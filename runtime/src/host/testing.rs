@@ -11,6 +11,7 @@
 //! - [`fail_nth()`]: the n-th allocation of this thread fails;
 //! - [`Task`]: a thread that others send signals to;
 //! - [`collect_warnings()`]: what the kernel would warn about, as text and not as a panic;
+//! - [`collect_printed()`]: what `dev_*!` and `pr_*!` print;
 //! - [`ledger()`]: what a device has mapped for DMA;
 //! - [`rcu_grace_periods()`]: how many grace periods were waited for.
 
@@ -63,9 +64,11 @@ use std::{
 
 pub use crate::{
     bindings::{
+        collect_printed,
         collect_warnings,
         ledger,
-        Ledger, //
+        Ledger,
+        Printed, //
     },
     fault::{
         fail_nth,

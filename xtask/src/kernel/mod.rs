@@ -39,6 +39,7 @@ mod splat;
 mod test;
 mod tools;
 mod tree;
+mod vocabulary;
 
 use anyhow::Result;
 use apply::Object;
@@ -140,6 +141,11 @@ enum Command {
     /// is missed.
     #[command(after_help = HELP)]
     Bench(bench::Options),
+    /// Compares the names and the signatures of the host's library with those of the kernel crate,
+    /// and fails if docs/host.md is not up to date.
+    ///
+    /// Without a tree in the cache, this is skipped.
+    Vocabulary(vocabulary::Options),
 }
 
 /// Does it.
@@ -169,6 +175,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         Command::Compare(options) => compare::run(shell, options),
         Command::Litmus(options) => litmus::run(options),
         Command::Bench(options) => bench::run(shell, options),
+        Command::Vocabulary(options) => vocabulary::run(options),
     }
 }
 

@@ -15,23 +15,17 @@ use crate::{
         LockClassKey,
         LockdepMap, //
     },
-    signal::signal_pending,
+    parking::Parking,
+    signal::signal_pending, //
 };
 use core::{
     ffi::c_int,
     fmt,
     sync::atomic::{
         AtomicU64,
-        AtomicUsize,
         Ordering, //
     },
 };
-use std::sync::{
-    Condvar,
-    Mutex,
-    PoisonError, //
-};
-
 /// `struct ww_acquire_ctx`, of which no value exists: callers pass null, which locks without a
 /// context.
 pub enum ww_acquire_ctx {}
@@ -77,46 +71,7 @@ fn current() -> u64 {
 }
 
 /// Where threads sleep. One for all locks: those who wake up in vain look again.
-///
-/// No wake-up is lost. A waiter adds itself to `waiters`, then tries the lock; an unlocker frees
-/// the lock, then reads `waiters`; all four are sequentially consistent. Either the unlocker sees
-/// the waiter, and then notifies it under the mutex, which the waiter holds from before its attempt
-/// until it sleeps; or the waiter's attempt comes after the lock was freed.
-struct WaitQueue {
-    waiters: AtomicUsize,
-    mutex: Mutex<()>,
-    condvar: Condvar,
-}
-
-static WAIT_QUEUE: WaitQueue = WaitQueue {
-    waiters: AtomicUsize::new(0),
-    mutex: Mutex::new(()),
-    condvar: Condvar::new(),
-};
-
-impl WaitQueue {
-    fn wait_until(&self, mut condition: impl FnMut() -> bool) {
-        self.waiters.fetch_add(1, Ordering::SeqCst);
-
-        let mut guard = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
-        while !condition() {
-            guard = self
-                .condvar
-                .wait(guard)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        drop(guard);
-
-        self.waiters.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    fn wake_all(&self) {
-        if self.waiters.load(Ordering::SeqCst) != 0 {
-            drop(self.mutex.lock().unwrap_or_else(PoisonError::into_inner));
-            self.condvar.notify_all();
-        }
-    }
-}
+static WAIT_QUEUE: Parking = Parking::new();
 
 /// Locks a reservation object, and sleeps until that is possible: `dma_resv_lock()`.
 ///

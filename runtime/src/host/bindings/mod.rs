@@ -46,8 +46,12 @@ mod err;
 mod gem;
 #[path = "page.rs"]
 mod mm;
+#[path = "mutex.rs"]
+mod mutexes;
+mod printk;
 mod refcount;
 mod shmem;
+mod spinlock;
 #[path = "warn.rs"]
 mod warning;
 
@@ -61,9 +65,14 @@ pub use self::{
     err::*,
     gem::*,
     mm::*,
+    mutexes::*,
+    printk::*,
     refcount::*,
     resv::*,
     sg::*,
     shmem::*,
+    spinlock::*,
     warning::*, //
 };
+
+pub use crate::lockdep::lock_class_key;

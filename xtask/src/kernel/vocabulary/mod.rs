@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `cargo xtask kernel vocabulary`: compares the names and the signatures of the host's library with
+//! those of a Linux tree.
+//!
+//! A file of the host names the files that it stands for in its module comment, as
+//! `rust/kernel/..`. Each of its public items is looked up there. `docs/host.md` lists what differs,
+//! with the reasons of `reasons`.
+
+mod items;
+mod reasons;
+mod signature;
+
+use super::{
+    cache::Cache,
+    linux,
+    tree::{
+        walk,
+        Tree, //
+    },
+};
+use crate::{
+    exit::Exit,
+    root, //
+};
+use anyhow::{
+    bail,
+    Context,
+    Error,
+    Result, //
+};
+use items::{
+    Item,
+    Place,
+    Which, //
+};
+use std::{
+    collections::{
+        BTreeMap,
+        BTreeSet, //
+    },
+    fmt::Write,
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+};
+
+/// The page with the list.
+const PAGE: &str = "docs/host.md";
+
+/// The host's library.
+const HOST: &str = "runtime/src/host";
+
+/// Where the kernel crate is in a tree.
+const KERNEL: &str = "rust/kernel";
+
+/// What to compare with, and whether to write it down.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Compare with this tree instead of the one in the cache.
+    #[arg(long, value_name = "DIR")]
+    linux: Option<PathBuf>,
+
+    /// Write docs/host.md instead of comparing with it.
+    #[arg(long)]
+    bless: bool,
+}
+
+/// Compares, and fails if the page is not up to date or a difference has no reason.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let path = match &options.linux {
+        Some(path) => path.clone(),
+        None => linux::here(&Cache::open()?)?.ok_or_else(|| {
+            Error::new(Exit::Skipped(
+                "there is no kernel tree in the cache: `cargo xtask kernel test` gets one, and \
+                 `--linux DIR` names another one"
+                    .into(),
+            ))
+        })?,
+    };
+    let tree = Tree::open(&std::path::absolute(path)?)?;
+
+    let host = read(&root().join(HOST), Which::Documented)?;
+    let kernel = read(&tree.root().join(KERNEL), Which::All)?;
+    let report = compare(&host, &kernel);
+    let page = page(&report, &tree.version().to_string());
+
+    let path = root().join(PAGE);
+    if options.bless {
+        fs::write(&path, page)?;
+    } else if fs::read_to_string(&path).unwrap_or_default() != page {
+        bail!("{PAGE} is not up to date: run `cargo xtask kernel vocabulary --bless`");
+    }
+
+    println!(
+        "{} items are the same, {} differ, {} are on the host only",
+        report.same,
+        report.different.len(),
+        report.host_only.len()
+    );
+    report.ensure_reasons()
+}
+
+/// The items of one file, and the files that it stands for.
+struct File {
+    stands_for: Vec<String>,
+    items: Vec<Item>,
+}
+
+/// Reads all Rust files below a folder, by their paths in it.
+fn read(folder: &Path, which: Which) -> Result<BTreeMap<String, File>> {
+    let mut files = BTreeMap::new();
+
+    for path in walk(folder)? {
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let text = fs::read_to_string(folder.join(&path))?;
+        let file = syn::parse_file(&text).with_context(|| format!("in {}", path.display()))?;
+        let name = path.to_string_lossy().replace('\\', "/");
+        files.insert(
+            name,
+            File {
+                stands_for: items::stands_for(&file),
+                items: items::public(&file, which),
+            },
+        );
+    }
+    Ok(files)
+}
+
+/// An item of the host that is not as in the tree.
+struct Difference {
+    place: Place,
+    host: String,
+    /// The signatures of the tree; none if it has no such item.
+    kernel: BTreeSet<String>,
+}
+
+/// What a comparison has found.
+struct Report {
+    same: usize,
+    different: Vec<Difference>,
+    host_only: Vec<Difference>,
+}
+
+impl Report {
+    /// Fails if a difference has no reason, or a reason has no difference.
+    fn ensure_reasons(&self) -> Result<()> {
+        let places: BTreeSet<_> = self
+            .different
+            .iter()
+            .chain(&self.host_only)
+            .map(|difference| difference.place.to_string())
+            .collect();
+
+        let without: Vec<_> = places
+            .iter()
+            .filter(|place| reasons::of(place).is_none())
+            .collect();
+        if !without.is_empty() {
+            bail!("no reason is given for: {without:?}");
+        }
+        let stale: Vec<_> = reasons::all()
+            .filter(|reason| !places.iter().any(|place| reasons::matches(reason, place)))
+            .collect();
+        if !stale.is_empty() {
+            bail!("there is no such difference any more: {stale:?}");
+        }
+        Ok(())
+    }
+}
+
+/// Looks each public item of the host up in the files that its file stands for, and in `lib.rs`.
+fn compare(host: &BTreeMap<String, File>, kernel: &BTreeMap<String, File>) -> Report {
+    let mut report = Report {
+        same: 0,
+        different: Vec::new(),
+        host_only: Vec::new(),
+    };
+
+    for file in host.values().filter(|file| !file.stands_for.is_empty()) {
+        for item in &file.items {
+            let signatures: BTreeSet<_> = kernel
+                .iter()
+                .filter(|(name, _)| {
+                    *name == "lib.rs" || file.stands_for.iter().any(|of| is_in(name, of))
+                })
+                .flat_map(|(_, file)| &file.items)
+                .filter(|other| other.place == item.place)
+                .map(|other| other.signature.clone())
+                .collect();
+
+            if signatures.contains(&item.signature) {
+                report.same += 1;
+                continue;
+            }
+            let list = if signatures.is_empty() {
+                &mut report.host_only
+            } else {
+                &mut report.different
+            };
+            list.push(Difference {
+                place: item.place.clone(),
+                host: item.signature.clone(),
+                kernel: signatures,
+            });
+        }
+    }
+
+    report.different.sort_by(|a, b| a.place.cmp(&b.place));
+    report.host_only.sort_by(|a, b| a.place.cmp(&b.place));
+    report
+}
+
+/// Returns whether the file `name` of `rust/kernel/` is `of`, or below it if that is a folder.
+fn is_in(name: &str, of: &str) -> bool {
+    match of.strip_suffix('/') {
+        Some(folder) => name
+            .strip_prefix(folder)
+            .is_some_and(|rest| rest.starts_with('/')),
+        None => name == of,
+    }
+}
+
+/// Returns the page.
+fn page(report: &Report, version: &str) -> String {
+    let mut page = format!(
+        "<!-- SPDX-License-Identifier: Apache-2.0 OR MIT -->\n\
+         # The host's vocabulary and Linux {version}\n\
+         \n\
+         `cargo xtask kernel vocabulary --bless` writes this page. It compares the public items of\n\
+         `runtime/src/host/` with the files of `rust/kernel/` that they stand for, by name and by\n\
+         signature. {} items are the same. Lifetimes, paths, names of parameters, and where a bound\n\
+         is written do not count. The type parameters of a function are called `G1`, `G2` and so on.\n\
+         \n\
+         ## Signatures that differ\n\
+         \n\
+         | item | host | Linux {version} | reason |\n\
+         |---|---|---|---|\n",
+        report.same
+    );
+    for difference in &report.different {
+        let kernel: Vec<_> = difference.kernel.iter().map(|text| code(text)).collect();
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} | {} |",
+            code(&difference.place.to_string()),
+            code(&difference.host),
+            kernel.join(", or "),
+            reasons::of(&difference.place.to_string()).unwrap_or("not known")
+        );
+    }
+
+    page.push_str(
+        "\n## On the host only\n\
+         \n\
+         | item | host | reason |\n\
+         |---|---|---|\n",
+    );
+    for difference in &report.host_only {
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} |",
+            code(&difference.place.to_string()),
+            code(&difference.host),
+            reasons::of(&difference.place.to_string()).unwrap_or("not known")
+        );
+    }
+    page
+}
+
+/// Returns code for a cell of a table.
+fn code(text: &str) -> String {
+    format!("`{}`", text.replace('|', "\\|"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(stands_for: &[&str], text: &str) -> File {
+        let file = syn::parse_file(text).unwrap();
+        File {
+            stands_for: stands_for.iter().map(|of| (*of).to_owned()).collect(),
+            items: items::public(&file, Which::All),
+        }
+    }
+
+    #[test]
+    fn items_are_looked_up_where_their_file_stands_for() {
+        let host = "
+            impl<T> Pair<T> {
+                pub fn first(&self) -> crate::error::Result<&T> { todo!() }
+                pub fn second(&self) -> T { todo!() }
+                pub fn third(&self) {}
+            }
+            pub struct Pair<T>(T);
+        ";
+        let kernel = "
+            pub struct Pair<T>(T);
+            impl<T> Pair<T> {
+                pub fn first<'a>(&'a self) -> Result<&'a T> { todo!() }
+                pub fn second(&mut self) -> T { todo!() }
+                pub(crate) fn third(&self) {}
+            }
+        ";
+        let host = BTreeMap::from([("pair.rs".into(), file(&["sync/pair.rs"], host))]);
+        let report = |name: &str| {
+            compare(
+                &host,
+                &BTreeMap::from([(name.to_owned(), file(&[], kernel))]),
+            )
+        };
+
+        let found = report("sync/pair.rs");
+        assert_eq!(found.same, 2);
+        assert_eq!(found.different.len(), 1);
+        assert_eq!(found.different[0].place.to_string(), "Pair::second()");
+        assert_eq!(found.host_only.len(), 1);
+        assert_eq!(found.host_only[0].place.to_string(), "Pair::third()");
+
+        assert_eq!(report("pair.rs").host_only.len(), 4);
+    }
+
+    #[test]
+    fn folders_and_files() {
+        assert!(is_in("sync/lock/mutex.rs", "sync/"));
+        assert!(is_in("sync/lock/mutex.rs", "sync/lock/mutex.rs"));
+        assert!(!is_in("sync.rs", "sync/"));
+        assert!(!is_in("sync/lock/mutex.rs", "sync/lock.rs"));
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Why an item of the host is not as in the kernel.
+
+/// The items, and the reason. A name that ends with `*` stands for all that begin so.
+const REASONS: &[(&str, &str)] = &[
+    (
+        "Atomic::add()",
+        "the operand has the type of the variable; pointers are not supported",
+    ),
+    (
+        "Atomic::fetch_*",
+        "the operand has the type of the variable; pointers are not supported",
+    ),
+    (
+        "BaseObjectPrivate*",
+        "private to the kernel crate there; abstractions live outside of this one",
+    ),
+    ("Device", "a DRM device has one context"),
+    (
+        "Device::as_raw()",
+        "private to the kernel crate there; abstractions live outside of this one",
+    ),
+    (
+        "Device::from_raw()",
+        "private to the kernel crate there; abstractions live outside of this one",
+    ),
+    (
+        "Device::new()",
+        "a DRM device is made and registered in one step",
+    ),
+    ("SGEntry::dma_address()", "an alias of the same type"),
+    ("SGEntry::dma_len()", "an alias of the same type"),
+    ("SGTable", "borrowed tables only"),
+    ("lock_class_key", "of the C headers there"),
+    (
+        "rcu_grace_periods()",
+        "for tests, which find it in `testing`",
+    ),
+    ("smp_mb()", "the full barrier only"),
+];
+
+/// Returns the reason for an item.
+pub(super) fn of(place: &str) -> Option<&'static str> {
+    REASONS
+        .iter()
+        .find(|(item, _)| matches(item, place))
+        .map(|(_, reason)| *reason)
+}
+
+/// Returns the names of the table.
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    REASONS.iter().map(|(item, _)| *item)
+}
+
+/// Returns whether a name of the table stands for an item.
+pub(super) fn matches(item: &str, place: &str) -> bool {
+    match item.strip_suffix('*') {
+        Some(prefix) => place.starts_with(prefix),
+        None => item == place,
+    }
+}
