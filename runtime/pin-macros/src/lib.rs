@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The attribute macros of pin-init, as the prelude of `devres-lazy` offers them.
+//! The attribute macros of pin-init, as the prelude of `devres-lazy` offers them, and what else of
+//! the kernel's crate `macros` a driver uses: [`#[vtable]`](macro@vtable).
 //!
 //! The attribute macros of the published crate `pinned-init` expand to paths that start with
 //! `::pinned_init`, so a crate that uses them has to depend on `pinned-init` by that name. The
@@ -14,6 +15,7 @@
 mod generics;
 mod pin_data;
 mod pinned_drop;
+mod vtable;
 mod zeroable;
 
 use proc_macro2::TokenStream;
@@ -49,6 +51,21 @@ pub fn pinned_drop(
 #[proc_macro_derive(Zeroable)]
 pub fn zeroable(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     or_error(zeroable::expand(item.into()))
+}
+
+/// Says which functions of a trait a driver implements: the trait gets a constant `HAS_<NAME>` for
+/// each function, which is true where an implementation has the function.
+///
+/// It stands on the trait and on each implementation. An implementation without it does not compile.
+/// What fills a table of C functions from the trait leaves out those whose constant is false.
+///
+/// The kernel's macro also adds the type `OwnerModule`. There are no modules here.
+#[proc_macro_attribute]
+pub fn vtable(
+    _args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    or_error(vtable::expand(item.into()))
 }
 
 /// The path to `pinned-init` in a crate that depends on `devres-lazy`.

@@ -61,6 +61,7 @@ use std::{
     },
 };
 
+pub use super::drm_file::DrmFile;
 pub use crate::{
     bindings::{
         collect_warnings,

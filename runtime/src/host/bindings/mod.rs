@@ -34,6 +34,8 @@ mod driver_binding;
 mod driver_core;
 #[path = "drm_device.rs"]
 mod drm_core;
+#[path = "drm_file.rs"]
+mod drm_files;
 #[path = "dma_resv.rs"]
 mod resv;
 #[path = "scatterlist.rs"]
@@ -42,6 +44,7 @@ mod sg;
 mod device_links;
 mod devres_group;
 mod dma;
+mod drm_unplug_srcu;
 mod err;
 mod gem;
 #[path = "page.rs"]
@@ -58,6 +61,7 @@ pub use self::{
     driver_binding::*,
     driver_core::*,
     drm_core::*,
+    drm_files::*,
     err::*,
     gem::*,
     mm::*,
