@@ -5,4 +5,6 @@
 
 mod driver;
 mod file;
+mod io;
 mod registration;
+mod shmem;

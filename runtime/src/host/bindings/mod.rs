@@ -47,6 +47,7 @@ mod dma;
 mod drm_unplug_srcu;
 mod err;
 mod gem;
+mod io;
 #[path = "page.rs"]
 mod mm;
 mod refcount;
@@ -64,6 +65,7 @@ pub use self::{
     drm_files::*,
     err::*,
     gem::*,
+    io::*,
     mm::*,
     refcount::*,
     resv::*,

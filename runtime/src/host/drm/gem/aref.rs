@@ -2,7 +2,7 @@
 
 //! The reference count that all types of GEM object share: a part of `rust/kernel/drm/gem/mod.rs`.
 
-/// Implements [`AlwaysRefCounted`] for a type of GEM object,
+/// Implements [`AlwaysRefCounted`](crate::sync::aref::AlwaysRefCounted) for a type of GEM object,
 /// by [`drm_gem_object_get`](crate::bindings::drm_gem_object_get) and
 /// [`drm_gem_object_put`](crate::bindings::drm_gem_object_put).
 ///

@@ -16,6 +16,8 @@ use crate::{
 
 mod aref;
 mod object;
+#[cfg(feature = "attribute")]
+pub mod shmem;
 
 pub use self::object::Object;
 pub use crate::impl_aref_for_gem_obj;
