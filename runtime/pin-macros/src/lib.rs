@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! The attribute macros of pin-init, as the prelude of `devres-lazy` offers them, and what else of
-//! the kernel's crate `macros` a driver uses: [`#[vtable]`](macro@vtable).
+//! the kernel's crate `macros` a driver uses: [`#[vtable]`](macro@vtable) and
+//! [`ForLt!`](macro@ForLt).
 //!
 //! The attribute macros of the published crate `pinned-init` expand to paths that start with
 //! `::pinned_init`, so a crate that uses them has to depend on `pinned-init` by that name. The
@@ -12,6 +13,7 @@
 //! The runtime requires one exact version of `pinned-init`, since these `macro_rules!` are not part
 //! of its public interface.
 
+mod for_lt;
 mod generics;
 mod pin_data;
 mod pinned_drop;
@@ -66,6 +68,27 @@ pub fn vtable(
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
     or_error(vtable::expand(item.into()))
+}
+
+/// Makes a type that is generic over a lifetime, which implements the trait of the same name.
+///
+/// The input is a type. Lifetimes that are left out (`'_`, `&T`) are the one that it is generic
+/// over; or that is named, as in `for<'a> Type<'a>`.
+#[proc_macro]
+#[allow(non_snake_case)]
+pub fn ForLt(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    or_error(for_lt::expand(input.into(), false))
+}
+
+/// As [`ForLt!`](macro@ForLt), for a type that is covariant over the lifetime. Another one does not
+/// compile.
+///
+/// Where the syntax does not say that it is covariant, as it does of `&T`, the compiler is asked.
+/// That does not work for a type that names generic parameters.
+#[proc_macro]
+#[allow(non_snake_case)]
+pub fn CovariantForLt(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    or_error(for_lt::expand(input.into(), true))
 }
 
 /// The path to `pinned-init` in a crate that depends on `devres-lazy`.

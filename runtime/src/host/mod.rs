@@ -7,11 +7,12 @@
 //! in here name each other by the kernel's paths (`crate::device::Device`, `crate::sync::rcu`), so
 //! that what is written against them reads the same in both places.
 //!
-//! Seven modules have no counterpart among the kernel's Rust files: `fault` (failing allocations, and
-//! the check that nothing sleeps in atomic context), `lockdep` (which is C code there), `signal`
-//! (threads with a signal pending), `unwind` (panics in the middle of the protocol),
-//! `drm_file` (files of a DRM device that tests open), `testing`, which makes these and a few other things available to tests, and `sys`, which stands for a file
-//! of the same name that is added to the kernel.
+//! Seven modules have no counterpart among the kernel's Rust files: `fault` (failing allocations,
+//! and the check that nothing sleeps in atomic context), `lockdep` (which is C code there), `signal`
+//! (threads with a signal pending), `unwind` (panics in the middle of the protocol), `drm_file`
+//! (files of a DRM device that tests open), `testing`, which makes these and a few other things
+//! available to tests, and `sys`, which stands for a file of the same name that is added to the
+//! kernel.
 
 pub mod alloc;
 pub mod bindings;

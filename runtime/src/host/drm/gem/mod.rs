@@ -58,7 +58,8 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
 
 /// A type with a `struct drm_gem_object` inside.
 ///
-/// Only the `kernel` crate implements it there; what lives inside of that lives outside of this one.
+/// Only the `kernel` crate implements it there; what lives inside of that lives outside of this
+/// one.
 pub trait IntoGEMObject: Sized {
     /// Returns that `struct drm_gem_object`, which lives as long as `self`.
     fn as_raw(&self) -> *mut bindings::drm_gem_object;
