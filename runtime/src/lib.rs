@@ -199,6 +199,7 @@ pub use host::{
     alloc,
     bindings,
     device,
+    dma,
     drm,
     error,
     init,

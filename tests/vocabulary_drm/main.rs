@@ -8,4 +8,5 @@ mod driver;
 mod file;
 mod io;
 mod registration;
+mod sg_table;
 mod shmem;

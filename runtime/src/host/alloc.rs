@@ -103,6 +103,12 @@ impl Not for Flags {
     }
 }
 
+pub mod allocator {
+    //! Allocators: what iterates over the pages of their memory.
+
+    pub use crate::host::vmalloc::VmallocPageIter;
+}
+
 pub mod flags {
     //! The ways to get memory.
     //!

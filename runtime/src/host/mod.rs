@@ -18,6 +18,7 @@ pub mod alloc;
 pub mod bindings;
 pub mod device;
 pub(crate) mod devres;
+pub mod dma;
 pub mod drm;
 pub mod error;
 pub mod init;
@@ -51,6 +52,7 @@ mod container_of;
 mod drm_file;
 mod mutex;
 mod set_once;
+pub(crate) mod vmalloc;
 
 pub mod sync {
     //! Synchronisation primitives, and shared ownership.

@@ -52,6 +52,7 @@ mod io;
 mod mm;
 mod refcount;
 mod shmem;
+mod vmalloc;
 #[path = "warn.rs"]
 mod warning;
 
@@ -71,5 +72,6 @@ pub use self::{
     resv::*,
     sg::*,
     shmem::*,
+    vmalloc::*,
     warning::*, //
 };

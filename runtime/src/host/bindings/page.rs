@@ -72,6 +72,17 @@ pub struct page {
     address: *mut u8,
 }
 
+impl page {
+    /// A page at `address` that no other page is next to, for good.
+    pub(super) fn alone(address: *mut u8) -> Self {
+        Self {
+            _refcount: refcount_t::new(1),
+            phys: physical_memory().take(1)[0],
+            address,
+        }
+    }
+}
+
 /// The physical address of a page: `page_to_phys()`.
 ///
 /// # Safety

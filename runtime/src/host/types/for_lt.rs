@@ -43,7 +43,7 @@ pub trait ForLt {
 ///
 /// # Safety
 ///
-/// [`Of`](Self::Of) is covariant.
+/// `Of` is covariant.
 ///
 /// # Examples
 ///
