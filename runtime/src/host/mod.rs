@@ -7,23 +7,26 @@
 //! in here name each other by the kernel's paths (`crate::device::Device`, `crate::sync::rcu`), so
 //! that what is written against them reads the same in both places.
 //!
-//! Seven modules have no counterpart among the kernel's Rust files: `fault` (failing allocations,
+//! Eight modules have no counterpart among the kernel's Rust files: `fault` (failing allocations,
 //! and the check that nothing sleeps in atomic context), `lockdep` (which is C code there), `signal`
 //! (threads with a signal pending), `unwind` (panics in the middle of the protocol), `drm_file`
-//! (files of a DRM device that tests open), `testing`, which makes these and a few other things
+//! (files of a DRM device that tests open), `pci_device` (PCI devices that tests make), `testing`, which makes these and a few other things
 //! available to tests, and `sys`, which stands for a file of the same name that is added to the
 //! kernel.
 
 pub mod alloc;
 pub mod bindings;
 pub mod device;
+pub mod device_id;
 pub(crate) mod devres;
 pub mod dma;
 pub mod drm;
 pub mod error;
+pub mod faux;
 pub mod init;
 pub mod io;
 pub mod page;
+pub mod pci;
 pub mod prelude;
 pub mod ptr;
 pub mod revocable;
@@ -50,7 +53,9 @@ mod bus_device;
 mod condvar;
 mod container_of;
 mod drm_file;
+mod init_scope;
 mod mutex;
+mod pci_device;
 mod set_once;
 pub(crate) mod vmalloc;
 

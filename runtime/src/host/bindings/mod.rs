@@ -46,10 +46,12 @@ mod devres_group;
 mod dma;
 mod drm_unplug_srcu;
 mod err;
+mod faux;
 mod gem;
 mod io;
 #[path = "page.rs"]
 mod mm;
+mod pci;
 mod refcount;
 mod shmem;
 mod vmalloc;
@@ -65,9 +67,11 @@ pub use self::{
     drm_core::*,
     drm_files::*,
     err::*,
+    faux::*,
     gem::*,
     io::*,
     mm::*,
+    pci::*,
     refcount::*,
     resv::*,
     sg::*,
