@@ -8,11 +8,11 @@
 //! that what is written against them reads the same in both places.
 //!
 //! Eight modules have no counterpart among the kernel's Rust files: `fault` (failing allocations,
-//! and the check that nothing sleeps in atomic context), `lockdep` (which is C code there), `signal`
-//! (threads with a signal pending), `unwind` (panics in the middle of the protocol), `drm_file`
-//! (files of a DRM device that tests open), `pci_device` (PCI devices that tests make), `testing`, which makes these and a few other things
-//! available to tests, and `sys`, which stands for a file of the same name that is added to the
-//! kernel.
+//! and the check that nothing sleeps in atomic context), `lockdep` (which is C code there),
+//! `signal` (threads with a signal pending), `unwind` (panics in the middle of the protocol),
+//! `drm_file` (files of a DRM device that tests open), `pci_device` (PCI devices that tests make),
+//! `testing`, which makes these and a few other things available to tests, and `sys`, which stands
+//! for a file of the same name that is added to the kernel.
 
 pub mod alloc;
 pub mod bindings;

@@ -129,8 +129,8 @@ impl<'a, const SIZE: usize> IoBase<'a> for &'a Bar<'_, SIZE> {
 }
 
 impl Device<Bound> {
-    /// Requests a BAR and maps all of it, of which at least `SIZE` bytes can be accessed at constant
-    /// offsets.
+    /// Requests a BAR and maps all of it, of which at least `SIZE` bytes can be accessed at
+    /// constant offsets.
     ///
     /// # Errors
     ///

@@ -2,8 +2,8 @@
 
 //! The PCI bus. Stands for `rust/kernel/pci.rs`. C header: `include/linux/pci.h`.
 //!
-//! Devices are made and drivers bound by [`testing::PciDevice`](crate::testing::PciDevice). There is
-//! no configuration space, and there are no interrupts.
+//! Devices are made and drivers bound by [`testing::PciDevice`](crate::testing::PciDevice). There
+//! is no configuration space, and there are no interrupts.
 
 mod id;
 mod io;
@@ -123,7 +123,8 @@ pub type IdTable<T> = &'static dyn crate::device_id::IdTable<DeviceId, T>;
 ///     [(pci::DeviceId::from_id(pci::Vendor::REDHAT, 0x5), 42)]
 /// );
 ///
-/// static IDS: pci::IdTable<u32> = &TABLE;
+/// const IDS: pci::IdTable<u32> = &TABLE;
+/// # let _ = IDS;
 /// ```
 #[macro_export]
 macro_rules! pci_device_table {
