@@ -215,6 +215,7 @@ pub use host::{
     str,
     sync,
     testing,
+    transmute,
     types, //
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! Direct memory access. Stands for `rust/kernel/dma.rs`. C header: `include/linux/dma-mapping.h`.
-//!
-//! Coherent memory is not modelled.
+
+mod coherent;
+
+pub use self::coherent::Coherent;
 
 use crate::{
     bindings,

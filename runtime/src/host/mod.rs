@@ -33,6 +33,7 @@ pub mod revocable;
 pub mod scatterlist;
 pub mod str;
 pub mod testing;
+pub mod transmute;
 pub mod types;
 
 pub(crate) mod fault;

@@ -44,6 +44,7 @@ mod sg;
 mod device_links;
 mod devres_group;
 mod dma;
+mod dma_coherent;
 mod drm_unplug_srcu;
 mod err;
 mod faux;
@@ -62,6 +63,7 @@ pub use self::{
     device_links::*,
     devres_group::*,
     dma::*,
+    dma_coherent::*,
     driver_binding::*,
     driver_core::*,
     drm_core::*,

@@ -343,6 +343,23 @@ fn physical_memory() -> std::sync::MutexGuard<'static, PhysicalMemory> {
     MEMORY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Takes physical memory that is contiguous, for `size` bytes.
+pub(super) fn phys_alloc(size: usize) -> phys_addr_t {
+    let mut memory = physical_memory();
+    let addr = memory.next;
+
+    memory.next += (size as phys_addr_t).div_ceil(RUN_STRIDE) * RUN_STRIDE;
+    addr
+}
+
+/// Gives back what [`phys_alloc`] returned for that size.
+pub(super) fn phys_free(addr: phys_addr_t, size: usize) {
+    let runs = (size as phys_addr_t).div_ceil(RUN_STRIDE);
+    let mut runs = (0..runs).map(|run| addr + run * RUN_STRIDE).collect();
+
+    physical_memory().give_back(&mut runs);
+}
+
 /// What every allocation of the model asks first: may this thread sleep, and should the allocation
 /// fail?
 #[track_caller]
