@@ -7,6 +7,7 @@ mod devres_lt;
 mod driver;
 mod file;
 mod io;
+mod kernel_items;
 mod pci;
 mod registration;
 mod sg_table;

@@ -95,7 +95,8 @@ pub unsafe fn dma_free_attrs(
     let result = state.lock().remove(dma_handle, mapping(size));
     if let Err(what) = result {
         warn(format!(
-            "DMA-API: {}: device driver {what} [device address={dma_handle:#x}] [size={size} bytes]",
+            "DMA-API: {}: device driver {what} \
+             [device address={dma_handle:#x}] [size={size} bytes]",
             super::dev_label(dev)
         ));
         return;

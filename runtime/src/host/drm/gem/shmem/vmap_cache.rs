@@ -3,6 +3,9 @@
 //! How the kernel mapping that is kept is made and ended: what `kernel/items/shmem_vmap.rs` adds to
 //! the kernel's object.
 
+// `cast()` is for sized types.
+#![allow(clippy::ptr_as_ptr)]
+
 use super::{
     vmap::{
         VMap,
@@ -92,7 +95,6 @@ unsafe impl<T: DriverObject> Map<Object<T>> for CachedVMap {
         let memory = Region::<0>::ptr_from_raw_parts_mut(vmap.addr.cast(), obj.size());
 
         // INVARIANT: `vmap()` refuses I/O memory, and its mapping stays until `unmap()`.
-        #[allow(clippy::ptr_as_ptr, reason = "`cast()` is for sized types")]
         let memory = NonNull::new(memory as *mut VMapMemory).ok_or(ENOMEM)?;
         core::mem::forget(vmap);
 
