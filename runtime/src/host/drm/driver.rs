@@ -99,6 +99,23 @@ pub trait AllocImpl: drm::gem::IntoGEMObject {
 ///     const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
 /// }
 /// ```
+///
+/// An implementation without `#[vtable]` does not compile, of this and of any other such trait:
+///
+/// ```compile_fail,E0046
+/// use devres_lazy::prelude::*;
+///
+/// #[vtable]
+/// trait Operations {
+///     fn open(&self);
+/// }
+///
+/// struct Gpu;
+///
+/// impl Operations for Gpu {
+///     fn open(&self) {}
+/// }
+/// ```
 #[vtable]
 pub trait Driver {
     /// What the driver keeps in its [`Device`](drm::Device). Dropped with the last reference to
