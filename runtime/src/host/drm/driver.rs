@@ -155,8 +155,8 @@ pub trait Driver {
 
 /// The registration of a DRM device. Dropping it unregisters the device: `drm_dev_unplug()`.
 ///
-/// Dropping waits for all [`RegistrationGuard`](drm::RegistrationGuard)s, and drops the registration
-/// data after that. So it may sleep.
+/// Dropping waits for all [`RegistrationGuard`](drm::RegistrationGuard)s, and drops the
+/// registration data after that. So it may sleep.
 pub struct Registration<'a, T: Driver> {
     // As in Linux 7.3.4, the device goes before the data.
     drm: ARef<drm::Device<T>>,
