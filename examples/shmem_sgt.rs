@@ -92,7 +92,7 @@ pub struct Object<T: DriverObject> {
     /// The scatter-gather table of this object's DMA pages.
     #[lazy(
         pub fn sg_table -> SGTable,
-        device = self.dev().as_ref(),
+        device = self.dev().as_ref().as_ref(),
         map = SgTable,
         peek = sg_table_if_mapped,
         try_access = try_sg_table,
@@ -164,6 +164,7 @@ unsafe impl<T: DriverObject> Sync for Object<T> {}
 impl<T: DriverObject> Object<T> {
     const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
         free: Some(Self::free_callback),
+        ..bindings::drm_gem_object_funcs::new()
     };
 
     /// Creates an object of `size` bytes, rounded up to whole pages.

@@ -218,7 +218,7 @@ impl<T: DriverObject> Object<T> {
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(self.dev().as_ref(), other)
+        ::devres_lazy::devres::same_device(self.dev().as_ref().as_ref(), other)
     }
 
     /// As `sg_table()`, but only if it is mapped already.
@@ -356,6 +356,7 @@ unsafe impl<T: DriverObject> Sync for Object<T> {}
 impl<T: DriverObject> Object<T> {
     const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
         free: Some(Self::free_callback),
+        ..bindings::drm_gem_object_funcs::new()
     };
 
     /// Creates an object of `size` bytes, rounded up to whole pages.

@@ -114,7 +114,7 @@ fn main() -> Result {
 
     let mut gpu = TestDevice::new(c"gpu0")?;
     let bound = gpu.bind()?;
-    let drm = drm::Device::<Driver>::new(&bound, Ok(Data::default()))?;
+    let drm = drm::UnregisteredDevice::<Driver>::new(&bound, Ok(Data::default()))?;
 
     match args.command {
         Some(Command::Access {

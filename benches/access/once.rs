@@ -120,6 +120,7 @@ unsafe impl<C: Once> Sync for Object<C> {}
 impl<C: Once> Object<C> {
     const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
         free: Some(Self::free_callback),
+        ..bindings::drm_gem_object_funcs::new()
     };
 
     /// Creates an object of `size` bytes, rounded up to whole pages.

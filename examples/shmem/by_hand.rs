@@ -77,6 +77,7 @@ unsafe impl<T: DriverObject> Sync for Object<T> {}
 impl<T: DriverObject> Object<T> {
     const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
         free: Some(Self::free_callback),
+        ..bindings::drm_gem_object_funcs::new()
     };
 
     /// Creates an object of `size` bytes, rounded up to whole pages.
@@ -132,7 +133,7 @@ impl<T: DriverObject> Object<T> {
     // <lazy>
     /// The scatter-gather table of this object's DMA pages.
     pub(crate) fn sg_table<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a SGTable> {
-        let owner_device: &Device = self.dev().as_ref();
+        let owner_device: &Device = self.dev().as_ref().as_ref();
         if owner_device.as_raw() != dev.as_raw() {
             return Err(EINVAL);
         }

@@ -386,13 +386,13 @@ pub(crate) struct Fleet<O: Shmem> {
 impl<O: Shmem> Fleet<O> {
     /// Creates `count` objects.
     pub(crate) fn new(dev: &Device<Bound>, size: Size, count: usize) -> Result<Self> {
-        let drm = drm::Device::<Driver>::new(dev, Ok(Data::default()))?;
+        let drm = drm::UnregisteredDevice::<Driver>::new(dev, Ok(Data::default()))?;
 
         Ok(Self {
             objects: (0..count)
                 .map(|_| O::create(&drm, size.bytes()))
                 .collect::<Result<_>>()?,
-            drm,
+            drm: ARef::from(&*drm),
         })
     }
 

@@ -3,11 +3,13 @@
 //! The smallest DRM driver there is, for the objects of the example.
 
 use devres_lazy::{
+    device,
     drm::{
         self,
+        file::DriverFile,
         gem::DriverObject, //
     },
-    prelude::*,
+    prelude::*, //
 };
 use std::{
     any::Any,
@@ -20,8 +22,34 @@ use std::{
 /// A driver without data of its own.
 pub(crate) struct Driver;
 
+#[vtable]
 impl drm::Driver for Driver {
     type Data = Data;
+    type RegistrationData<'a> = ();
+    // Nobody opens a file of it, and gets a handle of an object.
+    type Object = drm::gem::Object<Buffer>;
+    type File = File;
+    type ParentDevice<Ctx: device::DeviceContext> = device::Device<Ctx>;
+
+    const INFO: drm::DriverInfo = drm::DriverInfo {
+        major: 0,
+        minor: 0,
+        patchlevel: 0,
+        name: c"shmem",
+        desc: c"Objects of the example",
+    };
+    const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
+}
+
+/// An open file: nothing.
+pub(crate) struct File;
+
+impl DriverFile for File {
+    type Driver = Driver;
+
+    fn open(_: &drm::Device<Driver>) -> Result<Pin<KBox<Self>>> {
+        Ok(KBox::new(Self, GFP_KERNEL)?.into())
+    }
 }
 
 /// Room for an object that the DRM device owns, for the one row that has such an object. An object

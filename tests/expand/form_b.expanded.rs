@@ -180,7 +180,7 @@ impl<T: DriverObject> Object<T> {
         &self,
         other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(self.dev().as_ref(), other)
+        ::devres_lazy::devres::same_device(self.dev().as_ref().as_ref(), other)
     }
 
     /// As `sg_table()`, but only if it is mapped already.

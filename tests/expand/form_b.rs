@@ -58,7 +58,7 @@ pub struct Object<T: DriverObject> {
     /// Scatter-gather table of this object's DMA pages.
     #[lazy(
         pub fn sg_table -> SGTable,
-        device = self.dev().as_ref(),
+        device = self.dev().as_ref().as_ref(),
         map = Table,
         peek = sg_table_if_mapped,
         try_access = try_sg_table,

@@ -36,9 +36,9 @@ pub(crate) type Gem = Object<Buffer>;
 
 /// Creates a DRM device, and an object of it.
 pub(crate) fn object(dev: &Device<Bound>) -> Result<(ARef<Gem>, ARef<drm::Device<Driver>>)> {
-    let drm = drm::Device::<Driver>::new(dev, Ok(Data::default()))?;
+    let drm = drm::UnregisteredDevice::<Driver>::new(dev, Ok(Data::default()))?;
 
-    Ok((Gem::new(&drm, PAGES * PAGE_SIZE, ())?, drm))
+    Ok((Gem::new(&drm, PAGES * PAGE_SIZE, ())?, ARef::from(&*drm)))
 }
 
 /// The shmem object in an object.

@@ -15,7 +15,6 @@ use devres_lazy::{
     drm,
     page::PAGE_SIZE,
     prelude::*,
-    sync::aref::ARef,
     testing::TestDevice, //
 };
 use std::panic::{
@@ -29,7 +28,7 @@ use std::panic::{
 fn first_access_under_a_reservation_lock() -> Result {
     let mut dev = TestDevice::new(c"gpu0")?;
     let bound = dev.bind()?;
-    let drm: ARef<drm::Device<Driver>> = drm::Device::new(&bound, Ok(Data::default()))?;
+    let drm = drm::UnregisteredDevice::<Driver>::new(&bound, Ok(Data::default()))?;
     let object = || Object::<fault::None>::new(&drm, PAGE_SIZE, None);
     let (mapped, locked, empty) = (object()?, object()?, object()?);
 

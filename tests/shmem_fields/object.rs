@@ -346,6 +346,7 @@ unsafe impl<F: Fault> Sync for Object<F> {}
 impl<F: Fault> Object<F> {
     const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
         free: Some(Self::free_callback),
+        ..bindings::drm_gem_object_funcs::new()
     };
 
     /// Creates an object of `size` bytes, which is reserved together with `parent`.

@@ -63,7 +63,9 @@ fn device() -> Result<TestDevice> {
 
 /// A DRM device for a device.
 fn drm_device(dev: &Device<Bound>) -> Result<ARef<drm::Device<Driver>>> {
-    drm::Device::new(dev, Ok(Data::default()))
+    let drm = drm::UnregisteredDevice::<Driver>::new(dev, Ok(Data::default()))?;
+
+    Ok(ARef::from(&*drm))
 }
 
 /// An object.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The attribute macros of pin-init, as the prelude of `devres-lazy` offers them.
+//! The attribute macros of pin-init, as the prelude of `devres-lazy` offers them, and what else of
+//! the kernel's crate `macros` a driver uses: [`#[vtable]`](macro@vtable) and
+//! [`ForLt!`](macro@ForLt).
 //!
 //! The attribute macros of the published crate `pinned-init` expand to paths that start with
 //! `::pinned_init`, so a crate that uses them has to depend on `pinned-init` by that name. The
@@ -11,9 +13,11 @@
 //! The runtime requires one exact version of `pinned-init`, since these `macro_rules!` are not part
 //! of its public interface.
 
+mod for_lt;
 mod generics;
 mod pin_data;
 mod pinned_drop;
+mod vtable;
 mod zeroable;
 
 use proc_macro2::TokenStream;
@@ -49,6 +53,42 @@ pub fn pinned_drop(
 #[proc_macro_derive(Zeroable)]
 pub fn zeroable(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     or_error(zeroable::expand(item.into()))
+}
+
+/// Says which functions of a trait a driver implements: the trait gets a constant `HAS_<NAME>` for
+/// each function, which is true where an implementation has the function.
+///
+/// It stands on the trait and on each implementation. An implementation without it does not compile.
+/// What fills a table of C functions from the trait leaves out those whose constant is false.
+///
+/// The kernel's macro also adds the type `OwnerModule`. There are no modules here.
+#[proc_macro_attribute]
+pub fn vtable(
+    _args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    or_error(vtable::expand(item.into()))
+}
+
+/// Makes a type that is generic over a lifetime, which implements the trait of the same name.
+///
+/// The input is a type. Lifetimes that are left out (`'_`, `&T`) are the one that it is generic
+/// over; or that is named, as in `for<'a> Type<'a>`.
+#[proc_macro]
+#[allow(non_snake_case)]
+pub fn ForLt(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    or_error(for_lt::expand(input.into(), false))
+}
+
+/// As [`ForLt!`](macro@ForLt), for a type that is covariant over the lifetime. Another one does not
+/// compile.
+///
+/// Where the syntax does not say that it is covariant, as it does of `&T`, the compiler is asked.
+/// That does not work for a type that names generic parameters.
+#[proc_macro]
+#[allow(non_snake_case)]
+pub fn CovariantForLt(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    or_error(for_lt::expand(input.into(), true))
 }
 
 /// The path to `pinned-init` in a crate that depends on `devres-lazy`.

@@ -5,6 +5,7 @@
 //! Stands for `rust/kernel/device.rs`. C header: `include/linux/device.h`. Devices of tests are
 //! made by [`testing::TestDevice`](crate::testing::TestDevice).
 
+pub use super::bus_device::AsBusDevice;
 use crate::{
     bindings,
     str::CStr,

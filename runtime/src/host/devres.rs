@@ -4,6 +4,13 @@
 //!
 //! Stands for `rust/kernel/devres.rs`. C header: `include/linux/device/devres.h`.
 
+mod lt;
+
+pub use self::lt::{
+    DevresGuard,
+    DevresLt, //
+};
+
 use crate::{
     alloc::Flags,
     bindings,

@@ -22,6 +22,8 @@ use pin_init::{
     PinInit, //
 };
 
+pub use super::init_scope::pin_init_scope;
+
 #[doc(hidden)]
 pub use ::pinned_init as __pin_init;
 

@@ -7,12 +7,13 @@
 //! in here name each other by the kernel's paths (`crate::device::Device`, `crate::sync::rcu`), so
 //! that what is written against them reads the same in both places.
 //!
-//! Nine modules have no counterpart among the kernel's Rust files:
+//! These modules have no counterpart among the kernel's Rust files:
 //!
 //! - `fault`: failing allocations, and the check that nothing sleeps in atomic context;
 //! - `lockdep`, `parking`, `raw_lock` and `wait`: C code there;
 //! - `signal`: threads with a signal pending;
 //! - `unwind`: panics in the middle of the protocol;
+//! - `drm_file` and `pci_device`: files that tests open, and PCI devices that they make;
 //! - `testing`: what makes these and a few other things available to tests;
 //! - `sys`: stands for a file of the same name that is added to the kernel.
 
@@ -20,19 +21,26 @@ pub mod alloc;
 pub mod bindings;
 pub mod build_assert;
 pub mod device;
+pub mod device_id;
 pub(crate) mod devres;
+pub mod dma;
 pub mod drm;
 pub mod error;
+pub mod faux;
 pub mod fmt;
 pub mod init;
+pub mod io;
 pub mod page;
+pub mod pci;
 pub mod prelude;
 pub mod print;
+pub mod ptr;
 pub mod revocable;
 pub mod scatterlist;
 pub mod str;
 pub mod testing;
 pub mod time;
+pub mod transmute;
 pub mod types;
 
 pub(crate) mod fault;
@@ -53,8 +61,13 @@ pub mod lock;
 pub mod rcu;
 
 mod arc;
+mod bus_device;
 mod condvar;
+mod container_of;
 mod dev_printk;
+mod drm_file;
+mod init_scope;
+mod pci_device;
 mod set_once;
 
 pub mod sync {

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Page sizes and rounding, as in `rust/kernel/page.rs`.
+//! Pages. Stands for `rust/kernel/page.rs`.
 //!
 //! A host page is 4 KiB whatever the machine uses, so that tests count the same pages everywhere.
-//! Pages themselves are part of the C model (`struct page` in [`bindings`]). Uses nothing but
-//! [`bindings`].
+//! Pages are borrowed from memory that somebody else owns: none is allocated as such.
 
 use crate::bindings;
+use core::{
+    marker::PhantomData,
+    ops::Deref,
+    ptr::NonNull, //
+};
 
 /// Base-2 logarithm of [`PAGE_SIZE`]: `PAGE_SHIFT`, for the 4 KiB pages of x86.
 pub const PAGE_SHIFT: usize = bindings::PAGE_SHIFT;
@@ -40,6 +44,71 @@ pub const fn page_align(addr: usize) -> Option<usize> {
         Some(sum) => Some(sum & PAGE_MASK),
         None => None,
     }
+}
+
+/// A page: `struct page`.
+///
+/// # Invariants
+///
+/// `page` is valid.
+pub struct Page {
+    page: NonNull<bindings::page>,
+}
+
+// SAFETY: No thread is tied to a page.
+unsafe impl Send for Page {}
+// SAFETY: A shared page only gives its address away.
+unsafe impl Sync for Page {}
+
+impl Page {
+    /// Returns the `struct page`.
+    pub fn as_ptr(&self) -> *mut bindings::page {
+        self.page.as_ptr()
+    }
+}
+
+/// A [`Page`] that is somebody else's during `'a`.
+pub struct BorrowedPage<'a>(Page, PhantomData<&'a Page>);
+
+impl<'a> BorrowedPage<'a> {
+    /// Borrows a page.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` points to a page, which stays valid during `'a`.
+    pub unsafe fn from_raw(ptr: NonNull<bindings::page>) -> Self {
+        // INVARIANT: The caller promises it.
+        Self(Page { page: ptr }, PhantomData)
+    }
+}
+
+impl Deref for BorrowedPage<'_> {
+    type Target = Page;
+
+    fn deref(&self) -> &Page {
+        &self.0
+    }
+}
+
+/// Memory that is made of pages, such as what `vmalloc()` returns.
+///
+/// # Examples
+///
+/// ```
+/// use devres_lazy::{page::{AsPageIter, PAGE_SIZE}, prelude::*};
+///
+/// let mut buffer = VVec::from_elem(0_u8, 2 * PAGE_SIZE, GFP_KERNEL)?;
+/// assert_eq!(buffer.page_iter().count(), 2);
+/// # Ok::<(), Error>(())
+/// ```
+pub trait AsPageIter {
+    /// What iterates over the pages.
+    type Iter<'a>: Iterator<Item = BorrowedPage<'a>>
+    where
+        Self: 'a;
+
+    /// Returns the pages, in order.
+    fn page_iter(&mut self) -> Self::Iter<'_>;
 }
 
 #[cfg(test)]

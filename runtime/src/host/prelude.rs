@@ -43,7 +43,8 @@ pub use pin_init::{
 #[doc(no_inline)]
 pub use devres_lazy_pin_macros::{
     pin_data,
-    pinned_drop, //
+    pinned_drop,
+    vtable, //
 };
 
 #[doc(no_inline)]

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Scatter-gather tables, as in `rust/kernel/scatterlist.rs`. C header:
+//! Scatter-gather tables. Stands for `rust/kernel/scatterlist.rs`. C header:
 //! `include/linux/scatterlist.h`.
 //!
-//! Only tables that somebody else owns, which is what a buffer's `sg_table()` lends. Uses
-//! [`bindings`].
+//! A table is somebody else's, as that which a buffer's `sg_table()` returns, or owns its memory.
+
+mod owned;
+
+pub use self::owned::Owned;
 
 use crate::{
     bindings,
+    dma::DmaAddress,
+    io::ResourceSize,
+    prelude::*,
     types::Opaque, //
 };
-use core::ffi::c_uint;
 
 /// One run of memory that is contiguous for the device: `struct scatterlist`.
 #[repr(transparent)]
@@ -37,31 +42,49 @@ impl SGEntry {
 
     /// Where the device finds the run: `sg_dma_address()`.
     #[inline]
-    pub fn dma_address(&self) -> bindings::dma_addr_t {
+    pub fn dma_address(&self) -> DmaAddress {
         // SAFETY: `self` is an entry.
         unsafe { bindings::sg_dma_address(self.as_raw()) }
     }
 
     /// How long the run is, in bytes: `sg_dma_len()`.
     #[inline]
-    pub fn dma_len(&self) -> u64 {
+    pub fn dma_len(&self) -> ResourceSize {
         // SAFETY: `self` is an entry.
         unsafe { bindings::sg_dma_len(self.as_raw()) }.into()
     }
 }
 
+mod private {
+    /// Keeps what a table can be made of to this module.
+    pub trait Sealed {}
+
+    impl Sealed for super::Borrowed {}
+    impl<P> Sealed for super::Owned<P> {}
+}
+
+/// What an [`SGTable`] is made of that somebody else owns: a `struct sg_table`.
+#[repr(transparent)]
+pub struct Borrowed(Opaque<bindings::sg_table>);
+
+// SAFETY: Nothing in a table is tied to a thread.
+unsafe impl Send for Borrowed {}
+// SAFETY: A shared reference only reads, and nobody writes to a table while there are such
+// references.
+unsafe impl Sync for Borrowed {}
+
 /// A scatter-gather table that is mapped for a device: `struct sg_table`.
+///
+/// `T` says whose it is: [`Borrowed`], somebody else's, or [`Owned`].
 ///
 /// A reference to one never sleeps and never maps. It says nothing about how long the mapping
 /// lasts: whoever hands the reference out makes sure that it ends before the device is unbound.
 #[repr(transparent)]
-pub struct SGTable(Opaque<bindings::sg_table>);
-
-// SAFETY: Nothing in a table is tied to a thread.
-unsafe impl Send for SGTable {}
-// SAFETY: A shared reference only reads, and nobody writes to a table while there are such
-// references.
-unsafe impl Sync for SGTable {}
+#[pin_data]
+pub struct SGTable<T: private::Sealed = Borrowed> {
+    #[pin]
+    inner: T,
+}
 
 impl SGTable {
     /// Lends a table that is managed elsewhere.
@@ -94,12 +117,13 @@ impl SGTable {
     /// ```
     #[track_caller]
     pub fn iter(&self) -> SGTableIter<'_> {
+        let table = self.inner.0.get();
         // SAFETY: `self` is a table.
-        unsafe { bindings::sg_check_table(self.0.get(), "SGTable::iter") };
+        unsafe { bindings::sg_check_table(table, "SGTable::iter") };
         // SAFETY: `self` is a table.
-        let left = unsafe { (*self.0.get()).nents };
+        let left = unsafe { (*table).nents };
         // SAFETY: As before.
-        let first = unsafe { (*self.0.get()).sgl };
+        let first = unsafe { (*table).sgl };
 
         SGTableIter {
             // SAFETY: A table with entries has a first one, which lives as long as `self`.

@@ -62,6 +62,15 @@ use std::{
     },
 };
 
+pub use super::{
+    drm_file::DrmFile,
+    pci_device::{
+        DriverData,
+        PciBinding,
+        PciConfig,
+        PciDevice, //
+    },
+};
 pub use crate::{
     bindings::{
         collect_printed,
@@ -124,11 +133,13 @@ impl TestDevice {
         // SAFETY: It is not an error pointer, and not null, as the function does not return that.
         let dev = unsafe { NonNull::new_unchecked(dev.cast::<Device>()) };
 
-        Ok(Self {
-            // SAFETY: The function has returned the reference that the device was made with.
-            dev: unsafe { ARef::from_raw(dev) },
-            driver: None,
-        })
+        // SAFETY: The function has returned the reference that the device was made with.
+        Ok(Self::of(unsafe { ARef::from_raw(dev) }))
+    }
+
+    /// A device of a bus, which no driver is bound to, and which nobody else binds one to.
+    pub(super) fn of(dev: ARef<Device>) -> Self {
+        Self { dev, driver: None }
     }
 
     /// Binds a driver, for as long as the result exists.

@@ -4,6 +4,13 @@
 //!
 //! Stands for `rust/kernel/types.rs`.
 
+pub mod for_lt;
+
+pub use self::for_lt::{
+    CovariantForLt,
+    ForLt, //
+};
+
 use core::{
     cell::UnsafeCell,
     convert::Infallible,

@@ -9,6 +9,8 @@
 //! the kernel's. Memory moves whenever its size changes, so that a pointer into it that is kept is
 //! found by AddressSanitizer.
 
+pub use super::iter::VmallocPageIter;
+
 use super::{
     flags::{
         __GFP_NOWARN,

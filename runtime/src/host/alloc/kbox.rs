@@ -11,7 +11,8 @@ use super::{
     allocator::{
         KVmalloc,
         Kmalloc,
-        Vmalloc, //
+        Vmalloc,
+        VmallocPageIter, //
     },
     flags::__GFP_ZERO,
     AllocError,
@@ -20,7 +21,10 @@ use super::{
     NumaNode,
     Vec, //
 };
-use crate::init::InPlaceInit;
+use crate::{
+    init::InPlaceInit,
+    page::AsPageIter, //
+};
 use core::{
     alloc::Layout,
     borrow::{
@@ -430,6 +434,18 @@ impl<T: ?Sized, A: Allocator> DerefMut for Box<T, A> {
         // SAFETY: By the type invariant the value is valid, and `self` is borrowed mutably for as
         // long as the reference.
         unsafe { self.0.as_mut() }
+    }
+}
+
+impl<T> AsPageIter for VBox<T> {
+    type Iter<'a>
+        = VmallocPageIter<'a>
+    where
+        T: 'a;
+
+    fn page_iter(&mut self) -> VmallocPageIter<'_> {
+        // SAFETY: By the type invariants this is memory of `vmalloc()`, and `self` is borrowed.
+        unsafe { VmallocPageIter::new(self.0.cast(), size_of::<T>()) }
     }
 }
 

@@ -10,6 +10,8 @@ pub mod allocator;
 pub mod kbox;
 pub mod kvec;
 
+mod iter;
+
 pub use self::{
     kbox::{
         Box,

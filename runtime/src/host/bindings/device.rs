@@ -15,6 +15,8 @@ use super::{
     device_links_purge,
     device_release_driver,
     dma_check_unbind,
+    faux_device,
+    pci_dev,
     remove_nodes,
     DmaState, //
 };
@@ -144,9 +146,21 @@ struct DeviceMutex {
     unlocked: Condvar,
 }
 
+/// What a device is part of: its bus, as far as the model has some.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum bus {
+    /// Nothing.
+    None,
+    /// A [`faux_device`].
+    Faux,
+    /// A [`pci_dev`].
+    Pci,
+}
+
 /// A device: `struct device`. It is reference-counted, and shared by whoever has a pointer to it.
 pub struct device {
     name: CString,
+    bus: bus,
     refcount: AtomicUsize,
     mutex: DeviceMutex,
     /// Removed from its bus by [`device_del()`]: `dev->p->dead`.
@@ -167,6 +181,33 @@ pub struct device {
 }
 
 impl device {
+    /// A device with one reference and no driver, which is part of what `bus` says.
+    pub(super) fn new(name: &CStr, bus: bus) -> Self {
+        Self {
+            name: name.to_owned(),
+            bus,
+            refcount: AtomicUsize::new(1),
+            mutex: DeviceMutex {
+                owner: Mutex::new(None),
+                unlocked: Condvar::new(),
+            },
+            dead: AtomicBool::new(false),
+            driver: AtomicPtr::new(ptr::null_mut()),
+            driver_data: AtomicPtr::new(ptr::null_mut()),
+            driver_override: Mutex::new(None),
+            bound: AtomicBool::new(false),
+            links: dev_links_info {
+                status: AtomicU32::new(dl_dev_state_DL_DEV_NO_DRIVER),
+            },
+            devres: Mutex::new(Vec::new()),
+            dma: DmaState::new(),
+        }
+    }
+
+    pub(super) fn bus(&self) -> bus {
+        self.bus
+    }
+
     pub(super) fn devres(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.devres.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -197,24 +238,7 @@ pub unsafe fn root_device_register(name: *const c_char) -> *mut device {
     // SAFETY: By the caller's promise.
     let name = unsafe { CStr::from_ptr(name) };
 
-    Box::into_raw(Box::new(device {
-        name: name.to_owned(),
-        refcount: AtomicUsize::new(1),
-        mutex: DeviceMutex {
-            owner: Mutex::new(None),
-            unlocked: Condvar::new(),
-        },
-        dead: AtomicBool::new(false),
-        driver: AtomicPtr::new(ptr::null_mut()),
-        driver_data: AtomicPtr::new(ptr::null_mut()),
-        driver_override: Mutex::new(None),
-        bound: AtomicBool::new(false),
-        links: dev_links_info {
-            status: AtomicU32::new(dl_dev_state_DL_DEV_NO_DRIVER),
-        },
-        devres: Mutex::new(Vec::new()),
-        dma: DmaState::new(),
-    }))
+    Box::into_raw(Box::new(device::new(name, bus::None)))
 }
 
 /// Returns the name of a device, which it keeps: `dev_name()`.
@@ -261,8 +285,16 @@ pub unsafe fn put_device(dev: *mut device) {
     // SAFETY: `dev` is still valid.
     let released = catch_unwind(|| unsafe { release_all_and_check(dev) });
 
-    // SAFETY: It was made by `root_device_register()`, and this was the last reference.
-    drop(unsafe { Box::from_raw(dev) });
+    match device.bus {
+        // SAFETY: It was made by `root_device_register()`, and this was the last reference.
+        bus::None => drop(unsafe { Box::from_raw(dev) }),
+        // CAST: The device is the first field.
+        // SAFETY: It was made by `faux_device_create()`, and this was the last reference.
+        bus::Faux => drop(unsafe { Box::from_raw(dev.cast::<faux_device>()) }),
+        // CAST: The device is the first field.
+        // SAFETY: It was made by `pci_alloc_dev()`, and this was the last reference.
+        bus::Pci => drop(unsafe { Box::from_raw(dev.cast::<pci_dev>()) }),
+    }
 
     released.unwrap_or_else(go_on);
 }

@@ -103,8 +103,8 @@ pub(crate) struct DmaState {
     inner: Mutex<Inner>,
 }
 
-struct Inner {
-    mask: u64,
+pub(super) struct Inner {
+    pub(super) mask: u64,
     ledger: Ledger,
     /// Live mappings by DMA address; overlapping ones are legal.
     live: BTreeMap<dma_addr_t, Vec<Mapping>>,
@@ -112,10 +112,10 @@ struct Inner {
 
 /// One table that is mapped.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Mapping {
-    bytes: u64,
-    entries: c_uint,
-    dir: dma_data_direction,
+pub(super) struct Mapping {
+    pub(super) bytes: u64,
+    pub(super) entries: c_uint,
+    pub(super) dir: dma_data_direction,
 }
 
 impl DmaState {
@@ -142,13 +142,13 @@ impl DmaState {
     }
 
     // Nothing panics while it is locked.
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inner {
-    fn insert(&mut self, addr: dma_addr_t, mapping: Mapping) {
+    pub(super) fn insert(&mut self, addr: dma_addr_t, mapping: Mapping) {
         self.live.entry(addr).or_default().push(mapping);
         self.ledger.live += 1;
         self.ledger.mapped += 1;
@@ -156,7 +156,11 @@ impl Inner {
     }
 
     /// Takes a mapping off the books; otherwise says what is wrong with it.
-    fn remove(&mut self, addr: dma_addr_t, mapping: Mapping) -> Result<(), &'static str> {
+    pub(super) fn remove(
+        &mut self,
+        addr: dma_addr_t,
+        mapping: Mapping,
+    ) -> Result<(), &'static str> {
         let Some(at_addr) = self.live.get_mut(&addr) else {
             return Err("tries to free DMA memory it has not allocated");
         };

@@ -2,7 +2,7 @@
 
 //! `struct drm_device` and its reference count, as in `drivers/gpu/drm/drm_drv.c`.
 //!
-//! Uses the model's `struct device`. Registration, minors and files are not modelled.
+//! Uses the model's `struct device`. Registration is a flag: there are no minors and no nodes.
 //!
 //! # Quarantine
 //!
@@ -15,6 +15,8 @@
 use super::{
     dev_label,
     device,
+    drm_file,
+    drm_unplug_srcu,
     get_device,
     may_not_allocate,
     refcount_t,
@@ -29,7 +31,11 @@ use crate::{
 };
 use core::{
     ffi::{
+        c_char,
+        c_int,
         c_long,
+        c_uint,
+        c_ulong,
         c_void, //
     },
     fmt, ptr,
@@ -50,12 +56,92 @@ use std::{
     },
 };
 
+/// The driver uses GEM objects: `DRIVER_GEM`.
+pub const drm_driver_feature_DRIVER_GEM: u32 = 1 << 0;
+
+/// The driver has render nodes: `DRIVER_RENDER`.
+pub const drm_driver_feature_DRIVER_RENDER: u32 = 1 << 3;
+
 /// What a driver tells the DRM core: `struct drm_driver`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct drm_driver {
+    /// Called when a file is opened. An error refuses it.
+    pub open: Option<unsafe extern "C" fn(dev: *mut drm_device, file_priv: *mut drm_file) -> c_int>,
+    /// Called when a file was closed, and its handles are gone.
+    pub postclose: Option<unsafe extern "C" fn(dev: *mut drm_device, file_priv: *mut drm_file)>,
     /// Called once the last reference is gone, before the memory of the device goes.
     pub release: Option<unsafe extern "C" fn(dev: *mut drm_device)>,
+    /// Major version.
+    pub major: c_int,
+    /// Minor version.
+    pub minor: c_int,
+    /// Patch level.
+    pub patchlevel: c_int,
+    /// Name, a C string or null.
+    pub name: *mut c_char,
+    /// Description, a C string or null.
+    pub desc: *mut c_char,
+    /// What the driver supports: a sum of `DRIVER_*`.
+    pub driver_features: u32,
+    /// Its ioctls, `num_ioctls` of them.
+    pub ioctls: *const drm_ioctl_desc,
+    /// How many ioctls there are.
+    pub num_ioctls: c_int,
 }
+
+// SAFETY: The strings and the list of ioctls never change.
+unsafe impl Send for drm_driver {}
+// SAFETY: As above.
+unsafe impl Sync for drm_driver {}
+
+impl drm_driver {
+    /// A driver without functions and names.
+    pub const fn new() -> Self {
+        Self {
+            open: None,
+            postclose: None,
+            release: None,
+            major: 0,
+            minor: 0,
+            patchlevel: 0,
+            name: ptr::null_mut(),
+            desc: ptr::null_mut(),
+            driver_features: 0,
+            ioctls: ptr::null(),
+            num_ioctls: 0,
+        }
+    }
+}
+
+impl Default for drm_driver {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One ioctl of a driver: `struct drm_ioctl_desc` of `include/drm/drm_ioctl.h`.
+#[derive(Clone, Copy, Debug)]
+pub struct drm_ioctl_desc {
+    /// Its number, with direction and size of the argument.
+    pub cmd: c_uint,
+    /// Who may call it: a sum of `DRM_*`.
+    pub flags: u32,
+    /// Handles it.
+    pub func: Option<
+        unsafe extern "C" fn(
+            dev: *mut drm_device,
+            data: *mut c_void,
+            file_priv: *mut drm_file,
+        ) -> c_int,
+    >,
+    /// Its name, a C string.
+    pub name: *const c_char,
+}
+
+// SAFETY: The name never changes.
+unsafe impl Send for drm_ioctl_desc {}
+// SAFETY: As above.
+unsafe impl Sync for drm_ioctl_desc {}
 
 /// One DRM device: `struct drm_device`.
 pub struct drm_device {
@@ -67,6 +153,10 @@ pub struct drm_device {
     pub ref_: refcount_t,
     /// Objects that have an mmap offset: what the model keeps of `vma_offset_manager`.
     mmap_offsets: AtomicUsize,
+    /// Whether user space can open it.
+    pub registered: AtomicBool,
+    /// Whether the device that it drives is gone.
+    pub unplugged: AtomicBool,
     freed: AtomicBool,
 }
 
@@ -129,6 +219,8 @@ pub unsafe fn __drm_dev_alloc(
             driver,
             ref_: refcount_t::new(1),
             mmap_offsets: AtomicUsize::new(0),
+            registered: AtomicBool::new(false),
+            unplugged: AtomicBool::new(false),
             freed: AtomicBool::new(false),
         })
     };
@@ -196,6 +288,81 @@ pub unsafe fn drm_dev_put(dev: *mut drm_device) {
             DrmLabel(dev)
         ));
     }
+}
+
+/// Makes the device available to user space: `drm_dev_register()`. May sleep.
+///
+/// Returns 0, or `-ENOMEM`; the device is not registered then.
+///
+/// # Safety
+///
+/// `dev` points to a live DRM device.
+pub unsafe fn drm_dev_register(dev: *mut drm_device, _flags: c_ulong) -> c_int {
+    // The minors.
+    if may_not_allocate(GFP_KERNEL) {
+        return code::ENOMEM.to_errno();
+    }
+
+    // SAFETY: By the requirement of this function.
+    unsafe { &(*dev).registered }.store(true, Ordering::Release);
+    0
+}
+
+/// Marks the device as gone, waits for everybody between [`drm_dev_enter`] and [`drm_dev_exit`],
+/// and takes it from user space: `drm_dev_unplug()`. May sleep.
+///
+/// # Panics
+///
+/// If the thread is between these two itself: it would wait for itself.
+///
+/// # Safety
+///
+/// `dev` points to a live DRM device.
+#[track_caller]
+pub unsafe fn drm_dev_unplug(dev: *mut drm_device) {
+    // SAFETY: By the requirement of this function.
+    unsafe { &(*dev).unplugged }.store(true, Ordering::SeqCst);
+    drm_unplug_srcu::synchronize();
+
+    // SAFETY: By the requirement of this function.
+    unsafe { &(*dev).registered }.store(false, Ordering::Release);
+}
+
+/// Begins a section that [`drm_dev_unplug`] waits for, unless the device is gone:
+/// `drm_dev_enter()`.
+///
+/// Returns whether it has begun. It ends with [`drm_dev_exit`] of the same `idx`, on the same
+/// thread, and may sleep.
+///
+/// # Safety
+///
+/// `dev` points to a live DRM device, and `idx` is valid for writing.
+pub unsafe fn drm_dev_enter(dev: *mut drm_device, idx: *mut c_int) -> bool {
+    let entered = drm_unplug_srcu::read_lock();
+
+    // SAFETY: By the requirement of this function.
+    if unsafe { &(*dev).unplugged }.load(Ordering::SeqCst) {
+        drm_unplug_srcu::read_unlock(entered);
+        return false;
+    }
+
+    // SAFETY: By the requirement of this function.
+    unsafe { idx.write(entered) };
+    true
+}
+
+/// Ends a section that [`drm_dev_enter`] has begun: `drm_dev_exit()`.
+///
+/// # Panics
+///
+/// If the thread is in no section of this `idx`.
+///
+/// # Safety
+///
+/// `idx` comes from [`drm_dev_enter`], and this is the only call for it.
+#[track_caller]
+pub unsafe fn drm_dev_exit(idx: c_int) {
+    drm_unplug_srcu::read_unlock(idx);
 }
 
 /// Adds a node for an object's mmap offset: `drm_vma_offset_add()`. A device that was freed is a

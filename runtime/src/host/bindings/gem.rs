@@ -10,6 +10,7 @@ use super::{
     dma_resv,
     dma_resv_fini,
     drm_device,
+    drm_file,
     drm_vma_offset_add,
     drm_vma_offset_remove,
     file,
@@ -52,6 +53,21 @@ pub struct kref {
 pub struct drm_gem_object_funcs {
     /// Frees the object, once its last reference is gone. Must be there.
     pub free: Option<unsafe extern "C" fn(obj: *mut drm_gem_object)>,
+    /// Called when a file gets a handle of the object. An error refuses it.
+    pub open: Option<unsafe extern "C" fn(obj: *mut drm_gem_object, file: *mut drm_file) -> c_int>,
+    /// Called when a file has lost a handle of the object.
+    pub close: Option<unsafe extern "C" fn(obj: *mut drm_gem_object, file: *mut drm_file)>,
+}
+
+impl drm_gem_object_funcs {
+    /// An object that can do nothing.
+    pub const fn new() -> Self {
+        Self {
+            free: None,
+            open: None,
+            close: None,
+        }
+    }
 }
 
 /// A buffer of another driver: what the model keeps of `struct dma_buf`.

@@ -34,6 +34,8 @@ mod driver_binding;
 mod driver_core;
 #[path = "drm_device.rs"]
 mod drm_core;
+#[path = "drm_file.rs"]
+mod drm_files;
 #[path = "dma_resv.rs"]
 mod resv;
 #[path = "scatterlist.rs"]
@@ -42,16 +44,22 @@ mod sg;
 mod device_links;
 mod devres_group;
 mod dma;
+mod dma_coherent;
+mod drm_unplug_srcu;
 mod err;
+mod faux;
 mod gem;
+mod io;
 #[path = "page.rs"]
 mod mm;
 #[path = "mutex.rs"]
 mod mutexes;
+mod pci;
 mod printk;
 mod refcount;
 mod shmem;
 mod spinlock;
+mod vmalloc;
 #[path = "warn.rs"]
 mod warning;
 
@@ -59,19 +67,25 @@ pub use self::{
     device_links::*,
     devres_group::*,
     dma::*,
+    dma_coherent::*,
     driver_binding::*,
     driver_core::*,
     drm_core::*,
+    drm_files::*,
     err::*,
+    faux::*,
     gem::*,
+    io::*,
     mm::*,
     mutexes::*,
+    pci::*,
     printk::*,
     refcount::*,
     resv::*,
     sg::*,
     shmem::*,
     spinlock::*,
+    vmalloc::*,
     warning::*, //
 };
 

@@ -72,6 +72,17 @@ pub struct page {
     address: *mut u8,
 }
 
+impl page {
+    /// A page at `address` that no other page is next to, for good.
+    pub(super) fn alone(address: *mut u8) -> Self {
+        Self {
+            _refcount: refcount_t::new(1),
+            phys: physical_memory().take(1)[0],
+            address,
+        }
+    }
+}
+
 /// The physical address of a page: `page_to_phys()`.
 ///
 /// # Safety
@@ -330,6 +341,23 @@ fn physical_memory() -> std::sync::MutexGuard<'static, PhysicalMemory> {
     });
 
     MEMORY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes physical memory that is contiguous, for `size` bytes.
+pub(super) fn phys_alloc(size: usize) -> phys_addr_t {
+    let mut memory = physical_memory();
+    let addr = memory.next;
+
+    memory.next += (size as phys_addr_t).div_ceil(RUN_STRIDE) * RUN_STRIDE;
+    addr
+}
+
+/// Gives back what [`phys_alloc`] returned for that size.
+pub(super) fn phys_free(addr: phys_addr_t, size: usize) {
+    let runs = (size as phys_addr_t).div_ceil(RUN_STRIDE);
+    let mut runs = (0..runs).map(|run| addr + run * RUN_STRIDE).collect();
+
+    physical_memory().give_back(&mut runs);
 }
 
 /// What every allocation of the model asks first: may this thread sleep, and should the allocation

@@ -171,6 +171,7 @@ impl drm_gem_shmem_object {
 /// What objects get that have no functions of their own.
 static drm_gem_shmem_funcs: drm_gem_object_funcs = drm_gem_object_funcs {
     free: Some(drm_gem_shmem_object_free),
+    ..drm_gem_object_funcs::new()
 };
 
 /// A shmem object during the call of a C function.
@@ -1040,7 +1041,7 @@ mod tests {
         Ordering, //
     };
 
-    static DRIVER: drm_driver = drm_driver { release: None };
+    static DRIVER: drm_driver = drm_driver::new();
 
     /// Makes a DRM device.
     fn drm_device(dev: &TestDevice) -> *mut drm_device {
@@ -1470,7 +1471,10 @@ mod tests {
             // SAFETY: It was allocated like this.
             unsafe { kfree_obj(buffer.0) };
         }
-        static FUNCS: drm_gem_object_funcs = drm_gem_object_funcs { free: Some(free) };
+        static FUNCS: drm_gem_object_funcs = drm_gem_object_funcs {
+            free: Some(free),
+            ..drm_gem_object_funcs::new()
+        };
 
         let dev = TestDevice::new(c"gpu0").unwrap();
         let drm = drm_device(&dev);

@@ -85,6 +85,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let host = read(&root().join(HOST), Which::Documented)?;
     let kernel = read(&tree.root().join(KERNEL), Which::All)?;
     let report = compare(&host, &kernel);
+    report.ensure_reasons()?;
     let page = page(&report, &tree.version().to_string());
 
     let path = root().join(PAGE);
@@ -100,7 +101,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         report.different.len(),
         report.host_only.len()
     );
-    report.ensure_reasons()
+    Ok(())
 }
 
 /// The items of one file, and the files that it stands for.

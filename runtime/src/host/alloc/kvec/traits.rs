@@ -4,10 +4,17 @@
 //!
 //! Stands for a part of `rust/kernel/alloc/kvec.rs`.
 
-use super::Vec;
-use crate::alloc::{
-    Allocator,
-    Box, //
+use super::{
+    VVec,
+    Vec, //
+};
+use crate::{
+    alloc::{
+        allocator::VmallocPageIter,
+        Allocator,
+        Box, //
+    },
+    page::AsPageIter,
 };
 use core::{
     borrow::{
@@ -42,6 +49,21 @@ impl<T, A: Allocator> DerefMut for Vec<T, A> {
     fn deref_mut(&mut self) -> &mut [T] {
         // SAFETY: By the type invariants these values are there, and `self` is borrowed mutably.
         unsafe { slice::from_raw_parts_mut(self.as_mut_ptr(), self.len()) }
+    }
+}
+
+/// All pages of the vector's memory, also those that hold no value yet.
+impl<T> AsPageIter for VVec<T> {
+    type Iter<'a>
+        = VmallocPageIter<'a>
+    where
+        T: 'a;
+
+    fn page_iter(&mut self) -> VmallocPageIter<'_> {
+        let (buf, size) = (self.ptr.cast(), self.layout().size());
+
+        // SAFETY: By the type invariants this is memory of `vmalloc()`, and `self` is borrowed.
+        unsafe { VmallocPageIter::new(buf, size) }
     }
 }
 

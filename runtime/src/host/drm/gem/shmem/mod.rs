@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! GEM objects in shared memory. Stands for `rust/kernel/drm/gem/shmem.rs`, as it is with
+//! `#[devres_lazy]` applied. C header: `include/drm/drm_gem_shmem_helper.h`.
+
+mod resv;
+mod sg_table;
+mod vmap;
+mod vmap_cache;
+
+pub use self::{
+    sg_table::SgTable,
+    vmap::{
+        VMap,
+        VMapOwned,
+        VMapRef, //
+    },
+    vmap_cache::{
+        CachedVMap,
+        VMapMemory, //
+    },
+};
+use super::{
+    close_callback,
+    open_callback,
+    BaseObject,
+    BaseObjectPrivate,
+    DriverObject,
+    IntoGEMObject, //
+};
+use crate::{
+    bindings,
+    container_of,
+    devres::{
+        LazyOwner,
+        Mapped, //
+    },
+    devres_lazy,
+    drm::{
+        driver,
+        Device, //
+    },
+    error::to_result,
+    impl_aref_for_gem_obj,
+    new_lazy,
+    prelude::*,
+    scatterlist,
+    sync::aref::ARef,
+    types::Opaque, //
+};
+use core::{
+    mem::MaybeUninit,
+    ops::{
+        Deref,
+        DerefMut, //
+    },
+    ptr::NonNull,
+};
+use resv::DmaResvGuard;
+
+/// How an [`Object`] is made.
+pub struct ObjectConfig<'a, T: DriverObject> {
+    /// Whether mappings of the object's memory combine writes.
+    pub map_wc: bool,
+
+    /// The object whose reservation object is used, in place of the new object's own. The new
+    /// object holds a reference to it.
+    pub parent_resv_obj: Option<&'a Object<T>>,
+}
+
+impl<T: DriverObject> Default for ObjectConfig<'_, T> {
+    #[inline]
+    fn default() -> Self {
+        Self {
+            map_wc: false,
+            parent_resv_obj: None,
+        }
+    }
+}
+
+/// A GEM object in shared memory: `struct drm_gem_shmem_object`, and the driver's part of it.
+///
+/// # Cycles
+///
+/// The object holds a reference to its DRM device. If [`drm::Driver::Data`] owns objects of its own
+/// device, that is a cycle of references, and neither is ever freed. Such objects belong into
+/// [`drm::Driver::RegistrationData`], which is dropped when the device is unbound.
+///
+/// [`drm::Driver::Data`]: crate::drm::Driver::Data
+/// [`drm::Driver::RegistrationData`]: crate::drm::Driver::RegistrationData
+///
+/// # Invariants
+///
+/// - `obj` is initialised.
+/// - `drm` is the DRM device that `obj` was initialised with.
+#[devres_lazy]
+#[pin_data]
+#[repr(C)]
+pub struct Object<T: DriverObject> {
+    #[pin]
+    obj: Opaque<bindings::drm_gem_shmem_object>,
+
+    /// The object whose reservation object this one uses.
+    parent_resv_obj: Option<ARef<Object<T>>>,
+
+    /// Scatter-gather table of this object's DMA pages.
+    ///
+    /// Must not be called with the object's reservation lock held, which mapping takes.
+    #[lazy(
+        pub fn sg_table -> scatterlist::SGTable,
+        device = self.dev().as_ref().as_ref(),
+        map = SgTable,
+        peek = sg_table_if_mapped,
+        try_access = try_sg_table,
+        revoke = unmap_sg_table,
+    )]
+    sgt: Mapped<Self, SgTable>,
+
+    /// This object's memory as the kernel sees it: what [`vmap()`](Self::vmap) makes, made once.
+    ///
+    /// The pages are pinned for as long as it is mapped. Must not be called with the object's
+    /// reservation lock held, which mapping takes.
+    #[lazy(
+        pub fn cached_vmap -> VMapMemory,
+        device = self.dev().as_ref().as_ref(),
+        map = CachedVMap,
+        peek = cached_vmap_if_mapped,
+        try_access = try_cached_vmap,
+        revoke = unmap_cached_vmap,
+    )]
+    vmap_cache: Mapped<Self, CachedVMap>,
+
+    #[pin]
+    inner: T,
+
+    /// The DRM device, which `drm_gem_shmem_release()` reads: a GEM object holds no reference to
+    /// `obj->dev`. The last field, since fields are dropped in the order of declaration.
+    drm: ARef<Device<T::Driver>>,
+}
+
+impl_aref_for_gem_obj! {
+    impl<T> for Object<T>
+    where
+        T: DriverObject
+}
+
+// SAFETY: All GEM objects are thread-safe.
+unsafe impl<T: DriverObject> Send for Object<T> {}
+
+// SAFETY: All GEM objects are thread-safe.
+unsafe impl<T: DriverObject> Sync for Object<T> {}
+
+impl<T: DriverObject> Object<T> {
+    const VTABLE: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
+        free: Some(Self::free_callback),
+        open: Some(open_callback::<T>),
+        close: Some(close_callback::<T>),
+    };
+
+    /// Creates an object of `size` bytes.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, or what the driver's part fails with.
+    ///
+    /// # Panics
+    ///
+    /// If `size` is not a multiple of [`PAGE_SIZE`](crate::page::PAGE_SIZE), which is a `BUG_ON()`
+    /// in C.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    pub fn new(
+        dev: &Device<T::Driver>,
+        size: usize,
+        config: ObjectConfig<'_, T>,
+        args: T::Args,
+    ) -> Result<ARef<Self>> {
+        let new: Pin<KBox<Self>> = KBox::try_pin_init(
+            try_pin_init!(Self {
+                obj <- Opaque::ffi_init(|obj: *mut bindings::drm_gem_shmem_object| {
+                    // SAFETY: `obj` is valid for writes, and zeroes are a valid value of it.
+                    unsafe { obj.write_bytes(0, 1) }
+                }),
+                parent_resv_obj: config.parent_resv_obj.map(|parent| parent.into()),
+                sgt <- new_lazy!("Object::sgt"),
+                vmap_cache <- new_lazy!("Object::vmap_cache"),
+                inner <- T::new(dev, size, args),
+                drm: dev.into(),
+            }),
+            GFP_KERNEL,
+        )?;
+        let shmem = new.as_raw_shmem();
+
+        // SAFETY: Nobody else knows of the object.
+        unsafe { (*shmem).base.funcs = const { &Self::VTABLE } };
+        // SAFETY: `dev` is alive, and the object is zeroed up to its functions.
+        to_result(unsafe { bindings::drm_gem_shmem_init(dev.as_raw(), shmem, size) })?;
+
+        // SAFETY: The object is only ever used pinned.
+        let new = KBox::into_raw(unsafe { Pin::into_inner_unchecked(new) });
+        // SAFETY: The pointer of a box is not null.
+        let new = unsafe { NonNull::new_unchecked(new) };
+        // INVARIANT: It was initialised, with `dev`.
+        // SAFETY: This takes over the first reference.
+        let new = unsafe { ARef::from_raw(new) };
+
+        if let Some(parent) = config.parent_resv_obj {
+            // SAFETY: Nobody else knows of the object.
+            unsafe { (*shmem).base.resv = parent.raw_dma_resv() };
+        }
+        // SAFETY: Nobody else knows of the object.
+        unsafe { (*shmem).map_wc = config.map_wc };
+
+        Ok(new)
+    }
+
+    /// Returns the DRM device that the object belongs to.
+    pub fn dev(&self) -> &Device<T::Driver> {
+        &self.drm
+    }
+
+    fn as_raw_shmem(&self) -> *mut bindings::drm_gem_shmem_object {
+        self.obj.get()
+    }
+
+    extern "C" fn free_callback(obj: *mut bindings::drm_gem_object) {
+        // SAFETY: Every GEM object with these functions is the base of a shmem object.
+        let base = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
+        // SAFETY: That is the one in an `Object<T>`.
+        let this = unsafe { container_of!(Opaque::cast_from(base), Self, obj) }.cast_mut();
+
+        // What is mapped lazily has to go while the GEM object is still whole.
+        // SAFETY: This was the last reference.
+        let owner = unsafe { &mut *this };
+        // SAFETY: GEM objects are pinned.
+        unsafe { Pin::new_unchecked(owner) }.teardown();
+
+        // SAFETY: This was the last reference.
+        unsafe { bindings::drm_gem_shmem_release(base) };
+        // SAFETY: `new()` has got it from a box.
+        drop(unsafe { KBox::from_raw(this) });
+    }
+
+    /// Maps the object's memory into the kernel's address space, for as long as the result exists:
+    /// `drm_gem_shmem_vmap_locked()`.
+    ///
+    /// `SIZE` bytes can be accessed at constant offsets.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if the object is smaller than `SIZE`, or `ENOMEM`.
+    ///
+    /// # Context
+    ///
+    /// Takes the object's reservation lock, and may sleep.
+    #[inline]
+    pub fn vmap<const SIZE: usize>(&self) -> Result<VMapRef<'_, T, SIZE>> {
+        self.make_vmap()
+    }
+
+    /// As [`vmap()`](Self::vmap), with a result that holds a reference to the object.
+    ///
+    /// # Errors
+    ///
+    /// As for [`vmap()`](Self::vmap).
+    #[inline]
+    pub fn owned_vmap<const SIZE: usize>(&self) -> Result<VMapOwned<T, SIZE>> {
+        self.make_vmap()
+    }
+
+    fn make_vmap<'a, R, const SIZE: usize>(&'a self) -> Result<VMap<T, R, SIZE>>
+    where
+        R: Deref<Target = Self> + From<&'a Self>,
+    {
+        if self.size() < SIZE {
+            return Err(ENOSPC);
+        }
+
+        let mut map = MaybeUninit::<bindings::iosys_map>::uninit();
+        let resv = DmaResvGuard::new(self);
+        // SAFETY: The object is initialised, and the reservation lock is held.
+        to_result(unsafe {
+            bindings::drm_gem_shmem_vmap_locked(self.as_raw_shmem(), map.as_mut_ptr())
+        })?;
+        drop(resv);
+        // SAFETY: The function has succeeded.
+        let map = unsafe { map.assume_init() };
+
+        if map.is_iomem {
+            // SAFETY: It was mapped above, and nobody uses it.
+            unsafe { self.raw_vunmap(map) };
+            return Err(ENOTSUPP);
+        }
+        // INVARIANT: The size was checked, and the memory is mapped until this is dropped.
+        Ok(VMap {
+            // SAFETY: It is no I/O memory.
+            addr: unsafe { map.__bindgen_anon_1.vaddr },
+            owner: self.into(),
+        })
+    }
+
+    /// Ends one use of the mapping.
+    ///
+    /// # Safety
+    ///
+    /// `map` comes from `drm_gem_shmem_vmap_locked()` of this object, and is not used any more.
+    unsafe fn raw_vunmap(&self, mut map: bindings::iosys_map) {
+        let _resv = DmaResvGuard::new(self);
+
+        // SAFETY: The caller promises it, and the reservation lock is held.
+        unsafe { bindings::drm_gem_shmem_vunmap_locked(self.as_raw_shmem(), &mut map) };
+    }
+}
+
+impl<T: DriverObject> Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T: DriverObject> DerefMut for Object<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.inner
+    }
+}
+
+impl<T: DriverObject> IntoGEMObject for Object<T> {
+    fn as_raw(&self) -> *mut bindings::drm_gem_object {
+        // SAFETY: By the type invariants, `obj` is initialised.
+        unsafe { &raw mut (*self.obj.get()).base }
+    }
+
+    unsafe fn from_raw<'a>(obj: *mut bindings::drm_gem_object) -> &'a Self {
+        // SAFETY: The caller has a pointer to the base of the shmem object in an `Object<T>`.
+        let obj = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
+        // SAFETY: As above.
+        let this = unsafe { container_of!(Opaque::cast_from(obj), Self, obj) };
+        // SAFETY: The caller promises that the object is valid for `'a`.
+        unsafe { &*this }
+    }
+}
+
+impl<T: DriverObject> driver::AllocImpl for Object<T> {
+    type Driver = T::Driver;
+}

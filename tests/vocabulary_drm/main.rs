@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The vocabulary of drivers on the host: DRM devices and their objects, and what these are made
+//! of. Each file tests one module of the kernel crate, as a driver uses it.
+
+mod devres_lt;
+mod driver;
+mod file;
+mod io;
+mod kernel_items;
+mod parents;
+mod pci;
+mod registration;
+mod sg_table;
+mod shmem;
+mod vtable;
