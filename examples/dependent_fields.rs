@@ -11,18 +11,18 @@
 #[path = "dependent_fields/hardware.rs"]
 mod hardware;
 
-use devres_lazy::{
+use hardware::{
+    Hardware,
+    PageTable,
+    Ring, //
+};
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,
     prelude::*,
     sync::aref::ARef,
     testing::TestDevice, //
-};
-use hardware::{
-    Hardware,
-    PageTable,
-    Ring, //
 };
 use std::{
     process::ExitCode,

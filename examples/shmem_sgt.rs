@@ -30,7 +30,7 @@ mod resv;
 #[path = "shmem/timeline.rs"]
 mod timeline;
 
-use devres_lazy::{
+use kernel::{
     bindings, container_of,
     device::{
         Bound,

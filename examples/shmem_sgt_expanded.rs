@@ -31,7 +31,7 @@ mod resv;
 #[path = "shmem/timeline.rs"]
 mod timeline;
 
-use devres_lazy::{
+use kernel::{
     bindings, container_of,
     device::{
         Bound,
@@ -90,7 +90,7 @@ pub struct Object<T: DriverObject> {
     // <lazy>
     /// The scatter-gather table of this object's DMA pages.
     #[pin]
-    sgt: ::devres_lazy::devres::Lazy<Mapped<Self, SgTable>>,
+    sgt: ::kernel::devres::Lazy<Mapped<Self, SgTable>>,
     // </lazy>
     #[pin]
     inner: T,
@@ -124,11 +124,10 @@ impl<T: DriverObject> Object<T> {
     #[inline]
     pub fn sg_table<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a SGTable> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a SGTable> {
         // Fast path: `self.sgt` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(sgt) = ::devres_lazy::devres::Lazy::get(&self.sgt, dev)
-        {
+        if let ::core::option::Option::Some(sgt) = ::kernel::devres::Lazy::get(&self.sgt, dev) {
             return ::core::result::Result::Ok(sgt);
         }
 
@@ -151,8 +150,8 @@ impl<T: DriverObject> Object<T> {
     #[inline(never)]
     fn sg_table_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a SGTable> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a SGTable> {
         // Any thread may borrow what `self.sgt` lends: it has to be `Send` and `Sync`.
         const fn sgt_is_send_and_sync<T>()
         where
@@ -163,15 +162,15 @@ impl<T: DriverObject> Object<T> {
 
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.sg_table_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.sgt`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.sgt);
+        let slot = ::kernel::devres::Lazy::lock(&self.sgt);
 
         // Somebody else may have populated `self.sgt` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(sgt) = ::devres_lazy::devres::Locked::get(&slot, dev) {
+        if let ::core::option::Option::Some(sgt) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(sgt);
         }
 
@@ -185,7 +184,7 @@ impl<T: DriverObject> Object<T> {
         //
         // INVARIANT: When this succeeds, `self.sgt` holds the resource, for `dev`, until `dev` is
         // unbound, `self.sgt` is revoked, or `*self` is dropped.
-        let sgt = ::devres_lazy::devres::Locked::populate_with(slot, dev, |place| {
+        let sgt = ::kernel::devres::Locked::populate_with(slot, dev, |place| {
             // SAFETY:
             // - S1: `*self` is valid until the mapping is dropped: the mapping is stored in
             //   `self.sgt`, and the destructor of `Object` begins with `LazyOwner::teardown()`,
@@ -194,7 +193,7 @@ impl<T: DriverObject> Object<T> {
             // - S2: `*self` does not move: a slot can only be initialised in place, so `self.sgt`
             //   is pinned, and with it the `Object` that it is a field of.
             unsafe {
-                ::devres_lazy::devres::OwnerView::<Self, SgTable>::new(
+                ::kernel::devres::OwnerView::<Self, SgTable>::new(
                     place,
                     &raw const self.sgt,
                     self,
@@ -202,8 +201,8 @@ impl<T: DriverObject> Object<T> {
                         fn(
                             &Self,
                             &SgTable,
-                            &dyn ::devres_lazy::devres::LazyOwner,
-                            &dyn ::devres_lazy::devres::TeardownFirst,
+                            &dyn ::kernel::devres::LazyOwner,
+                            &dyn ::kernel::devres::TeardownFirst,
                         ),
                     >,
                 )
@@ -216,9 +215,9 @@ impl<T: DriverObject> Object<T> {
     /// Returns whether this object belongs to the given device.
     fn sg_table_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(self.dev().as_ref().as_ref(), other)
+        ::kernel::devres::same_device(self.dev().as_ref().as_ref(), other)
     }
 
     /// As `sg_table()`, but only if it is mapped already.
@@ -234,18 +233,17 @@ impl<T: DriverObject> Object<T> {
     /// Does not sleep.
     pub fn sg_table_if_mapped<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<::core::option::Option<&'a SGTable>> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<::core::option::Option<&'a SGTable>> {
         // Fast path: `self.sgt` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(sgt) = ::devres_lazy::devres::Lazy::get(&self.sgt, dev)
-        {
+        if let ::core::option::Option::Some(sgt) = ::kernel::devres::Lazy::get(&self.sgt, dev) {
             return ::core::result::Result::Ok(::core::option::Option::Some(sgt));
         }
 
         // `self.sgt` has nothing for `dev`. Tell the wrong device from a slot that is empty or
         // revoked.
         if !self.sg_table_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         ::core::result::Result::Ok(::core::option::Option::None)
@@ -262,10 +260,10 @@ impl<T: DriverObject> Object<T> {
     #[inline]
     pub fn try_sg_table(
         &self,
-    ) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, Mapped<Self, SgTable>>> {
+    ) -> ::core::option::Option<::kernel::devres::LazyGuard<'_, Mapped<Self, SgTable>>> {
         // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
         // for it before it drops what `self.sgt` holds.
-        ::devres_lazy::devres::Lazy::try_access(&self.sgt)
+        ::kernel::devres::Lazy::try_access(&self.sgt)
     }
 
     /// Unmaps now what `sg_table()` has mapped, if anything.
@@ -277,26 +275,25 @@ impl<T: DriverObject> Object<T> {
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn unmap_sg_table(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.sgt` holds.
-        ::devres_lazy::devres::Lazy::revoke_field(self, |owner: &Self| &owner.sgt);
+        ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.sgt);
     }
 }
 
-impl<T: DriverObject> ::devres_lazy::devres::LazyOwner for Object<T> {
+impl<T: DriverObject> ::kernel::devres::LazyOwner for Object<T> {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // The destructor is the author's: `#[devres_lazy]` on it makes it begin with this (S4).
         const fn begins_with_teardown<T>()
         where
-            T: ::devres_lazy::devres::TeardownFirst + ?::core::marker::Sized,
+            T: ::kernel::devres::TeardownFirst + ?::core::marker::Sized,
         {
         }
         begins_with_teardown::<Self>();
 
         // `self.sgt` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::<Mapped<Self, SgTable>>::retire_field(
-            &mut self,
-            |owner: &Self| &owner.sgt,
-        );
+        ::kernel::devres::Lazy::<Mapped<Self, SgTable>>::retire_field(&mut self, |owner: &Self| {
+            &owner.sgt
+        });
     }
 }
 
@@ -422,7 +419,7 @@ impl<T: DriverObject> PinnedDrop for Object<T> {
     fn drop(mut self: Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        <dyn ::devres_lazy::devres::TeardownFirst>::teardown_first(&mut self);
+        <dyn ::kernel::devres::TeardownFirst>::teardown_first(&mut self);
 
         // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this. It
         // reads `obj->dev`, which `drm` keeps: fields are dropped after this function.
@@ -432,7 +429,7 @@ impl<T: DriverObject> PinnedDrop for Object<T> {
 
 // SAFETY: S4: `drop()` above begins with `teardown_first()`, and nothing that the author has
 // written is in the scope of that call.
-unsafe impl<T: DriverObject> ::devres_lazy::devres::TeardownFirst for Object<T> {}
+unsafe impl<T: DriverObject> ::kernel::devres::TeardownFirst for Object<T> {}
 
 impl<T: DriverObject> IntoGEMObject for Object<T> {
     fn as_raw(&self) -> *mut bindings::drm_gem_object {

@@ -8,7 +8,12 @@
 #[path = "../examples/dependent_fields/hardware.rs"]
 mod hardware;
 
-use devres_lazy::{
+use hardware::{
+    Hardware,
+    PageTable,
+    Ring, //
+};
+use kernel::{
     device::{
         Bound,
         Device, //
@@ -18,11 +23,6 @@ use devres_lazy::{
     prelude::*,
     sync::aref::ARef,
     testing::TestDevice, //
-};
-use hardware::{
-    Hardware,
-    PageTable,
-    Ring, //
 };
 use std::sync::Arc;
 

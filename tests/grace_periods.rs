@@ -7,7 +7,7 @@
 //! | grace periods of unbind | one, or none if nobody has tried to get a guard |
 //! | allocations to populate | those of the registry |
 
-use devres_lazy::{
+use kernel::{
     devres::Lazy,
     new_lazy,
     prelude::*,

@@ -71,7 +71,7 @@ use core::{
         Ordering::Relaxed, //
     },
 };
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //
@@ -294,7 +294,7 @@ impl Debug for Objects {
 }
 
 /// The runtime by another path.
-#[devres_lazy(crate = devres_lazy)]
+#[devres_lazy(crate = kernel)]
 #[pin_data]
 pub(crate) struct Elsewhere {
     dev: ARef<Device>,

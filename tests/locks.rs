@@ -3,7 +3,7 @@
 //! The order of locks, as a driver author meets it: what lockdep reports in a kernel is a panic on
 //! the host that names the classes and the places, with no second thread and no deadlock.
 
-use devres_lazy::{
+use kernel::{
     bindings::{
         self,
         dma_resv, //

@@ -253,7 +253,7 @@ fn a_dependency_by_another_name() -> Result<()> {
         )
     })?;
     let source = format!(
-        "extern crate runtime as devres_lazy;\n{}\n{}",
+        "extern crate runtime as kernel;\n{}\n{}",
         guide.example, guide.test
     );
     outside.write("src/lib.rs", &source)?;

@@ -7,7 +7,7 @@ use core::{
     cell::Cell,
     marker::PhantomData, //
 };
-use devres_lazy::{
+use kernel::{
     init::Zeroable as ZeroableAtItsPath,
     prelude::*, //
 };

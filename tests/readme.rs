@@ -8,7 +8,7 @@ use anyhow::{
     Context,
     Result, //
 };
-use devres_lazy::{
+use kernel::{
     alloc::{
         flags::GFP_KERNEL,
         KBox, //

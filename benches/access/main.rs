@@ -53,16 +53,16 @@ use clap::{
     Subcommand,
     ValueEnum, //
 };
-use devres_lazy::{
-    drm,
-    prelude::*,
-    testing::TestDevice, //
-};
 use driver::{
     Data,
     Driver, //
 };
 use heap::Heap;
+use kernel::{
+    drm,
+    prelude::*,
+    testing::TestDevice, //
+};
 use subject::Subject;
 
 /// Counts what the thread has allocated.

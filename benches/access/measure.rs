@@ -22,7 +22,7 @@ use super::{
         StdOnce, //
     },
 };
-use devres_lazy::{
+use kernel::{
     bindings,
     device::{
         Bound,

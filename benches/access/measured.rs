@@ -5,7 +5,7 @@
 //!
 //! `cargo xtask bench` tells the instruction counter to look at two of them by their names.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -13,7 +13,7 @@ use super::{
     driver::Driver,
     measured::Access, //
 };
-use devres_lazy::{
+use kernel::{
     bindings, container_of,
     device::{
         Bound,

@@ -22,7 +22,7 @@ use super::{
     Shape, //
 };
 use clap::ValueEnum;
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

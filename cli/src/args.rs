@@ -23,8 +23,6 @@ Examples:
           prints the file, with everything annotated in it expanded
   cargo devres-lazy expand src/queue.rs --item Queue
           expands `Queue` and its destructor only
-  cargo devres-lazy expand rust/kernel/drm/gem/shmem.rs --crate kernel
-          as the kernel compiles it
   cargo devres-lazy expand src/queue.rs --output src/queue_expanded.rs
           makes an expansion to be committed
   cargo devres-lazy expand src/queue.rs --edition 2024
@@ -108,9 +106,6 @@ pub(crate) struct Expand {
     /// Only the annotated items of this name; may be given several times
     #[arg(long = "item", value_name = "NAME")]
     pub(crate) items: Vec<String>,
-    /// Where the runtime is, for items that do not say so themselves [default: devres_lazy]
-    #[arg(long = "crate", value_name = "PATH")]
-    pub(crate) krate: Option<String>,
     /// The edition of the file [default: found as described above]
     #[arg(long, value_name = "YEAR", value_parser = EDITIONS)]
     pub(crate) edition: Option<String>,
@@ -118,7 +113,7 @@ pub(crate) struct Expand {
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Refresh the expansions that are stale
-    #[arg(long, conflicts_with_all = ["items", "krate", "edition", "output"])]
+    #[arg(long, conflicts_with_all = ["items", "edition", "output"])]
     pub(crate) write: bool,
 }
 

@@ -36,27 +36,17 @@ use crate::{
     },
 };
 use anyhow::Result;
-use proc_macro2::{
-    Span,
-    TokenStream, //
-};
-use quote::ToTokens;
+use proc_macro2::TokenStream;
 use std::{
     collections::BTreeSet,
     iter,
     ops::Range, //
 };
-use syn::{
-    parse::Parser,
-    File,
-    Path, //
-};
+use syn::File;
 
 /// What to expand, and to what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Where the runtime is, unless an item says so itself; without this, at `::devres_lazy`.
-    pub krate: Option<String>,
     /// Which items; without any, all of them.
     pub items: Vec<String>,
     /// The edition of the file; without this, what rustfmt's configuration or the package says, or
@@ -64,57 +54,18 @@ pub struct Options {
     pub edition: Option<String>,
 }
 
-impl Options {
-    /// The path of the runtime. A plain name is that of a crate.
-    fn krate(&self) -> Result<Path, Failure> {
-        let written = self.krate.as_deref().unwrap_or("devres_lazy");
-        let path = Path::parse_mod_style.parse_str(written).map_err(|_| {
-            Failure::without_source(format!("`{written}` is not a path of modules"))
-        })?;
-
-        let is_relative = path.leading_colon.is_some()
-            || path.segments.len() > 1
-            || ["crate", "self", "super"].contains(&written);
-        let path = if is_relative {
-            path.to_token_stream()
-        } else {
-            quote::quote!(::#path)
-        };
-
-        // Its tokens are not of the file that is printed.
-        Path::parse_mod_style
-            .parse2(here(path))
-            .map_err(Failure::without_source)
-    }
-}
-
-/// Tokens that are of no file.
-fn here(tokens: TokenStream) -> TokenStream {
-    tokens
-        .into_iter()
-        .map(|mut token| {
-            token.set_span(Span::call_site());
-            token
-        })
-        .collect()
-}
-
 /// What the macro gives rustc for an item under `#[devres_lazy(args)]`.
 #[must_use]
-pub fn as_rustc(krate: Path, args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::devres_lazy(krate, args, item)
+pub fn as_rustc(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::devres_lazy(args, item)
 }
 
 /// What the macro makes of an item under `#[devres_lazy(args)]`, and what is wrong with the item.
 ///
 /// As [`as_rustc()`], but the errors are not among the tokens.
 #[must_use]
-pub fn expand_item(
-    krate: Path,
-    args: TokenStream,
-    item: TokenStream,
-) -> (TokenStream, Option<syn::Error>) {
-    let Expansion { tokens, errors } = expand::expand(krate, args, item, &NoNotes);
+pub fn expand_item(args: TokenStream, item: TokenStream) -> (TokenStream, Option<syn::Error>) {
+    let Expansion { tokens, errors } = expand::expand(args, item, &NoNotes);
 
     (tokens, errors.into_error())
 }
@@ -157,7 +108,6 @@ pub fn expand(source: &Source, options: &Options) -> Result<String> {
 pub fn expand_with(source: &Source, options: &Options, format: Format) -> Result<String> {
     let printer = Printer {
         options,
-        krate: options.krate()?,
         rustfmt: match format {
             Format::Rustfmt => Some(Rustfmt::new(&source.path, options.edition.as_deref())),
             Format::Nobody => None,
@@ -216,7 +166,6 @@ fn ask_for_items(source: &Source, file: &File, options: &Options) -> Result<(), 
 /// What prints a file.
 struct Printer<'a> {
     options: &'a Options,
-    krate: Path,
     rustfmt: Option<Rustfmt<'a>>,
 }
 
@@ -277,12 +226,8 @@ impl Printer<'_> {
 
         for annotated in chosen {
             let marker = Marker::new(declared);
-            let Expansion { tokens, errors } = expand::expand(
-                self.krate.clone(),
-                annotated.args.clone(),
-                annotated.item.clone(),
-                &marker,
-            );
+            let Expansion { tokens, errors } =
+                expand::expand(annotated.args.clone(), annotated.item.clone(), &marker);
             if let Some(error) = errors.into_error() {
                 failures.push(source.error(error));
             }

@@ -39,6 +39,9 @@ use syn::{
 /// The name of the attribute.
 pub(crate) const ATTRIBUTE: &str = "devres_lazy";
 
+/// The name of the crate that it is in, on the host and in the kernel.
+pub(crate) const RUNTIME: &str = "kernel";
+
 /// An item with `#[devres_lazy ..]` on it.
 pub(crate) struct Annotated {
     /// Of the struct, or of the type whose destructor it is.

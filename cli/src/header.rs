@@ -50,7 +50,6 @@ impl Header {
         while let Some(option) = words.next() {
             let value = words.next()?.to_owned();
             match option {
-                "--crate" => options.krate = Some(value),
                 "--item" => options.items.push(value),
                 "--edition" => options.edition = Some(value),
                 _ => return None,
@@ -97,9 +96,6 @@ impl Header {
 
     fn line(&self) -> String {
         let mut line = format!("{FROM}{}{BY}", self.source);
-        if let Some(krate) = &self.options.krate {
-            line.push_str(&format!(" --crate {krate}"));
-        }
         for item in &self.options.items {
             line.push_str(&format!(" --item {item}"));
         }
@@ -141,7 +137,6 @@ mod tests {
 
     fn header() -> Header {
         let options = Options {
-            krate: Some("kernel".into()),
             items: vec!["A".into(), "B".into()],
             edition: Some("2024".into()),
         };

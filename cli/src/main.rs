@@ -104,7 +104,6 @@ fn print(args: Expand) -> Result<ExitCode> {
             .exit();
     };
     let options = Options {
-        krate: args.krate,
         items: args.items,
         edition: args.edition,
     };

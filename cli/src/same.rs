@@ -37,8 +37,9 @@ use syn::{
 ///
 /// What rustfmt writes or not depending on the layout is left out: a comma behind the last of a
 /// list, a `+` behind the last bound, a semicolon behind the last rule of a macro, the `in` of
-/// `pub(in crate)`, and braces around a closure or a match arm that is one expression. A
-/// documentation comment is the attribute that it stands for, without spaces at the end of its line.
+/// `pub(in crate)`, braces around a closure or a match arm that is one expression, and the
+/// semicolon behind a `return`, `break` or `continue` that ends a block. A documentation comment is
+/// the attribute that it stands for, without spaces at the end of its line.
 ///
 /// # Errors
 ///
@@ -66,6 +67,15 @@ pub fn tokens(items: TokenStream) -> syn::Result<Vec<String>> {
 struct WithoutChoice;
 
 impl VisitMut for WithoutChoice {
+    fn visit_block_mut(&mut self, block: &mut Block) {
+        visit_mut::visit_block_mut(self, block);
+        if let Some(Stmt::Expr(Expr::Return(_) | Expr::Break(_) | Expr::Continue(_), semicolon)) =
+            block.stmts.last_mut()
+        {
+            *semicolon = None;
+        }
+    }
+
     fn visit_expr_closure_mut(&mut self, closure: &mut ExprClosure) {
         visit_mut::visit_expr_closure_mut(self, closure);
         if matches!(closure.output, ReturnType::Default) {
@@ -202,6 +212,10 @@ mod tests {
         assert!(is_same(
             "fn f() { macro_rules! a { () => {} } }",
             "fn f() { macro_rules! a { () => {}; } }"
+        ));
+        assert!(is_same(
+            "fn f() { loop { if a { break } continue } return }",
+            "fn f() { loop { if a { break; } continue; } return; }"
         ));
     }
 

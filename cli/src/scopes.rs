@@ -6,7 +6,8 @@
 use crate::find::{
     is_annotation,
     is_attribute,
-    ATTRIBUTE, //
+    ATTRIBUTE,
+    RUNTIME, //
 };
 use proc_macro2::{
     TokenStream,
@@ -265,7 +266,7 @@ impl Scopes {
         };
 
         let mut here = match head {
-            ATTRIBUTE if path.is_global => Target::Runtime,
+            RUNTIME if path.is_global => Target::Runtime,
             _ if path.is_global => Target::Unknown,
             "crate" => Target::Module(ROOT),
             "self" => Target::Module(self.module(path.scope)),
@@ -307,7 +308,7 @@ impl Scopes {
             }
         }
 
-        if name == ATTRIBUTE {
+        if name == RUNTIME {
             Target::Runtime
         } else {
             Target::Unknown
@@ -469,7 +470,7 @@ impl Collector {
             UseTree::Rename(leaf) => leaf.ident == "self",
             _ => false,
         };
-        let is_module = is_self || segments == [ATTRIBUTE];
+        let is_module = is_self || segments == [RUNTIME] || segments == [ATTRIBUTE];
         let reach = match item.vis {
             Visibility::Inherited => Reach::Module,
             Visibility::Public(_) if self.is_public() => Reach::Everywhere,
@@ -572,7 +573,7 @@ impl<'a> Visit<'a> for Collector {
     fn visit_item_extern_crate(&mut self, item: &'a ItemExternCrate) {
         visit::visit_item_extern_crate(self, item);
         // Another crate by the runtime's name is taken for the runtime.
-        let Some((_, name)) = item.rename.as_ref().filter(|_| item.ident == ATTRIBUTE) else {
+        let Some((_, name)) = item.rename.as_ref().filter(|_| item.ident == RUNTIME) else {
             return;
         };
 
@@ -583,7 +584,7 @@ impl<'a> Visit<'a> for Collector {
             path: Written {
                 scope: self.scope,
                 is_global: true,
-                segments: vec![ATTRIBUTE.to_owned()],
+                segments: vec![RUNTIME.to_owned()],
                 range: range.clone(),
                 is_anywhere: false,
                 is_attribute: false,

@@ -44,37 +44,25 @@ fn left_of(import: &str) -> Result<String> {
 #[test]
 fn a_tree_loses_the_attribute_only() -> Result<()> {
     for (import, left) in [
-        ("use devres_lazy::devres_lazy;\n", ""),
-        ("use ::devres_lazy::devres_lazy;\n", ""),
-        ("use devres_lazy::{devres_lazy};\n", ""),
-        ("use {devres_lazy::{{devres_lazy,},},};\n", ""),
+        ("use kernel::devres_lazy;\n", ""),
+        ("use ::kernel::devres_lazy;\n", ""),
+        ("use kernel::{devres_lazy};\n", ""),
+        ("use {kernel::{{devres_lazy,},},};\n", ""),
+        ("use kernel::{devres_lazy, a};\n", "use kernel::{a};\n"),
+        ("use kernel::{a, devres_lazy,};\n", "use kernel::{a,};\n"),
+        ("use kernel::{a, devres_lazy};\n", "use kernel::{a};\n"),
+        ("use kernel::{a,devres_lazy,b};\n", "use kernel::{a,b};\n"),
         (
-            "use devres_lazy::{devres_lazy, a};\n",
-            "use devres_lazy::{a};\n",
+            "use kernel::{self, devres_lazy, devres::{self}};\n",
+            "use kernel::{self, devres::{self}};\n",
         ),
         (
-            "use devres_lazy::{a, devres_lazy,};\n",
-            "use devres_lazy::{a,};\n",
+            "use kernel::{\n    a,\n    devres_lazy, //\n};\n",
+            "use kernel::{\n    a, //\n};\n",
         ),
         (
-            "use devres_lazy::{a, devres_lazy};\n",
-            "use devres_lazy::{a};\n",
-        ),
-        (
-            "use devres_lazy::{a,devres_lazy,b};\n",
-            "use devres_lazy::{a,b};\n",
-        ),
-        (
-            "use devres_lazy::{self, devres_lazy, devres::{self}};\n",
-            "use devres_lazy::{self, devres::{self}};\n",
-        ),
-        (
-            "use devres_lazy::{\n    a,\n    devres_lazy, //\n};\n",
-            "use devres_lazy::{\n    a, //\n};\n",
-        ),
-        (
-            "use devres_lazy::{\n    devres_lazy,\n    a, //\n};\n",
-            "use devres_lazy::{\n    a, //\n};\n",
+            "use kernel::{\n    devres_lazy,\n    a, //\n};\n",
+            "use kernel::{\n    a, //\n};\n",
         ),
         (
             "use crate::{a::{devres_lazy, b}, c};\n",
@@ -95,8 +83,8 @@ fn a_tree_loses_the_attribute_only() -> Result<()> {
             "use crate::{a, {b}, c::*};\n",
         ),
         (
-            "use {crate::b as devres_lazy2, devres_lazy::{devres_lazy, c as d}};\n",
-            "use {crate::b as devres_lazy2, devres_lazy::{c as d}};\n",
+            "use {crate::b as devres_lazy2, kernel::{devres_lazy, c as d}};\n",
+            "use {crate::b as devres_lazy2, kernel::{c as d}};\n",
         ),
         ("use crate::macros::devres_lazy;\n", ""),
         (
@@ -105,17 +93,17 @@ fn a_tree_loses_the_attribute_only() -> Result<()> {
         ),
         // What a macro's path begins with is the crate.
         (
-            "use devres_lazy::devres_lazy;\nmacro_rules! a { () => { devres_lazy::b!() } }\n",
-            "macro_rules! a { () => { devres_lazy::b!() } }\n",
+            "use kernel::devres_lazy;\nmacro_rules! a { () => { kernel::b!() } }\n",
+            "macro_rules! a { () => { kernel::b!() } }\n",
         ),
         // The crate by another name, or all of it through a module.
         (
-            "extern crate devres_lazy as a;\nuse devres_lazy::b;\nuse a::devres_lazy;\n",
-            "extern crate devres_lazy as a;\nuse devres_lazy::b;\n",
+            "extern crate kernel as a;\nuse kernel::b;\nuse a::devres_lazy;\n",
+            "extern crate kernel as a;\nuse kernel::b;\n",
         ),
         (
-            "mod a { pub use devres_lazy::*; }\nuse devres_lazy::b;\nuse a::devres_lazy;\n",
-            "mod a { pub use devres_lazy::*; }\nuse devres_lazy::b;\n",
+            "mod a { pub use kernel::*; }\nuse kernel::b;\nuse a::devres_lazy;\n",
+            "mod a { pub use kernel::*; }\nuse kernel::b;\n",
         ),
         // Where two are imported, as those may be configured, both go.
         (
@@ -133,27 +121,27 @@ fn a_tree_loses_the_attribute_only() -> Result<()> {
 fn comments_and_lines_stay() -> Result<()> {
     for (import, left) in [
         (
-            "use devres_lazy::{a, /* b */ devres_lazy /* c */, d};\n",
-            "use devres_lazy::{a, /* b */ /* c */ d};\n",
+            "use kernel::{a, /* b */ devres_lazy /* c */, d};\n",
+            "use kernel::{a, /* b */ /* c */ d};\n",
         ),
         (
-            "use devres_lazy::{\n    // The attribute.\n    devres_lazy, // It.\n    a, //\n};\n",
-            "use devres_lazy::{\n    // The attribute.\n    // It.\n    a, //\n};\n",
+            "use kernel::{\n    // The attribute.\n    devres_lazy, // It.\n    a, //\n};\n",
+            "use kernel::{\n    // The attribute.\n    // It.\n    a, //\n};\n",
         ),
         (
-            "use devres_lazy::{\n    a,\n    // The attribute.\n    devres_lazy,\n};\n",
-            "use devres_lazy::{\n    a,\n    // The attribute.\n};\n",
+            "use kernel::{\n    a,\n    // The attribute.\n    devres_lazy,\n};\n",
+            "use kernel::{\n    a,\n    // The attribute.\n};\n",
         ),
         (
-            "use devres_lazy::{\n    a, // A.\n    devres_lazy // It.\n};\n",
-            "use devres_lazy::{\n    a, // A.\n    // It.\n};\n",
+            "use kernel::{\n    a, // A.\n    devres_lazy // It.\n};\n",
+            "use kernel::{\n    a, // A.\n    // It.\n};\n",
         ),
         (
-            "use devres_lazy::devres_lazy; // The attribute.\n",
+            "use kernel::devres_lazy; // The attribute.\n",
             "// The attribute.\n",
         ),
         (
-            "use /* a */ devres_lazy::{ // b\n    devres_lazy,\n};\n",
+            "use /* a */ kernel::{ // b\n    devres_lazy,\n};\n",
             "/* a */\n// b\n",
         ),
         ("fn a() {} use a::devres_lazy;\n", "fn a() {}\n"),
@@ -180,13 +168,13 @@ fn what_others_may_use_stays() -> Result<()> {
         // It is no import of the attribute by its name.
         "use devres_lazy;\nITEM",
         "use ::devres_lazy;\nITEM",
-        "use devres_lazy::prelude::*;\nITEM",
+        "use kernel::prelude::*;\nITEM",
         "use a::devres_lazy::{self};\nITEM",
-        "use devres_lazy::devres_lazy as lazy;\nITEM",
-        "use devres_lazy::{self as a, devres_lazy as b};\nITEM",
+        "use kernel::devres_lazy as lazy;\nITEM",
+        "use kernel::{self as a, devres_lazy as b};\nITEM",
         // Other files may import it from here.
-        "pub use devres_lazy::devres_lazy;\nITEM",
-        "pub mod a {\n    pub use devres_lazy::devres_lazy;\n}\nITEM",
+        "pub use kernel::devres_lazy;\nITEM",
+        "pub mod a {\n    pub use kernel::devres_lazy;\n}\nITEM",
         // Somebody in this file does.
         "use a::devres_lazy;\nITEMmod b {\n    pub(crate) use super::devres_lazy;\n}\n",
         "use a::devres_lazy;\nITEMmod b {\n    use super::devres_lazy as c;\n}\n",
@@ -235,21 +223,21 @@ fn others_in_the_file_go_as_well() -> Result<()> {
         ),
         // The crate is there without an import.
         (
-            "use devres_lazy::devres_lazy;\nITEMfn b() { devres_lazy::c() }\nITEM",
-            &["fn b() { devres_lazy::c() }\n#["],
+            "use kernel::devres_lazy;\nITEMfn b() { kernel::c() }\nITEM",
+            &["fn b() { kernel::c() }\n#["],
         ),
         // A module has nothing else, and nobody uses it any more.
         (
-            "mod b { pub(super) use ::devres_lazy::devres_lazy; }\nuse b::*;\nITEMITEM",
-            &["mod b { #[allow(unused_imports)] pub(super) use ::devres_lazy::devres_lazy; }\n#["],
+            "mod b { pub(super) use ::kernel::devres_lazy; }\nuse b::*;\nITEMITEM",
+            &["mod b { #[allow(unused_imports)] pub(super) use ::kernel::devres_lazy; }\n#["],
         ),
         // Nobody needs the name of the crate any more.
         (
-            "use ::devres_lazy as a;\nuse a::devres_lazy;\nITEMITEM",
-            &["#[allow(unused_imports)]\nuse ::devres_lazy as a;\n#["],
+            "use ::kernel as a;\nuse a::devres_lazy;\nITEMITEM",
+            &["#[allow(unused_imports)]\nuse ::kernel as a;\n#["],
         ),
         (
-            "mod c { pub use ::devres_lazy as a; }\nuse c::a;\nITEMfn b(_: a::c) {}\nITEM",
+            "mod c { pub use ::kernel as a; }\nuse c::a;\nITEMfn b(_: a::c) {}\nITEM",
             &["use c::a;\n#[", "fn b(_: a::c) {}\n#["],
         ),
         // Nobody uses it here any more, but maybe in other files.
@@ -284,7 +272,7 @@ fn those_in_bodies_go() -> Result<()> {
         "use b::devres_lazy;\nfn a() {\n    ITEM\n}\n",
         "fn a() {\n    use b::devres_lazy;\n    c(|| { ITEM });\n}\n",
         "ITEM#[devres_lazy]\n#[pinned_drop]\nimpl PinnedDrop for A {\n    \
-         fn drop(self: Pin<&mut Self>) {\n        use devres_lazy::devres_lazy;\n        \
+         fn drop(self: Pin<&mut Self>) {\n        use kernel::devres_lazy;\n        \
          use std::{devres_lazy as a, b};\n        ()\n    }\n}\n",
     ] {
         let text = printed(&file.replace("ITEM", ITEM))?;
@@ -296,9 +284,9 @@ fn those_in_bodies_go() -> Result<()> {
 /// The files of modules may import it from here, as far as they are there and name it.
 #[test]
 fn modules_in_files_may_use_it() -> Result<()> {
-    const IMPORT: &str = "use devres_lazy::{a, devres_lazy};\n";
-    const ALLOWED: &str = "#[allow(unused_imports)]\nuse devres_lazy::{a, devres_lazy};\n";
-    const LEFT: &str = "use devres_lazy::{a};\n";
+    const IMPORT: &str = "use kernel::{a, devres_lazy};\n";
+    const ALLOWED: &str = "#[allow(unused_imports)]\nuse kernel::{a, devres_lazy};\n";
+    const LEFT: &str = "use kernel::{a};\n";
 
     for (module, file, text, left) in [
         ("mod b;", "b.rs", "use super::devres_lazy;", ALLOWED),
@@ -342,10 +330,10 @@ fn modules_in_files_may_use_it() -> Result<()> {
         (
             "mod b;",
             "b.rs",
-            "use super::*; use crate::c; use devres_lazy::devres_lazy; #[devres_lazy] struct A {}",
+            "use super::*; use crate::c; use kernel::devres_lazy; #[devres_lazy] struct A {}",
             LEFT,
         ),
-        ("mod b;", "b.rs", "use devres_lazy::devres_lazy;", LEFT),
+        ("mod b;", "b.rs", "use kernel::devres_lazy;", LEFT),
         ("mod b;", "b.rs", "use super::a;", LEFT),
         // It is not there, or no module of this one.
         ("mod b;", "c.rs", "use super::devres_lazy;", LEFT),

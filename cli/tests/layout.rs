@@ -182,10 +182,10 @@ fn a_function_stays_as_it_is() -> Result<()> {
         printed("#[lazy(fn table -> Option::<A>, device = &self . dev, init = Box :: new( 1 ))]")?;
 
     for line in [
-        "    fn table<'a>(&'a self, dev: &'a ::devres_lazy::device::Device<",
-        "        if let ::core::option::Option::Some(table) = ::devres_lazy::devres::Lazy::get(",
+        "    fn table<'a>(&'a self, dev: &'a ::kernel::device::Device<",
+        "        if let ::core::option::Option::Some(table) = ::kernel::devres::Lazy::get(",
         "            return ::core::result::Result::Ok(table);",
-        "        let slot = ::devres_lazy::devres::Lazy::lock(&self.table);",
+        "        let slot = ::kernel::devres::Lazy::lock(&self.table);",
     ] {
         let line = line.trim_start_matches("    fn ");
         ensure!(text.contains(line), "no `{line}` in\n{text}");

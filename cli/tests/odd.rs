@@ -103,7 +103,7 @@ struct Queue {
 
     /* Mapped. */
     #[pin]
-    table: ::devres_lazy::devres::Lazy<Table>,
+    table: ::kernel::devres::Lazy<Table>,
 }
 
 impl Queue {
@@ -162,7 +162,7 @@ impl PinnedDrop for Queue {
     fn drop(mut self: Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        <dyn ::devres_lazy::devres::TeardownFirst>::teardown_first(&mut self);
+        <dyn ::kernel::devres::TeardownFirst>::teardown_first(&mut self);
 
         // SAFETY: Never used again.
         unsafe { release(self.raw) }; // Done.
@@ -171,7 +171,7 @@ impl PinnedDrop for Queue {
 
 // SAFETY: S4: `drop()` above begins with `teardown_first()`, and nothing that the author has
 // written is in the scope of that call.
-unsafe impl ::devres_lazy::devres::TeardownFirst for Queue {}
+unsafe impl ::kernel::devres::TeardownFirst for Queue {}
 ",
         "{text}"
     );
@@ -187,7 +187,7 @@ fn items_in_the_destructor_are_apart() -> Result<()> {
 impl PinnedDrop for Queue {
     fn drop(self: Pin<&mut Self>) {
         // A stranger.
-        mod devres_lazy {}
+        mod kernel {}
         self.stop(); // Done.
     }
 }
@@ -200,7 +200,7 @@ impl PinnedDrop for Queue {
 
         {
             // A stranger.
-            mod devres_lazy {}
+            mod kernel {}
             self.stop(); // Done.
         }
     }
@@ -242,10 +242,10 @@ struct Queue {
     )?;
 
     for line in [
-        "let slot3 = ::devres_lazy::devres::Lazy::lock(&self.table);",
-        "let table = ::devres_lazy::devres::Locked::populate(slot3, dev, || {",
-        "other2: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,",
-        "::devres_lazy::devres::same_device(&self.other, other2)",
+        "let slot3 = ::kernel::devres::Lazy::lock(&self.table);",
+        "let table = ::kernel::devres::Locked::populate(slot3, dev, || {",
+        "other2: &::kernel::device::Device<::kernel::device::Bound>,",
+        "::kernel::devres::same_device(&self.other, other2)",
         "fn table<'b>(",
     ] {
         ensure!(text.contains(line), "no `{line}` in\n{text}");
@@ -256,7 +256,7 @@ struct Queue {
 #[test]
 fn some_items_only() -> Result<()> {
     let other = ITEM.replace("Queue", "Ring");
-    let text = format!("use devres_lazy::devres_lazy;\n\n{ITEM}\n\n{other}\n");
+    let text = format!("use kernel::devres_lazy;\n\n{ITEM}\n\n{other}\n");
     let source = Source::from_bytes(Path::new("odd.rs"), text.into_bytes())?;
     let options = Options {
         items: vec!["Queue".into()],
@@ -265,10 +265,7 @@ fn some_items_only() -> Result<()> {
 
     let text = expand(&source, &options)?;
     // What is left of the attribute needs its import.
-    ensure!(
-        text.starts_with("use devres_lazy::devres_lazy;\n"),
-        "{text}"
-    );
+    ensure!(text.starts_with("use kernel::devres_lazy;\n"), "{text}");
     ensure!(text.contains("\nimpl Queue {\n"), "{text}");
     ensure!(text.ends_with(&format!("\n\n{other}\n")), "{text}");
     Ok(())
@@ -345,24 +342,5 @@ fn errors_in_an_initialiser() -> Result<()> {
         error.contains("did you mean `device`? (this is a line of the file with other items"),
         "{error}"
     );
-    Ok(())
-}
-
-#[test]
-fn the_runtime_is_elsewhere() -> Result<()> {
-    let source = Source::from_bytes(Path::new("odd.rs"), ITEM.into())?;
-    for (krate, slot) in [
-        ("kernel", "table: ::kernel::devres::Lazy<Table>"),
-        ("::kernel", "table: ::kernel::devres::Lazy<Table>"),
-        ("crate", "table: crate::devres::Lazy<Table>"),
-        ("a::b", "table: a::b::devres::Lazy<Table>"),
-    ] {
-        let options = Options {
-            krate: Some(krate.into()),
-            ..Options::default()
-        };
-        let text = expand(&source, &options)?;
-        ensure!(text.contains(slot), "no `{slot}` in\n{text}");
-    }
     Ok(())
 }

@@ -37,7 +37,6 @@ use std::{
     sync::LazyLock,
 };
 use syn::{
-    parse_quote,
     spanned::Spanned,
     visit_mut::{
         self,
@@ -119,7 +118,7 @@ impl VisitMut for Compile {
                 Meta::List(list) => list.tokens,
                 _ => TokenStream::new(),
             };
-            let tokens = as_rustc(parse_quote!(::devres_lazy), args, item.to_token_stream());
+            let tokens = as_rustc(args, item.to_token_stream());
             *item = Item::Verbatim(tokens);
             self.ranges.push(range);
         } else {
@@ -210,7 +209,7 @@ fn the_rest_of_the_file_is_as_it_was() -> Result<()> {
             "        devres_lazy,\n",
             "    devres_lazy,\n",
             "devres_lazy, ",
-            "use devres_lazy::devres_lazy;\n",
+            "use kernel::devres_lazy;\n",
         ];
         let split = |piece: &str| {
             import

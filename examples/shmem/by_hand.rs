@@ -7,7 +7,7 @@
 //! before memory for it is allocated, and unmapping does not put the pages that mapping took.
 
 use super::resv::DmaResvGuard;
-use devres_lazy::{
+use kernel::{
     bindings, container_of,
     device::{
         Bound,

@@ -19,7 +19,7 @@ use super::{
     },
     helper, last_holder, neighbours, races, Object,
 };
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -2,7 +2,7 @@
 
 //! The smallest DRM driver there is, for the objects of the example.
 
-use devres_lazy::{
+use kernel::{
     device,
     drm::{
         self,

@@ -17,7 +17,7 @@ use super::{
     driver::Driver,
     resv::DmaResvGuard,
 };
-use devres_lazy::{
+use kernel::{
     bindings, container_of, drm,
     error::from_err_ptr,
     prelude::*,

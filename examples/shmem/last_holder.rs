@@ -21,7 +21,7 @@ use super::{
     },
     driver::Driver,
 };
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -16,7 +16,7 @@ use super::{
     driver::Driver,
     last_holder::one,
 };
-use devres_lazy::{
+use kernel::{
     bindings,
     drm,
     prelude::*,

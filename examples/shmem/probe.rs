@@ -2,7 +2,7 @@
 
 //! An object whose initialiser misbehaves.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -3,7 +3,7 @@
 
 //! An object whose initialiser misbehaves.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //
@@ -25,7 +25,7 @@ pub(super) struct Probe {
     misbehave: fn(&Probe, &Device<Bound>),
 
     #[pin]
-    number: ::devres_lazy::devres::Lazy<u32>,
+    number: ::kernel::devres::Lazy<u32>,
 }
 
 impl Probe {
@@ -52,11 +52,10 @@ impl Probe {
     #[inline]
     pub(super) fn number<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a u32> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a u32> {
         // Fast path: `self.number` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(number) =
-            ::devres_lazy::devres::Lazy::get(&self.number, dev)
+        if let ::core::option::Option::Some(number) = ::kernel::devres::Lazy::get(&self.number, dev)
         {
             return ::core::result::Result::Ok(number);
         }
@@ -71,21 +70,20 @@ impl Probe {
     #[inline(never)]
     fn number_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a u32> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a u32> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.number_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.number`, holding its lock for as long as that
         // takes; the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.number);
+        let slot = ::kernel::devres::Lazy::lock(&self.number);
 
         // Somebody else may have populated `self.number` while this caller was waiting for the
         // lock.
-        if let ::core::option::Option::Some(number) = ::devres_lazy::devres::Locked::get(&slot, dev)
-        {
+        if let ::core::option::Option::Some(number) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(number);
         }
 
@@ -99,7 +97,7 @@ impl Probe {
         //
         // INVARIANT: When this succeeds, `self.number` holds the resource, for `dev`, until `dev`
         // is unbound, `self.number` is revoked, or `*self` is dropped.
-        let number = ::devres_lazy::devres::Locked::populate(slot, dev, || {
+        let number = ::kernel::devres::Locked::populate(slot, dev, || {
             ::core::result::Result::Ok(self.make(dev))
         })?;
 
@@ -109,26 +107,26 @@ impl Probe {
     /// Returns whether this object belongs to the given device.
     fn number_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 }
 
-impl ::devres_lazy::devres::LazyOwner for Probe {
+impl ::kernel::devres::LazyOwner for Probe {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.number` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::<u32>::retire_field(&mut self, |owner: &Self| &owner.number);
+        ::kernel::devres::Lazy::<u32>::retire_field(&mut self, |owner: &Self| &owner.number);
     }
 }
 
-#[::devres_lazy::prelude::pinned_drop]
+#[::kernel::prelude::pinned_drop]
 impl PinnedDrop for Probe {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::LazyOwner::teardown(self);
+        ::kernel::devres::LazyOwner::teardown(self);
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
     },
     resv::DmaResvGuard,
 };
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

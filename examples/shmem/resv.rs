@@ -2,7 +2,7 @@
 
 //! The reservation lock of a GEM object, for as long as a guard lives.
 
-use devres_lazy::{
+use kernel::{
     bindings,
     drm::gem::{
         BaseObjectPrivate,

@@ -28,7 +28,6 @@ mod validate;
 mod wrap;
 
 use proc_macro::TokenStream;
-use syn::parse_quote;
 
 /// Turns the fields annotated with `#[lazy(..)]` into slots that are mapped on first use, belong to
 /// one device and are revoked when that device's driver is unbound, and writes their accessors.
@@ -38,7 +37,7 @@ use syn::parse_quote;
 ///
 /// # Options of the attribute
 ///
-/// - `crate = path`: where the runtime is, if not at `::devres_lazy` (in the kernel: `::kernel`).
+/// - `crate = path`: where the runtime is, if not at `::kernel`.
 ///
 /// # Keys of `#[lazy(..)]`
 ///
@@ -82,5 +81,5 @@ use syn::parse_quote;
 /// that the others need. `devres::Lazy` has the rules for resources and their destructors.
 #[proc_macro_attribute]
 pub fn devres_lazy(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::devres_lazy(parse_quote!(::devres_lazy), args.into(), item.into()).into()
+    expand::devres_lazy(args.into(), item.into()).into()
 }

@@ -7,7 +7,7 @@
 //! [`#[devres_lazy]`](macro@devres_lazy) makes that one annotation on one field:
 //!
 //! ```
-//! use devres_lazy::{
+//! use kernel::{
 //!     device::Device,
 //!     devres_lazy,
 //!     new_lazy,
@@ -69,7 +69,7 @@
 
 extern crate pinned_init as pin_init;
 // The attributes of the prelude name this crate as its users do.
-extern crate self as devres_lazy;
+extern crate self as kernel;
 
 mod host;
 mod protocol;
@@ -89,7 +89,7 @@ use host::{
 /// Form A, with everything that can be asked for:
 ///
 /// ```
-/// use devres_lazy::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef};
+/// use kernel::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef};
 ///
 /// /// A translation table with `N` entries.
 /// pub struct Table<const N: usize>(pub [u32; N]);
@@ -122,7 +122,7 @@ use host::{
 ///         )
 ///     }
 /// }
-/// # use devres_lazy::testing::TestDevice;
+/// # use kernel::testing::TestDevice;
 /// # let mut dev = TestDevice::new(c"gpu0")?;
 /// # let bound = dev.bind()?;
 /// # let mut queue = Queue::<16>::new(&bound)?;
@@ -153,7 +153,7 @@ use host::{
 /// ### Example
 ///
 /// ```
-/// # use devres_lazy::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
+/// # use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 /// #[devres_lazy]
 /// #[pin_data]
 /// struct Queue {
@@ -175,7 +175,7 @@ use host::{
 /// Use instead:
 ///
 /// ```
-/// # use devres_lazy::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
+/// # use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 /// #[devres_lazy]
 /// #[pin_data]
 /// struct Queue {
@@ -236,7 +236,7 @@ pub mod devres {
     //! [`Lazy`]: what the generated accessors do, by hand:
     //!
     //! ```
-    //! use devres_lazy::{
+    //! use kernel::{
     //!     device::{Bound, Device},
     //!     devres::Lazy,
     //!     new_lazy,
@@ -273,7 +273,7 @@ pub mod devres {
     //! `Batched`: a resource that is there from the start, in an object that may be one of many:
     //!
     //! ```
-    //! use devres_lazy::{
+    //! use kernel::{
     //!     devres::Batched,
     //!     prelude::*,
     //!     testing::TestDevice,
@@ -295,7 +295,7 @@ pub mod devres {
     //!
     //! ```
     //! use core::ptr::NonNull;
-    //! use devres_lazy::{
+    //! use kernel::{
     //!     device::{Bound, Device},
     //!     devres::Map,
     //!     prelude::*,

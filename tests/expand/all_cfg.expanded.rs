@@ -3,7 +3,7 @@
 
 //! `#[cfg]` on every lazy field.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     prelude::*,
     sync::aref::ARef, //
@@ -20,12 +20,12 @@ pub struct Queue {
     /// The queue's translation table.
     #[cfg(debug_assertions)]
     #[pin]
-    table: ::devres_lazy::devres::Lazy<Table>,
+    table: ::kernel::devres::Lazy<Table>,
 
     /// Another table.
     #[cfg(not(debug_assertions))]
     #[pin]
-    other: ::devres_lazy::devres::Lazy<Table>,
+    other: ::kernel::devres::Lazy<Table>,
 }
 
 impl Queue {
@@ -53,12 +53,10 @@ impl Queue {
     #[inline]
     pub fn table<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Fast path: `self.table` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(table) =
-            ::devres_lazy::devres::Lazy::get(&self.table, dev)
-        {
+        if let ::core::option::Option::Some(table) = ::kernel::devres::Lazy::get(&self.table, dev) {
             return ::core::result::Result::Ok(table);
         }
 
@@ -73,20 +71,19 @@ impl Queue {
     #[inline(never)]
     fn table_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.table_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.table);
+        let slot = ::kernel::devres::Lazy::lock(&self.table);
 
         // Somebody else may have populated `self.table` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(table) = ::devres_lazy::devres::Locked::get(&slot, dev)
-        {
+        if let ::core::option::Option::Some(table) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(table);
         }
 
@@ -100,9 +97,8 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
         // unbound, `self.table` is revoked, or `*self` is dropped.
-        let table = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(Table)
-        })?;
+        let table =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(table)
     }
@@ -111,9 +107,9 @@ impl Queue {
     /// Returns whether this object belongs to the given device.
     fn table_device_is(
         &self,
-        other2: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other2: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other2)
+        ::kernel::devres::same_device(&self.dev, other2)
     }
 
     #[cfg(not(debug_assertions))]
@@ -140,12 +136,10 @@ impl Queue {
     #[inline]
     pub fn other<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Fast path: `self.other` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(other) =
-            ::devres_lazy::devres::Lazy::get(&self.other, dev)
-        {
+        if let ::core::option::Option::Some(other) = ::kernel::devres::Lazy::get(&self.other, dev) {
             return ::core::result::Result::Ok(other);
         }
 
@@ -160,20 +154,19 @@ impl Queue {
     #[inline(never)]
     fn other_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.other_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.other`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.other);
+        let slot = ::kernel::devres::Lazy::lock(&self.other);
 
         // Somebody else may have populated `self.other` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(other) = ::devres_lazy::devres::Locked::get(&slot, dev)
-        {
+        if let ::core::option::Option::Some(other) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(other);
         }
 
@@ -187,9 +180,8 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.other` holds the resource, for `dev`, until `dev` is
         // unbound, `self.other` is revoked, or `*self` is dropped.
-        let other = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(Table)
-        })?;
+        let other =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(other)
     }
@@ -198,30 +190,30 @@ impl Queue {
     /// Returns whether this object belongs to the given device.
     fn other_device_is(
         &self,
-        other2: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other2: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other2)
+        ::kernel::devres::same_device(&self.dev, other2)
     }
 }
 
-impl ::devres_lazy::devres::LazyOwner for Queue {
+impl ::kernel::devres::LazyOwner for Queue {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.other`, `self.table`: in the reverse order of declaration, as one may lean on those
         // before it. What each holds is dropped while all other parts of `*self` are whole, and
         // nobody populates it again (S1).
         #[cfg(not(debug_assertions))]
-        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.other);
+        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.other);
         #[cfg(debug_assertions)]
-        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
+        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
         let _ = &mut self;
     }
 }
 
-#[::devres_lazy::prelude::pinned_drop]
+#[::kernel::prelude::pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::LazyOwner::teardown(self);
+        ::kernel::devres::LazyOwner::teardown(self);
     }
 }

@@ -2,7 +2,7 @@
 
 //! `#[cfg]` on every lazy field.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

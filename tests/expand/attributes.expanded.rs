@@ -3,7 +3,7 @@
 
 //! Which attributes of the struct and of its fields go on what is generated.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     prelude::*,
     sync::aref::ARef, //
@@ -22,12 +22,12 @@ pub struct Queue {
     /// The page table.
     #[doc(alias = "PTE")]
     #[pin]
-    pte: ::devres_lazy::devres::Lazy<Table>,
+    pte: ::kernel::devres::Lazy<Table>,
 
     #[cfg_attr(not(miri), cfg(not(miri)), doc = "Under a condition.", allow(unused))]
     #[doc(hidden)]
     #[pin]
-    ring: ::devres_lazy::devres::Lazy<Table>,
+    ring: ::kernel::devres::Lazy<Table>,
 }
 
 #[cfg(not(miri))]
@@ -57,11 +57,10 @@ impl Queue {
     #[inline]
     pub fn PTE<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Fast path: `self.pte` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(pte) = ::devres_lazy::devres::Lazy::get(&self.pte, dev)
-        {
+        if let ::core::option::Option::Some(pte) = ::kernel::devres::Lazy::get(&self.pte, dev) {
             return ::core::result::Result::Ok(pte);
         }
 
@@ -75,19 +74,19 @@ impl Queue {
     #[inline(never)]
     fn PTE_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.PTE_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.pte`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.pte);
+        let slot = ::kernel::devres::Lazy::lock(&self.pte);
 
         // Somebody else may have populated `self.pte` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(pte) = ::devres_lazy::devres::Locked::get(&slot, dev) {
+        if let ::core::option::Option::Some(pte) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(pte);
         }
 
@@ -101,9 +100,8 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.pte` holds the resource, for `dev`, until `dev` is
         // unbound, `self.pte` is revoked, or `*self` is dropped.
-        let pte = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(Table)
-        })?;
+        let pte =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(pte)
     }
@@ -111,9 +109,9 @@ impl Queue {
     /// Returns whether this object belongs to the given device.
     fn PTE_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 
     /// As `PTE()`, but only if it is mapped already.
@@ -130,18 +128,17 @@ impl Queue {
     #[deprecated(since = "7.3.0", note = "use `ring`")]
     pub fn PTE_if_mapped<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<::core::option::Option<&'a Table>> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<::core::option::Option<&'a Table>> {
         // Fast path: `self.pte` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(pte) = ::devres_lazy::devres::Lazy::get(&self.pte, dev)
-        {
+        if let ::core::option::Option::Some(pte) = ::kernel::devres::Lazy::get(&self.pte, dev) {
             return ::core::result::Result::Ok(::core::option::Option::Some(pte));
         }
 
         // `self.pte` has nothing for `dev`. Tell the wrong device from a slot that is empty or
         // revoked.
         if !self.PTE_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         ::core::result::Result::Ok(::core::option::Option::None)
@@ -174,12 +171,10 @@ impl Queue {
     #[inline]
     pub fn ring<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Fast path: `self.ring` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(ring) =
-            ::devres_lazy::devres::Lazy::get(&self.ring, dev)
-        {
+        if let ::core::option::Option::Some(ring) = ::kernel::devres::Lazy::get(&self.ring, dev) {
             return ::core::result::Result::Ok(ring);
         }
 
@@ -195,19 +190,19 @@ impl Queue {
     #[inline(never)]
     fn ring_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.ring_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.ring`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.ring);
+        let slot = ::kernel::devres::Lazy::lock(&self.ring);
 
         // Somebody else may have populated `self.ring` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(ring) = ::devres_lazy::devres::Locked::get(&slot, dev) {
+        if let ::core::option::Option::Some(ring) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(ring);
         }
 
@@ -221,9 +216,8 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.ring` holds the resource, for `dev`, until `dev` is
         // unbound, `self.ring` is revoked, or `*self` is dropped.
-        let ring = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(Table)
-        })?;
+        let ring =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(ring)
     }
@@ -233,9 +227,9 @@ impl Queue {
     #[cfg_attr(not(miri), allow(unused))]
     fn ring_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 
     #[cfg_attr(not(miri), cfg(not(miri)))]
@@ -250,30 +244,30 @@ impl Queue {
     #[cfg_attr(not(miri), allow(unused))]
     pub fn unmap_ring(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.ring` holds.
-        ::devres_lazy::devres::Lazy::revoke_field(self, |owner: &Self| &owner.ring);
+        ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.ring);
     }
 }
 
 #[cfg(not(miri))]
 #[allow(non_snake_case, reason = "as the manual has it")]
-impl ::devres_lazy::devres::LazyOwner for Queue {
+impl ::kernel::devres::LazyOwner for Queue {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.ring`, `self.pte`: in the reverse order of declaration, as one may lean on those
         // before it. What each holds is dropped while all other parts of `*self` are whole, and
         // nobody populates it again (S1).
         #[cfg_attr(not(miri), cfg(not(miri)))]
         #[cfg_attr(not(miri), allow(unused))]
-        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.ring);
-        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.pte);
+        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.ring);
+        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.pte);
     }
 }
 
 #[cfg(not(miri))]
-#[::devres_lazy::prelude::pinned_drop]
+#[::kernel::prelude::pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::LazyOwner::teardown(self);
+        ::kernel::devres::LazyOwner::teardown(self);
     }
 }

@@ -2,7 +2,7 @@
 
 //! Which attributes of the struct and of its fields go on what is generated.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -3,7 +3,7 @@
 
 //! `#[cfg]` on a field: it is on all that is made from the field.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     prelude::*,
     sync::aref::ARef, //
@@ -20,11 +20,11 @@ pub struct Queue {
     /// The shadow of the table.
     #[cfg(debug_assertions)]
     #[pin]
-    shadow: ::devres_lazy::devres::Lazy<Table>,
+    shadow: ::kernel::devres::Lazy<Table>,
 
     /// The queue's translation table.
     #[pin]
-    table: ::devres_lazy::devres::Lazy<Table>,
+    table: ::kernel::devres::Lazy<Table>,
 }
 
 impl Queue {
@@ -52,11 +52,10 @@ impl Queue {
     #[inline]
     pub fn shadow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Fast path: `self.shadow` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(shadow) =
-            ::devres_lazy::devres::Lazy::get(&self.shadow, dev)
+        if let ::core::option::Option::Some(shadow) = ::kernel::devres::Lazy::get(&self.shadow, dev)
         {
             return ::core::result::Result::Ok(shadow);
         }
@@ -72,21 +71,20 @@ impl Queue {
     #[inline(never)]
     fn shadow_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.shadow_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.shadow`, holding its lock for as long as that
         // takes; the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.shadow);
+        let slot = ::kernel::devres::Lazy::lock(&self.shadow);
 
         // Somebody else may have populated `self.shadow` while this caller was waiting for the
         // lock.
-        if let ::core::option::Option::Some(shadow) = ::devres_lazy::devres::Locked::get(&slot, dev)
-        {
+        if let ::core::option::Option::Some(shadow) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(shadow);
         }
 
@@ -100,9 +98,8 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.shadow` holds the resource, for `dev`, until `dev`
         // is unbound, `self.shadow` is revoked, or `*self` is dropped.
-        let shadow = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(Table)
-        })?;
+        let shadow =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(shadow)
     }
@@ -111,9 +108,9 @@ impl Queue {
     /// Returns whether this object belongs to the given device.
     fn shadow_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 
     #[cfg(debug_assertions)]
@@ -130,11 +127,10 @@ impl Queue {
     /// Does not sleep.
     pub fn shadow_if_mapped<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<::core::option::Option<&'a Table>> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<::core::option::Option<&'a Table>> {
         // Fast path: `self.shadow` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(shadow) =
-            ::devres_lazy::devres::Lazy::get(&self.shadow, dev)
+        if let ::core::option::Option::Some(shadow) = ::kernel::devres::Lazy::get(&self.shadow, dev)
         {
             return ::core::result::Result::Ok(::core::option::Option::Some(shadow));
         }
@@ -142,7 +138,7 @@ impl Queue {
         // `self.shadow` has nothing for `dev`. Tell the wrong device from a slot that is empty or
         // revoked.
         if !self.shadow_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         ::core::result::Result::Ok(::core::option::Option::None)
@@ -158,12 +154,10 @@ impl Queue {
     /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
     /// critical section, which unbind waits for.
     #[inline]
-    pub fn try_shadow(
-        &self,
-    ) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, Table>> {
+    pub fn try_shadow(&self) -> ::core::option::Option<::kernel::devres::LazyGuard<'_, Table>> {
         // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
         // for it before it drops what `self.shadow` holds.
-        ::devres_lazy::devres::Lazy::try_access(&self.shadow)
+        ::kernel::devres::Lazy::try_access(&self.shadow)
     }
 
     #[cfg(debug_assertions)]
@@ -176,7 +170,7 @@ impl Queue {
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn unmap_shadow(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.shadow` holds.
-        ::devres_lazy::devres::Lazy::revoke_field(self, |owner: &Self| &owner.shadow);
+        ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.shadow);
     }
 
     /// The queue's translation table.
@@ -202,12 +196,10 @@ impl Queue {
     #[inline]
     pub fn table<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Fast path: `self.table` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(table) =
-            ::devres_lazy::devres::Lazy::get(&self.table, dev)
-        {
+        if let ::core::option::Option::Some(table) = ::kernel::devres::Lazy::get(&self.table, dev) {
             return ::core::result::Result::Ok(table);
         }
 
@@ -221,20 +213,19 @@ impl Queue {
     #[inline(never)]
     fn table_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.table_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.table);
+        let slot = ::kernel::devres::Lazy::lock(&self.table);
 
         // Somebody else may have populated `self.table` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(table) = ::devres_lazy::devres::Locked::get(&slot, dev)
-        {
+        if let ::core::option::Option::Some(table) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(table);
         }
 
@@ -248,9 +239,8 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
         // unbound, `self.table` is revoked, or `*self` is dropped.
-        let table = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(Table)
-        })?;
+        let table =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(table)
     }
@@ -258,28 +248,28 @@ impl Queue {
     /// Returns whether this object belongs to the given device.
     fn table_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 }
 
-impl ::devres_lazy::devres::LazyOwner for Queue {
+impl ::kernel::devres::LazyOwner for Queue {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.table`, `self.shadow`: in the reverse order of declaration, as one may lean on
         // those before it. What each holds is dropped while all other parts of `*self` are whole,
         // and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
+        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
         #[cfg(debug_assertions)]
-        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.shadow);
+        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.shadow);
     }
 }
 
-#[::devres_lazy::prelude::pinned_drop]
+#[::kernel::prelude::pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::LazyOwner::teardown(self);
+        ::kernel::devres::LazyOwner::teardown(self);
     }
 }

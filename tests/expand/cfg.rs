@@ -2,7 +2,7 @@
 
 //! `#[cfg]` on a field: it is on all that is made from the field.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

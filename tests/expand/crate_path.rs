@@ -2,7 +2,7 @@
 
 //! `crate`: the runtime is elsewhere.
 
-use devres_lazy::{
+use kernel::{
     self as dl,
     device::Device,
     devres_lazy,

@@ -2,7 +2,7 @@
 
 //! Form A: an initialiser makes the resource.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -3,7 +3,7 @@
 //! Form B: a marker maps a view into the owner.
 
 use core::ptr::NonNull;
-use devres_lazy::{
+use kernel::{
     bindings,
     device::{
         Bound,

@@ -4,7 +4,7 @@
 //! Type and const parameters, with bounds, a `where` clause and defaults.
 
 use core::ops::Deref;
-use devres_lazy::{
+use kernel::{
     device::Device,
     prelude::*,
     sync::aref::ARef, //
@@ -40,7 +40,7 @@ where
 
     /// The queue's translation table.
     #[pin]
-    table: ::devres_lazy::devres::Lazy<Table<F, N>>,
+    table: ::kernel::devres::Lazy<Table<F, N>>,
 }
 
 impl<F, const N: usize> Queue<F, N>
@@ -70,12 +70,10 @@ where
     #[inline]
     pub fn table<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a [F::Entry; N]> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a [F::Entry; N]> {
         // Fast path: `self.table` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(table) =
-            ::devres_lazy::devres::Lazy::get(&self.table, dev)
-        {
+        if let ::core::option::Option::Some(table) = ::kernel::devres::Lazy::get(&self.table, dev) {
             return ::core::result::Result::Ok(table);
         }
 
@@ -89,8 +87,8 @@ where
     #[inline(never)]
     fn table_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a [F::Entry; N]> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a [F::Entry; N]> {
         // Any thread may borrow what `self.table` lends: it has to be `Send` and `Sync`.
         const fn table_is_send_and_sync<T>()
         where
@@ -101,16 +99,15 @@ where
 
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.table_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.table);
+        let slot = ::kernel::devres::Lazy::lock(&self.table);
 
         // Somebody else may have populated `self.table` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(table) = ::devres_lazy::devres::Locked::get(&slot, dev)
-        {
+        if let ::core::option::Option::Some(table) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(table);
         }
 
@@ -124,7 +121,7 @@ where
         //
         // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
         // unbound, `self.table` is revoked, or `*self` is dropped.
-        let table = ::devres_lazy::devres::Locked::populate(slot, dev, || {
+        let table = ::kernel::devres::Locked::populate(slot, dev, || {
             ::core::result::Result::Ok(Table([F::FIRST; N]))
         })?;
 
@@ -134,26 +131,24 @@ where
     /// Returns whether this object belongs to the given device.
     fn table_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 }
 
-impl<F, const N: usize> ::devres_lazy::devres::LazyOwner for Queue<F, N>
+impl<F, const N: usize> ::kernel::devres::LazyOwner for Queue<F, N>
 where
     F: Format,
 {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::<Table<F, N>>::retire_field(&mut self, |owner: &Self| {
-            &owner.table
-        });
+        ::kernel::devres::Lazy::<Table<F, N>>::retire_field(&mut self, |owner: &Self| &owner.table);
     }
 }
 
-#[::devres_lazy::prelude::pinned_drop]
+#[::kernel::prelude::pinned_drop]
 impl<F, const N: usize> PinnedDrop for Queue<F, N>
 where
     F: Format,
@@ -161,6 +156,6 @@ where
     fn drop(self: ::core::pin::Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::LazyOwner::teardown(self);
+        ::kernel::devres::LazyOwner::teardown(self);
     }
 }

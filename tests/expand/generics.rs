@@ -3,7 +3,7 @@
 //! Type and const parameters, with bounds, a `where` clause and defaults.
 
 use core::ops::Deref;
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -3,7 +3,7 @@
 
 //! Lifetimes of the struct and of a type: the accessor's is another one.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     prelude::*, //
 };
@@ -20,7 +20,7 @@ pub struct Queue<'a> {
 
     /// Finds an entry.
     #[pin]
-    lazy_lookup: ::devres_lazy::devres::Lazy<for<'b> fn(&'b u32) -> &'b u32>,
+    lazy_lookup: ::kernel::devres::Lazy<for<'b> fn(&'b u32) -> &'b u32>,
 }
 
 impl<'a> Queue<'a> {
@@ -47,11 +47,11 @@ impl<'a> Queue<'a> {
     #[inline]
     pub fn lookup<'c>(
         &'c self,
-        dev: &'c ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'c Lookup> {
+        dev: &'c ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'c Lookup> {
         // Fast path: `self.lazy_lookup` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(lazy_lookup) =
-            ::devres_lazy::devres::Lazy::get(&self.lazy_lookup, dev)
+            ::kernel::devres::Lazy::get(&self.lazy_lookup, dev)
         {
             return ::core::result::Result::Ok(lazy_lookup);
         }
@@ -66,8 +66,8 @@ impl<'a> Queue<'a> {
     #[inline(never)]
     fn lookup_slow<'c>(
         &'c self,
-        dev: &'c ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'c Lookup> {
+        dev: &'c ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'c Lookup> {
         // Any thread may borrow what `self.lazy_lookup` lends: it has to be `Send` and `Sync`.
         const fn lazy_lookup_is_send_and_sync<T>()
         where
@@ -78,17 +78,16 @@ impl<'a> Queue<'a> {
 
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.lookup_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.lazy_lookup`, holding its lock for as long as that
         // takes; the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.lazy_lookup);
+        let slot = ::kernel::devres::Lazy::lock(&self.lazy_lookup);
 
         // Somebody else may have populated `self.lazy_lookup` while this caller was waiting for the
         // lock.
-        if let ::core::option::Option::Some(lazy_lookup) =
-            ::devres_lazy::devres::Locked::get(&slot, dev)
+        if let ::core::option::Option::Some(lazy_lookup) = ::kernel::devres::Locked::get(&slot, dev)
         {
             return ::core::result::Result::Ok(lazy_lookup);
         }
@@ -104,7 +103,7 @@ impl<'a> Queue<'a> {
         //
         // INVARIANT: When this succeeds, `self.lazy_lookup` holds the resource, for `dev`, until
         // `dev` is unbound, `self.lazy_lookup` is revoked, or `*self` is dropped.
-        let lazy_lookup = ::devres_lazy::devres::Locked::populate(slot, dev, || {
+        let lazy_lookup = ::kernel::devres::Locked::populate(slot, dev, || {
             ::core::result::Result::Ok(self.lookup)
         })?;
 
@@ -114,28 +113,28 @@ impl<'a> Queue<'a> {
     /// Returns whether this object belongs to the given device.
     fn lookup_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(self.dev, other)
+        ::kernel::devres::same_device(self.dev, other)
     }
 }
 
-impl<'a> ::devres_lazy::devres::LazyOwner for Queue<'a> {
+impl<'a> ::kernel::devres::LazyOwner for Queue<'a> {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.lazy_lookup` goes first: what it holds is dropped while all other parts of `*self`
         // are whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::<for<'b> fn(&'b u32) -> &'b u32>::retire_field(
+        ::kernel::devres::Lazy::<for<'b> fn(&'b u32) -> &'b u32>::retire_field(
             &mut self,
             |owner: &Self| &owner.lazy_lookup,
         );
     }
 }
 
-#[::devres_lazy::prelude::pinned_drop]
+#[::kernel::prelude::pinned_drop]
 impl<'a> PinnedDrop for Queue<'a> {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::LazyOwner::teardown(self);
+        ::kernel::devres::LazyOwner::teardown(self);
     }
 }

@@ -2,7 +2,7 @@
 
 //! Lifetimes of the struct and of a type: the accessor's is another one.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*, //

@@ -3,7 +3,7 @@
 
 //! A destructor of one's own begins with the teardown.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     prelude::*,
     sync::aref::ARef, //
@@ -20,7 +20,7 @@ pub struct Queue<T: Send> {
 
     /// The queue's translation table.
     #[pin]
-    table: ::devres_lazy::devres::Lazy<Table>,
+    table: ::kernel::devres::Lazy<Table>,
 }
 
 impl<T: Send> Queue<T> {
@@ -47,12 +47,10 @@ impl<T: Send> Queue<T> {
     #[inline]
     pub fn table<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Fast path: `self.table` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(table) =
-            ::devres_lazy::devres::Lazy::get(&self.table, dev)
-        {
+        if let ::core::option::Option::Some(table) = ::kernel::devres::Lazy::get(&self.table, dev) {
             return ::core::result::Result::Ok(table);
         }
 
@@ -66,20 +64,19 @@ impl<T: Send> Queue<T> {
     #[inline(never)]
     fn table_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.table_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.table);
+        let slot = ::kernel::devres::Lazy::lock(&self.table);
 
         // Somebody else may have populated `self.table` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(table) = ::devres_lazy::devres::Locked::get(&slot, dev)
-        {
+        if let ::core::option::Option::Some(table) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(table);
         }
 
@@ -93,9 +90,8 @@ impl<T: Send> Queue<T> {
         //
         // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
         // unbound, `self.table` is revoked, or `*self` is dropped.
-        let table = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(Table)
-        })?;
+        let table =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(table)
     }
@@ -103,25 +99,25 @@ impl<T: Send> Queue<T> {
     /// Returns whether this object belongs to the given device.
     fn table_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 }
 
-impl<T: Send> ::devres_lazy::devres::LazyOwner for Queue<T> {
+impl<T: Send> ::kernel::devres::LazyOwner for Queue<T> {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // The destructor is the author's: `#[devres_lazy]` on it makes it begin with this (S4).
         const fn begins_with_teardown<T>()
         where
-            T: ::devres_lazy::devres::TeardownFirst + ?::core::marker::Sized,
+            T: ::kernel::devres::TeardownFirst + ?::core::marker::Sized,
         {
         }
         begins_with_teardown::<Self>();
 
         // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
+        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
     }
 }
 
@@ -130,7 +126,7 @@ impl<T: Send> PinnedDrop for Queue<T> {
     fn drop(mut self: Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        <dyn ::devres_lazy::devres::TeardownFirst>::teardown_first(&mut self);
+        <dyn ::kernel::devres::TeardownFirst>::teardown_first(&mut self);
 
         let _ = &self.users;
     }
@@ -138,4 +134,4 @@ impl<T: Send> PinnedDrop for Queue<T> {
 
 // SAFETY: S4: `drop()` above begins with `teardown_first()`, and nothing that the author has
 // written is in the scope of that call.
-unsafe impl<T: Send> ::devres_lazy::devres::TeardownFirst for Queue<T> {}
+unsafe impl<T: Send> ::kernel::devres::TeardownFirst for Queue<T> {}

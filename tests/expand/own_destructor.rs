@@ -2,7 +2,7 @@
 
 //! A destructor of one's own begins with the teardown.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

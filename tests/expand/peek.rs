@@ -2,7 +2,7 @@
 
 //! `peek`: only if it is mapped.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -3,7 +3,7 @@
 
 //! Raw identifiers: the struct, the field and the functions.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     prelude::*,
     sync::aref::ARef, //
@@ -21,7 +21,7 @@ pub struct r#struct {
 
     /// The queue's translation table.
     #[pin]
-    r#type: ::devres_lazy::devres::Lazy<r#enum>,
+    r#type: ::kernel::devres::Lazy<r#enum>,
 }
 
 #[allow(non_camel_case_types)]
@@ -49,11 +49,10 @@ impl r#struct {
     #[inline]
     pub fn r#match<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a r#enum> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a r#enum> {
         // Fast path: `self.r#type` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(r#type) =
-            ::devres_lazy::devres::Lazy::get(&self.r#type, dev)
+        if let ::core::option::Option::Some(r#type) = ::kernel::devres::Lazy::get(&self.r#type, dev)
         {
             return ::core::result::Result::Ok(r#type);
         }
@@ -68,21 +67,20 @@ impl r#struct {
     #[inline(never)]
     fn match_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a r#enum> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a r#enum> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.match_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.r#type`, holding its lock for as long as that
         // takes; the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.r#type);
+        let slot = ::kernel::devres::Lazy::lock(&self.r#type);
 
         // Somebody else may have populated `self.r#type` while this caller was waiting for the
         // lock.
-        if let ::core::option::Option::Some(r#type) = ::devres_lazy::devres::Locked::get(&slot, dev)
-        {
+        if let ::core::option::Option::Some(r#type) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(r#type);
         }
 
@@ -96,9 +94,8 @@ impl r#struct {
         //
         // INVARIANT: When this succeeds, `self.r#type` holds the resource, for `dev`, until `dev`
         // is unbound, `self.r#type` is revoked, or `*self` is dropped.
-        let r#type = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(r#enum)
-        })?;
+        let r#type =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(r#enum))?;
 
         ::core::result::Result::Ok(r#type)
     }
@@ -106,9 +103,9 @@ impl r#struct {
     /// Returns whether this object belongs to the given device.
     fn match_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.r#dyn, other)
+        ::kernel::devres::same_device(&self.r#dyn, other)
     }
 
     /// As `match()`, but only if it is mapped already.
@@ -124,11 +121,10 @@ impl r#struct {
     /// Does not sleep.
     pub fn r#if<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<::core::option::Option<&'a r#enum>> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<::core::option::Option<&'a r#enum>> {
         // Fast path: `self.r#type` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(r#type) =
-            ::devres_lazy::devres::Lazy::get(&self.r#type, dev)
+        if let ::core::option::Option::Some(r#type) = ::kernel::devres::Lazy::get(&self.r#type, dev)
         {
             return ::core::result::Result::Ok(::core::option::Option::Some(r#type));
         }
@@ -136,7 +132,7 @@ impl r#struct {
         // `self.r#type` has nothing for `dev`. Tell the wrong device from a slot that is empty or
         // revoked.
         if !self.match_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         ::core::result::Result::Ok(::core::option::Option::None)
@@ -151,10 +147,10 @@ impl r#struct {
     /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
     /// critical section, which unbind waits for.
     #[inline]
-    pub fn r#try(&self) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, r#enum>> {
+    pub fn r#try(&self) -> ::core::option::Option<::kernel::devres::LazyGuard<'_, r#enum>> {
         // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
         // for it before it drops what `self.r#type` holds.
-        ::devres_lazy::devres::Lazy::try_access(&self.r#type)
+        ::kernel::devres::Lazy::try_access(&self.r#type)
     }
 
     /// Unmaps now what `match()` has mapped, if anything.
@@ -166,26 +162,24 @@ impl r#struct {
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn r#move(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.r#type` holds.
-        ::devres_lazy::devres::Lazy::revoke_field(self, |owner: &Self| &owner.r#type);
+        ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.r#type);
     }
 }
 
 #[allow(non_camel_case_types)]
-impl ::devres_lazy::devres::LazyOwner for r#struct {
+impl ::kernel::devres::LazyOwner for r#struct {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.r#type` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::<r#enum>::retire_field(&mut self, |owner: &Self| {
-            &owner.r#type
-        });
+        ::kernel::devres::Lazy::<r#enum>::retire_field(&mut self, |owner: &Self| &owner.r#type);
     }
 }
 
-#[::devres_lazy::prelude::pinned_drop]
+#[::kernel::prelude::pinned_drop]
 impl PinnedDrop for r#struct {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::LazyOwner::teardown(self);
+        ::kernel::devres::LazyOwner::teardown(self);
     }
 }

@@ -2,7 +2,7 @@
 
 //! Raw identifiers: the struct, the field and the functions.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

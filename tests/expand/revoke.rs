@@ -2,7 +2,7 @@
 
 //! `revoke`: unmaps now.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -3,7 +3,7 @@
 
 //! Several lazy fields: teardown is in the reverse order.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     prelude::*,
     sync::aref::ARef, //
@@ -22,14 +22,14 @@ pub struct Queue {
 
     /// The queue's translation table.
     #[pin]
-    table: ::devres_lazy::devres::Lazy<Table>,
+    table: ::kernel::devres::Lazy<Table>,
 
     /// How long it is.
     pub len: usize,
 
     /// The queue's ring.
     #[pin]
-    ring: ::devres_lazy::devres::Lazy<Ring>,
+    ring: ::kernel::devres::Lazy<Ring>,
 }
 
 impl Queue {
@@ -56,12 +56,10 @@ impl Queue {
     #[inline]
     pub fn table<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Fast path: `self.table` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(table) =
-            ::devres_lazy::devres::Lazy::get(&self.table, dev)
-        {
+        if let ::core::option::Option::Some(table) = ::kernel::devres::Lazy::get(&self.table, dev) {
             return ::core::result::Result::Ok(table);
         }
 
@@ -75,20 +73,19 @@ impl Queue {
     #[inline(never)]
     fn table_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.table_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.table);
+        let slot = ::kernel::devres::Lazy::lock(&self.table);
 
         // Somebody else may have populated `self.table` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(table) = ::devres_lazy::devres::Locked::get(&slot, dev)
-        {
+        if let ::core::option::Option::Some(table) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(table);
         }
 
@@ -102,9 +99,8 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
         // unbound, `self.table` is revoked, or `*self` is dropped.
-        let table = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(Table)
-        })?;
+        let table =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(table)
     }
@@ -112,9 +108,9 @@ impl Queue {
     /// Returns whether this object belongs to the given device.
     fn table_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 
     /// The queue's ring.
@@ -140,12 +136,10 @@ impl Queue {
     #[inline]
     pub fn ring<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Ring> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Ring> {
         // Fast path: `self.ring` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(ring) =
-            ::devres_lazy::devres::Lazy::get(&self.ring, dev)
-        {
+        if let ::core::option::Option::Some(ring) = ::kernel::devres::Lazy::get(&self.ring, dev) {
             return ::core::result::Result::Ok(ring);
         }
 
@@ -159,19 +153,19 @@ impl Queue {
     #[inline(never)]
     fn ring_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Ring> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Ring> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.ring_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.ring`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.ring);
+        let slot = ::kernel::devres::Lazy::lock(&self.ring);
 
         // Somebody else may have populated `self.ring` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(ring) = ::devres_lazy::devres::Locked::get(&slot, dev) {
+        if let ::core::option::Option::Some(ring) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(ring);
         }
 
@@ -185,9 +179,8 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.ring` holds the resource, for `dev`, until `dev` is
         // unbound, `self.ring` is revoked, or `*self` is dropped.
-        let ring = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(Ring)
-        })?;
+        let ring =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Ring))?;
 
         ::core::result::Result::Ok(ring)
     }
@@ -195,27 +188,27 @@ impl Queue {
     /// Returns whether this object belongs to the given device.
     fn ring_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 }
 
-impl ::devres_lazy::devres::LazyOwner for Queue {
+impl ::kernel::devres::LazyOwner for Queue {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.ring`, `self.table`: in the reverse order of declaration, as one may lean on those
         // before it. What each holds is dropped while all other parts of `*self` are whole, and
         // nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::<Ring>::retire_field(&mut self, |owner: &Self| &owner.ring);
-        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
+        ::kernel::devres::Lazy::<Ring>::retire_field(&mut self, |owner: &Self| &owner.ring);
+        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
     }
 }
 
-#[::devres_lazy::prelude::pinned_drop]
+#[::kernel::prelude::pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::LazyOwner::teardown(self);
+        ::kernel::devres::LazyOwner::teardown(self);
     }
 }

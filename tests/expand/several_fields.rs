@@ -2,7 +2,7 @@
 
 //! Several lazy fields: teardown is in the reverse order.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! Without a target it is the resource that is lent.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -3,7 +3,7 @@
 
 //! The target is a trait object, which the field derefs to.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     prelude::*,
     sync::aref::ARef, //
@@ -22,7 +22,7 @@ pub struct Queue {
 
     /// The table.
     #[pin]
-    table: ::devres_lazy::devres::Lazy<Box<dyn Ops + Send + Sync>>,
+    table: ::kernel::devres::Lazy<Box<dyn Ops + Send + Sync>>,
 }
 
 impl Queue {
@@ -49,12 +49,10 @@ impl Queue {
     #[inline]
     pub fn table<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a (dyn Ops + Send + Sync)> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a (dyn Ops + Send + Sync)> {
         // Fast path: `self.table` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(table) =
-            ::devres_lazy::devres::Lazy::get(&self.table, dev)
-        {
+        if let ::core::option::Option::Some(table) = ::kernel::devres::Lazy::get(&self.table, dev) {
             return ::core::result::Result::Ok(&**table);
         }
 
@@ -68,8 +66,8 @@ impl Queue {
     #[inline(never)]
     fn table_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a (dyn Ops + Send + Sync)> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a (dyn Ops + Send + Sync)> {
         // Any thread may borrow what `self.table` lends: it has to be `Send` and `Sync`.
         const fn table_is_send_and_sync<T>()
         where
@@ -80,16 +78,15 @@ impl Queue {
 
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.table_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.table);
+        let slot = ::kernel::devres::Lazy::lock(&self.table);
 
         // Somebody else may have populated `self.table` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(table) = ::devres_lazy::devres::Locked::get(&slot, dev)
-        {
+        if let ::core::option::Option::Some(table) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(&**table);
         }
 
@@ -103,10 +100,10 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
         // unbound, `self.table` is revoked, or `*self` is dropped.
-        let table = ::devres_lazy::devres::Locked::populate(
+        let table = ::kernel::devres::Locked::populate(
             slot,
             dev,
-            || -> ::devres_lazy::error::Result<Box<dyn Ops + Send + Sync>> { todo!() },
+            || -> ::kernel::error::Result<Box<dyn Ops + Send + Sync>> { todo!() },
         )?;
 
         ::core::result::Result::Ok(&**table)
@@ -115,28 +112,28 @@ impl Queue {
     /// Returns whether this object belongs to the given device.
     fn table_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 }
 
-impl ::devres_lazy::devres::LazyOwner for Queue {
+impl ::kernel::devres::LazyOwner for Queue {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::<Box<dyn Ops + Send + Sync>>::retire_field(
+        ::kernel::devres::Lazy::<Box<dyn Ops + Send + Sync>>::retire_field(
             &mut self,
             |owner: &Self| &owner.table,
         );
     }
 }
 
-#[::devres_lazy::prelude::pinned_drop]
+#[::kernel::prelude::pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::LazyOwner::teardown(self);
+        ::kernel::devres::LazyOwner::teardown(self);
     }
 }

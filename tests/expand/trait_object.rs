@@ -2,7 +2,7 @@
 
 //! The target is a trait object, which the field derefs to.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

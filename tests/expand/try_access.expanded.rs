@@ -3,7 +3,7 @@
 
 //! `try_access`: without a bound device.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     prelude::*,
     sync::aref::ARef, //
@@ -19,7 +19,7 @@ pub struct Queue {
 
     /// The queue's translation table.
     #[pin]
-    table: ::devres_lazy::devres::Lazy<Table>,
+    table: ::kernel::devres::Lazy<Table>,
 }
 
 impl Queue {
@@ -46,12 +46,10 @@ impl Queue {
     #[inline]
     pub fn table<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Fast path: `self.table` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(table) =
-            ::devres_lazy::devres::Lazy::get(&self.table, dev)
-        {
+        if let ::core::option::Option::Some(table) = ::kernel::devres::Lazy::get(&self.table, dev) {
             return ::core::result::Result::Ok(table);
         }
 
@@ -65,20 +63,19 @@ impl Queue {
     #[inline(never)]
     fn table_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.table_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
         // the others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.table);
+        let slot = ::kernel::devres::Lazy::lock(&self.table);
 
         // Somebody else may have populated `self.table` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(table) = ::devres_lazy::devres::Locked::get(&slot, dev)
-        {
+        if let ::core::option::Option::Some(table) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(table);
         }
 
@@ -92,9 +89,8 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
         // unbound, `self.table` is revoked, or `*self` is dropped.
-        let table = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(Table)
-        })?;
+        let table =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(table)
     }
@@ -102,9 +98,9 @@ impl Queue {
     /// Returns whether this object belongs to the given device.
     fn table_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 
     /// Lends what `table()` has mapped, without needing a bound device.
@@ -116,26 +112,26 @@ impl Queue {
     /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
     /// critical section, which unbind waits for.
     #[inline]
-    pub fn try_table(&self) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, Table>> {
+    pub fn try_table(&self) -> ::core::option::Option<::kernel::devres::LazyGuard<'_, Table>> {
         // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
         // for it before it drops what `self.table` holds.
-        ::devres_lazy::devres::Lazy::try_access(&self.table)
+        ::kernel::devres::Lazy::try_access(&self.table)
     }
 }
 
-impl ::devres_lazy::devres::LazyOwner for Queue {
+impl ::kernel::devres::LazyOwner for Queue {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
+        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
     }
 }
 
-#[::devres_lazy::prelude::pinned_drop]
+#[::kernel::prelude::pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::LazyOwner::teardown(self);
+        ::kernel::devres::LazyOwner::teardown(self);
     }
 }

@@ -2,7 +2,7 @@
 
 //! `try_access`: without a bound device.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

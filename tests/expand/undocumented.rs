@@ -2,7 +2,7 @@
 
 //! A field without documentation: its accessor has some.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

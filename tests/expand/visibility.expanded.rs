@@ -3,7 +3,7 @@
 
 //! The visibility of the accessor, which the other functions of its field have too.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     prelude::*,
     sync::aref::ARef, //
@@ -19,19 +19,19 @@ pub struct Queue {
 
     /// Public.
     #[pin]
-    a: ::devres_lazy::devres::Lazy<Table>,
+    a: ::kernel::devres::Lazy<Table>,
 
     /// The crate's.
     #[pin]
-    b: ::devres_lazy::devres::Lazy<Table>,
+    b: ::kernel::devres::Lazy<Table>,
 
     /// The parent's.
     #[pin]
-    c: ::devres_lazy::devres::Lazy<Table>,
+    c: ::kernel::devres::Lazy<Table>,
 
     /// Private, of a public field.
     #[pin]
-    pub d: ::devres_lazy::devres::Lazy<Table>,
+    pub d: ::kernel::devres::Lazy<Table>,
 }
 
 impl Queue {
@@ -58,10 +58,10 @@ impl Queue {
     #[inline]
     pub fn a<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Fast path: `self.a` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(a) = ::devres_lazy::devres::Lazy::get(&self.a, dev) {
+        if let ::core::option::Option::Some(a) = ::kernel::devres::Lazy::get(&self.a, dev) {
             return ::core::result::Result::Ok(a);
         }
 
@@ -75,19 +75,19 @@ impl Queue {
     #[inline(never)]
     fn a_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.a_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.a`, holding its lock for as long as that takes; the
         // others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.a);
+        let slot = ::kernel::devres::Lazy::lock(&self.a);
 
         // Somebody else may have populated `self.a` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(a) = ::devres_lazy::devres::Locked::get(&slot, dev) {
+        if let ::core::option::Option::Some(a) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(a);
         }
 
@@ -100,9 +100,8 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.a` holds the resource, for `dev`, until `dev` is
         // unbound, `self.a` is revoked, or `*self` is dropped.
-        let a = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(Table)
-        })?;
+        let a =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(a)
     }
@@ -110,9 +109,9 @@ impl Queue {
     /// Returns whether this object belongs to the given device.
     fn a_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 
     /// As `a()`, but only if it is mapped already.
@@ -128,17 +127,17 @@ impl Queue {
     /// Does not sleep.
     pub fn a_if_mapped<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<::core::option::Option<&'a Table>> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<::core::option::Option<&'a Table>> {
         // Fast path: `self.a` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(a) = ::devres_lazy::devres::Lazy::get(&self.a, dev) {
+        if let ::core::option::Option::Some(a) = ::kernel::devres::Lazy::get(&self.a, dev) {
             return ::core::result::Result::Ok(::core::option::Option::Some(a));
         }
 
         // `self.a` has nothing for `dev`. Tell the wrong device from a slot that is empty or
         // revoked.
         if !self.a_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         ::core::result::Result::Ok(::core::option::Option::None)
@@ -167,10 +166,10 @@ impl Queue {
     #[inline]
     pub(crate) fn b<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Fast path: `self.b` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(b) = ::devres_lazy::devres::Lazy::get(&self.b, dev) {
+        if let ::core::option::Option::Some(b) = ::kernel::devres::Lazy::get(&self.b, dev) {
             return ::core::result::Result::Ok(b);
         }
 
@@ -184,19 +183,19 @@ impl Queue {
     #[inline(never)]
     fn b_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.b_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.b`, holding its lock for as long as that takes; the
         // others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.b);
+        let slot = ::kernel::devres::Lazy::lock(&self.b);
 
         // Somebody else may have populated `self.b` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(b) = ::devres_lazy::devres::Locked::get(&slot, dev) {
+        if let ::core::option::Option::Some(b) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(b);
         }
 
@@ -209,9 +208,8 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.b` holds the resource, for `dev`, until `dev` is
         // unbound, `self.b` is revoked, or `*self` is dropped.
-        let b = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(Table)
-        })?;
+        let b =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(b)
     }
@@ -219,9 +217,9 @@ impl Queue {
     /// Returns whether this object belongs to the given device.
     fn b_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 
     /// Lends what `b()` has mapped, without needing a bound device.
@@ -233,12 +231,10 @@ impl Queue {
     /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
     /// critical section, which unbind waits for.
     #[inline]
-    pub(crate) fn try_b(
-        &self,
-    ) -> ::core::option::Option<::devres_lazy::devres::LazyGuard<'_, Table>> {
+    pub(crate) fn try_b(&self) -> ::core::option::Option<::kernel::devres::LazyGuard<'_, Table>> {
         // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
         // for it before it drops what `self.b` holds.
-        ::devres_lazy::devres::Lazy::try_access(&self.b)
+        ::kernel::devres::Lazy::try_access(&self.b)
     }
 
     /// The parent's.
@@ -264,10 +260,10 @@ impl Queue {
     #[inline]
     pub(super) fn c<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Fast path: `self.c` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(c) = ::devres_lazy::devres::Lazy::get(&self.c, dev) {
+        if let ::core::option::Option::Some(c) = ::kernel::devres::Lazy::get(&self.c, dev) {
             return ::core::result::Result::Ok(c);
         }
 
@@ -281,19 +277,19 @@ impl Queue {
     #[inline(never)]
     fn c_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.c_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.c`, holding its lock for as long as that takes; the
         // others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.c);
+        let slot = ::kernel::devres::Lazy::lock(&self.c);
 
         // Somebody else may have populated `self.c` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(c) = ::devres_lazy::devres::Locked::get(&slot, dev) {
+        if let ::core::option::Option::Some(c) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(c);
         }
 
@@ -306,9 +302,8 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.c` holds the resource, for `dev`, until `dev` is
         // unbound, `self.c` is revoked, or `*self` is dropped.
-        let c = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(Table)
-        })?;
+        let c =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(c)
     }
@@ -316,9 +311,9 @@ impl Queue {
     /// Returns whether this object belongs to the given device.
     fn c_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 
     /// Unmaps now what `c()` has mapped, if anything.
@@ -330,7 +325,7 @@ impl Queue {
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub(super) fn unmap_c(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.c` holds.
-        ::devres_lazy::devres::Lazy::revoke_field(self, |owner: &Self| &owner.c);
+        ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.c);
     }
 
     /// Private, of a public field.
@@ -356,10 +351,10 @@ impl Queue {
     #[inline]
     fn d<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Fast path: `self.d` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(d) = ::devres_lazy::devres::Lazy::get(&self.d, dev) {
+        if let ::core::option::Option::Some(d) = ::kernel::devres::Lazy::get(&self.d, dev) {
             return ::core::result::Result::Ok(d);
         }
 
@@ -373,19 +368,19 @@ impl Queue {
     #[inline(never)]
     fn d_slow<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<&'a Table> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<&'a Table> {
         // Refuse any device but the one that `self` belongs to, before anything is made for it.
         if !self.d_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         // Slow path: one caller populates `self.d`, holding its lock for as long as that takes; the
         // others sleep here.
-        let slot = ::devres_lazy::devres::Lazy::lock(&self.d);
+        let slot = ::kernel::devres::Lazy::lock(&self.d);
 
         // Somebody else may have populated `self.d` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(d) = ::devres_lazy::devres::Locked::get(&slot, dev) {
+        if let ::core::option::Option::Some(d) = ::kernel::devres::Locked::get(&slot, dev) {
             return ::core::result::Result::Ok(d);
         }
 
@@ -398,9 +393,8 @@ impl Queue {
         //
         // INVARIANT: When this succeeds, `self.d` holds the resource, for `dev`, until `dev` is
         // unbound, `self.d` is revoked, or `*self` is dropped.
-        let d = ::devres_lazy::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(Table)
-        })?;
+        let d =
+            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(d)
     }
@@ -408,9 +402,9 @@ impl Queue {
     /// Returns whether this object belongs to the given device.
     fn d_device_is(
         &self,
-        other: &::devres_lazy::device::Device<::devres_lazy::device::Bound>,
+        other: &::kernel::device::Device<::kernel::device::Bound>,
     ) -> ::core::primitive::bool {
-        ::devres_lazy::devres::same_device(&self.dev, other)
+        ::kernel::devres::same_device(&self.dev, other)
     }
 
     /// As `d()`, but only if it is mapped already.
@@ -426,40 +420,40 @@ impl Queue {
     /// Does not sleep.
     fn d_if_mapped<'a>(
         &'a self,
-        dev: &'a ::devres_lazy::device::Device<::devres_lazy::device::Bound>,
-    ) -> ::devres_lazy::error::Result<::core::option::Option<&'a Table>> {
+        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
+    ) -> ::kernel::error::Result<::core::option::Option<&'a Table>> {
         // Fast path: `self.d` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(d) = ::devres_lazy::devres::Lazy::get(&self.d, dev) {
+        if let ::core::option::Option::Some(d) = ::kernel::devres::Lazy::get(&self.d, dev) {
             return ::core::result::Result::Ok(::core::option::Option::Some(d));
         }
 
         // `self.d` has nothing for `dev`. Tell the wrong device from a slot that is empty or
         // revoked.
         if !self.d_device_is(dev) {
-            return ::core::result::Result::Err(::devres_lazy::error::code::EINVAL);
+            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
         ::core::result::Result::Ok(::core::option::Option::None)
     }
 }
 
-impl ::devres_lazy::devres::LazyOwner for Queue {
+impl ::kernel::devres::LazyOwner for Queue {
     fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
         // `self.d`, `self.c`, `self.b`, `self.a`: in the reverse order of declaration, as one may
         // lean on those before it. What each holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.d);
-        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.c);
-        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.b);
-        ::devres_lazy::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.a);
+        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.d);
+        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.c);
+        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.b);
+        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.a);
     }
 }
 
-#[::devres_lazy::prelude::pinned_drop]
+#[::kernel::prelude::pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
         // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
         // (S1).
-        ::devres_lazy::devres::LazyOwner::teardown(self);
+        ::kernel::devres::LazyOwner::teardown(self);
     }
 }

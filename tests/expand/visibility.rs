@@ -2,7 +2,7 @@
 
 //! The visibility of the accessor, which the other functions of its field have too.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

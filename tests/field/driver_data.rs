@@ -28,7 +28,7 @@ mod scenarios {
             Seen, //
         },
     };
-    use devres_lazy::{
+    use kernel::{
         devres::{
             prepare,
             Devres, //

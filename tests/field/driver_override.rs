@@ -23,7 +23,7 @@ mod scenarios {
             device, //
         },
     };
-    use devres_lazy::{
+    use kernel::{
         prelude::*,
         testing::Driver, //
     };

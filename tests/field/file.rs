@@ -35,7 +35,7 @@ mod scenarios {
             GRACE, //
         },
     };
-    use devres_lazy::{
+    use kernel::{
         prelude::*,
         testing::Driver, //
     };

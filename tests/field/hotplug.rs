@@ -3,7 +3,7 @@
 //! A device that is removed, and found again by a rescan.
 
 use super::field;
-use devres_lazy::{
+use kernel::{
     devres::Lazy,
     new_lazy,
     prelude::*,
@@ -69,7 +69,7 @@ mod scenarios {
             device, //
         },
     };
-    use devres_lazy::prelude::*;
+    use kernel::prelude::*;
     use std::{
         mem,
         sync::Arc, //

@@ -27,7 +27,7 @@ mod scenarios {
             device, //
         },
     };
-    use devres_lazy::prelude::*;
+    use kernel::prelude::*;
     use std::sync::Arc;
 
     /// `really_probe()` ends at `device_unbind_cleanup()` if `call_driver_probe()` returns an error,

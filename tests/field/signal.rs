@@ -28,7 +28,7 @@ mod scenarios {
             GRACE, //
         },
     };
-    use devres_lazy::{
+    use kernel::{
         device::{
             Bound,
             Device, //

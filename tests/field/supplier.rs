@@ -23,7 +23,7 @@ mod scenarios {
             Seen, //
         },
     };
-    use devres_lazy::{
+    use kernel::{
         prelude::*,
         testing::{
             Driver,

@@ -9,7 +9,7 @@ use crate::{
         Wrong, //
     },
 };
-use devres_lazy::{
+use kernel::{
     prelude::*,
     testing::TestDevice, //
 };

@@ -20,7 +20,7 @@ use super::raw::{
     Gem,
     PAGES, //
 };
-use devres_lazy::{
+use kernel::{
     bindings,
     device::Device,
     drm::gem::IntoGEMObject,

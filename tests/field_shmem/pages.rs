@@ -8,7 +8,7 @@ use super::raw::{
     pin,
     unpin, //
 };
-use devres_lazy::{
+use kernel::{
     prelude::*,
     testing::{
         self,

@@ -11,7 +11,7 @@ use super::{
     resv::DmaResvGuard,
     shmem_sgt::Object,
 };
-use devres_lazy::{
+use kernel::{
     bindings,
     container_of,
     device::{

@@ -3,7 +3,7 @@
 //! A thread that can neither go on nor unwind says why and aborts, so these run in processes of
 //! their own.
 
-use devres_lazy::{
+use kernel::{
     bindings,
     device::Device,
     devres::Lazy,

@@ -11,7 +11,7 @@ use super::{
     },
     panics, //
 };
-use devres_lazy::{
+use kernel::{
     devres::Batched,
     prelude::*,
     sync::rcu,

@@ -3,7 +3,7 @@
 //! An owner with an `init` field between two `map` fields, whose code panics in a place that a test
 //! chooses, and the counts of what was made and dropped.
 
-use devres_lazy::{
+use kernel::{
     bindings,
     device::{
         Bound,

@@ -13,7 +13,7 @@ use super::{
     },
     panics, //
 };
-use devres_lazy::{
+use kernel::{
     bindings,
     devres::{
         Batched,

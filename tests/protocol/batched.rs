@@ -10,7 +10,7 @@ use crate::scenario::{
     Check,
     Wrong, //
 };
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -12,7 +12,7 @@ use crate::scenario::{
     Check,
     Wrong, //
 };
-use devres_lazy::{
+use kernel::{
     bindings,
     device::{
         Bound,

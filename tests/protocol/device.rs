@@ -2,7 +2,7 @@
 
 //! Several slots on one device: how unbind goes through them, and what it may meet on the way.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

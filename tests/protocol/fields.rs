@@ -5,7 +5,7 @@
 //!
 //! The tests have the names of those of the kernel's suite for the slot.
 
-use devres_lazy::{
+use kernel::{
     alloc::AllocError,
     device::{
         Bound,

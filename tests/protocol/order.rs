@@ -14,7 +14,7 @@ use crate::scenario::{
     Check,
     Wrong, //
 };
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -6,7 +6,7 @@
 //! `device_unbind_cleanup()` in `drivers/base/dd.c`, and of `post_unbind_callback()` in
 //! `rust/kernel/driver.rs`. By the names of the kernel's tests.
 
-use devres_lazy::{
+use kernel::{
     bindings::{
         devres_close_group,
         devres_open_group,
@@ -426,8 +426,7 @@ fn driver_override() -> Result {
 /// Sets the override by way of the C model, as sysfs does while a driver is bound.
 fn dev_override(dev: &Device<Bound>, name: &CStr) {
     // SAFETY: The device is valid, and the name a C string.
-    let ret =
-        unsafe { devres_lazy::bindings::device_set_driver_override(dev.as_raw(), name.as_ptr()) };
+    let ret = unsafe { kernel::bindings::device_set_driver_override(dev.as_raw(), name.as_ptr()) };
     assert_eq!(ret, 0);
 }
 

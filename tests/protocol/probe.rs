@@ -2,7 +2,7 @@
 
 //! A resource that counts, and can be told to misbehave.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -9,7 +9,7 @@ use super::{
     },
     subject::Subject,
 };
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

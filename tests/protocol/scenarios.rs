@@ -13,7 +13,7 @@ use super::{
     },
     subject::Subject,
 };
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -3,7 +3,7 @@
 //! What scenarios are run on.
 
 use super::probe::Probe;
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -10,7 +10,8 @@ use super::{
     },
     subject::Subject,
 };
-use devres_lazy::{
+use fault::Fault;
+use kernel::{
     device::{
         Bound,
         Device, //
@@ -23,7 +24,6 @@ use devres_lazy::{
         Mutex, //
     },
 };
-use fault::Fault;
 use std::{
     marker::PhantomData,
     mem, ptr,

@@ -11,7 +11,7 @@ use super::{
     object::Object,
     resv::DmaResvGuard, //
 };
-use devres_lazy::{
+use kernel::{
     drm,
     page::PAGE_SIZE,
     prelude::*,

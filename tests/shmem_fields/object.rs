@@ -14,7 +14,7 @@ use super::{
     },
     resv::DmaResvGuard,
 };
-use devres_lazy::{
+use kernel::{
     bindings, container_of,
     device::{
         Bound,

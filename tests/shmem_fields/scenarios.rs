@@ -20,7 +20,7 @@ use super::{
         Wrong, //
     },
 };
-use devres_lazy::{
+use kernel::{
     bindings,
     device::{
         Bound,

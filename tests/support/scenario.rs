@@ -3,7 +3,7 @@
 //! Scenarios: each is run on what should hold, and on twins that are broken in one way each, which it
 //! has to catch. For all tests that have such twins.
 
-use devres_lazy::prelude::*;
+use kernel::prelude::*;
 use std::{
     any::type_name,
     panic::{

@@ -2,7 +2,7 @@
 
 //! Types without their lifetime, and resources that borrow the bound device.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

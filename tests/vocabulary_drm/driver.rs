@@ -2,7 +2,7 @@
 
 //! A DRM driver that counts what happens to it.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device,

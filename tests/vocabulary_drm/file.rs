@@ -8,7 +8,7 @@ use super::driver::{
     Buffer,
     Gpu, //
 };
-use devres_lazy::{
+use kernel::{
     drm::{
         self,
         gem::{

@@ -2,7 +2,7 @@
 
 //! I/O memory: offsets, widths and orders.
 
-use devres_lazy::{
+use kernel::{
     io::{
         Io,
         Mmio,

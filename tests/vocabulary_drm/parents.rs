@@ -2,7 +2,7 @@
 
 //! DRM devices whose parent is a device of a bus.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         DeviceContext,

@@ -2,7 +2,7 @@
 
 //! PCI devices and drivers, and BARs.
 
-use devres_lazy::{
+use kernel::{
     bindings,
     device::{
         Core,
@@ -65,7 +65,7 @@ struct Data<'bound> {
 
 static UNBOUND: AtomicU32 = AtomicU32::new(0);
 
-devres_lazy::pci_device_table!(
+kernel::pci_device_table!(
     TABLE,
     usize,
     [

@@ -7,7 +7,7 @@ use super::driver::{
     register,
     Gpu, //
 };
-use devres_lazy::{
+use kernel::{
     bindings, device, drm,
     prelude::*,
     sync::aref::ARef,

@@ -2,7 +2,7 @@
 
 //! Scatter-gather tables that own their memory.
 
-use devres_lazy::{
+use kernel::{
     alloc::allocator::VmallocPageIter,
     device::{
         Bound,

@@ -2,7 +2,7 @@
 
 //! The shmem object of the library, as a driver uses it.
 
-use devres_lazy::{
+use kernel::{
     bindings,
     device::{
         Bound,

@@ -2,7 +2,7 @@
 
 //! `#[vtable]`: which functions of a trait are implemented.
 
-use devres_lazy::prelude::*;
+use kernel::prelude::*;
 
 /// What a driver may do.
 #[vtable]

@@ -72,7 +72,7 @@ const CHANCES: usize = 4;
 
 /// What is tested beside the stress: what `cargo test` calls it, and what we do.
 const TESTS: [(&str, &str); 6] = [
-    ("devres_lazy", "runtime"),
+    ("kernel", "runtime"),
     ("protocol", "tests/protocol"),
     ("field", "tests/field"),
     ("shmem_fields", "tests/shmem_fields"),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-use devres_lazy::{devres_lazy as lazy_fields, devres_lazy};
+use kernel::{devres_lazy as lazy_fields, devres_lazy};
 
 #[devres_lazy]
 #[pin_data]

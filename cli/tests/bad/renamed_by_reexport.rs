@@ -2,7 +2,7 @@
 
 mod attributes {
     mod inner {
-        pub(super) use ::devres_lazy::devres_lazy as of_fields;
+        pub(super) use ::kernel::devres_lazy as of_fields;
     }
     pub use inner::of_fields as fields;
     pub use crate::macros::devres_lazy as others;

@@ -3,7 +3,7 @@
 //! Items that are configured: each of several that have one name, above the attribute and below,
 //! with their destructors, and by way of `cfg_attr`.
 
-use devres_lazy::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
+use kernel::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 
 struct Table(u32);
 

@@ -2,11 +2,11 @@
 
 //! Modules, imports and functions around annotated items that are configured.
 
-use devres_lazy::{device::{Bound, Device}, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
+use kernel::{device::{Bound, Device}, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 #[cfg(with_queues)]
-use devres_lazy::devres_lazy;
+use kernel::devres_lazy;
 #[cfg(not(with_queues))]
-use devres_lazy::devres_lazy;
+use kernel::devres_lazy;
 
 #[cfg(with_queues)]
 mod queue {

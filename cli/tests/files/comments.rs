@@ -4,7 +4,7 @@
 
 #![allow(dead_code)]
 // First of all.
-use devres_lazy::{
+use kernel::{
     device::Device, // The device.
     /* The attribute. */ devres_lazy,
     new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice, //

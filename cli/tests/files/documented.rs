@@ -2,7 +2,7 @@
 
 //! Documentation between attributes, of several kinds.
 
-use devres_lazy::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
+use kernel::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 
 /// A table.
 struct Table(u32);

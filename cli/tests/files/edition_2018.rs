@@ -3,7 +3,7 @@
 
 //! What the edition of 2018 still has: `gen` is a name.
 
-use devres_lazy::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
+use kernel::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 
 struct Table(u32);
 

@@ -3,7 +3,7 @@
 
 //! What only the edition of 2024 has: a chain of conditions. Its folder says another edition.
 
-use devres_lazy::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
+use kernel::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 
 struct Table(u32);
 

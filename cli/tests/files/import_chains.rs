@@ -3,7 +3,7 @@
 
 //! Imports of imports, by name and by `*`, and types and expressions that are odd.
 
-extern crate devres_lazy as dl;
+extern crate kernel as dl;
 
 use dl::{device::Device, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 mod prelude_of_ours {

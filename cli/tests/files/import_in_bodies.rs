@@ -5,10 +5,10 @@
 
 #![deny(unused_imports)]
 
-use devres_lazy::{device::{Bound, Device}, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
+use kernel::{device::{Bound, Device}, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 
 fn in_a_function(bound: &Device<Bound>) -> Result<u32> {
-    use devres_lazy::devres_lazy;
+    use kernel::devres_lazy;
 
     #[devres_lazy]
     #[pin_data]
@@ -30,7 +30,7 @@ impl Owner {
     fn in_a_method(&self, bound: &Device<Bound>) -> Result<u32> {
         let dev: &Device = bound;
         if true {
-            use { devres_lazy::{devres_lazy} };
+            use { kernel::{devres_lazy} };
             #[devres_lazy] #[pin_data] struct Queue { dev: ARef<Device>, #[lazy(fn table -> u32, device = &self.dev, init = 2)] table: u32 }
             let queue = KBox::pin_init(try_pin_init!(Queue { dev: dev.into(), table <- new_lazy!() }), GFP_KERNEL)?;
             return Ok(*queue.table(bound)?);
@@ -40,7 +40,7 @@ impl Owner {
 }
 
 const IN_A_CONSTANT: usize = {
-    use ::devres_lazy::devres_lazy;
+    use ::kernel::devres_lazy;
 
     #[devres_lazy]
     #[pin_data]
@@ -57,7 +57,7 @@ const IN_A_CONSTANT: usize = {
 };
 
 mod destructor {
-    use devres_lazy::{devres_lazy, device::Device, prelude::*, sync::aref::ARef};
+    use kernel::{devres_lazy, device::Device, prelude::*, sync::aref::ARef};
 
     #[devres_lazy]
     #[pin_data(PinnedDrop)]
@@ -73,7 +73,7 @@ mod destructor {
         fn drop(self: Pin<&mut Self>) {
             // Of no use here.
             #[allow(unused_imports)]
-            use devres_lazy::devres_lazy;
+            use kernel::devres_lazy;
             use std::fmt::Write; // In use.
             let mut text = String::new();
             let _ = write!(text, "dropped");

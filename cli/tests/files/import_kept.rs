@@ -4,7 +4,7 @@
 
 #![allow(unused_imports)]
 
-use devres_lazy::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
+use kernel::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 
 pub mod prelude_of_ours {
     pub(crate) use super::devres_lazy;

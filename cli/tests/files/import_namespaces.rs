@@ -4,10 +4,10 @@
 
 use crate::{attributes::devres_lazy, modules::devres_lazy};
 use devres_lazy::THREE;
-use ::devres_lazy::{device::Device, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
+use ::kernel::{device::Device, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 
 mod attributes {
-    pub use ::devres_lazy::devres_lazy;
+    pub use ::kernel::devres_lazy;
 }
 mod modules {
     pub mod devres_lazy {

@@ -4,13 +4,13 @@
 
 #![deny(unused_imports)]
 
-use ::devres_lazy as runtime;
+use ::kernel as runtime;
 use attributes::{devres_lazy, other};
 use runtime::{device::Device, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 
 /// Has more than the attribute.
 mod attributes {
-    pub use ::devres_lazy::devres_lazy;
+    pub use ::kernel::devres_lazy;
 
     pub mod other {
         pub const ONE: u32 = 1;
@@ -19,7 +19,7 @@ mod attributes {
 
 /// Has nothing else.
 mod attribute {
-    pub(crate) use devres_lazy::devres_lazy;
+    pub(crate) use kernel::devres_lazy;
 }
 
 #[devres_lazy]
@@ -61,7 +61,7 @@ mod all_from_above {
 mod all_of_one {
     use super::attribute::*;
     use super::{ARef, Device};
-    use devres_lazy::prelude::*;
+    use kernel::prelude::*;
 
     #[devres_lazy]
     #[pin_data]
@@ -75,7 +75,7 @@ mod all_of_one {
 /// Names it by a path.
 mod by_path {
     use super::{ARef, Device};
-    use devres_lazy::prelude::*;
+    use kernel::prelude::*;
 
     #[super::attribute::devres_lazy]
     #[pin_data]

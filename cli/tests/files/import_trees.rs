@@ -5,7 +5,7 @@
 #![deny(unused_imports)]
 
 mod first {
-    use devres_lazy::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef};
+    use kernel::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef};
 
     #[devres_lazy]
     #[pin_data]
@@ -22,7 +22,7 @@ mod first {
 
 mod last_of_a_group {
     use {
-        devres_lazy::{
+        kernel::{
             sync::aref::ARef,
             device::{self, Device}, // A module, and a type.
             new_lazy,
@@ -47,7 +47,7 @@ mod last_of_a_group {
 }
 
 mod groups_in_groups {
-    use devres_lazy::{{device::{Device}, {devres_lazy}}, new_lazy, {prelude::*, sync::{aref::{ARef}}}};
+    use kernel::{{device::{Device}, {devres_lazy}}, new_lazy, {prelude::*, sync::{aref::{ARef}}}};
     use {std::{cell::{Cell as A}}, std::rc::{Rc,},};
 
     #[devres_lazy]
@@ -64,7 +64,7 @@ mod groups_in_groups {
 }
 
 mod with_the_crate {
-    use devres_lazy::{self as runtime, devres_lazy /* the attribute */, prelude::*, sync::aref::ARef,};
+    use kernel::{self as runtime, devres_lazy /* the attribute */, prelude::*, sync::aref::ARef,};
     use runtime::{self as again, new_lazy};
 
     #[devres_lazy]
@@ -81,8 +81,8 @@ mod with_the_crate {
 }
 
 mod on_its_own {
-    use /* a group of one */ devres_lazy::{ /* this */ devres_lazy, };
-    use devres_lazy::{device::Device, new_lazy, prelude::*, sync::aref::ARef};
+    use /* a group of one */ kernel::{ /* this */ devres_lazy, };
+    use kernel::{device::Device, new_lazy, prelude::*, sync::aref::ARef};
 
     #[devres_lazy]
     #[pin_data]
@@ -98,7 +98,7 @@ mod on_its_own {
 }
 
 mod one_of_two_groups {
-    use {devres_lazy::{devres_lazy}, devres_lazy::{device::Device, new_lazy, prelude::*, sync::aref::ARef}};
+    use {kernel::{devres_lazy}, kernel::{device::Device, new_lazy, prelude::*, sync::aref::ARef}};
 
     #[devres_lazy]
     #[pin_data]
@@ -114,7 +114,7 @@ mod one_of_two_groups {
 }
 
 mod on_one_line {
-    use std::cell::Cell; use ::devres_lazy::{devres_lazy}; use devres_lazy::{device::Device, new_lazy, prelude::*, sync::aref::ARef};
+    use std::cell::Cell; use ::kernel::{devres_lazy}; use kernel::{device::Device, new_lazy, prelude::*, sync::aref::ARef};
 
     #[devres_lazy]
     #[pin_data]
@@ -132,9 +132,9 @@ mod on_one_line {
 mod with_attributes {
     /// Nobody reads this.
     #[cfg(all())]
-    use devres_lazy::devres_lazy; // The attribute.
+    use kernel::devres_lazy; // The attribute.
     #[cfg(all())]
-    use devres_lazy::{device::Device, new_lazy, prelude::*, sync::aref::ARef};
+    use kernel::{device::Device, new_lazy, prelude::*, sync::aref::ARef};
 
     #[devres_lazy]
     #[pin_data]
@@ -150,7 +150,7 @@ mod with_attributes {
 }
 
 mod raw {
-    use devres_lazy::{r#device::Device, r#devres_lazy, new_lazy, prelude::*, sync::aref::ARef};
+    use kernel::{r#device::Device, r#devres_lazy, new_lazy, prelude::*, sync::aref::ARef};
 
     #[r#devres_lazy]
     #[pin_data]
@@ -165,7 +165,7 @@ mod raw {
     }
 }
 
-use devres_lazy::{error::Result, testing::TestDevice};
+use kernel::{error::Result, testing::TestDevice};
 
 fn main() -> Result {
     let mut gpu = TestDevice::new(c"gpu0")?;

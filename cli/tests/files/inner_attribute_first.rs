@@ -4,7 +4,7 @@
 
 //! An attribute of the file comes first, in several lines.
 
-use devres_lazy::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
+use kernel::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 
 #[devres_lazy]
 #[pin_data]

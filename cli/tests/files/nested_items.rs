@@ -4,7 +4,7 @@
 
 #![deny(unused_imports)]
 
-use devres_lazy::{device::{Bound, Device}, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
+use kernel::{device::{Bound, Device}, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 
 struct Table(u32);
 
@@ -17,7 +17,7 @@ struct Queue {
         device = &self.dev,
         init = {
             // Made with the help of another one.
-            use devres_lazy::devres_lazy;
+            use kernel::devres_lazy;
 
             #[devres_lazy]
             #[pin_data]

@@ -4,7 +4,7 @@
 
 #![allow(dead_code, unused_parens, clippy::all)]
 
-use devres_lazy::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
+use kernel::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 
 #[derive(Debug)]
 pub struct Table(pub u32);

@@ -3,7 +3,7 @@
 
 //! A line for the system comes first, with a space in it.
 
-use devres_lazy::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
+use kernel::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 
 #[devres_lazy]
 #[pin_data]

@@ -55,22 +55,19 @@ pub(crate) struct Expansion {
     pub(crate) errors: Errors,
 }
 
-/// Expands `#[devres_lazy(args)] item` for rustc, for a runtime at `krate` unless `args` say
-/// otherwise.
-pub(crate) fn devres_lazy(krate: Path, args: TokenStream, item: TokenStream) -> TokenStream {
-    let Expansion { tokens, errors } = expand(krate, args, item, &NoNotes);
+/// Expands `#[devres_lazy(args)] item` for rustc.
+pub(crate) fn devres_lazy(args: TokenStream, item: TokenStream) -> TokenStream {
+    let Expansion { tokens, errors } = expand(args, item, &NoNotes);
     let errors = errors.into_error().map(|error| error.to_compile_error());
 
     quote!(#tokens #errors)
 }
 
 /// Expands `#[devres_lazy(args)] item`, with `notes` between the code.
-pub(crate) fn expand(
-    krate: Path,
-    args: TokenStream,
-    item: TokenStream,
-    notes: &dyn Notes,
-) -> Expansion {
+///
+/// The runtime is at `::kernel`, unless `args` say otherwise: the host's library and the kernel's
+/// crate have the same name.
+pub(crate) fn expand(args: TokenStream, item: TokenStream, notes: &dyn Notes) -> Expansion {
     let mut errors = Errors::default();
 
     let args = parse::args(args, &mut errors);
@@ -83,7 +80,8 @@ pub(crate) fn expand(
         }
     };
 
-    let annotated = validate::validate(args.krate.unwrap_or(krate), &item, &mut errors);
+    let krate = args.krate.unwrap_or_else(|| parse_quote!(::kernel));
+    let annotated = validate::validate(krate, &item, &mut errors);
     let body = if errors.is_empty() {
         Body::Real
     } else {

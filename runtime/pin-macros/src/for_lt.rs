@@ -158,8 +158,8 @@ pub(crate) fn expand(input: TokenStream, covariant: bool) -> Result<TokenStream>
     let n = usize::from(covariant);
 
     Ok(quote! {
-        ::devres_lazy::types::for_lt::UnsafeForLtImpl::<
-            dyn for<#lifetime> ::devres_lazy::types::for_lt::WithLt<#lifetime, Of = #ty>,
+        ::kernel::types::for_lt::UnsafeForLtImpl::<
+            dyn for<#lifetime> ::kernel::types::for_lt::WithLt<#lifetime, Of = #ty>,
             #of_static,
             {
                 #( #proofs )*

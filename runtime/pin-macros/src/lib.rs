@@ -31,7 +31,7 @@ use syn::Result;
 /// `PinnedDrop` under [`#[pinned_drop]`](macro@pinned_drop).
 ///
 /// The crate that uses this macro depends on `devres-lazy` by that name. Under another name, say
-/// `runtime`, it has `extern crate runtime as devres_lazy;` at its root.
+/// `runtime`, it has `extern crate runtime as kernel;` at its root.
 #[proc_macro_attribute]
 pub fn pin_data(
     args: proc_macro::TokenStream,
@@ -93,7 +93,7 @@ pub fn CovariantForLt(input: proc_macro::TokenStream) -> proc_macro::TokenStream
 
 /// The path to `pinned-init` in a crate that depends on `devres-lazy`.
 fn pinned_init() -> TokenStream {
-    quote!(::devres_lazy::init::__pin_init)
+    quote!(::kernel::init::__pin_init)
 }
 
 /// The expansion, or the error for rustc to report.

@@ -108,10 +108,10 @@ fn in_order(args: &TokenStream, item: &ItemStruct) -> Option<TokenStream> {
             lazy,
             "`#[lazy(..)]` is read by `#[devres_lazy]`: put that above `#[pin_data]`",
         );
-        attrs.push(parse_quote!(#[::devres_lazy::devres_lazy]));
+        attrs.push(parse_quote!(#[::kernel::devres_lazy]));
         error
     };
-    attrs.push(parse_quote!(#[::devres_lazy::prelude::pin_data(#args)]));
+    attrs.push(parse_quote!(#[::kernel::prelude::pin_data(#args)]));
 
     let error = error.into_compile_error();
     Some(quote!(#item #error))

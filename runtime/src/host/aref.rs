@@ -40,7 +40,7 @@ pub unsafe trait AlwaysRefCounted {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{device::Device, prelude::*, sync::aref::ARef, testing::TestDevice};
+/// use kernel::{device::Device, prelude::*, sync::aref::ARef, testing::TestDevice};
 ///
 /// let device: ARef<Device> = {
 ///     let gpu = TestDevice::new(c"gpu0")?;

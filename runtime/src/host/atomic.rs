@@ -143,7 +143,7 @@ pub unsafe trait AtomicType: Sized + Copy {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::sync::atomic::{Acquire, Atomic, Full, Relaxed, Release};
+/// use kernel::sync::atomic::{Acquire, Atomic, Full, Relaxed, Release};
 ///
 /// static STATE: Atomic<u32> = Atomic::new(0);
 ///
@@ -371,7 +371,7 @@ impl<T> Backing<*const T> for backing::AtomicPtr<T> {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::sync::atomic::{AtomicFlag, Relaxed};
+/// use kernel::sync::atomic::{AtomicFlag, Relaxed};
 ///
 /// let enabled = AtomicFlag::new(true);
 /// assert!(enabled.xchg(false, Relaxed));

@@ -19,7 +19,7 @@ use core::sync::atomic::{
 /// finds it:
 ///
 /// ```
-/// use devres_lazy::sync::{
+/// use kernel::sync::{
 ///     atomic::{AtomicFlag, Relaxed},
 ///     barrier::{smp_mb, Full},
 /// };

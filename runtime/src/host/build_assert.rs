@@ -39,7 +39,7 @@ pub const fn build_error_fn(msg: &'static str) -> ! {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// #[repr(C)]
 /// struct Descriptor {
@@ -53,7 +53,7 @@ pub const fn build_error_fn(msg: &'static str) -> ! {
 /// ```
 ///
 /// ```compile_fail,E0080
-/// # use devres_lazy::prelude::*;
+/// # use kernel::prelude::*;
 /// static_assert!(size_of::<u32>() == 8);
 /// ```
 #[macro_export]
@@ -71,7 +71,7 @@ macro_rules! static_assert {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// fn ring<const ENTRIES: usize>() -> [u64; ENTRIES] {
 ///     const_assert!(ENTRIES.is_power_of_two(), "a ring has a power of two as its size");
@@ -82,7 +82,7 @@ macro_rules! static_assert {
 /// ```
 ///
 /// ```compile_fail,E0080
-/// # use devres_lazy::prelude::*;
+/// # use kernel::prelude::*;
 /// fn ring<const ENTRIES: usize>() -> [u64; ENTRIES] {
 ///     const_assert!(ENTRIES.is_power_of_two());
 ///     [0; ENTRIES]
@@ -107,7 +107,7 @@ macro_rules! const_assert {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// #[inline(always)]
 /// fn shift(bits: u32) -> u32 {
@@ -118,7 +118,7 @@ macro_rules! const_assert {
 /// ```
 ///
 /// ```compile_fail,E0080
-/// # use devres_lazy::prelude::*;
+/// # use kernel::prelude::*;
 /// const _: u32 = build_error!("not reachable");
 /// ```
 #[macro_export]
@@ -142,7 +142,7 @@ macro_rules! build_error {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// #[inline(always)]
 /// const fn offset(register: usize) -> usize {
@@ -155,7 +155,7 @@ macro_rules! build_error {
 /// ```
 ///
 /// ```compile_fail,E0080
-/// # use devres_lazy::prelude::*;
+/// # use kernel::prelude::*;
 /// const fn offset(register: usize) -> usize {
 ///     build_assert!(register < 16);
 ///     register * 4

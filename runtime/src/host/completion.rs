@@ -24,7 +24,7 @@ use std::sync::{
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{prelude::*, sync::{Arc, Completion}};
+/// use kernel::{prelude::*, sync::{Arc, Completion}};
 ///
 /// let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
 /// let worker = std::thread::spawn({

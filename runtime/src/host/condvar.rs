@@ -57,7 +57,7 @@ macro_rules! new_condvar {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{new_condvar, new_mutex, prelude::*, sync::{CondVar, Mutex}};
+/// use kernel::{new_condvar, new_mutex, prelude::*, sync::{CondVar, Mutex}};
 ///
 /// #[pin_data]
 /// struct Gate {
@@ -160,7 +160,7 @@ impl CondVar {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::{prelude::*, sync::{CondVar, Mutex}};
+    /// use kernel::{prelude::*, sync::{CondVar, Mutex}};
     ///
     /// fn wait_for_job(jobs: &Mutex<KVec<u32>>, added: &CondVar) -> Result<u32> {
     ///     let mut jobs = jobs.lock();
@@ -214,7 +214,7 @@ impl CondVar {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::{
+    /// use kernel::{
     ///     prelude::*,
     ///     sync::{CondVar, CondVarTimeoutResult, Mutex},
     ///     time::{msecs_to_jiffies, Jiffies},
@@ -232,7 +232,7 @@ impl CondVar {
     ///     }
     ///     Ok(())
     /// }
-    /// # use devres_lazy::{new_condvar, new_mutex};
+    /// # use kernel::{new_condvar, new_mutex};
     /// # let busy = KBox::pin_init(new_mutex!(true), GFP_KERNEL)?;
     /// # let idle = KBox::pin_init(new_condvar!(), GFP_KERNEL)?;
     /// # assert_eq!(wait_for_idle(&busy, &idle), Err(ETIMEDOUT));

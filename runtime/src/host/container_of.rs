@@ -15,7 +15,7 @@
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::container_of;
+/// use kernel::container_of;
 ///
 /// struct Pair {
 ///     left: u8,
@@ -36,7 +36,7 @@
 /// A pointer to something else than the field's type does not compile:
 ///
 /// ```compile_fail,E0308
-/// use devres_lazy::container_of;
+/// use kernel::container_of;
 ///
 /// struct Pair {
 ///     left: u8,

@@ -118,7 +118,7 @@ macro_rules! dev_crit {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{
+/// use kernel::{
 ///     device::{Bound, Device},
 ///     prelude::*,
 ///     testing::{self, TestDevice},

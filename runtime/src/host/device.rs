@@ -33,7 +33,7 @@ use core::{
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{device::Device, prelude::*, sync::aref::ARef, testing::TestDevice};
+/// use kernel::{device::Device, prelude::*, sync::aref::ARef, testing::TestDevice};
 ///
 /// let mut gpu = TestDevice::new(c"gpu0")?;
 /// let bound = gpu.bind()?;
@@ -73,7 +73,7 @@ impl Device {
     /// A thread that is joined before unbind:
     ///
     /// ```
-    /// use devres_lazy::{devres::Devres, prelude::*, sync::Arc, testing::TestDevice};
+    /// use kernel::{devres::Devres, prelude::*, sync::Arc, testing::TestDevice};
     /// use std::thread;
     ///
     /// let mut gpu = TestDevice::new(c"gpu0")?;
@@ -95,7 +95,7 @@ impl Device {
     /// A scoped thread borrows the bound device, and needs no `unsafe`:
     ///
     /// ```
-    /// use devres_lazy::{
+    /// use kernel::{
     ///     device::{Bound, Device},
     ///     devres::Devres,
     ///     prelude::*,

@@ -123,7 +123,7 @@ impl<T> Inner<T> {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{devres::Devres, prelude::*, testing::TestDevice};
+/// use kernel::{devres::Devres, prelude::*, testing::TestDevice};
 ///
 /// struct Registers([u32; 4]);
 ///
@@ -255,7 +255,7 @@ impl<T: Send + 'static> Devres<T> {
     /// # Examples
     ///
     /// ```should_panic
-    /// use devres_lazy::{devres::Devres, prelude::*, testing::TestDevice};
+    /// use kernel::{devres::Devres, prelude::*, testing::TestDevice};
     ///
     /// let mut gpu = TestDevice::new(c"gpu0").unwrap();
     ///
@@ -382,7 +382,7 @@ impl<T: Send + 'static> Drop for Devres<T> {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{devres, prelude::*, testing::TestDevice};
+/// use kernel::{devres, prelude::*, testing::TestDevice};
 ///
 /// /// Says when it is unregistered.
 /// struct Registration;

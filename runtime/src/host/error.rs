@@ -238,7 +238,7 @@ errnos! {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::error::{code::EINVAL, Error};
+/// use kernel::error::{code::EINVAL, Error};
 ///
 /// assert_eq!(Error::from_errno(-22), EINVAL);
 /// assert_eq!(EINVAL.to_errno(), -22);
@@ -372,7 +372,7 @@ pub type Result<T = (), E = Error> = core::result::Result<T, E>;
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::error::{code::EIO, to_result};
+/// use kernel::error::{code::EIO, to_result};
 ///
 /// assert_eq!(to_result(0), Ok(()));
 /// assert_eq!(to_result(-5), Err(EIO));
@@ -397,7 +397,7 @@ pub fn to_result(err: c_int) -> Result {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::error::{code::ENOMEM, from_err_ptr};
+/// use kernel::error::{code::ENOMEM, from_err_ptr};
 ///
 /// let mut value = 3u8;
 /// assert!(from_err_ptr(&raw mut value).is_ok());
@@ -434,7 +434,7 @@ mod tests {
     fn a_number_that_is_no_errno_is_einval() {
         let (error, printed) = collect_printed(|| Error::from_errno(0));
         assert_eq!(error, EINVAL);
-        assert_eq!(printed[0].text(), "devres_lazy: 0 is not a negative errno");
+        assert_eq!(printed[0].text(), "kernel: 0 is not a negative errno");
 
         assert_eq!(Error::from_errno(1), EINVAL);
         assert_eq!(Error::from_errno(-4096), EINVAL);

@@ -61,7 +61,7 @@ thread_local! {
 /// Every allocation failure on the way, one after the other:
 ///
 /// ```
-/// use devres_lazy::{prelude::*, testing::fail_nth};
+/// use kernel::{prelude::*, testing::fail_nth};
 ///
 /// fn pair() -> Result<(KBox<u32>, KBox<u32>)> {
 ///     Ok((KBox::new(1, GFP_KERNEL)?, KBox::new(2, GFP_KERNEL)?))

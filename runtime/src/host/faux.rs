@@ -54,7 +54,7 @@ unsafe impl<Ctx: device::DeviceContext> device::AsBusDevice<Ctx> for Device<Ctx>
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{device::Device, devres::Devres, faux, prelude::*};
+/// use kernel::{device::Device, devres::Devres, faux, prelude::*};
 ///
 /// let faux = faux::Registration::new(c"fake0", None)?;
 /// let value = Devres::new(faux.as_ref().as_ref(), 5)?;

@@ -40,7 +40,7 @@ pub use crate::fmt_macro as fmt;
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// let name = c"gpu0";
 /// assert_eq!(fmt!("{} has {count} queues", name, count = 4).to_string(), "gpu0 has 4 queues");
@@ -103,7 +103,7 @@ impl<T: ?Sized + Display> core::fmt::Display for Adapter<&T> {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{fmt, prelude::*};
+/// use kernel::{fmt, prelude::*};
 ///
 /// struct Revision(u32);
 ///

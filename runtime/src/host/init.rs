@@ -127,7 +127,7 @@ pub trait InPlaceInit<T>: Sized {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// struct Buffer {
 ///     data: KBox<[u8; 64]>,
@@ -168,7 +168,7 @@ macro_rules! try_init {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{new_mutex, prelude::*, sync::Mutex};
+/// use kernel::{new_mutex, prelude::*, sync::Mutex};
 ///
 /// #[pin_data]
 /// struct Queue {

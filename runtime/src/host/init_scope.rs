@@ -14,7 +14,7 @@ use pin_init::{
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{init::pin_init_scope, prelude::*};
+/// use kernel::{init::pin_init_scope, prelude::*};
 ///
 /// #[pin_data]
 /// struct Queue {

@@ -183,7 +183,7 @@ impl PinnedDrop for LockClassKey {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{prelude::*, static_lock_class, sync::Mutex};
+/// use kernel::{prelude::*, static_lock_class, sync::Mutex};
 ///
 /// let lock = KBox::pin_init(Mutex::new(0, c"counter", static_lock_class!()), GFP_KERNEL)?;
 /// assert_eq!(*lock.lock(), 0);

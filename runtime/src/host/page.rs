@@ -28,7 +28,7 @@ pub const PAGE_MASK: usize = !(PAGE_SIZE - 1);
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::page::{
+/// use kernel::page::{
 ///     page_align,
 ///     PAGE_SIZE, //
 /// };
@@ -95,7 +95,7 @@ impl Deref for BorrowedPage<'_> {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{page::{AsPageIter, PAGE_SIZE}, prelude::*};
+/// use kernel::{page::{AsPageIter, PAGE_SIZE}, prelude::*};
 ///
 /// let mut buffer = VVec::from_elem(0_u8, 2 * PAGE_SIZE, GFP_KERNEL)?;
 /// assert_eq!(buffer.page_iter().count(), 2);

@@ -37,7 +37,7 @@ use core::{
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{
+/// use kernel::{
 ///     io::Io,
 ///     pci::Vendor,
 ///     prelude::*,

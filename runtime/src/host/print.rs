@@ -71,7 +71,7 @@ macro_rules! print_macro {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// pr_emerg!("temperature is {} degrees\n", 120);
 /// ```
@@ -91,7 +91,7 @@ macro_rules! pr_emerg {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// pr_alert!("fan {} stands still\n", 2);
 /// ```
@@ -111,7 +111,7 @@ macro_rules! pr_alert {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// pr_crit!("ring {} is corrupted\n", 0);
 /// ```
@@ -131,7 +131,7 @@ macro_rules! pr_crit {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// pr_err!("probe failed: {:?}\n", ENODEV);
 /// ```
@@ -151,7 +151,7 @@ macro_rules! pr_err {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// pr_warn!("firmware is {} versions old\n", 2);
 /// ```
@@ -171,7 +171,7 @@ macro_rules! pr_warn {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// pr_notice!("{} of 8 lanes in use\n", 4);
 /// ```
@@ -191,7 +191,7 @@ macro_rules! pr_notice {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{prelude::*, testing};
+/// use kernel::{prelude::*, testing};
 ///
 /// let ((), printed) = testing::collect_printed(|| pr_info!("{} queues\n", 4));
 /// assert!(printed[0].text().ends_with(": 4 queues"));
@@ -215,7 +215,7 @@ macro_rules! pr_info {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// pr_debug!("seqno {}\n", 7);
 /// ```
@@ -238,7 +238,7 @@ macro_rules! pr_debug {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{pr_cont, prelude::*, testing};
+/// use kernel::{pr_cont, prelude::*, testing};
 ///
 /// let ((), printed) = testing::collect_printed(|| {
 ///     pr_info!("rings:");
@@ -292,7 +292,7 @@ impl OnceLite {
 /// ```
 /// let mut runs = 0;
 /// for _ in 0..3 {
-///     devres_lazy::do_once_lite! { runs += 1 };
+///     kernel::do_once_lite! { runs += 1 };
 /// }
 /// assert_eq!(runs, 1);
 /// ```
@@ -384,7 +384,7 @@ mod tests {
         assert_eq!(printed.len(), expected);
         for (level, message) in (0..).zip(&printed) {
             assert_eq!(message.level(), level);
-            assert_eq!(message.text(), format!("devres_lazy: {level}"));
+            assert_eq!(message.text(), format!("kernel: {level}"));
         }
     }
 
@@ -405,7 +405,7 @@ mod tests {
         assert_eq!(printed.len(), 7);
         for (level, message) in (0..).zip(&printed) {
             assert_eq!(message.level(), level);
-            assert_eq!(message.text(), "devres_lazy: 0");
+            assert_eq!(message.text(), "kernel: 0");
         }
     }
 }

@@ -196,7 +196,7 @@ pub(crate) fn read_lock_held() -> bool {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{sync::rcu, testing};
+/// use kernel::{sync::rcu, testing};
 ///
 /// let before = testing::rcu_grace_periods();
 /// rcu::synchronize_rcu();
@@ -220,7 +220,7 @@ pub fn rcu_grace_periods() -> u64 {
 /// It belongs to its thread:
 ///
 /// ```compile_fail,E0277
-/// let guard = devres_lazy::sync::rcu::read_lock();
+/// let guard = kernel::sync::rcu::read_lock();
 /// std::thread::spawn(move || drop(guard));
 /// ```
 #[must_use = "the section ends immediately when the guard is unused"]
@@ -280,7 +280,7 @@ pub fn read_lock() -> Guard {
 /// # Examples
 ///
 /// ```should_panic
-/// use devres_lazy::sync::rcu;
+/// use kernel::sync::rcu;
 ///
 /// let _guard = rcu::read_lock();
 /// rcu::synchronize_rcu();

@@ -42,7 +42,7 @@ use pin_init::{
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{prelude::*, revocable::Revocable};
+/// use kernel::{prelude::*, revocable::Revocable};
 ///
 /// let value = KBox::pin_init(Revocable::new(5), GFP_KERNEL)?;
 /// assert_eq!(value.try_access_with(|v| v + 1), Some(6));

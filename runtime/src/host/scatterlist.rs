@@ -108,7 +108,7 @@ impl SGTable {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::scatterlist::SGTable;
+    /// use kernel::scatterlist::SGTable;
     ///
     /// /// Bytes that the device sees.
     /// fn dma_size(table: &SGTable) -> u64 {

@@ -35,7 +35,7 @@ const SET: u32 = 2;
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::sync::SetOnce;
+/// use kernel::sync::SetOnce;
 ///
 /// let id = SetOnce::new();
 /// assert_eq!(id.as_ref(), None);

@@ -40,7 +40,7 @@ pub(crate) fn signal_pending() -> bool {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::testing::Task;
+/// use kernel::testing::Task;
 ///
 /// let task = Task::current();
 /// task.send_signal();

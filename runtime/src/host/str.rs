@@ -49,7 +49,7 @@ impl CStrExt for CStr {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::c_str;
+/// use kernel::c_str;
 ///
 /// assert_eq!(c_str!(concat!("gpu", 0)), c"gpu0");
 /// ```
@@ -72,7 +72,7 @@ macro_rules! c_str {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::optional_name;
+/// use kernel::optional_name;
 ///
 /// assert_eq!(optional_name!("queue"), c"queue");
 /// assert!(optional_name!().to_str().unwrap().contains(".rs:"));

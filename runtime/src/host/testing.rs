@@ -95,7 +95,7 @@ pub use crate::{
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{prelude::*, testing::TestDevice};
+/// use kernel::{prelude::*, testing::TestDevice};
 ///
 /// let mut gpu = TestDevice::new(c"gpu0")?;
 ///
@@ -188,7 +188,7 @@ impl TestDevice {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::{devres::Devres, prelude::*, testing::TestDevice};
+    /// use kernel::{devres::Devres, prelude::*, testing::TestDevice};
     ///
     /// struct Data {
     ///     registers: Devres<[u32; 4]>,
@@ -339,7 +339,7 @@ type Unbind<D> = Box<dyn FnOnce(&Device<Core<'_>>, Pin<&D>) + Send>;
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{
+/// use kernel::{
 ///     prelude::*,
 ///     testing::{Driver, TestDevice},
 /// };
@@ -504,7 +504,7 @@ impl<D: Send + 'static> Callbacks<D> {
 /// The borrow checker sees to it that nobody has a `&Device<Bound>` any more by then:
 ///
 /// ```compile_fail,E0505
-/// # use devres_lazy::{device::{Bound, Device}, testing::TestDevice};
+/// # use kernel::{device::{Bound, Device}, testing::TestDevice};
 /// let mut gpu = TestDevice::new(c"gpu0").unwrap();
 /// let bound = gpu.bind().unwrap();
 ///
@@ -516,7 +516,7 @@ impl<D: Send + 'static> Callbacks<D> {
 /// In the right order it compiles:
 ///
 /// ```
-/// # use devres_lazy::{device::{Bound, Device}, testing::TestDevice};
+/// # use kernel::{device::{Bound, Device}, testing::TestDevice};
 /// let mut gpu = TestDevice::new(c"gpu0").unwrap();
 /// let bound = gpu.bind().unwrap();
 ///
@@ -528,7 +528,7 @@ impl<D: Send + 'static> Callbacks<D> {
 /// Nor does one outlive a rebind, also if the binding was forgotten:
 ///
 /// ```compile_fail,E0499
-/// # use devres_lazy::{device::{Bound, Device}, testing::TestDevice};
+/// # use kernel::{device::{Bound, Device}, testing::TestDevice};
 /// let mut gpu = TestDevice::new(c"gpu0").unwrap();
 ///
 /// let dev: &Device<Bound> = &*Box::leak(Box::new(gpu.bind().unwrap()));
@@ -539,7 +539,7 @@ impl<D: Send + 'static> Callbacks<D> {
 /// What may be kept is a reference that does not say that a driver is bound:
 ///
 /// ```
-/// # use devres_lazy::testing::TestDevice;
+/// # use kernel::testing::TestDevice;
 /// let mut gpu = TestDevice::new(c"gpu0").unwrap();
 ///
 /// let dev = gpu.bind().unwrap().device();

@@ -33,7 +33,7 @@ pub type Msecs = c_uint;
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::time::msecs_to_jiffies;
+/// use kernel::time::msecs_to_jiffies;
 ///
 /// assert_eq!(msecs_to_jiffies(20), 20);
 /// ```

@@ -40,7 +40,7 @@ use pin_init::{
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::types::Opaque;
+/// use kernel::types::Opaque;
 ///
 /// let value = Opaque::new(5u32);
 /// // SAFETY: The value is initialised, and nobody else accesses it.
@@ -149,7 +149,7 @@ impl<T> Wrapper<T> for Opaque<T> {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::types::NotThreadSafe;
+/// use kernel::types::NotThreadSafe;
 ///
 /// /// A guard that belongs to the thread that made it.
 /// struct Guard(NotThreadSafe);
@@ -168,7 +168,7 @@ pub const NotThreadSafe: NotThreadSafe = PhantomData;
 ///
 /// ```
 /// use core::cell::Cell;
-/// use devres_lazy::types::ScopeGuard;
+/// use kernel::types::ScopeGuard;
 ///
 /// let undone = Cell::new(false);
 /// {

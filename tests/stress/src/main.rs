@@ -18,7 +18,7 @@ mod sound;
 mod world;
 
 // What the copies find at the root of the runtime.
-use devres_lazy::{
+use kernel::{
     bindings,
     device,
     prelude,

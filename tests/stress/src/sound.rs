@@ -5,7 +5,7 @@
 pub(crate) mod lazy {
     //! Stands for the file of this name in the copies.
 
-    pub(crate) use devres_lazy::devres::Lazy;
+    pub(crate) use kernel::devres::Lazy;
 }
 
 #[path = "stress.rs"]

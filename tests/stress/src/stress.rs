@@ -14,7 +14,7 @@ use crate::world::{
     Resource,
     DEVICES, //
 };
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -6,7 +6,7 @@
 //! All counts are relaxed: a test whose own bookkeeping orders the threads would hide that the
 //! protocol does not.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -9,7 +9,7 @@ use super::{
     Site,
     World, //
 };
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

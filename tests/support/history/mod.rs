@@ -19,7 +19,7 @@ pub(crate) use world::{
     World, //
 };
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

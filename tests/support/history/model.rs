@@ -18,7 +18,7 @@ use super::{
     Field,
     Object, //
 };
-use devres_lazy::{
+use kernel::{
     bindings,
     device::{
         Bound,

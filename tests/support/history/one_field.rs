@@ -17,7 +17,7 @@ use super::{
     },
     subject::Subject,
 };
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -2,7 +2,7 @@
 
 //! What the code of objects passes: where it fails, and what it has made and dropped.
 
-use devres_lazy::prelude::*;
+use kernel::prelude::*;
 use std::{
     collections::BTreeSet,
     mem,

@@ -2,7 +2,7 @@
 
 //! Nor does it live on in the next binding.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! What `peek` lends does not outlive the object.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

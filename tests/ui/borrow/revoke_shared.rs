@@ -2,7 +2,7 @@
 
 //! Who unmaps has exclusive access.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

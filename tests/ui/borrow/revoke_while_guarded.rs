@@ -2,7 +2,7 @@
 
 //! Nor what is guarded.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! Nobody unmaps what is lent.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

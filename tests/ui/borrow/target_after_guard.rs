@@ -2,7 +2,7 @@
 
 //! The target does not outlive the guard.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

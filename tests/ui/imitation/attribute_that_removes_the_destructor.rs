@@ -4,7 +4,7 @@
 
 mod library {
     use super::user::Owner;
-    use devres_lazy::{
+    use kernel::{
         device::{
             Bound,
             Device, //
@@ -41,7 +41,7 @@ mod user {
     #![forbid(unsafe_code)]
 
     use super::library::*;
-    use devres_lazy::{
+    use kernel::{
         device::Device,
         devres::Mapped,
         devres_lazy,

@@ -4,7 +4,7 @@
 
 mod library {
     use super::user::Owner;
-    use devres_lazy::{
+    use kernel::{
         device::{
             Bound,
             Device, //
@@ -41,7 +41,7 @@ mod user {
     #![forbid(unsafe_code)]
 
     use super::library::*;
-    use devres_lazy::{
+    use kernel::{
         device::Device,
         devres::Mapped,
         devres_lazy,
@@ -50,15 +50,15 @@ mod user {
     };
 
     pub mod fake {
-        pub use devres_lazy::{
+        pub use kernel::{
             device,
             error,
             prelude, //
         };
         pub mod devres {
-            pub use devres_lazy::devres::*;
+            pub use kernel::devres::*;
 
-            use devres_lazy::{
+            use kernel::{
                 device::{Bound, Device},
                 prelude::*,
             };
@@ -67,14 +67,14 @@ mod user {
 
             impl<T: Send + Sync + 'static> Locked<T> {
                 pub fn get<'a>(
-                    _: &devres_lazy::devres::Locked<'a, T>,
+                    _: &kernel::devres::Locked<'a, T>,
                     _: &'a Device<Bound>,
                 ) -> Option<&'a T> {
                     None
                 }
 
                 pub fn populate_with<'a>(
-                    slot: devres_lazy::devres::Locked<'a, T>,
+                    slot: kernel::devres::Locked<'a, T>,
                     dev: &'a Device<Bound>,
                     init: impl for<'p> FnOnce(Place<'p, T>) -> Result<Placed<'p, T>>,
                 ) -> Result<&'a T> {

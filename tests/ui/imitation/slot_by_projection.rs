@@ -4,7 +4,7 @@
 
 mod library {
     use super::user::Owner;
-    use devres_lazy::{
+    use kernel::{
         device::{
             Bound,
             Device, //
@@ -41,7 +41,7 @@ mod user {
     #![forbid(unsafe_code)]
 
     use super::library::*;
-    use devres_lazy::{
+    use kernel::{
         device::Device,
         devres::Mapped,
         devres_lazy,
@@ -51,15 +51,15 @@ mod user {
     use fake::devres::Found;
 
     pub mod fake {
-        pub use devres_lazy::{
+        pub use kernel::{
             device,
             error,
             prelude, //
         };
         pub mod devres {
-            pub use devres_lazy::devres::*;
+            pub use kernel::devres::*;
 
-            use devres_lazy::{
+            use kernel::{
                 device::{Bound, Device},
                 prelude::*,
             };
@@ -69,7 +69,7 @@ mod user {
             }
 
             impl Choose for Mapped<super::super::Owner, super::super::View> {
-                type Slot = devres_lazy::devres::Lazy<Self>;
+                type Slot = kernel::devres::Lazy<Self>;
             }
 
             impl Choose for () {
@@ -80,7 +80,7 @@ mod user {
 
             pub struct Nothing;
 
-            type Real = devres_lazy::devres::Lazy<Mapped<super::super::Owner, super::super::View>>;
+            type Real = kernel::devres::Lazy<Mapped<super::super::Owner, super::super::View>>;
 
             /// What is found in `_`.
             pub trait Found {

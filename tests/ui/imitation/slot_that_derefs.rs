@@ -4,7 +4,7 @@
 
 mod library {
     use super::user::Owner;
-    use devres_lazy::{
+    use kernel::{
         device::{
             Bound,
             Device, //
@@ -41,7 +41,7 @@ mod user {
     #![forbid(unsafe_code)]
 
     use super::library::*;
-    use devres_lazy::{
+    use kernel::{
         device::Device,
         devres::Mapped,
         devres_lazy,
@@ -50,21 +50,21 @@ mod user {
     };
 
     pub mod fake {
-        pub use devres_lazy::{
+        pub use kernel::{
             device,
             error,
             prelude, //
         };
         pub mod devres {
-            pub use devres_lazy::devres::*;
+            pub use kernel::devres::*;
 
-            use devres_lazy::{
+            use kernel::{
                 device::{Bound, Device},
                 prelude::*,
             };
             use std::ops::Deref;
 
-            type Real<T> = devres_lazy::devres::Lazy<T>;
+            type Real<T> = kernel::devres::Lazy<T>;
 
             #[pin_data]
             pub struct Lazy<T: 'static> {

@@ -4,7 +4,7 @@
 
 mod library {
     use super::user::Owner;
-    use devres_lazy::{
+    use kernel::{
         device::{
             Bound,
             Device, //
@@ -41,7 +41,7 @@ mod user {
     #![forbid(unsafe_code)]
 
     use super::library::*;
-    use devres_lazy::{
+    use kernel::{
         device::Device,
         devres::Mapped,
         devres_lazy,
@@ -50,15 +50,15 @@ mod user {
     };
 
     pub mod fake {
-        pub use devres_lazy::{
+        pub use kernel::{
             device,
             error,
             prelude, //
         };
         pub mod devres {
-            pub use devres_lazy::devres::*;
+            pub use kernel::devres::*;
 
-            use devres_lazy::prelude::*;
+            use kernel::prelude::*;
 
             pub trait TeardownFirst {}
 

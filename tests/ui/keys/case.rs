@@ -2,7 +2,7 @@
 
 //! Keys are lower case.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! A comma is missing: the entries around it are there nevertheless.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

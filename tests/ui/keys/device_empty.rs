@@ -2,7 +2,7 @@
 
 //! Nothing behind the `=`.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! A statement where there has to be an expression.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

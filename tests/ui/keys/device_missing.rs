@@ -2,7 +2,7 @@
 
 //! `device` is left out.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

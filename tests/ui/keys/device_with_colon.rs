@@ -2,7 +2,7 @@
 
 //! A colon in place of the `=`.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

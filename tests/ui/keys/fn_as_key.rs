@@ -2,7 +2,7 @@
 
 //! The accessor is a `fn`, and not a value.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! `fn` is left out: there is no accessor.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

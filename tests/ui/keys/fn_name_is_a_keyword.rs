@@ -2,7 +2,7 @@
 
 //! A keyword as the name of the accessor.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! The name of the accessor in quotes.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! An accessor has no generic parameters.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! The parameters of an accessor are always the same.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

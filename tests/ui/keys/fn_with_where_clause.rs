@@ -2,7 +2,7 @@
 
 //! Nor does it have a `where` clause.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

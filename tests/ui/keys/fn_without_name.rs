@@ -2,7 +2,7 @@
 
 //! `fn` without a name.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! An arrow without a target.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! The two forms exclude each other.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! Nothing behind the last `=`.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! Parentheses in place of the `=`.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

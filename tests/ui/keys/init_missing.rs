@@ -2,7 +2,7 @@
 
 //! Neither `init` nor `map` is there.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! A misspelt `init` is not also a missing one.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

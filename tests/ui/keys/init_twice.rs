@@ -2,7 +2,7 @@
 
 //! `init` is there twice.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! The arrow of a constructor in place of the `=`.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

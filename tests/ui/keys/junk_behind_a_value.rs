@@ -2,7 +2,7 @@
 
 //! Something behind a value.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! Something between two entries.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! A string where there has to be a type.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! A misspelt `map` is not also a missing `init`.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! `map` as a flag.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

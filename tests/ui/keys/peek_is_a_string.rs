@@ -2,7 +2,7 @@
 
 //! The name of a function in quotes.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

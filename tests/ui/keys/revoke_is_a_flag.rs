@@ -2,7 +2,7 @@
 
 //! A value that says yes or no where there has to be a name.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

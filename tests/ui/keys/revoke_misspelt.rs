@@ -2,7 +2,7 @@
 
 //! A misspelt `revoke`.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

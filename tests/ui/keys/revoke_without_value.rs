@@ -2,7 +2,7 @@
 
 //! `revoke` as a flag.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

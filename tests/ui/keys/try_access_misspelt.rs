@@ -2,7 +2,7 @@
 
 //! A misspelt `try_access`.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! A key that is far from any.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! Accessors are safe.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

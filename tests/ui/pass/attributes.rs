@@ -5,7 +5,7 @@
 
 #![deny(warnings)]
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

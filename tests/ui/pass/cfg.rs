@@ -3,7 +3,7 @@
 //! A field that is configured on, and one that is configured off: its type does not even exist.
 //! pinned-init 0.0.10 takes no `#[cfg]` in an initialiser, so there are two constructors.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -5,7 +5,7 @@
 #![forbid(unused_mut, unsafe_code)]
 #![deny(warnings)]
 
-use devres_lazy::{
+use kernel::{
     devres_lazy,
     prelude::*, //
 };

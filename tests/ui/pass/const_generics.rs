@@ -2,7 +2,7 @@
 
 //! Const parameters, in the type of the resource and in the expressions.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -5,7 +5,7 @@
 
 mod subsystem {
     pub mod kernel {
-        pub use devres_lazy::*;
+        pub use kernel::*;
     }
 
     pub mod queue {

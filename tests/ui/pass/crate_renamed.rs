@@ -2,7 +2,7 @@
 
 //! The runtime under another name.
 
-extern crate devres_lazy as dl;
+extern crate kernel as dl;
 
 use dl::{
     device::Device,

@@ -2,7 +2,7 @@
 
 //! Defaults of type and const parameters.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -44,7 +44,7 @@
 )]
 #![forbid(unsafe_code)]
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -3,7 +3,7 @@
 //! What an own destructor does with the slot, it cannot populate it again: the resource would
 //! outlive other parts of the object.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -2,9 +2,9 @@
 
 //! What the author's destructor declares is not in the scope of the teardown in front of it.
 
-use ::devres_lazy as rt;
+use ::kernel as rt;
 use core::ptr::NonNull;
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -2,7 +2,7 @@
 
 //! `device` is a block, a call, a `match`, or something that derefs to a device.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -3,7 +3,7 @@
 //! The device is borrowed from something that only the expression holds; `dev` is a name like
 //! others in it.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -2,7 +2,7 @@
 
 //! Extension traits that take everything by value, with the names of all that generated code calls.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

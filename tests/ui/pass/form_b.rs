@@ -9,7 +9,7 @@ use core::{
         Ordering::Relaxed, //
     },
 };
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -10,7 +10,7 @@ use core::{
         Ordering::Relaxed, //
     },
 };
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

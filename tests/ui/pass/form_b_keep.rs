@@ -2,7 +2,7 @@
 
 //! Form B with something that unmapping needs, and that the owner does not keep alive.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

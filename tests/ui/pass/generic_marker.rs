@@ -3,7 +3,7 @@
 //! A marker for any owner whose destructor begins with the teardown, whoever writes that.
 
 use core::ptr::NonNull;
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -2,7 +2,7 @@
 
 //! Type parameters with bounds, which the resource and its target depend on.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

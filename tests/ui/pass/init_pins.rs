@@ -3,7 +3,7 @@
 //! `init` is an initialiser that pins: the resource has a lock, and knows its own address.
 
 use core::marker::PhantomPinned;
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! `?` in `init` returns from the accessor, and nothing is mapped.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! `init` uses the device that the caller passed, which is bound, and that of the object.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -6,7 +6,7 @@ use core::{
     convert::Infallible,
     num::TryFromIntError, //
 };
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

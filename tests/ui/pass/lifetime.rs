@@ -2,7 +2,7 @@
 
 //! A lifetime of the struct, called as the accessor would call its own.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -2,7 +2,7 @@
 
 //! A lifetime in a type, called as the accessor would call its own.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -5,7 +5,7 @@
 #![deny(warnings)]
 #![deny(deprecated, non_snake_case, non_camel_case_types, unreachable_code)]
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! A `macro_rules!` that is given the names, the types, the visibility and the expressions.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -3,7 +3,7 @@
 //! The whole struct, its attribute and its constructor come out of a `macro_rules!`.
 
 use core::ptr::NonNull;
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -7,7 +7,7 @@
 
 #![allow(non_camel_case_types, non_upper_case_globals)]
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -3,7 +3,7 @@
 //! Fields, accessors and items that are called as the locals, parameters and functions of what is
 //! generated.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! Type parameters and types that are called as those of what is generated.
 
-use devres_lazy::{
+use kernel::{
     self as dl,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! In a module in a module, and in the body of a function.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //
@@ -18,10 +18,10 @@ mod a {
     pub mod b {
         pub struct Table(pub u32);
 
-        #[devres_lazy::devres_lazy]
-        #[devres_lazy::prelude::pin_data]
+        #[kernel::devres_lazy]
+        #[kernel::prelude::pin_data]
         pub struct Queue {
-            pub dev: devres_lazy::sync::aref::ARef<devres_lazy::device::Device>,
+            pub dev: kernel::sync::aref::ARef<kernel::device::Device>,
 
             #[lazy(
                 pub fn table -> self::Table,

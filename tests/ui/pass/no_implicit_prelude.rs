@@ -4,7 +4,7 @@
 
 #![no_implicit_prelude]
 
-use ::devres_lazy::{
+use ::kernel::{
     device::Device,
     devres_lazy,
     error::Error,

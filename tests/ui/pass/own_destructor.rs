@@ -2,7 +2,7 @@
 
 //! An own destructor begins with the teardown, whatever it is written like.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

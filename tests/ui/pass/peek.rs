@@ -2,7 +2,7 @@
 
 //! `peek` lends what is mapped, never maps, and knows the device.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

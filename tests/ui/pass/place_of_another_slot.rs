@@ -4,7 +4,7 @@
 //! place of another slot is refused before anything is mapped, and one whose proof is not returned is
 //! unmapped.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //
@@ -50,7 +50,7 @@ unsafe impl Map<Owner> for View {
 }
 
 mod imitation {
-    pub use devres_lazy::{
+    pub use kernel::{
         device,
         error,
         prelude, //
@@ -61,7 +61,7 @@ mod imitation {
             Owner,
             View, //
         };
-        use devres_lazy::{
+        use kernel::{
             device::{
                 Bound,
                 Device, //
@@ -73,7 +73,7 @@ mod imitation {
         };
         use std::cell::Cell;
 
-        pub use devres_lazy::devres::*;
+        pub use kernel::devres::*;
 
         type Resource = Mapped<Owner, View>;
 
@@ -88,14 +88,14 @@ mod imitation {
 
         impl Locked {
             pub fn get<'a>(
-                slot: &devres_lazy::devres::Locked<'a, Resource>,
+                slot: &kernel::devres::Locked<'a, Resource>,
                 dev: &'a Device<Bound>,
             ) -> Option<&'a Resource> {
                 slot.get(dev)
             }
 
             pub fn populate_with<'a>(
-                slot: devres_lazy::devres::Locked<'a, Resource>,
+                slot: kernel::devres::Locked<'a, Resource>,
                 dev: &'a Device<Bound>,
                 init: impl for<'p> FnOnce(Place<'p, Resource>) -> Result<Placed<'p, Resource>>,
             ) -> Result<&'a Resource> {

@@ -2,7 +2,7 @@
 
 //! Raw identifiers: the struct, the field, the accessors, and a generic parameter.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

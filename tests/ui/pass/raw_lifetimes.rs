@@ -2,7 +2,7 @@
 
 //! Lifetimes called as a keyword, or written as one would be.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

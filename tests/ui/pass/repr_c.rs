@@ -4,7 +4,7 @@
 //! the declaration.
 
 use core::mem::offset_of;
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres::Lazy,
     devres_lazy,

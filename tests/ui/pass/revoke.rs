@@ -2,7 +2,7 @@
 
 //! `revoke` unmaps now, once, and the object is usable again.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

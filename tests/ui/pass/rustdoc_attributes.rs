@@ -6,7 +6,7 @@
 #![deny(warnings)]
 #![deny(missing_docs)]
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -6,7 +6,7 @@ use core::{
     marker::PhantomData,
     ops::Deref, //
 };
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -3,7 +3,7 @@
 //! Several lazy fields: the last declared goes first when the object is dropped, and before any
 //! other part of it; the last mapped goes first when the device is unbound.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

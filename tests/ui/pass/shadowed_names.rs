@@ -3,7 +3,7 @@
 //! A module with its own idea of all names that generated code could be careless with.
 
 mod hostile {
-    use devres_lazy::{
+    use ::kernel::{
         device::Device,
         devres_lazy,
         prelude::pin_data,
@@ -69,12 +69,12 @@ mod hostile {
     }
 }
 
-use devres_lazy::{
+use hostile::Queue;
+use kernel::{
     new_lazy,
     prelude::*,
     testing::TestDevice, //
 };
-use hostile::Queue;
 
 fn main() -> Result {
     let mut gpu = TestDevice::new(c"gpu0")?;

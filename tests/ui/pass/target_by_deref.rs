@@ -2,7 +2,7 @@
 
 //! The target is what the resource derefs to: in one step, in two, and to something without a size.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

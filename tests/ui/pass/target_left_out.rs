@@ -2,7 +2,7 @@
 
 //! Without a target it is the resource itself that is lent.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! Threads that race get the same one; the object goes where its parts go.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

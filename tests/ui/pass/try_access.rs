@@ -2,7 +2,7 @@
 
 //! `try_access` needs no bound device, and never maps.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

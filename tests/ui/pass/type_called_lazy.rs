@@ -3,7 +3,7 @@
 //! A resource whose type is called as the slot is.
 
 use core::ops::Deref;
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! Every visibility an accessor can have; what else the field has got has that of the accessor.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -2,7 +2,7 @@
 
 //! A `where` clause, and one in the author's own destructor.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

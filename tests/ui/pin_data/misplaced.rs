@@ -2,7 +2,7 @@
 
 //! The macros of pin-init on items that they do not support.
 
-use devres_lazy::prelude::*;
+use kernel::prelude::*;
 
 #[pin_data]
 enum State {

@@ -2,7 +2,7 @@
 
 //! An item inside of a struct, where `Self` is not the struct.
 
-use devres_lazy::prelude::*;
+use kernel::prelude::*;
 
 #[pin_data]
 struct Ring {

@@ -2,7 +2,7 @@
 
 //! `#[pin_data]` comes first, and has seen other fields.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

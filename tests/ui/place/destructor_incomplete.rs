@@ -2,7 +2,7 @@
 
 //! A destructor of one's own that does not begin with the teardown.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! As `destructor_incomplete`, with generics and a view: one mistake, one message.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

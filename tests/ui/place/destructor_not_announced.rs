@@ -2,7 +2,7 @@
 
 //! A destructor is there, and not announced.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! A struct without lazy fields has nothing to tear down.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

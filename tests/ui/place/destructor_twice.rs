@@ -2,7 +2,7 @@
 
 //! One attribute is enough on a destructor too.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

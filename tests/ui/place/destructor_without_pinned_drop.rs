@@ -2,7 +2,7 @@
 
 //! `#[devres_lazy]` completes a destructor that is not yet `#[pinned_drop]`.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! An enum has no fields that could be lazy in every variant.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

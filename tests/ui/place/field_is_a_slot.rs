@@ -2,7 +2,7 @@
 
 //! The field has the type that the macro gives it.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,
@@ -23,7 +23,7 @@ struct Queue {
         device = &self.dev,
         init = Table,
     )]
-    table: devres_lazy::devres::Lazy<Table>,
+    table: kernel::devres::Lazy<Table>,
 }
 
 fn main() -> Result {

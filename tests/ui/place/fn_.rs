@@ -2,7 +2,7 @@
 
 //! A function: the author meant the accessor.
 
-use devres_lazy::{
+use kernel::{
     devres_lazy, //
 };
 

@@ -2,7 +2,7 @@
 
 //! `Drop`, where a pinned object has `PinnedDrop`.
 
-use devres_lazy::{
+use kernel::{
     devres_lazy, //
 };
 

@@ -2,7 +2,7 @@
 
 //! An inherent `impl`: the author meant the destructor.
 
-use devres_lazy::{
+use kernel::{
     devres_lazy, //
 };
 

@@ -2,7 +2,7 @@
 
 //! `#[lazy(..)]` in a struct that is not annotated.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     prelude::*,
     sync::aref::ARef, //

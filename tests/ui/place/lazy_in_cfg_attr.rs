@@ -2,7 +2,7 @@
 
 //! Whether a field is lazy cannot depend on a configuration: nothing is evaluated yet.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

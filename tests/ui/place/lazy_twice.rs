@@ -2,7 +2,7 @@
 
 //! `#[lazy(..)]` twice on one field.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! `#[lazy]` says nothing.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! A module.
 
-use devres_lazy::{
+use kernel::{
     devres_lazy, //
 };
 

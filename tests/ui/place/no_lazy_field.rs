@@ -2,7 +2,7 @@
 
 //! No field is lazy.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

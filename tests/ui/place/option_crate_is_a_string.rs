@@ -2,7 +2,7 @@
 
 //! A string where there has to be a path.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

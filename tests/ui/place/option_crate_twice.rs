@@ -2,7 +2,7 @@
 
 //! `crate` is there twice.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,
@@ -13,7 +13,7 @@ use devres_lazy::{
 
 struct Table;
 
-#[devres_lazy(crate = devres_lazy, crate = ::devres_lazy)]
+#[devres_lazy(crate = kernel, crate = ::kernel)]
 #[pin_data]
 struct Queue {
     dev: ARef<Device>,

@@ -2,7 +2,7 @@
 
 //! `crate` as a flag.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! A key of `#[lazy(..)]` as an option of the struct.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! A misspelt option.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! A literal where there has to be an option.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

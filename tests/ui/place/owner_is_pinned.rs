@@ -2,7 +2,7 @@
 
 //! An owner does not move: slots are pinned fields.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

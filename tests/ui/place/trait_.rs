@@ -2,7 +2,7 @@
 
 //! A trait.
 
-use devres_lazy::{
+use kernel::{
     devres_lazy, //
 };
 

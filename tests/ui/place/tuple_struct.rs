@@ -2,7 +2,7 @@
 
 //! The fields of a tuple struct have no names to initialise them by.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! One attribute is enough.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! The second attribute has another name, and comes when the item is expanded already.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     devres_lazy as lazy_fields,

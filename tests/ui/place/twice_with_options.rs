@@ -2,7 +2,7 @@
 
 //! One attribute is enough, and what the second one says is not looked at.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,
@@ -13,7 +13,7 @@ struct Table;
 
 #[devres_lazy]
 #[pin_data]
-#[devres_lazy::devres_lazy(crate = elsewhere)]
+#[kernel::devres_lazy(crate = elsewhere)]
 struct Queue {
     dev: ARef<Device>,
 

@@ -2,7 +2,7 @@
 
 //! Another item.
 
-use devres_lazy::{
+use kernel::{
     devres_lazy, //
 };
 

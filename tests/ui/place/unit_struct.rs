@@ -2,7 +2,7 @@
 
 //! A unit struct has no fields.
 
-use devres_lazy::{
+use kernel::{
     devres_lazy,
     prelude::*, //
 };

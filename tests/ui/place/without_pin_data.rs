@@ -2,7 +2,7 @@
 
 //! There is no `#[pin_data]`.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     new_lazy,

@@ -2,7 +2,7 @@
 
 //! Nothing is said: all that has to be is missing.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! Two mistakes in one field.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! A mistake in each of two fields.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

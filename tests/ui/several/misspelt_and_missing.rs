@@ -2,7 +2,7 @@
 
 //! A misspelt key, and a missing one.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! The author has a method of that name.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! A function has the name of the other field's slow path.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

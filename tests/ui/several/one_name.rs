@@ -2,7 +2,7 @@
 
 //! Two accessors have one name.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

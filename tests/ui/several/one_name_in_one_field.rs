@@ -2,7 +2,7 @@
 
 //! Two functions of one field have one name.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! A mistake in the attribute, and one in a field.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

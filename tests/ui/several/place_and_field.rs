@@ -2,7 +2,7 @@
 
 //! What is wrong with the struct, and what is wrong with a field.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

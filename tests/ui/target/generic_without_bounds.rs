@@ -2,7 +2,7 @@
 
 //! A type parameter is for all threads only if it says so.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! The resource does not deref to anything.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! The target is a trait object: the field has to deref to it.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! The resource derefs to another type.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! The target must not be dropped on another thread, though the resource claims that it may.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! The target is not for all threads, though the resource claims to be.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

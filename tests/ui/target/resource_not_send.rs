@@ -2,7 +2,7 @@
 
 //! The resource is dropped on the thread that unbinds.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

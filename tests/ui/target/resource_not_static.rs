@@ -2,7 +2,7 @@
 
 //! The resource may outlive the object, in the list of the device.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

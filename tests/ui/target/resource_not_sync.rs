@@ -2,7 +2,7 @@
 
 //! The resource is used from many threads.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! There is no such type.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

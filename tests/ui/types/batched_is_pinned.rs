@@ -2,7 +2,7 @@
 
 //! A resource that the registry knows the address of does not move.
 
-use devres_lazy::{
+use kernel::{
     devres::Batched,
     prelude::*, //
 };

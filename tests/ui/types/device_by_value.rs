@@ -2,7 +2,7 @@
 
 //! `device` is a device, and not a reference to one.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

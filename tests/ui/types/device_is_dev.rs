@@ -2,7 +2,7 @@
 
 //! `dev`, which is what is compared, is not in the scope of `device`, however that is written.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! `device` may not be there.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! `device` is not a device.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

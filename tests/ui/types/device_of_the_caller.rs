@@ -2,7 +2,7 @@
 
 //! `device` is the one that the caller passed: comparing it with itself says nothing.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

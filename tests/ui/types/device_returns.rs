@@ -2,7 +2,7 @@
 
 //! A `device` that returns would go around the comparison.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

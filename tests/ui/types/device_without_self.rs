@@ -2,7 +2,7 @@
 
 //! `device` is a field, and `self` is forgotten.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! `init` is the constructor, and does not call it.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! `map` is needed for a view into the owner: there is no other way to make one without `unsafe`.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -2,7 +2,7 @@
 
 //! `init` makes something else.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! The error of `init` does not convert into the kernel's.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! The error before a `?` does not convert into the kernel's.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! Locals of the accessor are not the author's to use.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres_lazy,
     prelude::*,

@@ -2,7 +2,7 @@
 
 //! The field's type is what the marker lends, and not what keeps it mapped.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

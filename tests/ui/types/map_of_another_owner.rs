@@ -2,7 +2,7 @@
 
 //! The marker implements `Map`, but for another owner.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

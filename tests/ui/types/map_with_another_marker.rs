@@ -2,7 +2,7 @@
 
 //! The field's type names another marker.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

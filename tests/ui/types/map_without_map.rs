@@ -2,7 +2,7 @@
 
 //! The marker does not implement `Map` for the owner.
 
-use devres_lazy::{
+use kernel::{
     device::Device,
     devres::Mapped,
     devres_lazy,

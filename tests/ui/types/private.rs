@@ -2,7 +2,7 @@
 
 //! Without `pub` the accessors are private, whatever the struct is.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

@@ -2,7 +2,7 @@
 
 //! The slow path is nobody's to call.
 
-use devres_lazy::{
+use kernel::{
     device::{
         Bound,
         Device, //

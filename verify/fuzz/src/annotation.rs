@@ -21,20 +21,18 @@ use proc_macro2::{
 };
 use quote::ToTokens;
 use syn::{
-    parse_quote,
     Attribute,
     Field,
     Fields,
     File,
-    Item,
-    Path, //
+    Item, //
 };
 
 /// How deep brackets may be nested: the parser is recursive, and rustc's own limit is lower.
 const MAX_DEPTH: usize = 100;
 
 /// The expander that is checked: as [`expand_item()`].
-pub type Expander = fn(Path, TokenStream, TokenStream) -> (TokenStream, Option<syn::Error>);
+pub type Expander = fn(TokenStream, TokenStream) -> (TokenStream, Option<syn::Error>);
 
 /// Checks the item that these bytes stand for.
 ///
@@ -95,8 +93,7 @@ pub fn check_text(text: &str, expected: Expected, expander: Expander) {
         return;
     };
 
-    let krate: Path = parse_quote!(::devres_lazy);
-    let (expansion, error) = expander(krate, args, item.clone());
+    let (expansion, error) = expander(args, item.clone());
     match (expected, &error) {
         (Expected::Success, Some(error)) => panic!("{text}\n-- refused: {error}"),
         (Expected::Error, None) => panic!("{text}\n-- not refused"),
@@ -301,12 +298,12 @@ mod tests {
             let error = syn::Error::new_spanned(&item, "no");
             (item, Some(error))
         });
-        caught(WRONG, Expected::Error, |krate, args, item| {
-            (expand_item(krate, args, item).0, None)
+        caught(WRONG, Expected::Error, |args, item| {
+            (expand_item(args, item).0, None)
         });
         // Points at nothing.
-        caught(WRONG, Expected::Error, |krate, args, item| {
-            let (expansion, error) = expand_item(krate, args, item);
+        caught(WRONG, Expected::Error, |args, item| {
+            let (expansion, error) = expand_item(args, item);
             let error = error.map(|error| syn::Error::new(Span::call_site(), error));
             (expansion, error)
         });

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
     use std::panic::catch_unwind;
 
-    const RIGHT: &str = "use devres_lazy::{devres_lazy, new_lazy};
+    const RIGHT: &str = "use kernel::{devres_lazy, new_lazy};
         // A queue.
         #[devres_lazy] #[pin_data] struct Queue {
             #[lazy(fn table -> Table, device = &self.dev, init = Table)] table: Table,

@@ -16,7 +16,6 @@ use quote::{
 };
 use syn::{
     ext::IdentExt,
-    parse_quote,
     visit_mut::{
         self,
         VisitMut, //
@@ -131,7 +130,7 @@ impl VisitMut for Expand {
             _ => TokenStream::new(),
         };
 
-        let expansion = as_rustc(parse_quote!(::devres_lazy), args, item.to_token_stream());
+        let expansion = as_rustc(args, item.to_token_stream());
         *item = Item::Verbatim(expansion);
         self.is_done = false;
     }

@@ -19,9 +19,8 @@ mod validate;
 mod wrap;
 
 use proc_macro2::TokenStream;
-use syn::parse_quote;
 
 /// Expands `#[devres_lazy(attr)] input`.
 pub(crate) fn expand(attr: TokenStream, input: TokenStream) -> TokenStream {
-    expand::devres_lazy(parse_quote!(::kernel), attr, input)
+    expand::devres_lazy(attr, input)
 }

@@ -68,7 +68,7 @@ use pin_init::{
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{alloc::{allocator::Kmalloc, Box}, prelude::*};
+/// use kernel::{alloc::{allocator::Kmalloc, Box}, prelude::*};
 ///
 /// let value: Box<u64, Kmalloc> = KBox::new(24_u64, GFP_KERNEL)?;
 /// assert_eq!(*value, 24);
@@ -82,7 +82,7 @@ pub struct Box<T: ?Sized, A: Allocator>(NonNull<T>, PhantomData<A>);
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// let value = KBox::new(24_u64, GFP_KERNEL)?;
 /// assert_eq!(*value, 24);
@@ -95,7 +95,7 @@ pub type KBox<T> = Box<T, Kmalloc>;
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// let ring = VBox::<[u64; 4096]>::zeroed(GFP_KERNEL)?;
 /// assert_eq!(ring[4095], 0);
@@ -108,7 +108,7 @@ pub type VBox<T> = Box<T, Vmalloc>;
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// let value = KVBox::new([0_u8; 100], GFP_KERNEL)?;
 /// assert_eq!(value.len(), 100);
@@ -245,7 +245,7 @@ impl<T, A: Allocator> Box<T, A> {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::{new_mutex, prelude::*, sync::Mutex};
+    /// use kernel::{new_mutex, prelude::*, sync::Mutex};
     ///
     /// #[pin_data]
     /// struct Queue {
@@ -300,7 +300,7 @@ impl<T, A: Allocator> Box<T, A> {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::prelude::*;
+    /// use kernel::prelude::*;
     ///
     /// let first = KBox::new(1, GFP_KERNEL)?;
     /// let memory = KBox::drop_contents(first);

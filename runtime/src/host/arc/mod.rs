@@ -81,7 +81,7 @@ impl<T: ?Sized> ArcInner<T> {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{prelude::*, sync::Arc};
+/// use kernel::{prelude::*, sync::Arc};
 ///
 /// let first = Arc::new(3, GFP_KERNEL)?;
 /// let second = first.clone();
@@ -186,7 +186,7 @@ impl<T: ?Sized> Arc<T> {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::{prelude::*, sync::{Arc, ArcBorrow}};
+    /// use kernel::{prelude::*, sync::{Arc, ArcBorrow}};
     ///
     /// fn keep(value: ArcBorrow<'_, u32>) -> Arc<u32> {
     ///     value.into()
@@ -215,7 +215,7 @@ impl<T: ?Sized> Arc<T> {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::{prelude::*, sync::Arc};
+    /// use kernel::{prelude::*, sync::Arc};
     ///
     /// let first = Arc::new(5, GFP_KERNEL)?;
     /// let second = first.clone();

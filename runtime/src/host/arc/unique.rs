@@ -49,7 +49,7 @@ use pin_init::{
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{prelude::*, sync::{Arc, UniqueArc}};
+/// use kernel::{prelude::*, sync::{Arc, UniqueArc}};
 ///
 /// let mut config = UniqueArc::new([0_u32; 4], GFP_KERNEL)?;
 /// config[2] = 7;
@@ -61,7 +61,7 @@ use pin_init::{
 /// Memory that is allocated where it may sleep, for a value that is made under a spinlock:
 ///
 /// ```
-/// use devres_lazy::{new_spinlock, prelude::*, sync::{Arc, UniqueArc}};
+/// use kernel::{new_spinlock, prelude::*, sync::{Arc, UniqueArc}};
 ///
 /// let ids = KBox::pin_init(new_spinlock!(0), GFP_KERNEL)?;
 ///

@@ -84,12 +84,12 @@ impl fmt::Display for Ledger {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::testing;
+/// use kernel::testing;
 ///
 /// let dev = testing::TestDevice::new(c"gpu0")?;
 ///
 /// assert_eq!(testing::ledger(&dev.device()).live, 0);
-/// # Ok::<(), devres_lazy::error::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 pub fn ledger(dev: &Device) -> Ledger {
     // SAFETY: A `Device` wraps a live `struct device`.

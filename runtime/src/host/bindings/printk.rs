@@ -117,7 +117,7 @@ pub(crate) fn printk(level: &[u8; 3], text: String) {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{prelude::*, testing};
+/// use kernel::{prelude::*, testing};
 ///
 /// let gpu = testing::TestDevice::new(c"gpu0")?.device();
 /// let ((), printed) = testing::collect_printed(|| {

@@ -55,7 +55,7 @@ pub fn warn(text: impl Into<String>) {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{
+/// use kernel::{
 ///     bindings,
 ///     testing, //
 /// };

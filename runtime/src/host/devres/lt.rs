@@ -29,7 +29,7 @@ use pin_init::pin_init_from_closure;
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{
+/// use kernel::{
 ///     device::{Bound, Device},
 ///     devres::DevresLt,
 ///     prelude::*,

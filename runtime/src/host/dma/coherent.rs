@@ -42,7 +42,7 @@ use core::ptr::NonNull;
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{
+/// use kernel::{
 ///     dma::Coherent,
 ///     io::{io_read, io_write},
 ///     prelude::*,

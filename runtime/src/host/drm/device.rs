@@ -77,8 +77,8 @@ impl DeviceContext for Ioctl {}
 /// # Examples
 ///
 /// ```
-/// # use devres_lazy::{device, prelude::*};
-/// use devres_lazy::{
+/// # use kernel::{device, prelude::*};
+/// use kernel::{
 ///     drm,
 ///     sync::aref::ARef,
 ///     testing::TestDevice, //

@@ -49,7 +49,7 @@ pub trait AllocImpl: drm::gem::IntoGEMObject {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{
+/// use kernel::{
 ///     device,
 ///     drm,
 ///     prelude::*, //
@@ -103,7 +103,7 @@ pub trait AllocImpl: drm::gem::IntoGEMObject {
 /// An implementation without `#[vtable]` does not compile, of this and of any other such trait:
 ///
 /// ```compile_fail,E0046
-/// use devres_lazy::prelude::*;
+/// use kernel::prelude::*;
 ///
 /// #[vtable]
 /// trait Operations {

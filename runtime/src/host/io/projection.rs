@@ -44,7 +44,7 @@ where
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{
+/// use kernel::{
 ///     io::{io_read, io_write, SysMem},
 ///     prelude::*,
 /// };

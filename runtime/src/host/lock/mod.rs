@@ -307,7 +307,7 @@ impl<'a, T: ?Sized, B: Backend> Guard<'a, T, B> {
     /// A function that needs proof that a lock is held:
     ///
     /// ```
-    /// use devres_lazy::{new_spinlock, prelude::*, sync::{SpinLock, SpinLockGuard}};
+    /// use kernel::{new_spinlock, prelude::*, sync::{SpinLock, SpinLockGuard}};
     ///
     /// #[pin_data]
     /// struct Ring {

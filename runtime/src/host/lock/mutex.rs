@@ -23,7 +23,7 @@ pub use crate::new_mutex;
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{new_mutex, prelude::*};
+/// use kernel::{new_mutex, prelude::*};
 ///
 /// let jobs = KBox::pin_init(new_mutex!(Vec::<u32>::new(), "jobs"), GFP_KERNEL)?;
 /// jobs.lock().push(1);
@@ -52,7 +52,7 @@ macro_rules! new_mutex {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{new_mutex, prelude::*, sync::Mutex};
+/// use kernel::{new_mutex, prelude::*, sync::Mutex};
 ///
 /// #[pin_data]
 /// struct Queue {
@@ -74,7 +74,7 @@ macro_rules! new_mutex {
 /// The guard belongs to its thread:
 ///
 /// ```compile_fail,E0277
-/// # use devres_lazy::{new_mutex, prelude::*};
+/// # use kernel::{new_mutex, prelude::*};
 /// let lock = KBox::pin_init(new_mutex!(3), GFP_KERNEL).unwrap();
 /// let guard = lock.lock();
 /// std::thread::scope(|s| {

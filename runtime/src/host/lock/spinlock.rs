@@ -25,7 +25,7 @@ pub use crate::new_spinlock;
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{new_spinlock, prelude::*};
+/// use kernel::{new_spinlock, prelude::*};
 ///
 /// let pending = KBox::pin_init(new_spinlock!(0, "pending"), GFP_KERNEL)?;
 /// *pending.lock() |= 1 << 5;
@@ -56,7 +56,7 @@ macro_rules! new_spinlock {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{new_spinlock, prelude::*, sync::SpinLock};
+/// use kernel::{new_spinlock, prelude::*, sync::SpinLock};
 ///
 /// #[pin_data]
 /// struct Queue {
@@ -78,7 +78,7 @@ macro_rules! new_spinlock {
 /// Memory that may have to be waited for:
 ///
 /// ```should_panic
-/// # use devres_lazy::{new_spinlock, prelude::*};
+/// # use kernel::{new_spinlock, prelude::*};
 /// let jobs = KBox::pin_init(new_spinlock!(KVec::new()), GFP_KERNEL).unwrap();
 /// let _ = jobs.lock().push(7, GFP_KERNEL);
 /// ```
@@ -86,7 +86,7 @@ macro_rules! new_spinlock {
 /// The guard belongs to its thread:
 ///
 /// ```compile_fail,E0277
-/// # use devres_lazy::{new_spinlock, prelude::*};
+/// # use kernel::{new_spinlock, prelude::*};
 /// let lock = KBox::pin_init(new_spinlock!(3), GFP_KERNEL).unwrap();
 /// let guard = lock.lock();
 /// std::thread::scope(|s| {

@@ -115,9 +115,9 @@ pub type IdTable<T> = &'static dyn crate::device_id::IdTable<DeviceId, T>;
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::pci;
+/// use kernel::pci;
 ///
-/// devres_lazy::pci_device_table!(
+/// kernel::pci_device_table!(
 ///     TABLE,
 ///     u32,
 ///     [(pci::DeviceId::from_id(pci::Vendor::REDHAT, 0x5), 42)]

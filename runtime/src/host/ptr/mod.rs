@@ -22,7 +22,7 @@ impl Alignment {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::ptr::Alignment;
+    /// use kernel::ptr::Alignment;
     ///
     /// assert_eq!(Alignment::new::<16>().as_usize(), 16);
     /// ```

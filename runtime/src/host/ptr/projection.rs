@@ -173,7 +173,7 @@ unsafe impl<T: Deref> ProjectField<true> for T {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{prelude::*, ptr::project};
+/// use kernel::{prelude::*, ptr::project};
 ///
 /// struct Ring {
 ///     head: u32,
@@ -194,7 +194,7 @@ unsafe impl<T: Deref> ProjectField<true> for T {
 /// A field that is only reached through a `Deref` does not compile:
 ///
 /// ```compile_fail,E0283
-/// use devres_lazy::{prelude::*, ptr::project};
+/// use kernel::{prelude::*, ptr::project};
 ///
 /// struct Inner(u32);
 ///

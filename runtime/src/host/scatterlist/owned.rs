@@ -205,7 +205,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::{dma, prelude::*, scatterlist::SGTable, testing::TestDevice};
+    /// use kernel::{dma, prelude::*, scatterlist::SGTable, testing::TestDevice};
     ///
     /// let mut gpu = TestDevice::new(c"gpu0")?;
     /// let bound = gpu.bind()?;

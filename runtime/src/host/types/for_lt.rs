@@ -16,7 +16,7 @@ pub use devres_lazy_pin_macros::{
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::types::ForLt;
+/// use kernel::types::ForLt;
 ///
 /// struct Window<'a>(&'a [u32]);
 ///
@@ -51,14 +51,14 @@ pub trait ForLt {
 ///
 /// ```compile_fail
 /// use core::cell::Cell;
-/// use devres_lazy::types::CovariantForLt;
+/// use kernel::types::CovariantForLt;
 ///
 /// fn covariant<F: CovariantForLt>() {}
 /// covariant::<CovariantForLt!(Cell<&u32>)>();
 /// ```
 ///
 /// ```
-/// use devres_lazy::types::CovariantForLt;
+/// use kernel::types::CovariantForLt;
 ///
 /// fn covariant<F: CovariantForLt>() {}
 /// covariant::<CovariantForLt!(Option<&u32>)>();

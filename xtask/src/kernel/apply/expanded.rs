@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! Annotated items as they are printed, for a tree that has no macro: what
-//! `cargo devres-lazy expand --crate kernel` makes of a file.
+//! `cargo devres-lazy expand` makes of a file.
 
 use super::Tree;
 use anyhow::{
@@ -43,13 +43,7 @@ fn file_text(file: &Path, text: &str) -> Result<String> {
         return Ok(text.to_owned());
     }
 
-    expand(
-        &source,
-        &Options {
-            krate: Some("kernel".to_owned()),
-            ..Options::default()
-        },
-    )
+    expand(&source, &Options::default())
 }
 
 #[cfg(test)]

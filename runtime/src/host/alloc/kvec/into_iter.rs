@@ -38,7 +38,7 @@ impl<T, A: Allocator> IntoIter<T, A> {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::{kvec, prelude::*};
+    /// use kernel::{kvec, prelude::*};
     ///
     /// let mut values = kvec![1, 2, 3]?.into_iter();
     /// assert_eq!(values.next(), Some(1));
@@ -114,7 +114,7 @@ impl<T, A: Allocator> IntoIterator for Vec<T, A> {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::{kvec, prelude::*};
+    /// use kernel::{kvec, prelude::*};
     ///
     /// let mut sum = 0;
     /// for value in kvec![1, 2, 3]? {

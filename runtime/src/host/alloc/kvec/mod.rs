@@ -59,7 +59,7 @@ use pin_init::Zeroable;
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{kvec, prelude::*};
+/// use kernel::{kvec, prelude::*};
 ///
 /// assert_eq!(kvec![1, 2, 3]?, [1, 2, 3]);
 /// assert_eq!(kvec![7; 3]?, [7, 7, 7]);
@@ -98,7 +98,7 @@ macro_rules! kvec {
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{alloc::{allocator::Kmalloc, Vec}, prelude::*};
+/// use kernel::{alloc::{allocator::Kmalloc, Vec}, prelude::*};
 ///
 /// let mut rings: Vec<u32, Kmalloc> = KVec::new();
 /// rings.push(5, GFP_KERNEL)?;
@@ -158,7 +158,7 @@ impl<T, A: Allocator> Vec<T, A> {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::prelude::*;
+    /// use kernel::prelude::*;
     ///
     /// let mut slots = KVec::with_capacity(2, GFP_KERNEL)?;
     /// slots.push_within_capacity(1)?;
@@ -280,7 +280,7 @@ impl<T, A: Allocator> Vec<T, A> {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::prelude::*;
+    /// use kernel::prelude::*;
     ///
     /// let mut values = KVec::<u32>::with_capacity(4, GFP_KERNEL)?;
     /// values.spare_capacity_mut()[0].write(9);
@@ -360,7 +360,7 @@ impl<T, A: Allocator> Vec<T, A> {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::prelude::*;
+    /// use kernel::prelude::*;
     ///
     /// let mut values = KVec::with_capacity(3, GFP_KERNEL)?;
     /// values.extend_from_slice(&[1, 3], GFP_KERNEL)?;
@@ -508,7 +508,7 @@ impl<T, A: Allocator> Vec<T, A> {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::{kvec, prelude::*};
+    /// use kernel::{kvec, prelude::*};
     ///
     /// let mut jobs = kvec![1, 2, 3]?;
     /// assert_eq!(jobs.drain_all().sum::<i32>(), 6);
@@ -527,7 +527,7 @@ impl<T, A: Allocator> Vec<T, A> {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::{kvec, prelude::*};
+    /// use kernel::{kvec, prelude::*};
     ///
     /// let mut values = kvec![1, 2, 3, 4]?;
     /// values.retain(|value| *value % 2 == 0);
@@ -562,7 +562,7 @@ impl<T> Vec<T, KVmalloc> {
     /// # Examples
     ///
     /// ```
-    /// use devres_lazy::prelude::*;
+    /// use kernel::prelude::*;
     ///
     /// let mut values = KVVec::with_capacity(100, GFP_KERNEL)?;
     /// values.push(1, GFP_KERNEL)?;

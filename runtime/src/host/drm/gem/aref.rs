@@ -11,7 +11,7 @@
 /// # Examples
 ///
 /// ```
-/// use devres_lazy::{
+/// use kernel::{
 ///     bindings,
 ///     container_of,
 ///     drm::gem::{
@@ -44,7 +44,7 @@
 ///     where
 ///         T: DriverObject
 /// }
-/// # fn counted<T: devres_lazy::sync::aref::AlwaysRefCounted>() {}
+/// # fn counted<T: kernel::sync::aref::AlwaysRefCounted>() {}
 /// # fn all_are<T: DriverObject>() { counted::<Object<T>>() }
 /// ```
 #[macro_export]
