@@ -9,6 +9,7 @@ use super::{
     kunit_support::{
         comes_true,
         comes_true_with,
+        completion,
         ensure,
         ensure_ok,
         expect_splat,
@@ -609,6 +610,54 @@ mod tests {
         Ok(())
     }
 
+    /// Unbind comes while a resource is being made: the resource is dropped again, and the caller
+    /// gets `ENXIO`.
+    #[test]
+    fn unbind_during_init() -> Result {
+        let probe = Probe::new()?;
+        let mut dev = TestDevice::new()?;
+        let populated = Object::new(dev.bound()?.as_ref(), &probe)?;
+        let object = Object::new(dev.bound()?.as_ref(), &probe)?;
+        let result = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
+
+        let begin = completion()?;
+        let thread = {
+            let (begin, object) = (begin.clone(), object.clone());
+            Thread::new(move || {
+                begin.wait_for_completion();
+                // SAFETY: Unbind waits for this thread.
+                let dev = unsafe { object.dev.as_bound() };
+                object.access(dev)
+            })?
+        };
+        thread.start();
+        // A `Devres` that is released after the slots, as it was made before their registry.
+        let callback = {
+            let (begin, probe, result) = (begin.clone(), probe.clone(), result.clone());
+            ScopeGuard::new(move || {
+                begin.complete_all();
+                probe.make_gate.open();
+                *result.lock() = Some(thread.join());
+            })
+        };
+        let _older = Devres::new(dev.bound()?.as_ref(), callback)?;
+        ensure_ok!(populated.access(dev.bound()?.as_ref()), "the other slot");
+
+        probe.make_gate.close();
+        begin.complete_all();
+        probe.make_gate.wait_for_somebody();
+        dev.unbind();
+
+        let result: Option<Result<Result<i32>>> = *result.lock();
+        ensure!(
+            result == Some(Ok(Err(ENXIO))),
+            "populated during unbind: {result:?}"
+        );
+        ensure!(probe.made() == 2, "{} resources were made", probe.made());
+        ensure!(probe.live() == 0, "{} resources are left", probe.live());
+        Ok(())
+    }
+
     /// Owner freed first: dropped exactly once, nothing left on the device.
     #[test]
     fn free_before_unbind() -> Result {
@@ -761,6 +810,36 @@ mod tests {
         ensure!(probe.dropped() == 1, "dropped {} times", probe.dropped());
         let is_revoked = object.try_resource().is_none();
         ensure!(is_revoked, "a revoked resource is lent");
+        Ok(())
+    }
+
+    /// From the beginning of unbind on nothing is lent, also of slots that unbind has yet to come
+    /// to.
+    #[test]
+    fn try_access_during_unbind() -> Result {
+        let probe = Probe::new()?;
+        let mut dev = TestDevice::new()?;
+        let objects = [
+            Object::new(dev.bound()?.as_ref(), &probe)?,
+            Object::new(dev.bound()?.as_ref(), &probe)?,
+        ];
+        for object in &objects {
+            ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");
+        }
+        let before = objects.each_ref().map(|it| it.try_resource().is_some());
+
+        // Unbind has come to the resource that was made last.
+        probe.drop_gate.close();
+        let unbinding = Thread::new(move || dev.unbind())?;
+        unbinding.start();
+        probe.drop_gate.wait_for_somebody();
+        let during = objects.each_ref().map(|it| it.try_resource().is_some());
+        probe.drop_gate.open();
+        unbinding.join()?;
+
+        ensure!(before == [true, true], "lent before: {before:?}");
+        ensure!(during == [false, false], "lent during unbind: {during:?}");
+        ensure!(probe.dropped() == 2, "dropped {} times", probe.dropped());
         Ok(())
     }
 

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! A copy of the sources in which each mutant is a choice, and the suites built over it.
+
+use super::{
+    table::Mutant,
+    CHOICE, //
+};
+use anyhow::{
+    ensure,
+    Context,
+    Result, //
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::Command,
+};
+
+/// The root of the workspace.
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// What is copied.
+const SOURCES: [&str; 3] = ["macros", "runtime", "kernel/tree"];
+
+/// Where the copy finds out which mutant it is.
+const MAIN: &str = "runtime/src/lib.rs";
+
+/// Makes the copy, builds the suites, and returns the program.
+pub(super) fn build(mutants: &[Mutant]) -> Result<PathBuf> {
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
+    let sources = copy.join("sources");
+    let mut texts = texts()?;
+    for mutant in mutants {
+        mutant.put_into(&mut texts)?;
+    }
+    let main = texts.get_mut(MAIN).context("there is no runtime")?;
+    main.push_str(&choice());
+    texts.insert("Cargo.toml".to_owned(), workspace()?);
+    write(&sources, &texts)?;
+    fs::copy(
+        Path::new(ROOT).join("Cargo.lock"),
+        sources.join("Cargo.lock"),
+    )?;
+
+    let output = Command::new(env!("CARGO"))
+        .current_dir(&sources)
+        .args(["test", "--package", "devres-lazy", "--lib", "--no-run"])
+        .args(["--offline", "--message-format", "json-render-diagnostics"])
+        .arg("--target-dir")
+        .arg(copy.join("target"))
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "the mutants cannot be built:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+
+    let messages = String::from_utf8(output.stdout)?;
+    messages
+        .lines()
+        .filter_map(|line| line.split_once("\"executable\":\""))
+        .find_map(|(_, path)| path.split('"').next())
+        .map(PathBuf::from)
+        .context("cargo does not say where the program is")
+}
+
+/// The function that says whether this process is a mutant.
+fn choice() -> String {
+    format!(
+        "
+/// Whether this process is the mutant of that name.
+#[doc(hidden)]
+pub fn mutant(name: &str) -> bool {{
+    static NAME: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    NAME.get_or_init(|| std::env::var(\"{CHOICE}\").unwrap_or_default()) == name
+}}
+"
+    )
+}
+
+/// The workspace of the copy: as ours, without the packages that are not copied.
+fn workspace() -> Result<String> {
+    let ours = fs::read_to_string(Path::new(ROOT).join("Cargo.toml"))?;
+    let mut manifest: toml::Table = ours.parse()?;
+    let workspace = manifest
+        .remove("workspace")
+        .context("the manifest has no workspace")?;
+    let toml::Value::Table(mut workspace) = workspace else {
+        anyhow::bail!("the workspace is no table");
+    };
+    workspace.remove("default-members");
+    workspace.remove("exclude");
+    // What the changes make of the code is nobody's style.
+    workspace.insert("lints".to_owned(), toml::Table::new().into());
+    let members = ["macros", "runtime", "runtime/pin-macros"];
+    workspace.insert("members".to_owned(), members.to_vec().into());
+
+    let mut manifest = toml::Table::new();
+    manifest.insert("workspace".to_owned(), workspace.into());
+    Ok(manifest.to_string())
+}
+
+/// The texts of all files that are copied, by their paths.
+fn texts() -> Result<BTreeMap<String, String>> {
+    let mut texts = BTreeMap::new();
+    let mut folders: Vec<PathBuf> = SOURCES.map(PathBuf::from).to_vec();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(Path::new(ROOT).join(&folder))? {
+            let entry = entry?;
+            let path = folder.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                folders.push(path);
+            } else {
+                let text = fs::read_to_string(entry.path())?;
+                texts.insert(path.to_string_lossy().into_owned(), text);
+            }
+        }
+    }
+
+    Ok(texts)
+}
+
+/// Writes what has changed since the last time, so that only that is built again.
+fn write(folder: &Path, texts: &BTreeMap<String, String>) -> Result<()> {
+    for (path, text) in texts {
+        let path = folder.join(path);
+        if fs::read_to_string(&path).is_ok_and(|found| found == *text) {
+            continue;
+        }
+        fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
+        fs::write(path, text)?;
+    }
+
+    Ok(())
+}

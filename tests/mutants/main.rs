@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The KUnit suites catch mutants: copies of the protocol and of the macro that are broken in one
+//! way each.
+//!
+//! The sources are copied, each place that a mutant changes becomes a choice, and the suites are
+//! built once over that. Then the tests named in the table run for each mutant, in a process of its
+//! own, and have to fail; without a mutant they have to pass.
+
+mod copy;
+mod table;
+
+use anyhow::{
+    ensure,
+    Context,
+    Result, //
+};
+use std::{
+    path::Path,
+    process::{
+        Command,
+        Stdio, //
+    },
+    thread,
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+use table::{
+    Mutant,
+    MUTANTS, //
+};
+
+/// The variable that says which mutant a process is.
+const CHOICE: &str = "DEVRES_LAZY_MUTANT";
+
+/// How long a test may take. A mutant may make it wait for good.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// How a test has ended.
+#[derive(Debug, PartialEq)]
+enum End {
+    Passed,
+    Failed,
+    /// It was ended when the time was up.
+    Hangs,
+}
+
+#[test]
+fn mutants_are_caught() -> Result<()> {
+    let suites = copy::build(MUTANTS)?;
+
+    let mut tests: Vec<_> = MUTANTS.iter().flat_map(|mutant| mutant.caught_by).collect();
+    tests.sort_unstable();
+    tests.dedup();
+    for test in tests {
+        let end = run(&suites, test, None)?;
+        ensure!(end == End::Passed, "without a mutant, {test}: {end:?}");
+    }
+
+    let mut missed = Vec::new();
+    for mutant in MUTANTS {
+        for test in mutant.caught_by {
+            let end = run(&suites, test, Some(mutant))?;
+            println!("{}: {test}: {end:?}", mutant.name);
+            if end == End::Passed {
+                missed.push(format!("{} ({}): {test}", mutant.name, mutant.what));
+            }
+        }
+    }
+    ensure!(missed.is_empty(), "not caught:\n{}", missed.join("\n"));
+    println!("{} mutants are caught", MUTANTS.len());
+    Ok(())
+}
+
+/// Runs a test of the suites.
+fn run(suites: &Path, test: &str, mutant: Option<&Mutant>) -> Result<End> {
+    let mut child = Command::new(suites)
+        .args(["--exact", test])
+        .env(CHOICE, mutant.map_or("", |mutant| mutant.name))
+        .env("RUST_BACKTRACE", "0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+
+    let begin = Instant::now();
+    while child.try_wait()?.is_none() {
+        if begin.elapsed() > LIMIT {
+            child.kill()?;
+            child.wait()?;
+            return Ok(End::Hangs);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        return Ok(End::Failed);
+    }
+    let text = String::from_utf8(output.stdout).context("the test prints no text")?;
+    ensure!(
+        text.contains("1 passed"),
+        "there is no test {test}:\n{text}"
+    );
+    Ok(End::Passed)
+}

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The mutants: what each one gets wrong, where, and which tests have to see it.
+
+use anyhow::{
+    ensure,
+    Context,
+    Result, //
+};
+use std::collections::BTreeMap;
+
+/// A copy that is broken in one way.
+pub(crate) struct Mutant {
+    pub(crate) name: &'static str,
+    /// What it gets wrong.
+    pub(crate) what: &'static str,
+    /// Texts in files, which are there once each, and what takes their place. `MUTANT` stands for
+    /// the condition that the process is this mutant.
+    edits: &'static [(&'static str, &'static str, &'static str)],
+    /// The tests of the suites that have to fail.
+    pub(crate) caught_by: &'static [&'static str],
+}
+
+impl Mutant {
+    /// Makes it a choice of the sources.
+    pub(crate) fn put_into(&self, texts: &mut BTreeMap<String, String>) -> Result<()> {
+        let condition = format!("::kernel::mutant(\"{}\")", self.name);
+        for (file, from, to) in self.edits {
+            let text = texts
+                .get_mut(*file)
+                .with_context(|| format!("{}: there is no {file}", self.name))?;
+            let count = text.matches(from).count();
+            ensure!(
+                count == 1,
+                "{}: this is {count} times in {file}:\n{from}",
+                self.name
+            );
+            *text = text.replacen(from, &to.replace("MUTANT", &condition), 1);
+        }
+
+        Ok(())
+    }
+}
+
+const LAZY: &str = "runtime/src/protocol/lazy.rs";
+const CONTAINER: &str = "runtime/src/protocol/container.rs";
+const REGISTRY: &str = "runtime/src/protocol/registry.rs";
+const DEVRES: &str = "runtime/src/host/devres.rs";
+const FUNCTIONS: &str = "macros/src/expand/functions.rs";
+const TEARDOWN: &str = "macros/src/expand/teardown.rs";
+
+pub(crate) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "always_locks",
+        what: "the fast path takes the slot's lock",
+        edits: &[(
+            LAZY,
+            "        self.container.get(dev)\n",
+            "        if MUTANT { drop(self.lock.lock()); }\n        self.container.get(dev)\n",
+        )],
+        caught_by: &[
+            "devres::lazy_kunit::tests::success_path",
+            "devres::lazy_kunit::tests::peek",
+        ],
+    },
+    Mutant {
+        name: "always_allocates",
+        what: "the fast path allocates",
+        edits: &[(
+            LAZY,
+            "    pub fn get<'a>(&'a self, dev: &'a Device<Bound>) -> Option<&'a T> {\n",
+            "    pub fn get<'a>(&'a self, dev: &'a Device<Bound>) -> Option<&'a T> {\n        \
+             if MUTANT { let _ = KBox::new(0_u8, GFP_KERNEL); }\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::success_path"],
+    },
+    Mutant {
+        name: "no_recheck",
+        what: "whoever gets the lock populates, without another look",
+        edits: &[(
+            FUNCTIONS,
+            "                    #krate::devres::Locked::get(&#locked, #dev)\n                {\n",
+            "                    #krate::devres::Locked::get(&#locked, #dev)\n                        \
+             .filter(|_| !MUTANT)\n                {\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::racing_first_access"],
+    },
+    Mutant {
+        name: "no_device_check",
+        what: "the slow path populates for any device",
+        edits: &[(
+            FUNCTIONS,
+            "            if !#this.#device_is(#dev) {\n",
+            "            if !#this.#device_is(#dev) && !MUTANT {\n",
+        )],
+        caught_by: &[
+            "devres::lazy_kunit::tests::wrong_device",
+            "devres::lazy_kunit::tests::peek",
+        ],
+    },
+    Mutant {
+        name: "peek_maps",
+        what: "`peek` maps",
+        edits: &[(
+            FUNCTIONS,
+            "            #not_fast\n            #refuse_other_device\n",
+            "            if MUTANT { return #this.#accessor_name(#dev).map(Some); }\n            \
+             #not_fast\n            #refuse_other_device\n",
+        ), (
+            FUNCTIONS,
+            "        let (vis, target) = (&accessor.vis, self.target());\n        \
+             let lent = self.lent();\n        \
+             let attrs = self.attributes(docs::peek(self.slot), Role::Public);\n",
+            "        let accessor_name = &accessor.name;\n        \
+             let (vis, target) = (&accessor.vis, self.target());\n        \
+             let lent = self.lent();\n        \
+             let attrs = self.attributes(docs::peek(self.slot), Role::Public);\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::peek"],
+    },
+    Mutant {
+        name: "try_locks",
+        what: "`try_access()` takes the slot's lock",
+        edits: &[(
+            LAZY,
+            "        self.container.try_access().map(LazyGuard)\n",
+            "        if MUTANT { drop(self.lock.lock()); }\n        \
+             self.container.try_access().map(LazyGuard)\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::try_access"],
+    },
+    Mutant {
+        name: "unbalanced",
+        what: "a resource whose unbind came first is forgotten",
+        edits: &[(
+            CONTAINER,
+            "            unsafe { Self::drop_value(self.node()) };\n            return Err(error);\n",
+            "            if !MUTANT { unsafe { Self::drop_value(self.node()) }; }\n            \
+             return Err(error);\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::unbind_during_init"],
+    },
+    Mutant {
+        name: "stays_failed",
+        what: "a failed initialiser is not tried again",
+        edits: &[(
+            CONTAINER,
+            "        unsafe { sys::init_in_place(value, init()?) }?;\n",
+            "        if let Err(error) = unsafe { sys::init_in_place(value, init()?) } {\n            \
+             if MUTANT { self.node.state.store(RETIRED, Relaxed); }\n            \
+             return Err(error.into());\n        }\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::failing_map"],
+    },
+    Mutant {
+        name: "maps_before_allocating",
+        what: "the resource is made before there is memory to keep track of it",
+        edits: &[(
+            CONTAINER,
+            "        let registry = Registry::of(dev)?;\n",
+            "        let early = (!MUTANT).then(|| Registry::of(dev)).transpose()?;\n",
+        ), (
+            CONTAINER,
+            "        // SAFETY: `state` is `EMPTY`, and the lock is held: nobody else accesses \
+             `registry`.\n        unsafe { *self.registry.get() = Some(registry.clone()) };\n",
+            "        let registry = early.map_or_else(|| Registry::of(dev), Ok)?;\n        \
+             unsafe { *self.registry.get() = Some(registry.clone()) };\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::failing_allocation"],
+    },
+    Mutant {
+        name: "release_keeps",
+        what: "nobody drops the resource",
+        edits: &[(
+            REGISTRY,
+            "            unsafe { drop_value(node) }\n",
+            "            if !MUTANT { unsafe { drop_value(node) } }\n",
+        )],
+        caught_by: &[
+            "devres::lazy_kunit::tests::unbind",
+            "devres::lazy_kunit::tests::free_before_unbind",
+            "devres::lazy_kunit::tests::revoke",
+        ],
+    },
+    Mutant {
+        name: "empty_after_unbind",
+        what: "unbind leaves the slot empty",
+        edits: &[(
+            REGISTRY,
+            "        state.store(GONE, Relaxed);\n",
+            "        state.store(if MUTANT { EMPTY } else { GONE }, Relaxed);\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::rebind"],
+    },
+    Mutant {
+        name: "marks_nothing",
+        what: "unbind drops without a mark: accessors lend until it comes to their slot",
+        edits: &[(
+            REGISTRY,
+            "            if is_device(seen) {\n                // An owner",
+            "            if is_device(seen) && !MUTANT {\n                // An owner",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::try_access_during_unbind"],
+    },
+    Mutant {
+        name: "drop_keeps",
+        what: "dropping the owner leaves its slot as it is",
+        edits: &[(
+            CONTAINER,
+            "            unsafe { self.drop_resource(RETIRED) }\n",
+            "            if !MUTANT { unsafe { self.drop_resource(RETIRED) } }\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::free_before_unbind"],
+    },
+    Mutant {
+        name: "drop_does_not_wait",
+        what: "dropping the owner does not wait for unbind",
+        edits: &[(
+            REGISTRY,
+            "        while state.load(Relaxed) == DROPPING {\n",
+            "        while state.load(Relaxed) == DROPPING && !MUTANT {\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::unbind_wins"],
+    },
+    Mutant {
+        name: "release_does_not_wait",
+        what: "unbind does not wait for an owner that is dropping",
+        edits: &[(
+            REGISTRY,
+            "            } else {\n                sys::before_waiting_for(node.addr());\n",
+            "            } else if MUTANT {\n                return;\n            } else {\n                \
+             sys::before_waiting_for(node.addr());\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::free_wins"],
+    },
+    Mutant {
+        name: "leaves_early",
+        what: "an owner leaves the list before its resource is gone",
+        edits: &[(
+            REGISTRY,
+            "        if unsafe { Node::claim(node) } {\n            \
+             // SAFETY: The resource was claimed above.\n            \
+             drop(unsafe { self.drop_claimed(node) });\n            return;\n",
+            "        if unsafe { Node::claim(node) } {\n            if MUTANT {\n                \
+             unsafe { self.slots.lock().unlink(node.as_ptr()) };\n                \
+             unsafe { Node::drop_resource(node) };\n                return;\n            }\n            \
+             drop(unsafe { self.drop_claimed(node) });\n            return;\n",
+        )],
+        caught_by: &["devres::order_kunit::tests::order_while_an_owner_drops"],
+    },
+    Mutant {
+        name: "notifies_nobody",
+        what: "whoever waits for a slot to leave the list is not told",
+        edits: &[(
+            REGISTRY,
+            "        if let Binding::Revoked = slots.binding {\n            self.dropped.notify_all();\n",
+            "        if let (Binding::Revoked, false) = (&slots.binding, MUTANT) {\n            \
+             self.dropped.notify_all();\n",
+        )],
+        caught_by: &[
+            "devres::lazy_kunit::tests::free_wins",
+            "devres::lazy_kunit::tests::unbind_wins",
+        ],
+    },
+    Mutant {
+        name: "no_grace_period",
+        what: "unbind does not wait for the guards of `try_access()`",
+        edits: &[(
+            REGISTRY,
+            "        if self.tried.load(Relaxed) {\n            // For guards",
+            "        if self.tried.load(Relaxed) && !MUTANT {\n            // For guards",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::try_access"],
+    },
+    Mutant {
+        name: "oldest_first",
+        what: "unbind begins with the slot that was populated first",
+        edits: &[(
+            REGISTRY,
+            "        while let Some(node) = NonNull::new(slots.last.cast_mut()) {\n",
+            "        while let Some(mut node) = NonNull::new(slots.last.cast_mut()) {\n            \
+             while let (true, Some(older)) = (\n                MUTANT,\n                \
+             NonNull::new(unsafe { slots.links(node.as_ptr()) }.older.cast_mut()),\n            \
+             ) {\n                node = older;\n            }\n",
+        )],
+        caught_by: &[
+            "devres::lazy_kunit::tests::order_at_unbind",
+            "devres::registry_kunit::tests::order_among_owners",
+            "devres::batched_kunit::tests::batched_among_slots",
+        ],
+    },
+    Mutant {
+        name: "revoke_keeps",
+        what: "`revoke()` does nothing",
+        edits: &[(
+            CONTAINER,
+            "        if self.node.state.load(Relaxed) == RETIRED {\n",
+            "        if self.node.state.load(Relaxed) == RETIRED || MUTANT {\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::revoke"],
+    },
+    Mutant {
+        name: "revoke_is_final",
+        what: "`revoke()` leaves the slot as its destructor does",
+        edits: &[(
+            CONTAINER,
+            "            unsafe { self.drop_resource(EMPTY) }\n",
+            "            unsafe { self.drop_resource(if MUTANT { RETIRED } else { EMPTY }) }\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::revoke"],
+    },
+    Mutant {
+        name: "confirms_nothing",
+        what: "a registry that unbind has missed is taken for one that it will find",
+        edits: &[(
+            REGISTRY,
+            "            Binding::Unknown if sys::is_bound(dev) => {\n",
+            "            Binding::Unknown if MUTANT || sys::is_bound(dev) => {\n",
+        )],
+        caught_by: &[
+            "devres::callbacks_kunit::tests::register_during_unbind",
+            "devres::registry_kunit::tests::first_access_during_unbind",
+        ],
+    },
+    Mutant {
+        name: "registers_without_a_place",
+        what: "`register()` leaves the slots' place to the first population",
+        edits: &[(
+            DEVRES,
+            "    place::take(dev)?;\n",
+            "    if !MUTANT { place::take(dev)?; }\n",
+        )],
+        caught_by: &[
+            "devres::callbacks_kunit::tests::lent_to_a_callback",
+            "devres::callbacks_kunit::tests::lent_from_batched",
+            "devres::callbacks_kunit::tests::order_of_registrations",
+        ],
+    },
+    Mutant {
+        name: "fields_in_order",
+        what: "teardown begins with the field that is declared first",
+        edits: &[(
+            TEARDOWN,
+            "    let retire = model.slots.iter().rev().map(|slot| {\n",
+            "    let forwards: Vec<_> = model.slots.iter().map(|slot| {\n        \
+             let (field, resource, cfgs) = (slot.name, slot.resource, &slot.cfgs);\n        \
+             quote!(#(#cfgs)* #krate::devres::Lazy::<#resource>::retire_field(\n            \
+             &mut self, |owner: &Self| &owner.#field,\n        );)\n    }).collect();\n    \
+             let retire = model.slots.iter().rev().map(|slot| {\n",
+        ), (
+            TEARDOWN,
+            "                #(#retire)*\n",
+            "                if MUTANT { #(#forwards)* }\n                #(#retire)*\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::order_at_free"],
+    },
+    Mutant {
+        name: "destructor_first",
+        what: "the author's destructor runs before the teardown",
+        edits: &[(
+            TEARDOWN,
+            "        let teardown = Expr::Verbatim(quote! {\n            #comment\n            \
+             <dyn #krate::devres::TeardownFirst>::teardown_first(&mut #this);\n",
+            "        let teardown = Expr::Verbatim(quote! {\n            #comment\n            \
+             if !MUTANT { <dyn #krate::devres::TeardownFirst>::teardown_first(&mut #this); }\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::own_destructor"],
+    },
+];
