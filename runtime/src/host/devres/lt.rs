@@ -19,7 +19,7 @@ use core::{
     marker::PhantomData,
     ops::Deref, //
 };
-use pin_init::pin_init_from_closure;
+use ::pin_init::pin_init_from_closure;
 
 /// A [`Devres`] of a resource that borrows the bound device, which the `DevresLt` outlives.
 ///

@@ -166,7 +166,7 @@ mod tests {
         },
     };
     use core::mem;
-    use pin_init::stack_pin_init;
+    use ::pin_init::stack_pin_init;
     use std::{
         panic::{
             catch_unwind,
