@@ -58,9 +58,9 @@ fn is_bound_and_unbound() -> Result {
     let mut dev = testdev()?;
     let (bound, printed) = collect_printed(|| -> Result<_> {
         let bound = MODULE.probe(&mut dev)?;
-        let ledger = mapped(&bound);
+        let now = mapped(&bound);
         bound.unbind();
-        Ok(ledger)
+        Ok(now)
     });
     let (bound, unbound) = (bound?, mapped(&dev.device()));
 
