@@ -71,6 +71,8 @@ extern crate pinned_init as pin_init;
 // The attributes of the prelude name this crate as its users do.
 extern crate self as kernel;
 
+pub mod devres;
+
 mod host;
 mod protocol;
 
@@ -211,10 +213,12 @@ pub use host::{
     fmt,
     init,
     io,
+    kunit,
     page,
     pci,
     prelude,
     print,
+    processor,
     ptr,
     revocable,
     scatterlist,
@@ -223,114 +227,6 @@ pub use host::{
     testing,
     time,
     transmute,
-    types, //
+    types,
+    workqueue, //
 };
-
-pub mod devres {
-    //! Resources that a device's driver releases when it is unbound.
-    //!
-    //! C header: `include/linux/device/devres.h`.
-    //!
-    //! # Examples
-    //!
-    //! [`Lazy`]: what the generated accessors do, by hand:
-    //!
-    //! ```
-    //! use kernel::{
-    //!     device::{Bound, Device},
-    //!     devres::Lazy,
-    //!     new_lazy,
-    //!     prelude::*,
-    //!     testing::TestDevice,
-    //! };
-    //!
-    //! fn answer<'a>(slot: &'a Lazy<u32>, dev: &'a Device<Bound>) -> Result<&'a u32> {
-    //!     if let Some(answer) = slot.get(dev) {
-    //!         return Ok(answer);
-    //!     }
-    //!
-    //!     let slot = slot.lock();
-    //!     if let Some(answer) = slot.get(dev) {
-    //!         return Ok(answer);
-    //!     }
-    //!
-    //!     slot.populate(dev, || Ok(42))
-    //! }
-    //!
-    //! let mut dev = TestDevice::new(c"gpu0")?;
-    //! let slot = KBox::pin_init(new_lazy!(), GFP_KERNEL)?;
-    //!
-    //! let bound = dev.bind()?;
-    //! assert_eq!(answer(&slot, &bound), Ok(&42));
-    //! bound.unbind();
-    //!
-    //! // The same device, bound again: the slot was revoked.
-    //! let bound = dev.bind()?;
-    //! assert_eq!(answer(&slot, &bound), Err(ENXIO));
-    //! # Ok::<(), Error>(())
-    //! ```
-    //!
-    //! `Batched`: a resource that is there from the start, in an object that may be one of many:
-    //!
-    //! ```
-    //! use kernel::{
-    //!     devres::Batched,
-    //!     prelude::*,
-    //!     testing::TestDevice,
-    //! };
-    //!
-    //! let mut dev = TestDevice::new(c"gpu0")?;
-    //! let bound = dev.bind()?;
-    //! let window = KBox::pin_init(Batched::new(&bound, 0xd0_u32), GFP_KERNEL)?;
-    //! assert_eq!(window.access(&bound), Ok(&0xd0));
-    //!
-    //! bound.unbind();
-    //! assert!(window.try_access().is_none());
-    //! let bound = dev.bind()?;
-    //! assert_eq!(window.access(&bound), Err(ENXIO));
-    //! # Ok::<(), Error>(())
-    //! ```
-    //!
-    //! [`Map`]: a register window that a C helper caches in the object:
-    //!
-    //! ```
-    //! use core::ptr::NonNull;
-    //! use kernel::{
-    //!     device::{Bound, Device},
-    //!     devres::Map,
-    //!     prelude::*,
-    //! };
-    //!
-    //! struct Queue {
-    //!     doorbell: u32,
-    //! }
-    //!
-    //! struct Doorbell;
-    //!
-    //! // It is sound: `doorbell` is a field of the owner, which outlives the mapping and does not
-    //! // move, and whose destructor is that of `#[devres_lazy]`. A marker for any owner `O` asks
-    //! // for `O: TeardownFirst`.
-    //! unsafe impl Map<Queue> for Doorbell {
-    //!     type Target = u32;
-    //!     type Keep = ();
-    //!
-    //!     fn keep(_: &Queue) {}
-    //!
-    //!     fn map(queue: &Queue, _dev: &Device<Bound>) -> Result<NonNull<u32>> {
-    //!         Ok(NonNull::from(&queue.doorbell))
-    //!     }
-    //!
-    //!     unsafe fn unmap(_: &Queue, _keep: &(), _doorbell: NonNull<u32>) {}
-    //! }
-    //! ```
-
-    pub use crate::{
-        host::devres::*,
-        new_lazy,
-        protocol::{
-            batched::*,
-            lazy::*,
-            mapped::*, //
-        },
-    };
-}

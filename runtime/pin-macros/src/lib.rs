@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! The attribute macros of pin-init, as the prelude of `devres-lazy` offers them, and what else of
-//! the kernel's crate `macros` a driver uses: [`#[vtable]`](macro@vtable) and
-//! [`ForLt!`](macro@ForLt).
+//! the kernel's crate `macros` a driver uses: [`#[vtable]`](macro@vtable),
+//! [`#[kunit_tests]`](macro@kunit_tests) and [`ForLt!`](macro@ForLt).
 //!
 //! The attribute macros of the published crate `pinned-init` expand to paths that start with
 //! `::pinned_init`, so a crate that uses them has to depend on `pinned-init` by that name. The
@@ -15,6 +15,7 @@
 
 mod for_lt;
 mod generics;
+mod kunit;
 mod pin_data;
 mod pinned_drop;
 mod vtable;
@@ -89,6 +90,18 @@ pub fn ForLt(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 #[allow(non_snake_case)]
 pub fn CovariantForLt(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     or_error(for_lt::expand(input.into(), true))
+}
+
+/// Makes the tests of a module those of a KUnit suite: `#[kunit_tests(suite)] mod tests { .. }`.
+///
+/// On the host each is a test of Rust's as well. It takes no arguments, and returns nothing or a
+/// `Result`.
+#[proc_macro_attribute]
+pub fn kunit_tests(
+    args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    or_error(kunit::expand(args.into(), item.into()))
 }
 
 /// The path to `pinned-init` in a crate that depends on `devres-lazy`.

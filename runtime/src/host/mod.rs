@@ -31,10 +31,14 @@ pub mod faux;
 pub mod fmt;
 pub mod init;
 pub mod io;
+pub mod kunit;
+#[cfg(test)]
+pub(crate) mod kunit_machine;
 pub mod page;
 pub mod pci;
 pub mod prelude;
 pub mod print;
+pub mod processor;
 pub mod ptr;
 pub mod revocable;
 pub mod scatterlist;
@@ -43,6 +47,7 @@ pub mod testing;
 pub mod time;
 pub mod transmute;
 pub mod types;
+pub mod workqueue;
 
 pub(crate) mod fault;
 pub(crate) mod lockdep;

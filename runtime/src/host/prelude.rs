@@ -42,6 +42,7 @@ pub use ::pin_init::{
 // As pin-init's, for a crate that does not depend on it.
 #[doc(no_inline)]
 pub use devres_lazy_pin_macros::{
+    kunit_tests,
     pin_data,
     pinned_drop,
     vtable, //

@@ -2,11 +2,15 @@
 
 //! C strings.
 //!
-//! Stands for `rust/kernel/str.rs`, and for `optional_name!` of `rust/kernel/sync.rs`. `CStr` is that of the standard library, as in the kernel.
+//! Stands for `rust/kernel/str.rs`, and for `optional_name!` of `rust/kernel/sync.rs`. `CStr` is that
+//! of the standard library, as in the kernel.
+
+mod cstring;
+
+pub use self::cstring::CString;
+pub use core::ffi::CStr;
 
 use core::ffi::c_char;
-
-pub use core::ffi::CStr;
 
 mod private {
     /// Keeps [`CStrExt`](super::CStrExt) to [`CStr`](super::CStr).

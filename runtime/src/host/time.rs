@@ -1,9 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Units of time.
+//! Units of time, spans of time, and clocks.
 //!
 //! Stands for `rust/kernel/time.rs`. C headers: `include/linux/jiffies.h` and
 //! `include/vdso/time64.h`.
+
+pub mod delay;
+
+mod clock;
+mod delta;
+
+pub use self::{
+    clock::{
+        ClockSource,
+        Instant,
+        Monotonic, //
+    },
+    delta::{
+        Delta,
+        Jiffy,
+        Nsec,
+        TimeUnit, //
+    },
+};
 
 use core::{
     ffi::{

@@ -64,6 +64,12 @@ impl std::error::Error for AllocError {}
 pub struct Flags(u32);
 
 impl Flags {
+    /// Returns the flags as C code takes them.
+    #[inline]
+    pub(crate) fn as_raw(self) -> bindings::gfp_t {
+        self.0
+    }
+
     /// Returns whether all of `flags` are set in `self`.
     #[inline]
     pub fn contains(self, flags: Flags) -> bool {
@@ -129,23 +135,23 @@ pub mod flags {
     use super::Flags;
 
     /// Set in all flags with which an allocation may wait for memory.
-    pub(super) const DIRECT_RECLAIM: Flags = Flags(1 << 0);
+    pub(super) const DIRECT_RECLAIM: Flags = Flags(0x400);
 
-    const KSWAPD_RECLAIM: Flags = Flags(1 << 1);
-    const IO: Flags = Flags(1 << 2);
-    const FS: Flags = Flags(1 << 3);
-    const HIGH: Flags = Flags(1 << 4);
-    const ACCOUNT: Flags = Flags(1 << 7);
+    const KSWAPD_RECLAIM: Flags = Flags(0x800);
+    const IO: Flags = Flags(0x40);
+    const FS: Flags = Flags(0x80);
+    const HIGH: Flags = Flags(0x20);
+    const ACCOUNT: Flags = Flags(0x40_0000);
 
     /// Asks for zeroed memory; to be combined with one of the others.
-    pub const __GFP_ZERO: Flags = Flags(1 << 5);
+    pub const __GFP_ZERO: Flags = Flags(0x100);
 
     /// Asks that a failure be not reported; to be combined with one of the others.
-    pub const __GFP_NOWARN: Flags = Flags(1 << 6);
+    pub const __GFP_NOWARN: Flags = Flags(0x2000);
 
     /// Allows memory that the kernel has not mapped, for pages; to be combined with one of the
     /// others.
-    pub const __GFP_HIGHMEM: Flags = Flags(1 << 8);
+    pub const __GFP_HIGHMEM: Flags = Flags(0x2);
 
     /// The usual way: it may sleep until there is memory.
     pub const GFP_KERNEL: Flags = Flags(DIRECT_RECLAIM.0 | KSWAPD_RECLAIM.0 | IO.0 | FS.0);

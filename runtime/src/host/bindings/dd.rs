@@ -10,6 +10,7 @@
 //! goes on.
 
 use super::{
+    bus,
     dev_set_drvdata,
     device,
     device_guard,
@@ -22,6 +23,7 @@ use super::{
     device_lock_assert,
     devres_release_all,
     dma_check_unbind,
+    faux::FAUX_DRIVER,
     Steps, //
 };
 use crate::{
@@ -229,6 +231,30 @@ pub unsafe fn device_driver_attach(drv: *const device_driver, dev: *mut device) 
     match -ret.abs() {
         ret if ret == code::EPROBE_DEFER.to_errno() => code::EAGAIN.to_errno(),
         ret => ret,
+    }
+}
+
+/// Binds a driver of the device's bus: `device_attach()`. May sleep.
+///
+/// Returns 1 if the device has a driver then, and 0 if there is none for it. Only the bus of faux
+/// devices has a driver that the model knows of.
+///
+/// # Safety
+///
+/// As for [`device_driver_attach()`].
+#[track_caller]
+pub unsafe fn device_attach(dev: *mut device) -> c_int {
+    // SAFETY: The caller promises that `dev` is valid.
+    let device = unsafe { &*dev };
+    if device.bus() != bus::Faux {
+        return (!device.driver.load(Ordering::Relaxed).is_null()).into();
+    }
+
+    // SAFETY: It is a driver of this bus, and the caller promises the rest.
+    match unsafe { device_driver_attach(&FAUX_DRIVER, dev) } {
+        0 => 1,
+        error if error == code::EBUSY.to_errno() => 1,
+        _ => 0,
     }
 }
 

@@ -10,6 +10,7 @@
 use super::{
     device,
     dma_addr_t,
+    kunit,
     phys_addr_t,
     scatterlist,
     sg_dma_address,
@@ -33,6 +34,11 @@ use core::{
 use std::{
     collections::BTreeMap,
     sync::{
+        atomic::{
+            AtomicU32,
+            Ordering::Relaxed, //
+        },
+        Arc,
         Mutex,
         MutexGuard,
         PoisonError, //
@@ -106,6 +112,8 @@ pub(crate) struct DmaState {
 pub(super) struct Inner {
     pub(super) mask: u64,
     ledger: Ledger,
+    /// How many mappings there are of all devices that the same KUnit test has made.
+    of_test: Arc<AtomicU32>,
     /// Live mappings by DMA address; overlapping ones are legal.
     live: BTreeMap<dma_addr_t, Vec<Mapping>>,
 }
@@ -120,16 +128,12 @@ pub(super) struct Mapping {
 
 impl DmaState {
     /// A device that reaches all memory and has mapped nothing.
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             inner: Mutex::new(Inner {
                 mask: u64::MAX,
-                ledger: Ledger {
-                    live: 0,
-                    bytes: 0,
-                    mapped: 0,
-                    unmapped: 0,
-                },
+                ledger: Ledger::default(),
+                of_test: kunit::mappings(),
                 live: BTreeMap::new(),
             }),
         }
@@ -151,6 +155,7 @@ impl Inner {
     pub(super) fn insert(&mut self, addr: dma_addr_t, mapping: Mapping) {
         self.live.entry(addr).or_default().push(mapping);
         self.ledger.live += 1;
+        self.of_test.fetch_add(1, Relaxed);
         self.ledger.mapped += 1;
         self.ledger.bytes += mapping.bytes;
     }
@@ -177,6 +182,7 @@ impl Inner {
             self.live.remove(&addr);
         }
         self.ledger.live -= 1;
+        self.of_test.fetch_sub(1, Relaxed);
         self.ledger.unmapped += 1;
         self.ledger.bytes -= mapping.bytes;
         Ok(())

@@ -27,7 +27,7 @@ pub struct faux_device {
 }
 
 /// The one driver of the bus, which does nothing.
-static FAUX_DRIVER: device_driver = device_driver {
+pub(super) static FAUX_DRIVER: device_driver = device_driver {
     name: c"faux_driver".as_ptr(),
     probe: None,
     remove: None,

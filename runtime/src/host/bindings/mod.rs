@@ -36,6 +36,8 @@ mod driver_core;
 mod drm_core;
 #[path = "drm_file.rs"]
 mod drm_files;
+#[path = "kunit.rs"]
+mod kunit_test;
 #[path = "dma_resv.rs"]
 mod resv;
 #[path = "scatterlist.rs"]
@@ -59,9 +61,11 @@ mod printk;
 mod refcount;
 mod shmem;
 mod spinlock;
+mod time;
 mod vmalloc;
 #[path = "warn.rs"]
 mod warning;
+mod workqueue;
 
 pub use self::{
     device_links::*,
@@ -76,6 +80,7 @@ pub use self::{
     faux::*,
     gem::*,
     io::*,
+    kunit_test::*,
     mm::*,
     mutexes::*,
     pci::*,
@@ -85,8 +90,10 @@ pub use self::{
     sg::*,
     shmem::*,
     spinlock::*,
+    time::*,
     vmalloc::*,
-    warning::*, //
+    warning::*,
+    workqueue::*, //
 };
 
 pub use crate::lockdep::lock_class_key;

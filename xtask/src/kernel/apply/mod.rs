@@ -145,7 +145,8 @@ pub(crate) struct Stage {
 }
 
 /// The files of `kernel/tree/` that know nothing of the annotated object.
-const OF_THE_CONTRACT: [&str; 2] = [
+const OF_THE_CONTRACT: [&str; 3] = [
+    "rust/kernel/devres/kunit_machine.rs",
     "rust/kernel/devres/kunit_support.rs",
     "rust/kernel/drm/gem/shmem/contract_kunit.rs",
 ];
@@ -195,7 +196,8 @@ pub use mapped::{
 /// The same for tests, with the modules that stand behind them.
 const DEVRES_TESTS: [(&str, &str); 6] = [
     (
-        "#[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
+        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_machine;\n\
+         #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
         "lazy",
     ),
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "mapped"),
@@ -218,6 +220,8 @@ const DEVRES_TESTS: [(&str, &str); 6] = [
 
 /// The same for the control.
 const DEVRES_MODULES_BY_HAND: &str = "\
+#[cfg(CONFIG_KUNIT = \"y\")]
+mod kunit_machine;
 #[cfg(CONFIG_KUNIT = \"y\")]
 pub(crate) mod kunit_support;
 

@@ -13,6 +13,7 @@ use super::{
         ensure_ok,
         expect_splat,
         fail,
+        lockdep_is_on,
         meet,
         skip,
         FailNth,
@@ -25,7 +26,6 @@ use super::{
 };
 use crate::{
     alloc::AllocError,
-    bindings,
     device::{
         Bound,
         Device, //
@@ -206,8 +206,10 @@ impl Resource {
             address: this.as_ptr().addr(),
             lock <- new_mutex!(()),
             probe: probe.clone(),
-            _: { probe.planned()? },
-            id: probe.made.fetch_add(1, Full) + 1,
+            id: {
+                probe.planned()?;
+                probe.made.fetch_add(1, Full) + 1
+            },
         })
     }
 }
@@ -937,16 +939,8 @@ mod lockdep {
     /// which lockdep cannot tell from it, the test lives to see the report.
     #[test]
     fn recursion() -> Result {
-        if !cfg!(CONFIG_PROVE_LOCKING) {
-            return skip(c"needs CONFIG_PROVE_LOCKING");
-        }
-
-        let is_on = || {
-            // SAFETY: The variable is only ever read and written whole.
-            unsafe { (&raw const bindings::debug_locks).read_volatile() != 0 }
-        };
-        if !is_on() {
-            return skip(c"lockdep has reported something else before");
+        if !lockdep_is_on() {
+            return skip(c"needs CONFIG_PROVE_LOCKING, and that nothing was reported before");
         }
 
         let dev = TestDevice::new()?;
@@ -959,7 +953,7 @@ mod lockdep {
         });
 
         ensure!(depth == Ok(1), "nested: {depth:?}");
-        ensure!(!is_on(), "lockdep has reported nothing");
+        ensure!(!lockdep_is_on(), "lockdep has reported nothing");
         Ok(())
     }
 }

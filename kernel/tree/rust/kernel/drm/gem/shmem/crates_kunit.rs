@@ -112,14 +112,7 @@ pub fn lock_class<T: DriverObject>(obj: &Object<T>) -> Option<LockClass> {
 
 /// Is there lockdep, and has it not given up?
 pub fn lockdep_is_on() -> bool {
-    #[cfg(CONFIG_LOCKDEP)]
-    {
-        // SAFETY: The variable is only ever read and written whole.
-        unsafe { (&raw const bindings::debug_locks).read_volatile() != 0 }
-    }
-
-    #[cfg(not(CONFIG_LOCKDEP))]
-    false
+    kunit_support::lockdep_is_on()
 }
 
 /// Marks the running test as skipped, which then returns what this returns.

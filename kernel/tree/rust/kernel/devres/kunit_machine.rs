@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the KUnit suites of device-bound resources find out about the machine, and do to it: reports
+//! that are expected, DMA mappings that are counted, and allocations that fail.
+//!
+//! The suites run on the host as well, which has a file of its own in place of this one.
+
+// Not every suite needs all of it, and that of DRM is not always there.
+#![cfg_attr(not(CONFIG_RUST_DRM_GEM_SHMEM_HELPER), allow(dead_code))]
+
+use crate::{
+    bindings,
+    prelude::*,
+    types::NotThreadSafe, //
+};
+use core::ptr::NonNull;
+
+/// Runs `function`, in which the kernel reports something that contains `what`, as it should.
+///
+/// Whoever reads the log finds out from the marks that this report is no failure, and that there
+/// has to be one. Both say all of it, as a busy console may lose a part of either. `what` has no
+/// quotation marks in it.
+pub(crate) fn expect_splat<R>(what: &str, function: impl FnOnce() -> R) -> R {
+    pr_info!("# expect-splat: \"{what}\"\n");
+    let result = function();
+    pr_info!("# end-expect-splat: \"{what}\"\n");
+
+    result
+}
+
+/// As [`expect_splat()`], for a `WARN()`, which needs `CONFIG_BUG` to be heard.
+pub(crate) fn expect_warning<R>(what: &str, function: impl FnOnce() -> R) -> R {
+    if cfg!(CONFIG_BUG) {
+        expect_splat(what, function)
+    } else {
+        function()
+    }
+}
+
+/// Returns the variable behind a file in debugfs, as `debugfs_create_bool()` and its like store it.
+///
+/// # Safety
+///
+/// The file is made from a variable of type `T` that is never freed.
+#[cfg(CONFIG_DEBUG_FS)]
+unsafe fn debugfs_variable<T>(dir: &CStr, file: &CStr) -> Option<NonNull<T>> {
+    // SAFETY: The name is a string, and NULL stands for the root.
+    let dir = unsafe { bindings::debugfs_lookup(dir.as_char_ptr(), core::ptr::null_mut()) };
+    if dir.is_null() {
+        return None;
+    }
+
+    // SAFETY: The name is a string, and `dir` is a dentry that we hold a reference to.
+    let file = unsafe { bindings::debugfs_lookup(file.as_char_ptr(), dir) };
+    // SAFETY: We hold a reference to `dir`, and do not use it any more.
+    unsafe { bindings::dput(dir) };
+    if file.is_null() {
+        return None;
+    }
+
+    // SAFETY: We hold a reference to `file`, and what is looked up has an inode.
+    let variable = unsafe { (*(*file).d_inode).i_private };
+    // SAFETY: We hold a reference to `file`, and do not use it any more.
+    unsafe { bindings::dput(file) };
+
+    NonNull::new(variable.cast())
+}
+
+/// Is there lockdep, and has it not given up?
+pub(crate) fn lockdep_is_on() -> bool {
+    #[cfg(CONFIG_LOCKDEP)]
+    {
+        // SAFETY: The variable is only ever read and written whole.
+        unsafe { (&raw const bindings::debug_locks).read_volatile() != 0 }
+    }
+
+    #[cfg(not(CONFIG_LOCKDEP))]
+    false
+}
+
+/// How many DMA mappings there are in the system. [`None`] if nobody counts them.
+pub(crate) fn dma_mappings() -> Option<u32> {
+    #[cfg(all(CONFIG_DMA_API_DEBUG, CONFIG_DEBUG_FS))]
+    {
+        // SAFETY: The files are made from static variables of these types.
+        let disabled = unsafe { debugfs_variable::<bool>(c"dma-api", c"disabled") }?;
+        // SAFETY: As above.
+        let total = unsafe { debugfs_variable::<u32>(c"dma-api", c"nr_total_entries") }?;
+        // SAFETY: As above.
+        let free = unsafe { debugfs_variable::<u32>(c"dma-api", c"num_free_entries") }?;
+
+        // SAFETY: The pointer is valid. The variable may change under us, but not while the one
+        // user of DMA is a test that does not do any now.
+        let is_disabled = unsafe { disabled.read_volatile() };
+        // SAFETY: As above.
+        let total = unsafe { total.read_volatile() };
+        // SAFETY: As above.
+        let free = unsafe { free.read_volatile() };
+
+        (!is_disabled).then(|| total - free)
+    }
+
+    #[cfg(not(all(CONFIG_DMA_API_DEBUG, CONFIG_DEBUG_FS)))]
+    None
+}
+
+/// Pauses the bookkeeping of `CONFIG_DMA_API_DEBUG`, which gives up for good when an allocation of
+/// its own fails.
+///
+/// What is mapped during the pause has to be unmapped during the pause.
+pub(crate) struct DmaDebugPause(Option<NonNull<bool>>);
+
+impl DmaDebugPause {
+    /// Begins a pause, which ends when the result is dropped.
+    pub(crate) fn new() -> Self {
+        #[cfg(all(CONFIG_DMA_API_DEBUG, CONFIG_DEBUG_FS))]
+        // SAFETY: The file is made from a static variable of type `bool`.
+        let disabled = unsafe { debugfs_variable::<bool>(c"dma-api", c"disabled") };
+        #[cfg(not(all(CONFIG_DMA_API_DEBUG, CONFIG_DEBUG_FS)))]
+        let disabled: Option<NonNull<bool>> = None;
+
+        Self(disabled.filter(|disabled| {
+            // SAFETY: The pointer is valid. Who reads the variable meanwhile sees one value or the
+            // other.
+            let was_disabled = unsafe { disabled.replace(true) };
+            !was_disabled
+        }))
+    }
+}
+
+impl Drop for DmaDebugPause {
+    fn drop(&mut self) {
+        if let Some(disabled) = self.0 {
+            // SAFETY: As in `new()`.
+            unsafe { disabled.write_volatile(false) };
+        }
+    }
+}
+
+/// Makes one allocation of the current thread fail, while it lives.
+pub(crate) struct FailNth(NotThreadSafe);
+
+#[cfg(all(CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS))]
+impl FailNth {
+    /// Is there fault injection in this kernel?
+    pub(crate) const AVAILABLE: bool = true;
+
+    /// The `nth` allocation from here on fails, counting from 1.
+    pub(crate) fn new(nth: u32) -> Result<Self> {
+        Self::spare_allocations_that_may_sleep(false)?;
+        Self::set(nth);
+
+        Ok(Self(NotThreadSafe))
+    }
+
+    /// Did an allocation fail?
+    pub(crate) fn tripped(&self) -> bool {
+        // SAFETY: `current` is valid, and nobody else accesses this field of it.
+        unsafe { (*crate::task::Task::current_raw()).fail_nth == 0 }
+    }
+
+    fn end(&self) {
+        Self::set(0);
+
+        // It was found when `self` was created.
+        let _ = Self::spare_allocations_that_may_sleep(true);
+    }
+
+    fn set(nth: u32) {
+        // SAFETY: `current` is valid, and nobody else accesses this field of it.
+        unsafe { (*crate::task::Task::current_raw()).fail_nth = nth };
+    }
+
+    /// What is left alone by default are just the allocations that the tests are about.
+    fn spare_allocations_that_may_sleep(spare: bool) -> Result {
+        // SAFETY: The file is made from a static variable of type `bool`.
+        let variable = unsafe { debugfs_variable::<bool>(c"failslab", c"ignore-gfp-wait") };
+
+        // SAFETY: The pointer is valid. Who reads the variable meanwhile sees one value or the
+        // other, and neither has consequences for a task without a fault planned.
+        unsafe { variable.ok_or(ENODEV)?.write_volatile(spare) };
+
+        Ok(())
+    }
+}
+
+#[cfg(not(all(CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS)))]
+impl FailNth {
+    /// Is there fault injection in this kernel?
+    pub(crate) const AVAILABLE: bool = false;
+
+    /// Fails, as there is no fault injection in this kernel.
+    pub(crate) fn new(_nth: u32) -> Result<Self> {
+        Err(EOPNOTSUPP)
+    }
+
+    /// Did an allocation fail?
+    pub(crate) fn tripped(&self) -> bool {
+        false
+    }
+    fn end(&self) {}
+}
+
+impl Drop for FailNth {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

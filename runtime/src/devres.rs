@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Resources that a device's driver releases when it is unbound.
+//!
+//! C header: `include/linux/device/devres.h`.
+//!
+//! # Examples
+//!
+//! [`Lazy`]: what the generated accessors do, by hand:
+//!
+//! ```
+//! use kernel::{
+//!     device::{Bound, Device},
+//!     devres::Lazy,
+//!     new_lazy,
+//!     prelude::*,
+//!     testing::TestDevice,
+//! };
+//!
+//! fn answer<'a>(slot: &'a Lazy<u32>, dev: &'a Device<Bound>) -> Result<&'a u32> {
+//!     if let Some(answer) = slot.get(dev) {
+//!         return Ok(answer);
+//!     }
+//!
+//!     let slot = slot.lock();
+//!     if let Some(answer) = slot.get(dev) {
+//!         return Ok(answer);
+//!     }
+//!
+//!     slot.populate(dev, || Ok(42))
+//! }
+//!
+//! let mut dev = TestDevice::new(c"gpu0")?;
+//! let slot = KBox::pin_init(new_lazy!(), GFP_KERNEL)?;
+//!
+//! let bound = dev.bind()?;
+//! assert_eq!(answer(&slot, &bound), Ok(&42));
+//! bound.unbind();
+//!
+//! // The same device, bound again: the slot was revoked.
+//! let bound = dev.bind()?;
+//! assert_eq!(answer(&slot, &bound), Err(ENXIO));
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! `Batched`: a resource that is there from the start, in an object that may be one of many:
+//!
+//! ```
+//! use kernel::{
+//!     devres::Batched,
+//!     prelude::*,
+//!     testing::TestDevice,
+//! };
+//!
+//! let mut dev = TestDevice::new(c"gpu0")?;
+//! let bound = dev.bind()?;
+//! let window = KBox::pin_init(Batched::new(&bound, 0xd0_u32), GFP_KERNEL)?;
+//! assert_eq!(window.access(&bound), Ok(&0xd0));
+//!
+//! bound.unbind();
+//! assert!(window.try_access().is_none());
+//! let bound = dev.bind()?;
+//! assert_eq!(window.access(&bound), Err(ENXIO));
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! [`Map`]: a register window that a C helper caches in the object:
+//!
+//! ```
+//! use core::ptr::NonNull;
+//! use kernel::{
+//!     device::{Bound, Device},
+//!     devres::Map,
+//!     prelude::*,
+//! };
+//!
+//! struct Queue {
+//!     doorbell: u32,
+//! }
+//!
+//! struct Doorbell;
+//!
+//! // It is sound: `doorbell` is a field of the owner, which outlives the mapping and does not
+//! // move, and whose destructor is that of `#[devres_lazy]`. A marker for any owner `O` asks
+//! // for `O: TeardownFirst`.
+//! unsafe impl Map<Queue> for Doorbell {
+//!     type Target = u32;
+//!     type Keep = ();
+//!
+//!     fn keep(_: &Queue) {}
+//!
+//!     fn map(queue: &Queue, _dev: &Device<Bound>) -> Result<NonNull<u32>> {
+//!         Ok(NonNull::from(&queue.doorbell))
+//!     }
+//!
+//!     unsafe fn unmap(_: &Queue, _keep: &(), _doorbell: NonNull<u32>) {}
+//! }
+//! ```
+
+pub use crate::{
+    host::devres::*,
+    new_lazy,
+    protocol::{
+        batched::*,
+        lazy::*,
+        mapped::*, //
+    },
+};
+
+// The suites of the kernel, which run here from the same files. What they do to the machine is
+// done in another way.
+#[cfg(test)]
+use crate::{
+    host::kunit_machine,
+    protocol::place, //
+};
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/batched_kunit.rs"]
+mod batched_kunit;
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/kunit_support.rs"]
+pub(crate) mod kunit_support;
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/lazy_kunit.rs"]
+mod lazy_kunit;
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/order_kunit.rs"]
+mod order_kunit;
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/registry_kunit.rs"]
+mod registry_kunit;

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What the KUnit suites find out about the host, and do to it. Stands for a file of the same name
+//! that is added to the kernel.
+
+use crate::{
+    bindings, fault,
+    prelude::*,
+    testing::{
+        collect_warnings,
+        fail_nth, //
+    },
+};
+
+/// Runs `function`, which has to raise a warning that contains `what`.
+#[track_caller]
+pub(crate) fn expect_warning<R>(what: &str, function: impl FnOnce() -> R) -> R {
+    let (result, warnings) = collect_warnings(function);
+    assert!(
+        warnings.iter().any(|warning| warning.contains(what)),
+        "no warning has {what:?} in it: {warnings:?}"
+    );
+    result
+}
+
+/// As [`expect_warning()`]: the host does not tell reports and warnings apart.
+#[track_caller]
+pub(crate) fn expect_splat<R>(what: &str, function: impl FnOnce() -> R) -> R {
+    expect_warning(what, function)
+}
+
+/// The host's lock checker has another form: it does not give up, and tests of its own.
+pub(crate) fn lockdep_is_on() -> bool {
+    false
+}
+
+/// How many DMA mappings the devices have that the running test has made.
+pub(crate) fn dma_mappings() -> Option<u32> {
+    bindings::kunit::dma_mappings()
+}
+
+/// Nothing here counts mappings in a way that a failed allocation ends.
+pub(crate) struct DmaDebugPause;
+
+impl DmaDebugPause {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+}
+
+/// Makes one allocation of this thread fail, while it lives.
+pub(crate) struct FailNth(fault::FailNth);
+
+impl FailNth {
+    /// Allocations can be made to fail here.
+    pub(crate) const AVAILABLE: bool = true;
+
+    /// The `nth` allocation from here on fails, counting from 1.
+    pub(crate) fn new(nth: u32) -> Result<Self> {
+        Ok(Self(fail_nth(nth.into())))
+    }
+
+    /// Did an allocation fail?
+    pub(crate) fn tripped(&self) -> bool {
+        self.0.tripped()
+    }
+}
