@@ -170,3 +170,55 @@ pub fn lock_class<T: DriverObject>(obj: &Object<T>) -> Option<LockClass> {
 pub fn lockdep_is_on() -> bool {
     true
 }
+
+/// Marks the running test as skipped, which then returns what this returns.
+///
+/// # Errors
+///
+/// `EINVAL` if this thread runs no test.
+pub fn skip(why: &CStr) -> Result {
+    // SAFETY: There are no requirements.
+    let test = unsafe { bindings::kunit_get_current_test() };
+    // SAFETY: A test that this thread runs is valid, and nobody else sets its status.
+    let test = unsafe { test.as_mut() }.ok_or(EINVAL)?;
+
+    test.status = bindings::kunit_status_KUNIT_SKIPPED;
+    let len = test.status_comment.len() - 1;
+    for (to, from) in test.status_comment[..len].iter_mut().zip(why.to_bytes()) {
+        *to = *from;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        new_mutex,
+        sync::Mutex, //
+    };
+
+    #[test]
+    fn the_class_is_that_of_the_slot() -> Result {
+        let object = KernelObject::new()?;
+        let other: Pin<KBox<Mutex<()>>> = KBox::pin_init(new_mutex!(()), GFP_KERNEL)?;
+
+        let _other = other.lock();
+        let class = object.lock_class();
+        assert!(class.is_some());
+        // The lock of the slot was dropped.
+        assert_ne!(class, lockdep::last_class().map(LockClass));
+        assert_eq!(class, KernelObject::new()?.lock_class());
+        Ok(())
+    }
+
+    #[test]
+    fn a_test_is_skipped() {
+        let (result, why) = bindings::kunit::with(|| skip(c"not today"));
+
+        assert_eq!(result, Ok(()));
+        assert_eq!(why.as_deref(), Some("not today"));
+        // No test runs.
+        assert_eq!(skip(c"not today"), Err(EINVAL));
+    }
+}
