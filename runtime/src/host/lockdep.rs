@@ -500,6 +500,7 @@ fn held() -> impl Iterator<Item = Taken> {
 }
 
 /// Returns the class of the lock that the current thread has taken last, if it holds one.
+#[cfg(feature = "attribute")]
 pub(crate) fn last_class() -> Option<LockClass> {
     held().last().map(|taken| taken.lock.class)
 }
