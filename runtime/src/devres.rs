@@ -111,12 +111,18 @@ pub use crate::{
 // done in another way.
 #[cfg(test)]
 use crate::{
-    host::kunit_machine,
+    host::{
+        devres::register_foreign,
+        kunit_machine, //
+    },
     protocol::place, //
 };
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/batched_kunit.rs"]
 mod batched_kunit;
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/callbacks_kunit.rs"]
+mod callbacks_kunit;
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/kunit_support.rs"]
 pub(crate) mod kunit_support;

@@ -404,16 +404,21 @@ where
     T: Send + 'static,
     Error: From<E>,
 {
+    place::take(dev)?;
+
+    let data = KBox::pin_init(data, flags)?;
+    // SAFETY: The value stays where it is until it is dropped, by `register_foreign()`.
+    register_foreign(dev, unsafe { Pin::into_inner_unchecked(data) })
+}
+
+/// Drops the box when the device is unbound.
+pub(crate) fn register_foreign<T: Send + 'static>(dev: &Device<Bound>, data: KBox<T>) -> Result {
     unsafe extern "C-unwind" fn drop_box<T>(data: *mut c_void) {
         // SAFETY: `data` comes from `into_raw()` below, for this one call.
         drop(unsafe { KBox::<T>::from_raw(data.cast()) });
     }
 
-    place::take(dev)?;
-
-    let data = KBox::pin_init(data, flags)?;
-    // SAFETY: The value stays where it is until it is dropped, by `drop_box()`.
-    let data = KBox::into_raw(unsafe { Pin::into_inner_unchecked(data) });
+    let data = KBox::into_raw(data);
 
     // SAFETY: `dev` is valid. The box is given up for the action, and as `T: Send` it may be
     // dropped on any thread.

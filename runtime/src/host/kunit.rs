@@ -76,21 +76,64 @@ pub fn in_kunit_test() -> bool {
 ///
 /// If the test fails.
 #[doc(hidden)]
-pub fn run<R: TestResult>(suite: &str, test: &str, body: fn() -> R) {
-    let result = bindings::kunit::with(|| {
-        RUNNING.set(true);
-        let is_ok = is_test_result_ok(body());
-        RUNNING.set(false);
-        is_ok
-    });
+pub fn run<R: TestResult>(suite: &'static str, test: &'static str, body: fn() -> R) {
+    let running = Running::new(suite, test);
+    let (is_ok, why) = bindings::kunit::with(|| is_test_result_ok(body()));
     let messages = MESSAGES.take();
+    assert!(is_ok, "{suite}.{test} has failed\n{messages}");
+    running.passed(why.as_deref());
+}
 
-    match result {
-        (true, None) => println!("# kunit: {suite}.{test} ok"),
-        (true, Some(why)) => println!("# kunit: {suite}.{test} ok # SKIP {why}"),
-        (false, _) => {
-            println!("# kunit: {suite}.{test} not ok");
-            panic!("{suite}.{test} has failed\n{messages}");
-        }
+/// A test that runs, and fails unless it is said that it has passed.
+struct Running {
+    suite: &'static str,
+    test: &'static str,
+}
+
+impl Running {
+    fn new(suite: &'static str, test: &'static str) -> Self {
+        RUNNING.set(true);
+        Self { suite, test }
+    }
+
+    /// It has passed, or was skipped for this reason.
+    fn passed(self, skipped: Option<&str>) {
+        let skipped = skipped.map_or(String::new(), |why| format!(" # SKIP {why}"));
+        self.ended(&format!("ok{skipped}"));
+        core::mem::forget(self);
+    }
+
+    fn ended(&self, how: &str) {
+        RUNNING.set(false);
+        println!("# kunit: {}.{} {how}", self.suite, self.test);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.ended("not ok");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+    use std::panic::catch_unwind;
+
+    #[test]
+    fn a_test_fails_by_an_error_or_a_panic() {
+        run("suite", "passes", || ());
+        run("suite", "passes", || -> Result { Ok(()) });
+        let failed = catch_unwind(|| {
+            run("suite", "fails", || -> Result {
+                err(fmt!("it was {}\n", 5));
+                Err(EIO)
+            });
+        });
+        let message = failed.unwrap_err().downcast::<String>().unwrap();
+        assert_eq!(*message, "suite.fails has failed\nit was 5\n");
+        assert!(catch_unwind(|| run::<()>("suite", "panics", || panic!("no"))).is_err());
+        assert!(!in_kunit_test());
     }
 }

@@ -10,10 +10,11 @@
 //! goes on.
 
 use super::{
-    bus,
+    bus_notifier_event_BUS_NOTIFY_UNBIND_DRIVER,
     dev_set_drvdata,
     device,
     device_guard,
+    device_kind,
     device_links_busy,
     device_links_check_suppliers,
     device_links_driver_bound,
@@ -246,7 +247,7 @@ pub unsafe fn device_driver_attach(drv: *const device_driver, dev: *mut device) 
 pub unsafe fn device_attach(dev: *mut device) -> c_int {
     // SAFETY: The caller promises that `dev` is valid.
     let device = unsafe { &*dev };
-    if device.bus() != bus::Faux {
+    if device.kind() != device_kind::Faux {
         return (!device.driver.load(Ordering::Relaxed).is_null()).into();
     }
 
@@ -324,6 +325,11 @@ pub unsafe fn device_release_driver(dev: *mut device) {
         }
     }
 
+    // SAFETY: Buses are there for good.
+    if let Some(bus) = unsafe { device.bus.as_ref() } {
+        // SAFETY: The device is valid, and its lock is held.
+        steps.run(|| unsafe { bus.notify(bus_notifier_event_BUS_NOTIFY_UNBIND_DRIVER, dev) });
+    }
     // SAFETY: A driver is valid as long as a device has it.
     if let Some(remove) = unsafe { &*drv }.remove {
         steps.run(|| {

@@ -11,11 +11,14 @@
 //! they are.
 
 use super::{
+    bus_type,
     device_driver,
     device_links_purge,
     device_release_driver,
     dma_check_unbind,
+    faux::FAUX_BUS,
     faux_device,
+    pci::PCI_BUS,
     pci_dev,
     remove_nodes,
     DmaState, //
@@ -146,9 +149,9 @@ struct DeviceMutex {
     unlocked: Condvar,
 }
 
-/// What a device is part of: its bus, as far as the model has some.
+/// What a device is part of, which tells its bus.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum bus {
+pub(crate) enum device_kind {
     /// Nothing.
     None,
     /// A [`faux_device`].
@@ -160,7 +163,9 @@ pub(crate) enum bus {
 /// A device: `struct device`. It is reference-counted, and shared by whoever has a pointer to it.
 pub struct device {
     name: CString,
-    bus: bus,
+    kind: device_kind,
+    /// The bus that it is on, or null.
+    pub bus: *const bus_type,
     refcount: AtomicUsize,
     mutex: DeviceMutex,
     /// Removed from its bus by [`device_del()`]: `dev->p->dead`.
@@ -181,11 +186,16 @@ pub struct device {
 }
 
 impl device {
-    /// A device with one reference and no driver, which is part of what `bus` says.
-    pub(super) fn new(name: &CStr, bus: bus) -> Self {
+    /// A device with one reference and no driver, which is part of what `kind` says.
+    pub(super) fn new(name: &CStr, kind: device_kind) -> Self {
         Self {
             name: name.to_owned(),
-            bus,
+            kind,
+            bus: match kind {
+                device_kind::None => ptr::null(),
+                device_kind::Faux => &FAUX_BUS,
+                device_kind::Pci => &PCI_BUS,
+            },
             refcount: AtomicUsize::new(1),
             mutex: DeviceMutex {
                 owner: Mutex::new(None),
@@ -204,8 +214,8 @@ impl device {
         }
     }
 
-    pub(super) fn bus(&self) -> bus {
-        self.bus
+    pub(super) fn kind(&self) -> device_kind {
+        self.kind
     }
 
     pub(super) fn devres(&self) -> MutexGuard<'_, Vec<Entry>> {
@@ -238,7 +248,7 @@ pub unsafe fn root_device_register(name: *const c_char) -> *mut device {
     // SAFETY: By the caller's promise.
     let name = unsafe { CStr::from_ptr(name) };
 
-    Box::into_raw(Box::new(device::new(name, bus::None)))
+    Box::into_raw(Box::new(device::new(name, device_kind::None)))
 }
 
 /// Returns the name of a device, which it keeps: `dev_name()`.
@@ -285,15 +295,15 @@ pub unsafe fn put_device(dev: *mut device) {
     // SAFETY: `dev` is still valid.
     let released = catch_unwind(|| unsafe { release_all_and_check(dev) });
 
-    match device.bus {
+    match device.kind {
         // SAFETY: It was made by `root_device_register()`, and this was the last reference.
-        bus::None => drop(unsafe { Box::from_raw(dev) }),
+        device_kind::None => drop(unsafe { Box::from_raw(dev) }),
         // CAST: The device is the first field.
         // SAFETY: It was made by `faux_device_create()`, and this was the last reference.
-        bus::Faux => drop(unsafe { Box::from_raw(dev.cast::<faux_device>()) }),
+        device_kind::Faux => drop(unsafe { Box::from_raw(dev.cast::<faux_device>()) }),
         // CAST: The device is the first field.
         // SAFETY: It was made by `pci_alloc_dev()`, and this was the last reference.
-        bus::Pci => drop(unsafe { Box::from_raw(dev.cast::<pci_dev>()) }),
+        device_kind::Pci => drop(unsafe { Box::from_raw(dev.cast::<pci_dev>()) }),
     }
 
     released.unwrap_or_else(go_on);

@@ -3,12 +3,13 @@
 //! Devices without hardware: `drivers/base/faux.c`.
 
 use super::{
-    bus,
+    bus_type,
     device,
     device_del,
     device_driver,
     device_driver__bindgen_ty_1,
     device_driver_attach,
+    device_kind,
     may_not_allocate,
     put_device,
     GFP_KERNEL, //
@@ -25,6 +26,9 @@ pub struct faux_device {
     /// First, so that a pointer to it is one to the whole.
     pub dev: device,
 }
+
+/// The bus of faux devices.
+pub(super) static FAUX_BUS: bus_type = bus_type::new();
 
 /// The one driver of the bus, which does nothing.
 pub(super) static FAUX_DRIVER: device_driver = device_driver {
@@ -50,7 +54,7 @@ pub unsafe fn faux_device_create(name: *const c_char, _parent: *mut device) -> *
     // SAFETY: The caller promises that it is a C string.
     let name = unsafe { CStr::from_ptr(name) };
     let faux = Box::into_raw(Box::new(faux_device {
-        dev: device::new(name, bus::Faux),
+        dev: device::new(name, device_kind::Faux),
     }));
 
     // CAST: It is the first field.

@@ -28,6 +28,7 @@
 
 // Several C structs are named like the file that models them. In a flat namespace the struct has to
 // win, so these modules go by other names.
+mod bus;
 #[path = "dd.rs"]
 mod driver_binding;
 #[path = "device.rs"]
@@ -68,6 +69,7 @@ mod warning;
 mod workqueue;
 
 pub use self::{
+    bus::*,
     device_links::*,
     devres_group::*,
     dma::*,

@@ -2,11 +2,12 @@
 
 //! PCI devices, as in `include/linux/pci.h` and `drivers/pci/`.
 //!
-//! There is no bus. A test makes a device, with BARs that are memory of the host.
+//! The bus finds no drivers. A test makes a device, with BARs that are memory of the host.
 
 use super::{
-    bus,
+    bus_type,
     device,
+    device_kind,
     get_device,
     may_not_allocate,
     put_device,
@@ -39,6 +40,9 @@ use std::{
         PoisonError, //
     },
 };
+
+/// The bus of PCI devices.
+pub(super) static PCI_BUS: bus_type = bus_type::new();
 
 /// Any vendor, or any device: `PCI_ANY_ID`.
 pub const PCI_ANY_ID: u32 = !0;
@@ -171,7 +175,7 @@ pub(crate) fn pci_alloc_dev(name: &CStr, config: PciConfig) -> *mut pci_dev {
         return ptr::null_mut();
     }
     Box::into_raw(Box::new(pci_dev {
-        dev: device::new(name, bus::Pci),
+        dev: device::new(name, device_kind::Pci),
         vendor: config.vendor,
         device: config.device,
         subsystem_vendor: config.subsystem_vendor,
@@ -192,7 +196,7 @@ pub(crate) fn pci_alloc_dev(name: &CStr, config: PciConfig) -> *mut pci_dev {
 /// `dev` is valid.
 pub unsafe fn dev_is_pci(dev: *const device) -> bool {
     // SAFETY: The caller promises that it is valid.
-    unsafe { &*dev }.bus() == bus::Pci
+    unsafe { &*dev }.kind() == device_kind::Pci
 }
 
 /// Takes a reference: `pci_dev_get()`. Returns `dev`.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The outcomes on the host: those of the tests of the protocol, and of the example.
+//! The outcomes on the host: those of the suites, which are tests of the runtime, and for the
+//! control those of the example.
 
 use super::{
     super::{
@@ -11,15 +12,14 @@ use super::{
         },
         spinner,
     },
-    add,
     table::{
         Column,
         Mark, //
     },
+    CONTRACT,
 };
 use anyhow::{
     bail,
-    ensure,
     Result, //
 };
 use std::{
@@ -29,32 +29,36 @@ use std::{
 };
 use xshell::Shell;
 
-/// Tests of this module go through random histories, and are no scenarios.
-const HISTORIES: &str = "model";
+/// What a line of the suites begins with.
+const OURS: &str = "# kunit: ";
 
-/// The tests in this file or folder of `tests/`.
-pub(super) fn tests(shell: &Shell, logs: &Path, name: &str) -> Result<Column> {
-    let log = logs.join(format!("host-{name}.log"));
-    let text = run(shell, &["test", "--test", name], &log)?;
-    ensure!(
-        text.lines().any(|line| line.starts_with("test result: ")),
-        "the tests on the host have not ended, see {}:\n{}",
-        log.display(),
-        job::tail(&log, 20)
-    );
+/// The suites.
+pub(super) fn suites(shell: &Shell, logs: &Path) -> Result<Column> {
+    let log = logs.join("host-suites.log");
+    let tests = ["test", "--package", "devres-lazy", "--lib", "kunit"];
+    let text = run(
+        shell,
+        &[&tests[..], &["--", "--show-output"]].concat(),
+        &log,
+    )?;
 
-    outcomes(&text, &log)
+    outcomes(text.lines().filter_map(of_suite), &log)
 }
 
-/// The rows of the example, which are about the shmem object.
-pub(super) fn shmem(shell: &Shell, logs: &Path, by_hand: bool) -> Result<Column> {
-    let log = logs.join("host-shmem.log");
-    let mut arguments = vec!["run", "--example", "shmem_sgt", "--", "--terse"];
-    if by_hand {
-        arguments.push("--by-hand");
-    }
+/// The rows of the example with the object by hand. They stand for the tests of the contract.
+pub(super) fn by_hand(shell: &Shell, logs: &Path) -> Result<Column> {
+    let log = logs.join("host-by-hand.log");
+    let example = [
+        "run",
+        "--example",
+        "shmem_sgt",
+        "--",
+        "--terse",
+        "--by-hand",
+    ];
+    let text = run(shell, &example, &log)?;
 
-    outcomes(&run(shell, &arguments, &log)?, &log)
+    outcomes(text.lines().filter_map(of_example), &log)
 }
 
 /// Runs cargo, and returns what it prints. That something fails is to be seen there.
@@ -76,15 +80,10 @@ fn run(shell: &Shell, arguments: &[&str], log: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// Reads `test name ... ok`.
-fn outcomes(text: &str, log: &Path) -> Result<Column> {
+fn outcomes(found: impl Iterator<Item = (String, Mark)>, log: &Path) -> Result<Column> {
     let mut column = Column::default();
-    for (name, mark) in text.lines().filter_map(outcome) {
-        match name.rsplit_once("::") {
-            Some((HISTORIES, _)) => (),
-            Some((_, name)) => add(&mut column, name, mark)?,
-            None => add(&mut column, name, mark)?,
-        }
+    for (name, mark) in found {
+        super::add(&mut column, &name, mark)?;
     }
 
     if column.is_empty() {
@@ -97,9 +96,21 @@ fn outcomes(text: &str, log: &Path) -> Result<Column> {
     Ok(column)
 }
 
-fn outcome(line: &str) -> Option<(&str, Mark)> {
+/// Reads `# kunit: suite.test ok`.
+fn of_suite(line: &str) -> Option<(String, Mark)> {
+    let (name, verdict) = line.strip_prefix(OURS)?.split_once(' ')?;
+    let mark = match verdict {
+        "ok" => Mark::Ok,
+        "not ok" => Mark::Fail,
+        _ => Mark::Skip(verdict.strip_prefix("ok # SKIP ")?.to_owned()),
+    };
+
+    Some((name.to_owned(), mark))
+}
+
+/// Reads `test name ... ok`.
+fn of_example(line: &str) -> Option<(String, Mark)> {
     let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
-    let name = name.strip_suffix(" - should panic").unwrap_or(name);
     let mark = match verdict {
         "ok" => Mark::Ok,
         "FAILED" => Mark::Fail,
@@ -109,41 +120,71 @@ fn outcome(line: &str) -> Option<(&str, Mark)> {
         }
     };
 
-    Some((name, mark))
+    Some((format!("{CONTRACT}.{name}"), mark))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(text: &str, of: fn(&str) -> Option<(String, Mark)>) -> Result<Column> {
+        outcomes(text.lines().filter_map(of), Path::new("log"))
+    }
+
     #[test]
-    fn what_libtest_prints_is_read() {
+    fn what_suites_print_is_read() {
+        let text = "\
+running 3 tests
+test devres::lazy_kunit::tests::unbind ... ok
+
+---- devres::lazy_kunit::tests::unbind stdout ----
+# kunit: slot.unbind ok
+# kunit: slot.rebind not ok
+# kunit: lockdep.recursion ok # SKIP needs lockdep
+";
+        assert_eq!(
+            read(text, of_suite)
+                .unwrap()
+                .into_iter()
+                .collect::<Vec<_>>(),
+            [
+                (
+                    "lockdep.recursion".to_owned(),
+                    Mark::Skip("needs lockdep".to_owned())
+                ),
+                ("slot.rebind".to_owned(), Mark::Fail),
+                ("slot.unbind".to_owned(), Mark::Ok),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_the_example_prints_is_read() {
         let text = "\
    Compiling devres-lazy v0.1.0
-running 5 tests
 test rebind ... ok
 test unbind ... FAILED
-test fields::own_destructor - should panic ... ok
-test model::histories ... FAILED
 test peek ... ignored, no such function
-test result: FAILED. 2 passed; 2 failed
 ";
-        let column = outcomes(text, Path::new("log")).unwrap();
-
         assert_eq!(
-            column.into_iter().collect::<Vec<_>>(),
+            read(text, of_example)
+                .unwrap()
+                .into_iter()
+                .collect::<Vec<_>>(),
             [
-                ("own_destructor".to_owned(), Mark::Ok),
-                ("peek".to_owned(), Mark::Skip("no such function".to_owned())),
-                ("rebind".to_owned(), Mark::Ok),
-                ("unbind".to_owned(), Mark::Fail),
+                (
+                    format!("{CONTRACT}.peek"),
+                    Mark::Skip("no such function".to_owned())
+                ),
+                (format!("{CONTRACT}.rebind"), Mark::Ok),
+                (format!("{CONTRACT}.unbind"), Mark::Fail),
             ]
         );
     }
 
     #[test]
     fn nothing_is_not_enough() {
-        assert!(outcomes("error: could not compile\n", Path::new("log")).is_err());
-        assert!(outcomes("test a ... ok\ntest b::a ... ok\n", Path::new("log")).is_err());
+        assert!(read("error: could not compile\n", of_suite).is_err());
+        assert!(read("# kunit: a.b ok\n# kunit: a.b ok\n", of_suite).is_err());
     }
 }
