@@ -30,6 +30,45 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Where the README says that the runtime is.
 const RUNTIME_IN_README: &str = "../devres-lazy/runtime";
 
+/// The sample driver, which is added to a kernel tree.
+const SAMPLE: &str = "kernel/tree/samples/rust/rust_devres_lazy.rs";
+
+/// The test of the sample driver.
+const TEST_OF_SAMPLE: &str = "tests/sample.rs";
+
+/// A mistake in the sample driver.
+struct Mistake {
+    /// The code that is right.
+    right: &'static str,
+    /// The code in its place.
+    wrong: &'static str,
+    /// The test that fails.
+    caught_by: &'static str,
+}
+
+/// Mistakes that the test of the sample driver catches.
+const MISTAKES: &[Mistake] = &[
+    // Memory that nothing frees at unbind.
+    Mistake {
+        right: "let segments = self.segments(dev)?;",
+        wrong: "let segments = self.segments(dev)?;
+                core::mem::forget(Coherent::<u64>::zeroed(dev, GFP_KERNEL)?);",
+        caught_by: "is_bound_and_unbound",
+    },
+    // Probe maps nothing, so that `unbind()` does.
+    Mistake {
+        right: "let segments = this.descriptors.describe(pdev.as_ref(), &this.buffer)?;",
+        wrong: "let segments = this.descriptors.len;",
+        caught_by: "is_bound_and_unbound",
+    },
+    // Probe goes on without its buffer.
+    Mistake {
+        right: "this.descriptors.describe(pdev.as_ref(), &this.buffer)?;",
+        wrong: "this.descriptors.describe(pdev.as_ref(), &this.buffer).unwrap_or(0);",
+        caught_by: "probe_runs_out_of_memory",
+    },
+];
+
 /// What the README says about a crate of one's own.
 struct Guide {
     /// The example at the top of the page.
@@ -259,4 +298,48 @@ fn a_dependency_by_another_name() -> Result<()> {
     outside.write("src/lib.rs", &source)?;
 
     outside.passes(&guide)
+}
+
+/// The driver file compiles as it is: as a crate of its own, and as a part of its test. Its KUnit
+/// suite runs in both.
+#[test]
+fn the_sample_of_the_kernel_tree() -> Result<()> {
+    let guide = Guide::read()?;
+    let outside = Outside::new(&guide, "2021")?;
+    outside.add_dependencies(&guide, |lines| lines)?;
+    let sample = fs::read_to_string(Path::new(ROOT).join(SAMPLE))?;
+    let test = fs::read_to_string(Path::new(ROOT).join(TEST_OF_SAMPLE))?;
+    outside.write("src/lib.rs", &sample)?;
+    outside.write(SAMPLE, &sample)?;
+    outside.write(TEST_OF_SAMPLE, &test)?;
+
+    let output = outside.run("cargo test")?;
+    let stderr = String::from_utf8(output.stderr)?;
+    ensure!(!stderr.contains("warning"), "{stderr}");
+    let stdout = String::from_utf8(output.stdout)?;
+    for name in [
+        "test tests::describe ... ok",
+        "test sample::tests::describe ... ok",
+        "test is_bound_and_unbound ... ok",
+    ] {
+        ensure!(stdout.contains(name), "no `{name}` in\n{stdout}");
+    }
+
+    for mistake in MISTAKES {
+        let [before, after] = sample.split(mistake.right).collect::<Vec<_>>()[..] else {
+            anyhow::bail!("expected once in the sample: {}", mistake.right);
+        };
+        outside.write(SAMPLE, &format!("{before}{}{after}", mistake.wrong))?;
+
+        let output = cargo("cargo test --quiet --test sample", &outside.path)?;
+        let stdout = String::from_utf8(output.stdout)?;
+        let failed = format!("---- {} stdout ----", mistake.caught_by);
+        ensure!(
+            stdout.contains(&failed),
+            "{} was not caught:\n{stdout}{}",
+            mistake.wrong,
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(())
 }

@@ -56,9 +56,9 @@
 //! - [`devres::Lazy`], the slot behind a lazy field, [`devres::Mapped`], the resource of form B,
 //!   `devres::Batched`, a resource that is there from the start, and [`devres::prepare()`]: the
 //!   protocol, one source for the host and for the kernel.
-//! - Everything else is the *kernel's* vocabulary under the kernel's own paths, so that a driver
-//!   file compiles against either by changing the crate's name, and driver objects are unit-tested
-//!   with `cargo test`. What the kernel would warn about is a loud failure here.
+//! - Everything else is the *kernel's* vocabulary under the kernel's own paths. A driver file
+//!   compiles against either as it is, and `cargo test` runs its tests. The host panics where the
+//!   kernel would warn.
 //! - [`testing`] has what only the host has: devices that are bound and unbound at will, failing
 //!   allocations, the ledger of DMA mappings.
 //!

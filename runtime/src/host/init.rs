@@ -27,6 +27,15 @@ pub use super::init_scope::pin_init_scope;
 #[doc(hidden)]
 pub use ::pinned_init as __pin_init;
 
+#[doc(hidden)]
+pub mod pin_init_crate {
+    //! What a driver in a kernel tree finds in the crate `pin_init`, which it names without
+    //! depending on it.
+
+    pub use super::pin_init_scope;
+    pub use pin_init::*;
+}
+
 mod zeroable {
     //! The trait of pin-init and the derive macro of the same name, which is not pin-init's own.
 

@@ -200,7 +200,7 @@ macro_rules! static_lock_class {
 }
 
 /// A lock class. Stands for `struct lock_class`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LockClass {
     /// A number that no other class has or had. It is not zero.
     id: u64,
@@ -497,6 +497,12 @@ impl Thread {
 fn held() -> impl Iterator<Item = Taken> {
     let depth = THREAD.with(|thread| thread.depth.get());
     (0..depth).filter_map(|at| THREAD.with(|thread| thread.locks[at].get()))
+}
+
+/// Returns the class of the lock that the current thread has taken last, if it holds one.
+#[cfg(feature = "attribute")]
+pub(crate) fn last_class() -> Option<LockClass> {
+    held().last().map(|taken| taken.lock.class)
 }
 
 /// Returns the text for a report about a spinlock that the current thread holds, the newest one.

@@ -13,7 +13,8 @@
 //! - `lockdep`, `parking`, `raw_lock` and `wait`: C code there;
 //! - `signal`: threads with a signal pending;
 //! - `unwind`: panics in the middle of the protocol;
-//! - `drm_file` and `pci_device`: files that tests open, and PCI devices that they make;
+//! - `drm_file`, `pci_device` and `pci_module`: files that tests open, PCI devices that they make,
+//!   and the modules with drivers for them;
 //! - `testing`: what makes these and a few other things available to tests;
 //! - `sys`: stands for a file of the same name that is added to the kernel.
 
@@ -73,6 +74,7 @@ mod dev_printk;
 mod drm_file;
 mod init_scope;
 mod pci_device;
+mod pci_module;
 mod set_once;
 
 pub mod sync {

@@ -157,6 +157,17 @@ impl PciDevice {
     /// May sleep.
     #[track_caller]
     pub fn probe<D: pci::Driver + 'static>(&mut self) -> Result<PciBinding<'_, DriverData<D>>> {
+        self.attach::<D, _>(c"test", |data| data, |data| Some(data))
+    }
+
+    /// Binds a driver. Its private data is kept in a `T`, made by `keep`, in which `data` finds it.
+    #[track_caller]
+    pub(super) fn attach<D: pci::Driver + 'static, T: Send + 'static>(
+        &mut self,
+        name: &CStr,
+        keep: fn(DriverData<D>) -> T,
+        data: fn(&T) -> Option<&DriverData<D>>,
+    ) -> Result<PciBinding<'_, T>> {
         let pdev: *const bindings::pci_dev = self.0.device().as_raw().cast();
         // SAFETY: A driver's table ends with zeroes, and the device is valid.
         let id = unsafe { bindings::pci_match_id(D::ID_TABLE.as_ptr(), pdev) };
@@ -175,11 +186,12 @@ impl PciDevice {
             let data = unsafe { NonNull::new_unchecked(data) };
 
             // INVARIANT: It comes from a box.
-            Ok(DriverData(data.cast()))
+            Ok(keep(DriverData(data.cast())))
         })
-        .unbind(|dev, data: Pin<&DriverData<D>>| {
-            // It was a PCI device when the driver was bound.
-            if let Ok(pdev) = dev.try_into() {
+        .name(name)
+        .unbind(move |dev, kept: Pin<&T>| {
+            // It was a PCI device when the driver was bound, with this data.
+            if let (Ok(pdev), Some(data)) = (dev.try_into(), data(kept.get_ref())) {
                 // SAFETY: The device is bound for as long as the reference to it.
                 D::unbind(pdev, unsafe { data.of() });
             }

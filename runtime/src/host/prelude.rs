@@ -31,7 +31,7 @@ pub use core::{
 };
 
 #[doc(no_inline)]
-pub use pin_init::{
+pub use ::pin_init::{
     init,
     pin_init,
     InPlaceWrite,
@@ -50,6 +50,10 @@ pub use devres_lazy_pin_macros::{
 
 #[doc(no_inline)]
 pub use crate::init::Zeroable;
+
+// The crate, for paths such as `pin_init::pin_init_scope`.
+#[doc(no_inline)]
+pub use crate::init::pin_init_crate as pin_init;
 
 #[doc(no_inline)]
 pub use crate::{

@@ -8,6 +8,7 @@
 //! - [`TestDevice`] and [`Binding`]: a device, and the time during which a driver is bound to it.
 //!   [`Device::as_bound()`] is for threads and callbacks;
 //! - [`Driver`]: a driver with callbacks, for tests that are about them;
+//! - [`PciDevice`] and [`PciModule`]: a PCI device, and the module that a driver's file declares;
 //! - [`fail_nth()`]: the n-th allocation of this thread fails;
 //! - [`Task`]: a thread that others send signals to;
 //! - [`collect_warnings()`]: what the kernel would warn about, as text and not as a panic;
@@ -69,6 +70,12 @@ pub use super::{
         PciBinding,
         PciConfig,
         PciDevice, //
+    },
+    pci_module::{
+        name_of_module,
+        ModuleData,
+        ModuleInfo,
+        PciModule, //
     },
 };
 pub use crate::{

@@ -12,8 +12,6 @@
     reason = "each variant of the protocol is compiled with the same test"
 )]
 
-extern crate pinned_init as pin_init;
-
 mod sound;
 mod world;
 

@@ -167,11 +167,12 @@ impl pci::Driver for SampleDriver {
                 descriptors <- Descriptors::new(pdev.as_ref(), PAGES),
                 buffer,
                 _drm: ARef::from(&*drm),
-                _: {
-                    // The first use, which allocates and maps.
-                    let segments = descriptors.describe(pdev.as_ref(), buffer)?;
-                    dev_info!(pdev, "The buffer has {} segments.\n", segments);
-                },
+            })
+            .pin_chain(move |this| {
+                // The first use, which allocates and maps.
+                let segments = this.descriptors.describe(pdev.as_ref(), &this.buffer)?;
+                dev_info!(pdev, "The buffer has {} segments.\n", segments);
+                Ok(())
             }))
         })
     }

@@ -15,11 +15,11 @@ use crate::{
         ForLt, //
     },
 };
+use ::pin_init::pin_init_from_closure;
 use core::{
     marker::PhantomData,
     ops::Deref, //
 };
-use pin_init::pin_init_from_closure;
 
 /// A [`Devres`] of a resource that borrows the bound device, which the `DevresLt` outlives.
 ///

@@ -165,8 +165,8 @@ mod tests {
             Completion, //
         },
     };
+    use ::pin_init::stack_pin_init;
     use core::mem;
-    use pin_init::stack_pin_init;
     use std::{
         panic::{
             catch_unwind,

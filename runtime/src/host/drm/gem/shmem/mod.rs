@@ -3,6 +3,8 @@
 //! GEM objects in shared memory. Stands for `rust/kernel/drm/gem/shmem.rs`, as it is with
 //! `#[devres_lazy]` applied. C header: `include/drm/drm_gem_shmem_helper.h`.
 
+#[doc(hidden)]
+pub mod crates_kunit;
 mod resv;
 mod sg_table;
 mod vmap;
