@@ -81,6 +81,7 @@ pub(crate) fn imported_object<O: Shmem>(size: Size) -> Result<Outcome> {
     let mut buffer = bindings::dma_buf::default();
     let mut attachment = bindings::dma_buf_attachment {
         dmabuf: &mut buffer,
+        ..bindings::dma_buf_attachment::default()
     };
     let imported = |attachment: *mut bindings::dma_buf_attachment| {
         // SAFETY: The object is initialised, and only this thread uses it.

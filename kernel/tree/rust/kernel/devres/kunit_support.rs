@@ -6,13 +6,18 @@
 //! place of assertions. What they do to the machine is in `kunit_machine`.
 
 // Not every suite needs all of it, and that of DRM is not always there.
-#![cfg_attr(not(CONFIG_RUST_DRM_GEM_SHMEM_HELPER), allow(dead_code))]
+#![cfg_attr(
+    not(CONFIG_RUST_DRM_GEM_SHMEM_HELPER),
+    allow(dead_code, unused_imports)
+)]
 
 pub(crate) use super::kunit_machine::{
+    devres_nodes,
     dma_mappings,
     expect_splat,
     expect_warning,
     lockdep_is_on,
+    with_pending_signal,
     DmaDebugPause,
     FailNth, //
 };

@@ -10,7 +10,6 @@ use super::{
     contract_kunit::{
         address,
         as_imported,
-        devres_nodes,
         is_mapped,
         race_to_first,
         surplus_uses,
@@ -32,6 +31,7 @@ use crate::{
         kunit_support::{
             comes_true,
             comes_true_with,
+            devres_nodes,
             ensure,
             ensure_ok,
             fail,
