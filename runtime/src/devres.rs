@@ -122,6 +122,10 @@ use crate::{
 mod batched_kunit;
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/callbacks_kunit.rs"]
+#[allow(
+    clippy::cast_lossless,
+    reason = "`c_ulong` is another type in the kernel"
+)]
 mod callbacks_kunit;
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/kunit_support.rs"]

@@ -28,6 +28,7 @@ use super::{
     report_afterwards,
     sg_table,
     warn,
+    Gem,
     ERR_PTR,
     GFP_KERNEL,
     IS_ERR, //
@@ -145,12 +146,12 @@ unsafe fn funcs<'a>(buf: *mut dma_buf) -> &'a drm_gem_object_funcs {
 #[track_caller]
 pub unsafe fn drm_gem_prime_export(obj: *mut drm_gem_object, _flags: c_int) -> *mut dma_buf {
     // SAFETY: `obj` is initialised.
-    let (dev, size, resv) = unsafe { ((*obj).dev, (*obj).size, (*obj).resv) };
+    let gem = unsafe { Gem::new(obj) };
     let buf = kmalloc_obj(
         dma_buf {
-            size,
+            size: gem.size(),
             priv_: obj,
-            resv,
+            resv: gem.resv(),
             ..dma_buf::default()
         },
         GFP_KERNEL,
@@ -160,7 +161,7 @@ pub unsafe fn drm_gem_prime_export(obj: *mut drm_gem_object, _flags: c_int) -> *
     }
 
     // SAFETY: An initialised object belongs to a DRM device.
-    unsafe { drm_dev_get(dev) };
+    unsafe { drm_dev_get(gem.dev()) };
     // SAFETY: `obj` is initialised.
     unsafe { drm_gem_object_get(obj) };
     buf
@@ -293,7 +294,7 @@ pub unsafe fn dma_buf_map_attachment_unlocked(
     dir: dma_data_direction,
 ) -> *mut sg_table {
     // SAFETY: The attachment is valid.
-    let (buf, dev) = unsafe { ((*attach).dmabuf, (*attach).dev) };
+    let &dma_buf_attachment { dmabuf: buf, dev } = unsafe { &*attach };
 
     let map = || {
         // SAFETY: The buffer was exported from an object.
@@ -339,7 +340,7 @@ pub unsafe fn dma_buf_unmap_attachment_unlocked(
     dir: dma_data_direction,
 ) {
     // SAFETY: The attachment is valid.
-    let (buf, dev) = unsafe { ((*attach).dmabuf, (*attach).dev) };
+    let &dma_buf_attachment { dmabuf: buf, dev } = unsafe { &*attach };
 
     let unmap = || {
         // SAFETY: The device outlives the attachment, and the table was mapped for it.

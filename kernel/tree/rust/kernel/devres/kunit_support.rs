@@ -203,8 +203,10 @@ impl<R: Send + Unpin + 'static> Thread<R> {
             GFP_KERNEL,
         )?;
 
-        // SAFETY: `system_dfl_wq` is made early at boot, and there for good.
-        let queue = unsafe { Queue::from_raw(bindings::system_dfl_wq) };
+        // SAFETY: `system_dfl_wq` is made early at boot, and not changed after that.
+        let queue = unsafe { bindings::system_dfl_wq };
+        // SAFETY: The queue is there for good.
+        let queue = unsafe { Queue::from_raw(queue) };
 
         let theirs = shared.clone();
         queue.try_spawn(GFP_KERNEL, move || {

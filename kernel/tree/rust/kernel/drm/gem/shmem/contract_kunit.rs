@@ -239,17 +239,21 @@ fn set_dma_bits(dev: &device::Device<device::Bound>, bits: u32) {
 
     // Not by `dma_set_mask()`, which refuses what the system cannot serve: a test wants just that.
     // SAFETY: `dev` is valid, and no test sets its mask while another thread uses it.
-    unsafe { (*dev).coherent_dma_mask = u64::MAX >> (u64::BITS - bits) };
+    let mask = unsafe { &raw mut (*dev).coherent_dma_mask };
 
     // SAFETY: As above.
-    unsafe { (*dev).dma_mask = &raw mut (*dev).coherent_dma_mask };
+    unsafe { mask.write(u64::MAX >> (u64::BITS - bits)) };
+    // SAFETY: As above.
+    unsafe { (*dev).dma_mask = mask };
 }
 
 /// Whether the C helper has a table in the object.
 pub(super) fn is_mapped(obj: &Gem) -> bool {
+    // SAFETY: The object is initialised.
+    let sgt = unsafe { &raw const (*obj.as_raw_shmem()).sgt };
     // SAFETY: The object is initialised. Another thread may write the pointer, but only ever
     // whole, and it is only compared.
-    let sgt = unsafe { (&raw const (*obj.as_raw_shmem()).sgt).read_volatile() };
+    let sgt = unsafe { sgt.read_volatile() };
 
     !sgt.is_null()
 }
