@@ -27,7 +27,7 @@ use std::ptr;
 /// References to a DRM device.
 fn drm_refs(drm: &drm::Device<Driver>) -> i32 {
     // SAFETY: `drm` is a reference to it.
-    unsafe { (*drm.as_raw()).ref_.read() }
+    unsafe { (*drm.as_raw()).ref_.refcount.read() }
 }
 
 /// References to an object.
