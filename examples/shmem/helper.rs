@@ -77,14 +77,14 @@ pub(crate) fn data_owns_object<O: Shmem>(size: Size) -> Result<Outcome> {
 
             // The cycle, which the object by hand is no part of, keeps both.
             // SAFETY: The memory of a DRM device is never given back.
-            let refs = unsafe { (*raw).ref_.read() };
+            let refs = unsafe { (*raw).ref_.refcount.read() };
             if refs != 0 {
                 // SAFETY: There is a reference.
                 let drm = ARef::from(unsafe { drm::Device::<Driver>::from_raw(raw) });
                 drop(drm.disown());
             }
             // SAFETY: The memory of a DRM device is never given back.
-            let left = unsafe { (*raw).ref_.read() };
+            let left = unsafe { (*raw).ref_.refcount.read() };
             Ok::<_, Error>((warnings, refs, left))
         })();
         // The row is over, if nobody hears.

@@ -27,7 +27,7 @@ use std::ptr;
 /// References to a DRM device.
 fn drm_refs(drm: &drm::Device<Driver>) -> i32 {
     // SAFETY: `drm` is a reference to it.
-    unsafe { (*drm.as_raw()).ref_.read() }
+    unsafe { (*drm.as_raw()).ref_.refcount.read() }
 }
 
 /// References to an object.
@@ -81,6 +81,7 @@ pub(crate) fn imported_object<O: Shmem>(size: Size) -> Result<Outcome> {
     let mut buffer = bindings::dma_buf::default();
     let mut attachment = bindings::dma_buf_attachment {
         dmabuf: &mut buffer,
+        ..bindings::dma_buf_attachment::default()
     };
     let imported = |attachment: *mut bindings::dma_buf_attachment| {
         // SAFETY: The object is initialised, and only this thread uses it.

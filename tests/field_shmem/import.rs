@@ -63,7 +63,7 @@ impl Shared {
             bindings::dma_map_sgtable(
                 importer.as_raw(),
                 sgt,
-                bindings::dma_data_direction_DMA_BIDIRECTIONAL,
+                bindings::dma_data_direction::DMA_BIDIRECTIONAL,
                 0,
             )
         })?;
@@ -71,6 +71,7 @@ impl Shared {
             size: PAGES * PAGE_SIZE,
             attachments: AtomicU32::new(1),
             mappings: AtomicU32::new(1),
+            ..bindings::dma_buf::default()
         });
 
         Ok(Self {
@@ -79,6 +80,7 @@ impl Shared {
             sgt,
             attach: Box::into_raw(Box::new(bindings::dma_buf_attachment {
                 dmabuf: Box::into_raw(buf),
+                ..bindings::dma_buf_attachment::default()
             })),
         })
     }
@@ -108,7 +110,7 @@ impl Shared {
             bindings::dma_unmap_sgtable(
                 self.importer.as_raw(),
                 self.sgt,
-                bindings::dma_data_direction_DMA_BIDIRECTIONAL,
+                bindings::dma_data_direction::DMA_BIDIRECTIONAL,
                 0,
             )
         };

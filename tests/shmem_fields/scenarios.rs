@@ -327,8 +327,12 @@ pub(crate) fn imported_object<F: Fault>() -> Check {
         size: SIZE,
         attachments: AtomicU32::new(1),
         mappings: AtomicU32::new(0),
+        ..bindings::dma_buf::default()
     };
-    let mut attachment = bindings::dma_buf_attachment { dmabuf: &mut buf };
+    let mut attachment = bindings::dma_buf_attachment {
+        dmabuf: &mut buf,
+        ..bindings::dma_buf_attachment::default()
+    };
     // SAFETY: Only this thread uses the object, and it is taken back below.
     unsafe { obj.set_import_attach(&mut attachment) };
     let result = address(obj.cached_vmap(&bound));

@@ -152,7 +152,10 @@ fn memory_out_of_reach_is_eio() -> Result {
     let bound = gpu.bind()?;
     let freed = Arc::default();
 
-    assert_eq!(table(&bound, 1, &freed).err(), Some(EIO));
+    let (result, warnings) = testing::collect_warnings(|| table(&bound, 1, &freed).err());
+    assert_eq!(result, Some(EIO));
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("overflow (mask ffffff,"));
     assert_eq!(
         (testing::ledger(&bound).mapped, freed.load(Relaxed)),
         (0, 1)

@@ -114,7 +114,7 @@ fn buffer(
 
 fn refs(drm: &drm::Device<Gpu>) -> i32 {
     // SAFETY: The device is alive.
-    unsafe { &(*drm.as_raw()).ref_ }.read()
+    unsafe { &(*drm.as_raw()).ref_.refcount }.read()
 }
 
 #[test]

@@ -164,6 +164,33 @@ impl<T: AtomicType> Atomic<T> {
         Self(unsafe { core::mem::transmute_copy(&v) })
     }
 
+    /// Returns a variable of the C side as an atomic one.
+    ///
+    /// # Safety
+    ///
+    /// - `ptr` is aligned for `Self`, and valid for reads and writes for `'a`.
+    /// - For the duration of `'a`, no other access to the variable is a data race with the atomic
+    ///   operations on the result. If all of them are atomic, none is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::sync::atomic::{Atomic, Relaxed};
+    ///
+    /// let mut count = 1_i32;
+    /// // SAFETY: Only this thread uses the variable.
+    /// let atomic = unsafe { Atomic::from_ptr(&raw mut count) };
+    /// atomic.add(1, Relaxed);
+    /// assert_eq!(atomic.load(Relaxed), 2);
+    /// ```
+    #[inline]
+    pub unsafe fn from_ptr<'a>(ptr: *mut T) -> &'a Self {
+        // CAST: `AtomicType` promises that `T` and `Self` have the same size and bytes.
+        // SAFETY: The caller promises that `ptr` is aligned and valid, and that there are no data
+        // races.
+        unsafe { &*ptr.cast::<Self>() }
+    }
+
     /// Returns the value, which nobody else can access meanwhile.
     #[inline]
     pub fn get_mut(&mut self) -> &mut T {

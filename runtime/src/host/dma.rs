@@ -24,19 +24,23 @@ pub type DmaAddress = bindings::dma_addr_t;
 #[repr(u32)]
 pub enum DataDirection {
     /// Both may do both: `DMA_BIDIRECTIONAL`.
-    Bidirectional = bindings::dma_data_direction_DMA_BIDIRECTIONAL,
+    Bidirectional = bindings::dma_data_direction::DMA_BIDIRECTIONAL.0,
     /// The device reads: `DMA_TO_DEVICE`.
-    ToDevice = bindings::dma_data_direction_DMA_TO_DEVICE,
+    ToDevice = bindings::dma_data_direction::DMA_TO_DEVICE.0,
     /// The device writes: `DMA_FROM_DEVICE`.
-    FromDevice = bindings::dma_data_direction_DMA_FROM_DEVICE,
+    FromDevice = bindings::dma_data_direction::DMA_FROM_DEVICE.0,
     /// Nobody does, for debugging: `DMA_NONE`. Mapping with it is a `BUG_ON()`.
-    None = bindings::dma_data_direction_DMA_NONE,
+    None = bindings::dma_data_direction::DMA_NONE.0,
 }
 
 impl From<DataDirection> for bindings::dma_data_direction {
     fn from(direction: DataDirection) -> Self {
-        // CAST: The values are those of the C enumeration.
-        direction as Self
+        match direction {
+            DataDirection::Bidirectional => Self::DMA_BIDIRECTIONAL,
+            DataDirection::ToDevice => Self::DMA_TO_DEVICE,
+            DataDirection::FromDevice => Self::DMA_FROM_DEVICE,
+            DataDirection::None => Self::DMA_NONE,
+        }
     }
 }
 

@@ -4,11 +4,14 @@
 //! that is added to the kernel.
 
 use crate::{
-    bindings, fault,
+    bindings,
+    device::Device,
+    fault,
     prelude::*,
     testing::{
         collect_warnings,
-        fail_nth, //
+        fail_nth,
+        Task, //
     },
 };
 
@@ -32,6 +35,21 @@ pub(crate) fn expect_splat<R>(what: &str, function: impl FnOnce() -> R) -> R {
 /// The host's lock checker has another form: it does not give up, and tests of its own.
 pub(crate) fn lockdep_is_on() -> bool {
     false
+}
+
+/// How many entries there are in the list of what is released when the device is unbound.
+pub(crate) fn devres_nodes(dev: &Device) -> usize {
+    // SAFETY: `dev` is valid.
+    unsafe { &*dev.as_raw() }.devres_nodes()
+}
+
+/// Runs `function` with a signal pending.
+pub(crate) fn with_pending_signal<R>(function: impl FnOnce() -> R) -> R {
+    Task::current().send_signal();
+    let result = function();
+    Task::flush_signals();
+
+    result
 }
 
 /// How many DMA mappings the devices have that the running test has made.

@@ -306,7 +306,8 @@ impl TestDevice {
 
     /// Lets the device reach addresses of up to `bits` bits by DMA, 1 to 64, from now on.
     ///
-    /// With 24 it reaches none of the memory that there is, and mapping fails with `EIO`.
+    /// With 24 it reaches none of the memory that there is, and mapping fails with `EIO`. The first
+    /// failure raises a warning.
     ///
     /// # Panics
     ///

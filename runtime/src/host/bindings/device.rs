@@ -181,6 +181,11 @@ pub struct device {
     pub links: dev_links_info,
     /// In the order they were added in; `devres_head`, with `devres_lock`.
     devres: Mutex<Vec<Entry>>,
+    /// The addresses that the device reaches: the mask for streaming mappings, or null while no
+    /// mask was set. See [`dma_set_mask()`](super::dma_set_mask).
+    pub dma_mask: *mut u64,
+    /// The mask for coherent memory, and the usual target of [`dma_mask`](Self::dma_mask).
+    pub coherent_dma_mask: u64,
     /// What is mapped for DMA.
     pub(crate) dma: DmaState,
 }
@@ -210,6 +215,8 @@ impl device {
                 status: AtomicU32::new(dl_dev_state_DL_DEV_NO_DRIVER),
             },
             devres: Mutex::new(Vec::new()),
+            dma_mask: ptr::null_mut(),
+            coherent_dma_mask: 0,
             dma: DmaState::new(),
         }
     }
@@ -220,6 +227,12 @@ impl device {
 
     pub(super) fn devres(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.devres.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns how many entries the list of managed resources has, for tests.
+    #[cfg(test)]
+    pub(crate) fn devres_nodes(&self) -> usize {
+        self.devres().len()
     }
 
     /// Returns the name as text, for reports.

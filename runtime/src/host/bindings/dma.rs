@@ -21,7 +21,13 @@ use super::{
 };
 use crate::{
     device::Device,
-    error::code, //
+    error::code,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Relaxed,
+        Release, //
+    },
 };
 use core::{
     ffi::{
@@ -29,14 +35,14 @@ use core::{
         c_uint,
         c_ulong, //
     },
-    fmt,
+    fmt, mem,
 };
 use std::{
     collections::BTreeMap,
     sync::{
         atomic::{
             AtomicU32,
-            Ordering::Relaxed, //
+            Ordering, //
         },
         Arc,
         Mutex,
@@ -46,16 +52,20 @@ use std::{
 };
 
 /// Who reads and who writes: `enum dma_data_direction` of `include/linux/dma-direction.h`.
-pub type dma_data_direction = c_uint;
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct dma_data_direction(pub c_uint);
 
-/// Device and CPU both read and write: `DMA_BIDIRECTIONAL`.
-pub const dma_data_direction_DMA_BIDIRECTIONAL: dma_data_direction = 0;
-/// The device reads: `DMA_TO_DEVICE`.
-pub const dma_data_direction_DMA_TO_DEVICE: dma_data_direction = 1;
-/// The device writes: `DMA_FROM_DEVICE`.
-pub const dma_data_direction_DMA_FROM_DEVICE: dma_data_direction = 2;
-/// Not valid for a mapping: `DMA_NONE`.
-pub const dma_data_direction_DMA_NONE: dma_data_direction = 3;
+impl dma_data_direction {
+    /// Device and CPU both read and write.
+    pub const DMA_BIDIRECTIONAL: Self = Self(0);
+    /// The device reads.
+    pub const DMA_TO_DEVICE: Self = Self(1);
+    /// The device writes.
+    pub const DMA_FROM_DEVICE: Self = Self(2);
+    /// Not valid for a mapping.
+    pub const DMA_NONE: Self = Self(3);
+}
 
 /// What one device has mapped, at one moment.
 ///
@@ -110,7 +120,8 @@ pub(crate) struct DmaState {
 }
 
 pub(super) struct Inner {
-    pub(super) mask: u64,
+    /// Whether a mapping has failed because the device does not reach the memory.
+    has_overflown: bool,
     ledger: Ledger,
     /// How many mappings there are of all devices that the same KUnit test has made.
     of_test: Arc<AtomicU32>,
@@ -127,22 +138,16 @@ pub(super) struct Mapping {
 }
 
 impl DmaState {
-    /// A device that reaches all memory and has mapped nothing.
+    /// A device that has mapped nothing.
     pub(crate) fn new() -> Self {
         Self {
             inner: Mutex::new(Inner {
-                mask: u64::MAX,
+                has_overflown: false,
                 ledger: Ledger::default(),
                 of_test: kunit::mappings(),
                 live: BTreeMap::new(),
             }),
         }
-    }
-
-    /// The device reaches addresses up to and including `mask` from now on; what is mapped stays
-    /// so.
-    pub(crate) fn set_mask(&self, mask: u64) {
-        self.lock().mask = mask;
     }
 
     // Nothing panics while it is locked.
@@ -155,7 +160,7 @@ impl Inner {
     pub(super) fn insert(&mut self, addr: dma_addr_t, mapping: Mapping) {
         self.live.entry(addr).or_default().push(mapping);
         self.ledger.live += 1;
-        self.of_test.fetch_add(1, Relaxed);
+        self.of_test.fetch_add(1, Ordering::Relaxed);
         self.ledger.mapped += 1;
         self.ledger.bytes += mapping.bytes;
     }
@@ -182,7 +187,7 @@ impl Inner {
             self.live.remove(&addr);
         }
         self.ledger.live -= 1;
-        self.of_test.fetch_sub(1, Relaxed);
+        self.of_test.fetch_sub(1, Ordering::Relaxed);
         self.ledger.unmapped += 1;
         self.ledger.bytes -= mapping.bytes;
         Ok(())
@@ -204,15 +209,44 @@ pub(crate) fn dev_label(dev: *const device) -> String {
 }
 
 /// Sets how far a device reaches: `dma_set_mask()`. `mask` has a one for each address bit. Returns
-/// 0.
+/// 0. Existing mappings stay.
+///
+/// In C the bus has set `dev->dma_mask` before. Here this function does, so that both kinds of
+/// memory have one mask.
 ///
 /// # Safety
 ///
 /// `dev` points to a live device.
 pub unsafe fn dma_set_mask(dev: *mut device, mask: u64) -> c_int {
-    // SAFETY: By the requirement of this function.
-    unsafe { &(*dev).dma }.set_mask(mask);
+    // SAFETY: `dev` points to a live device.
+    let coherent = unsafe { &raw mut (*dev).coherent_dma_mask };
+    // SAFETY: `dev` points to a live device.
+    let streaming = unsafe { &raw mut (*dev).dma_mask };
+
+    // SAFETY: `coherent` is a field of a live device, which the model accesses atomically.
+    unsafe { Atomic::from_ptr(coherent) }.store(mask, Relaxed);
+    // SAFETY: `streaming` is a field of a live device, which the model accesses atomically.
+    unsafe { Atomic::from_ptr(streaming) }.store(coherent, Release);
     0
+}
+
+/// Returns how far a device reaches: `dma_get_mask()`. A device without a mask reaches all memory,
+/// where C assumes 32 bits.
+///
+/// # Safety
+///
+/// `dev` points to a live device.
+pub(super) unsafe fn dma_get_mask(dev: *mut device) -> u64 {
+    // SAFETY: `dev` points to a live device.
+    let streaming = unsafe { &raw mut (*dev).dma_mask };
+    // SAFETY: `streaming` is a field of a live device, which the model accesses atomically.
+    let mask = unsafe { Atomic::from_ptr(streaming) }.load(Acquire);
+
+    if mask.is_null() {
+        return u64::MAX;
+    }
+    // SAFETY: The mask is a field of the device or of the structure that contains the device.
+    unsafe { Atomic::from_ptr(mask) }.load(Relaxed)
 }
 
 /// The largest mapping a device can have, in bytes: `dma_max_mapping_size()`. There is no limit
@@ -241,6 +275,8 @@ unsafe fn for_each_sg(
 /// Maps all of a table for a device: `dma_map_sgtable()`.
 ///
 /// Returns 0, or `-EIO` when the device does not reach some of the memory; nothing is mapped then.
+/// The first such failure of each device is a loud failure, too. C warns of the first one of all
+/// devices.
 ///
 /// # Safety
 ///
@@ -266,7 +302,8 @@ pub unsafe fn dma_map_sgtable(
         return code::EIO.to_errno();
     }
 
-    let mask = state.lock().mask;
+    // SAFETY: `dev` points to a live device.
+    let mask = unsafe { dma_get_mask(dev) };
     let mut mapping = Mapping {
         bytes: 0,
         entries: table.orig_nents,
@@ -282,6 +319,13 @@ pub unsafe fn dma_map_sgtable(
         if phys + u64::from(entry.length) - 1 > mask {
             // What `dma_capable()` refuses. Entries before this one keep an address that means
             // nothing.
+            if !mem::replace(&mut state.lock().has_overflown, true) {
+                warn(format!(
+                    "{}: DMA addr {phys:#018x}+{} overflow (mask {mask:x}, bus limit 0).",
+                    dev_label(dev),
+                    entry.length,
+                ));
+            }
             return code::EIO.to_errno();
         }
         entry.dma_address = phys;
@@ -362,8 +406,9 @@ pub(crate) fn dma_check_unbind(dev: &device) {
 #[track_caller]
 fn assert_valid_direction(dir: dma_data_direction) {
     assert!(
-        dir < dma_data_direction_DMA_NONE,
-        "BUG: {dir} is not a valid DMA direction"
+        dir.0 < dma_data_direction::DMA_NONE.0,
+        "BUG: {} is not a valid DMA direction",
+        dir.0
     );
 }
 
@@ -382,7 +427,7 @@ mod tests {
         testing::TestDevice,
     };
 
-    const BOTH: dma_data_direction = dma_data_direction_DMA_BIDIRECTIONAL;
+    const BOTH: dma_data_direction = dma_data_direction::DMA_BIDIRECTIONAL;
 
     /// Runs `f` with a device and a table of `npages` pages.
     fn with_table(npages: usize, f: impl FnOnce(*mut device, *mut sg_table)) {
@@ -457,7 +502,7 @@ mod tests {
                 .starts_with("DMA-API: gpu0: device driver tries to free DMA memory it has not"));
 
             assert_eq!(map(dev, sgt), 0);
-            let to_device = dma_data_direction_DMA_TO_DEVICE;
+            let to_device = dma_data_direction::DMA_TO_DEVICE;
             let ((), warnings) = collect_warnings(|| unmap(dev, sgt, to_device));
             assert!(warnings[0].contains("frees DMA memory with different direction"));
 
@@ -488,9 +533,22 @@ mod tests {
             let sgl = unsafe { (*sgt).sgl };
             // SAFETY: It has an entry.
             let last = unsafe { sg_phys(sgl) } + PAGE_SIZE as u64 - 1;
-            state(dev).dma.set_mask(last - 1);
+            // SAFETY: `with_table()` keeps the device alive.
+            let set_mask = |mask| unsafe { dma_set_mask(dev, mask) };
+            set_mask(last - 1);
+            let (ret, warnings) = collect_warnings(|| map(dev, sgt));
+            assert_eq!(ret, code::EIO.to_errno());
+            let first = last + 1 - PAGE_SIZE as u64;
+            let mask = last - 1;
+            assert_eq!(
+                warnings,
+                [format!(
+                    "gpu0: DMA addr {first:#018x}+4096 overflow (mask {mask:x}, bus limit 0)."
+                )]
+            );
+            // The second time is silent.
             assert_eq!(map(dev, sgt), code::EIO.to_errno());
-            state(dev).dma.set_mask(last);
+            set_mask(last);
             assert_eq!(map(dev, sgt), 0);
             unmap(dev, sgt, BOTH);
             assert_eq!(state(dev).dma.lock().ledger.mapped, 1);
@@ -510,6 +568,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "3 is not a valid DMA direction")]
     fn a_bad_direction_is_loud() {
-        with_table(1, |dev, sgt| unmap(dev, sgt, dma_data_direction_DMA_NONE));
+        with_table(1, |dev, sgt| unmap(dev, sgt, dma_data_direction::DMA_NONE));
     }
 }

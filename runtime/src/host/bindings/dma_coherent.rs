@@ -5,7 +5,8 @@
 use super::{
     device,
     dma_addr_t,
-    dma_data_direction_DMA_BIDIRECTIONAL,
+    dma_data_direction,
+    dma_get_mask,
     gfp_t,
     may_not_allocate,
     phys_alloc,
@@ -32,7 +33,7 @@ const fn mapping(size: usize) -> Mapping {
     Mapping {
         bytes: size as u64,
         entries: 1,
-        dir: dma_data_direction_DMA_BIDIRECTIONAL,
+        dir: dma_data_direction::DMA_BIDIRECTIONAL,
     }
 }
 
@@ -57,7 +58,8 @@ pub unsafe fn dma_alloc_attrs(
     let state = unsafe { &(*dev).dma };
 
     let addr = phys_alloc(size);
-    if addr + size as u64 - 1 > state.lock().mask {
+    // SAFETY: By the requirement of this function.
+    if addr + size as u64 - 1 > unsafe { dma_get_mask(dev) } {
         phys_free(addr, size);
         return ptr::null_mut();
     }

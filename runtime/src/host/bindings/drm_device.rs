@@ -18,6 +18,7 @@ use super::{
     drm_file,
     drm_unplug_srcu,
     get_device,
+    kref,
     may_not_allocate,
     refcount_t,
     report_afterwards,
@@ -150,7 +151,7 @@ pub struct drm_device {
     /// Its driver.
     pub driver: *const drm_driver,
     /// References to it.
-    pub ref_: refcount_t,
+    pub ref_: kref,
     /// Objects that have an mmap offset: what the model keeps of `vma_offset_manager`.
     mmap_offsets: AtomicUsize,
     /// Whether user space can open it.
@@ -217,7 +218,9 @@ pub unsafe fn __drm_dev_alloc(
         drm.write(drm_device {
             dev: parent,
             driver,
-            ref_: refcount_t::new(1),
+            ref_: kref {
+                refcount: refcount_t::new(1),
+            },
             mmap_offsets: AtomicUsize::new(0),
             registered: AtomicBool::new(false),
             unplugged: AtomicBool::new(false),
@@ -238,7 +241,7 @@ pub unsafe fn drm_dev_get(dev: *mut drm_device) {
     // SAFETY: By the requirement of this function.
     if unsafe { drm_dev_check(dev, "drm_dev_get") } {
         // SAFETY: As before.
-        unsafe { &(*dev).ref_ }.inc(DrmLabel(dev));
+        unsafe { &(*dev).ref_.refcount }.inc(DrmLabel(dev));
     }
 }
 
@@ -262,7 +265,7 @@ pub unsafe fn drm_dev_put(dev: *mut drm_device) {
         return;
     }
     // SAFETY: As before.
-    if !unsafe { &(*dev).ref_ }.dec_and_test(DrmLabel(dev)) {
+    if !unsafe { &(*dev).ref_.refcount }.dec_and_test(DrmLabel(dev)) {
         return;
     }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! GEM objects, as in `include/drm/drm_gem.h`, `drivers/gpu/drm/drm_gem.c` and, for imports,
-//! `drm_prime.c`.
+//! GEM objects, as in `include/drm/drm_gem.h` and `drivers/gpu/drm/drm_gem.c`.
 //!
 //! Uses pages, reservation locks and DRM devices of the model. Handles and LRUs are not modelled.
 //! Of an mmap offset the model knows that the DRM device has a node for it.
 
 use super::{
+    dma_buf_attachment,
     dma_resv,
     dma_resv_fini,
     drm_device,
@@ -34,11 +34,8 @@ use core::{
     },
     fmt,
     marker::PhantomData,
-    mem, ptr,
-    sync::atomic::{
-        AtomicU32,
-        Ordering, //
-    },
+    mem,
+    ptr, //
 };
 
 /// A reference count: `struct kref`.
@@ -57,6 +54,13 @@ pub struct drm_gem_object_funcs {
     pub open: Option<unsafe extern "C" fn(obj: *mut drm_gem_object, file: *mut drm_file) -> c_int>,
     /// Called when a file has lost a handle of the object.
     pub close: Option<unsafe extern "C" fn(obj: *mut drm_gem_object, file: *mut drm_file)>,
+    /// Keeps the memory of the object where it is, for an importer. Called with the reservation
+    /// lock held.
+    pub pin: Option<unsafe extern "C" fn(obj: *mut drm_gem_object) -> c_int>,
+    /// Undoes [`pin`](Self::pin).
+    pub unpin: Option<unsafe extern "C" fn(obj: *mut drm_gem_object)>,
+    /// Makes a table of the object's pages, which are pinned, for an importer.
+    pub get_sg_table: Option<unsafe extern "C" fn(obj: *mut drm_gem_object) -> *mut sg_table>,
 }
 
 impl drm_gem_object_funcs {
@@ -66,26 +70,11 @@ impl drm_gem_object_funcs {
             free: None,
             open: None,
             close: None,
+            pin: None,
+            unpin: None,
+            get_sg_table: None,
         }
     }
-}
-
-/// A buffer of another driver: what the model keeps of `struct dma_buf`.
-#[derive(Debug, Default)]
-pub struct dma_buf {
-    /// Bytes.
-    pub size: usize,
-    /// Importers that are attached to it.
-    pub attachments: AtomicU32,
-    /// Tables of it that importers have mapped.
-    pub mappings: AtomicU32,
-}
-
-/// One importer's hold on a buffer: `struct dma_buf_attachment`.
-#[derive(Debug)]
-pub struct dma_buf_attachment {
-    /// The buffer.
-    pub dmabuf: *mut dma_buf,
 }
 
 /// The base of every GEM object: `struct drm_gem_object`.
@@ -427,10 +416,7 @@ pub(crate) unsafe fn drm_gem_get_pages(gem: Gem<'_>) -> *mut *mut page {
     }
 
     // SAFETY: The object has not put its file.
-    match unsafe { file::read_pages(gem.filp()) } {
-        Some(pages) => pages,
-        None => error(code::ENOMEM.to_errno()),
-    }
+    unsafe { file::read_pages(gem.filp()) }.unwrap_or_else(error)
 }
 
 /// Undoes [`drm_gem_get_pages`]: `drm_gem_put_pages()`.
@@ -441,16 +427,4 @@ pub(crate) unsafe fn drm_gem_get_pages(gem: Gem<'_>) -> *mut *mut page {
 pub(crate) unsafe fn drm_gem_put_pages(gem: Gem<'_>, pages: *mut *mut page) {
     // SAFETY: By the requirement of this function; pages come from the object's file.
     unsafe { file::put_pages(gem.filp(), pages) };
-}
-
-/// Lets go of an imported buffer: `drm_prime_gem_destroy()` of `drm_prime.c`. The table, if there
-/// is one, stays the exporter's.
-pub(crate) fn drm_prime_gem_destroy(attach: &dma_buf_attachment, sgt: *mut sg_table) {
-    // SAFETY: An attachment is to a live buffer.
-    let buf = unsafe { &*attach.dmabuf };
-
-    if !sgt.is_null() {
-        buf.mappings.fetch_sub(1, Ordering::Relaxed);
-    }
-    buf.attachments.fetch_sub(1, Ordering::Relaxed);
 }

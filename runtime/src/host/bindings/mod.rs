@@ -28,6 +28,8 @@
 
 // Several C structs are named like the file that models them. In a flat namespace the struct has to
 // win, so these modules go by other names.
+#[path = "dma_buf.rs"]
+mod buffers;
 mod bus;
 #[path = "dd.rs"]
 mod driver_binding;
@@ -69,6 +71,7 @@ mod warning;
 mod workqueue;
 
 pub use self::{
+    buffers::*,
     bus::*,
     device_links::*,
     devres_group::*,

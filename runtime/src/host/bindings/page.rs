@@ -15,9 +15,14 @@
 //! the first 1.5 GiB.
 
 use super::refcount_t;
-use crate::fault;
+use crate::{
+    error::code,
+    fault, //
+};
 use core::{
     ffi::{
+        c_int,
+        c_longlong,
         c_uint,
         c_void, //
     },
@@ -113,20 +118,45 @@ pub unsafe fn page_ref_count(page: *const page) -> i32 {
     unsafe { &(*page)._refcount }.read()
 }
 
+/// An offset in a file, or the size of one: `loff_t`.
+pub type loff_t = c_longlong;
+
+/// What the model keeps of `struct inode`.
+pub struct inode {
+    /// The size of the file in bytes. Pages beyond it cannot be read. Not to be written to while
+    /// another thread uses the file.
+    pub i_size: loff_t,
+}
+
 /// The file that holds the contents of a shmem object: what the model keeps of `struct file`.
 ///
 /// Its pages come into being when they are first asked for, zeroed, and stay, contents and all,
 /// while the file or anybody who took its pages exists: putting pages does not lose what was
 /// written to them. Only a purge does.
+///
+/// # Invariants
+///
+/// `f_inode` comes from a box, which this struct owns.
 pub struct file {
+    /// Its inode.
+    pub f_inode: *mut inode,
     npages: usize,
     pages: Mutex<Option<Pages>>,
 }
 
-// SAFETY: The pointers in `Pages` are to memory that the file owns and that no thread is tied to.
+// SAFETY: `f_inode` and the pointers in `Pages` are to memory that the file owns and that no thread
+// is tied to.
 unsafe impl Send for file {}
-// SAFETY: `pages` is only reached through its mutex, `npages` never changes.
+// SAFETY: `pages` is only reached through its mutex, `f_inode` and `npages` never change, and
+// `i_size` is not written to while another thread uses the file.
 unsafe impl Sync for file {}
+
+impl Drop for file {
+    fn drop(&mut self) {
+        // SAFETY: By the type's invariants it comes from a box, which is not used any more.
+        drop(unsafe { Box::from_raw(self.f_inode) });
+    }
+}
 
 impl file {
     /// A file of `size` bytes, a multiple of [`PAGE_SIZE`]: `shmem_file_setup()`. Null without
@@ -136,36 +166,53 @@ impl file {
             return ptr::null();
         }
 
+        let inode = inode {
+            // Allocations are smaller than `isize::MAX` bytes.
+            i_size: size as loff_t,
+        };
+        // INVARIANT: The inode comes from a box.
         Arc::into_raw(Arc::new(Self {
+            f_inode: Box::into_raw(Box::new(inode)),
             npages: size >> PAGE_SHIFT,
             pages: Mutex::new(None),
         }))
     }
 
-    /// Lists all pages, one use of each and one of the file added. [`None`] without memory.
+    /// Lists all pages, one use of each and one of the file added: `shmem_read_mapping_page()` for
+    /// each.
+    ///
+    /// Fails with `-ENOMEM`, or with `-EINVAL` if the file has become smaller.
     ///
     /// # Safety
     ///
     /// `this` comes from [`file::new`] and has not been put.
-    pub(crate) unsafe fn read_pages(this: *const Self) -> Option<*mut *mut page> {
+    pub(crate) unsafe fn read_pages(this: *const Self) -> Result<*mut *mut page, c_int> {
+        let enomem = code::ENOMEM.to_errno();
+
         // SAFETY: The caller keeps its reference during the call.
         let file = unsafe { &*this };
         let mut guard = file.pages.lock().unwrap_or_else(PoisonError::into_inner);
 
         // First the array, then those pages that nobody has asked for yet.
         if may_not_allocate(GFP_KERNEL) {
-            return None;
+            return Err(enomem);
         }
-        if guard.is_none() {
-            *guard = Some(Pages::new(file.npages)?);
+        let pages = match &*guard {
+            Some(pages) => pages,
+            None => guard.insert(Pages::new(file.npages).ok_or(enomem)?),
+        };
+        // SAFETY: By the type's invariants there is an inode, and no other thread writes to it.
+        let size = unsafe { (*file.f_inode).i_size };
+        if size < (file.npages << PAGE_SHIFT) as loff_t {
+            return Err(code::EINVAL.to_errno());
         }
 
-        let list = guard.as_ref()?.list();
+        let list = pages.list();
         // SAFETY: `this` comes from `Arc::into_raw()`, and the caller's reference keeps the count
         // above zero.
         unsafe { Arc::increment_strong_count(this) };
 
-        Some(Box::into_raw(list).cast())
+        Ok(Box::into_raw(list).cast())
     }
 
     /// Undoes one [`file::read_pages`].

@@ -8,7 +8,9 @@
 
 use super::warn;
 use core::{
+    ffi::c_int,
     fmt,
+    mem::ManuallyDrop,
     sync::atomic::{
         AtomicI32,
         Ordering, //
@@ -19,38 +21,75 @@ use core::{
 /// `REFCOUNT_SATURATED`.
 pub const REFCOUNT_SATURATED: i32 = i32::MIN / 2;
 
+/// `atomic_t` of `include/linux/types.h`.
+///
+/// A union, so that the counter has the type and the name that it has in C, and shared references
+/// to it allow changes nevertheless.
+#[repr(C)]
+pub union atomic_t {
+    /// The value. Other threads may change it, so it is only to be accessed atomically.
+    pub counter: c_int,
+    atomic: ManuallyDrop<AtomicI32>,
+}
+
+impl atomic_t {
+    /// `ATOMIC_INIT()`.
+    const fn new(n: c_int) -> Self {
+        Self { counter: n }
+    }
+
+    /// The counter, for atomic access.
+    #[inline]
+    fn atomic(&self) -> &AtomicI32 {
+        // SAFETY: Both fields have the size and the valid values of `c_int`.
+        unsafe { &self.atomic }
+    }
+}
+
 /// `refcount_t`: a reference count that is never negative unless it was misused. All zeroes is a
 /// count of 0.
 #[repr(transparent)]
-#[derive(Debug, Default)]
 pub struct refcount_t {
-    refs: AtomicI32,
+    /// The count, with its name of C.
+    pub refs: atomic_t,
+}
+
+impl Default for refcount_t {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
+impl fmt::Debug for refcount_t {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("refcount_t").field(&self.read()).finish()
+    }
 }
 
 impl refcount_t {
     /// A count of `n`: `REFCOUNT_INIT()`.
     pub const fn new(n: i32) -> Self {
         Self {
-            refs: AtomicI32::new(n),
+            refs: atomic_t::new(n),
         }
     }
 
     /// The count, as of some moment during the call: `refcount_read()`.
     #[inline]
     pub fn read(&self) -> i32 {
-        self.refs.load(Ordering::Relaxed)
+        self.refs.atomic().load(Ordering::Relaxed)
     }
 
     /// `refcount_set()`.
     pub(crate) fn set(&self, n: i32) {
-        self.refs.store(n, Ordering::Relaxed);
+        self.refs.atomic().store(n, Ordering::Relaxed);
     }
 
     /// `refcount_inc()`, for somebody who has a reference already. `whose` names the counted object
     /// in reports.
     #[track_caller]
     pub(crate) fn inc(&self, whose: impl fmt::Display) {
-        let old = self.refs.fetch_add(1, Ordering::Relaxed);
+        let old = self.refs.atomic().fetch_add(1, Ordering::Relaxed);
 
         if old == 0 {
             self.saturate("addition on 0; use-after-free", whose);
@@ -64,6 +103,7 @@ impl refcount_t {
     pub(crate) fn inc_not_zero(&self, whose: impl fmt::Display) -> bool {
         let old = self
             .refs
+            .atomic()
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| {
                 (old != 0).then(|| old.wrapping_add(1))
             });
@@ -83,12 +123,12 @@ impl refcount_t {
     /// as that.
     #[track_caller]
     pub(crate) fn dec_and_test(&self, whose: impl fmt::Display) -> bool {
-        let old = self.refs.fetch_sub(1, Ordering::Release);
+        let old = self.refs.atomic().fetch_sub(1, Ordering::Release);
 
         if old == 1 {
             // Whatever the other holders did happened before what the last one does next. Not a
             // fence, which ThreadSanitizer does not know.
-            self.refs.load(Ordering::Acquire);
+            self.refs.atomic().load(Ordering::Acquire);
             return true;
         }
         if old <= 0 {

@@ -28,7 +28,7 @@
 
 use super::{
     dma_buf_attachment,
-    dma_data_direction_DMA_BIDIRECTIONAL,
+    dma_data_direction,
     dma_map_sgtable,
     dma_max_mapping_size,
     dma_resv_assert_held,
@@ -171,6 +171,9 @@ impl drm_gem_shmem_object {
 /// What objects get that have no functions of their own.
 static drm_gem_shmem_funcs: drm_gem_object_funcs = drm_gem_object_funcs {
     free: Some(drm_gem_shmem_object_free),
+    pin: Some(drm_gem_shmem_object_pin),
+    unpin: Some(drm_gem_shmem_object_unpin),
+    get_sg_table: Some(drm_gem_shmem_object_get_sg_table),
     ..drm_gem_object_funcs::new()
 };
 
@@ -517,7 +520,7 @@ pub unsafe fn __drm_gem_shmem_free_sgt_locked(shmem: *mut drm_gem_shmem_object) 
         // SAFETY:
         // - A DRM device holds a reference to its parent.
         // - The table is valid, and nobody else uses it.
-        unsafe { dma_unmap_sgtable(parent, sgt, dma_data_direction_DMA_BIDIRECTIONAL, 0) };
+        unsafe { dma_unmap_sgtable(parent, sgt, dma_data_direction::DMA_BIDIRECTIONAL, 0) };
         // SAFETY: `drm_prime_pages_to_sg()` made it, and nobody uses it.
         unsafe { sg_free_table(sgt) };
         // SAFETY: As before.
@@ -592,11 +595,48 @@ pub unsafe fn drm_gem_shmem_free(shmem: *mut drm_gem_shmem_object) {
 ///
 /// `obj` is the base of an object that [`drm_gem_shmem_create`] made, and nobody uses it any more.
 unsafe extern "C" fn drm_gem_shmem_object_free(obj: *mut drm_gem_object) {
-    let shmem = obj
-        .wrapping_byte_sub(offset_of!(drm_gem_shmem_object, base))
-        .cast();
     // SAFETY: By the requirement of this function.
-    unsafe { drm_gem_shmem_free(shmem) };
+    unsafe { drm_gem_shmem_free(to_drm_gem_shmem_obj(obj)) };
+}
+
+/// The shmem object around its base: `to_drm_gem_shmem_obj()`.
+fn to_drm_gem_shmem_obj(obj: *mut drm_gem_object) -> *mut drm_gem_shmem_object {
+    obj.wrapping_byte_sub(offset_of!(drm_gem_shmem_object, base))
+        .cast()
+}
+
+/// `drm_gem_shmem_object_pin()`: [`drm_gem_shmem_pin_locked`] as a callback.
+///
+/// # Safety
+///
+/// `obj` is the base of an initialised object, whose reservation lock this thread holds. The caller
+/// collects warnings, as a panic cannot pass.
+pub unsafe extern "C" fn drm_gem_shmem_object_pin(obj: *mut drm_gem_object) -> c_int {
+    // SAFETY: The caller promises that the object is initialised and the lock held.
+    unsafe { drm_gem_shmem_pin_locked(to_drm_gem_shmem_obj(obj)) }
+}
+
+/// `drm_gem_shmem_object_unpin()`: [`drm_gem_shmem_unpin_locked`] as a callback.
+///
+/// # Safety
+///
+/// As for [`drm_gem_shmem_object_pin`].
+pub unsafe extern "C" fn drm_gem_shmem_object_unpin(obj: *mut drm_gem_object) {
+    // SAFETY: The caller promises that the object is initialised and the lock held.
+    unsafe { drm_gem_shmem_unpin_locked(to_drm_gem_shmem_obj(obj)) }
+}
+
+/// `drm_gem_shmem_object_get_sg_table()`: [`drm_gem_shmem_get_sg_table`] as a callback.
+///
+/// # Safety
+///
+/// `obj` is the base of an initialised object whose pages are pinned. The caller collects warnings,
+/// as a panic cannot pass.
+pub unsafe extern "C" fn drm_gem_shmem_object_get_sg_table(
+    obj: *mut drm_gem_object,
+) -> *mut sg_table {
+    // SAFETY: The caller promises that the object is initialised and its pages pinned.
+    unsafe { drm_gem_shmem_get_sg_table(to_drm_gem_shmem_obj(obj)) }
 }
 
 /// `drm_gem_shmem_get_pages_locked()`: one more use of the pages, which are looked up for the first
@@ -773,7 +813,7 @@ pub unsafe fn drm_gem_shmem_purge_locked(shmem: *mut drm_gem_shmem_object) {
         // SAFETY:
         // - A DRM device holds a reference to its parent.
         // - The table is valid.
-        unsafe { dma_unmap_sgtable(parent, sgt, dma_data_direction_DMA_BIDIRECTIONAL, 0) };
+        unsafe { dma_unmap_sgtable(parent, sgt, dma_data_direction::DMA_BIDIRECTIONAL, 0) };
         // SAFETY: It was mapped, so it is valid. It is freed nowhere else, since the object forgets
         // it here.
         unsafe { sg_quarantine_table(sgt) };
@@ -971,7 +1011,7 @@ fn drm_gem_shmem_get_pages_sgt_locked(shmem: Shmem<'_>) -> *mut sg_table {
     }
 
     // SAFETY: The table is new, and a DRM device holds a reference to its parent.
-    let ret = unsafe { dma_map_sgtable(dev, sgt, dma_data_direction_DMA_BIDIRECTIONAL, 0) };
+    let ret = unsafe { dma_map_sgtable(dev, sgt, dma_data_direction::DMA_BIDIRECTIONAL, 0) };
     if ret != 0 {
         // SAFETY: Nobody has seen the table.
         unsafe { sg_free_table(sgt) };
@@ -1287,7 +1327,9 @@ mod tests {
         let parent = dev.device();
         // SAFETY: The device is alive.
         unsafe { bindings::dma_set_mask(parent.as_raw(), (1 << 24) - 1) };
-        assert_eq!(buffer.map(), Err(code::EIO.to_errno()));
+        let (result, warnings) = collect_warnings(|| buffer.map());
+        assert_eq!(result, Err(code::EIO.to_errno()));
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert_eq!(buffer.counts(), (0, 0, 0));
         assert_eq!(ledger(&parent).mapped, 1);
         // SAFETY: As before.
@@ -1616,8 +1658,12 @@ mod tests {
             size: PAGE_SIZE,
             attachments: AtomicU32::new(1),
             mappings: AtomicU32::new(1),
+            ..dma_buf::default()
         }));
-        let attach = Box::into_raw(Box::new(dma_buf_attachment { dmabuf: buf }));
+        let attach = Box::into_raw(Box::new(dma_buf_attachment {
+            dmabuf: buf,
+            ..dma_buf_attachment::default()
+        }));
         // SAFETY: All of them outlive the object.
         let obj = unsafe { drm_gem_shmem_prime_import_sg_table(drm, attach, sgt) };
         // The base comes first.

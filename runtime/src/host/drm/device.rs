@@ -298,7 +298,7 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
     #[inline]
     fn references(&self) -> i32 {
         // SAFETY: By the type's invariants; the field is atomic.
-        unsafe { &(*self.as_raw()).ref_ }.read()
+        unsafe { &(*self.as_raw()).ref_.refcount }.read()
     }
 
     /// Reports a device that was freed.

@@ -7,7 +7,10 @@ use super::{
     NSEC_PER_SEC,
     NSEC_PER_USEC, //
 };
-use core::fmt;
+use core::{
+    fmt,
+    ops, //
+};
 
 mod private {
     /// Keeps [`TimeUnit`](super::TimeUnit) to the units of this module.
@@ -58,6 +61,63 @@ impl Delta<Jiffy> {
     #[must_use]
     pub const fn as_jiffies(self) -> isize {
         self.value
+    }
+}
+
+impl ops::Add for Delta {
+    type Output = Self;
+
+    #[inline]
+    fn add(self, rhs: Self) -> Self {
+        Self::from_nanos(self.value + rhs.value)
+    }
+}
+
+impl ops::AddAssign for Delta {
+    #[inline]
+    fn add_assign(&mut self, rhs: Self) {
+        self.value += rhs.value;
+    }
+}
+
+impl ops::Sub for Delta {
+    type Output = Self;
+
+    #[inline]
+    fn sub(self, rhs: Self) -> Self::Output {
+        Self::from_nanos(self.value - rhs.value)
+    }
+}
+
+impl ops::SubAssign for Delta {
+    #[inline]
+    fn sub_assign(&mut self, rhs: Self) {
+        self.value -= rhs.value;
+    }
+}
+
+impl ops::Mul<i64> for Delta {
+    type Output = Self;
+
+    #[inline]
+    fn mul(self, rhs: i64) -> Self::Output {
+        Self::from_nanos(self.value * rhs)
+    }
+}
+
+impl ops::MulAssign<i64> for Delta {
+    #[inline]
+    fn mul_assign(&mut self, rhs: i64) {
+        self.value *= rhs;
+    }
+}
+
+impl ops::Div for Delta {
+    type Output = i64;
+
+    #[inline]
+    fn div(self, rhs: Self) -> Self::Output {
+        self.value / rhs.value
     }
 }
 
@@ -170,5 +230,18 @@ mod tests {
         assert!(Delta::from_micros(i64::MIN).is_negative());
         assert!(Delta::ZERO.is_zero() && !Delta::from_nanos(1).is_zero());
         assert_eq!(Delta::from_jiffies(3).as_jiffies(), 3);
+    }
+
+    #[test]
+    fn arithmetic() {
+        let mut delta = Delta::from_nanos(7) + Delta::from_nanos(5);
+        assert_eq!(delta, Delta::from_nanos(12));
+        delta -= Delta::from_nanos(2);
+        assert_eq!(delta, Delta::from_nanos(10));
+        delta += Delta::from_nanos(1) - Delta::from_nanos(4);
+        assert_eq!(delta, Delta::from_nanos(7));
+        delta *= -3;
+        assert_eq!(delta, Delta::from_nanos(7) * -3);
+        assert_eq!(delta / Delta::from_nanos(2), -10);
     }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What the KUnit suites of device-bound resources find out about the machine, and do to it: reports
-//! that are expected, DMA mappings that are counted, and allocations that fail.
+//! that are expected, DMA mappings and managed resources that are counted, signals, and allocations
+//! that fail.
 //!
 //! The suites run on the host as well, which has a file of its own in place of this one.
 
@@ -10,10 +11,18 @@
 
 use crate::{
     bindings,
+    device::Device,
     prelude::*,
     types::NotThreadSafe, //
 };
-use core::ptr::NonNull;
+use core::{
+    ffi::c_int,
+    mem,
+    ptr::{
+        self,
+        NonNull, //
+    },
+};
 
 /// Runs `function`, in which the kernel reports something that contains `what`, as it should.
 ///
@@ -76,6 +85,50 @@ pub(crate) fn lockdep_is_on() -> bool {
 
     #[cfg(not(CONFIG_LOCKDEP))]
     false
+}
+
+/// How many entries there are in the list of what is released when the device is unbound.
+pub(crate) fn devres_nodes(dev: &Device) -> usize {
+    // SAFETY: `dev` is valid, and the tests call this when no other thread changes the list.
+    let head = unsafe { &raw mut (*dev.as_raw()).devres_head };
+
+    let mut len = 0;
+    // SAFETY: The list is initialised with the device.
+    let mut node = unsafe { (*head).next };
+    while !ptr::eq(node, head) {
+        len += 1;
+        // SAFETY: `node` is an entry of the list.
+        node = unsafe { (*node).next };
+    }
+
+    len
+}
+
+/// `__sighandler_t`.
+type Handler = bindings::__sighandler_t;
+
+/// Runs `function` with a signal pending. The thread is one that ignores signals otherwise.
+pub(crate) fn with_pending_signal<R>(function: impl FnOnce() -> R) -> R {
+    /// `SIGUSR1`.
+    const SIGNAL: c_int = 10;
+
+    // SAFETY: `SIG_IGN` and `SIG_KTHREAD` are handlers that have numbers.
+    let [ignore, kthread] =
+        [1_usize, 2].map(|handler| unsafe { mem::transmute::<usize, Handler>(handler) });
+    // SAFETY: There are no requirements.
+    let task = unsafe { bindings::get_current() };
+
+    // SAFETY: There are no requirements.
+    unsafe { bindings::kernel_sigaction(SIGNAL, kthread) };
+    // SAFETY: `task` is this thread. 1 stands for a signal of the kernel's.
+    unsafe { bindings::send_sig(SIGNAL, task, 1) };
+    let result = function();
+    // SAFETY: `task` is this thread.
+    unsafe { bindings::flush_signals(task) };
+    // SAFETY: There are no requirements.
+    unsafe { bindings::kernel_sigaction(SIGNAL, ignore) };
+
+    result
 }
 
 /// How many DMA mappings there are in the system. [`None`] if nobody counts them.

@@ -6,13 +6,18 @@
 //! place of assertions. What they do to the machine is in `kunit_machine`.
 
 // Not every suite needs all of it, and that of DRM is not always there.
-#![cfg_attr(not(CONFIG_RUST_DRM_GEM_SHMEM_HELPER), allow(dead_code))]
+#![cfg_attr(
+    not(CONFIG_RUST_DRM_GEM_SHMEM_HELPER),
+    allow(dead_code, unused_imports)
+)]
 
 pub(crate) use super::kunit_machine::{
+    devres_nodes,
     dma_mappings,
     expect_splat,
     expect_warning,
     lockdep_is_on,
+    with_pending_signal,
     DmaDebugPause,
     FailNth, //
 };
@@ -198,7 +203,7 @@ impl<R: Send + Unpin + 'static> Thread<R> {
             GFP_KERNEL,
         )?;
 
-        // SAFETY: It is made early at boot, and not changed after that.
+        // SAFETY: `system_dfl_wq` is made early at boot, and not changed after that.
         let queue = unsafe { bindings::system_dfl_wq };
         // SAFETY: The queue is there for good.
         let queue = unsafe { Queue::from_raw(queue) };

@@ -51,6 +51,7 @@ impl<T: DriverObject, Ctx: DeviceContext> Object<T, Ctx> {
         free: Some(Self::free_callback),
         open: Some(open_callback::<T>),
         close: Some(close_callback::<T>),
+        ..bindings::drm_gem_object_funcs::new()
     };
 
     /// Returns the DRM device that the object belongs to.

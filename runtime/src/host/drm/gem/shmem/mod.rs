@@ -3,6 +3,17 @@
 //! GEM objects in shared memory. Stands for `rust/kernel/drm/gem/shmem.rs`, as it is with
 //! `#[devres_lazy]` applied. C header: `include/drm/drm_gem_shmem_helper.h`.
 
+// The suites of the kernel, from the same files.
+#[cfg(test)]
+#[path = "../../../../../../kernel/tree/rust/kernel/drm/gem/shmem/contract_kunit.rs"]
+mod contract_kunit;
+#[cfg(test)]
+#[path = "../../../../../../kernel/tree/rust/kernel/drm/gem/shmem/lazy_kunit.rs"]
+mod lazy_kunit;
+#[cfg(test)]
+#[path = "../../../../../../kernel/tree/rust/kernel/drm/gem/shmem/vmap_kunit.rs"]
+mod vmap_kunit;
+
 #[doc(hidden)]
 pub mod crates_kunit;
 mod resv;
@@ -157,6 +168,9 @@ impl<T: DriverObject> Object<T> {
         free: Some(Self::free_callback),
         open: Some(open_callback::<T>),
         close: Some(close_callback::<T>),
+        pin: Some(bindings::drm_gem_shmem_object_pin),
+        unpin: Some(bindings::drm_gem_shmem_object_unpin),
+        get_sg_table: Some(bindings::drm_gem_shmem_object_get_sg_table),
     };
 
     /// Creates an object of `size` bytes.

@@ -19,12 +19,14 @@ use crate::{
         kunit_support::{
             comes_true,
             completion,
+            devres_nodes,
             dma_mappings,
             ensure,
             ensure_ok,
             expect_warning,
             meet,
             skip,
+            with_pending_signal,
             DmaDebugPause,
             FailNth,
             TestDevice,
@@ -67,16 +69,12 @@ use crate::{
     types::ScopeGuard, //
 };
 use core::{
-    ffi::c_int,
     mem,
     ptr, //
 };
 
 /// How long something that has to happen is given.
 const LIMIT: Delta = Delta::from_millis(10_000);
-
-/// `__sighandler_t`.
-type Handler = bindings::__sighandler_t;
 
 /// How large the objects are: more than a page, and within what a faux device maps in one segment.
 pub(super) const SIZE: usize = 16 * PAGE_SIZE;
@@ -241,17 +239,21 @@ fn set_dma_bits(dev: &device::Device<device::Bound>, bits: u32) {
 
     // Not by `dma_set_mask()`, which refuses what the system cannot serve: a test wants just that.
     // SAFETY: `dev` is valid, and no test sets its mask while another thread uses it.
-    unsafe { (*dev).coherent_dma_mask = u64::MAX >> (u64::BITS - bits) };
+    let mask = unsafe { &raw mut (*dev).coherent_dma_mask };
 
     // SAFETY: As above.
-    unsafe { (*dev).dma_mask = &raw mut (*dev).coherent_dma_mask };
+    unsafe { mask.write(u64::MAX >> (u64::BITS - bits)) };
+    // SAFETY: As above.
+    unsafe { (*dev).dma_mask = mask };
 }
 
 /// Whether the C helper has a table in the object.
 pub(super) fn is_mapped(obj: &Gem) -> bool {
+    // SAFETY: The object is initialised.
+    let sgt = unsafe { &raw const (*obj.as_raw_shmem()).sgt };
     // SAFETY: The object is initialised. Another thread may write the pointer, but only ever
     // whole, and it is only compared.
-    let sgt = unsafe { (&raw const (*obj.as_raw_shmem()).sgt).read_volatile() };
+    let sgt = unsafe { sgt.read_volatile() };
 
     !sgt.is_null()
 }
@@ -273,23 +275,6 @@ pub(super) fn surplus_uses(obj: &Gem) -> i32 {
     page_uses(obj) - i32::from(has_pages)
 }
 
-/// How many entries there are in the list of what is released when the device is unbound.
-pub(super) fn devres_nodes(dev: &device::Device) -> usize {
-    // SAFETY: `dev` is valid, and the tests call this when no other thread changes the list.
-    let head = unsafe { &raw mut (*dev.as_raw()).devres_head };
-
-    let mut len = 0;
-    // SAFETY: The list is initialised with the device.
-    let mut node = unsafe { (*head).next };
-    while !ptr::eq(node, head) {
-        len += 1;
-        // SAFETY: `node` is an entry of the list.
-        node = unsafe { (*node).next };
-    }
-
-    len
-}
-
 /// The address of what is lent, for comparison only: a wrong accessor may lend what is not there.
 pub(super) fn address<T: ?Sized>(lent: Result<&T>) -> Result<usize> {
     lent.map(|lent| ptr::from_ref(lent).addr())
@@ -301,30 +286,6 @@ fn make_table(obj: &Gem) -> Result<usize> {
     let sgt = unsafe { bindings::drm_gem_shmem_get_pages_sgt(obj.as_raw_shmem()) };
 
     Ok(from_err_ptr(sgt)?.addr())
-}
-
-/// Runs `function` with a signal pending. The thread is one that ignores signals otherwise.
-fn with_pending_signal<R>(function: impl FnOnce() -> R) -> R {
-    /// `SIGUSR1`.
-    const SIGNAL: c_int = 10;
-
-    // SAFETY: `SIG_IGN` and `SIG_KTHREAD` are handlers that have numbers.
-    let [ignore, kthread] =
-        [1_usize, 2].map(|handler| unsafe { mem::transmute::<usize, Handler>(handler) });
-    // SAFETY: There are no requirements.
-    let task = unsafe { bindings::get_current() };
-
-    // SAFETY: There are no requirements.
-    unsafe { bindings::kernel_sigaction(SIGNAL, kthread) };
-    // SAFETY: `task` is this thread. 1 stands for a signal of the kernel's.
-    unsafe { bindings::send_sig(SIGNAL, task, 1) };
-    let result = function();
-    // SAFETY: `task` is this thread.
-    unsafe { bindings::flush_signals(task) };
-    // SAFETY: There are no requirements.
-    unsafe { bindings::kernel_sigaction(SIGNAL, ignore) };
-
-    result
 }
 
 /// Calls `with` while the object looks like an imported one.

@@ -10,7 +10,6 @@ use super::{
     contract_kunit::{
         address,
         as_imported,
-        devres_nodes,
         is_mapped,
         race_to_first,
         surplus_uses,
@@ -32,6 +31,7 @@ use crate::{
         kunit_support::{
             comes_true,
             comes_true_with,
+            devres_nodes,
             ensure,
             ensure_ok,
             fail,
@@ -160,8 +160,10 @@ fn observe(
 /// Sets the size of the file behind an object, and returns the old one. Pages that are beyond it
 /// cannot be had.
 fn set_file_size(obj: &Gem, size: bindings::loff_t) -> bindings::loff_t {
-    // SAFETY: The object is initialised, and has a file.
-    let inode = unsafe { (*(*obj.as_raw()).filp).f_inode };
+    // SAFETY: The object is initialised.
+    let file = unsafe { (*obj.as_raw()).filp };
+    // SAFETY: The object has a file.
+    let inode = unsafe { (*file).f_inode };
 
     // SAFETY: The file has an inode, and only this thread uses it.
     mem::replace(unsafe { &mut (*inode).i_size }, size)
