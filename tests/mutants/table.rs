@@ -99,6 +99,87 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
+        name: "no_lock",
+        what: "nobody takes the slot's lock",
+        edits: &[(
+            LAZY,
+            "            _guard: self.lock.lock(),\n",
+            "            _guard: if MUTANT {\n                \
+             let lock = KBox::pin_init(crate::sync::new_mutex!(()), GFP_KERNEL).unwrap();\n                \
+             let lock: &'static Mutex<()> =\n                    \
+             unsafe { &*KBox::into_raw(Pin::into_inner_unchecked(lock)) };\n                \
+             lock.lock()\n            } else {\n                self.lock.lock()\n            },\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::racing_first_access"],
+    },
+    Mutant {
+        name: "device_check_after_map",
+        what: "the slow path populates, and then looks for which device",
+        edits: &[
+            (
+                FUNCTIONS,
+                "                #refuse\n                #refuse_other_device\n",
+                "                if !MUTANT { #refuse_other_device }\n",
+            ),
+            (
+                FUNCTIONS,
+                "                let #local = #populate?;\n",
+                "                let #local = #populate?;\n                #refuse_other_device\n",
+            ),
+        ],
+        caught_by: &["devres::lazy_kunit::tests::wrong_device"],
+    },
+    Mutant {
+        name: "no_revoked_check",
+        what: "the fast path does not look whether the resource was revoked, as in Linux 7.3",
+        edits: &[(
+            CONTAINER,
+            "        if self.node.state.load(Acquire) != dev.as_raw() {\n",
+            "        let is_there = MUTANT && unsafe { (*self.registry.get()).is_some() };\n        \
+             if self.node.state.load(Acquire) != dev.as_raw() && !is_there {\n",
+        )],
+        caught_by: &[
+            "devres::lazy_kunit::tests::rebind",
+            "devres::lazy_kunit::tests::access_during_unbind",
+        ],
+    },
+    Mutant {
+        name: "try_ignores_revoked",
+        what: "`try_access()` lends what was revoked",
+        edits: &[
+            (
+                CONTAINER,
+                "        if !is_device(self.node.state.load(Acquire)) {\n",
+                "        let is_there = MUTANT && has_registry(self.node.state.load(Acquire));\n        \
+                 if !is_device(self.node.state.load(Acquire)) && !is_there {\n",
+            ),
+            (
+                CONTAINER,
+                "        is_device(self.node.state.load(Relaxed)).then(|| ContainerGuard {\n",
+                "        (is_there || is_device(self.node.state.load(Relaxed))).then(|| ContainerGuard {\n",
+            ),
+        ],
+        caught_by: &[
+            "devres::lazy_kunit::tests::try_access",
+            "devres::lazy_kunit::tests::try_access_during_unbind",
+        ],
+    },
+    Mutant {
+        name: "drops_twice",
+        what: "the owner drops again what unbind has dropped",
+        edits: &[(
+            REGISTRY,
+            "            sys::before_waiting_for(node.addr());\n            \
+             self.dropped.wait(&mut slots);\n        }\n    }\n\n    /// Drops the resource of a slot \
+             without the lock",
+            "            sys::before_waiting_for(node.addr());\n            \
+             self.dropped.wait(&mut slots);\n        }\n        drop(slots);\n        \
+             if MUTANT { unsafe { Node::drop_resource(node) }; }\n    }\n\n    \
+             /// Drops the resource of a slot without the lock",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::unbind_wins"],
+    },
+    Mutant {
         name: "peek_maps",
         what: "`peek` maps",
         edits: &[(

@@ -30,7 +30,7 @@ use std::{
 use xshell::Shell;
 
 /// What a line of the suites begins with.
-const OURS: &str = "# kunit: ";
+const LINE: &str = "# kunit: ";
 
 /// The suites.
 pub(super) fn suites(shell: &Shell, logs: &Path) -> Result<Column> {
@@ -96,9 +96,12 @@ fn outcomes(found: impl Iterator<Item = (String, Mark)>, log: &Path) -> Result<C
     Ok(column)
 }
 
-/// Reads `# kunit: suite.test ok`.
+/// Reads `# kunit: suite.test ok`, of our suites.
 fn of_suite(line: &str) -> Option<(String, Mark)> {
-    let (name, verdict) = line.strip_prefix(OURS)?.split_once(' ')?;
+    let (name, verdict) = line.strip_prefix(LINE)?.split_once(' ')?;
+    if !super::is_ours(name) {
+        return None;
+    }
     let mark = match verdict {
         "ok" => Mark::Ok,
         "not ok" => Mark::Fail,
@@ -138,9 +141,10 @@ running 3 tests
 test devres::lazy_kunit::tests::unbind ... ok
 
 ---- devres::lazy_kunit::tests::unbind stdout ----
-# kunit: slot.unbind ok
-# kunit: slot.rebind not ok
-# kunit: lockdep.recursion ok # SKIP needs lockdep
+# kunit: rust_lazy_slot.unbind ok
+# kunit: another.unbind ok
+# kunit: rust_lazy_slot.rebind not ok
+# kunit: rust_lazy_lockdep.recursion ok # SKIP needs lockdep
 ";
         assert_eq!(
             read(text, of_suite)
@@ -149,11 +153,11 @@ test devres::lazy_kunit::tests::unbind ... ok
                 .collect::<Vec<_>>(),
             [
                 (
-                    "lockdep.recursion".to_owned(),
+                    "rust_lazy_lockdep.recursion".to_owned(),
                     Mark::Skip("needs lockdep".to_owned())
                 ),
-                ("slot.rebind".to_owned(), Mark::Fail),
-                ("slot.unbind".to_owned(), Mark::Ok),
+                ("rust_lazy_slot.rebind".to_owned(), Mark::Fail),
+                ("rust_lazy_slot.unbind".to_owned(), Mark::Ok),
             ]
         );
     }
@@ -185,6 +189,10 @@ test peek ... ignored, no such function
     #[test]
     fn nothing_is_not_enough() {
         assert!(read("error: could not compile\n", of_suite).is_err());
-        assert!(read("# kunit: a.b ok\n# kunit: a.b ok\n", of_suite).is_err());
+        assert!(read(
+            "# kunit: rust_lazy_a.b ok\n# kunit: rust_lazy_a.b ok\n",
+            of_suite
+        )
+        .is_err());
     }
 }

@@ -151,7 +151,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
 fn kernel(results: &[Results]) -> Result<Column> {
     let mut column = Column::default();
     for suite in results.iter().flat_map(Results::suites) {
-        if OURS.iter().any(|ours| suite.name.starts_with(ours)) {
+        if is_ours(&suite.name) {
             for test in &suite.parts {
                 add(
                     &mut column,
@@ -180,6 +180,11 @@ fn add(column: &mut Column, name: &str, mark: Mark) -> Result<()> {
     }
 
     Ok(())
+}
+
+/// Whether a suite, or a test, is ours.
+fn is_ours(name: &str) -> bool {
+    OURS.iter().any(|ours| name.starts_with(ours))
 }
 
 /// The suite of a test.
