@@ -20,9 +20,10 @@ Every `unsafe` of the slot, of form B and of generated code leans on one of thes
 numbers are those in generated documentation and in what `cargo devres-lazy expand` prints, where
 `Owner` and `field` are the names of the struct and the field at hand.
 
-Tests are named with what they catch: those in `tests/protocol` are run on twins that are broken in
-this way, those in `tests/ui` are programs that must not compile. A test checks that they exist, and
-that no `unsafe` in `runtime/src/protocol` is missing here.
+Tests are named with what they catch. Those in `kernel/tree` are KUnit suites, which run on the host
+as well: `tests/mutants` runs them on copies that are broken in this way. Those in `tests/ui` are
+programs that must not compile. A test checks that they exist, and that no `unsafe` in
+`runtime/src/protocol` is missing here.
 
 ";
 

@@ -74,7 +74,7 @@ pub(crate) fn rows() -> Vec<Row> {
                     "what the destructor populates again is kept",
                 ),
                 (
-                    "tests/protocol/main.rs: free_before_unbind",
+                    "kernel/tree/rust/kernel/devres/lazy_kunit.rs: free_before_unbind",
                     "freeing the owner leaves the resource to unbind",
                 ),
             ],
@@ -172,7 +172,7 @@ pub(crate) fn rows() -> Vec<Row> {
                     "a second destructor compiles beside the one that the macro writes",
                 ),
                 (
-                    "tests/protocol/fields.rs: order_at_free",
+                    "kernel/tree/rust/kernel/devres/lazy_kunit.rs: order_at_free",
                     "slots are dropped with the other fields, in the order of declaration",
                 ),
             ],
@@ -196,11 +196,11 @@ pub(crate) fn rows() -> Vec<Row> {
                 .into(),
             tests: &[
                 (
-                    "tests/protocol/main.rs: free_and_unbind",
+                    "kernel/tree/rust/kernel/devres/lazy_kunit.rs: free_and_unbind",
                     "both sides drop the resource",
                 ),
                 (
-                    "tests/protocol/main.rs: revoke",
+                    "kernel/tree/rust/kernel/devres/lazy_kunit.rs: revoke",
                     "revoking does not drop the resource",
                 ),
             ],
@@ -219,7 +219,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 .into(),
             tests: &[
                 (
-                    "tests/protocol/main.rs: try_access",
+                    "kernel/tree/rust/kernel/devres/lazy_kunit.rs: try_access",
                     "unbind does not wait for a grace period",
                 ),
                 (
@@ -261,7 +261,7 @@ pub(crate) fn rows() -> Vec<Row> {
                   acquires it before."
                 .into(),
             tests: &[(
-                "tests/protocol/main.rs: racing_first_access",
+                "kernel/tree/rust/kernel/devres/lazy_kunit.rs: racing_first_access",
                 "nobody takes the lock, or whoever gets it does not look again",
             )],
         },
@@ -288,15 +288,15 @@ pub(crate) fn rows() -> Vec<Row> {
                 .into(),
             tests: &[
                 (
-                    "tests/protocol/main.rs: rebind",
+                    "kernel/tree/rust/kernel/devres/lazy_kunit.rs: rebind",
                     "the fast path compares the device only, as in Linux 7.3",
                 ),
                 (
-                    "tests/protocol/main.rs: access_during_unbind",
+                    "kernel/tree/rust/kernel/devres/lazy_kunit.rs: access_during_unbind",
                     "the fast path compares the device only, as in Linux 7.3",
                 ),
                 (
-                    "tests/protocol/main.rs: wrong_device",
+                    "kernel/tree/rust/kernel/devres/lazy_kunit.rs: wrong_device",
                     "the device is not compared",
                 ),
                 (
@@ -304,7 +304,7 @@ pub(crate) fn rows() -> Vec<Row> {
                     "a table of the last binding is used, and that compiles",
                 ),
                 (
-                    "tests/protocol/callbacks.rs: lent_to_a_callback",
+                    "kernel/tree/rust/kernel/devres/callbacks_kunit.rs: lent_to_a_callback",
                     "`devres::register()` does not take the slots' place",
                 ),
             ],
@@ -343,11 +343,11 @@ pub(crate) fn rows() -> Vec<Row> {
                 .into(),
             tests: &[
                 (
-                    "tests/protocol/main.rs: unbind_wins",
+                    "kernel/tree/rust/kernel/devres/lazy_kunit.rs: unbind_wins",
                     "freeing the owner does not wait for unbind",
                 ),
                 (
-                    "tests/protocol/main.rs: free_wins",
+                    "kernel/tree/rust/kernel/devres/lazy_kunit.rs: free_wins",
                     "unbind does not wait for the owner to be freed",
                 ),
                 (
@@ -385,7 +385,7 @@ pub(crate) fn rows() -> Vec<Row> {
                   slot can only be created in place, so it is pinned, and the owner with it."
                 .into(),
             tests: &[(
-                "tests/protocol/fields.rs: revoke_of_a_stranger",
+                "tests/protocol/unwinding.rs: revoke_of_a_stranger",
                 "the assertion is left out",
             )],
         },
@@ -438,15 +438,15 @@ pub(crate) fn rows() -> Vec<Row> {
                 .into(),
             tests: &[
                 (
-                    "tests/protocol/device.rs: order_among_owners",
+                    "kernel/tree/rust/kernel/devres/registry_kunit.rs: order_among_owners",
                     "unlinking forgets a neighbour, or the end of the list",
                 ),
                 (
-                    "tests/protocol/main.rs: free_and_unbind",
+                    "kernel/tree/rust/kernel/devres/lazy_kunit.rs: free_and_unbind",
                     "both sides take the slot off the list",
                 ),
                 (
-                    "tests/protocol/order.rs: order_while_an_owner_drops",
+                    "kernel/tree/rust/kernel/devres/order_kunit.rs: order_while_an_owner_drops",
                     "an owner takes its slot off the list before its resource is gone",
                 ),
             ],
@@ -476,7 +476,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 .into(),
             tests: &[
                 (
-                    "tests/protocol/device.rs: slot_of_a_dying_resource",
+                    "kernel/tree/rust/kernel/devres/callbacks_kunit.rs: slot_of_a_dying_resource",
                     "the state still says that the resource is there while it is dropped",
                 ),
                 (

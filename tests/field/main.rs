@@ -11,7 +11,7 @@ mod driver_override;
 mod file;
 mod hotplug;
 #[path = "../protocol/probe.rs"]
-#[allow(dead_code, reason = "the contract's tests use the rest")]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod probe;
 mod probing;
 #[path = "../protocol/real.rs"]
@@ -20,12 +20,12 @@ mod real;
 mod scenario;
 mod signal;
 #[path = "../protocol/subject.rs"]
-#[allow(dead_code, reason = "the contract's tests use the rest")]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod subject;
 mod supplier;
 mod support;
 #[path = "../protocol/twin.rs"]
-#[allow(dead_code, reason = "the contract's tests use the rest")]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod twin;
 
 /// A test of a scenario, with the mutants that it has to catch.

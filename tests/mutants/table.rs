@@ -46,6 +46,9 @@ const LAZY: &str = "runtime/src/protocol/lazy.rs";
 const CONTAINER: &str = "runtime/src/protocol/container.rs";
 const REGISTRY: &str = "runtime/src/protocol/registry.rs";
 const DEVRES: &str = "runtime/src/host/devres.rs";
+const SG_TABLE: &str = "runtime/src/host/drm/gem/shmem/sg_table.rs";
+const VMAP: &str = "runtime/src/host/drm/gem/shmem/vmap_cache.rs";
+const OBJECT: &str = "runtime/src/host/drm/gem/shmem/mod.rs";
 const FUNCTIONS: &str = "macros/src/expand/functions.rs";
 const TEARDOWN: &str = "macros/src/expand/teardown.rs";
 
@@ -446,5 +449,77 @@ pub(crate) const MUTANTS: &[Mutant] = &[
              if !MUTANT { <dyn #krate::devres::TeardownFirst>::teardown_first(&mut #this); }\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::own_destructor"],
+    },
+    Mutant {
+        name: "table_stays",
+        what: "unmapping does not free the table",
+        edits: &[(
+            SG_TABLE,
+            "        unsafe { bindings::__drm_gem_shmem_free_sgt_locked(obj.as_raw_shmem()) };\n",
+            "        if !MUTANT { unsafe { bindings::__drm_gem_shmem_free_sgt_locked(obj.as_raw_shmem()) }; }\n",
+        )],
+        caught_by: &[
+            "host::drm::gem::shmem::contract_kunit::tests::unbind",
+            "host::drm::gem::shmem::contract_kunit::tests::rebind",
+            "host::drm::gem::shmem::contract_kunit::tests::unbind_wins",
+            "host::drm::gem::shmem::contract_kunit::tests::free_and_unbind",
+        ],
+    },
+    Mutant {
+        name: "pages_stay",
+        what: "unmapping does not end the use of the pages",
+        edits: &[(
+            SG_TABLE,
+            "        unsafe { bindings::drm_gem_shmem_put_pages_locked(obj.as_raw_shmem()) };\n",
+            "        if !MUTANT { unsafe { bindings::drm_gem_shmem_put_pages_locked(obj.as_raw_shmem()) }; }\n",
+        )],
+        caught_by: &[
+            "host::drm::gem::shmem::lazy_kunit::tests::revoke",
+            "host::drm::gem::shmem::lazy_kunit::tests::exporter_unbound_before_importer",
+        ],
+    },
+    Mutant {
+        name: "maps_what_is_imported",
+        what: "the table of an imported object is taken for its own",
+        edits: &[(
+            SG_TABLE,
+            "        if is_imported {\n",
+            "        if is_imported && !MUTANT {\n",
+        )],
+        caught_by: &["host::drm::gem::shmem::contract_kunit::tests::imported_object"],
+    },
+    Mutant {
+        name: "no_drm_device",
+        what: "an object holds no reference to its DRM device, as in Linux 7.3",
+        edits: &[
+            (
+                OBJECT,
+                "                drm: dev.into(),\n",
+                "                drm: {\n                    \
+                 let drm: ARef<Device<T::Driver>> = dev.into();\n                    \
+                 if MUTANT { drop(unsafe { core::ptr::read(&drm) }); }\n                    \
+                 drm\n                },\n",
+            ),
+            (
+                OBJECT,
+                "        unsafe { bindings::drm_gem_shmem_release(base) };\n",
+                "        unsafe { bindings::drm_gem_shmem_release(base) };\n        \
+                 if MUTANT { core::mem::forget(unsafe { (*this).drm.clone() }); }\n",
+            ),
+        ],
+        caught_by: &["host::drm::gem::shmem::contract_kunit::tests::object_outlives_drm_device"],
+    },
+    Mutant {
+        name: "vmap_stays",
+        what: "unmapping leaves the kernel mapping",
+        edits: &[(
+            VMAP,
+            "        drop(vmap);\n",
+            "        if MUTANT { std::mem::forget(vmap); } else { drop(vmap); }\n",
+        )],
+        caught_by: &[
+            "host::drm::gem::shmem::vmap_kunit::tests::unbind",
+            "host::drm::gem::shmem::vmap_kunit::tests::free_before_unbind",
+        ],
     },
 ];

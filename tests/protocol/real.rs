@@ -71,9 +71,4 @@ impl Subject for Real {
     fn revoke(&mut self) {
         self.0.as_mut().revoke_resource();
     }
-
-    fn locked<R>(&self, with: impl FnOnce() -> R) -> R {
-        let _slot = self.0.resource.lock();
-        with()
-    }
 }

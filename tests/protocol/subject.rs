@@ -28,7 +28,4 @@ pub(crate) trait Subject: Send + Sync + Sized + 'static {
 
     /// `revoke`.
     fn revoke(&mut self);
-
-    /// Calls `with` while the slot's lock is held.
-    fn locked<R>(&self, with: impl FnOnce() -> R) -> R;
 }

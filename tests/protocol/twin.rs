@@ -44,12 +44,6 @@ pub(crate) mod fault {
     pub(crate) enum Kind {
         /// Not broken.
         None,
-        /// The fast path takes the slot's lock.
-        AlwaysLocks,
-        /// The fast path allocates.
-        AlwaysAllocates,
-        /// Whoever gets the lock maps, without looking again.
-        NoRecheck,
         /// Nobody takes the lock.
         NoLock,
         /// Maps for any device.
@@ -80,14 +74,8 @@ pub(crate) mod fault {
         PeekIgnoresDevice,
         /// `peek` maps.
         PeekMaps,
-        /// `peek` takes the slot's lock.
-        PeekLocks,
         /// `try_access` lends what was revoked.
         TryIgnoresRevoked,
-        /// `try_access` takes the slot's lock.
-        TryLocks,
-        /// Unbind does not wait for `try_access`.
-        NoGracePeriod,
         /// `revoke` does not drop.
         RevokeKeeps,
         /// `revoke` leaves the slot as unbind does.
@@ -112,10 +100,10 @@ pub(crate) mod fault {
     }
 
     faults! {
-        None AlwaysLocks AlwaysAllocates NoRecheck NoLock NoDeviceCheck DeviceCheckAfterMap
+        None NoLock NoDeviceCheck DeviceCheckAfterMap
         Unbalanced StaysFailed MapsBeforeAllocating ReleaseKeeps NoRevokedCheck EmptyAfterUnbind
-        DropKeeps DropDoesNotWait ReleaseDoesNotWait DropsTwice PeekIgnoresDevice PeekMaps PeekLocks
-        TryIgnoresRevoked TryLocks NoGracePeriod RevokeKeeps RevokeIsFinal
+        DropKeeps DropDoesNotWait ReleaseDoesNotWait DropsTwice PeekIgnoresDevice PeekMaps
+        TryIgnoresRevoked RevokeKeeps RevokeIsFinal
     }
 }
 
@@ -216,9 +204,7 @@ impl<F: Fault> Drop for Release<F> {
             return;
         }
 
-        if F::KIND != Kind::NoGracePeriod {
-            rcu::synchronize_rcu();
-        }
+        rcu::synchronize_rcu();
         self.held
             .drop_value(F::KIND, F::KIND != Kind::ReleaseDoesNotWait);
     }
@@ -303,13 +289,6 @@ impl<F: Fault> Subject for Twin<F> {
     }
 
     fn access(&self, dev: &Device<Bound>) -> Result<u32> {
-        if F::KIND == Kind::AlwaysAllocates {
-            KBox::new(0_u8, GFP_KERNEL)?;
-        }
-        if F::KIND == Kind::AlwaysLocks {
-            drop(self.lock.lock());
-        }
-
         if let Some(id) = self.get(dev) {
             return Ok(id);
         }
@@ -321,10 +300,8 @@ impl<F: Fault> Subject for Twin<F> {
 
         let _guard = (F::KIND != Kind::NoLock).then(|| self.lock.lock());
 
-        if F::KIND != Kind::NoRecheck {
-            if let Some(id) = self.get(dev) {
-                return Ok(id);
-            }
+        if let Some(id) = self.get(dev) {
+            return Ok(id);
         }
         match &*lock(&self.slot.0) {
             State::Revoked(_) => return Err(ENXIO),
@@ -346,9 +323,6 @@ impl<F: Fault> Subject for Twin<F> {
     }
 
     fn peek(&self, dev: &Device<Bound>) -> Result<Option<u32>> {
-        if F::KIND == Kind::PeekLocks {
-            drop(self.lock.lock());
-        }
         if F::KIND == Kind::PeekMaps {
             return self.access(dev).map(Some);
         }
@@ -361,10 +335,6 @@ impl<F: Fault> Subject for Twin<F> {
     }
 
     fn try_access(&self, with: impl FnOnce()) -> Option<u32> {
-        if F::KIND == Kind::TryLocks {
-            drop(self.lock.lock());
-        }
-
         let _guard = rcu::read_lock();
         let id = match &*lock(&self.slot.0) {
             State::Populated(held) => held.id,
@@ -388,11 +358,6 @@ impl<F: Fault> Subject for Twin<F> {
             }
             _ => self.drop_resource(),
         }
-    }
-
-    fn locked<R>(&self, with: impl FnOnce() -> R) -> R {
-        let _guard = self.lock.lock();
-        with()
     }
 }
 

@@ -66,7 +66,7 @@ const CONTRACT: &str = "rust_devres_lazy_contract";
 const OURS: [&str; 2] = ["rust_devres_lazy_", "rust_lazy_"];
 
 /// Suites that only the kernel can have, and why.
-const OF_THE_KERNEL: [(&str, &str); 4] = [
+const OF_THE_KERNEL: [(&str, &str); 6] = [
     (
         "rust_devres_lazy_crates",
         "two crates of one kernel have instances of the same generic code",
@@ -74,6 +74,14 @@ const OF_THE_KERNEL: [(&str, &str); 4] = [
     (
         "rust_devres_lazy_phases",
         "a driver of the platform bus; the host's phases are in `tests/protocol`",
+    ),
+    (
+        "rust_lazy_kasan",
+        "a boot of its own with KASAN, which reports once",
+    ),
+    (
+        "rust_lazy_lockdep",
+        "a boot of its own with lockdep, which reports once",
     ),
     ("rust_lazy_stress", "what is left of memory after a boot"),
     (

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What only the host has: panics. The kernel does not unwind, and reports a recursion by lockdep.
+
+use super::{
+    probe::Probe,
+    real::Real,
+    scenario::{
+        caught,
+        ensure,
+        holds,
+        Check,
+        Wrong, //
+    },
+    subject::Subject,
+    twin::{
+        fault,
+        Twin, //
+    },
+};
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::Lazy,
+    new_lazy,
+    prelude::*,
+    testing::TestDevice, //
+};
+use std::{
+    panic::{
+        self,
+        AssertUnwindSafe, //
+    },
+    sync::{
+        Arc,
+        Mutex, //
+    },
+    thread,
+};
+
+fn device() -> Result<TestDevice> {
+    TestDevice::new(c"gpu0")
+}
+
+fn stays_usable<S: Subject>() -> Check {
+    let probe: Arc<Probe> = Arc::default();
+    let mut dev = device()?;
+    let bound = dev.bind()?;
+    let subject = S::new(&bound, &probe)?;
+    let dev: &Device<Bound> = &bound;
+
+    probe.next_make(|_| panic!("the initialiser panics"));
+    let result = panic::catch_unwind(AssertUnwindSafe(|| subject.access(dev)));
+    ensure!(result.is_err(), "there was no panic");
+    ensure!(probe.live() == 0, "{} resources are left", probe.live());
+    ensure!(subject.peek(dev) == Ok(None), "something is lent");
+
+    // Nobody hangs, neither this thread nor another one.
+    subject.access(dev)?;
+    thread::scope(|scope| {
+        scope
+            .spawn(|| subject.access(dev))
+            .join()
+            .unwrap_or(Err(EIO))
+    })?;
+    Ok(())
+}
+
+fn names_itself<S: Subject>() -> Check {
+    let probe: Arc<Probe> = Arc::default();
+    let mut dev = device()?;
+    let bound = dev.bind()?;
+    let subject = Arc::new(S::new(&bound, &probe)?);
+
+    let again = subject.clone();
+    probe.next_make(move |dev| again.access(dev).map(|_| ()));
+    let result = panic::catch_unwind(AssertUnwindSafe(|| subject.access(&bound)));
+
+    let Err(panic) = result else {
+        return Err(Wrong("there was no panic".to_owned()));
+    };
+    let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+    ensure!(text.contains("Object::resource"), "the panic says: {text}");
+    Ok(())
+}
+
+/// After a panic of the initialiser, the slot stays empty and usable, and nobody hangs.
+#[test]
+fn init_panics() {
+    holds::<Real>(stays_usable::<Real>);
+    holds::<Twin<fault::None>>(stays_usable::<Twin<fault::None>>);
+    caught::<Twin<fault::StaysFailed>>(stays_usable::<Twin<fault::StaysFailed>>);
+}
+
+/// An accessor that is called inside its own `init` panics with the slot's name.
+#[test]
+fn recursion() {
+    holds::<Real>(names_itself::<Real>);
+    holds::<Twin<fault::None>>(names_itself::<Twin<fault::None>>);
+    caught::<Twin<fault::NoLock>>(names_itself::<Twin<fault::NoLock>>);
+}
+
+/// What is revoked through an owner has to be a field of it.
+#[test]
+#[should_panic(expected = "`slot` has to return a field of `owner`")]
+fn revoke_of_a_stranger() {
+    let stranger: Result<Pin<KBox<Lazy<u32>>>> = KBox::pin_init(new_lazy!(), GFP_KERNEL);
+    let stranger: &'static Pin<KBox<Lazy<u32>>> = Box::leak(Box::new(stranger.unwrap()));
+    let mut owner: Pin<KBox<Lazy<u32>>> = KBox::pin_init(new_lazy!(), GFP_KERNEL).unwrap();
+
+    Lazy::revoke_field(owner.as_mut(), |_| &**stranger);
+}
+
+/// The names of what was dropped.
+type Log = Arc<Mutex<Vec<u32>>>;
+
+/// A resource that notes its name when it is dropped, and may be told to panic then.
+struct Resource {
+    name: u32,
+    log: Log,
+}
+
+/// The name of those that panic.
+const PANICS: u32 = 99;
+
+impl Drop for Resource {
+    fn drop(&mut self) {
+        self.log.lock().unwrap().push(self.name);
+        assert_ne!(self.name, PANICS, "told to panic");
+    }
+}
+
+/// Makes slots that are populated with resources of these names.
+fn populated<const N: usize>(
+    dev: &Device<Bound>,
+    names: [u32; N],
+    log: &Log,
+) -> [Pin<KBox<Lazy<Resource>>>; N] {
+    names.map(|name| {
+        let log = log.clone();
+        let slot: Result<Pin<KBox<Lazy<Resource>>>> = KBox::pin_init(new_lazy!("slot"), GFP_KERNEL);
+        let slot = slot.unwrap();
+        let resource = slot.lock().populate(dev, || Ok(Resource { name, log }));
+        assert!(resource.is_ok());
+        slot
+    })
+}
+
+/// If dropping a resource panics, the others are dropped all the same, and nobody hangs.
+#[test]
+fn drop_panics() -> Result {
+    let log = Log::default();
+    let dropped = || log.lock().unwrap().split_off(0);
+    let mut dev = device()?;
+
+    let bound = dev.bind()?;
+    let slots = populated(&bound, [0, PANICS, 2, PANICS], &log);
+    assert!(panic::catch_unwind(AssertUnwindSafe(|| bound.unbind())).is_err());
+    assert_eq!(dropped(), [PANICS, 2, PANICS, 0]);
+    drop(slots);
+
+    // The same for a free, and the unbind after it.
+    let bound = dev.bind()?;
+    let [first, second] = populated(&bound, [0, PANICS], &log);
+    assert!(panic::catch_unwind(AssertUnwindSafe(|| drop(second))).is_err());
+    bound.unbind();
+    assert_eq!(dropped(), [PANICS, 0]);
+    drop(first);
+    Ok(())
+}
