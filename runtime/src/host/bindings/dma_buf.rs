@@ -365,3 +365,225 @@ pub(crate) fn drm_prime_gem_destroy(attach: &dma_buf_attachment, sgt: *mut sg_ta
     }
     buf.attachments.fetch_sub(1, Ordering::Relaxed);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        bindings::{
+            __drm_dev_alloc,
+            collect_warnings,
+            drm_device,
+            drm_driver,
+            drm_gem_shmem_create,
+            drm_gem_shmem_object,
+            drm_gem_shmem_unpin_locked,
+            PAGE_SIZE, //
+        },
+        error::{
+            from_err_ptr,
+            Result, //
+        },
+        testing::{
+            fail_nth,
+            ledger,
+            TestDevice, //
+        },
+    };
+
+    const BOTH: dma_data_direction = dma_data_direction::DMA_BIDIRECTIONAL;
+
+    static DRIVER: drm_driver = drm_driver::new();
+
+    /// A shmem object of two pages, and its DRM device.
+    struct Exporter {
+        drm: *mut drm_device,
+        shmem: *mut drm_gem_shmem_object,
+    }
+
+    impl Exporter {
+        fn new(dev: &TestDevice) -> Self {
+            let parent = dev.device();
+            let size = size_of::<drm_device>();
+            // SAFETY: The device is alive, and the driver is a static.
+            let drm = unsafe { __drm_dev_alloc(parent.as_raw(), &DRIVER, size, 0) };
+            let drm = from_err_ptr(drm.cast()).unwrap();
+            // SAFETY: The DRM device is alive.
+            let shmem = unsafe { drm_gem_shmem_create(drm, 2 * PAGE_SIZE) };
+
+            Self {
+                drm,
+                shmem: from_err_ptr(shmem).unwrap(),
+            }
+        }
+
+        fn obj(&self) -> *mut drm_gem_object {
+            self.shmem.cast()
+        }
+
+        fn export(&self) -> *mut dma_buf {
+            // SAFETY: The object is initialised.
+            from_err_ptr(unsafe { drm_gem_prime_export(self.obj(), 0) }).unwrap()
+        }
+
+        /// References to the DRM device and to the object, and uses and pins of the pages.
+        fn counts(&self) -> [i32; 4] {
+            // SAFETY: The DRM device is alive.
+            let drm = unsafe { &*self.drm };
+            // SAFETY: The object is alive.
+            let shmem = unsafe { &*self.shmem };
+
+            [
+                &drm.ref_.refcount,
+                &shmem.base.refcount.refcount,
+                &shmem.pages_use_count,
+                &shmem.pages_pin_count,
+            ]
+            .map(refcount_t::read)
+        }
+
+        fn put(self) {
+            // SAFETY: This is the reference of `new()`.
+            unsafe { drm_gem_object_put(self.obj()) };
+            // SAFETY: This is the reference of `new()`.
+            unsafe { drm_dev_put(self.drm) };
+        }
+    }
+
+    fn attach(buf: *mut dma_buf, dev: &TestDevice) -> Result<*mut dma_buf_attachment> {
+        // SAFETY: Both are alive.
+        from_err_ptr(unsafe { dma_buf_attach(buf, dev.device().as_raw()) })
+    }
+
+    fn map(attach: *mut dma_buf_attachment) -> Result<*mut sg_table> {
+        // SAFETY: It is attached.
+        from_err_ptr(unsafe { dma_buf_map_attachment_unlocked(attach, BOTH) })
+    }
+
+    fn unmap(attach: *mut dma_buf_attachment, sgt: *mut sg_table) {
+        // SAFETY: It is mapped.
+        unsafe { dma_buf_unmap_attachment_unlocked(attach, sgt, BOTH) };
+    }
+
+    fn detach(buf: *mut dma_buf, attach: *mut dma_buf_attachment) {
+        // SAFETY: It is attached.
+        unsafe { dma_buf_detach(buf, attach) };
+    }
+
+    fn put(buf: *mut dma_buf) {
+        // SAFETY: Tests have one reference.
+        unsafe { dma_buf_put(buf) };
+    }
+
+    #[test]
+    fn a_buffer_holds_its_object_and_an_attachment_pins_it() {
+        let gpu = TestDevice::new(c"gpu0").unwrap();
+        let display = TestDevice::new(c"display0").unwrap();
+        let exporter = Exporter::new(&gpu);
+        assert_eq!(exporter.counts(), [1, 1, 0, 0]);
+
+        let buf = exporter.export();
+        assert_eq!(exporter.counts(), [2, 2, 0, 0]);
+        let attachment = attach(buf, &display).unwrap();
+        assert_eq!(exporter.counts(), [2, 2, 1, 1]);
+        let sgt = map(attachment).unwrap();
+        assert_eq!(exporter.counts(), [2, 2, 1, 1]);
+        assert_eq!(ledger(&display.device()).bytes, 2 * PAGE_SIZE as u64);
+        assert_eq!(ledger(&gpu.device()).mapped, 0);
+
+        unmap(attachment, sgt);
+        assert_eq!(ledger(&display.device()).live, 0);
+        detach(buf, attachment);
+        assert_eq!(exporter.counts(), [2, 2, 0, 0]);
+        put(buf);
+        assert_eq!(exporter.counts(), [1, 1, 0, 0]);
+        exporter.put();
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing() {
+        let gpu = TestDevice::new(c"gpu0").unwrap();
+        let display = TestDevice::new(c"display0").unwrap();
+        let exporter = Exporter::new(&gpu);
+
+        let fault = fail_nth(1);
+        // SAFETY: The object is initialised.
+        let failed = from_err_ptr(unsafe { drm_gem_prime_export(exporter.obj(), 0) });
+        drop(fault);
+        assert_eq!(failed.err(), Some(code::ENOMEM));
+        assert_eq!(exporter.counts(), [1, 1, 0, 0]);
+
+        // The attachment, the list of pages, and the pages; then the table and its entries.
+        let buf = exporter.export();
+        for (steps, what) in [(3, "attach"), (2, "map")] {
+            let attached = (what == "map").then(|| attach(buf, &display).unwrap());
+            let before = exporter.counts();
+            for nth in 1..=steps {
+                let fault = fail_nth(nth);
+                let error = match attached {
+                    Some(attached) => map(attached).err(),
+                    None => attach(buf, &display).err(),
+                };
+                assert!(fault.tripped(), "{what}, {nth}");
+                assert_eq!(error, Some(code::ENOMEM), "{what}, {nth}");
+                assert_eq!(exporter.counts(), before, "{what}, {nth}");
+            }
+            if let Some(attached) = attached {
+                display.set_dma_mask(24);
+                let (failed, warnings) = collect_warnings(|| map(attached));
+                assert_eq!(failed.err(), Some(code::EIO));
+                assert_eq!(warnings.len(), 1, "{warnings:?}");
+                assert_eq!(exporter.counts(), before);
+                detach(buf, attached);
+            }
+        }
+        assert_eq!(ledger(&display.device()).mapped, 0);
+        put(buf);
+        exporter.put();
+    }
+
+    #[test]
+    fn an_object_that_makes_no_table_has_no_importers() {
+        static FUNCS: drm_gem_object_funcs = drm_gem_object_funcs::new();
+
+        let gpu = TestDevice::new(c"gpu0").unwrap();
+        let exporter = Exporter::new(&gpu);
+        // SAFETY: Only this thread uses the object.
+        let funcs = unsafe { &mut (*exporter.shmem).base.funcs };
+        let own = core::mem::replace(funcs, &FUNCS);
+
+        let buf = exporter.export();
+        assert_eq!(attach(buf, &gpu).err(), Some(code::ENOSYS));
+        assert_eq!(exporter.counts(), [2, 2, 0, 0]);
+        put(buf);
+
+        // SAFETY: Only this thread uses the object.
+        unsafe { (*exporter.shmem).base.funcs = own };
+        exporter.put();
+    }
+
+    #[test]
+    fn an_attachment_that_is_left_is_loud() {
+        let gpu = TestDevice::new(c"gpu0").unwrap();
+        let exporter = Exporter::new(&gpu);
+        let buf = exporter.export();
+        let attachment = attach(buf, &gpu).unwrap();
+
+        let ((), warnings) = collect_warnings(|| put(buf));
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].starts_with("WARN_ON(!list_empty(&dmabuf->attachments))"));
+
+        // What `dma_buf_detach()` would do if the buffer were still there.
+        // SAFETY: Made by `dma_buf_attach()`, and not used after this.
+        unsafe { kfree_obj(attachment) };
+        // SAFETY: The object is pinned, and only this thread uses it.
+        let resv = unsafe { (*exporter.shmem).base.resv };
+        // SAFETY: The object is alive.
+        unsafe { dma_resv_lock(resv, ptr::null_mut()) };
+        // SAFETY: The object is alive, and its lock is held.
+        unsafe { drm_gem_shmem_unpin_locked(exporter.shmem) };
+        // SAFETY: The object is alive, and its lock is held.
+        unsafe { dma_resv_unlock(resv) };
+        exporter.put();
+    }
+}

@@ -514,6 +514,32 @@ mod tests {
     }
 
     #[test]
+    fn a_smaller_file_has_fewer_pages() {
+        const N: usize = 2;
+        let file = file::new(N * PAGE_SIZE);
+        // SAFETY: `file` is alive.
+        let inode = unsafe { (*file).f_inode };
+        let set_size = |size: usize| {
+            // SAFETY: `file` is alive, and only this thread uses it.
+            unsafe { (*inode).i_size = size as loff_t };
+        };
+        // SAFETY: `file` is alive.
+        let read = || unsafe { file::read_pages(file) };
+
+        set_size(N * PAGE_SIZE - 1);
+        assert_eq!(read(), Err(code::EINVAL.to_errno()));
+        set_size(N * PAGE_SIZE);
+        let list = read().unwrap();
+        // Nothing is left of the failure.
+        assert!(look(list, N).iter().all(|&(_, count)| count == 2));
+
+        // SAFETY: The list is alive, and put once.
+        unsafe { file::put_pages(file, list) };
+        // SAFETY: `file` is not used any more.
+        unsafe { file::put(file) };
+    }
+
+    #[test]
     fn physical_memory_is_reused_and_never_shared() {
         let mut memory = PhysicalMemory {
             free: Vec::new(),

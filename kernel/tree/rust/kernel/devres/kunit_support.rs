@@ -52,6 +52,7 @@ use crate::{
         Instant,
         Monotonic, //
     },
+    types::ScopeGuard,
     workqueue::Queue, //
 };
 use core::ptr::NonNull;
@@ -210,18 +211,19 @@ impl<R: Send + Unpin + 'static> Thread<R> {
 
         let theirs = shared.clone();
         queue.try_spawn(GFP_KERNEL, move || {
+            // On the host, a panic of the function ends the wait as well.
+            let _returned = ScopeGuard::new(|| theirs.returned.complete_all());
             theirs.may_start.wait_for_completion();
             let value = function();
 
             *theirs.value.lock() = Some(value);
             theirs.has_returned.store(true, Release);
-            theirs.returned.complete_all();
         })?;
 
         Ok(Self(shared))
     }
 
-    /// Waits until the thread has returned, and returns what it did.
+    /// Waits until the thread has returned, and returns what it did. `EINVAL` if it has panicked.
     pub(crate) fn join(self) -> Result<R> {
         self.wait();
         self.0.value.lock().take().ok_or(EINVAL)

@@ -298,11 +298,11 @@ pub(super) fn as_imported<R>(obj: &Gem, with: impl FnOnce() -> R) -> Result<R> {
     // SAFETY: The object is initialised, and the tests call this when no other thread uses it.
     unsafe { (*obj.as_raw()).import_attach = &mut *attachment };
 
-    let result = with();
-
-    // SAFETY: As above.
-    unsafe { (*obj.as_raw()).import_attach = ptr::null_mut() };
-    Ok(result)
+    let _reset = ScopeGuard::new(|| {
+        // SAFETY: The object is initialised, and no other thread uses it.
+        unsafe { (*obj.as_raw()).import_attach = ptr::null_mut() };
+    });
+    Ok(with())
 }
 
 /// Has eight threads map something of `obj` at the same time. Returns the one address they all get.
