@@ -461,7 +461,6 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         caught_by: &[
             "host::drm::gem::shmem::contract_kunit::tests::unbind",
             "host::drm::gem::shmem::contract_kunit::tests::rebind",
-            "host::drm::gem::shmem::contract_kunit::tests::free_and_unbind",
         ],
     },
     Mutant {
