@@ -436,7 +436,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "                #(#retire)*\n",
             "                if MUTANT { #(#forwards)* }\n                #(#retire)*\n",
         )],
-        caught_by: &["devres::lazy_kunit::tests::order_at_free"],
+        caught_by: &[
+            "devres::lazy_kunit::tests::order_at_free",
+            "host::drm::gem::shmem::vmap_kunit::tests::order_at_free",
+        ],
     },
     Mutant {
         name: "destructor_first",
@@ -516,8 +519,117 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "        if MUTANT { std::mem::forget(vmap); } else { drop(vmap); }\n",
         )],
         caught_by: &[
+            "host::drm::gem::shmem::vmap_kunit::tests::rebind",
+            "host::drm::gem::shmem::vmap_kunit::tests::try_access",
+            "host::drm::gem::shmem::vmap_kunit::tests::revoke",
             "host::drm::gem::shmem::vmap_kunit::tests::unbind",
             "host::drm::gem::shmem::vmap_kunit::tests::free_before_unbind",
         ],
+    },
+    Mutant {
+        name: "view_too_short",
+        what: "the kernel mapping is a page too short",
+        edits: &[(
+            VMAP,
+            "ptr_from_raw_parts_mut(vmap.addr.cast(), obj.size());\n",
+            "ptr_from_raw_parts_mut(\n            vmap.addr.cast(),\n            \
+             obj.size() - if MUTANT { crate::page::PAGE_SIZE } else { 0 },\n        );\n",
+        )],
+        caught_by: &["host::drm::gem::shmem::vmap_kunit::tests::success_path"],
+    },
+    Mutant {
+        name: "unmaps_without_the_lock",
+        what: "the kernel mapping ends without the reservation lock",
+        edits: &[(
+            OBJECT,
+            "        let _resv = DmaResvGuard::new(self);\n\n        // SAFETY: The caller promises it",
+            "        let _resv = (!MUTANT).then(|| DmaResvGuard::new(self));\n\n        \
+             // SAFETY: The caller promises it",
+        )],
+        caught_by: &[
+            "host::drm::gem::shmem::vmap_kunit::tests::unbind",
+            "host::drm::gem::shmem::vmap_kunit::tests::free_before_unbind",
+        ],
+    },
+    Mutant {
+        name: "fails_when_it_is_mapped",
+        what: "mapping fails after it has mapped, and leaves that mapped",
+        edits: &[(
+            VMAP,
+            "        core::mem::forget(vmap);\n",
+            "        core::mem::forget(vmap);\n        if MUTANT { KBox::new(0_u8, GFP_KERNEL)?; }\n",
+        )],
+        caught_by: &["host::drm::gem::shmem::vmap_kunit::tests::failing_allocation"],
+    },
+    Mutant {
+        name: "unmaps_for_others",
+        what: "unmapping ends a use of the mapping that somebody else has begun",
+        edits: &[(
+            VMAP,
+            "        // INVARIANT: The mapping that `map()` has kept from being dropped.\n",
+            "        if MUTANT {\n            let again: VMapRef<'_, T> = VMap {\n                \
+             addr: memory.as_ptr().cast(),\n                owner: obj,\n            };\n            \
+             drop(again);\n        }\n",
+        )],
+        caught_by: &["host::drm::gem::shmem::vmap_kunit::tests::beside_vmap_by_hand"],
+    },
+    Mutant {
+        name: "vmaps_what_is_imported",
+        what: "the memory of an imported object is mapped for good",
+        edits: &[(
+            VMAP,
+            "        if is_imported {\n",
+            "        if is_imported && !MUTANT {\n",
+        )],
+        caught_by: &["host::drm::gem::shmem::vmap_kunit::tests::imported_object"],
+    },
+    Mutant {
+        name: "drm_device_first",
+        what: "a free puts the DRM device before it releases the object",
+        edits: &[(
+            OBJECT,
+            "        unsafe { Pin::new_unchecked(owner) }.teardown();\n",
+            "        unsafe { Pin::new_unchecked(owner) }.teardown();\n        \
+             if MUTANT { drop(unsafe { core::ptr::read(&(*this).drm) }); }\n",
+        )],
+        caught_by: &[
+            "host::drm::gem::shmem::contract_kunit::tests::last_holder",
+            "host::drm::gem::shmem::vmap_kunit::tests::object_outlives_drm_device",
+        ],
+    },
+    Mutant {
+        name: "holds_its_owner",
+        what: "the mapping holds a reference to its object",
+        edits: &[(
+            VMAP,
+            "        let vmap = obj.vmap::<0>()?;\n",
+            "        if MUTANT { core::mem::forget(crate::sync::aref::ARef::from(obj)); }\n        \
+             let vmap = obj.vmap::<0>()?;\n",
+        )],
+        caught_by: &["host::drm::gem::shmem::vmap_kunit::tests::owner_is_held_weakly"],
+    },
+    Mutant {
+        name: "revokes_all",
+        what: "revoking one field retires all",
+        edits: &[(
+            FUNCTIONS,
+            "            #krate::devres::Lazy::revoke_field(#this, |",
+            "            if MUTANT { return #krate::devres::LazyOwner::teardown(#this); }\n            \
+             #krate::devres::Lazy::revoke_field(#this, |",
+        )],
+        caught_by: &[
+            "devres::lazy_kunit::tests::revoke",
+            "host::drm::gem::shmem::vmap_kunit::tests::revoke",
+        ],
+    },
+    Mutant {
+        name: "maps_early",
+        what: "whoever maps the table maps the memory first",
+        edits: &[(
+            SG_TABLE,
+            "        // SAFETY: `obj` is an initialised shmem object.\n        let sgt =\n",
+            "        if MUTANT { obj.cached_vmap(_dev)?; }\n        let sgt =\n",
+        )],
+        caught_by: &["host::drm::gem::shmem::vmap_kunit::tests::order_at_unbind"],
     },
 ];
