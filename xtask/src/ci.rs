@@ -4,13 +4,23 @@
 
 use crate::{
     exit,
-    kernel, //
+    kernel::{
+        self,
+        tree::walk, //
+    },
 };
 use anyhow::{
     bail,
     Result, //
 };
 use std::{
+    fs,
+    hash::{
+        DefaultHasher,
+        Hash,
+        Hasher, //
+    },
+    path::Path,
     process::Command,
     time::{
         Duration,
@@ -117,13 +127,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "packages",
-        run: Run::Here(|shell| {
-            Ok(cmd!(shell, "cargo package --allow-dirty")
-                .args(["--package", "devres-lazy-macros"])
-                .args(["--package", "devres-lazy-pin-macros"])
-                .args(["--package", "devres-lazy"])
-                .run()?)
-        }),
+        run: Run::Here(packages),
     },
     Step {
         name: "panics in the middle of the protocol, under AddressSanitizer",
@@ -276,6 +280,32 @@ fn fuzz(shell: &Shell) -> Result<()> {
     )
     .run()?;
     cmd!(shell, "cargo test {all...}").run()?;
+    Ok(())
+}
+
+/// Each package can be built from what would be published of it.
+///
+/// The runtime is built with the packages of its macros. Cargo unpacks those once for each target
+/// folder and version, and does not look whether they have changed: so each state of the sources has
+/// a folder of its own.
+fn packages(shell: &Shell) -> Result<()> {
+    const FOLDER: &str = "target/packages";
+
+    let mut hasher = DefaultHasher::new();
+    for folder in ["macros", "runtime/pin-macros"] {
+        for file in walk(Path::new(folder))? {
+            fs::read(Path::new(folder).join(&file))?.hash(&mut hasher);
+            file.hash(&mut hasher);
+        }
+    }
+    let target = format!("{FOLDER}/{:016x}", hasher.finish());
+
+    shell.remove_path(FOLDER)?;
+    cmd!(shell, "cargo package --allow-dirty --target-dir {target}")
+        .args(["--package", "devres-lazy-macros"])
+        .args(["--package", "devres-lazy-pin-macros"])
+        .args(["--package", "devres-lazy"])
+        .run()?;
     Ok(())
 }
 

@@ -38,7 +38,7 @@ mod shell;
 mod splat;
 mod test;
 mod tools;
-mod tree;
+pub(crate) mod tree;
 mod vocabulary;
 
 use anyhow::Result;
