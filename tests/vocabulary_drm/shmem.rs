@@ -141,6 +141,42 @@ fn table_is_mapped_once_and_goes_with_unbind() -> Result {
     Ok(())
 }
 
+/// A first access with a reservation lock held is reported, also if it is that of another object
+/// and nobody waits.
+#[test]
+fn first_access_under_a_reservation_lock() -> Result {
+    let mut dev = TestDevice::new(c"gpu0")?;
+    let bound = dev.bind()?;
+    let drm = gpu(&bound)?;
+    let object = || buffer(&drm, ObjectConfig::default());
+    let (mapped, locked, empty) = (object()?, object()?, object()?);
+    let resv = locked.raw_dma_resv();
+
+    mapped.sg_table(&bound)?;
+    // SAFETY: The object is there, and with it its reservation object.
+    unsafe { bindings::dma_resv_lock(resv, std::ptr::null_mut()) };
+    // No lock is taken for what is mapped.
+    let lent = mapped.sg_table(&bound).is_ok();
+    let report = catch_unwind(AssertUnwindSafe(|| empty.sg_table(&bound).is_ok()));
+    // SAFETY: It was locked above.
+    unsafe { bindings::dma_resv_unlock(resv) };
+
+    assert!(lent);
+    let report = report.expect_err("no report");
+    let report = report.downcast_ref::<String>().expect("no text");
+    for part in [
+        "possible circular locking dependency detected",
+        "takes `Object::sgt`",
+        "holds `reservation_ww_class_mutex`",
+    ] {
+        assert!(report.contains(part), "{report}");
+    }
+
+    empty.sg_table(&bound)?;
+    locked.sg_table(&bound)?;
+    Ok(())
+}
+
 #[test]
 fn a_wrong_device_is_einval_before_anything_is_mapped() -> Result {
     let (mut dev, mut other) = (TestDevice::new(c"gpu0")?, TestDevice::new(c"gpu1")?);

@@ -40,7 +40,7 @@ pub(crate) fn run(shell: &Shell) -> Result<()> {
     instrumented(cmd!(
         shell,
         "cargo test --package devres-lazy-workspace --package devres-lazy --lib --test protocol
-            --test field --test shmem_fields {build...}"
+            --test field --test field_shmem {build...}"
     ))
     .env("ASAN_OPTIONS", "detect_leaks=0")
     .run()?;

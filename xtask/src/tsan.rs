@@ -75,7 +75,7 @@ const TESTS: [(&str, &str); 6] = [
     ("kernel", "runtime"),
     ("protocol", "tests/protocol"),
     ("field", "tests/field"),
-    ("shmem_fields", "tests/shmem_fields"),
+    ("field_shmem", "tests/field_shmem"),
     ("grace_periods", "tests/grace_periods"),
     ("locks", "tests/locks"),
 ];
