@@ -286,15 +286,13 @@ mod tests {
         check_text(WRONG, Expected::Error, expand_item);
 
         // Does nothing.
-        caught(RIGHT, Expected::Any, |_, _, item| (item, None));
+        caught(RIGHT, Expected::Any, |_, item| (item, None));
         // Panics.
-        caught(RIGHT, Expected::Any, |_, _, _| panic!("a panic"));
+        caught(RIGHT, Expected::Any, |_, _| panic!("a panic"));
         // Writes something that is no item.
-        caught(RIGHT, Expected::Any, |_, _, _| {
-            (quote::quote!(struct A), None)
-        });
+        caught(RIGHT, Expected::Any, |_, _| (quote::quote!(struct A), None));
         // Refuses what is right, and does not refuse what is wrong.
-        caught(RIGHT, Expected::Success, |_, _, item| {
+        caught(RIGHT, Expected::Success, |_, item| {
             let error = syn::Error::new_spanned(&item, "no");
             (item, Some(error))
         });
