@@ -47,7 +47,7 @@ impl<'a> Editor<'a> {
         let mut next = 0;
 
         loop {
-            // What is new here, up to the next token of the source.
+            // New pieces stand here, before the next token of the source.
             let mut new = Vec::new();
             while let Some(piece) =
                 pieces.next_if(|piece| !matches!(piece, Piece::Written(index) if *index >= next))
@@ -106,7 +106,7 @@ impl<'a> Editor<'a> {
         if new.is_empty() || !(gap.contains('\n') || is_end) {
             self.out.write(if is_line { gap.trim_end() } else { gap });
             self.new_pieces(new);
-            // What is new has broken the line.
+            // The new pieces may end with a line break.
             if !gap.contains('\n') {
                 self.out.indent();
             }

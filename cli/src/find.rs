@@ -70,7 +70,7 @@ impl Annotated {
         for field in &item.fields {
             let attrs = field.attrs.iter().filter(|attr| parse::is_lazy(attr));
             annotations.extend(attrs.map(|attr| attr.span().byte_range()));
-            // What is wrong with them is known already.
+            // The expansion reports its errors.
             let attr = parse::lazy_attr(field, &mut Errors::default());
             for entry in attr.map(|attr| attr.entries).unwrap_or_default() {
                 if let Value::Device(expr) | Value::Init(expr) = entry.value {

@@ -31,7 +31,7 @@ pub(crate) struct Layout<'a> {
     pub(crate) rustfmt: Option<&'a Rustfmt<'a>>,
     pub(crate) marks: &'a Lines,
     pub(crate) marker: &'a Marker<'a>,
-    /// What is in front of the item, and of what is generated beside it.
+    /// The indentation of the item, which the generated items beside it get too.
     pub(crate) indent: &'a str,
     /// What to call it where it cannot be printed.
     pub(crate) name: &'a str,

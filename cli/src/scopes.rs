@@ -341,7 +341,7 @@ impl Scopes {
                 continue;
             }
             (walk.visit)(import);
-            // It may be several things at once. What is in a module can be told.
+            // One name may be a module and a macro at once. The content of a module is known.
             if !matches!(found, Some(Target::Module(_))) {
                 found = Some(target);
             }
@@ -351,7 +351,7 @@ impl Scopes {
             found = Some(Target::Module(*module));
         }
 
-        // What is imported or declared by its name goes before what `*` imports.
+        // A name that is imported or declared itself comes before one that `*` imports.
         for import in self.imports_in(scope) {
             if found.is_some() || self.imports[import].name.is_some() {
                 continue;

@@ -33,7 +33,7 @@ fn printed(text: &str) -> Result<String> {
     expand_with(&source, &Options::default(), Format::Nobody)
 }
 
-/// What is printed for the import that an item follows.
+/// Prints an import with an item behind it, and returns the part before the item.
 fn left_of(import: &str) -> Result<String> {
     let text = printed(&format!("{import}{ITEM}"))?;
     let end = text.find("#[pin_data(PinnedDrop)]\nstruct Queue");

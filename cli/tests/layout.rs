@@ -194,7 +194,7 @@ fn a_function_stays_as_it_is() -> Result<()> {
     Ok(())
 }
 
-/// What is new in a destructor that cannot be formatted is on lines of its own.
+/// In a destructor that cannot be formatted, the generated code has lines of its own.
 #[test]
 fn a_destructor_stays_as_it_is() -> Result<()> {
     for (body, printed) in [

@@ -12,14 +12,9 @@ use crate::{
     bindings,
     fmt, //
 };
-use std::cell::{
-    Cell,
-    RefCell, //
-};
+use std::cell::RefCell;
 
 std::thread_local! {
-    /// Whether a test runs on this thread.
-    static RUNNING: Cell<bool> = const { Cell::new(false) };
     /// The messages of the running test.
     static MESSAGES: RefCell<String> = const { RefCell::new(String::new()) };
 }
@@ -65,7 +60,9 @@ pub fn is_test_result_ok(t: impl TestResult) -> bool {
 /// Returns whether a test runs on this thread.
 #[must_use]
 pub fn in_kunit_test() -> bool {
-    RUNNING.get()
+    // SAFETY: There are no requirements.
+    let test = unsafe { bindings::kunit_get_current_test() };
+    !test.is_null()
 }
 
 /// Runs a test. `#[kunit_tests]` makes calls of it.
@@ -77,7 +74,7 @@ pub fn in_kunit_test() -> bool {
 /// If the test fails.
 #[doc(hidden)]
 pub fn run<R: TestResult>(suite: &'static str, test: &'static str, body: fn() -> R) {
-    let running = Running::new(suite, test);
+    let running = Running { suite, test };
     let (is_ok, why) = bindings::kunit::with(|| is_test_result_ok(body()));
     let messages = MESSAGES.take();
     assert!(is_ok, "{suite}.{test} has failed\n{messages}");
@@ -91,11 +88,6 @@ struct Running {
 }
 
 impl Running {
-    fn new(suite: &'static str, test: &'static str) -> Self {
-        RUNNING.set(true);
-        Self { suite, test }
-    }
-
     /// It has passed, or was skipped for this reason.
     fn passed(self, skipped: Option<&str>) {
         let skipped = skipped.map_or(String::new(), |why| format!(" # SKIP {why}"));
@@ -104,7 +96,6 @@ impl Running {
     }
 
     fn ended(&self, how: &str) {
-        RUNNING.set(false);
         println!("# kunit: {}.{} {how}", self.suite, self.test);
     }
 }
@@ -123,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_test_fails_by_an_error_or_a_panic() {
-        run("suite", "passes", || ());
+        run("suite", "passes", || assert!(in_kunit_test()));
         run("suite", "passes", || -> Result { Ok(()) });
         let failed = catch_unwind(|| {
             run("suite", "fails", || -> Result {

@@ -56,8 +56,8 @@ pub struct Vmalloc;
 
 /// As [`Kmalloc`] if possible, and as [`Vmalloc`] otherwise: `kvmalloc()`.
 ///
-/// Up to the size of a page it is as [`Kmalloc`]. A larger one may be of either kind, so that it must
-/// not be dropped in atomic context.
+/// Up to the size of a page it is as [`Kmalloc`]. A larger one may be of either kind, so that it
+/// must not be dropped in atomic context.
 pub struct KVmalloc;
 
 impl Kmalloc {
@@ -104,9 +104,7 @@ unsafe impl Allocator for Vmalloc {
         let memory = unsafe { realloc::<Self>(ptr, layout, old_layout, flags, "vmalloc") };
 
         // The report comes last, so that the memory is freed in any case.
-        if layout.size() == 0 && old_layout.size() != 0 {
-            fault::might_sleep("vfree");
-        }
+        freeing_may_sleep(layout, old_layout, 0, "vfree");
         memory
     }
 }
@@ -128,10 +126,17 @@ unsafe impl Allocator for KVmalloc {
         let memory = unsafe { realloc::<Self>(ptr, layout, old_layout, flags, "kvmalloc") };
 
         // The report comes last, so that the memory is freed in any case.
-        if layout.size() == 0 && old_layout.size() > PAGE_SIZE {
-            fault::might_sleep("kvfree");
-        }
+        freeing_may_sleep(layout, old_layout, PAGE_SIZE, "kvfree");
         memory
+    }
+}
+
+/// Reports atomic context, where the C function `what` has freed memory of more than `above` bytes.
+#[inline]
+#[track_caller]
+fn freeing_may_sleep(layout: Layout, old_layout: Layout, above: usize, what: &str) {
+    if layout.size() == 0 && old_layout.size() > above {
+        fault::might_sleep(what);
     }
 }
 

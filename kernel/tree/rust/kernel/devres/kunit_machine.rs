@@ -25,11 +25,11 @@ use core::{
     },
 };
 
-/// Runs `function`, in which the kernel reports something that contains `what`, as it should.
+/// Runs `function`, during which the kernel has to report something that contains `what`.
 ///
-/// Whoever reads the log finds out from the marks that this report is no failure, and that there
-/// has to be one. Both say all of it, as a busy console may lose a part of either. `what` has no
-/// quotation marks in it.
+/// It prints a mark before and after that. The runner takes a report between the marks for what is
+/// expected, and fails if there is none. Each mark has the whole text, since a busy console may
+/// lose a part of the other. `what` has no quotation marks in it.
 pub(crate) fn expect_splat<R>(what: &str, function: impl FnOnce() -> R) -> R {
     pr_info!("# expect-splat: \"{what}\"\n");
     let result = function();
@@ -161,7 +161,7 @@ pub(crate) fn dma_mappings() -> Option<u32> {
 /// Pauses the bookkeeping of `CONFIG_DMA_API_DEBUG`, which gives up for good when an allocation of
 /// its own fails.
 ///
-/// What is mapped during the pause has to be unmapped during the pause.
+/// A mapping that is made during the pause has to end during the pause.
 pub(crate) struct DmaDebugPause(Option<NonNull<bool>>);
 
 impl DmaDebugPause {
