@@ -35,7 +35,7 @@ fn unbind(populated: usize, tried: usize) -> Result<Taken> {
         .collect::<Result<_>>()?;
     let fault = fail_nth(u64::MAX);
     for slot in &slots {
-        slot.lock().populate(&bound, || Ok(7))?;
+        slot.get_or_populate(&bound, || Ok(7))?;
     }
     let allocations = fault.allocations();
     drop(fault);

@@ -129,7 +129,7 @@ macro_rules! slots {
 /// Populates an empty slot, and calls `f` meanwhile.
 #[track_caller]
 fn populate(slot: &Slot, dev: &Device<Bound>, f: impl FnOnce()) {
-    let populated = slot.lock().populate(dev, || {
+    let populated = slot.get_or_populate(dev, || {
         f();
         Ok(7)
     });

@@ -46,25 +46,17 @@ pub(crate) fn refuse_other_device() -> String {
     "Refuse any device but the one that `self` belongs to, before anything is made for it.".into()
 }
 
-/// Above the lock.
-pub(crate) fn lock(slot: &Slot<'_>) -> String {
+/// Above `entry()`.
+pub(crate) fn entry(slot: &Slot<'_>) -> String {
     format!(
-        "Slow path: one caller populates `self.{}`, holding its lock for as long as that takes; \
-         the others sleep here.",
+        "Slow path: one caller at a time populates `self.{}`. The others sleep here until that \
+         caller is done.",
         slot.name
     )
 }
 
-/// Above the second look.
-pub(crate) fn look_again(slot: &Slot<'_>) -> String {
-    format!(
-        "Somebody else may have populated `self.{}` while this caller was waiting for the lock.",
-        slot.name
-    )
-}
-
-/// Above `populate()`, called on `locked`.
-pub(crate) fn populate(slot: &Slot<'_>, locked: &Ident) -> String {
+/// Above `populate()`, called on `vacant`.
+pub(crate) fn populate(slot: &Slot<'_>, vacant: &Ident) -> String {
     let field = slot.name;
     let (calls, fails) = match &slot.source {
         Source::Map(marker) => {
@@ -84,13 +76,12 @@ pub(crate) fn populate(slot: &Slot<'_>, locked: &Ident) -> String {
     };
 
     format!(
-        "`populate()` cannot find `self.{field}` populated for `dev`: it was not a line above, \
-         only a holder of its lock populates it, and `{locked}` holds that lock until \
-         `populate()` is done.\n\
+        "`populate()` cannot find `self.{field}` populated: nobody else populates it while this \
+         caller has `{vacant}`.\n\
          \n\
-         The closure runs when the checks have passed and all memory is there: {calls}. On an \
-         error (`ENXIO` if `self.{field}` was revoked, or unbind is under way, `ENOMEM`, or \
-         {fails}) `self.{field}` is as it was, and a later call may succeed.\n\
+         The closure runs when all other checks have passed: {calls}. On an error (`ENXIO` if \
+         unbind has begun meanwhile, or {fails}) `self.{field}` is empty again, and a later call \
+         may succeed.\n\
          \n\
          INVARIANT: When this succeeds, `self.{field}` holds the resource, for `dev`, until `dev` \
          is unbound, `self.{field}` is revoked, or `*self` is dropped."

@@ -27,7 +27,7 @@ fn removed_and_found_at_the_same_address() -> Result {
     let mut dev = TestDevice::new(c"gpu0")?;
     let address = dev.device().as_raw().addr();
     let bound = dev.bind()?;
-    assert_eq!(slot.lock().populate(&bound, || Ok(1)).copied(), Ok(1));
+    assert_eq!(slot.get_or_populate(&bound, || Ok(1)).copied(), Ok(1));
     bound.unbind();
     drop(dev);
 
@@ -46,12 +46,12 @@ fn removed_and_found_at_the_same_address() -> Result {
     };
     let bound = dev.bind()?;
     assert!(slot.get(&bound).is_none(), "of the device before");
-    let again = slot.lock().populate(&bound, || Ok(2)).copied();
+    let again = slot.get_or_populate(&bound, || Ok(2)).copied();
     assert_eq!(again, Err(ENXIO));
 
     let fresh = KBox::pin_init(new_lazy!("hotplug::slot"), GFP_KERNEL)?;
     let fresh: Pin<KBox<Lazy<u32>>> = fresh;
-    assert_eq!(fresh.lock().populate(&bound, || Ok(3)).copied(), Ok(3));
+    assert_eq!(fresh.get_or_populate(&bound, || Ok(3)).copied(), Ok(3));
     Ok(())
 }
 

@@ -66,8 +66,7 @@ fn unbinds_under_a_guard_while_unwinding() {
     let slot = slot();
     let _guard;
     let bound = dev.bind().unwrap();
-    slot.lock()
-        .populate(&bound, || Ok(Called::new(|| ())))
+    slot.get_or_populate(&bound, || Ok(Called::new(|| ())))
         .unwrap();
     _guard = slot.try_access().unwrap();
     panic!("a test fails");
@@ -90,14 +89,13 @@ fn drops_its_owner() {
     let mut dev = TestDevice::new(c"gpu0").unwrap();
     let bound = dev.bind().unwrap();
     let slot = slot();
-    slot.lock()
-        .populate(&bound, || {
-            Ok(Called::new(|| {
-                let owner = OWNER.lock().unwrap().take();
-                drop(owner);
-            }))
-        })
-        .unwrap();
+    slot.get_or_populate(&bound, || {
+        Ok(Called::new(|| {
+            let owner = OWNER.lock().unwrap().take();
+            drop(owner);
+        }))
+    })
+    .unwrap();
     *OWNER.lock().unwrap() = Some(slot);
     bound.unbind();
 }
@@ -114,14 +112,13 @@ fn unbinds_its_device() {
     let bound = dev.bind().unwrap();
     let device: ARef<Device> = bound.device();
     let slot = slot();
-    slot.lock()
-        .populate(&bound, || {
-            Ok(Called::new(move || {
-                // SAFETY: The device is valid. It is not unbound twice: this does not return.
-                unsafe { bindings::device_release_driver(device.as_raw()) };
-            }))
-        })
-        .unwrap();
+    slot.get_or_populate(&bound, || {
+        Ok(Called::new(move || {
+            // SAFETY: The device is valid. It is not unbound twice: this does not return.
+            unsafe { bindings::device_release_driver(device.as_raw()) };
+        }))
+    })
+    .unwrap();
     drop(slot);
 }
 

@@ -169,7 +169,7 @@ fn a_refused_resource_panics() {
     let slot: Arc<Pin<KBox<Lazy<Refused>>>> =
         Arc::new(KBox::pin_init(new_lazy!("slot"), GFP_KERNEL).unwrap());
     let first: Pin<KBox<Lazy<u32>>> = KBox::pin_init(new_lazy!("first"), GFP_KERNEL).unwrap();
-    first.lock().populate(&bound, || Ok(1)).unwrap();
+    first.get_or_populate(&bound, || Ok(1)).unwrap();
 
     let (begun, has_begun) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel();
@@ -180,7 +180,7 @@ fn a_refused_resource_panics() {
             // does not wait for.
             let dev: &Device<Bound> = unsafe { dev.as_bound() };
             let text = panics(|| {
-                let _ = slot.lock().populate(dev, || {
+                let _ = slot.get_or_populate(dev, || {
                     begun.send(()).unwrap();
                     may_go_on.recv().unwrap();
                     Ok(Refused(dropped))
@@ -197,8 +197,7 @@ fn a_refused_resource_panics() {
 
     // The slot is empty, and the next binding serves it.
     let bound = dev.bind().unwrap();
-    slot.lock()
-        .populate(&bound, || Ok(Refused(dropped.clone())))
+    slot.get_or_populate(&bound, || Ok(Refused(dropped.clone())))
         .unwrap();
     assert_eq!(
         panics(|| bound.unbind()).as_deref(),

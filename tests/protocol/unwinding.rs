@@ -142,7 +142,7 @@ fn populated<const N: usize>(
         let log = log.clone();
         let slot: Result<Pin<KBox<Lazy<Resource>>>> = KBox::pin_init(new_lazy!("slot"), GFP_KERNEL);
         let slot = slot.unwrap();
-        let resource = slot.lock().populate(dev, || Ok(Resource { name, log }));
+        let resource = slot.get_or_populate(dev, || Ok(Resource { name, log }));
         assert!(resource.is_ok());
         slot
     })

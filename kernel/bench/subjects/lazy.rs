@@ -52,7 +52,7 @@ impl Owner {
     }
 
     pub(super) fn populate(&self, dev: &Device<Bound>) -> Result {
-        self.lazy.lock().populate(dev, || Ok(0))?;
+        self.lazy.get_or_populate(dev, || Ok(0))?;
         Ok(())
     }
 }

@@ -67,8 +67,8 @@ pub(super) struct Functions<'a> {
     lt: Lifetime,
     /// What lends the resource. The author's expressions are not in its scope.
     local: Ident,
-    /// The locked slot, for the author not to see.
-    locked: Ident,
+    /// The right to populate the slot, for the author not to see.
+    vacant: Ident,
     /// Where a view belongs, for the author not to see.
     place: Ident,
     /// The device that the owner's is compared with, for the author not to see.
@@ -116,7 +116,7 @@ impl<'a> Functions<'a> {
             init: hygiene::with_self(init, site),
             lt: names.fresh_lifetime(),
             local,
-            locked: names.fresh("slot"),
+            vacant: names.fresh("slot"),
             place: names.fresh("place"),
             other: names.fresh("other"),
             owner_local: names.local("owner"),
@@ -269,7 +269,7 @@ impl<'a> Functions<'a> {
             dev,
             lt,
             local,
-            locked,
+            vacant,
             ..
         } = self;
         let Slot {
@@ -287,11 +287,8 @@ impl<'a> Functions<'a> {
         let assertion = self.assertion();
         let refuse = self.comment(comments::refuse_other_device());
         let refuse_other_device = self.refuse_other_device();
-        let (lock, look_again) = (
-            self.comment(comments::lock(self.slot)),
-            self.comment(comments::look_again(self.slot)),
-        );
-        let comment = self.comment(comments::populate(self.slot, locked));
+        let entry = self.comment(comments::entry(self.slot));
+        let comment = self.comment(comments::populate(self.slot, vacant));
         let populate = self.populate();
         let other_devs = self.other_devs.iter().map(|other| {
             // It may be the name of a field only, and is not unused then.
@@ -304,10 +301,6 @@ impl<'a> Functions<'a> {
 
         quote! {
             #attrs
-            #[allow(
-                clippy::significant_drop_tightening,
-                reason = "`populate()` unlocks"
-            )]
             #[cold]
             #[inline(never)]
             #header {
@@ -317,16 +310,13 @@ impl<'a> Functions<'a> {
                 #refuse_other_device
 
                 #empty_line
-                #lock
-                let #locked = #krate::devres::Lazy::lock(&#this.#field);
-
-                #empty_line
-                #look_again
-                if let ::core::option::Option::Some(#local) =
-                    #krate::devres::Locked::get(&#locked, #dev)
-                {
-                    return ::core::result::Result::Ok(#lent);
-                }
+                #entry
+                let #vacant = match #krate::devres::Lazy::entry(&#this.#field, #dev)? {
+                    #krate::devres::Entry::Populated(#local) => {
+                        return ::core::result::Result::Ok(#lent);
+                    }
+                    #krate::devres::Entry::Vacant(#vacant) => #vacant,
+                };
 
                 #empty_line
                 #(#other_devs)*
@@ -419,14 +409,12 @@ impl<'a> Functions<'a> {
         }
     }
 
-    /// Populates the locked slot.
+    /// Populates the vacant slot.
     ///
     /// Rustc points at what the author wrote, but lints and `forbid(unsafe_code)`, which are about
     /// the author's code, know that this is not.
     fn populate(&self) -> TokenStream {
-        let Self {
-            krate, this, dev, ..
-        } = self;
+        let Self { krate, this, .. } = self;
 
         let Slot {
             name: field,
@@ -435,9 +423,9 @@ impl<'a> Functions<'a> {
         } = self.slot;
         // Rustc points at the field's type where the resource lacks a bound.
         let at_type = Span::mixed_site().located_at(resource.span());
-        let slot = located(&self.locked, at_type);
+        let slot = located(&self.vacant, at_type);
         let krate_at_type = path_at(krate, at_type);
-        let locked = quote_spanned!(at_type=> #krate_at_type::devres::Locked);
+        let vacant = quote_spanned!(at_type=> #krate_at_type::devres::Vacant);
 
         match &self.slot.source {
             Source::Init(expr) => {
@@ -458,7 +446,7 @@ impl<'a> Functions<'a> {
                 };
                 let populate = Ident::new("populate", at_type);
                 quote_spanned! {here=>
-                    #locked::#populate(#slot, #dev, #init)
+                    #vacant::#populate(#slot, #init)
                 }
             }
             Source::Map(marker) => {
@@ -469,7 +457,7 @@ impl<'a> Functions<'a> {
                 let referred = target::referred(marker);
                 let comment = self.comment(comments::new_mapped(self.owner, self.slot));
                 quote_spanned! {here=>
-                    #locked::#populate_with(#slot, #dev, |#place| {
+                    #vacant::#populate_with(#slot, |#place| {
                         #comment
                         unsafe {
                             #krate::devres::OwnerView::<Self, #marker>::new(

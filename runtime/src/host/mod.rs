@@ -49,6 +49,7 @@ pub mod transmute;
 pub mod types;
 pub mod workqueue;
 
+pub(crate) mod dep_map;
 pub(crate) mod fault;
 pub(crate) mod lockdep;
 pub(crate) mod parking;

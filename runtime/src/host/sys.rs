@@ -11,12 +11,14 @@ use crate::{
         Bound,
         Device, //
     },
+    fault,
     prelude::*,
     protocol::registry::Registry,
     sync::Arc,
 };
 use core::{
     mem::ManuallyDrop,
+    num::NonZero,
     ptr,
     sync::atomic::Ordering, //
 };
@@ -112,6 +114,11 @@ pub(crate) fn is_bound(dev: &Device<Bound>) -> bool {
         dev.links.status.load(Ordering::Relaxed),
         bindings::dl_dev_state_DL_DEV_PROBING | bindings::dl_dev_state_DL_DEV_DRIVER_BOUND
     )
+}
+
+/// Returns a number of the current thread that no other thread has while this one runs.
+pub(crate) fn current_task() -> NonZero<usize> {
+    NonZero::try_from(fault::current_task()).expect("the number of threads fits into `usize`")
 }
 
 /// Has an initialiser make a value in place.

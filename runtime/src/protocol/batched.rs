@@ -6,7 +6,10 @@
 //! One source for the host and the kernel, under the same rule as the slot.
 
 use super::{
-    container::Container,
+    container::{
+        Claimed,
+        Container, //
+    },
     lazy::{
         same_device,
         LazyGuard, //
@@ -100,10 +103,11 @@ impl<T: Send + Sync + 'static> Batched<T> {
                 unsafe { ptr::drop_in_place(slot) };
             });
 
-            // SAFETY:
-            // - Nobody else knows the container: there is no lock to be held.
-            // - It is pinned, as `slot` is, and the destructor retires it.
-            unsafe { this.container.populate(dev, || Ok(data)) }?;
+            // SAFETY: The container is pinned, as `slot` is, and the destructor retires it.
+            match unsafe { this.container.claim(dev) }? {
+                Claimed::Vacant(vacancy) => vacancy.populate(|| Ok(data))?,
+                Claimed::Populated(data) => data,
+            };
 
             undo.dismiss();
             Ok(())

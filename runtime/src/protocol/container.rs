@@ -4,49 +4,22 @@
 //! and the slot's part in the registry of the device.
 //!
 //! One source for the host, the model checker and the kernel, under the same rule as the slot.
-//!
-//! # State
-//!
-//! A slot has one word of state, which a reader loads once:
-//!
-//! | `state` | meaning | left by |
-//! |---|---|---|
-//! | `EMPTY` | nothing is mapped | a holder of the slot's lock, by populating |
-//! | a `struct device *` | populated for it, not revoked | unbind or the owner, by an exchange |
-//! | `REVOKED` | unbind has begun; the resource is there | unbind or the owner, by an exchange |
-//! | `DROPPING` | the resource is being dropped | the thread that drops it |
-//! | `GONE` | the resource was dropped | the owner, by revoking or retiring |
-//! | `RETIRED` | the owner is being dropped | nobody |
-//!
-//! The owner has exclusive access where it leaves a state. The slot is on the list of its registry
-//! from the device on until `GONE`.
-//!
-//! Because the device pointer is itself the state, one acquire load and one comparison decide
-//! three questions at once: is the slot populated, for the caller's device, in this binding of it?
 
 use super::{
     registry::{
-        has_registry,
-        is_device,
+        Claim,
         Node,
-        Registry,
-        EMPTY,
-        RETIRED, //
+        Registry, //
     },
     sys,
 };
 use crate::{
-    bindings,
     device::{
         Bound,
         Device, //
     },
     prelude::*,
     sync::{
-        atomic::{
-            Acquire,
-            Relaxed, //
-        },
         rcu,
         Arc, //
     },
@@ -68,10 +41,11 @@ use core::{
 ///
 /// # Invariants
 ///
-/// - `registry` and `value` are written only while `state` is `EMPTY`, by a holder of the slot's
-///   lock, or by the exclusive owner.
-/// - Unless `state` is `EMPTY` or `RETIRED`, `registry` is the one that the node was linked to.
-/// - While `state` is a device, `value` is initialised.
+/// - `registry` and `value` are written only by the thread that populates the slot, or by the
+///   exclusive owner.
+/// - Unless the state is `EMPTY` or `RETIRED`, `registry` is the one that the node was linked to,
+///   or that the slot is being populated for.
+/// - While the state is a device, `value` is initialised.
 #[repr(C)]
 pub(super) struct Container<T> {
     /// First, so that a pointer to it is one to the whole.
@@ -83,7 +57,7 @@ pub(super) struct Container<T> {
 impl<T> Container<T> {
     /// Returns an empty container.
     pub(super) fn new() -> Self {
-        // INVARIANT: `state` is `EMPTY`.
+        // INVARIANT: The state is `EMPTY`.
         Self {
             node: Node::new(Self::drop_value),
             registry: UnsafeCell::new(None),
@@ -116,80 +90,63 @@ impl<T> Container<T> {
     /// Returns the resource if it is there, for `dev`, and was not revoked.
     #[inline]
     pub(super) fn get<'a>(&'a self, dev: &'a Device<Bound>) -> Option<&'a T> {
-        // ORDERING: Pairs with the release in `Registry::link()`: who sees the device there also
-        // sees the resource.
-        if self.node.state.load(Acquire) != dev.as_raw() {
+        if !self.node.state.is_populated_for(dev) {
             return None;
         }
-        let value = self.value.get().cast::<T>();
 
-        // SAFETY:
-        // - `value` is initialised: `state` is a device, by the type invariants.
-        // - It is not dropped during `'a`: `state` is the address of `dev`, which is bound for
-        //   `'a`, and so not yet as far in unbind as to come to the slot; and dropping or revoking
-        //   the slot takes exclusive access to `self`.
-        Some(unsafe { &*value })
+        // SAFETY: The slot is populated for `dev`.
+        Some(unsafe { self.value_for(dev) })
     }
 
-    /// Makes the resource in place.
-    ///
-    /// # Errors
-    ///
-    /// As [`Locked::populate()`](super::lazy::Locked::populate), whose work this is.
+    /// Returns the resource.
     ///
     /// # Safety
     ///
-    /// - The caller holds the slot's lock.
-    /// - `self` is pinned, and [`retire()`](Self::retire) is called before it is gone.
-    pub(super) unsafe fn populate<'a, I, E>(
-        &'a self,
-        dev: &'a Device<Bound>,
-        init: impl FnOnce() -> Result<I>,
-    ) -> Result<&'a T>
-    where
-        T: Send + Sync,
-        I: PinInit<T, E>,
-        Error: From<E>,
-    {
-        match self.node.state.load(Relaxed) {
-            EMPTY => (),
-            state if is_device(state) => return Err(EINVAL),
-            _ => return Err(ENXIO),
-        }
-
-        let registry = Registry::of(dev)?;
+    /// The slot is populated for `dev`, and the caller is ordered with the thread that populated
+    /// it.
+    #[inline]
+    unsafe fn value_for<'a>(&'a self, _dev: &'a Device<Bound>) -> &'a T {
         let value = self.value.get().cast::<T>();
 
         // SAFETY:
-        // - `state` is `EMPTY`, and the lock is held: nobody else accesses `value`, and there is
-        //   nothing in it.
-        // - It does not move, as `self` is pinned, and is not used if this fails.
-        unsafe { sys::init_in_place(value, init()?) }?;
+        // - `value` is initialised: the state is a device, by the type invariants.
+        // - It is not dropped during `'a`: the state is the address of `dev`, which is bound for
+        //   `'a`, and so not yet as far in unbind as to come to the slot; and dropping or revoking
+        //   the slot takes exclusive access to `self`.
+        unsafe { &*value }
+    }
 
-        // SAFETY: `state` is `EMPTY`, and the lock is held: nobody else accesses `registry`.
-        unsafe { *self.registry.get() = Some(registry.clone()) };
+    /// Returns whether the caller is populating the slot itself, for `dev`.
+    pub(super) fn is_populating(&self, dev: &Device<Bound>) -> bool {
+        // SAFETY: `self` is valid, and pinned if a thread populates it.
+        self.node.state.is_being_populated() && unsafe { Registry::is_populating(self.node(), dev) }
+    }
 
-        let linked = sys::to_the_end(|| {
-            // SAFETY:
-            // - `registry` is that of `dev`.
-            // - The slot is empty, its lock is held, and its resource was made above, and is
-            //   `Send`.
-            // - It stays where it is, and `drop_resource()` removes it before it is gone.
-            // INVARIANT: When `state` becomes a device, both others were written.
-            unsafe { registry.link(self.node(), dev) }
-        });
-        if let Err(error) = linked {
-            // SAFETY: The slot is still empty, and the lock held.
-            unsafe { *self.registry.get() = None };
+    /// Claims the slot for the caller to populate, or finds it populated for `dev`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lazy::entry()`](super::lazy::Lazy::entry), whose work this is.
+    ///
+    /// # Safety
+    ///
+    /// `self` is pinned, and [`retire()`](Self::retire) is called before it is gone.
+    pub(super) unsafe fn claim<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Claimed<'a, T>> {
+        let keep = |registry| {
+            // SAFETY: The caller populates the slot: nobody else accesses `registry`.
+            unsafe { *self.registry.get() = Some(registry) };
+        };
 
-            // SAFETY: `node()` is derived from all of `self`. The resource was made above, nobody
-            // else has seen it, and it is on no list, so nobody else drops it.
-            unsafe { Self::drop_value(self.node()) };
-            return Err(error);
+        // SAFETY: The slot is valid, and stays where it is, as `self` is pinned.
+        match unsafe { Registry::claim(self.node(), dev, keep) }? {
+            // INVARIANT: The slot was claimed for `dev`.
+            Claim::Vacant => Ok(Claimed::Vacant(Vacancy {
+                container: self,
+                dev,
+            })),
+            // SAFETY: The slot was found populated for `dev` with the lock of the registry held.
+            Claim::Populated => Ok(Claimed::Populated(unsafe { self.value_for(dev) })),
         }
-
-        // SAFETY: The resource was just made, and stays while `dev` is bound: see `get()`.
-        Ok(unsafe { &*value })
     }
 
     /// Returns a guard to the resource if it is there and was not revoked.
@@ -197,23 +154,24 @@ impl<T> Container<T> {
     pub(super) fn try_access(&self) -> Option<ContainerGuard<'_, T>> {
         let guard = rcu::read_lock();
 
-        // ORDERING: As in `get()`.
-        if !is_device(self.node.state.load(Acquire)) {
+        if !self.node.state.is_populated() {
             return None;
         }
-        // SAFETY: `state` is a device, so by the type invariants `registry` was written, and is not
-        // written again while `self` is shared.
+        // SAFETY: The state is a device, so by the type invariants `registry` was written, and is
+        // not written again while `self` is shared.
         let registry = unsafe { &*self.registry.get() }.as_ref()?;
         registry.announce();
 
-        // Whoever unbinds from here on waits for `guard`. Relaxed, as the resource was acquired
-        // above.
+        // Whoever unbinds from here on waits for `guard`.
         // INVARIANT: The resource was there after the announcement.
-        is_device(self.node.state.load(Relaxed)).then(|| ContainerGuard {
-            value: self.value.get().cast(),
-            _guard: guard,
-            _container: PhantomData,
-        })
+        self.node
+            .state
+            .is_still_populated()
+            .then(|| ContainerGuard {
+                value: self.value.get().cast(),
+                _guard: guard,
+                _container: PhantomData,
+            })
     }
 
     /// Drops the resource, if it is there, and leaves the container empty, unless it was retired.
@@ -222,13 +180,15 @@ impl<T> Container<T> {
     ///
     /// Nobody else uses the slot, except unbind and code that dropping the resource calls.
     pub(super) unsafe fn revoke(&self) {
-        if self.node.state.load(Relaxed) == RETIRED {
+        if self.node.state.is_retired() {
             return;
         }
 
         sys::to_the_end(|| {
             // SAFETY: Nobody else uses the slot: the caller guarantees it.
-            unsafe { self.drop_resource(EMPTY) }
+            unsafe { self.drop_resource() };
+            // INVARIANT: The resource is gone, and the node is on no list.
+            self.node.state.reset();
         });
     }
 
@@ -240,7 +200,9 @@ impl<T> Container<T> {
     pub(super) unsafe fn retire(&self) {
         sys::postponed(self.node().addr(), || {
             // SAFETY: Nobody else uses the slot: the caller guarantees it.
-            unsafe { self.drop_resource(RETIRED) }
+            unsafe { self.drop_resource() };
+            // INVARIANT: The resource is gone, and the node is on no list.
+            self.node.state.retire();
         });
     }
 
@@ -256,20 +218,19 @@ impl<T> Container<T> {
         sys::resume(self.node().addr());
     }
 
-    /// Drops the resource, if it is there, and leaves the container in the state `then`, which is
-    /// `EMPTY` or `RETIRED`.
+    /// Drops the resource, if it is there.
     ///
     /// # Safety
     ///
     /// As for [`revoke()`](Self::revoke).
-    unsafe fn drop_resource(&self, then: *mut bindings::device) {
-        if has_registry(self.node.state.load(Relaxed)) {
+    unsafe fn drop_resource(&self) {
+        if self.node.state.has_registry() {
             // SAFETY: Nobody writes `registry` meanwhile: unbind does not, and code that dropping
             // the resource calls does not find the slot empty.
             if let Some(registry) = unsafe { &*self.registry.get() } {
                 // SAFETY:
-                // - By the type invariants the node was linked to `registry`, and its state is
-                //   neither `EMPTY` nor `RETIRED`.
+                // - By the type invariants the node was linked to `registry`, and its slot was
+                //   neither made empty nor retired since.
                 // - Nobody else uses the slot: the caller guarantees it.
                 unsafe { registry.remove(self.node()) };
             }
@@ -278,9 +239,97 @@ impl<T> Container<T> {
         // SAFETY: The resource is gone, and unbind does not touch the slot after that: nobody else
         // accesses `registry`.
         unsafe { *self.registry.get() = None };
+    }
+}
 
-        // INVARIANT: The resource is gone, and the node is on no list.
-        self.node.state.store(then, Relaxed);
+/// The outcome of [`Container::claim()`].
+pub(super) enum Claimed<'a, T> {
+    /// The slot was empty, and the caller populates it.
+    Vacant(Vacancy<'a, T>),
+    /// The slot is populated for the caller's device.
+    Populated(&'a T),
+}
+
+/// A slot that the caller has claimed. It is empty again if this is dropped without
+/// [`populate()`](Self::populate).
+///
+/// # Invariants
+///
+/// The slot of `container` was claimed for `dev`, by [`Container::claim()`].
+pub(super) struct Vacancy<'a, T> {
+    container: &'a Container<T>,
+    dev: &'a Device<Bound>,
+}
+
+impl<'a, T> Vacancy<'a, T> {
+    /// Returns the device that the slot is being populated for.
+    pub(super) fn dev(&self) -> &'a Device<Bound> {
+        self.dev
+    }
+
+    /// Makes the resource in place.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vacant::populate()`](super::lazy::Vacant::populate), whose work this is.
+    pub(super) fn populate<I, E>(self, init: impl FnOnce() -> Result<I>) -> Result<&'a T>
+    where
+        T: Send + Sync,
+        I: PinInit<T, E>,
+        Error: From<E>,
+    {
+        let Self { container, dev } = self;
+        let value = container.value.get().cast::<T>();
+
+        // SAFETY:
+        // - The caller populates the slot: nobody else accesses `value`, and there is nothing in
+        //   it.
+        // - It does not move, as the slot is pinned, and is not used if this fails.
+        unsafe { sys::init_in_place(value, init()?) }?;
+
+        let linked = sys::to_the_end(|| {
+            // SAFETY: The caller populates the slot: nobody writes `registry`.
+            let registry = unsafe { &*container.registry.get() }.as_ref();
+
+            // SAFETY:
+            // - `registry` is that of `dev`, and the slot was claimed for it: by the type
+            //   invariants.
+            // - The resource was made above, and is `Send`.
+            // - The slot stays where it is, and is retired before it is gone, which removes it.
+            // INVARIANT: When the state becomes a device, both others were written.
+            registry.map_or(Err(ENXIO), |registry| unsafe {
+                registry.link(container.node(), dev)
+            })
+        });
+        if let Err(error) = linked {
+            // SAFETY: `node()` is derived from all of the container. The resource was made above,
+            // nobody else has seen it, and it is on no list, so nobody else drops it.
+            unsafe { Container::<T>::drop_value(container.node()) };
+            return Err(error);
+        }
+
+        // SAFETY: The caller has just populated the slot for `dev`.
+        Ok(unsafe { container.value_for(dev) })
+    }
+}
+
+impl<T> Drop for Vacancy<'_, T> {
+    fn drop(&mut self) {
+        let container = self.container;
+        // While `self` borrows the slot, nobody leaves the states behind this one for it again.
+        if !container.node.state.is_being_populated() {
+            return;
+        }
+
+        // SAFETY: The caller populates the slot: nobody else accesses `registry`.
+        let registry = unsafe { (*container.registry.get()).take() };
+        if let Some(registry) = registry {
+            sys::to_the_end(|| {
+                // SAFETY: By the type invariants the slot was claimed for `registry`, and it was
+                // neither abandoned nor linked, as its state is still the same.
+                unsafe { registry.abandon(container.node()) };
+            });
+        }
     }
 }
 
@@ -306,13 +355,4 @@ impl<T> Deref for ContainerGuard<'_, T> {
         // SAFETY: By the type invariants.
         unsafe { &*self.value }
     }
-}
-
-/// Makes the registry of a device, if there is none.
-///
-/// # Errors
-///
-/// As [`prepare()`](super::lazy::prepare), whose work this is.
-pub(super) fn prepare(dev: &Device<Bound>) -> Result {
-    Registry::of(dev).map(|_| ())
 }

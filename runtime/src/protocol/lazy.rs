@@ -5,10 +5,18 @@
 //! One source for the host, the model checker and the kernel: it may use what the `kernel` crate
 //! offers under the same paths and nothing else, in particular neither `std` nor `alloc`.
 
-use super::container::{
-    self,
-    Container,
-    ContainerGuard, //
+use super::{
+    container::{
+        Claimed,
+        Container,
+        ContainerGuard,
+        Vacancy, //
+    },
+    dep_map::{
+        DepMap,
+        Held, //
+    },
+    registry::Registry, //
 };
 use crate::{
     device::{
@@ -17,11 +25,7 @@ use crate::{
     },
     prelude::*,
     str::CStr,
-    sync::{
-        LockClassKey,
-        Mutex,
-        MutexGuard, //
-    },
+    sync::LockClassKey, //
 };
 use core::{
     cell::Cell,
@@ -79,8 +83,9 @@ use core::{
 pub struct Lazy<T: 'static> {
     #[pin]
     container: Container<T>,
+    /// What lockdep sees of a thread that populates the slot. Without lockdep it has no size.
     #[pin]
-    lock: Mutex<()>,
+    dep_map: DepMap,
 }
 
 // SAFETY: A slot owns its resource, which is `Send`, and what its container has to do with a
@@ -88,26 +93,27 @@ pub struct Lazy<T: 'static> {
 unsafe impl<T: Send + Sync> Send for Lazy<T> {}
 
 // SAFETY: A shared slot lends `&T`, which is fine on any thread as `T: Sync`, and drops `T` on the
-// thread that unbinds, which is fine as `T: Send`. The resource is written under `lock` before the
-// state is released, and read only after the state was acquired.
+// thread that unbinds, which is fine as `T: Send`. The thread that has claimed the slot writes the
+// resource before it releases the state, and readers acquire the state first.
 unsafe impl<T: Send + Sync> Sync for Lazy<T> {}
 
 impl<T: 'static> Lazy<T> {
-    /// Returns an initialiser for an empty slot whose lock has the given name and class.
+    /// Returns an initialiser for an empty slot with the given name and lock class.
+    ///
+    /// Lockdep takes a thread that populates the slot for a holder of a lock of this class.
     ///
     /// Use [`new_lazy!`](crate::new_lazy), which makes both.
     pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
             container <- Container::new(),
-            lock <- Mutex::new((), name, key),
+            dep_map <- DepMap::new(name, key),
         })
     }
 
     /// Returns the resource if the slot is populated for `dev` and was not revoked.
     ///
-    /// [`None`] says that one of the three does not hold; [`lock()`](Self::lock) and
-    /// [`populate()`](Locked::populate) find out which. `dev` keeps the device bound, and so the
-    /// resource alive, for as long as it is borrowed.
+    /// [`None`] says that one of the three does not hold; [`entry()`](Self::entry) finds out which.
+    /// `dev` keeps the device bound, and so the resource alive, for as long as it is borrowed.
     ///
     /// One load and one comparison: no lock, no RCU section, no write to shared memory.
     #[inline]
@@ -115,23 +121,74 @@ impl<T: 'static> Lazy<T> {
         self.container.get(dev)
     }
 
-    /// Acquires the slot's lock, which is held while the resource is mapped.
+    /// Returns the resource if the slot is populated for `dev`, or else the right to populate it.
+    ///
+    /// One thread at a time has that right. Where another thread is populating the slot, this waits
+    /// until that thread is done, and then returns what it has made, or takes over.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENXIO`] if the slot was revoked, since the device was unbound after it was populated, or
+    ///   retired, since the object is being dropped; or if unbind is under way, and might miss what
+    ///   is populated now.
+    /// - [`EINVAL`] if the slot is populated for another device.
+    /// - [`EDEADLK`] if the caller is populating the slot itself, as an initialiser is that calls
+    ///   its own accessor.
+    /// - [`EBUSY`] if another thread is populating the slot for another device, or in an earlier
+    ///   binding of `dev`.
+    /// - [`ENOMEM`] if there is no memory.
     ///
     /// # Context
     ///
-    /// While the resource is mapped, the slot's lock counts for lockdep, on the host as in the
-    /// kernel. Lockdep reports an initialiser that populates another slot of the same class, and
-    /// two locks that are taken in both orders.
+    /// May sleep: it allocates memory with [`GFP_KERNEL`], and waits for other threads.
     ///
-    /// May sleep, until whoever is mapping the resource is done. Calling this again before the
-    /// result is dropped, as an initialiser does that calls its own accessor, is a deadlock:
-    /// lockdep reports it in the kernel, and on the host it panics with the slot's name.
+    /// For lockdep, in the kernel as on the host, the caller holds a lock of the slot's class from
+    /// this call until the slot is populated. Lockdep reports an initialiser that populates another
+    /// slot of the same class, and two classes whose initialisers use each other.
     #[inline]
     #[track_caller]
-    pub fn lock(&self) -> Locked<'_, T> {
-        Locked {
-            slot: self,
-            _guard: self.lock.lock(),
+    pub fn entry<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Entry<'a, T>> {
+        if self.container.is_populating(dev) {
+            return Err(EDEADLK);
+        }
+        let held = self.dep_map.acquire();
+
+        // SAFETY: A slot can only be created in place, so it is pinned. Its destructor retires it.
+        Ok(match unsafe { self.container.claim(dev) }? {
+            Claimed::Vacant(vacancy) => Entry::Vacant(Vacant {
+                slot: self,
+                vacancy,
+                _held: held,
+            }),
+            Claimed::Populated(value) => Entry::Populated(value),
+        })
+    }
+
+    /// Returns the resource if the slot is populated for `dev`, or else makes it.
+    ///
+    /// This is [`entry()`](Self::entry) and [`Vacant::populate()`] in one.
+    ///
+    /// # Errors
+    ///
+    /// Those of both.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    #[track_caller]
+    pub fn get_or_populate<'a, I, E>(
+        &'a self,
+        dev: &'a Device<Bound>,
+        init: impl FnOnce() -> Result<I>,
+    ) -> Result<&'a T>
+    where
+        T: Send + Sync,
+        I: PinInit<T, E>,
+        Error: From<E>,
+    {
+        match self.entry(dev)? {
+            Entry::Populated(value) => Ok(value),
+            Entry::Vacant(slot) => slot.populate(init),
         }
     }
 
@@ -254,55 +311,50 @@ impl<T: 'static> PinnedDrop for Lazy<T> {
     }
 }
 
-/// A locked slot. Only who holds the lock can populate it.
-#[must_use = "the slot unlocks immediately when this is unused"]
-pub struct Locked<'a, T: 'static> {
-    slot: &'a Lazy<T>,
-    _guard: MutexGuard<'a, ()>,
+/// A slot, as [`Lazy::entry()`] finds it.
+pub enum Entry<'a, T: 'static> {
+    /// The slot is populated for the device.
+    Populated(&'a T),
+    /// The slot is empty, and the caller is the one to populate it.
+    Vacant(Vacant<'a, T>),
 }
 
-impl<'a, T: 'static> Locked<'a, T> {
-    /// As [`Lazy::get()`]: has somebody populated the slot while the caller waited for the lock?
-    #[inline]
-    pub fn get(&self, dev: &'a Device<Bound>) -> Option<&'a T> {
-        self.slot.get(dev)
-    }
+/// The right to populate a slot, for the device that [`Lazy::entry()`] was called with.
+///
+/// No other thread populates the slot meanwhile. If this is dropped, the slot is empty again, and
+/// another thread may populate it.
+#[must_use = "threads that wait for the slot go on when this is dropped"]
+pub struct Vacant<'a, T: 'static> {
+    slot: &'a Lazy<T>,
+    vacancy: Vacancy<'a, T>,
+    /// Released last: threads that wait go on when `vacancy` is dropped.
+    _held: Held<'a>,
+}
 
-    /// Makes the resource and stores it in the slot, for as long as `dev` is bound.
+impl<'a, T: 'static> Vacant<'a, T> {
+    /// Makes the resource and stores it in the slot, for as long as the device is bound.
     ///
-    /// `init` is called when all memory that the slot needs is allocated, after every check but
-    /// one: whether unbind has begun meanwhile. It returns an initialiser, which makes the resource
-    /// in place.
+    /// `init` returns an initialiser, which makes the resource in place. When `init` is called, the
+    /// slot's memory is there and all checks were made but one: whether unbind has begun meanwhile.
     ///
     /// # Errors
     ///
-    /// - [`ENXIO`] if the slot was revoked, since the device was unbound after it was populated, or
-    ///   retired, since the object is being dropped; or if unbind is under way, and might miss it.
-    /// - [`EINVAL`] if the slot is populated; for another device, if [`get()`](Self::get) was
-    ///   asked.
-    /// - [`ENOMEM`] if there is no memory; `init` was not called.
+    /// - [`ENXIO`] if unbind has begun while `init` was running.
     /// - What `init` or its initialiser fails with.
     ///
-    /// After an error the slot is as it was before, and another call may succeed. If unbind has
-    /// begun while `init` was running, its resource is dropped again, with the slot's lock held.
+    /// After an error the slot is empty, and another call may succeed. If unbind has begun while
+    /// `init` was running, its resource is dropped again.
     ///
     /// # Context
     ///
-    /// May sleep: it allocates memory with [`GFP_KERNEL`].
-    pub fn populate<I, E>(
-        self,
-        dev: &'a Device<Bound>,
-        init: impl FnOnce() -> Result<I>,
-    ) -> Result<&'a T>
+    /// May sleep.
+    pub fn populate<I, E>(self, init: impl FnOnce() -> Result<I>) -> Result<&'a T>
     where
         T: Send + Sync,
         I: PinInit<T, E>,
         Error: From<E>,
     {
-        // SAFETY:
-        // - `self` is the lock.
-        // - A slot can only be created in place, so it is pinned. Its destructor retires it.
-        unsafe { self.slot.container.populate(dev, init) }
+        self.vacancy.populate(init)
     }
 
     /// As [`populate()`](Self::populate), for a resource that has to know its place.
@@ -320,15 +372,14 @@ impl<'a, T: 'static> Locked<'a, T> {
     /// As [`populate()`](Self::populate).
     pub fn populate_with(
         self,
-        dev: &'a Device<Bound>,
         init: impl for<'p> FnOnce(Place<'p, T>) -> Result<Placed<'p, T>>,
     ) -> Result<&'a T>
     where
         T: Send + Sync,
     {
-        let slot = self.slot;
+        let (slot, dev) = (self.slot, self.vacancy.dev());
 
-        self.populate(dev, || {
+        self.populate(|| {
             let make = move |value: *mut T| {
                 // INVARIANT: `value` is the storage in `slot`, which holds nothing. `populate()`
                 // lets this initialiser write to it, and does not use it before this returns.
@@ -358,7 +409,7 @@ impl<'a, T: 'static> Locked<'a, T> {
     }
 }
 
-/// The storage for a resource, while [`Locked::populate_with()`] is making it.
+/// The storage for a resource, while [`Vacant::populate_with()`] is making it.
 ///
 /// # Invariants
 ///
@@ -379,7 +430,7 @@ impl<T> Drop for Storage<T> {
 
 /// The place for the resource of a slot that is being populated.
 ///
-/// Only [`Locked::populate_with()`] makes one.
+/// Only [`Vacant::populate_with()`] makes one.
 ///
 /// # Invariants
 ///
@@ -419,7 +470,7 @@ impl<'p, T: 'static> Place<'p, T> {
 
 /// The proof that a resource was stored in the [`Place`] of the same lifetime.
 ///
-/// When [`Locked::populate_with()`] does not get it, it drops the resource.
+/// When [`Vacant::populate_with()`] does not get it, it drops the resource.
 pub struct Placed<'p, T: 'static> {
     /// As in [`Place`].
     _call: PhantomData<fn(&'p ()) -> &'p ()>,
@@ -463,7 +514,7 @@ pub struct Placed<'p, T: 'static> {
 ///
 /// May sleep: it allocates memory with [`GFP_KERNEL`].
 pub fn prepare(dev: &Device<Bound>) -> Result {
-    container::prepare(dev)
+    Registry::prepare(dev)
 }
 
 /// A guard that keeps a resource from being dropped, from [`Lazy::try_access()`] or

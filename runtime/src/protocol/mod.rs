@@ -15,5 +15,9 @@ pub(crate) mod lazy;
 pub(crate) mod mapped;
 pub(crate) mod place;
 pub(crate) mod registry;
+pub(crate) mod state;
 
-use crate::host::sys;
+use crate::host::{
+    dep_map,
+    sys, //
+};

@@ -15,9 +15,14 @@
 //! an owner that is still dropping. `docs/protocol.md` has the states and explains why the
 //! orderings suffice.
 
-use super::sys;
+use super::{
+    state::{
+        Found,
+        State, //
+    },
+    sys,
+};
 use crate::{
-    bindings,
     device::{
         Bound,
         Device, //
@@ -25,11 +30,9 @@ use crate::{
     prelude::*,
     sync::{
         atomic::{
-            Atomic,
             AtomicFlag,
             Full,
-            Relaxed,
-            Release, //
+            Relaxed, //
         },
         barrier::smp_mb,
         new_condvar,
@@ -51,47 +54,18 @@ use core::{
     },
 };
 
-/// Nothing is mapped.
-pub(super) const EMPTY: *mut bindings::device = ptr::null_mut();
-
-/// Unbind has begun. The resource is not dropped yet.
-const REVOKED: *mut bindings::device = ptr::without_provenance_mut(1);
-
-/// Unbind or the exclusive owner is dropping the resource.
-const DROPPING: *mut bindings::device = ptr::without_provenance_mut(2);
-
-/// The resource was dropped.
-const GONE: *mut bindings::device = ptr::without_provenance_mut(3);
-
-/// The owner's destructor has begun, and the resource is gone.
-pub(super) const RETIRED: *mut bindings::device = ptr::without_provenance_mut(4);
-
-/// Returns whether a state is the address of a device.
-///
-/// No `struct device` has the address of another state.
-#[inline]
-pub(super) fn is_device(state: *mut bindings::device) -> bool {
-    state.addr() > RETIRED.addr()
-}
-
-/// Returns whether a slot with this state is linked to a registry, or was until its resource was
-/// dropped.
-#[inline]
-pub(super) fn has_registry(state: *mut bindings::device) -> bool {
-    state != EMPTY && state != RETIRED
-}
-
 /// What a registry knows of a slot.
 ///
 /// # Invariants
 ///
-/// - The node is on the list of a registry while `state` is a device, `REVOKED` or `DROPPING`, and
-///   on no list otherwise.
-/// - The resource is initialised while `state` is a device or `REVOKED`. While `state` is
-///   `DROPPING`, it belongs to the thread that has stored that.
-/// - `links` are accessed with the lock of the node's registry held.
+/// - The node is on the list of a registry while the state is a device, `REVOKED` or `DROPPING`,
+///   and on no list otherwise.
+/// - The resource is initialised while the state is a device or `REVOKED`. While it is `DROPPING`,
+///   the resource belongs to the thread that has stored that.
+/// - `links` are accessed with the lock of the node's registry held: the one whose list the node
+///   is on, or that the slot is being populated for.
 pub(super) struct Node {
-    pub(super) state: Atomic<*mut bindings::device>,
+    pub(super) state: State,
     links: UnsafeCell<Links>,
     /// Drops the resource in place. The thread that has claimed the resource calls this once.
     drop_value: unsafe fn(NonNull<Node>),
@@ -102,6 +76,7 @@ pub(super) struct Node {
 
 /// The neighbours on the list; null at its ends.
 struct Links {
+    /// While a thread populates the slot, [`sys::current_task()`] of that thread.
     older: *const Node,
     newer: *const Node,
 }
@@ -109,9 +84,9 @@ struct Links {
 impl Node {
     /// Returns the node of an empty slot.
     pub(super) fn new(drop_value: unsafe fn(NonNull<Node>)) -> Self {
-        // INVARIANT: `state` is `EMPTY`, and the node on no list.
+        // INVARIANT: The state is `EMPTY`, and the node on no list.
         Self {
-            state: Atomic::new(EMPTY),
+            state: State::new(),
             links: UnsafeCell::new(Links {
                 older: ptr::null(),
                 newer: ptr::null(),
@@ -126,33 +101,9 @@ impl Node {
     /// # Safety
     ///
     /// `node` is valid for `'a`.
-    unsafe fn state<'a>(node: *const Self) -> &'a Atomic<*mut bindings::device> {
+    unsafe fn state<'a>(node: *const Self) -> &'a State {
         // SAFETY: The caller has a node that is valid for `'a`.
         unsafe { &(*node).state }
-    }
-
-    /// Claims the resource of a slot. The caller that gets `true` drops the resource; every other
-    /// caller gets `false`.
-    ///
-    /// # Safety
-    ///
-    /// `node` is valid.
-    unsafe fn claim(node: NonNull<Self>) -> bool {
-        // SAFETY: The caller has a valid node.
-        let state = unsafe { Self::state(node.as_ptr()) };
-
-        loop {
-            let seen = state.load(Relaxed);
-            if !is_device(seen) && seen != REVOKED {
-                return false;
-            }
-            // ORDERING: The two sides that claim have each synchronised with the thread that has
-            // populated the slot: unbind by the registry's lock, the owner by being exclusive.
-            // INVARIANT: The node stays on its list, and the resource is this thread's.
-            if state.cmpxchg(seen, DROPPING, Relaxed).is_ok() {
-                return true;
-            }
-        }
     }
 
     /// Drops the resource of a slot.
@@ -181,6 +132,14 @@ enum Binding {
     Revoked,
 }
 
+/// The outcome of [`Registry::claim()`].
+pub(super) enum Claim {
+    /// The slot was empty, and the caller populates it.
+    Vacant,
+    /// The slot is populated for the caller's device.
+    Populated,
+}
+
 /// The list, and everything else that the lock protects.
 ///
 /// # Invariants
@@ -190,6 +149,8 @@ enum Binding {
 struct Slots {
     last: *const Node,
     binding: Binding,
+    /// How many threads wait for `changed`, at least.
+    waiting: usize,
 }
 
 // SAFETY: The nodes belong to slots whose resources may be dropped on any thread:
@@ -256,14 +217,9 @@ impl Slots {
     fn mark_all(&mut self) {
         let mut node = self.last;
         while !node.is_null() {
+            // INVARIANT: The resource is there, and the node on the list.
             // SAFETY: `node` is on the list, so it is valid by the type invariants.
-            let state = unsafe { Node::state(node) };
-            let seen = state.load(Relaxed);
-            if is_device(seen) {
-                // An owner that has claimed its resource in between keeps it: the exchange fails.
-                // INVARIANT: The resource is there, and the node on the list.
-                let _ = state.cmpxchg(seen, REVOKED, Relaxed);
-            }
+            unsafe { Node::state(node) }.mark();
 
             // SAFETY: `node` is on the list.
             node = unsafe { self.links(node) }.older;
@@ -276,9 +232,9 @@ impl Slots {
 pub(crate) struct Registry {
     #[pin]
     slots: Mutex<Slots>,
-    /// Notified when a slot leaves the list after unbind has begun.
+    /// Notified when a populate ends, and when a slot leaves the list.
     #[pin]
-    dropped: CondVar,
+    changed: CondVar,
     /// Set by the first call of `try_access()`, and never cleared.
     tried: AtomicFlag,
 }
@@ -291,15 +247,17 @@ impl Registry {
                 Slots {
                     last: ptr::null(),
                     binding: Binding::Unknown,
+                    waiting: 0,
                 },
                 "devres::Registry::slots"
             ),
-            dropped <- new_condvar!("devres::Registry::dropped"),
+            changed <- new_condvar!("devres::Registry::changed"),
             tried: AtomicFlag::new(false),
         })
     }
 
-    /// Returns the registry of a device for as long as it is bound, and makes it if there is none.
+    /// Calls `f` with the registry of a device, which is made if there is none, and with its lock
+    /// held, while unbind is still to come to the registry.
     ///
     /// # Errors
     ///
@@ -309,37 +267,51 @@ impl Registry {
     /// # Context
     ///
     /// May sleep.
-    pub(super) fn of(dev: &Device<Bound>) -> Result<Arc<Self>> {
+    fn with<R>(
+        dev: &Device<Bound>,
+        f: impl FnOnce(&Arc<Self>, MutexGuard<'_, Slots>) -> R,
+    ) -> Result<R> {
         loop {
             let registry = match sys::find(dev) {
                 Some(registry) => registry,
                 None => sys::add(dev, Arc::pin_init(Self::new(), GFP_KERNEL)?)?,
             };
-            match registry.confirm(dev) {
+            let confirmed = registry.confirm(dev);
+            match confirmed {
+                Ok(slots) => return Ok(f(&registry, slots)),
                 // A devres group was released meanwhile, with the registry in it. The registry is
                 // off the list now, so the next attempt finds or adds another one.
                 Err(error) if error == ENXIO && sys::is_bound(dev) => (),
-                result => return result.map(|()| registry),
+                Err(error) => return Err(error),
             }
         }
     }
 
-    /// Confirms that unbind is still to come to this registry.
+    /// Makes the registry of a device, if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`prepare()`](super::lazy::prepare), whose work this is.
+    pub(super) fn prepare(dev: &Device<Bound>) -> Result {
+        Self::with(dev, |_, _| ())
+    }
+
+    /// Locks the list, and confirms that unbind is still to come to this registry.
     ///
     /// A callback of a devres node that is older than all slots may run after unbind has collected
     /// the nodes that it releases. It finds no registry and adds one, which this unbind misses. The
     /// registry has no slots at this point: they are linked only after this check.
-    fn confirm(&self, dev: &Device<Bound>) -> Result {
+    fn confirm(&self, dev: &Device<Bound>) -> Result<MutexGuard<'_, Slots>> {
         let mut slots = self.slots.lock();
 
         match slots.binding {
-            Binding::Bound => Ok(()),
+            Binding::Bound => Ok(slots),
             Binding::Revoked => Err(ENXIO),
             // `sys::is_bound()` is asked after the registry was added under the lock that unbind
             // takes to collect all nodes. If unbind had collected them before, it returns false.
             Binding::Unknown if sys::is_bound(dev) => {
                 slots.binding = Binding::Bound;
-                Ok(())
+                Ok(slots)
             }
             Binding::Unknown => {
                 drop(slots);
@@ -350,17 +322,129 @@ impl Registry {
         }
     }
 
+    /// Claims a slot for the caller to populate, or finds it populated for `dev`. Where another
+    /// thread is populating the slot, this waits for it.
+    ///
+    /// `keep` is called with the registry of `dev` when the caller gets [`Claim::Vacant`]. The
+    /// caller then calls [`link()`](Self::link) or [`abandon()`](Self::abandon) of that registry.
+    ///
+    /// # Errors
+    ///
+    /// - `ENXIO` if the slot was revoked or retired, or if unbind may have gone too far to find
+    ///   what is populated now.
+    /// - `EINVAL` if the slot is populated for another device.
+    /// - `EBUSY` if the slot is being populated for another device, or in another binding of `dev`.
+    /// - `EDEADLK` if the caller is populating the slot itself.
+    /// - `ENOMEM` if there is no memory.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    ///
+    /// # Safety
+    ///
+    /// The slot of `node` is valid for the duration of the call, and stays where it is.
+    pub(super) unsafe fn claim(
+        node: NonNull<Node>,
+        dev: &Device<Bound>,
+        keep: impl FnOnce(Arc<Self>),
+    ) -> Result<Claim> {
+        Self::with(dev, |registry, mut slots| {
+            // SAFETY: The caller has a valid node.
+            let state = unsafe { Node::state(node.as_ptr()) };
+            let task = ptr::without_provenance(sys::current_task().get());
+
+            loop {
+                match state.begin(registry, dev) {
+                    Found::Empty => break,
+                    Found::Populated => return Ok(Claim::Populated),
+                    Found::PopulatedElsewhere => return Err(EINVAL),
+                    Found::PopulatingElsewhere => return Err(EBUSY),
+                    Found::Refused => return Err(ENXIO),
+                    Found::Populating => (),
+                }
+                // SAFETY: The slot is being populated for this registry, whose lock is held.
+                if unsafe { slots.links(node.as_ptr()) }.older == task {
+                    return Err(EDEADLK);
+                }
+                registry.wait(&mut slots);
+                if let Binding::Revoked = slots.binding {
+                    return Err(ENXIO);
+                }
+            }
+
+            // SAFETY: As of `begin()` the slot is being populated for this registry, whose lock is
+            // held.
+            unsafe { slots.links(node.as_ptr()) }.older = task;
+            drop(slots);
+            keep(registry.clone());
+
+            Ok(Claim::Vacant)
+        })?
+    }
+
+    /// Returns whether the caller is populating the slot itself, for `dev`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`claim()`](Self::claim).
+    pub(super) unsafe fn is_populating(node: NonNull<Node>, dev: &Device<Bound>) -> bool {
+        let is_ours = Self::with(dev, |registry, mut slots| {
+            // SAFETY: The caller has a valid node.
+            let state = unsafe { Node::state(node.as_ptr()) };
+
+            if !state.is_being_populated_for(registry) {
+                return false;
+            }
+            // SAFETY: The slot is being populated for this registry, whose lock is held.
+            let task = unsafe { slots.links(node.as_ptr()) }.older.addr();
+
+            task == sys::current_task().get()
+        });
+
+        is_ours.unwrap_or(false)
+    }
+
+    /// Ends a populate that has failed: the slot is empty again.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed the slot of `node`, for this registry, and has called neither this
+    /// nor [`link()`](Self::link) since.
+    pub(super) unsafe fn abandon(&self, node: NonNull<Node>) {
+        let slots = self.slots.lock();
+
+        // SAFETY: The caller has claimed the slot, so the node is valid.
+        unsafe { Node::state(node.as_ptr()) }.abandon();
+        self.wake(&slots);
+    }
+
+    /// Waits until a populate ends or a slot leaves the list.
+    fn wait(&self, slots: &mut MutexGuard<'_, Slots>) {
+        slots.waiting += 1;
+        self.changed.wait(slots);
+        slots.waiting -= 1;
+    }
+
+    /// Wakes the threads that wait.
+    fn wake(&self, slots: &Slots) {
+        if slots.waiting != 0 {
+            self.changed.notify_all();
+        }
+    }
+
     /// Links a slot, and so populates it for `dev`.
     ///
     /// # Errors
     ///
-    /// `ENXIO` if unbind has come first; the slot is as it was.
+    /// `ENXIO` if unbind has come first; the slot is still being populated.
     ///
     /// # Safety
     ///
     /// - This is the registry of `dev`.
-    /// - `node` is that of an empty slot, whose lock is held, and whose resource was initialised,
-    ///   and may be dropped on any thread.
+    /// - The caller has claimed the slot of `node`, for this registry, and has called neither
+    ///   [`abandon()`](Self::abandon) nor this since. Its resource was initialised, and may be
+    ///   dropped on any thread.
     /// - The slot stays where it is, and [`remove()`](Self::remove) is called before it is gone.
     pub(super) unsafe fn link(&self, node: NonNull<Node>, dev: &Device<Bound>) -> Result {
         let mut slots = self.slots.lock();
@@ -368,15 +452,14 @@ impl Registry {
             return Err(ENXIO);
         }
 
-        // SAFETY: The slot is empty, so its node is on no list. It is valid until it is removed.
+        // SAFETY: The slot is being populated, so its node is on no list. It is valid until it is
+        // removed.
         unsafe { slots.push(node.as_ptr()) };
 
-        // SAFETY: The node is valid until it is removed.
-        let state = unsafe { Node::state(node.as_ptr()) };
-        // ORDERING: Pairs with the acquires in `Container`: a reader that sees the device there
-        // also sees the resource.
         // INVARIANT: The node is on the list, and the resource is there.
-        state.store(dev.as_raw(), Release);
+        // SAFETY: The node is valid until it is removed.
+        unsafe { Node::state(node.as_ptr()) }.publish(dev);
+        self.wake(&slots);
 
         Ok(())
     }
@@ -389,24 +472,23 @@ impl Registry {
     ///
     /// # Safety
     ///
-    /// - `node` was linked here, and its state is neither `EMPTY` nor `RETIRED`.
+    /// - `node` was linked here, and its slot was neither made empty nor retired since.
     /// - Nobody else uses its slot, except unbind and code that dropping the resource calls.
     pub(super) unsafe fn remove(&self, node: NonNull<Node>) {
         // SAFETY: The caller owns the slot, so the node is valid.
-        if unsafe { Node::claim(node) } {
+        let state = unsafe { Node::state(node.as_ptr()) };
+        if state.claim() {
             // SAFETY: The resource was claimed above.
             drop(unsafe { self.drop_claimed(node) });
             return;
         }
 
-        // SAFETY: The caller owns the slot, so the node is valid.
-        let state = unsafe { Node::state(node.as_ptr()) };
         // The lock is needed also where the state already says `GONE`: it orders what unbind did to
         // the slot with what the owner does next.
         let mut slots = self.slots.lock();
-        while state.load(Relaxed) == DROPPING {
+        while state.is_dropping() {
             sys::before_waiting_for(node.addr());
-            self.dropped.wait(&mut slots);
+            self.wait(&mut slots);
         }
     }
 
@@ -424,14 +506,10 @@ impl Registry {
         let mut slots = self.slots.lock();
         // SAFETY: By the invariants of `Node` it is on the list: its state is `DROPPING`.
         unsafe { slots.unlink(node.as_ptr()) };
-        // SAFETY: The other side waits for `GONE` before it frees the slot.
-        let state = unsafe { Node::state(node.as_ptr()) };
         // INVARIANT: The resource is gone, and the node is on no list.
-        state.store(GONE, Relaxed);
-        // Before unbind has begun, nobody waits.
-        if let Binding::Revoked = slots.binding {
-            self.dropped.notify_all();
-        }
+        // SAFETY: The other side waits for `GONE` before it frees the slot.
+        unsafe { Node::state(node.as_ptr()) }.gone();
+        self.wake(&slots);
 
         slots
     }
@@ -478,13 +556,13 @@ impl Registry {
         while let Some(node) = NonNull::new(slots.last.cast_mut()) {
             // SAFETY: By the type invariants of `Slots` the node is valid while it is on the list,
             // and it leaves the list only with the lock held.
-            if unsafe { Node::claim(node) } {
+            if unsafe { Node::state(node.as_ptr()) }.claim() {
                 drop(slots);
                 // SAFETY: The resource was claimed above.
                 slots = unsafe { self.drop_claimed(node) };
             } else {
                 sys::before_waiting_for(node.addr());
-                self.dropped.wait(&mut slots);
+                self.wait(&mut slots);
             }
         }
     }

@@ -308,12 +308,14 @@ mod tests {
             }
         }
 
-        /// The lock classes of the slots of both.
+        /// The lock classes of the slots of both, which are empty.
         fn lock_classes(&self, first: First) -> Result<(Option<LockClass>, Option<LockClass>)> {
+            let dev = self.dev()?;
+
             self.ask(
                 first,
                 |kernel| Ok(kernel.lock_class()),
-                |sample| Ok(lock_class(sample)),
+                |sample| Ok(lock_class(sample, dev)),
             )
         }
 

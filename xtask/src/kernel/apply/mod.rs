@@ -151,8 +151,8 @@ const OF_THE_CONTRACT: [&str; 3] = [
     "rust/kernel/drm/gem/shmem/contract_kunit.rs",
 ];
 
-/// The file of `kernel/tree/` that belongs to the slot.
-const SYS: &str = "rust/kernel/devres/sys.rs";
+/// The files of `kernel/tree/` that belong to the slot.
+const OF_THE_SLOT: [&str; 2] = ["rust/kernel/devres/dep_map.rs", "rust/kernel/devres/sys.rs"];
 
 const DEVRES: &str = "rust/kernel/devres.rs";
 const KERNEL: &str = "rust/kernel/lib.rs";
@@ -165,10 +165,12 @@ const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 const DEVRES_MODULES: &str = "\
 mod batched;
 mod container;
+mod dep_map;
 mod lazy;
 mod mapped;
 mod place;
 mod registry;
+mod state;
 mod sys;
 
 pub use crate::new_lazy;
@@ -176,13 +178,14 @@ pub use batched::Batched;
 pub use lazy::{
     prepare,
     same_device,
+    Entry,
     Lazy,
     LazyGuard,
     LazyOwner,
-    Locked,
     Place,
     Placed,
-    TeardownFirst, //
+    TeardownFirst,
+    Vacant, //
 };
 pub use mapped::{
     Map,
@@ -307,7 +310,9 @@ fn slot(tree: &mut Tree) -> Result<()> {
         Path::new("rust/kernel/devres"),
         |path| path != Path::new("mod.rs"),
     )?;
-    add_files_of_tree(tree, |path| path == Path::new(SYS))?;
+    add_files_of_tree(tree, |path| {
+        OF_THE_SLOT.iter().any(|of| path == Path::new(of))
+    })?;
     edit(tree, DEVRES, |text| source::declare(text, DEVRES_MODULES))?;
     edit(tree, DEVRES, devres::take_place)
 }
@@ -328,7 +333,7 @@ fn attribute(tree: &mut Tree) -> Result<()> {
 /// The test suites.
 fn kunit(tree: &mut Tree) -> Result<()> {
     add_files_of_tree(tree, |path| {
-        path.starts_with("rust/kernel") && path != Path::new(SYS)
+        path.starts_with("rust/kernel") && OF_THE_SLOT.iter().all(|of| path != Path::new(of))
     })?;
     for (declaration, behind) in DEVRES_TESTS {
         edit(tree, DEVRES, |text| {

@@ -155,13 +155,9 @@ mod tests {
         ];
 
         let bound: &Device<Bound> = dev.bound()?.as_ref();
-        slots[0]
-            .lock()
-            .populate(bound, || Ok(Resource::new(0, &log)))?;
+        slots[0].get_or_populate(bound, || Ok(Resource::new(0, &log)))?;
         let between = batched(bound, 1, &log)?;
-        slots[1]
-            .lock()
-            .populate(bound, || Ok(Resource::new(2, &log)))?;
+        slots[1].get_or_populate(bound, || Ok(Resource::new(2, &log)))?;
 
         dev.unbind();
         log.ensure(&[2, 1, 0])?;

@@ -96,8 +96,7 @@ impl Owner {
 
     fn populate<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a Counted> {
         self.counted
-            .lock()
-            .populate(dev, || Counted::new(&self.dropped))
+            .get_or_populate(dev, || Counted::new(&self.dropped))
     }
 
     fn make_batched(&self, dev: &Device<Bound>) -> Result {
@@ -255,7 +254,7 @@ impl Drop for Dying {
         // SAFETY: The device is bound, or being unbound.
         let dev = unsafe { self.dev.as_bound() };
 
-        let again = slot.lock().populate(dev, || -> Result<Self> { Err(EIO) });
+        let again = slot.get_or_populate(dev, || -> Result<Self> { Err(EIO) });
         let found = (
             slot.get(dev).is_some(),
             slot.try_access().is_some(),
@@ -569,7 +568,7 @@ mod tests {
             let found = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
             let slot: DyingSlot = KBox::pin_init(new_lazy!("Dying::slot"), GFP_KERNEL)?;
             let bound: &Device<Bound> = dev.bound()?.as_ref();
-            slot.lock().populate(bound, || {
+            slot.get_or_populate(bound, || {
                 Ok(Dying {
                     slot: &raw const *slot,
                     dev: bound.into(),

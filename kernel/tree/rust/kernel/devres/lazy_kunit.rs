@@ -396,14 +396,12 @@ mod tests {
         let first = ensure_ok!(object.access(dev), "the first access");
         let asked = probe.asked();
 
-        let slot = object.resource.lock();
         let fault = FailNth::AVAILABLE.then(|| FailNth::new(1)).transpose()?;
         for _ in 0..100 {
             let again = object.access(dev);
             ensure!(again == Ok(first), "resource {first}, then {again:?}");
         }
         let has_allocated = fault.is_some_and(|fault| fault.tripped());
-        drop(slot);
 
         ensure!(!has_allocated, "a later access allocates");
         ensure!(probe.asked() == asked, "a later access is slow");
@@ -760,7 +758,7 @@ mod tests {
         let (dev, other) = (dev.bound()?.as_ref(), other.bound()?.as_ref());
         let object = Object::new(dev, &probe)?;
 
-        let slot = object.resource.lock();
+        let slot = ensure_ok!(object.resource.entry(dev), "the entry");
         let rcu = rcu::read_lock();
         let empty = object.peek(dev);
         let wrong = object.peek(other);
@@ -784,7 +782,7 @@ mod tests {
         let mut dev = TestDevice::new()?;
         let object = Object::new(dev.bound()?.as_ref(), &probe)?;
 
-        let slot = object.resource.lock();
+        let slot = ensure_ok!(object.resource.entry(dev.bound()?.as_ref()), "the entry");
         let empty = object.try_resource().is_none();
         drop(slot);
         ensure!(empty, "something is lent while empty");
@@ -990,10 +988,10 @@ mod tests {
 
         let bound = dev.bound()?.as_ref();
         ensure!(slot.get(bound).is_none(), "something is lent while empty");
-        let value = slot.lock().populate(bound, || Ok(42)).copied();
+        let value = slot.get_or_populate(bound, || Ok(42)).copied();
         ensure!(value == Ok(42), "populated: {value:?}");
-        let other = slot.lock().populate(bound, || Ok(43)).copied();
-        ensure!(other == Err(EINVAL), "populated twice: {other:?}");
+        let other = slot.get_or_populate(bound, || Ok(43)).copied();
+        ensure!(other == Ok(42), "populated twice: {other:?}");
         let value = slot.get(bound).copied();
         ensure!(value == Some(42), "then: {value:?}");
 
@@ -1001,7 +999,7 @@ mod tests {
         dev.rebind()?;
         let bound = dev.bound()?.as_ref();
         ensure!(slot.get(bound).is_none(), "lent after a rebind");
-        let late = slot.lock().populate(bound, || Ok(44)).copied();
+        let late = slot.get_or_populate(bound, || Ok(44)).copied();
         ensure!(late == Err(ENXIO), "populated after a rebind: {late:?}");
         Ok(())
     }

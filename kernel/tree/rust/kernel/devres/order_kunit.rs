@@ -80,7 +80,7 @@ trait Owner: Sized + Send + 'static {
 impl Owner for Pin<KBox<Lazy<Resource>>> {
     fn new(dev: &Device<Bound>, resource: Resource) -> Result<Self> {
         let slot: Self = KBox::pin_init(new_lazy!("Owner::slot"), GFP_KERNEL)?;
-        slot.lock().populate(dev, || Ok(resource))?;
+        slot.get_or_populate(dev, || Ok(resource))?;
         Ok(slot)
     }
 }

@@ -102,7 +102,7 @@ impl Slot {
         log: &Arc<Log>,
         owns: Option<Arc<Slot>>,
     ) -> Result {
-        self.lazy.lock().populate(dev, || {
+        self.lazy.get_or_populate(dev, || {
             Ok(Resource {
                 name,
                 log: log.clone(),

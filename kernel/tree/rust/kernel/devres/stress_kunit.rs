@@ -577,7 +577,7 @@ impl Outer {
             }),
             GFP_KERNEL,
         )?;
-        inner.lazy.lock().populate(dev, || Ok(Payload::new()))?;
+        inner.lazy.get_or_populate(dev, || Ok(Payload::new()))?;
 
         Ok(Self {
             payload: Payload::new(),

@@ -15,12 +15,16 @@ use crate::{
         Device, //
     },
     prelude::*,
-    sync::Arc, //
+    sync::Arc,
+    task::Task, //
 };
 use core::{
     mem::ManuallyDrop,
     num::NonZero,
-    ptr, //
+    ptr::{
+        self,
+        NonNull, //
+    },
 };
 
 /// The data of the node: a reference to the registry.
@@ -116,6 +120,14 @@ pub(super) fn is_bound(dev: &Device<Bound>) -> bool {
         status,
         bindings::dl_dev_state_DL_DEV_PROBING | bindings::dl_dev_state_DL_DEV_DRIVER_BOUND
     )
+}
+
+/// Returns a number of the current thread that no other thread has while this one runs.
+pub(super) fn current_task() -> NonZero<usize> {
+    let task = NonNull::new(Task::current_raw());
+
+    // There is always a current task.
+    task.map_or(NonZero::<usize>::MIN, NonNull::addr)
 }
 
 /// Has an initialiser make a value in place.

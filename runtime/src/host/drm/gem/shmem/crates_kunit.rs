@@ -16,6 +16,7 @@ use crate::{
         Device,
         DeviceContext, //
     },
+    devres::Entry,
     drm::{
         self,
         gem::DriverObject, //
@@ -151,7 +152,7 @@ impl KernelObject {
     /// As [`lock_class()`].
     #[inline(never)]
     pub fn lock_class(&self) -> Option<LockClass> {
-        lock_class(&self.obj)
+        lock_class(&self.obj, self.parent().ok()?.as_ref())
     }
 }
 
@@ -159,9 +160,11 @@ impl KernelObject {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LockClass(lockdep::LockClass);
 
-/// Takes the lock of an object's slot. Returns its class.
-pub fn lock_class<T: DriverObject>(obj: &Object<T>) -> Option<LockClass> {
-    let _slot = obj.sgt.lock();
+/// Returns the lock class of an object's slot, which is empty.
+pub fn lock_class<T: DriverObject>(obj: &Object<T>, dev: &Device<Bound>) -> Option<LockClass> {
+    let Ok(Entry::Vacant(_slot)) = obj.sgt.entry(dev) else {
+        return None;
+    };
 
     lockdep::last_class().map(LockClass)
 }
@@ -206,7 +209,7 @@ mod tests {
         let _other = other.lock();
         let class = object.lock_class();
         assert!(class.is_some());
-        // The lock of the slot was dropped.
+        // The slot is not held any more.
         assert_ne!(class, lockdep::last_class().map(LockClass));
         assert_eq!(class, KernelObject::new()?.lock_class());
         Ok(())

@@ -16,8 +16,14 @@ use super::{
 };
 use crate::{
     bindings,
-    device::Bound,
-    devres::kunit_support,
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        kunit_support,
+        Entry, //
+    },
     drm::gem::DriverObject,
     faux,
     prelude::*,
@@ -71,7 +77,7 @@ impl KernelObject {
     /// As [`lock_class()`].
     #[inline(never)]
     pub fn lock_class(&self) -> Option<LockClass> {
-        lock_class(&self.obj)
+        lock_class(&self.obj, self.gpu.bound().ok()?)
     }
 }
 
@@ -82,9 +88,11 @@ pub struct LockClass {
     name: *const crate::ffi::c_char,
 }
 
-/// Takes the lock of an object's slot. Returns its class, or [`None`] if lockdep is not on.
-pub fn lock_class<T: DriverObject>(obj: &Object<T>) -> Option<LockClass> {
-    let _slot = obj.sgt.lock();
+/// Returns the lock class of an object's slot, which is empty; [`None`] if lockdep is not on.
+pub fn lock_class<T: DriverObject>(obj: &Object<T>, dev: &Device<Bound>) -> Option<LockClass> {
+    let Ok(Entry::Vacant(_slot)) = obj.sgt.entry(dev) else {
+        return None;
+    };
 
     #[cfg(CONFIG_LOCKDEP)]
     {
@@ -97,7 +105,7 @@ pub fn lock_class<T: DriverObject>(obj: &Object<T>) -> Option<LockClass> {
         // SAFETY: As above.
         let lock = unsafe { (*current).held_locks[last].instance };
 
-        // SAFETY: The lock that was taken last is that of the slot, which is still held.
+        // SAFETY: The lock that was taken last is the map of the slot, which is still held.
         let lock = unsafe { &*lock };
 
         Some(LockClass {

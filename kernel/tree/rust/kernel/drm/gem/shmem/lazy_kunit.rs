@@ -186,8 +186,9 @@ mod tests {
         let dev = gpu.bound()?;
         let other = other.bound()?.as_ref();
 
-        // It waits for neither of the locks that mapping takes, nor sleeps otherwise.
-        let slot = obj.sgt.lock();
+        // It waits neither for a thread that maps nor for the lock that mapping takes, nor sleeps
+        // otherwise.
+        let slot = ensure_ok!(obj.sgt.entry(dev), "the entry");
         let resv = DmaResvGuard::new(&*obj);
         let rcu = rcu::read_lock();
         let empty = obj.sg_table_if_mapped(dev).map(|table| table.is_some());
@@ -222,7 +223,7 @@ mod tests {
         let _drm = gpu.drm.clone();
         let obj = gpu.object()?;
 
-        let slot = obj.sgt.lock();
+        let slot = ensure_ok!(obj.sgt.entry(gpu.bound()?), "the entry");
         let empty = obj.try_sg_table().is_none();
         drop(slot);
         ensure!(empty, "something is lent while empty");

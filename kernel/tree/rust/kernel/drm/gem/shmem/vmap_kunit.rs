@@ -147,7 +147,7 @@ fn observe(
 ) -> Result<Pin<KBox<Lazy<Observer>>>> {
     let slot: Pin<KBox<Lazy<Observer>>> = KBox::pin_init(new_lazy!("observer"), GFP_KERNEL)?;
 
-    slot.lock().populate(gpu.bound()?, || {
+    slot.get_or_populate(gpu.bound()?, || {
         Ok(Observer {
             obj: obj.clone(),
             seen: seen.clone(),
@@ -481,10 +481,10 @@ mod tests {
         let dev = gpu.bound()?;
         let other = other.bound()?.as_ref();
 
-        // It waits for neither of the locks that mapping takes, nor sleeps otherwise. That the
-        // other field is mapped is of no account.
+        // It waits neither for a thread that maps nor for the lock that mapping takes, nor sleeps
+        // otherwise. That the other field is mapped is of no account.
         ensure_ok!(obj.sg_table(dev), "the other field");
-        let slot = obj.vmap_cache.lock();
+        let slot = ensure_ok!(obj.vmap_cache.entry(dev), "the entry");
         let resv = DmaResvGuard::new(&*obj);
         let rcu = rcu::read_lock();
         let empty = obj.cached_vmap_if_mapped(dev).map(|lent| lent.is_some());
@@ -520,7 +520,7 @@ mod tests {
         let _drm = gpu.drm.clone();
         let obj = gpu.object()?;
 
-        let slot = obj.vmap_cache.lock();
+        let slot = ensure_ok!(obj.vmap_cache.entry(gpu.bound()?), "the entry");
         let empty = obj.try_cached_vmap().is_none();
         drop(slot);
         ensure!(empty, "something is lent while empty");

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The state of a slot: one word, its values, and every change of it.
+//!
+//! One source for the host, the model checker and the kernel, under the same rule as the slot.
+//!
+//! L is the lock of the registry that the slot is on, or is being populated for.
+//!
+//! | state | meaning | entered by | left by |
+//! |---|---|---|---|
+//! | `EMPTY` | nothing is mapped | the constructor; a populate that fails, under L; `revoke()` | a thread that populates, under L |
+//! | a registry's address, bit 0 set | a thread populates the slot for this registry | that thread, under L | the same thread, under L |
+//! | a `struct device *` | populated for this device, not revoked | the thread that has populated the slot, under L | unbind, under L, or the owner |
+//! | `REVOKED` | unbind has begun; the resource is there | unbind, under L | unbind, under L, or the owner |
+//! | `DROPPING` | the resource is being dropped | the thread that drops it | the same thread, under L |
+//! | `GONE` | the resource was dropped | the thread that has dropped it, under L | the owner |
+//! | `RETIRED` | the owner is being dropped | the owner | nobody |
+//!
+//! The owner has exclusive access where it changes the state. The slot is on the list of its
+//! registry from the device on until `GONE`.
+//!
+//! As the device pointer is itself the state, one acquire load and one comparison decide three
+//! questions at once: is the slot populated, for the caller's device, in this binding of it?
+
+use super::registry::Registry;
+use crate::{
+    bindings,
+    device::{
+        Bound,
+        Device, //
+    },
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Relaxed,
+        Release, //
+    },
+};
+use core::ptr;
+
+/// The values of a state.
+type Word = *mut bindings::device;
+
+/// Nothing is mapped.
+const EMPTY: Word = ptr::null_mut();
+
+/// Unbind has begun. The resource is not dropped yet.
+const REVOKED: Word = ptr::without_provenance_mut(1);
+
+/// Unbind or the exclusive owner is dropping the resource.
+const DROPPING: Word = ptr::without_provenance_mut(2);
+
+/// The resource was dropped.
+const GONE: Word = ptr::without_provenance_mut(3);
+
+/// The owner's destructor has begun, and the resource is gone.
+const RETIRED: Word = ptr::without_provenance_mut(4);
+
+/// Set in the address of a registry, for which a thread is populating the slot. No `struct device`
+/// and no registry has an odd address.
+const POPULATING: usize = 1;
+
+/// Returns whether a word is the address of a device.
+#[inline]
+fn is_device(word: Word) -> bool {
+    word.addr() > RETIRED.addr() && word.addr() & POPULATING == 0
+}
+
+/// Returns the word of a slot that a thread populates for `registry`.
+fn populating(registry: &Registry) -> Word {
+    let registry = ptr::from_ref(registry).addr();
+
+    ptr::without_provenance_mut(registry | POPULATING)
+}
+
+/// How a slot can be found by a thread that wants to populate it for a device.
+#[derive(Clone, Copy)]
+pub(super) enum Found {
+    /// Nothing is mapped, and nobody is mapping.
+    Empty,
+    /// A thread populates the slot for the caller's registry.
+    Populating,
+    /// A thread populates the slot for another registry.
+    PopulatingElsewhere,
+    /// Populated for the caller's device.
+    Populated,
+    /// Populated for another device.
+    PopulatedElsewhere,
+    /// Revoked or retired, or being dropped.
+    Refused,
+}
+
+/// The state of a slot.
+pub(super) struct State(Atomic<Word>);
+
+impl State {
+    /// Returns the state of an empty slot.
+    pub(super) fn new() -> Self {
+        Self(Atomic::new(EMPTY))
+    }
+
+    /// Returns whether the slot is populated for `dev`, and was not revoked.
+    ///
+    /// The caller that gets `true` also sees the resource.
+    #[inline]
+    pub(super) fn is_populated_for(&self, dev: &Device<Bound>) -> bool {
+        // ORDERING: Pairs with the release in `publish()`.
+        self.0.load(Acquire) == dev.as_raw()
+    }
+
+    /// Returns whether the slot is populated, and was not revoked.
+    ///
+    /// The caller that gets `true` also sees the resource and the registry.
+    #[inline]
+    pub(super) fn is_populated(&self) -> bool {
+        // ORDERING: Pairs with the release in `publish()`.
+        is_device(self.0.load(Acquire))
+    }
+
+    /// As [`is_populated()`](Self::is_populated), for a caller that got `true` from it.
+    #[inline]
+    pub(super) fn is_still_populated(&self) -> bool {
+        is_device(self.0.load(Relaxed))
+    }
+
+    /// Returns whether a thread is populating the slot. A thread sees its own change.
+    pub(super) fn is_being_populated(&self) -> bool {
+        let word = self.0.load(Relaxed);
+
+        word.addr() > RETIRED.addr() && !is_device(word)
+    }
+
+    /// Returns whether a thread is populating the slot for `registry`.
+    pub(super) fn is_being_populated_for(&self, registry: &Registry) -> bool {
+        self.0.load(Relaxed) == populating(registry)
+    }
+
+    /// Returns whether the slot is linked to a registry, or was until its resource was dropped.
+    pub(super) fn has_registry(&self) -> bool {
+        let word = self.0.load(Relaxed);
+
+        is_device(word) || [REVOKED, DROPPING, GONE].contains(&word)
+    }
+
+    /// Returns whether the owner's destructor has retired the slot.
+    pub(super) fn is_retired(&self) -> bool {
+        self.0.load(Relaxed) == RETIRED
+    }
+
+    /// Returns whether the resource is being dropped.
+    pub(super) fn is_dropping(&self) -> bool {
+        self.0.load(Relaxed) == DROPPING
+    }
+
+    /// Claims an empty slot: the caller that gets [`Found::Empty`] populates it, for `registry`,
+    /// whose lock the caller holds.
+    pub(super) fn begin(&self, registry: &Registry, dev: &Device<Bound>) -> Found {
+        let ours = populating(registry);
+
+        loop {
+            // ORDERING: Pairs with the release in `abandon()`: a populate for another registry, with
+            // another lock, has left the slot whole.
+            if self.0.cmpxchg(EMPTY, ours, Acquire).is_ok() {
+                return Found::Empty;
+            }
+            // ORDERING: Pairs with the release in `publish()`, for a caller that finds the slot
+            // populated.
+            let word = self.0.load(Acquire);
+            return match word {
+                // A populate for another registry has failed in between.
+                EMPTY => continue,
+                REVOKED | DROPPING | GONE | RETIRED => Found::Refused,
+                _ if word == dev.as_raw() => Found::Populated,
+                _ if is_device(word) => Found::PopulatedElsewhere,
+                _ if word == ours => Found::Populating,
+                _ => Found::PopulatingElsewhere,
+            };
+        }
+    }
+
+    /// Ends a populate that has failed. The caller is the thread that began it, and holds the lock
+    /// of the registry.
+    pub(super) fn abandon(&self) {
+        // ORDERING: Pairs with the acquire in `begin()`, for a populate on another registry.
+        self.0.store(EMPTY, Release);
+    }
+
+    /// Ends a populate: the slot is populated for `dev`.
+    ///
+    /// The caller is the thread that began it. It has made the resource, and holds the lock of the
+    /// registry.
+    pub(super) fn publish(&self, dev: &Device<Bound>) {
+        // ORDERING: Pairs with the acquires of readers: a reader that sees the device also sees the
+        // resource and the registry.
+        self.0.store(dev.as_raw(), Release);
+    }
+
+    /// Marks a populated slot: accessors refuse it from now on. The caller is unbind, and holds the
+    /// lock of the registry.
+    pub(super) fn mark(&self) {
+        let seen = self.0.load(Relaxed);
+
+        if is_device(seen) {
+            // An owner that has claimed its resource in between keeps it: the exchange fails.
+            let _ = self.0.cmpxchg(seen, REVOKED, Relaxed);
+        }
+    }
+
+    /// Claims the resource. The caller that gets `true` drops the resource; every other caller gets
+    /// `false`.
+    pub(super) fn claim(&self) -> bool {
+        loop {
+            let seen = self.0.load(Relaxed);
+            if !is_device(seen) && seen != REVOKED {
+                return false;
+            }
+            // ORDERING: Both sides that claim have synchronised with the thread that has populated
+            // the slot: unbind by the registry's lock, the owner by being exclusive.
+            if self.0.cmpxchg(seen, DROPPING, Relaxed).is_ok() {
+                return true;
+            }
+        }
+    }
+
+    /// The resource is gone. The caller has dropped it, and holds the lock of the registry.
+    ///
+    /// The other side, if it waits for this, may free the slot when the lock is released.
+    pub(super) fn gone(&self) {
+        self.0.store(GONE, Relaxed);
+    }
+
+    /// Makes the slot empty. The caller has exclusive access, and the resource is gone.
+    pub(super) fn reset(&self) {
+        self.0.store(EMPTY, Relaxed);
+    }
+
+    /// Makes the slot refuse everything. The caller has exclusive access, and the resource is gone.
+    pub(super) fn retire(&self) {
+        self.0.store(RETIRED, Relaxed);
+    }
+}
