@@ -110,13 +110,14 @@ impl<T: DriverObject> Object<T> {
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
     ///   or if it is not mapped while unbind is under way, which might miss it.
+    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier binding
+    ///   of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
-    /// called while it is being mapped by the caller itself, which is a deadlock.
+    /// May sleep until it is mapped; callers that race sleep, and get the same one.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
@@ -145,7 +146,6 @@ impl<T: DriverObject> Object<T> {
     ///   all other parts of `*self` are whole, and after which nobody populates `self.sgt` again.
     /// - S2: `*self` does not move: a slot can only be initialised in place, so `self.sgt` is
     ///   pinned, and with it the `Object` that it is a field of.
-    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn sg_table_slow<'a>(
@@ -165,26 +165,25 @@ impl<T: DriverObject> Object<T> {
             return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
-        // Slow path: one caller populates `self.sgt`, holding its lock for as long as that takes;
-        // the others sleep here.
-        let slot = ::kernel::devres::Lazy::lock(&self.sgt);
+        // Slow path: one caller at a time populates `self.sgt`. The others sleep here until that
+        // caller is done.
+        let slot = match ::kernel::devres::Lazy::entry(&self.sgt, dev)? {
+            ::kernel::devres::Entry::Populated(sgt) => {
+                return ::core::result::Result::Ok(sgt);
+            }
+            ::kernel::devres::Entry::Vacant(slot) => slot,
+        };
 
-        // Somebody else may have populated `self.sgt` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(sgt) = ::kernel::devres::Locked::get(&slot, dev) {
-            return ::core::result::Result::Ok(sgt);
-        }
-
-        // `populate()` cannot find `self.sgt` populated for `dev`: it was not a line above, only a
-        // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        // `populate()` cannot find `self.sgt` populated: nobody else populates it while this caller
+        // has `slot`.
         //
-        // The closure runs when the checks have passed and all memory is there: `Mapped::new()`
-        // calls `SgTable::map()`. On an error (`ENXIO` if `self.sgt` was revoked, or unbind is
-        // under way, `ENOMEM`, or what `SgTable::map()` fails with) `self.sgt` is as it was, and a
-        // later call may succeed.
+        // The closure runs when all other checks have passed: `Mapped::new()` calls
+        // `SgTable::map()`. On an error (`ENXIO` if unbind has begun meanwhile, or what
+        // `SgTable::map()` fails with) `self.sgt` is empty again, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.sgt` holds the resource, for `dev`, until `dev` is
         // unbound, `self.sgt` is revoked, or `*self` is dropped.
-        let sgt = ::kernel::devres::Locked::populate_with(slot, dev, |place| {
+        let sgt = ::kernel::devres::Vacant::populate_with(slot, |place| {
             // SAFETY:
             // - S1: `*self` is valid until the mapping is dropped: the mapping is stored in
             //   `self.sgt`, and the destructor of `Object` begins with `LazyOwner::teardown()`,

@@ -367,16 +367,19 @@ fn try_lock_gives_no_order() -> Result {
     Ok(())
 }
 
+/// Within its own initialiser, a slot is refused, and nothing is reported.
 #[test]
-fn the_same_slot_keeps_its_message() -> Result {
-    let slot: Slot = KBox::pin_init(new_lazy!("Queue::table"), GFP_KERNEL)?;
+fn the_same_slot_is_refused() -> Result {
+    let mut dev = TestDevice::new(c"gpu0")?;
+    let bound = dev.bind()?;
+    let slot = slots!("Queue::table")();
 
-    let _slot = slot.lock();
-    let text = report(|| drop(slot.lock()));
-    assert_eq!(
-        text,
-        "deadlock: `Queue::table` is already held by this thread"
-    );
+    populate(&slot, &bound, || {
+        let again = slot.get_or_populate(&bound, || Ok(8));
+        assert_eq!(again, Err(EDEADLK));
+        assert!(slot.get(&bound).is_none());
+    });
+    assert_eq!(slot.get(&bound), Some(&7));
     Ok(())
 }
 

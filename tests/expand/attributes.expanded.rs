@@ -42,13 +42,14 @@ impl Queue {
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
     ///   or if it is not mapped while unbind is under way, which might miss it.
+    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier binding
+    ///   of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
-    /// called while it is being mapped by the caller itself, which is a deadlock.
+    /// May sleep until it is mapped; callers that race sleep, and get the same one.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
@@ -69,7 +70,6 @@ impl Queue {
     }
 
     /// The slow path of `PTE()`: maps, or tells why not.
-    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn PTE_slow<'a>(
@@ -81,27 +81,25 @@ impl Queue {
             return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
-        // Slow path: one caller populates `self.pte`, holding its lock for as long as that takes;
-        // the others sleep here.
-        let slot = ::kernel::devres::Lazy::lock(&self.pte);
+        // Slow path: one caller at a time populates `self.pte`. The others sleep here until that
+        // caller is done.
+        let slot = match ::kernel::devres::Lazy::entry(&self.pte, dev)? {
+            ::kernel::devres::Entry::Populated(pte) => {
+                return ::core::result::Result::Ok(pte);
+            }
+            ::kernel::devres::Entry::Vacant(slot) => slot,
+        };
 
-        // Somebody else may have populated `self.pte` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(pte) = ::kernel::devres::Locked::get(&slot, dev) {
-            return ::core::result::Result::Ok(pte);
-        }
-
-        // `populate()` cannot find `self.pte` populated for `dev`: it was not a line above, only a
-        // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        // `populate()` cannot find `self.pte` populated: nobody else populates it while this caller
+        // has `slot`.
         //
-        // The closure runs when the checks have passed and all memory is there: `Table` makes the
-        // resource. On an error (`ENXIO` if `self.pte` was revoked, or unbind is under way,
-        // `ENOMEM`, or what `Table` fails with) `self.pte` is as it was, and a later call may
-        // succeed.
+        // The closure runs when all other checks have passed: `Table` makes the resource. On an
+        // error (`ENXIO` if unbind has begun meanwhile, or what `Table` fails with) `self.pte` is
+        // empty again, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.pte` holds the resource, for `dev`, until `dev` is
         // unbound, `self.pte` is revoked, or `*self` is dropped.
-        let pte =
-            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
+        let pte = ::kernel::devres::Vacant::populate(slot, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(pte)
     }
@@ -155,13 +153,14 @@ impl Queue {
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
     ///   or if it is not mapped while unbind is under way, which might miss it.
+    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier binding
+    ///   of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
-    /// called while it is being mapped by the caller itself, which is a deadlock.
+    /// May sleep until it is mapped; callers that race sleep, and get the same one.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
@@ -185,7 +184,6 @@ impl Queue {
     #[cfg_attr(not(miri), cfg(not(miri)))]
     /// The slow path of `ring()`: maps, or tells why not.
     #[cfg_attr(not(miri), allow(unused))]
-    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn ring_slow<'a>(
@@ -197,27 +195,25 @@ impl Queue {
             return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
-        // Slow path: one caller populates `self.ring`, holding its lock for as long as that takes;
-        // the others sleep here.
-        let slot = ::kernel::devres::Lazy::lock(&self.ring);
+        // Slow path: one caller at a time populates `self.ring`. The others sleep here until that
+        // caller is done.
+        let slot = match ::kernel::devres::Lazy::entry(&self.ring, dev)? {
+            ::kernel::devres::Entry::Populated(ring) => {
+                return ::core::result::Result::Ok(ring);
+            }
+            ::kernel::devres::Entry::Vacant(slot) => slot,
+        };
 
-        // Somebody else may have populated `self.ring` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(ring) = ::kernel::devres::Locked::get(&slot, dev) {
-            return ::core::result::Result::Ok(ring);
-        }
-
-        // `populate()` cannot find `self.ring` populated for `dev`: it was not a line above, only a
-        // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        // `populate()` cannot find `self.ring` populated: nobody else populates it while this
+        // caller has `slot`.
         //
-        // The closure runs when the checks have passed and all memory is there: `Table` makes the
-        // resource. On an error (`ENXIO` if `self.ring` was revoked, or unbind is under way,
-        // `ENOMEM`, or what `Table` fails with) `self.ring` is as it was, and a later call may
-        // succeed.
+        // The closure runs when all other checks have passed: `Table` makes the resource. On an
+        // error (`ENXIO` if unbind has begun meanwhile, or what `Table` fails with) `self.ring` is
+        // empty again, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.ring` holds the resource, for `dev`, until `dev` is
         // unbound, `self.ring` is revoked, or `*self` is dropped.
-        let ring =
-            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
+        let ring = ::kernel::devres::Vacant::populate(slot, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(ring)
     }

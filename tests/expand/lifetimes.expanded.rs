@@ -33,13 +33,14 @@ impl<'a> Queue<'a> {
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
     ///   or if it is not mapped while unbind is under way, which might miss it.
+    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier binding
+    ///   of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
-    /// called while it is being mapped by the caller itself, which is a deadlock.
+    /// May sleep until it is mapped; callers that race sleep, and get the same one.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
@@ -61,7 +62,6 @@ impl<'a> Queue<'a> {
     }
 
     /// The slow path of `lookup()`: maps, or tells why not.
-    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn lookup_slow<'c>(
@@ -81,31 +81,26 @@ impl<'a> Queue<'a> {
             return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
-        // Slow path: one caller populates `self.lazy_lookup`, holding its lock for as long as that
-        // takes; the others sleep here.
-        let slot = ::kernel::devres::Lazy::lock(&self.lazy_lookup);
+        // Slow path: one caller at a time populates `self.lazy_lookup`. The others sleep here until
+        // that caller is done.
+        let slot = match ::kernel::devres::Lazy::entry(&self.lazy_lookup, dev)? {
+            ::kernel::devres::Entry::Populated(lazy_lookup) => {
+                return ::core::result::Result::Ok(lazy_lookup);
+            }
+            ::kernel::devres::Entry::Vacant(slot) => slot,
+        };
 
-        // Somebody else may have populated `self.lazy_lookup` while this caller was waiting for the
-        // lock.
-        if let ::core::option::Option::Some(lazy_lookup) = ::kernel::devres::Locked::get(&slot, dev)
-        {
-            return ::core::result::Result::Ok(lazy_lookup);
-        }
-
-        // `populate()` cannot find `self.lazy_lookup` populated for `dev`: it was not a line above,
-        // only a holder of its lock populates it, and `slot` holds that lock until `populate()` is
-        // done.
+        // `populate()` cannot find `self.lazy_lookup` populated: nobody else populates it while
+        // this caller has `slot`.
         //
-        // The closure runs when the checks have passed and all memory is there: the initialiser in
-        // it makes the resource. On an error (`ENXIO` if `self.lazy_lookup` was revoked, or unbind
-        // is under way, `ENOMEM`, or what the initialiser in it fails with) `self.lazy_lookup` is
-        // as it was, and a later call may succeed.
+        // The closure runs when all other checks have passed: the initialiser in it makes the
+        // resource. On an error (`ENXIO` if unbind has begun meanwhile, or what the initialiser in
+        // it fails with) `self.lazy_lookup` is empty again, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.lazy_lookup` holds the resource, for `dev`, until
         // `dev` is unbound, `self.lazy_lookup` is revoked, or `*self` is dropped.
-        let lazy_lookup = ::kernel::devres::Locked::populate(slot, dev, || {
-            ::core::result::Result::Ok(self.lookup)
-        })?;
+        let lazy_lookup =
+            ::kernel::devres::Vacant::populate(slot, || ::core::result::Result::Ok(self.lookup))?;
 
         ::core::result::Result::Ok(lazy_lookup)
     }

@@ -35,13 +35,14 @@ impl r#struct {
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
     ///   or if it is not mapped while unbind is under way, which might miss it.
+    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier binding
+    ///   of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
-    /// called while it is being mapped by the caller itself, which is a deadlock.
+    /// May sleep until it is mapped; callers that race sleep, and get the same one.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
@@ -62,7 +63,6 @@ impl r#struct {
     }
 
     /// The slow path of `match()`: maps, or tells why not.
-    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn match_slow<'a>(
@@ -74,28 +74,26 @@ impl r#struct {
             return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
-        // Slow path: one caller populates `self.r#type`, holding its lock for as long as that
-        // takes; the others sleep here.
-        let slot = ::kernel::devres::Lazy::lock(&self.r#type);
+        // Slow path: one caller at a time populates `self.r#type`. The others sleep here until that
+        // caller is done.
+        let slot = match ::kernel::devres::Lazy::entry(&self.r#type, dev)? {
+            ::kernel::devres::Entry::Populated(r#type) => {
+                return ::core::result::Result::Ok(r#type);
+            }
+            ::kernel::devres::Entry::Vacant(slot) => slot,
+        };
 
-        // Somebody else may have populated `self.r#type` while this caller was waiting for the
-        // lock.
-        if let ::core::option::Option::Some(r#type) = ::kernel::devres::Locked::get(&slot, dev) {
-            return ::core::result::Result::Ok(r#type);
-        }
-
-        // `populate()` cannot find `self.r#type` populated for `dev`: it was not a line above, only
-        // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        // `populate()` cannot find `self.r#type` populated: nobody else populates it while this
+        // caller has `slot`.
         //
-        // The closure runs when the checks have passed and all memory is there: `r#enum` makes the
-        // resource. On an error (`ENXIO` if `self.r#type` was revoked, or unbind is under way,
-        // `ENOMEM`, or what `r#enum` fails with) `self.r#type` is as it was, and a later call may
-        // succeed.
+        // The closure runs when all other checks have passed: `r#enum` makes the resource. On an
+        // error (`ENXIO` if unbind has begun meanwhile, or what `r#enum` fails with) `self.r#type`
+        // is empty again, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.r#type` holds the resource, for `dev`, until `dev`
         // is unbound, `self.r#type` is revoked, or `*self` is dropped.
         let r#type =
-            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(r#enum))?;
+            ::kernel::devres::Vacant::populate(slot, || ::core::result::Result::Ok(r#enum))?;
 
         ::core::result::Result::Ok(r#type)
     }

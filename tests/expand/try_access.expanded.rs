@@ -32,13 +32,14 @@ impl Queue {
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
     ///   or if it is not mapped while unbind is under way, which might miss it.
+    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier binding
+    ///   of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
-    /// called while it is being mapped by the caller itself, which is a deadlock.
+    /// May sleep until it is mapped; callers that race sleep, and get the same one.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
@@ -58,7 +59,6 @@ impl Queue {
     }
 
     /// The slow path of `table()`: maps, or tells why not.
-    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn table_slow<'a>(
@@ -70,27 +70,25 @@ impl Queue {
             return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
-        // Slow path: one caller populates `self.table`, holding its lock for as long as that takes;
-        // the others sleep here.
-        let slot = ::kernel::devres::Lazy::lock(&self.table);
+        // Slow path: one caller at a time populates `self.table`. The others sleep here until that
+        // caller is done.
+        let slot = match ::kernel::devres::Lazy::entry(&self.table, dev)? {
+            ::kernel::devres::Entry::Populated(table) => {
+                return ::core::result::Result::Ok(table);
+            }
+            ::kernel::devres::Entry::Vacant(slot) => slot,
+        };
 
-        // Somebody else may have populated `self.table` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(table) = ::kernel::devres::Locked::get(&slot, dev) {
-            return ::core::result::Result::Ok(table);
-        }
-
-        // `populate()` cannot find `self.table` populated for `dev`: it was not a line above, only
-        // a holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        // `populate()` cannot find `self.table` populated: nobody else populates it while this
+        // caller has `slot`.
         //
-        // The closure runs when the checks have passed and all memory is there: `Table` makes the
-        // resource. On an error (`ENXIO` if `self.table` was revoked, or unbind is under way,
-        // `ENOMEM`, or what `Table` fails with) `self.table` is as it was, and a later call may
-        // succeed.
+        // The closure runs when all other checks have passed: `Table` makes the resource. On an
+        // error (`ENXIO` if unbind has begun meanwhile, or what `Table` fails with) `self.table` is
+        // empty again, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
         // unbound, `self.table` is revoked, or `*self` is dropped.
-        let table =
-            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
+        let table = ::kernel::devres::Vacant::populate(slot, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(table)
     }

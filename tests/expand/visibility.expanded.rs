@@ -44,13 +44,14 @@ impl Queue {
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
     ///   or if it is not mapped while unbind is under way, which might miss it.
+    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier binding
+    ///   of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
-    /// called while it is being mapped by the caller itself, which is a deadlock.
+    /// May sleep until it is mapped; callers that race sleep, and get the same one.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
@@ -70,7 +71,6 @@ impl Queue {
     }
 
     /// The slow path of `a()`: maps, or tells why not.
-    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn a_slow<'a>(
@@ -82,26 +82,25 @@ impl Queue {
             return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
-        // Slow path: one caller populates `self.a`, holding its lock for as long as that takes; the
-        // others sleep here.
-        let slot = ::kernel::devres::Lazy::lock(&self.a);
+        // Slow path: one caller at a time populates `self.a`. The others sleep here until that
+        // caller is done.
+        let slot = match ::kernel::devres::Lazy::entry(&self.a, dev)? {
+            ::kernel::devres::Entry::Populated(a) => {
+                return ::core::result::Result::Ok(a);
+            }
+            ::kernel::devres::Entry::Vacant(slot) => slot,
+        };
 
-        // Somebody else may have populated `self.a` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(a) = ::kernel::devres::Locked::get(&slot, dev) {
-            return ::core::result::Result::Ok(a);
-        }
-
-        // `populate()` cannot find `self.a` populated for `dev`: it was not a line above, only a
-        // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        // `populate()` cannot find `self.a` populated: nobody else populates it while this caller
+        // has `slot`.
         //
-        // The closure runs when the checks have passed and all memory is there: `Table` makes the
-        // resource. On an error (`ENXIO` if `self.a` was revoked, or unbind is under way, `ENOMEM`,
-        // or what `Table` fails with) `self.a` is as it was, and a later call may succeed.
+        // The closure runs when all other checks have passed: `Table` makes the resource. On an
+        // error (`ENXIO` if unbind has begun meanwhile, or what `Table` fails with) `self.a` is
+        // empty again, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.a` holds the resource, for `dev`, until `dev` is
         // unbound, `self.a` is revoked, or `*self` is dropped.
-        let a =
-            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
+        let a = ::kernel::devres::Vacant::populate(slot, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(a)
     }
@@ -152,13 +151,14 @@ impl Queue {
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
     ///   or if it is not mapped while unbind is under way, which might miss it.
+    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier binding
+    ///   of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
-    /// called while it is being mapped by the caller itself, which is a deadlock.
+    /// May sleep until it is mapped; callers that race sleep, and get the same one.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
@@ -178,7 +178,6 @@ impl Queue {
     }
 
     /// The slow path of `b()`: maps, or tells why not.
-    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn b_slow<'a>(
@@ -190,26 +189,25 @@ impl Queue {
             return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
-        // Slow path: one caller populates `self.b`, holding its lock for as long as that takes; the
-        // others sleep here.
-        let slot = ::kernel::devres::Lazy::lock(&self.b);
+        // Slow path: one caller at a time populates `self.b`. The others sleep here until that
+        // caller is done.
+        let slot = match ::kernel::devres::Lazy::entry(&self.b, dev)? {
+            ::kernel::devres::Entry::Populated(b) => {
+                return ::core::result::Result::Ok(b);
+            }
+            ::kernel::devres::Entry::Vacant(slot) => slot,
+        };
 
-        // Somebody else may have populated `self.b` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(b) = ::kernel::devres::Locked::get(&slot, dev) {
-            return ::core::result::Result::Ok(b);
-        }
-
-        // `populate()` cannot find `self.b` populated for `dev`: it was not a line above, only a
-        // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        // `populate()` cannot find `self.b` populated: nobody else populates it while this caller
+        // has `slot`.
         //
-        // The closure runs when the checks have passed and all memory is there: `Table` makes the
-        // resource. On an error (`ENXIO` if `self.b` was revoked, or unbind is under way, `ENOMEM`,
-        // or what `Table` fails with) `self.b` is as it was, and a later call may succeed.
+        // The closure runs when all other checks have passed: `Table` makes the resource. On an
+        // error (`ENXIO` if unbind has begun meanwhile, or what `Table` fails with) `self.b` is
+        // empty again, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.b` holds the resource, for `dev`, until `dev` is
         // unbound, `self.b` is revoked, or `*self` is dropped.
-        let b =
-            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
+        let b = ::kernel::devres::Vacant::populate(slot, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(b)
     }
@@ -246,13 +244,14 @@ impl Queue {
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
     ///   or if it is not mapped while unbind is under way, which might miss it.
+    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier binding
+    ///   of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
-    /// called while it is being mapped by the caller itself, which is a deadlock.
+    /// May sleep until it is mapped; callers that race sleep, and get the same one.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
@@ -272,7 +271,6 @@ impl Queue {
     }
 
     /// The slow path of `c()`: maps, or tells why not.
-    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn c_slow<'a>(
@@ -284,26 +282,25 @@ impl Queue {
             return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
-        // Slow path: one caller populates `self.c`, holding its lock for as long as that takes; the
-        // others sleep here.
-        let slot = ::kernel::devres::Lazy::lock(&self.c);
+        // Slow path: one caller at a time populates `self.c`. The others sleep here until that
+        // caller is done.
+        let slot = match ::kernel::devres::Lazy::entry(&self.c, dev)? {
+            ::kernel::devres::Entry::Populated(c) => {
+                return ::core::result::Result::Ok(c);
+            }
+            ::kernel::devres::Entry::Vacant(slot) => slot,
+        };
 
-        // Somebody else may have populated `self.c` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(c) = ::kernel::devres::Locked::get(&slot, dev) {
-            return ::core::result::Result::Ok(c);
-        }
-
-        // `populate()` cannot find `self.c` populated for `dev`: it was not a line above, only a
-        // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        // `populate()` cannot find `self.c` populated: nobody else populates it while this caller
+        // has `slot`.
         //
-        // The closure runs when the checks have passed and all memory is there: `Table` makes the
-        // resource. On an error (`ENXIO` if `self.c` was revoked, or unbind is under way, `ENOMEM`,
-        // or what `Table` fails with) `self.c` is as it was, and a later call may succeed.
+        // The closure runs when all other checks have passed: `Table` makes the resource. On an
+        // error (`ENXIO` if unbind has begun meanwhile, or what `Table` fails with) `self.c` is
+        // empty again, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.c` holds the resource, for `dev`, until `dev` is
         // unbound, `self.c` is revoked, or `*self` is dropped.
-        let c =
-            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
+        let c = ::kernel::devres::Vacant::populate(slot, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(c)
     }
@@ -337,13 +334,14 @@ impl Queue {
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
     ///   or if it is not mapped while unbind is under way, which might miss it.
+    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier binding
+    ///   of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one. Must not be
-    /// called while it is being mapped by the caller itself, which is a deadlock.
+    /// May sleep until it is mapped; callers that race sleep, and get the same one.
     ///
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
@@ -363,7 +361,6 @@ impl Queue {
     }
 
     /// The slow path of `d()`: maps, or tells why not.
-    #[allow(clippy::significant_drop_tightening, reason = "`populate()` unlocks")]
     #[cold]
     #[inline(never)]
     fn d_slow<'a>(
@@ -375,26 +372,25 @@ impl Queue {
             return ::core::result::Result::Err(::kernel::error::code::EINVAL);
         }
 
-        // Slow path: one caller populates `self.d`, holding its lock for as long as that takes; the
-        // others sleep here.
-        let slot = ::kernel::devres::Lazy::lock(&self.d);
+        // Slow path: one caller at a time populates `self.d`. The others sleep here until that
+        // caller is done.
+        let slot = match ::kernel::devres::Lazy::entry(&self.d, dev)? {
+            ::kernel::devres::Entry::Populated(d) => {
+                return ::core::result::Result::Ok(d);
+            }
+            ::kernel::devres::Entry::Vacant(slot) => slot,
+        };
 
-        // Somebody else may have populated `self.d` while this caller was waiting for the lock.
-        if let ::core::option::Option::Some(d) = ::kernel::devres::Locked::get(&slot, dev) {
-            return ::core::result::Result::Ok(d);
-        }
-
-        // `populate()` cannot find `self.d` populated for `dev`: it was not a line above, only a
-        // holder of its lock populates it, and `slot` holds that lock until `populate()` is done.
+        // `populate()` cannot find `self.d` populated: nobody else populates it while this caller
+        // has `slot`.
         //
-        // The closure runs when the checks have passed and all memory is there: `Table` makes the
-        // resource. On an error (`ENXIO` if `self.d` was revoked, or unbind is under way, `ENOMEM`,
-        // or what `Table` fails with) `self.d` is as it was, and a later call may succeed.
+        // The closure runs when all other checks have passed: `Table` makes the resource. On an
+        // error (`ENXIO` if unbind has begun meanwhile, or what `Table` fails with) `self.d` is
+        // empty again, and a later call may succeed.
         //
         // INVARIANT: When this succeeds, `self.d` holds the resource, for `dev`, until `dev` is
         // unbound, `self.d` is revoked, or `*self` is dropped.
-        let d =
-            ::kernel::devres::Locked::populate(slot, dev, || ::core::result::Result::Ok(Table))?;
+        let d = ::kernel::devres::Vacant::populate(slot, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(d)
     }

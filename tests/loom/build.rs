@@ -25,9 +25,10 @@ const COPIES: Copies<'_> = Copies {
         "../../runtime/src/protocol/container.rs",
         "../../runtime/src/protocol/lazy.rs",
         "../../runtime/src/protocol/registry.rs",
+        "../../runtime/src/protocol/state.rs",
     ],
     adapt,
-    with: &["src/sys.rs", "src/properties.rs"],
+    with: &["src/dep_map.rs", "src/sys.rs", "src/properties.rs"],
 };
 
 /// Where `text` differs from the kernel's for the checker: cells of the list are told to it.
@@ -39,6 +40,19 @@ fn adapt(file: &str, text: &str) -> Result<String> {
                 "unsafe { *self.registry.get() = ",
                 "unsafe { *self.registry.written() = ",
             );
+            let text = replace(
+                &text,
+                "unsafe { (*container.registry.get()).take() }",
+                "unsafe { (*container.registry.written()).take() }",
+            )?;
+            // Where the resource is, and not the resource: that has a cell of its own.
+            let text = replace(
+                &text,
+                "    unsafe fn value_for<'a>(&'a self, _dev: &'a Device<Bound>) -> &'a T {\n        \
+                 let value = self.value.get()",
+                "    unsafe fn value_for<'a>(&'a self, _dev: &'a Device<Bound>) -> &'a T {\n        \
+                 let value = self.value.place()",
+            )?;
             with_cells(&text)
         }
         "lazy.rs" => without_macro(text),

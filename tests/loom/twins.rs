@@ -18,27 +18,27 @@ pub(crate) const TWINS: &[Twin] = &[
         name: "relaxed_publication",
         caught_by: "two_populators",
         edits: &[(
-            "registry.rs",
-            "state.store(dev.as_raw(), Release);",
-            "state.store(dev.as_raw(), Relaxed);",
+            "state.rs",
+            "self.0.store(dev.as_raw(), Release);",
+            "self.0.store(dev.as_raw(), Relaxed);",
         )],
     },
     Twin {
         name: "relaxed_reader",
         caught_by: "two_populators",
         edits: &[(
-            "container.rs",
-            "if self.node.state.load(Acquire) != dev.as_raw() {",
-            "if self.node.state.load(Relaxed) != dev.as_raw() {",
+            "state.rs",
+            "self.0.load(Acquire) == dev.as_raw()",
+            "self.0.load(Relaxed) == dev.as_raw()",
         )],
     },
     Twin {
         name: "relaxed_guard",
         caught_by: "guard_against_populate",
         edits: &[(
-            "container.rs",
-            "if !is_device(self.node.state.load(Acquire)) {",
-            "if !is_device(self.node.state.load(Relaxed)) {",
+            "state.rs",
+            "is_device(self.0.load(Acquire))",
+            "is_device(self.0.load(Relaxed))",
         )],
     },
     Twin {
@@ -47,14 +47,18 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "container.rs",
-                "        unsafe { *self.registry.get() = Some(registry.clone()) };\n",
-                "",
+                "            unsafe { *self.registry.get() = Some(registry) };\n",
+                "            drop(registry);\n",
+            ),
+            (
+                "container.rs",
+                "            let registry = unsafe { &*container.registry.get() }.as_ref();\n",
+                "            let found = sys::find(dev);\n            let registry = found.as_ref();\n",
             ),
             (
                 "container.rs",
                 "        if let Err(error) = linked {\n",
-                "        unsafe { *self.registry.get() = Some(registry.clone()) };\n        if let \
-                 Err(error) = linked {\n",
+                "        unsafe { *container.registry.written() = sys::find(dev) };\n        if let Err(error) = linked {\n",
             ),
         ],
     },
@@ -63,9 +67,9 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "failed_then_retried",
         edits: &[
             (
-                "container.rs",
-                "unsafe { sys::init_in_place(value, init()?) }?;",
-                "let init = init().inspect_err(|_| self.node.state.store(RETIRED, Relaxed))?;\n        unsafe { sys::init_in_place(value, init) }?;",
+                "state.rs",
+                "self.0.store(EMPTY, Release);",
+                "self.0.store(RETIRED, Release);",
             ),
         ],
     },
@@ -79,13 +83,13 @@ pub(crate) const TWINS: &[Twin] = &[
                 "",
             ),
             (
-                "registry.rs",
+                "state.rs",
                 "            if !is_device(seen) && seen != REVOKED {\n                return false;\n            }\n",
                 "            if !is_device(seen) && seen != REVOKED {\n                return false;\n            }\n            return true;\n",
             ),
             (
-                "registry.rs",
-                "        state.store(GONE, Relaxed);\n",
+                "state.rs",
+                "        self.0.store(GONE, Relaxed);\n",
                 "",
             ),
         ],
@@ -176,9 +180,9 @@ pub(crate) const TWINS: &[Twin] = &[
         name: "guard_without_second_look",
         caught_by: "guard_against_unbind",
         edits: &[(
-            "container.rs",
-            "is_device(self.node.state.load(Relaxed)).then(|| ContainerGuard {",
-            "true.then(|| ContainerGuard {",
+            "state.rs",
+            "        is_device(self.0.load(Relaxed))\n",
+            "        true\n",
         )],
     },
     Twin {
@@ -187,7 +191,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        while state.load(Relaxed) == DROPPING {\n            sys::before_waiting_for(node.addr());\n            self.dropped.wait(&mut slots);\n        }\n",
+                "        while state.is_dropping() {\n            sys::before_waiting_for(node.addr());\n            self.wait(&mut slots);\n        }\n",
                 "        let _ = (&mut slots, state);\n",
             ),
         ],
@@ -198,7 +202,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "                sys::before_waiting_for(node.addr());\n                self.dropped.wait(&mut slots);\n            }\n        }\n    }\n",
+                "                sys::before_waiting_for(node.addr());\n                self.wait(&mut slots);\n            }\n        }\n    }\n",
                 "                return;\n            }\n        }\n    }\n",
             ),
         ],
@@ -225,8 +229,8 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "                sys::before_waiting_for(node.addr());\n                self.dropped.wait(&mut slots);\n            }\n        }\n    }\n",
-                "                let older = NonNull::new(unsafe { slots.links(node.as_ptr()) }.older.cast_mut());\n                match older {\n                    Some(older) if unsafe { Node::claim(older) } => {\n                        drop(slots);\n                        slots = unsafe { self.drop_claimed(older) };\n                    }\n                    _ => self.dropped.wait(&mut slots),\n                }\n            }\n        }\n    }\n",
+                "                sys::before_waiting_for(node.addr());\n                self.wait(&mut slots);\n            }\n        }\n    }\n",
+                "                let older = NonNull::new(unsafe { slots.links(node.as_ptr()) }.older.cast_mut());\n                match older {\n                    Some(older) if unsafe { Node::state(older.as_ptr()) }.claim() => {\n                        drop(slots);\n                        slots = unsafe { self.drop_claimed(older) };\n                    }\n                    _ => self.wait(&mut slots),\n                }\n            }\n        }\n    }\n",
             ),
         ],
     },
@@ -236,7 +240,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "            self.dropped.notify_all();\n",
+                "            self.changed.notify_all();\n",
                 "",
             ),
         ],
@@ -246,9 +250,9 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "free_against_unbind",
         edits: &[
             (
-                "registry.rs",
-                "                let _ = state.cmpxchg(seen, REVOKED, Relaxed);\n",
-                "                state.store(REVOKED, Relaxed);\n",
+                "state.rs",
+                "            let _ = self.0.cmpxchg(seen, REVOKED, Relaxed);\n",
+                "            self.0.store(REVOKED, Relaxed);\n",
             ),
         ],
     },
@@ -259,7 +263,7 @@ pub(crate) const TWINS: &[Twin] = &[
             (
                 "registry.rs",
                 "        // The lock is needed also where the state already says `GONE`: it orders what unbind did to\n",
-                "        if state.load(Relaxed) == GONE {\n            return;\n        }\n        // The lock is needed also where the state already says `GONE`: it orders what unbind did to\n",
+                "        if !state.is_dropping() {\n            return;\n        }\n        // The lock is needed also where the state already says `GONE`: it orders what unbind did to\n",
             ),
         ],
     },
@@ -268,9 +272,9 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "slot_of_a_dying_resource",
         edits: &[
             (
-                "registry.rs",
-                "            if state.cmpxchg(seen, DROPPING, Relaxed).is_ok() {\n                return true;\n",
-                "            if state.cmpxchg(seen, DROPPING, Relaxed).is_ok() {\n                state.store(seen, Relaxed);\n                return true;\n",
+                "state.rs",
+                "            if self.0.cmpxchg(seen, DROPPING, Relaxed).is_ok() {\n                return true;\n",
+                "            if self.0.cmpxchg(seen, DROPPING, Relaxed).is_ok() {\n                self.0.store(seen, Relaxed);\n                return true;\n",
             ),
         ],
     },
@@ -281,7 +285,7 @@ pub(crate) const TWINS: &[Twin] = &[
             (
                 "registry.rs",
                 "        // Without the lock, as it may drop the last reference to another owner on this device.\n",
-                "        unsafe { Node::state(node.as_ptr()) }.store(EMPTY, Relaxed);\n",
+                "        unsafe { Node::state(node.as_ptr()) }.reset();\n",
             ),
         ],
     },
@@ -289,9 +293,9 @@ pub(crate) const TWINS: &[Twin] = &[
         name: "not_prepared",
         caught_by: "lent_to_a_callback",
         edits: &[(
-            "container.rs",
-            "    Registry::of(dev).map(|_| ())\n",
-            "    let _ = dev;\n    Ok(())\n",
+            "registry.rs",
+            "        Self::with(dev, |_, _| ())\n",
+            "        let _ = dev;\n        Ok(())\n",
         )],
     },
     Twin {
@@ -300,8 +304,8 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        while state.load(Relaxed) == DROPPING {\n            sys::before_waiting_for(node.addr());\n            self.dropped.wait(&mut slots);\n        }\n",
-                "        while state.load(Relaxed) == DROPPING {\n            self.dropped.wait(&mut slots);\n        }\n        drop(slots);\n        unsafe { Node::drop_resource(node) };\n",
+                "        while state.is_dropping() {\n            sys::before_waiting_for(node.addr());\n            self.wait(&mut slots);\n        }\n",
+                "        while state.is_dropping() {\n            self.wait(&mut slots);\n        }\n        drop(slots);\n        unsafe { Node::drop_resource(node) };\n",
             ),
         ],
     },
@@ -310,9 +314,9 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "free_against_unbind",
         edits: &[
             (
-                "registry.rs",
-                "            if state.cmpxchg(seen, DROPPING, Relaxed).is_ok() {\n                return true;\n            }\n",
-                "            state.store(DROPPING, Relaxed);\n            return true;\n",
+                "state.rs",
+                "            if self.0.cmpxchg(seen, DROPPING, Relaxed).is_ok() {\n                return true;\n            }\n",
+                "            self.0.store(DROPPING, Relaxed);\n            return true;\n",
             ),
         ],
     },
@@ -385,9 +389,9 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "rebind",
         edits: &[
             (
-                "registry.rs",
-                "        state.store(GONE, Relaxed);\n",
-                "        state.store(EMPTY, Relaxed);\n",
+                "state.rs",
+                "        self.0.store(GONE, Relaxed);\n",
+                "        self.0.store(EMPTY, Relaxed);\n",
             ),
         ],
     },
@@ -406,5 +410,111 @@ pub(crate) const TWINS: &[Twin] = &[
                 "        // SAFETY: By the invariants of `Node` it is on the list: its state is `DROPPING`.\n",
             ),
         ],
+    },
+    Twin {
+        name: "both_populate",
+        caught_by: "two_devices",
+        edits: &[(
+            "state.rs",
+            "            if self.0.cmpxchg(EMPTY, ours, Acquire).is_ok() {\n",
+            "            if self.0.load(Acquire) == EMPTY {\n                self.0.store(ours, Relaxed);\n",
+        )],
+    },
+    Twin {
+        name: "relaxed_claim",
+        caught_by: "two_devices_and_a_failure",
+        edits: &[(
+            "state.rs",
+            "self.0.cmpxchg(EMPTY, ours, Acquire)",
+            "self.0.cmpxchg(EMPTY, ours, Relaxed)",
+        )],
+    },
+    Twin {
+        name: "relaxed_abandonment",
+        caught_by: "two_devices_and_a_failure",
+        edits: &[(
+            "state.rs",
+            "self.0.store(EMPTY, Release);",
+            "self.0.store(EMPTY, Relaxed);",
+        )],
+    },
+    Twin {
+        name: "relaxed_look",
+        caught_by: "a_second_registry",
+        edits: &[(
+            "state.rs",
+            "            let word = self.0.load(Acquire);\n",
+            "            let word = self.0.load(Relaxed);\n",
+        )],
+    },
+    Twin {
+        name: "waits_for_another_registry",
+        caught_by: "two_devices",
+        edits: &[(
+            "state.rs",
+            "                _ => Found::PopulatingElsewhere,\n",
+            "                _ => Found::Populating,\n",
+        )],
+    },
+    Twin {
+        name: "population_wakes_nobody",
+        caught_by: "two_populators",
+        edits: &[(
+            "registry.rs",
+            ".publish(dev);\n        self.wake(&slots);\n",
+            ".publish(dev);\n",
+        )],
+    },
+    Twin {
+        name: "failure_wakes_nobody",
+        caught_by: "failed_then_retried",
+        edits: &[(
+            "registry.rs",
+            ".abandon();\n        self.wake(&slots);\n",
+            ".abandon();\n",
+        )],
+    },
+    Twin {
+        name: "failure_is_kept",
+        caught_by: "dropped_then_retried",
+        edits: &[(
+            "container.rs",
+            "                unsafe { registry.abandon(container.node()) };\n",
+            "                let _ = &registry;\n",
+        )],
+    },
+    Twin {
+        name: "own_populate_is_not_looked_for",
+        caught_by: "access_in_its_own_initialiser",
+        edits: &[
+            (
+                "registry.rs",
+                "            task == sys::current_task().get()\n",
+                "            task == 0\n",
+            ),
+            (
+                "registry.rs",
+                "                if unsafe { slots.links(node.as_ptr()) }.older == task {\n",
+                "                if false {\n",
+            ),
+        ],
+    },
+    Twin {
+        name: "task_is_not_noted",
+        caught_by: "access_in_its_own_initialiser",
+        edits: &[(
+            "registry.rs",
+            "            unsafe { slots.links(node.as_ptr()) }.older = task;\n",
+            "",
+        )],
+    },
+    Twin {
+        name: "every_populate_is_its_own",
+        caught_by: "two_populators",
+        edits: &[(
+            "registry.rs",
+            "            task == sys::current_task().get()\n",
+            "            let _ = task;\n            true\n",
+        )],
     },
 ];

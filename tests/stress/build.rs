@@ -28,11 +28,12 @@ const COPIES: Copies<'_> = Copies {
         "../../runtime/src/protocol/container.rs",
         "../../runtime/src/protocol/lazy.rs",
         "../../runtime/src/protocol/registry.rs",
+        "../../runtime/src/protocol/state.rs",
         "../../runtime/src/host/sys.rs",
         "../../runtime/src/host/unwind.rs",
     ],
     adapt,
-    with: &["src/stress.rs"],
+    with: &["src/stress.rs", "../loom/src/dep_map.rs"],
 };
 
 /// The twins that are wrong on a machine often enough to be seen within seconds. Others take a

@@ -46,7 +46,9 @@ pub(crate) mod error {
 
         pub(crate) const EIO: Error = Error(5);
         pub(crate) const ENXIO: Error = Error(6);
+        pub(crate) const EBUSY: Error = Error(16);
         pub(crate) const EINVAL: Error = Error(22);
+        pub(crate) const EDEADLK: Error = Error(35);
     }
 }
 
@@ -85,6 +87,11 @@ pub(crate) mod cell {
 
         pub(crate) fn written(&self) -> *mut T {
             self.uses.with_mut(|_| ());
+            self.value.get()
+        }
+
+        /// Where the value is. The checker is told of no use.
+        pub(crate) fn place(&self) -> *mut T {
             self.value.get()
         }
 
@@ -198,6 +205,25 @@ pub(crate) mod device {
             assert!(self.list().is_empty(), "something is left on the device");
         }
 
+        /// Releases a devres group with the registry in it, if there is one: `release` is called
+        /// with that. `meanwhile` runs when the registry is off the list and not released yet.
+        pub(crate) fn release_group<R: Send + Sync + 'static>(
+            &self,
+            release: impl FnOnce(&R),
+            meanwhile: impl FnOnce(),
+        ) {
+            let registry = {
+                let mut list = self.list();
+                let registry = list.registry::<R>();
+                list.clear();
+                registry
+            };
+            if let Some(registry) = registry {
+                meanwhile();
+                release(&registry);
+            }
+        }
+
         /// Binds a driver again.
         pub(crate) fn bind(&self) {
             self.set_bound(true);
@@ -254,7 +280,6 @@ impl List<'_> {
 pub(crate) mod sync {
     //! Stands for `kernel::sync`.
 
-    use super::str::CStr;
     use pin_init::PinInit;
     use std::{
         cell::UnsafeCell,
@@ -263,7 +288,6 @@ pub(crate) mod sync {
             Deref,
             DerefMut, //
         },
-        pin::Pin,
     };
 
     pub(crate) use crate::{
@@ -448,14 +472,6 @@ pub(crate) mod sync {
     unsafe impl<T: Send> Sync for Mutex<T> {}
 
     impl<T> Mutex<T> {
-        pub(crate) fn new(
-            value: T,
-            _name: &'static CStr,
-            _key: Pin<&'static LockClassKey>,
-        ) -> impl PinInit<Self> {
-            Self::unnamed(value)
-        }
-
         pub(crate) fn unnamed(value: T) -> Self {
             Self {
                 lock: loom::sync::Mutex::new(()),

@@ -5,6 +5,7 @@
 use super::{
     lazy::{
         self,
+        Entry,
         Lazy, //
     },
     registry::Registry, //
@@ -40,6 +41,11 @@ pub(crate) const ALL: &[crate::Property] = &[
     ("two_populators", two_populators),
     ("three_populators", three_populators),
     ("failed_then_retried", failed_then_retried),
+    ("dropped_then_retried", dropped_then_retried),
+    ("access_in_its_own_initialiser", access_in_its_own_initialiser),
+    ("two_devices", two_devices),
+    ("two_devices_and_a_failure", two_devices_and_a_failure),
+    ("a_second_registry", a_second_registry),
     ("access_against_unbind", access_against_unbind),
     ("guard_against_unbind", guard_against_unbind),
     ("two_guards_against_unbind", two_guards_against_unbind),
@@ -58,6 +64,7 @@ pub(crate) const ALL: &[crate::Property] = &[
     ("order_beside_an_owner_that_drops", order_beside_an_owner_that_drops),
     ("unbind_during_populate", unbind_during_populate),
     ("first_access_during_unbind", first_access_during_unbind),
+    ("waiting_during_unbind", waiting_during_unbind),
     ("lent_to_a_callback", lent_to_a_callback),
     ("rebind", rebind),
     ("drop_of_another_owner", drop_of_another_owner),
@@ -92,11 +99,7 @@ fn access<'a>(
         return Ok(resource);
     }
 
-    let slot = slot.lock();
-    if let Some(resource) = slot.get(dev) {
-        return Ok(resource);
-    }
-    slot.populate(dev, init)
+    slot.get_or_populate(dev, init)
 }
 
 fn unbind(dev: &Device<Bound>) {
@@ -136,7 +139,7 @@ fn two_populators() {
 
 /// Three of them.
 fn three_populators() {
-    check(None, || populators(3));
+    check(Some(3), || populators(3));
 }
 
 /// The first to map fails: the slot stays empty, and whoever is next maps.
@@ -170,6 +173,145 @@ fn failed_then_retried() {
         assert_eq!(ledger.dropped(), [0]);
         drop(slot);
         assert_eq!(ledger.dropped(), [0]);
+    });
+}
+
+/// A thread that gets the right to populate, and drops it, is no obstacle to another one.
+fn dropped_then_retried() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
+
+        let other = {
+            let (dev, slot) = (dev.clone(), slot.clone());
+            thread::spawn(move || match slot.entry(&dev).unwrap() {
+                Entry::Vacant(vacant) => drop(vacant),
+                Entry::Populated(resource) => resource.read(),
+            })
+        };
+        access(&slot, &dev, || ledger.make(0)).unwrap().read();
+        other.join().unwrap();
+
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0]);
+    });
+}
+
+/// A first access inside the initialiser of the slot fails, and the one outside does not; nor does
+/// that of another thread.
+fn access_in_its_own_initialiser() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
+
+        let populate = {
+            let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
+            move || {
+                let make = || {
+                    let again = access(&slot, &dev, || Err(EIO));
+                    assert_eq!(again.err(), Some(EDEADLK));
+                    ledger.make(0)
+                };
+                access(&slot, &dev, make).unwrap().read();
+            }
+        };
+        let other = thread::spawn(populate.clone());
+        populate();
+        other.join().unwrap();
+        drop(populate);
+
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0]);
+    });
+}
+
+/// A slot that two threads populate for two devices is populated for one of them.
+fn two_devices() {
+    check(None, || {
+        let (devs, ledger, slot) = ([device(), device()], Ledger::new(), Arc::new(slot()));
+
+        let populate = |name: usize| {
+            let (dev, ledger, slot) = (devs[name].clone(), ledger.clone(), slot.clone());
+            move || match access(&slot, &dev, || ledger.make(name)) {
+                Ok(resource) => {
+                    resource.read();
+                    true
+                }
+                Err(error) => {
+                    assert!(error == EBUSY || error == EINVAL, "{error:?}");
+                    false
+                }
+            }
+        };
+        let other = thread::spawn(populate(1));
+        let is_first = populate(0)();
+        let is_second = other.join().unwrap();
+        assert!(is_first != is_second, "populated for both, or for none");
+
+        for dev in &devs {
+            unbind(dev);
+        }
+        assert_eq!(ledger.dropped(), [usize::from(is_second)]);
+        assert_eq!(ledger.made(), 1);
+    });
+}
+
+/// As above, and the first one fails: the second one finds the slot whole.
+fn two_devices_and_a_failure() {
+    check(None, || {
+        let (devs, ledger, slot) = ([device(), device()], Ledger::new(), Arc::new(slot()));
+        let memory = Arc::new(Memory(UnsafeCell::new(())));
+
+        let other = {
+            let (dev, slot, memory) = (devs[1].clone(), slot.clone(), memory.clone());
+            thread::spawn(move || {
+                let result = access(&slot, &dev, || {
+                    memory.write();
+                    Err(EIO)
+                });
+                let error = result.err().unwrap();
+                assert!([EIO, EBUSY, EINVAL].contains(&error), "{error:?}");
+            })
+        };
+        let result = access(&slot, &devs[0], || {
+            memory.write();
+            ledger.make(0)
+        });
+        match result {
+            Ok(resource) => resource.read(),
+            Err(error) => assert_eq!(error, EBUSY),
+        }
+        other.join().unwrap();
+
+        for dev in &devs {
+            unbind(dev);
+        }
+        assert_eq!(ledger.dropped().len(), ledger.made());
+    });
+}
+
+/// A devres group is released with the registry in it. Before the registry is released, another
+/// thread adds a second one, and finds what was populated.
+fn a_second_registry() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
+
+        let other = {
+            let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
+            thread::spawn(move || match access(&slot, &dev, || ledger.make(0)) {
+                Ok(resource) => resource.read(),
+                Err(error) => assert!(error == EBUSY || error == ENXIO, "{error:?}"),
+            })
+        };
+        let mut others = Some(other);
+        dev.release_group(Registry::release, || {
+            match access(&slot, &dev, || ledger.make(1)) {
+                Ok(resource) => resource.read(),
+                Err(error) => assert_eq!(error, EBUSY),
+            }
+            others.take().into_iter().for_each(|other| other.join().unwrap());
+        });
+        others.into_iter().for_each(|other| other.join().unwrap());
+        unbind(&dev);
+        assert_eq!(ledger.dropped().len(), ledger.made());
     });
 }
 
@@ -601,6 +743,29 @@ fn first_access_during_unbind() {
             }
         });
 
+        assert_eq!(ledger.dropped().len(), ledger.made());
+    });
+}
+
+/// Two callbacks on other threads that populate one slot while unbind is under way: the one that
+/// waits does not wait for ever.
+fn waiting_during_unbind() {
+    check(Some(3), || {
+        let (dev, ledger, slots) = (device(), Ledger::new(), Arc::new([slot(), slot()]));
+        access(&slots[0], &dev, || ledger.make(0)).unwrap();
+
+        let callbacks = [(), ()].map(|()| {
+            let (dev, ledger, slots) = (dev.clone(), ledger.clone(), slots.clone());
+            thread::spawn(move || match access(&slots[1], &dev, || ledger.make(1)) {
+                Ok(_) => (),
+                Err(error) => assert_eq!(error, ENXIO),
+            })
+        });
+        unbind_then(&dev, || {
+            for callback in callbacks {
+                callback.join().unwrap();
+            }
+        });
         assert_eq!(ledger.dropped().len(), ledger.made());
     });
 }

@@ -11,7 +11,14 @@ use crate::{
     prelude::*,
     sync::Arc, //
 };
-use std::num::NonZero;
+use std::{
+    hash::{
+        DefaultHasher,
+        Hash,
+        Hasher, //
+    },
+    num::NonZero, //
+};
 
 /// Returns the registry on a device's list.
 pub(super) fn find(dev: &Device<Bound>) -> Option<Arc<Registry>> {
@@ -44,6 +51,14 @@ pub(super) fn withdraw(dev: &Device<Bound>, registry: &Registry) {
 /// Is unbind still to come to what is added now?
 pub(super) fn is_bound(dev: &Device<Bound>) -> bool {
     dev.is_bound()
+}
+
+/// Returns a number of the current thread that no other thread has.
+pub(super) fn current_task() -> NonZero<usize> {
+    let mut hasher = DefaultHasher::new();
+    loom::thread::current().id().hash(&mut hasher);
+
+    NonZero::new(hasher.finish() as usize).unwrap()
 }
 
 /// Has an initialiser make a value in place.

@@ -12,6 +12,7 @@
     reason = "each variant of the protocol is compiled with the same test"
 )]
 
+mod fault;
 mod sound;
 mod world;
 

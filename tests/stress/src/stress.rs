@@ -135,11 +135,8 @@ impl World {
     fn access(&self, owner: &Owner, dev: &Device<Bound>, random: &mut Random) -> bool {
         let resource = owner.lazy.get(dev).map_or_else(
             || {
-                let lazy = owner.lazy.lock();
-                match lazy.get(dev) {
-                    Some(resource) => Ok(resource),
-                    None => lazy.populate(dev, || Ok(self.make(owner, random))),
-                }
+                let lazy = &owner.lazy;
+                lazy.get_or_populate(dev, || Ok(self.make(owner, random)))
             },
             Ok,
         );
