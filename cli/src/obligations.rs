@@ -247,22 +247,22 @@ pub(crate) fn rows() -> Vec<Row> {
             requirement: "There is no write to `value` or `registry` at the same time, and one \
                           before.",
             sites: &[
-                "Container::get",
-                "Container::populate",
+                "Container::claim",
                 "Container::try_access",
-                "Locked::populate",
+                "Vacancy::populate",
+                "Vacancy::drop",
                 "Batched::new",
                 "Sync for Lazy",
                 "Sync for Batched",
             ],
             party: Party::Runtime,
-            how: "All are written under the slot's lock while `state` is `EMPTY`, and after that by \
-                  the exclusive owner only. `state` is released after the first, and a reader \
+            how: "Both are written by the one thread that has claimed the empty slot, and after that \
+                  by the exclusive owner only. The state is released after the first, and a reader \
                   acquires it before."
                 .into(),
             tests: &[(
                 "kernel/tree/rust/kernel/devres/lazy_kunit.rs: racing_first_access",
-                "nobody takes the lock, or whoever gets it does not look again",
+                "a thread that finds the slot being populated populates it as well",
             )],
         },
         Row {
@@ -272,7 +272,9 @@ pub(crate) fn rows() -> Vec<Row> {
             requirement: "`value` is a live resource for all of `'a`.",
             sites: &[
                 "Container::get",
-                "Container::populate",
+                "Container::value_for",
+                "Container::claim",
+                "Vacancy::populate",
                 "ContainerGuard::deref",
             ],
             party: Party::Runtime,
@@ -315,17 +317,22 @@ pub(crate) fn rows() -> Vec<Row> {
             required_by: "dereferencing a node",
             requirement: "A node is valid from being linked until its resource is gone.",
             sites: &[
+                "Registry::claim",
+                "Registry::is_populating",
+                "Registry::abandon",
                 "Registry::link",
                 "Registry::remove",
                 "Registry::drop_claimed",
                 "Registry::release",
                 "Node::state",
-                "Node::claim",
                 "Node::drop_resource",
                 "Slots::mark_all",
-                "Container::populate",
+                "Container::is_populating",
+                "Container::claim",
                 "Container::drop_value",
-                "Locked::populate",
+                "Vacancy::populate",
+                "Vacancy::drop",
+                "Lazy::entry",
                 "Batched::new",
                 "Batched::drop",
                 "Lazy::drop",
@@ -421,20 +428,24 @@ pub(crate) fn rows() -> Vec<Row> {
             number: "S13",
             title: "the list is whole, and changed by one thread at a time",
             required_by: "accessing the links of a node",
-            requirement: "The lock of the registry is held that the node is on, and a node that is \
-                          unlinked is on its list.",
+            requirement: "The lock of the registry is held that the node is on, or that its slot is \
+                          being populated for. A node that is unlinked is on its list.",
             sites: &[
                 "Slots::links",
                 "Slots::push",
                 "Slots::unlink",
                 "Slots::mark_all",
+                "Registry::claim",
+                "Registry::is_populating",
                 "Registry::link",
                 "Registry::drop_claimed",
             ],
             party: Party::Runtime,
             how: "The methods of the list take `&mut Slots`, which only the lock gives. A node is \
-                  linked by the thread that populates an empty slot, and unlinked by the thread that \
-                  has claimed its resource, together with the state that says so."
+                  linked by the thread that has claimed the empty slot, and unlinked by the thread \
+                  that has claimed its resource, together with the state that says so. While a slot \
+                  is being populated, its links have the number of the thread that does it: the \
+                  state says for which registry, and so which lock is to be held."
                 .into(),
             tests: &[
                 (
@@ -495,7 +506,7 @@ pub(crate) fn rows() -> Vec<Row> {
             required_by: "`pin_init_from_closure()`, and writing to and dropping in a `Place`",
             requirement: "When the initialiser succeeds there is a resource in the slot, and when it \
                           fails there is none.",
-            sites: &["Locked::populate_with", "Place::fill", "Storage::drop"],
+            sites: &["Vacant::populate_with", "Place::fill", "Storage::drop"],
             party: Party::Runtime,
             how: "Only `populate_with()` makes a `Place`, and only filling that makes a `Placed`, of \
                   the same lifetime. Both are invariant in it, and the initialiser has to work for \

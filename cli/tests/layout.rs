@@ -185,7 +185,7 @@ fn a_function_stays_as_it_is() -> Result<()> {
         "    fn table<'a>(&'a self, dev: &'a ::kernel::device::Device<",
         "        if let ::core::option::Option::Some(table) = ::kernel::devres::Lazy::get(",
         "            return ::core::result::Result::Ok(table);",
-        "        let slot = ::kernel::devres::Lazy::lock(&self.table);",
+        "        let slot = match ::kernel::devres::Lazy::entry(&self.table, dev)? {",
     ] {
         let line = line.trim_start_matches("    fn ");
         ensure!(text.contains(line), "no `{line}` in\n{text}");

@@ -242,8 +242,9 @@ struct Queue {
     )?;
 
     for line in [
-        "let slot3 = ::kernel::devres::Lazy::lock(&self.table);",
-        "let table = ::kernel::devres::Locked::populate(slot3, dev, || {",
+        "let slot3 = match ::kernel::devres::Lazy::entry(&self.table, dev)? {",
+        "::kernel::devres::Entry::Vacant(slot3) => slot3,",
+        "let table = ::kernel::devres::Vacant::populate(slot3, || {",
         "other2: &::kernel::device::Device<::kernel::device::Bound>,",
         "::kernel::devres::same_device(&self.other, other2)",
         "fn table<'b>(",

@@ -443,8 +443,8 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "a_second_registry",
         edits: &[(
             "state.rs",
-            "            let word = self.0.load(Acquire);\n",
-            "            let word = self.0.load(Relaxed);\n",
+            "        let word = self.0.load(Acquire);\n",
+            "        let word = self.0.load(Relaxed);\n",
         )],
     },
     Twin {
@@ -452,8 +452,8 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "two_devices",
         edits: &[(
             "state.rs",
-            "                _ => Found::PopulatingElsewhere,\n",
-            "                _ => Found::Populating,\n",
+            "            _ => Found::PopulatingElsewhere,\n",
+            "            _ => Found::Populating,\n",
         )],
     },
     Twin {
@@ -467,7 +467,7 @@ pub(crate) const TWINS: &[Twin] = &[
     },
     Twin {
         name: "failure_wakes_nobody",
-        caught_by: "failed_then_retried",
+        caught_by: "dropped_then_retried",
         edits: &[(
             "registry.rs",
             ".abandon();\n        self.wake(&slots);\n",

@@ -45,6 +45,7 @@ impl Mutant {
 const LAZY: &str = "runtime/src/protocol/lazy.rs";
 const CONTAINER: &str = "runtime/src/protocol/container.rs";
 const REGISTRY: &str = "runtime/src/protocol/registry.rs";
+const STATE: &str = "runtime/src/protocol/state.rs";
 const DEVRES: &str = "runtime/src/host/devres.rs";
 const SG_TABLE: &str = "runtime/src/host/drm/gem/shmem/sg_table.rs";
 const VMAP: &str = "runtime/src/host/drm/gem/shmem/vmap_cache.rs";
@@ -55,11 +56,11 @@ const TEARDOWN: &str = "macros/src/expand/teardown.rs";
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "always_locks",
-        what: "the fast path takes the slot's lock",
+        what: "the fast path takes the lock of the registry",
         edits: &[(
             LAZY,
             "        self.container.get(dev)\n",
-            "        if MUTANT { drop(self.lock.lock()); }\n        self.container.get(dev)\n",
+            "        if MUTANT { let _ = Registry::prepare(dev); }\n        self.container.get(dev)\n",
         )],
         caught_by: &[
             "devres::lazy_kunit::tests::success_path",
@@ -78,13 +79,13 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         caught_by: &["devres::lazy_kunit::tests::success_path"],
     },
     Mutant {
-        name: "no_recheck",
-        what: "whoever gets the lock populates, without another look",
+        name: "waits_for_nobody",
+        what: "a caller that finds the slot being populated populates it as well",
         edits: &[(
-            FUNCTIONS,
-            "                    #krate::devres::Locked::get(&#locked, #dev)\n                {\n",
-            "                    #krate::devres::Locked::get(&#locked, #dev)\n                        \
-             .filter(|_| !MUTANT)\n                {\n",
+            STATE,
+            "            if self.0.cmpxchg(EMPTY, ours, Acquire).is_ok() {\n",
+            "            if MUTANT && self.0.load(Acquire) == ours\n                \
+             || self.0.cmpxchg(EMPTY, ours, Acquire).is_ok()\n            {\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::racing_first_access"],
     },
@@ -102,18 +103,46 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "no_lock",
-        what: "nobody takes the slot's lock",
+        name: "wakes_nobody",
+        what: "who waits for a populate is not told that it is over",
         edits: &[(
-            LAZY,
-            "            _guard: self.lock.lock(),\n",
-            "            _guard: if MUTANT {\n                \
-             let lock = KBox::pin_init(crate::sync::new_mutex!(()), GFP_KERNEL).unwrap();\n                \
-             let lock: &'static Mutex<()> =\n                    \
-             unsafe { &*KBox::into_raw(Pin::into_inner_unchecked(lock)) };\n                \
-             lock.lock()\n            } else {\n                self.lock.lock()\n            },\n",
+            REGISTRY,
+            ".publish(dev);\n        self.wake(&slots);\n",
+            ".publish(dev);\n        if !MUTANT { self.wake(&slots); }\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::racing_first_access"],
+    },
+    Mutant {
+        name: "failure_wakes_nobody",
+        what: "who waits for a populate is not told that it has failed",
+        edits: &[(
+            REGISTRY,
+            ".abandon();\n        self.wake(&slots);\n",
+            ".abandon();\n        if !MUTANT { self.wake(&slots); }\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::waiting_for_a_failure"],
+    },
+    Mutant {
+        name: "waits_for_itself",
+        what: "a first access inside its own initialiser is not told from one of another thread",
+        edits: &[(
+            REGISTRY,
+            "            task == sys::current_task().get()\n",
+            "            task == sys::current_task().get() && !MUTANT\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::access_in_its_own_initialiser"],
+    },
+    Mutant {
+        name: "waits_during_unbind",
+        what: "who has waited for a populate goes on during unbind",
+        edits: &[(
+            REGISTRY,
+            "                registry.wait(&mut slots);\n                \
+             if let Binding::Revoked = slots.binding {\n",
+            "                registry.wait(&mut slots);\n                \
+             if let (Binding::Revoked, false) = (&slots.binding, MUTANT) {\n",
+        )],
+        caught_by: &["devres::lazy_kunit::tests::waiting_during_unbind"],
     },
     Mutant {
         name: "device_check_after_map",
@@ -137,9 +166,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "the fast path does not look whether the resource was revoked, as in Linux 7.3",
         edits: &[(
             CONTAINER,
-            "        if self.node.state.load(Acquire) != dev.as_raw() {\n",
+            "        if !self.node.state.is_populated_for(dev) {\n",
             "        let is_there = MUTANT && unsafe { (*self.registry.get()).is_some() };\n        \
-             if self.node.state.load(Acquire) != dev.as_raw() && !is_there {\n",
+             if !self.node.state.is_populated_for(dev) && !is_there {\n",
         )],
         caught_by: &[
             "devres::lazy_kunit::tests::rebind",
@@ -152,14 +181,14 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         edits: &[
             (
                 CONTAINER,
-                "        if !is_device(self.node.state.load(Acquire)) {\n",
-                "        let is_there = MUTANT && has_registry(self.node.state.load(Acquire));\n        \
-                 if !is_device(self.node.state.load(Acquire)) && !is_there {\n",
+                "        if !self.node.state.is_populated() {\n",
+                "        let is_there = MUTANT && self.node.state.has_registry();\n        \
+                 if !self.node.state.is_populated() && !is_there {\n",
             ),
             (
                 CONTAINER,
-                "        is_device(self.node.state.load(Relaxed)).then(|| ContainerGuard {\n",
-                "        (is_there || is_device(self.node.state.load(Relaxed))).then(|| ContainerGuard {\n",
+                "            .is_still_populated()\n            .then(|| ContainerGuard {\n",
+                "            .is_still_populated()\n            .then_some(())\n            .or(is_there.then_some(()))\n            .is_some()\n            .then(|| ContainerGuard {\n",
             ),
         ],
         caught_by: &[
@@ -173,10 +202,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         edits: &[(
             REGISTRY,
             "            sys::before_waiting_for(node.addr());\n            \
-             self.dropped.wait(&mut slots);\n        }\n    }\n\n    /// Drops the resource of a slot \
+             self.wait(&mut slots);\n        }\n    }\n\n    /// Drops the resource of a slot \
              without the lock",
             "            sys::before_waiting_for(node.addr());\n            \
-             self.dropped.wait(&mut slots);\n        }\n        drop(slots);\n        \
+             self.wait(&mut slots);\n        }\n        drop(slots);\n        \
              if MUTANT { unsafe { Node::drop_resource(node) }; }\n    }\n\n    \
              /// Drops the resource of a slot without the lock",
         )],
@@ -204,11 +233,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "try_locks",
-        what: "`try_access()` takes the slot's lock",
+        what: "`try_access()` may sleep",
         edits: &[(
             LAZY,
             "        self.container.try_access().map(LazyGuard)\n",
-            "        if MUTANT { drop(self.lock.lock()); }\n        \
+            "        if MUTANT { crate::host::fault::might_sleep(\"mutex_lock\"); }\n        \
              self.container.try_access().map(LazyGuard)\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::try_access"],
@@ -218,8 +247,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "a resource whose unbind came first is forgotten",
         edits: &[(
             CONTAINER,
-            "            unsafe { Self::drop_value(self.node()) };\n            return Err(error);\n",
-            "            if !MUTANT { unsafe { Self::drop_value(self.node()) }; }\n            \
+            "            unsafe { Container::<T>::drop_value(container.node()) };\n            return Err(error);\n",
+            "            if !MUTANT { unsafe { Container::<T>::drop_value(container.node()) }; }\n            \
              return Err(error);\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::unbind_during_init"],
@@ -231,24 +260,20 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             CONTAINER,
             "        unsafe { sys::init_in_place(value, init()?) }?;\n",
             "        if let Err(error) = unsafe { sys::init_in_place(value, init()?) } {\n            \
-             if MUTANT { self.node.state.store(RETIRED, Relaxed); }\n            \
+             if MUTANT { container.node.state.retire(); }\n            \
              return Err(error.into());\n        }\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::failing_map"],
     },
     Mutant {
-        name: "maps_before_allocating",
-        what: "the resource is made before there is memory to keep track of it",
+        name: "failed_allocation_is_final",
+        what: "a slot is retired if there is no memory for the registry",
         edits: &[(
             CONTAINER,
-            "        let registry = Registry::of(dev)?;\n",
-            "        let early = (!MUTANT).then(|| Registry::of(dev)).transpose()?;\n",
-        ), (
-            CONTAINER,
-            "        // SAFETY: `state` is `EMPTY`, and the lock is held: nobody else accesses \
-             `registry`.\n        unsafe { *self.registry.get() = Some(registry.clone()) };\n",
-            "        let registry = early.map_or_else(|| Registry::of(dev), Ok)?;\n        \
-             unsafe { *self.registry.get() = Some(registry.clone()) };\n",
+            "        match unsafe { Registry::claim(self.node(), dev, keep) }? {\n",
+            "        let claim = unsafe { Registry::claim(self.node(), dev, keep) };\n        \
+             if MUTANT && matches!(claim, Err(ENOMEM)) { self.node.state.retire(); }\n        \
+             match claim? {\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::failing_allocation"],
     },
@@ -270,9 +295,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "empty_after_unbind",
         what: "unbind leaves the slot empty",
         edits: &[(
-            REGISTRY,
-            "        state.store(GONE, Relaxed);\n",
-            "        state.store(if MUTANT { EMPTY } else { GONE }, Relaxed);\n",
+            STATE,
+            "        self.0.store(GONE, Relaxed);\n",
+            "        self.0.store(if MUTANT { EMPTY } else { GONE }, Relaxed);\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::rebind"],
     },
@@ -280,9 +305,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "marks_nothing",
         what: "unbind drops without a mark: accessors lend until it comes to their slot",
         edits: &[(
-            REGISTRY,
-            "            if is_device(seen) {\n                // An owner",
-            "            if is_device(seen) && !MUTANT {\n                // An owner",
+            STATE,
+            "        if is_device(seen) {\n            // An owner",
+            "        if is_device(seen) && !MUTANT {\n            // An owner",
         )],
         caught_by: &["devres::lazy_kunit::tests::try_access_during_unbind"],
     },
@@ -291,8 +316,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "dropping the owner leaves its slot as it is",
         edits: &[(
             CONTAINER,
-            "            unsafe { self.drop_resource(RETIRED) }\n",
-            "            if !MUTANT { unsafe { self.drop_resource(RETIRED) } }\n",
+            "            unsafe { self.drop_resource() };\n            // INVARIANT: The resource is gone, and the node is on no list.\n            self.node.state.retire();\n",
+            "            if MUTANT { return; }\n            unsafe { self.drop_resource() };\n            self.node.state.retire();\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::free_before_unbind"],
     },
@@ -301,8 +326,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "dropping the owner does not wait for unbind",
         edits: &[(
             REGISTRY,
-            "        while state.load(Relaxed) == DROPPING {\n",
-            "        while state.load(Relaxed) == DROPPING && !MUTANT {\n",
+            "        while state.is_dropping() {\n",
+            "        while state.is_dropping() && !MUTANT {\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::unbind_wins"],
     },
@@ -322,10 +347,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "an owner leaves the list before its resource is gone",
         edits: &[(
             REGISTRY,
-            "        if unsafe { Node::claim(node) } {\n            \
+            "        if state.claim() {\n            \
              // SAFETY: The resource was claimed above.\n            \
              drop(unsafe { self.drop_claimed(node) });\n            return;\n",
-            "        if unsafe { Node::claim(node) } {\n            if MUTANT {\n                \
+            "        if state.claim() {\n            if MUTANT {\n                \
              unsafe { self.slots.lock().unlink(node.as_ptr()) };\n                \
              unsafe { Node::drop_resource(node) };\n                return;\n            }\n            \
              drop(unsafe { self.drop_claimed(node) });\n            return;\n",
@@ -337,9 +362,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "whoever waits for a slot to leave the list is not told",
         edits: &[(
             REGISTRY,
-            "        if let Binding::Revoked = slots.binding {\n            self.dropped.notify_all();\n",
-            "        if let (Binding::Revoked, false) = (&slots.binding, MUTANT) {\n            \
-             self.dropped.notify_all();\n",
+            ".gone();\n        self.wake(&slots);\n",
+            ".gone();\n        if !MUTANT { self.wake(&slots); }\n",
         )],
         caught_by: &[
             "devres::lazy_kunit::tests::free_wins",
@@ -378,8 +402,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "`revoke()` does nothing",
         edits: &[(
             CONTAINER,
-            "        if self.node.state.load(Relaxed) == RETIRED {\n",
-            "        if self.node.state.load(Relaxed) == RETIRED || MUTANT {\n",
+            "        if self.node.state.is_retired() {\n",
+            "        if self.node.state.is_retired() || MUTANT {\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::revoke"],
     },
@@ -388,8 +412,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "`revoke()` leaves the slot as its destructor does",
         edits: &[(
             CONTAINER,
-            "            unsafe { self.drop_resource(EMPTY) }\n",
-            "            unsafe { self.drop_resource(if MUTANT { RETIRED } else { EMPTY }) }\n",
+            "            self.node.state.reset();\n",
+            "            if MUTANT { self.node.state.retire() } else { self.node.state.reset() }\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::revoke"],
     },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What only the host has: panics. The kernel does not unwind, and reports a recursion by lockdep.
+//! What only the host has: panics. The kernel does not unwind.
 
 use super::{
     probe::Probe,
@@ -68,38 +68,12 @@ fn stays_usable<S: Subject>() -> Check {
     Ok(())
 }
 
-fn names_itself<S: Subject>() -> Check {
-    let probe: Arc<Probe> = Arc::default();
-    let mut dev = device()?;
-    let bound = dev.bind()?;
-    let subject = Arc::new(S::new(&bound, &probe)?);
-
-    let again = subject.clone();
-    probe.next_make(move |dev| again.access(dev).map(|_| ()));
-    let result = panic::catch_unwind(AssertUnwindSafe(|| subject.access(&bound)));
-
-    let Err(panic) = result else {
-        return Err(Wrong("there was no panic".to_owned()));
-    };
-    let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-    ensure!(text.contains("Object::resource"), "the panic says: {text}");
-    Ok(())
-}
-
 /// After a panic of the initialiser, the slot stays empty and usable, and nobody hangs.
 #[test]
 fn init_panics() {
     holds::<Real>(stays_usable::<Real>);
     holds::<Twin<fault::None>>(stays_usable::<Twin<fault::None>>);
     caught::<Twin<fault::StaysFailed>>(stays_usable::<Twin<fault::StaysFailed>>);
-}
-
-/// An accessor that is called inside its own `init` panics with the slot's name.
-#[test]
-fn recursion() {
-    holds::<Real>(names_itself::<Real>);
-    holds::<Twin<fault::None>>(names_itself::<Twin<fault::None>>);
-    caught::<Twin<fault::NoLock>>(names_itself::<Twin<fault::NoLock>>);
 }
 
 /// What is revoked through an owner has to be a field of it.

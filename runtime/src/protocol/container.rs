@@ -11,6 +11,7 @@ use super::{
         Node,
         Registry, //
     },
+    state::Found,
     sys,
 };
 use crate::{
@@ -132,6 +133,15 @@ impl<T> Container<T> {
     ///
     /// `self` is pinned, and [`retire()`](Self::retire) is called before it is gone.
     pub(super) unsafe fn claim<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Claimed<'a, T>> {
+        // Before a registry is made for a slot that needs none.
+        match self.node.state.look(dev) {
+            // SAFETY: The slot was found populated for `dev`.
+            Found::Populated => return Ok(Claimed::Populated(unsafe { self.value_for(dev) })),
+            Found::PopulatedElsewhere => return Err(EINVAL),
+            Found::Refused => return Err(ENXIO),
+            Found::Empty | Found::Populating | Found::PopulatingElsewhere => (),
+        }
+
         let keep = |registry| {
             // SAFETY: The caller populates the slot: nobody else accesses `registry`.
             unsafe { *self.registry.get() = Some(registry) };

@@ -73,8 +73,7 @@ fn populating(registry: &Registry) -> Word {
     ptr::without_provenance_mut(registry | POPULATING)
 }
 
-/// How a slot can be found by a thread that wants to populate it for a device.
-#[derive(Clone, Copy)]
+/// How a thread can find a slot that it wants to populate for a device.
 pub(super) enum Found {
     /// Nothing is mapped, and nobody is mapping.
     Empty,
@@ -123,7 +122,7 @@ impl State {
         is_device(self.0.load(Relaxed))
     }
 
-    /// Returns whether a thread is populating the slot. A thread sees its own change.
+    /// Returns whether a thread is populating the slot. That thread sees its own change.
     pub(super) fn is_being_populated(&self) -> bool {
         let word = self.0.load(Relaxed);
 
@@ -163,18 +162,34 @@ impl State {
             if self.0.cmpxchg(EMPTY, ours, Acquire).is_ok() {
                 return Found::Empty;
             }
-            // ORDERING: Pairs with the release in `publish()`, for a caller that finds the slot
-            // populated.
-            let word = self.0.load(Acquire);
-            return match word {
+            match self.found(dev, ours) {
                 // A populate for another registry has failed in between.
-                EMPTY => continue,
-                REVOKED | DROPPING | GONE | RETIRED => Found::Refused,
-                _ if word == dev.as_raw() => Found::Populated,
-                _ if is_device(word) => Found::PopulatedElsewhere,
-                _ if word == ours => Found::Populating,
-                _ => Found::PopulatingElsewhere,
-            };
+                Found::Empty => (),
+                found => return found,
+            }
+        }
+    }
+
+    /// Returns how a thread finds the slot that wants to populate it for `dev`. A populate counts as
+    /// one for another registry.
+    pub(super) fn look(&self, dev: &Device<Bound>) -> Found {
+        self.found(dev, EMPTY)
+    }
+
+    /// Returns how a thread finds the slot that wants to populate it for `dev`. `ours` is the word
+    /// of a populate for the caller's registry.
+    fn found(&self, dev: &Device<Bound>, ours: Word) -> Found {
+        // ORDERING: Pairs with the release in `publish()`, for a caller that finds the slot
+        // populated.
+        let word = self.0.load(Acquire);
+
+        match word {
+            EMPTY => Found::Empty,
+            REVOKED | DROPPING | GONE | RETIRED => Found::Refused,
+            _ if word == dev.as_raw() => Found::Populated,
+            _ if is_device(word) => Found::PopulatedElsewhere,
+            _ if word == ours => Found::Populating,
+            _ => Found::PopulatingElsewhere,
         }
     }
 

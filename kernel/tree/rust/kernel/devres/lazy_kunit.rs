@@ -396,9 +396,12 @@ mod tests {
         let first = ensure_ok!(object.access(dev), "the first access");
         let asked = probe.asked();
 
+        // Under RCU nobody may sleep, as the locks of the slow path do.
         let fault = FailNth::AVAILABLE.then(|| FailNth::new(1)).transpose()?;
         for _ in 0..100 {
+            let rcu = rcu::read_lock();
             let again = object.access(dev);
+            drop(rcu);
             ensure!(again == Ok(first), "resource {first}, then {again:?}");
         }
         let has_allocated = fault.is_some_and(|fault| fault.tripped());
@@ -445,6 +448,67 @@ mod tests {
         }
         ensure!(is_full, "{} threads came to the slow path", probe.asked());
         ensure!(probe.made() == 1, "{} resources were made", probe.made());
+        Ok(())
+    }
+
+    /// The caller that populates fails: one that waits for it takes over.
+    #[test]
+    fn waiting_for_a_failure() -> Result {
+        let probe = Probe::new()?;
+        let test_dev = TestDevice::new()?;
+        let dev = test_dev.bound()?.as_ref();
+        let object = Object::new(dev, &probe)?;
+
+        let thread = || {
+            let (object, dev) = (object.clone(), ARef::<Device>::from(dev));
+            Thread::new(move || {
+                // SAFETY: The device is unbound when `test_dev` is dropped, after the threads, which
+                // are waited for.
+                let dev = unsafe { dev.as_bound() };
+                object.access(dev)
+            })
+        };
+        let (first, second) = (thread()?, thread()?);
+
+        probe.fail_next(EIO);
+        probe.make_gate.close();
+        first.start();
+        probe.make_gate.wait_for_somebody();
+        second.start();
+        let waits = comes_true(PATIENCE, || probe.asked() == 2);
+        probe.make_gate.open();
+
+        let (first, second) = (first.join()?, second.join()?);
+        ensure!(waits, "the second caller is not on the slow path");
+        ensure!(first == Err(EIO), "the caller that fails: {first:?}");
+        ensure!(second == Ok(1), "the caller that has waited: {second:?}");
+        ensure!(probe.made() == 1, "{} resources were made", probe.made());
+        Ok(())
+    }
+
+    /// A first access inside the slot's own initialiser: `EDEADLK`, and nothing else changes.
+    #[test]
+    fn access_in_its_own_initialiser() -> Result {
+        let dev = TestDevice::new()?;
+        let dev = dev.bound()?.as_ref();
+        let slot = KBox::pin_init(new_lazy!(), GFP_KERNEL)?;
+        let slot: Pin<KBox<Lazy<u32>>> = slot;
+
+        let mut again = Ok(0);
+        let value = slot.get_or_populate(dev, || {
+            again = slot.get_or_populate(dev, || Ok(1)).copied();
+            Ok(42)
+        });
+        ensure!(again == Err(EDEADLK), "in its own initialiser: {again:?}");
+        ensure!(value == Ok(&42), "around that: {value:?}");
+
+        // Also where the initialiser passes the error on.
+        let slot = KBox::pin_init(new_lazy!(), GFP_KERNEL)?;
+        let slot: Pin<KBox<Lazy<u32>>> = slot;
+        let value = slot.get_or_populate(dev, || slot.get_or_populate(dev, || Ok(1)).copied());
+        ensure!(value == Err(EDEADLK), "passed on: {value:?}");
+        let value = slot.get_or_populate(dev, || Ok(43)).copied();
+        ensure!(value == Ok(43), "the next access: {value:?}");
         Ok(())
     }
 
@@ -650,6 +714,62 @@ mod tests {
         ensure!(
             result == Some(Ok(Err(ENXIO))),
             "populated during unbind: {result:?}"
+        );
+        ensure!(probe.made() == 2, "{} resources were made", probe.made());
+        ensure!(probe.live() == 0, "{} resources are left", probe.live());
+        Ok(())
+    }
+
+    /// Unbind comes while a resource is being made, and another caller waits for that: the other
+    /// caller gets `ENXIO` as well, and makes nothing.
+    #[test]
+    fn waiting_during_unbind() -> Result {
+        let probe = Probe::new()?;
+        let mut dev = TestDevice::new()?;
+        let populated = Object::new(dev.bound()?.as_ref(), &probe)?;
+        let object = Object::new(dev.bound()?.as_ref(), &probe)?;
+        let results = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
+
+        let (begin_first, begin_second) = (completion()?, completion()?);
+        let thread = |begin: &Arc<Completion>| {
+            let (begin, object) = (begin.clone(), object.clone());
+            let thread = Thread::new(move || {
+                begin.wait_for_completion();
+                // SAFETY: Unbind waits for this thread.
+                let dev = unsafe { object.dev.as_bound() };
+                object.access(dev)
+            })?;
+            thread.start();
+            Ok::<_, Error>(thread)
+        };
+        let (first, second) = (thread(&begin_first)?, thread(&begin_second)?);
+        // A `Devres` that is released after the slots, as it was made before their registry.
+        let callback = {
+            let (begin_first, begin_second) = (begin_first.clone(), begin_second.clone());
+            let (probe, results) = (probe.clone(), results.clone());
+            ScopeGuard::new(move || {
+                begin_first.complete_all();
+                begin_second.complete_all();
+                probe.make_gate.open();
+                *results.lock() = Some((first.join(), second.join()));
+            })
+        };
+        let _older = Devres::new(dev.bound()?.as_ref(), callback)?;
+        ensure_ok!(populated.access(dev.bound()?.as_ref()), "the other slot");
+
+        let asked = probe.asked();
+        probe.make_gate.close();
+        begin_first.complete_all();
+        probe.make_gate.wait_for_somebody();
+        begin_second.complete_all();
+        let waits = comes_true(PATIENCE, || probe.asked() == asked + 2);
+        dev.unbind();
+
+        ensure!(waits, "the second caller is not on the slow path");
+        let results: Option<(Result<Result<i32>>, Result<Result<i32>>)> = *results.lock();
+        ensure!(
+            results == Some((Ok(Err(ENXIO)), Ok(Err(ENXIO)))),
+            "populated during unbind: {results:?}"
         );
         ensure!(probe.made() == 2, "{} resources were made", probe.made());
         ensure!(probe.live() == 0, "{} resources are left", probe.live());
