@@ -3,10 +3,11 @@
 //! A copy of the sources in which each mutant is a choice, and the suites built over it.
 
 use super::{
-    table::Mutant,
+    table::MUTANTS,
     CHOICE, //
 };
 use anyhow::{
+    anyhow,
     ensure,
     Context,
     Result, //
@@ -19,6 +20,7 @@ use std::{
         PathBuf, //
     },
     process::Command,
+    sync::LazyLock,
 };
 
 /// The root of the workspace.
@@ -30,14 +32,35 @@ const SOURCES: [&str; 3] = ["macros", "runtime", "kernel/tree"];
 /// Where the copy finds out which mutant it is.
 const MAIN: &str = "runtime/src/lib.rs";
 
+/// The file of the host's shmem object.
+const SHMEM: &str = "runtime/src/host/drm/gem/shmem/mod.rs";
+
+/// The files of the object by hand, in a module beside the host's object.
+const BY_HAND: [(&str, &str); 3] = [
+    ("mod.rs", "tests/mutants/contract_by_hand.rs"),
+    ("object.rs", "examples/shmem/by_hand.rs"),
+    ("resv.rs", "examples/shmem/resv.rs"),
+];
+
+/// Returns the program with the suites, which is built once.
+pub(super) fn suites() -> Result<&'static Path> {
+    static SUITES: LazyLock<Result<PathBuf>> = LazyLock::new(build);
+
+    match &*SUITES {
+        Ok(path) => Ok(path),
+        Err(error) => Err(anyhow!("{error:#}")),
+    }
+}
+
 /// Makes the copy, builds the suites, and returns the program.
-pub(super) fn build(mutants: &[Mutant]) -> Result<PathBuf> {
+fn build() -> Result<PathBuf> {
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
     let sources = copy.join("sources");
     let mut texts = texts()?;
-    for mutant in mutants {
+    for mutant in MUTANTS {
         mutant.put_into(&mut texts)?;
     }
+    add_by_hand(&mut texts)?;
     let main = texts.get_mut(MAIN).context("there is no runtime")?;
     main.push_str(&choice());
     texts.insert("Cargo.toml".to_owned(), workspace()?);
@@ -67,6 +90,18 @@ pub(super) fn build(mutants: &[Mutant]) -> Result<PathBuf> {
         .find_map(|(_, path)| path.split('"').next())
         .map(PathBuf::from)
         .context("cargo does not say where the program is")
+}
+
+/// Adds the object by hand.
+fn add_by_hand(texts: &mut BTreeMap<String, String>) -> Result<()> {
+    let shmem = texts.get_mut(SHMEM).context("there is no shmem object")?;
+    shmem.push_str("\n#[cfg(test)]\nmod by_hand;\n");
+    for (name, from) in BY_HAND {
+        let text = fs::read_to_string(Path::new(ROOT).join(from)).context(from)?;
+        texts.insert(format!("runtime/src/host/drm/gem/shmem/by_hand/{name}"), text);
+    }
+
+    Ok(())
 }
 
 /// The function that says whether this process is a mutant.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! The KUnit suites catch mutants: copies of the protocol and of the macro that are broken in one
-//! way each.
+//! way each. And the suite of the contract catches the object by hand, where Linux 7.3 falls short.
 //!
 //! The sources are copied, each place that a mutant changes becomes a choice, and the suites are
 //! built once over that. Then the tests named in the table run for each mutant, in a process of its
 //! own, and have to fail; without a mutant they have to pass.
 
+mod by_hand;
 mod copy;
 mod table;
 
@@ -53,13 +54,13 @@ enum End {
 
 #[test]
 fn mutants_are_caught() -> Result<()> {
-    let suites = copy::build(MUTANTS)?;
+    let suites = copy::suites()?;
 
     let mut tests: Vec<_> = MUTANTS.iter().flat_map(|mutant| mutant.caught_by).collect();
     tests.sort_unstable();
     tests.dedup();
     for test in tests {
-        let end = run(&suites, test, None)?;
+        let end = run(suites, test, None)?;
         ensure!(end == End::Passed, "without a mutant, {test}: {end:?}");
     }
 
@@ -68,7 +69,7 @@ fn mutants_are_caught() -> Result<()> {
         for test in mutant.caught_by {
             let mut end = End::Passed;
             for _ in 0..CHANCES {
-                end = run(&suites, test, Some(mutant))?;
+                end = run(suites, test, Some(mutant))?;
                 if end != End::Passed {
                     break;
                 }
