@@ -15,10 +15,10 @@
 mod by_hand;
 #[path = "shmem/cli.rs"]
 mod cli;
-#[path = "shmem/contract.rs"]
-mod contract;
 #[path = "shmem/driver.rs"]
 mod driver;
+#[path = "shmem/life.rs"]
+mod life;
 #[path = "shmem/resv.rs"]
 mod resv;
 #[path = "../runtime/src/host/drm/gem/shmem/sg_table.rs"]
@@ -53,10 +53,7 @@ use sg_table::SgTable;
 use std::{
     ops::Deref,
     process::ExitCode,
-    ptr::{
-        self,
-        NonNull, //
-    },
+    ptr::NonNull, //
 };
 
 /// A shmem-backed GEM object.
@@ -161,8 +158,11 @@ impl<T: DriverObject> Object<T> {
     }
 
     extern "C" fn free_callback(obj: *mut bindings::drm_gem_object) {
-        // SAFETY: Every GEM object with `FUNCS` is the base of the shmem object in an `Object<T>`.
-        let this = ptr::from_ref(unsafe { Self::from_raw(obj) }).cast_mut();
+        // SAFETY: Every GEM object with `FUNCS` is the base of a shmem object.
+        let shmem = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
+
+        // SAFETY: Every shmem object with `FUNCS` is the one in an `Object<T>`.
+        let this = unsafe { container_of!(Opaque::cast_from(shmem), Self, obj) }.cast_mut();
 
         // <lazy>
         // SAFETY: This was the last reference, so nobody else uses the object.
@@ -172,9 +172,6 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: GEM objects are pinned.
         unsafe { Pin::new_unchecked(owner) }.teardown();
         // </lazy>
-
-        // SAFETY: Every GEM object with `FUNCS` is the base of a shmem object.
-        let shmem = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
 
         // SAFETY: This was the last reference. It reads `obj->dev`, which `drm` keeps.
         unsafe { bindings::drm_gem_shmem_release(shmem) };

@@ -86,7 +86,7 @@ impl Shmem for ByHand {
     const NAME: &'static str = "by_hand";
 
     fn create(drm: &drm::Device<Driver>) -> Result<ARef<Self>> {
-        Self::new(drm, PAGE_SIZE, ())
+        Self::new(drm, PAGE_SIZE, by_hand::ObjectConfig::default(), ())
     }
 }
 

@@ -41,10 +41,7 @@ use kernel::{
 use std::{
     mem::ManuallyDrop,
     ops::Deref,
-    ptr::{
-        self,
-        NonNull, //
-    },
+    ptr::NonNull, //
 };
 
 /// How an [`Object`] is made.
@@ -187,8 +184,11 @@ impl<T: DriverObject> Object<T> {
     // </lazy>
 
     extern "C" fn free_callback(obj: *mut bindings::drm_gem_object) {
-        // SAFETY: Every GEM object with `FUNCS` is the base of the shmem object in an `Object<T>`.
-        let this = ptr::from_ref(unsafe { Self::from_raw(obj) }).cast_mut();
+        // SAFETY: Every GEM object with `FUNCS` is the base of a shmem object.
+        let shmem = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
+
+        // SAFETY: Every shmem object with `FUNCS` is the one in an `Object<T>`.
+        let this = unsafe { container_of!(Opaque::cast_from(shmem), Self, obj) }.cast_mut();
 
         // <lazy>
         // SAFETY: This was the last reference, so `this` is ours.
@@ -198,9 +198,6 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: Nobody uses `sgt_res` after this.
         unsafe { ManuallyDrop::drop(sgt_res) };
         // </lazy>
-
-        // SAFETY: Every GEM object with `FUNCS` is the base of a shmem object.
-        let shmem = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
 
         // SAFETY: This was the last reference.
         unsafe { bindings::drm_gem_shmem_release(shmem) };

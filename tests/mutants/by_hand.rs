@@ -27,7 +27,10 @@ const NAME: &str = "rust_devres_lazy_contract";
 
 /// The tests that fail, and why: the numbers are those of `docs/kernel.md`.
 const FAILS: [(&str, &str); 10] = [
-    ("rebind", "H1: lends what unbind has dropped, after a rebind"),
+    (
+        "rebind",
+        "H1: lends what unbind has dropped, after a rebind",
+    ),
     (
         "access_during_unbind",
         "H2: lends what unbind has dropped, before that is over",

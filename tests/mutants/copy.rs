@@ -98,7 +98,10 @@ fn add_by_hand(texts: &mut BTreeMap<String, String>) -> Result<()> {
     shmem.push_str("\n#[cfg(test)]\nmod by_hand;\n");
     for (name, from) in BY_HAND {
         let text = fs::read_to_string(Path::new(ROOT).join(from)).context(from)?;
-        texts.insert(format!("runtime/src/host/drm/gem/shmem/by_hand/{name}"), text);
+        texts.insert(
+            format!("runtime/src/host/drm/gem/shmem/by_hand/{name}"),
+            text,
+        );
     }
 
     Ok(())

@@ -9,6 +9,7 @@ use super::{
     IntoGEMObject,
     Object, //
 };
+use core::ptr::NonNull;
 use kernel::{
     bindings,
     device,
@@ -18,7 +19,6 @@ use kernel::{
     prelude::*,
     scatterlist, //
 };
-use core::ptr::NonNull;
 
 /// Maps the scatter-gather table that the C helper keeps in the object.
 pub struct SgTable;
