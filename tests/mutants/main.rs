@@ -87,6 +87,11 @@ fn mutants_are_caught() -> Result<()> {
 
 /// Runs a test of the suites.
 fn run(suites: &Path, test: &str, mutant: Option<&Mutant>) -> Result<End> {
+    Ok(run_and_read(suites, test, mutant)?.0)
+}
+
+/// Runs a test of the suites. Returns how it has ended, and what it has printed.
+fn run_and_read(suites: &Path, test: &str, mutant: Option<&Mutant>) -> Result<(End, String)> {
     let mut child = Command::new(suites)
         .args(["--exact", test])
         .env(CHOICE, mutant.map_or("", |mutant| mutant.name))
@@ -100,19 +105,19 @@ fn run(suites: &Path, test: &str, mutant: Option<&Mutant>) -> Result<End> {
         if begin.elapsed() > LIMIT {
             child.kill()?;
             child.wait()?;
-            return Ok(End::Hangs);
+            return Ok((End::Hangs, String::new()));
         }
         thread::sleep(Duration::from_millis(5));
     }
 
     let output = child.wait_with_output()?;
-    if !output.status.success() {
-        return Ok(End::Failed);
-    }
     let text = String::from_utf8(output.stdout).context("the test prints no text")?;
+    if !output.status.success() {
+        return Ok((End::Failed, text));
+    }
     ensure!(
         text.contains("1 passed"),
         "there is no test {test}:\n{text}"
     );
-    Ok(End::Passed)
+    Ok((End::Passed, text))
 }
