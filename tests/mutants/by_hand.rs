@@ -118,7 +118,8 @@ fn the_object_by_hand_fails_where_linux_does() -> Result<()> {
             }
         };
         if !is_as_expected {
-            differs.push(format!("{test}: {end:?}\n{said}"));
+            let said = said.replace('\n', "\n    ");
+            differs.push(format!("{test}: {end:?}\n    {said}"));
         }
     }
     ensure!(
