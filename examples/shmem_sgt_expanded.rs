@@ -37,6 +37,7 @@ use kernel::{
     drm::{
         gem::{
             impl_aref_for_gem_obj,
+            BaseObjectPrivate,
             DriverObject,
             IntoGEMObject, //
         },
@@ -56,6 +57,20 @@ use std::{
     ptr::NonNull, //
 };
 
+/// How an [`Object`] is made.
+pub struct ObjectConfig<'a, T: DriverObject> {
+    /// The object whose reservation object is used, in place of the new object's own.
+    pub parent_resv_obj: Option<&'a Object<T>>,
+}
+
+impl<T: DriverObject> Default for ObjectConfig<'_, T> {
+    fn default() -> Self {
+        Self {
+            parent_resv_obj: None,
+        }
+    }
+}
+
 /// A shmem-backed GEM object.
 ///
 /// Holds a reference to its DRM device. An object that its own device owns, in
@@ -74,6 +89,9 @@ use std::{
 pub struct Object<T: DriverObject> {
     #[pin]
     obj: Opaque<bindings::drm_gem_shmem_object>,
+
+    /// The object whose reservation object this one uses.
+    parent_resv_obj: Option<ARef<Object<T>>>,
 
     // <lazy>
     /// Scatter-gather table of this object's DMA pages.
@@ -311,9 +329,15 @@ impl<T: DriverObject> Object<T> {
     /// # Errors
     ///
     /// `ENOMEM`, `EINVAL` for a size of zero, or what the driver's part fails with.
-    pub fn new(dev: &Device<T::Driver>, size: usize, args: T::Args) -> Result<ARef<Self>> {
+    pub fn new(
+        dev: &Device<T::Driver>,
+        size: usize,
+        config: ObjectConfig<'_, T>,
+        args: T::Args,
+    ) -> Result<ARef<Self>> {
         let new: Pin<KBox<Self>> = KBox::try_pin_init(
             try_pin_init!(Self {
+                parent_resv_obj: config.parent_resv_obj.map(|parent| parent.into()),
                 inner <- T::new(dev, size, args),
                 // <lazy>
                 sgt <- new_lazy!("Object::sgt"),
@@ -333,6 +357,11 @@ impl<T: DriverObject> Object<T> {
             }),
             GFP_KERNEL,
         )?;
+
+        if let Some(parent) = config.parent_resv_obj {
+            // SAFETY: Nobody else uses the object yet, and it keeps the parent.
+            unsafe { (*new.as_raw()).resv = parent.raw_dma_resv() };
+        }
 
         // SAFETY: The object is only ever used pinned.
         let new = KBox::into_raw(unsafe { Pin::into_inner_unchecked(new) });

@@ -12,6 +12,7 @@ use super::{
         Driver, //
     },
     Object,
+    ObjectConfig, //
 };
 use kernel::{
     device::{
@@ -132,7 +133,7 @@ pub(crate) trait Shmem: BaseObject + AlwaysRefCounted + Send + Sync + 'static {
 
 impl Shmem for Object<Buffer> {
     fn create(drm: &drm::Device<Driver>, size: usize) -> Result<ARef<Self>> {
-        Self::new(drm, size, ())
+        Self::new(drm, size, ObjectConfig::default(), ())
     }
 
     fn table<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a SGTable> {
