@@ -2,14 +2,15 @@
 
 //! The reference instance: a shmem GEM object whose scatter-gather table is mapped on first use.
 //!
-//! The annotated field is the one that `cargo xtask kernel apply` puts into Linux, and `SgTable` is
-//! compiled from the same file as that of the library's object, [`kernel::drm::gem::shmem::Object`].
-//! The KUnit suite of the contract runs over the library's object, and over the object by hand.
-//!
-//! `main()` takes many objects through their life, and prints what was expected and what happened.
+//! The annotated field is the one that `cargo xtask kernel apply` puts into Linux. `SgTable` is in
+//! the file from which the library's object, `kernel::drm::gem::shmem::Object`, and the kernel's
+//! have it.
 //!
 //! The same object by hand, as Linux 7.3 has it, is `shmem/by_hand.rs`. In both, `<lazy>` marks the
-//! code for the table. A test counts the lines between the marks.
+//! code for the table. A test counts the lines between the marks. `tests/mutants` runs the kernel's
+//! suite of the contract over both objects.
+//!
+//! `main()` takes many objects through their life, and prints what was expected and what happened.
 
 #[path = "shmem/by_hand.rs"]
 mod by_hand;

@@ -35,11 +35,20 @@ const MAIN: &str = "runtime/src/lib.rs";
 /// The file of the host's shmem object.
 const SHMEM: &str = "runtime/src/host/drm/gem/shmem/mod.rs";
 
-/// The files of the object by hand, in a module beside the host's object.
-const BY_HAND: [(&str, &str); 3] = [
-    ("mod.rs", "tests/mutants/contract_by_hand.rs"),
-    ("object.rs", "examples/shmem/by_hand.rs"),
-    ("resv.rs", "examples/shmem/resv.rs"),
+/// The example, with the annotated object.
+const EXAMPLE: &str = "examples/shmem_sgt.rs";
+
+/// Files of the two objects of the example, in modules beside the host's object.
+const OBJECTS: [(&str, &str); 6] = [
+    ("by_hand/mod.rs", "tests/mutants/objects/by_hand.rs"),
+    ("by_hand/object.rs", "examples/shmem/by_hand.rs"),
+    ("by_hand/resv.rs", "examples/shmem/resv.rs"),
+    ("example/mod.rs", "tests/mutants/objects/example.rs"),
+    ("example/resv.rs", "examples/shmem/resv.rs"),
+    (
+        "example/sg_table.rs",
+        "runtime/src/host/drm/gem/shmem/sg_table.rs",
+    ),
 ];
 
 /// Returns the program with the suites, which is built once.
@@ -60,7 +69,7 @@ fn build() -> Result<PathBuf> {
     for mutant in MUTANTS {
         mutant.put_into(&mut texts)?;
     }
-    add_by_hand(&mut texts)?;
+    add_objects(&mut texts)?;
     let main = texts.get_mut(MAIN).context("there is no runtime")?;
     main.push_str(&choice());
     texts.insert("Cargo.toml".to_owned(), workspace()?);
@@ -92,19 +101,33 @@ fn build() -> Result<PathBuf> {
         .context("cargo does not say where the program is")
 }
 
-/// Adds the object by hand.
-fn add_by_hand(texts: &mut BTreeMap<String, String>) -> Result<()> {
+/// Adds the objects of the example.
+fn add_objects(texts: &mut BTreeMap<String, String>) -> Result<()> {
+    let folder = Path::new(SHMEM).parent().context("a file is in a folder")?;
     let shmem = texts.get_mut(SHMEM).context("there is no shmem object")?;
-    shmem.push_str("\n#[cfg(test)]\nmod by_hand;\n");
-    for (name, from) in BY_HAND {
-        let text = fs::read_to_string(Path::new(ROOT).join(from)).context(from)?;
-        texts.insert(
-            format!("runtime/src/host/drm/gem/shmem/by_hand/{name}"),
-            text,
-        );
-    }
+    shmem.push_str("\n#[cfg(test)]\nmod by_hand;\n#[cfg(test)]\nmod example;\n");
 
+    for (name, from) in OBJECTS {
+        let mut text = read(from)?;
+        if name == "example/mod.rs" {
+            text.push_str(annotated(&read(EXAMPLE)?)?);
+        }
+        texts.insert(folder.join(name).to_string_lossy().into_owned(), text);
+    }
     Ok(())
+}
+
+/// The text of the example from its imports to its `main()`.
+fn annotated(example: &str) -> Result<&str> {
+    let start = example.find("\nuse ").context("it imports nothing")?;
+    let end = example.find("\nfn main()").context("it has no `main()`")?;
+
+    example.get(start..end).context("`main()` comes first")
+}
+
+/// Reads a file of the project.
+fn read(path: &str) -> Result<String> {
+    fs::read_to_string(Path::new(ROOT).join(path)).with_context(|| path.to_owned())
 }
 
 /// The function that says whether this process is a mutant.

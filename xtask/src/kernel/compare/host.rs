@@ -40,7 +40,7 @@ pub(super) fn suites(shell: &Shell, logs: &Path) -> Result<Column> {
 
 /// The suite of the contract, over the object by hand.
 pub(super) fn by_hand(shell: &Shell, logs: &Path) -> Result<Column> {
-    let tests = ["--test", "mutants", "by_hand"];
+    let tests = ["--test", "mutants", "contract::"];
 
     run(shell, &tests, &logs.join("host-by-hand.log"))
 }

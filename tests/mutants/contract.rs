@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The control: the kernel's suite of the contract, over the object by hand of the example. It has
-//! to fail where Linux 7.3 falls short, and nowhere else, as with `cargo xtask kernel test --control`
-//! in a kernel.
+//! The kernel's suite of the contract, over the two objects of the example.
+//!
+//! The annotated object has to pass. The object by hand is the control: it has to fail where Linux
+//! 7.3 falls short, and nowhere else, as with `cargo xtask kernel test --control` in a kernel.
 
 use super::{
     copy,
@@ -16,8 +17,11 @@ use anyhow::{
 };
 use std::process::Command;
 
-/// The suite in the copy.
-const SUITE: &str = "host::drm::gem::shmem::by_hand::contract_kunit::tests::";
+/// The suite over the annotated object, in the copy.
+const EXAMPLE: &str = "host::drm::gem::shmem::example::contract_kunit::tests::";
+
+/// The suite over the object by hand, in the copy.
+const BY_HAND: &str = "host::drm::gem::shmem::by_hand::contract_kunit::tests::";
 
 /// The name of the suite.
 const NAME: &str = "rust_devres_lazy_contract";
@@ -88,25 +92,34 @@ const FAILS: [Expected; 10] = [
 /// A test says this before the object would read freed memory.
 const NO_REFERENCE: &str = "the object has no reference to its DRM device";
 
+#[test]
+fn the_annotated_object_passes() -> Result<()> {
+    let tests = tests(EXAMPLE)?;
+    ensure!(
+        tests == self::tests(BY_HAND)?,
+        "the suites have other tests: {tests:?}"
+    );
+
+    for test in tests {
+        let (end, said) = end(EXAMPLE, &test, true)?;
+        ensure!(end == End::Passed, "{test}: {end:?}\n{said}");
+    }
+    Ok(())
+}
+
 /// Prints a line for each test, in the form that the suites have.
 #[test]
 fn the_object_by_hand_fails_where_linux_does() -> Result<()> {
-    let suites = copy::suites()?;
-    let output = Command::new(suites).args(["--list", SUITE]).output()?;
-    let text = String::from_utf8(output.stdout)?;
-    let tests: Vec<&str> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix(SUITE)?.strip_suffix(": test"))
-        .collect();
+    let tests = tests(BY_HAND)?;
     for expected in &FAILS {
-        let test = expected.test;
-        ensure!(tests.contains(&test), "there is no test {test}:\n{text}");
+        let is_there = tests.iter().any(|test| test == expected.test);
+        ensure!(is_there, "there is no test {}", expected.test);
     }
 
     let mut differs = Vec::new();
     for test in tests {
         let expected = FAILS.iter().find(|expected| expected.test == test);
-        let (end, said) = end(test, expected.is_none())?;
+        let (end, said) = end(BY_HAND, &test, expected.is_none())?;
         let verdict = if end == End::Passed { "ok" } else { "not ok" };
         println!("# kunit: {NAME}.{test} {verdict}");
 
@@ -130,9 +143,24 @@ fn the_object_by_hand_fails_where_linux_does() -> Result<()> {
     Ok(())
 }
 
-/// Runs a test of the suite. One that has to pass may be late on a busy machine.
-fn end(test: &str, has_to_pass: bool) -> Result<(End, String)> {
-    let path = format!("{SUITE}{test}");
+/// Returns the names of the tests of a suite.
+fn tests(suite: &str) -> Result<Vec<String>> {
+    let output = Command::new(copy::suites()?)
+        .args(["--list", suite])
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let names = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(suite)?.strip_suffix(": test"));
+    let names: Vec<_> = names.map(str::to_owned).collect();
+    ensure!(!names.is_empty(), "there is no suite {suite}");
+
+    Ok(names)
+}
+
+/// Runs a test of a suite. One that has to pass may be late on a busy machine.
+fn end(suite: &str, test: &str, has_to_pass: bool) -> Result<(End, String)> {
+    let path = format!("{suite}{test}");
     let mut result = run_and_read(copy::suites()?, &path, None)?;
     for _ in 1..CHANCES {
         if !has_to_pass || result.0 == End::Passed {
