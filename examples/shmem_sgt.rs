@@ -2,78 +2,82 @@
 
 //! The reference instance: a shmem GEM object whose scatter-gather table is mapped on first use.
 //!
-//! The object is written as `rust/kernel/drm/gem/shmem.rs` would be, against the host's model of
-//! the C helper; changing the crate's name makes it a kernel file. `main()` takes it through every
-//! row of the contract and prints what was expected and what happened.
+//! The annotated field is the one that `cargo xtask kernel apply` puts into Linux. `SgTable` is in
+//! the file from which the library's object, `kernel::drm::gem::shmem::Object`, and the kernel's
+//! have it.
 //!
-//! Its twin by hand, as Linux 7.3 has it, is `shmem/by_hand.rs`. In both, `<lazy>` marks what is
-//! there for the table's sake; a test counts the lines between the marks.
+//! The same object by hand, as Linux 7.3 has it, is `shmem/by_hand.rs`. In both, `<lazy>` marks the
+//! code for the table. A test counts the lines between the marks. `tests/mutants` runs the kernel's
+//! suite of the contract over both objects.
+//!
+//! `main()` takes many objects through their life, and prints what was expected and what happened.
 
 #[path = "shmem/by_hand.rs"]
 mod by_hand;
 #[path = "shmem/cli.rs"]
 mod cli;
-#[path = "shmem/contract.rs"]
-mod contract;
 #[path = "shmem/driver.rs"]
 mod driver;
-#[path = "shmem/helper.rs"]
-mod helper;
-#[path = "shmem/last_holder.rs"]
-mod last_holder;
-#[path = "shmem/neighbours.rs"]
-mod neighbours;
-#[path = "shmem/races.rs"]
-mod races;
+#[path = "shmem/life.rs"]
+mod life;
 #[path = "shmem/resv.rs"]
 mod resv;
+#[path = "../runtime/src/host/drm/gem/shmem/sg_table.rs"]
+mod sg_table;
 #[path = "shmem/timeline.rs"]
 mod timeline;
 
 use kernel::{
-    bindings, container_of,
-    device::{
-        Bound,
-        Device, //
-    },
+    bindings,
+    container_of,
     devres::{
-        Map,
+        LazyOwner,
         Mapped, //
     },
     devres_lazy,
     drm::{
-        self,
         gem::{
             impl_aref_for_gem_obj,
+            BaseObjectPrivate,
             DriverObject,
             IntoGEMObject, //
         },
+        Device, //
     },
-    error::{
-        from_err_ptr,
-        to_result, //
-    },
+    error::to_result,
     new_lazy,
     prelude::*,
-    scatterlist::SGTable,
+    scatterlist,
     sync::aref::ARef,
-    types::Opaque,
+    types::Opaque, //
 };
-use resv::DmaResvGuard;
+use sg_table::SgTable;
 use std::{
     ops::Deref,
     process::ExitCode,
-    ptr::{
-        self,
-        NonNull, //
-    },
+    ptr::NonNull, //
 };
+
+/// How an [`Object`] is made.
+pub struct ObjectConfig<'a, T: DriverObject> {
+    /// The object whose reservation object is used, in place of the new object's own.
+    pub parent_resv_obj: Option<&'a Object<T>>,
+}
+
+impl<T: DriverObject> Default for ObjectConfig<'_, T> {
+    fn default() -> Self {
+        Self {
+            parent_resv_obj: None,
+        }
+    }
+}
 
 /// A shmem-backed GEM object.
 ///
 /// Holds a reference to its DRM device. An object that its own device owns, in
-/// [`drm::Driver::Data`], is therefore part of a cycle of references, and is never freed. Objects
-/// of a driver belong into its registration data, which is dropped when the device is unbound.
+/// [`Driver::Data`](kernel::drm::Driver::Data), is therefore part of a cycle of references, and is
+/// never freed. Objects of a driver belong into its registration data, which is dropped when the
+/// device is unbound.
 ///
 /// # Invariants
 ///
@@ -82,16 +86,21 @@ use std::{
 // <lazy>
 #[devres_lazy]
 // </lazy>
-#[pin_data(PinnedDrop)]
+#[pin_data]
 #[repr(C)]
 pub struct Object<T: DriverObject> {
     #[pin]
     obj: Opaque<bindings::drm_gem_shmem_object>,
 
+    /// The object whose reservation object this one uses.
+    parent_resv_obj: Option<ARef<Object<T>>>,
+
     // <lazy>
-    /// The scatter-gather table of this object's DMA pages.
+    /// Scatter-gather table of this object's DMA pages.
+    ///
+    /// Must not be called with the object's reservation lock held, which mapping takes.
     #[lazy(
-        pub fn sg_table -> SGTable,
+        pub fn sg_table -> scatterlist::SGTable,
         device = self.dev().as_ref().as_ref(),
         map = SgTable,
         peek = sg_table_if_mapped,
@@ -103,57 +112,10 @@ pub struct Object<T: DriverObject> {
     #[pin]
     inner: T,
 
-    /// The DRM device, which releasing the object reads: a GEM object holds no reference to
+    /// The DRM device, which `drm_gem_shmem_release()` reads: a GEM object holds no reference to
     /// `obj->dev`. The last field, since fields are dropped in the order of declaration.
-    drm: ARef<drm::Device<T::Driver>>,
+    drm: ARef<Device<T::Driver>>,
 }
-
-// <lazy>
-/// Maps the table that the C helper keeps in the object.
-pub struct SgTable;
-
-// SAFETY:
-// - The table that `drm_gem_shmem_get_pages_sgt()` returns does not change. Three functions of the
-//   C helper free it. Only `unmap()` calls `__drm_gem_shmem_free_sgt_locked()`.
-//   `drm_gem_shmem_release()` comes after the teardown. `drm_gem_shmem_purge_locked()` is for
-//   objects that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever
-//   advised or purged, since this module calls neither function and no C driver has an `Object`.
-// - `#[devres_lazy]` stands on the destructor of `Object`.
-unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
-    type Target = SGTable;
-
-    /// The C helper unmaps for `obj->dev->dev`, and the object keeps `obj->dev`.
-    type Keep = ();
-
-    fn keep(_obj: &Object<T>) -> Self::Keep {}
-
-    fn map(obj: &Object<T>, _dev: &Device<Bound>) -> Result<NonNull<SGTable>> {
-        // SAFETY: By the type invariants, `obj` is initialised.
-        let is_imported = unsafe { !(*obj.as_raw()).import_attach.is_null() };
-
-        // An imported object's table is the exporter's, who also unmaps it.
-        if is_imported {
-            return Err(EOPNOTSUPP);
-        }
-
-        // SAFETY: By the type invariants, `obj` is an initialised shmem object.
-        let sgt =
-            from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(obj.as_raw_shmem()) })?;
-
-        NonNull::new(sgt.cast()).ok_or(ENOMEM)
-    }
-
-    unsafe fn unmap(obj: &Object<T>, _keep: &Self::Keep, _sgt: NonNull<SGTable>) {
-        let _resv = DmaResvGuard::new(obj);
-
-        // SAFETY: The table is mapped, nobody uses it any more, and the reservation lock is held.
-        unsafe { bindings::__drm_gem_shmem_free_sgt_locked(obj.as_raw_shmem()) };
-
-        // SAFETY: Mapping took a use count of the pages, and the reservation lock is held.
-        unsafe { bindings::drm_gem_shmem_put_pages_locked(obj.as_raw_shmem()) };
-    }
-}
-// </lazy>
 
 // SAFETY: All GEM objects are thread-safe.
 unsafe impl<T: DriverObject> Send for Object<T> {}
@@ -172,15 +134,21 @@ impl<T: DriverObject> Object<T> {
     /// # Errors
     ///
     /// `ENOMEM`, `EINVAL` for a size of zero, or what the driver's part fails with.
-    pub fn new(dev: &drm::Device<T::Driver>, size: usize, args: T::Args) -> Result<ARef<Self>> {
+    pub fn new(
+        dev: &Device<T::Driver>,
+        size: usize,
+        config: ObjectConfig<'_, T>,
+        args: T::Args,
+    ) -> Result<ARef<Self>> {
         let new: Pin<KBox<Self>> = KBox::try_pin_init(
             try_pin_init!(Self {
+                parent_resv_obj: config.parent_resv_obj.map(|parent| parent.into()),
                 inner <- T::new(dev, size, args),
                 // <lazy>
                 sgt <- new_lazy!("Object::sgt"),
                 // </lazy>
                 drm: dev.into(),
-                // Last, since it is `PinnedDrop` that releases it.
+                // Last: if another field fails, there is nothing to release.
                 obj <- Opaque::try_ffi_init(|obj: *mut bindings::drm_gem_shmem_object| {
                     // SAFETY: `obj` is valid for writes, zeroes are a valid value of it.
                     unsafe { obj.write_bytes(0, 1) };
@@ -195,6 +163,11 @@ impl<T: DriverObject> Object<T> {
             GFP_KERNEL,
         )?;
 
+        if let Some(parent) = config.parent_resv_obj {
+            // SAFETY: Nobody else uses the object yet, and it keeps the parent.
+            unsafe { (*new.as_raw()).resv = parent.raw_dma_resv() };
+        }
+
         // SAFETY: The object is only ever used pinned.
         let new = KBox::into_raw(unsafe { Pin::into_inner_unchecked(new) });
 
@@ -206,7 +179,7 @@ impl<T: DriverObject> Object<T> {
     }
 
     /// The DRM device that this object belongs to.
-    pub fn dev(&self) -> &drm::Device<T::Driver> {
+    pub fn dev(&self) -> &Device<T::Driver> {
         &self.drm
     }
 
@@ -215,23 +188,26 @@ impl<T: DriverObject> Object<T> {
     }
 
     extern "C" fn free_callback(obj: *mut bindings::drm_gem_object) {
-        // SAFETY: Every GEM object with `FUNCS` is the base of the shmem object in an `Object<T>`.
-        let this = ptr::from_ref(unsafe { Self::from_raw(obj) }).cast_mut();
+        // SAFETY: Every GEM object with `FUNCS` is the base of a shmem object.
+        let shmem = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
+
+        // SAFETY: Every shmem object with `FUNCS` is the one in an `Object<T>`.
+        let this = unsafe { container_of!(Opaque::cast_from(shmem), Self, obj) }.cast_mut();
+
+        // <lazy>
+        // SAFETY: This was the last reference, so nobody else uses the object.
+        let owner = unsafe { &mut *this };
+
+        // What is mapped lazily has to go while the GEM object is still whole.
+        // SAFETY: GEM objects are pinned.
+        unsafe { Pin::new_unchecked(owner) }.teardown();
+        // </lazy>
+
+        // SAFETY: This was the last reference. It reads `obj->dev`, which `drm` keeps.
+        unsafe { bindings::drm_gem_shmem_release(shmem) };
 
         // SAFETY: `new()` leaked it from a `KBox`, and this was the last reference.
         drop(unsafe { KBox::from_raw(this) });
-    }
-}
-
-// <lazy>
-#[devres_lazy]
-// </lazy>
-#[pinned_drop]
-impl<T: DriverObject> PinnedDrop for Object<T> {
-    fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants `obj` is initialised, and nobody uses it after this. It
-        // reads `obj->dev`, which `drm` keeps: fields are dropped after this function.
-        unsafe { bindings::drm_gem_shmem_release(self.as_raw_shmem()) };
     }
 }
 

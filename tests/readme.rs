@@ -48,6 +48,9 @@ struct Inline {
     table: [u64; 512],
 }
 
+/// How the table of the example's object is mapped and unmapped.
+const SG_TABLE: &str = "runtime/src/host/drm/gem/shmem/sg_table.rs";
+
 /// Reads a file of the project.
 fn read(path: &str) -> Result<String> {
     fs::read_to_string(path).with_context(|| path.to_owned())
@@ -58,7 +61,12 @@ fn words(path: &str) -> Result<String> {
     Ok(read(path)?.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// What stands between the `<lazy>` marks of a file, without comments and empty lines.
+/// Whether a line is neither empty nor a comment.
+fn is_code(line: &&str) -> bool {
+    !line.is_empty() && !line.starts_with("//")
+}
+
+/// The code between the `<lazy>` marks of a file.
 fn marked(text: &str) -> Vec<&str> {
     let mut is_marked = false;
     let mut lines = Vec::new();
@@ -67,12 +75,21 @@ fn marked(text: &str) -> Vec<&str> {
         match line {
             "// <lazy>" => is_marked = true,
             "// </lazy>" => is_marked = false,
-            _ if is_marked && !line.is_empty() && !line.starts_with("//") => lines.push(line),
+            _ if is_marked && is_code(&line) => lines.push(line),
             _ => (),
         }
     }
 
     lines
+}
+
+/// The code of a file below the last of its imports.
+fn below_imports(text: &str) -> Result<Vec<&str>> {
+    let (_, items) = text
+        .rsplit_once("\n};\n\n")
+        .context("there are no imports")?;
+
+    Ok(items.lines().map(str::trim).filter(is_code).collect())
 }
 
 /// How often a line of code says `unsafe`.
@@ -89,7 +106,9 @@ fn figures_are_counted() -> Result<()> {
     let readme = read("README.md")?;
     let by_hand = read("examples/shmem/by_hand.rs")?;
     let annotated = read("examples/shmem_sgt.rs")?;
-    let (by_hand, annotated) = (marked(&by_hand), marked(&annotated));
+    let items = read(SG_TABLE)?;
+    let by_hand = marked(&by_hand);
+    let annotated = [marked(&annotated), below_imports(&items)?].concat();
 
     let rows = [
         format!(
@@ -144,6 +163,7 @@ fn excerpts_are_excerpts() -> Result<()> {
         "examples/shmem/by_hand.rs",
         "examples/shmem_sgt.rs",
         "examples/shmem_sgt_expanded.rs",
+        SG_TABLE,
     ]
     .map(|path| read(path).map(|text| trimmed(&text)));
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! The printed form stands alone: the printed example is built with a runtime that has no attribute,
-//! without the macro's crate, and passes the same rows of the contract.
+//! without the macro's crate, and the same rows hold.
 
 use anyhow::{
     ensure,

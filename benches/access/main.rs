@@ -24,8 +24,7 @@ mod by_hand;
 #[path = "../../examples/shmem/driver.rs"]
 #[allow(
     clippy::duplicate_mod,
-    dead_code,
-    reason = "the example's own copy is private to it, and does more"
+    reason = "the example's own copy is private to it"
 )]
 mod driver;
 #[path = "../../examples/shmem/resv.rs"]
@@ -53,10 +52,7 @@ use clap::{
     Subcommand,
     ValueEnum, //
 };
-use driver::{
-    Data,
-    Driver, //
-};
+use driver::Driver;
 use heap::Heap;
 use kernel::{
     drm,
@@ -114,7 +110,7 @@ fn main() -> Result {
 
     let mut gpu = TestDevice::new(c"gpu0")?;
     let bound = gpu.bind()?;
-    let drm = drm::UnregisteredDevice::<Driver>::new(&bound, Ok(Data::default()))?;
+    let drm = drm::UnregisteredDevice::<Driver>::new(&bound, Ok(()))?;
 
     match args.command {
         Some(Command::Access {

@@ -307,7 +307,7 @@ fn first<O, T>(
 fn bytes(drm: &drm::Device<Driver>, dev: &Device<Bound>) -> Result {
     fn of<O: Shmem>(drm: &drm::Device<Driver>, dev: &Device<Bound>) -> Result {
         // `Buffer` has no size.
-        let bare = size_of::<bindings::drm_gem_shmem_object>();
+        let bare = size_of::<bindings::drm_gem_shmem_object>() + O::OTHERS;
         row("inline_bytes", O::NAME, 0, (size_of::<O>() - bare) as f64);
 
         allocated(

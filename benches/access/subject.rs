@@ -40,11 +40,15 @@ use kernel::{
     },
 };
 use once_cell::sync::OnceCell;
+use std::mem::size_of;
 
 /// An object with a lazily mapped table.
 pub(crate) trait Shmem: Access<Lent = SGTable> + IntoGEMObject + AlwaysRefCounted {
     /// The name in rows.
     const NAME: &'static str;
+
+    /// Bytes of the fields that have nothing to do with the table: the one for the object's parent.
+    const OTHERS: usize = 0;
 
     /// Creates one of a page.
     fn create(drm: &drm::Device<Driver>) -> Result<ARef<Self>>;
@@ -64,9 +68,10 @@ impl Access for Generated {
 
 impl Shmem for Generated {
     const NAME: &'static str = "generated";
+    const OTHERS: usize = size_of::<Option<ARef<Self>>>();
 
     fn create(drm: &drm::Device<Driver>) -> Result<ARef<Self>> {
-        Self::new(drm, PAGE_SIZE, ())
+        Self::new(drm, PAGE_SIZE, shmem_sgt::ObjectConfig::default(), ())
     }
 }
 
@@ -84,9 +89,10 @@ impl Access for ByHand {
 
 impl Shmem for ByHand {
     const NAME: &'static str = "by_hand";
+    const OTHERS: usize = size_of::<Option<ARef<Self>>>();
 
     fn create(drm: &drm::Device<Driver>) -> Result<ARef<Self>> {
-        Self::new(drm, PAGE_SIZE, ())
+        Self::new(drm, PAGE_SIZE, by_hand::ObjectConfig::default(), ())
     }
 }
 

@@ -116,7 +116,8 @@ pub(crate) fn rows() -> Vec<Row> {
                     "C code frees the table under a mapping",
                 ),
                 (
-                    "examples/shmem/neighbours.rs: object_outlives_drm_device",
+                    "kernel/tree/rust/kernel/drm/gem/shmem/contract_kunit.rs: \
+                     object_outlives_drm_device",
                     "the object holds no reference to its DRM device, as in Linux 7.3",
                 ),
             ],

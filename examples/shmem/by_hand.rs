@@ -2,6 +2,7 @@
 
 //! The same object written by hand, with what Linux 7.3 does in `drm::gem::shmem::Object`: the
 //! yardstick for lines, `unsafe` and speed, and the control that has to fail where the kernel does.
+//! `tests/mutants` runs the kernel's suite of the contract over it.
 //!
 //! It keeps the kernel's holes on purpose: `access()` does not notice a rebind, the table is mapped
 //! before memory for it is allocated, and unmapping does not put the pages that mapping took.
@@ -18,6 +19,7 @@ use kernel::{
         self,
         gem::{
             impl_aref_for_gem_obj,
+            BaseObjectPrivate,
             DriverObject,
             IntoGEMObject, //
         },
@@ -39,11 +41,22 @@ use kernel::{
 use std::{
     mem::ManuallyDrop,
     ops::Deref,
-    ptr::{
-        self,
-        NonNull, //
-    },
+    ptr::NonNull, //
 };
+
+/// How an [`Object`] is made.
+pub(crate) struct ObjectConfig<'a, T: DriverObject> {
+    /// The object whose reservation object is used, in place of the new object's own.
+    pub(crate) parent_resv_obj: Option<&'a Object<T>>,
+}
+
+impl<T: DriverObject> Default for ObjectConfig<'_, T> {
+    fn default() -> Self {
+        Self {
+            parent_resv_obj: None,
+        }
+    }
+}
 
 /// A shmem-backed GEM object.
 ///
@@ -55,6 +68,9 @@ use std::{
 pub(crate) struct Object<T: DriverObject> {
     #[pin]
     obj: Opaque<bindings::drm_gem_shmem_object>,
+
+    /// The object whose reservation object this one uses.
+    parent_resv_obj: Option<ARef<Object<T>>>,
 
     // <lazy>
     /// Unmaps the table when the driver is unbound.
@@ -84,10 +100,12 @@ impl<T: DriverObject> Object<T> {
     pub(crate) fn new(
         dev: &drm::Device<T::Driver>,
         size: usize,
+        config: ObjectConfig<'_, T>,
         args: T::Args,
     ) -> Result<ARef<Self>> {
         let new: Pin<KBox<Self>> = KBox::try_pin_init(
             try_pin_init!(Self {
+                parent_resv_obj: config.parent_resv_obj.map(|parent| parent.into()),
                 inner <- T::new(dev, size, args),
                 // <lazy>
                 sgt_res: ManuallyDrop::new(SetOnce::new()),
@@ -106,6 +124,11 @@ impl<T: DriverObject> Object<T> {
             }),
             GFP_KERNEL,
         )?;
+
+        if let Some(parent) = config.parent_resv_obj {
+            // SAFETY: Nobody else uses the object yet, and it keeps the parent.
+            unsafe { (*new.as_raw()).resv = parent.raw_dma_resv() };
+        }
 
         // SAFETY: The object is only ever used pinned.
         let new = KBox::into_raw(unsafe { Pin::into_inner_unchecked(new) });
@@ -126,7 +149,7 @@ impl<T: DriverObject> Object<T> {
         unsafe { drm::Device::from_raw(dev) }
     }
 
-    fn as_raw_shmem(&self) -> *mut bindings::drm_gem_shmem_object {
+    pub(super) fn as_raw_shmem(&self) -> *mut bindings::drm_gem_shmem_object {
         self.obj.get()
     }
 
@@ -161,8 +184,11 @@ impl<T: DriverObject> Object<T> {
     // </lazy>
 
     extern "C" fn free_callback(obj: *mut bindings::drm_gem_object) {
-        // SAFETY: Every GEM object with `FUNCS` is the base of the shmem object in an `Object<T>`.
-        let this = ptr::from_ref(unsafe { Self::from_raw(obj) }).cast_mut();
+        // SAFETY: Every GEM object with `FUNCS` is the base of a shmem object.
+        let shmem = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
+
+        // SAFETY: Every shmem object with `FUNCS` is the one in an `Object<T>`.
+        let this = unsafe { container_of!(Opaque::cast_from(shmem), Self, obj) }.cast_mut();
 
         // <lazy>
         // SAFETY: This was the last reference, so `this` is ours.
@@ -172,9 +198,6 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: Nobody uses `sgt_res` after this.
         unsafe { ManuallyDrop::drop(sgt_res) };
         // </lazy>
-
-        // SAFETY: Every GEM object with `FUNCS` is the base of a shmem object.
-        let shmem = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
 
         // SAFETY: This was the last reference.
         unsafe { bindings::drm_gem_shmem_release(shmem) };

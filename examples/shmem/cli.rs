@@ -4,13 +4,12 @@
 
 use super::{
     by_hand,
-    contract::{
+    driver::Buffer,
+    life::{
         self,
-        Outcome,
         Row,
         Size, //
     },
-    driver::Buffer,
     timeline::Timeline,
     Object,
 };
@@ -21,8 +20,7 @@ use std::{
     time::Instant, //
 };
 
-/// Takes a shmem GEM object through every row of the contract of a lazy field, and prints what was
-/// expected and what happened.
+/// Takes shmem GEM objects through their life, and prints what was expected and what happened.
 ///
 /// Exits with 0 if every row holds, with 1 if one does not, and with 2 if an argument is wrong.
 #[derive(Parser)]
@@ -44,10 +42,6 @@ struct Args {
     /// expected to be off where the kernel is.
     #[arg(long)]
     by_hand: bool,
-
-    /// Prints a line per row, as `cargo test` does, for programs to read.
-    #[arg(long)]
-    terse: bool,
 }
 
 /// Runs the example.
@@ -61,18 +55,14 @@ pub(crate) fn main() -> ExitCode {
     let (name, rows): (_, Vec<Row>) = if args.by_hand {
         (
             "written by hand, as in Linux 7.3",
-            contract::rows::<by_hand::Object<Buffer>>(),
+            life::rows::<by_hand::Object<Buffer>>(),
         )
     } else {
-        ("annotated", contract::rows::<Object<Buffer>>())
+        ("annotated", life::rows::<Object<Buffer>>())
     };
 
     // Rows that panic say so themselves.
     panic::set_hook(Box::new(|_| ()));
-
-    if args.terse {
-        return terse(&rows, size);
-    }
 
     println!(
         "A shmem GEM object, {name}: {} objects of {} pages, {} threads, device gpu0.\n",
@@ -91,23 +81,4 @@ pub(crate) fn main() -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
-}
-
-/// Goes through the rows, and prints no more than which of them hold.
-fn terse(rows: &[Row], size: Size) -> ExitCode {
-    let mut code = ExitCode::SUCCESS;
-    for row in rows {
-        let verdict = match row.run(size) {
-            Outcome::Seen { holds: true, .. } => "ok",
-            Outcome::Seen { holds: false, .. } => {
-                code = ExitCode::FAILURE;
-                "FAILED"
-            }
-            Outcome::NotOffered => "ignored, this object has no such function",
-            Outcome::Compiler(_) => "ignored, the compiler refuses it",
-        };
-        println!("test {} ... {verdict}", row.name);
-    }
-
-    code
 }

@@ -11,20 +11,13 @@ use kernel::{
     },
     prelude::*, //
 };
-use std::{
-    any::Any,
-    sync::{
-        Mutex,
-        PoisonError, //
-    },
-};
 
 /// A driver without data of its own.
 pub(crate) struct Driver;
 
 #[vtable]
 impl drm::Driver for Driver {
-    type Data = Data;
+    type Data = ();
     type RegistrationData<'a> = ();
     // Nobody opens a file of it, and gets a handle of an object.
     type Object = drm::gem::Object<Buffer>;
@@ -49,26 +42,6 @@ impl DriverFile for File {
 
     fn open(_: &drm::Device<Driver>) -> Result<Pin<KBox<Self>>> {
         Ok(KBox::new(Self, GFP_KERNEL)?.into())
-    }
-}
-
-/// Room for an object that the DRM device owns, for the one row that has such an object. An object
-/// of a driver does not belong here: it holds a reference to the device.
-#[derive(Default)]
-pub(crate) struct Data(Mutex<Option<Owned>>);
-
-/// An object of any type.
-type Owned = Box<dyn Any + Send>;
-
-impl Data {
-    /// Makes the DRM device an owner of `object`.
-    pub(crate) fn own(&self, object: impl Any + Send) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(object));
-    }
-
-    /// Takes the object back.
-    pub(crate) fn disown(&self) -> Option<Owned> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

@@ -2,7 +2,7 @@
 
 //! Prints what happened, in the order in which it did.
 
-use super::contract::{
+use super::life::{
     Outcome,
     Row, //
 };
@@ -16,7 +16,6 @@ pub(crate) struct Timeline {
     start: Instant,
     held: usize,
     off: usize,
-    not_offered: usize,
 }
 
 impl Timeline {
@@ -26,24 +25,18 @@ impl Timeline {
             start: Instant::now(),
             held: 0,
             off: 0,
-            not_offered: 0,
         }
     }
 
     /// Prints a row that took from `begin` to now.
     pub(crate) fn print(&mut self, row: &Row, begin: Instant, outcome: &Outcome) {
-        let (mark, happened) = match outcome {
-            Outcome::Seen {
-                happened, holds, ..
-            } => (if *holds { "ok " } else { "OFF" }, happened.clone()),
-            Outcome::NotOffered => ("-- ", "this object has no such function".to_owned()),
-            Outcome::Compiler(test) => ("ok ", format!("the compiler refuses it: {test}")),
+        let mark = if outcome.holds {
+            self.held += 1;
+            "ok "
+        } else {
+            self.off += 1;
+            "OFF"
         };
-        match mark {
-            "OFF" => self.off += 1,
-            "-- " => self.not_offered += 1,
-            _ => self.held += 1,
-        }
 
         println!(
             "{} {mark} {}: {}",
@@ -52,29 +45,21 @@ impl Timeline {
             row.situation
         );
         println!("                expected  {}", row.expected);
-        println!("                happened  {happened}");
-        if let Outcome::Seen {
-            ledger: Some(ledger),
-            ..
-        } = outcome
-        {
+        println!("                happened  {}", outcome.happened);
+        if let Some(ledger) = &outcome.ledger {
             println!("                ledger    {ledger}");
         }
         println!();
     }
 
-    /// Prints the sum, and tells whether every row held.
+    /// Prints the sum. Returns whether every row held.
     pub(crate) fn finish(self) -> bool {
-        print!(
+        println!(
             "{}     {} rows hold, {} off",
             milliseconds(self.start.elapsed()),
             self.held,
             self.off
         );
-        if self.not_offered > 0 {
-            print!(", {} not offered", self.not_offered);
-        }
-        println!();
 
         self.off == 0
     }

@@ -5,11 +5,9 @@
 use super::{
     driver::{
         Buffer,
-        Data,
         Driver, //
     },
-    resv::DmaResvGuard,
-    shmem_sgt::Object,
+    resv::DmaResvGuard, //
 };
 use kernel::{
     bindings,
@@ -20,7 +18,13 @@ use kernel::{
     },
     drm::{
         self,
-        gem::IntoGEMObject, //
+        gem::{
+            shmem::{
+                Object,
+                ObjectConfig, //
+            },
+            IntoGEMObject, //
+        },
     },
     error::to_result,
     page::PAGE_SIZE,
@@ -31,14 +35,15 @@ use kernel::{
 /// Pages of an object.
 pub(crate) const PAGES: usize = 4;
 
-/// The object of the example.
+/// The object of the library.
 pub(crate) type Gem = Object<Buffer>;
 
 /// Creates a DRM device, and an object of it.
 pub(crate) fn object(dev: &Device<Bound>) -> Result<(ARef<Gem>, ARef<drm::Device<Driver>>)> {
-    let drm = drm::UnregisteredDevice::<Driver>::new(dev, Ok(Data::default()))?;
+    let drm = drm::UnregisteredDevice::<Driver>::new(dev, Ok(()))?;
+    let obj = Gem::new(&drm, PAGES * PAGE_SIZE, ObjectConfig::default(), ())?;
 
-    Ok((Gem::new(&drm, PAGES * PAGE_SIZE, ())?, ARef::from(&*drm)))
+    Ok((obj, ARef::from(&*drm)))
 }
 
 /// The shmem object in an object.

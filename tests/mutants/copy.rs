@@ -3,10 +3,11 @@
 //! A copy of the sources in which each mutant is a choice, and the suites built over it.
 
 use super::{
-    table::Mutant,
+    table::MUTANTS,
     CHOICE, //
 };
 use anyhow::{
+    anyhow,
     ensure,
     Context,
     Result, //
@@ -19,6 +20,7 @@ use std::{
         PathBuf, //
     },
     process::Command,
+    sync::LazyLock,
 };
 
 /// The root of the workspace.
@@ -30,14 +32,44 @@ const SOURCES: [&str; 3] = ["macros", "runtime", "kernel/tree"];
 /// Where the copy finds out which mutant it is.
 const MAIN: &str = "runtime/src/lib.rs";
 
+/// The file of the host's shmem object.
+const SHMEM: &str = "runtime/src/host/drm/gem/shmem/mod.rs";
+
+/// The example, with the annotated object.
+const EXAMPLE: &str = "examples/shmem_sgt.rs";
+
+/// Files of the two objects of the example, in modules beside the host's object.
+const OBJECTS: [(&str, &str); 6] = [
+    ("by_hand/mod.rs", "tests/mutants/objects/by_hand.rs"),
+    ("by_hand/object.rs", "examples/shmem/by_hand.rs"),
+    ("by_hand/resv.rs", "examples/shmem/resv.rs"),
+    ("example/mod.rs", "tests/mutants/objects/example.rs"),
+    ("example/resv.rs", "examples/shmem/resv.rs"),
+    (
+        "example/sg_table.rs",
+        "runtime/src/host/drm/gem/shmem/sg_table.rs",
+    ),
+];
+
+/// Returns the program with the suites, which is built once.
+pub(super) fn suites() -> Result<&'static Path> {
+    static SUITES: LazyLock<Result<PathBuf>> = LazyLock::new(build);
+
+    match &*SUITES {
+        Ok(path) => Ok(path),
+        Err(error) => Err(anyhow!("{error:#}")),
+    }
+}
+
 /// Makes the copy, builds the suites, and returns the program.
-pub(super) fn build(mutants: &[Mutant]) -> Result<PathBuf> {
+fn build() -> Result<PathBuf> {
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
     let sources = copy.join("sources");
     let mut texts = texts()?;
-    for mutant in mutants {
+    for mutant in MUTANTS {
         mutant.put_into(&mut texts)?;
     }
+    add_objects(&mut texts)?;
     let main = texts.get_mut(MAIN).context("there is no runtime")?;
     main.push_str(&choice());
     texts.insert("Cargo.toml".to_owned(), workspace()?);
@@ -67,6 +99,35 @@ pub(super) fn build(mutants: &[Mutant]) -> Result<PathBuf> {
         .find_map(|(_, path)| path.split('"').next())
         .map(PathBuf::from)
         .context("cargo does not say where the program is")
+}
+
+/// Adds the objects of the example.
+fn add_objects(texts: &mut BTreeMap<String, String>) -> Result<()> {
+    let folder = Path::new(SHMEM).parent().context("a file is in a folder")?;
+    let shmem = texts.get_mut(SHMEM).context("there is no shmem object")?;
+    shmem.push_str("\n#[cfg(test)]\nmod by_hand;\n#[cfg(test)]\nmod example;\n");
+
+    for (name, from) in OBJECTS {
+        let mut text = read(from)?;
+        if name == "example/mod.rs" {
+            text.push_str(annotated(&read(EXAMPLE)?)?);
+        }
+        texts.insert(folder.join(name).to_string_lossy().into_owned(), text);
+    }
+    Ok(())
+}
+
+/// The text of the example from its imports to its `main()`.
+fn annotated(example: &str) -> Result<&str> {
+    let start = example.find("\nuse ").context("it imports nothing")?;
+    let end = example.find("\nfn main()").context("it has no `main()`")?;
+
+    example.get(start..end).context("`main()` comes first")
+}
+
+/// Reads a file of the project.
+fn read(path: &str) -> Result<String> {
+    fs::read_to_string(Path::new(ROOT).join(path)).with_context(|| path.to_owned())
 }
 
 /// The function that says whether this process is a mutant.

@@ -48,7 +48,8 @@ const REGISTRY: &str = "runtime/src/protocol/registry.rs";
 const STATE: &str = "runtime/src/protocol/state.rs";
 const DEVRES: &str = "runtime/src/host/devres.rs";
 const SG_TABLE: &str = "runtime/src/host/drm/gem/shmem/sg_table.rs";
-const VMAP: &str = "runtime/src/host/drm/gem/shmem/vmap_cache.rs";
+const VMAP: &str = "runtime/src/host/drm/gem/shmem/vmap.rs";
+const VMAP_CACHE: &str = "runtime/src/host/drm/gem/shmem/vmap_cache.rs";
 const OBJECT: &str = "runtime/src/host/drm/gem/shmem/mod.rs";
 const FUNCTIONS: &str = "macros/src/expand/functions.rs";
 const TEARDOWN: &str = "macros/src/expand/teardown.rs";
@@ -538,7 +539,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "vmap_stays",
         what: "unmapping leaves the kernel mapping",
         edits: &[(
-            VMAP,
+            VMAP_CACHE,
             "        drop(vmap);\n",
             "        if MUTANT { std::mem::forget(vmap); } else { drop(vmap); }\n",
         )],
@@ -554,7 +555,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "view_too_short",
         what: "the kernel mapping is a page too short",
         edits: &[(
-            VMAP,
+            VMAP_CACHE,
             "ptr_from_raw_parts_mut(vmap.addr.cast(), obj.size());\n",
             "ptr_from_raw_parts_mut(\n            vmap.addr.cast(),\n            \
              obj.size() - if MUTANT { crate::page::PAGE_SIZE } else { 0 },\n        );\n",
@@ -565,7 +566,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "unmaps_without_the_lock",
         what: "the kernel mapping ends without the reservation lock",
         edits: &[(
-            OBJECT,
+            VMAP,
             "        let _resv = DmaResvGuard::new(self);\n\n        // SAFETY: The caller promises it",
             "        let _resv = (!MUTANT).then(|| DmaResvGuard::new(self));\n\n        \
              // SAFETY: The caller promises it",
@@ -579,7 +580,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "fails_when_it_is_mapped",
         what: "mapping fails after it has mapped, and leaves that mapped",
         edits: &[(
-            VMAP,
+            VMAP_CACHE,
             "        core::mem::forget(vmap);\n",
             "        core::mem::forget(vmap);\n        if MUTANT { KBox::new(0_u8, GFP_KERNEL)?; }\n",
         )],
@@ -589,7 +590,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "unmaps_for_others",
         what: "unmapping ends a use of the mapping that somebody else has begun",
         edits: &[(
-            VMAP,
+            VMAP_CACHE,
             "        // INVARIANT: The mapping that `map()` has kept from being dropped.\n",
             "        if MUTANT {\n            let again: VMapRef<'_, T> = VMap {\n                \
              addr: memory.as_ptr().cast(),\n                owner: obj,\n            };\n            \
@@ -601,7 +602,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "vmaps_what_is_imported",
         what: "the memory of an imported object is mapped for good",
         edits: &[(
-            VMAP,
+            VMAP_CACHE,
             "        if is_imported {\n",
             "        if is_imported && !MUTANT {\n",
         )],
@@ -625,7 +626,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "holds_its_owner",
         what: "the mapping holds a reference to its object",
         edits: &[(
-            VMAP,
+            VMAP_CACHE,
             "        let vmap = obj.vmap::<0>()?;\n",
             "        if MUTANT { core::mem::forget(crate::sync::aref::ARef::from(obj)); }\n        \
              let vmap = obj.vmap::<0>()?;\n",

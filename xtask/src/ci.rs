@@ -95,7 +95,7 @@ const STEPS: &[Step] = &[
         run: Run::Here(|shell| Ok(cmd!(shell, "cargo run --example dependent_fields").run()?)),
     },
     Step {
-        name: "control: the object by hand fails where Linux 7.3 does",
+        name: "example: the object by hand is off",
         run: Run::Here(|shell| {
             let status = cmd!(shell, "cargo run --example shmem_sgt -- --by-hand")
                 .ignore_status()

@@ -23,7 +23,14 @@ use syn::{
     UseTree, //
 };
 
-/// The code that is added: the fields of `Object` in a file of `kernel/items/`, and the file's rest.
+/// The items of the host that map and unmap the table.
+const SG_TABLE: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/sg_table.rs");
+
+/// The items of the host that make and end the kernel mapping that is kept.
+const VMAP_CACHE: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/vmap_cache.rs");
+
+/// The code that is added: the fields of `Object` in a file of `kernel/items/`, and the items of the
+/// host's object.
 struct New {
     /// Documentation of `Object`.
     docs: String,
@@ -42,7 +49,8 @@ struct Last {
 }
 
 impl New {
-    fn read(source: &Source) -> Result<Self> {
+    /// Reads the fields, and the items of the file `host`.
+    fn read(source: &Source, host: &str) -> Result<Self> {
         let structure = source.structure("Object")?;
         let mut fields = structure.fields.iter();
         let lazy = fields.next().context("`Object` has no field")?;
@@ -55,10 +63,8 @@ impl New {
                 })
             })
             .transpose()?;
-        let behind = match source.impls("Object").first() {
-            Some(item) => source.lines(source.range(item)).end,
-            None => source.lines(source.range(structure)).end,
-        };
+        let host = Source::parse(host.to_owned())?;
+        let items = host.rest(host.behind_imports()?);
 
         let docs = structure.attrs.iter();
         Ok(Self {
@@ -69,7 +75,7 @@ impl New {
             field: source.text(lines(source, lazy)).to_owned(),
             name: name(lazy)?,
             last,
-            items: source.rest(behind).to_owned(),
+            items: items.to_owned(),
         })
     }
 
@@ -95,7 +101,7 @@ fn name(field: &Field) -> Result<String> {
 /// Puts the annotated field in place of the table by hand.
 pub(crate) fn convert(text: String) -> Result<String> {
     let ours = Source::parse(include_str!("../../../../kernel/items/shmem.rs").to_owned())?;
-    let new = New::read(&ours)?;
+    let new = New::read(&ours, SG_TABLE)?;
     let teardown = ours
         .function("Object", "free_callback")?
         .block
@@ -195,7 +201,7 @@ pub(crate) fn convert(text: String) -> Result<String> {
 /// Adds the second annotated field, behind the first.
 pub(crate) fn add_vmap(text: String) -> Result<String> {
     let ours = Source::parse(include_str!("../../../../kernel/items/shmem_vmap.rs").to_owned())?;
-    let new = New::read(&ours)?;
+    let new = New::read(&ours, VMAP_CACHE)?;
     let mut source = Source::parse(text)?;
 
     let first = source.lines(source.range(source.field("Object", "sgt")?));

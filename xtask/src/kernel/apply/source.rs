@@ -107,6 +107,14 @@ impl Source {
         })
     }
 
+    /// Where the last import ends, with the empty line behind it.
+    pub(crate) fn behind_imports(&self) -> Result<usize> {
+        self.imports()
+            .map(|item| self.lines(self.range(item)).end)
+            .max()
+            .ok_or_else(|| anyhow!("there are no imports"))
+    }
+
     /// Where something stands.
     pub(crate) fn range(&self, what: &impl Spanned) -> Range<usize> {
         what.span().byte_range()
@@ -183,11 +191,7 @@ impl Source {
 /// Declares child modules behind the imports.
 pub(crate) fn declare(text: String, modules: &str) -> Result<String> {
     let mut source = Source::parse(text)?;
-    let behind = source
-        .imports()
-        .map(|item| source.lines(source.range(item)).end)
-        .max()
-        .ok_or_else(|| anyhow!("there are no imports"))?;
+    let behind = source.behind_imports()?;
     source.insert(behind, modules);
 
     Ok(source.finish())

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The outcomes on the host: those of the suites, which are tests of the runtime, and for the
-//! control those of the example.
+//! The outcomes on the host: those of the suites, which are tests of the runtime. For the control,
+//! those of the suite of the contract over the object by hand.
 
 use super::{
     super::{
@@ -15,8 +15,7 @@ use super::{
     table::{
         Column,
         Mark, //
-    },
-    CONTRACT,
+    }, //
 };
 use anyhow::{
     bail,
@@ -32,40 +31,26 @@ use xshell::Shell;
 /// What a line of the suites begins with.
 const LINE: &str = "# kunit: ";
 
-/// The suites.
+/// The suites, over the objects that the library has.
 pub(super) fn suites(shell: &Shell, logs: &Path) -> Result<Column> {
-    let log = logs.join("host-suites.log");
-    let tests = ["test", "--package", "devres-lazy", "--lib", "kunit"];
-    let text = run(
-        shell,
-        &[&tests[..], &["--", "--show-output"]].concat(),
-        &log,
-    )?;
+    let tests = ["--package", "devres-lazy", "--lib", "kunit"];
 
-    outcomes(text.lines().filter_map(of_suite), &log)
+    run(shell, &tests, &logs.join("host-suites.log"))
 }
 
-/// The rows of the example with the object by hand. They stand for the tests of the contract.
+/// The suite of the contract, over the object by hand.
 pub(super) fn by_hand(shell: &Shell, logs: &Path) -> Result<Column> {
-    let log = logs.join("host-by-hand.log");
-    let example = [
-        "run",
-        "--example",
-        "shmem_sgt",
-        "--",
-        "--terse",
-        "--by-hand",
-    ];
-    let text = run(shell, &example, &log)?;
+    let tests = ["--test", "mutants", "contract::"];
 
-    outcomes(text.lines().filter_map(of_example), &log)
+    run(shell, &tests, &logs.join("host-by-hand.log"))
 }
 
-/// Runs cargo, and returns what it prints. That something fails is to be seen there.
-fn run(shell: &Shell, arguments: &[&str], log: &Path) -> Result<String> {
+/// Runs tests, and returns the outcomes that they print. A test that fails is one of them.
+fn run(shell: &Shell, tests: &[&str], log: &Path) -> Result<Column> {
+    let arguments = [&["test"], tests, &["--", "--show-output"]].concat();
     let spinner = spinner(format!("cargo {}", arguments.join(" ")));
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(shell.current_dir()).args(arguments);
+    cargo.current_dir(shell.current_dir()).args(&arguments);
     let mut job = Job::start(&mut cargo, log)?;
     let mut text = String::new();
     loop {
@@ -77,12 +62,13 @@ fn run(shell: &Shell, arguments: &[&str], log: &Path) -> Result<String> {
     }
     spinner.finish_and_clear();
 
-    Ok(text)
+    outcomes(&text, log)
 }
 
-fn outcomes(found: impl Iterator<Item = (String, Mark)>, log: &Path) -> Result<Column> {
+/// Reads what tests have printed.
+fn outcomes(text: &str, log: &Path) -> Result<Column> {
     let mut column = Column::default();
-    for (name, mark) in found {
+    for (name, mark) in text.lines().filter_map(outcome) {
         super::add(&mut column, &name, mark)?;
     }
 
@@ -97,7 +83,7 @@ fn outcomes(found: impl Iterator<Item = (String, Mark)>, log: &Path) -> Result<C
 }
 
 /// Reads `# kunit: suite.test ok`, of our suites.
-fn of_suite(line: &str) -> Option<(String, Mark)> {
+fn outcome(line: &str) -> Option<(String, Mark)> {
     let (name, verdict) = line.strip_prefix(LINE)?.split_once(' ')?;
     if !super::is_ours(name) {
         return None;
@@ -111,27 +97,12 @@ fn of_suite(line: &str) -> Option<(String, Mark)> {
     Some((name.to_owned(), mark))
 }
 
-/// Reads `test name ... ok`.
-fn of_example(line: &str) -> Option<(String, Mark)> {
-    let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
-    let mark = match verdict {
-        "ok" => Mark::Ok,
-        "FAILED" => Mark::Fail,
-        _ => {
-            let why = verdict.strip_prefix("ignored")?;
-            Mark::Skip(why.trim_start_matches(", ").to_owned())
-        }
-    };
-
-    Some((format!("{CONTRACT}.{name}"), mark))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str, of: fn(&str) -> Option<(String, Mark)>) -> Result<Column> {
-        outcomes(text.lines().filter_map(of), Path::new("log"))
+    fn read(text: &str) -> Result<Column> {
+        outcomes(text, Path::new("log"))
     }
 
     #[test]
@@ -147,10 +118,7 @@ test devres::lazy_kunit::tests::unbind ... ok
 # kunit: rust_lazy_lockdep.recursion ok # SKIP needs lockdep
 ";
         assert_eq!(
-            read(text, of_suite)
-                .unwrap()
-                .into_iter()
-                .collect::<Vec<_>>(),
+            read(text).unwrap().into_iter().collect::<Vec<_>>(),
             [
                 (
                     "rust_lazy_lockdep.recursion".to_owned(),
@@ -163,36 +131,8 @@ test devres::lazy_kunit::tests::unbind ... ok
     }
 
     #[test]
-    fn what_the_example_prints_is_read() {
-        let text = "\
-   Compiling devres-lazy v0.1.0
-test rebind ... ok
-test unbind ... FAILED
-test peek ... ignored, no such function
-";
-        assert_eq!(
-            read(text, of_example)
-                .unwrap()
-                .into_iter()
-                .collect::<Vec<_>>(),
-            [
-                (
-                    format!("{CONTRACT}.peek"),
-                    Mark::Skip("no such function".to_owned())
-                ),
-                (format!("{CONTRACT}.rebind"), Mark::Ok),
-                (format!("{CONTRACT}.unbind"), Mark::Fail),
-            ]
-        );
-    }
-
-    #[test]
     fn nothing_is_not_enough() {
-        assert!(read("error: could not compile\n", of_suite).is_err());
-        assert!(read(
-            "# kunit: rust_lazy_a.b ok\n# kunit: rust_lazy_a.b ok\n",
-            of_suite
-        )
-        .is_err());
+        assert!(read("error: could not compile\n").is_err());
+        assert!(read("# kunit: rust_lazy_a.b ok\n# kunit: rust_lazy_a.b ok\n").is_err());
     }
 }

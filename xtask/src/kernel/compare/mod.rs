@@ -28,7 +28,6 @@ use clap::Parser;
 use std::path::PathBuf;
 use table::{
     Column,
-    Excuse,
     Mark,
     Table, //
 };
@@ -50,7 +49,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value_t = Accelerator::Tcg)]
     accel: Accelerator,
 
-    /// Compares the objects by hand, which fail in the same tests of the contract.
+    /// Compares the suite of the contract over the objects by hand, which fail in the same tests.
     #[arg(long)]
     control: bool,
 
@@ -59,14 +58,11 @@ pub(crate) struct Options {
     install: bool,
 }
 
-/// The suite of the contract, which is run for the objects by hand too.
-const CONTRACT: &str = "rust_devres_lazy_contract";
-
 /// What the names of our suites begin with.
 const OURS: [&str; 2] = ["rust_devres_lazy_", "rust_lazy_"];
 
 /// Suites that only the kernel can have, and why.
-const OF_THE_KERNEL: [(&str, &str); 6] = [
+const OF_THE_KERNEL: [(&str, &str); 7] = [
     (
         "rust_devres_lazy_crates",
         "two crates of one kernel have instances of the same generic code",
@@ -83,6 +79,10 @@ const OF_THE_KERNEL: [(&str, &str); 6] = [
         "rust_lazy_lockdep",
         "a boot of its own with lockdep, which reports once",
     ),
+    (
+        "rust_lazy_oops",
+        "a boot of its own for the object by hand, which ends in an oops",
+    ),
     ("rust_lazy_stress", "what is left of memory after a boot"),
     (
         "rust_lazy_stress_shmem",
@@ -90,32 +90,13 @@ const OF_THE_KERNEL: [(&str, &str); 6] = [
     ),
 ];
 
-/// Tests of the objects by hand that one side only has, and why.
-const ONE_SIDED: [(&str, &str); 4] = [
-    ("init_panics", "the kernel does not unwind"),
-    (
-        "recursion",
-        "a panic on the host; in the kernel lockdep has to report it, in a boot of its own",
-    ),
-    (
-        "owner_is_held_weakly",
-        "in the kernel, a test of the annotated object only",
-    ),
-    (
-        "exporter_unbound_before_importer",
-        "on the host, a test of `tests/field_shmem`",
-    ),
-];
-
 /// Runs both, prints the table, and fails if they differ.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let logs = Cache::open()?.path("logs");
-    let (host, excuse): (_, Excuse) = if options.control {
-        (host::by_hand(shell, &logs)?, one_sided)
+    let host = if options.control {
+        host::by_hand(shell, &logs)?
     } else {
-        (host::suites(shell, &logs)?, |name| {
-            of_the_kernel(suite(name))
-        })
+        host::suites(shell, &logs)?
     };
 
     let results = test::execute(
@@ -134,7 +115,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let table = Table {
         host,
         kernel: kernel(&results)?,
-        excuse,
+        excuse: |name| of_the_kernel(suite(name)),
     };
 
     print!("\n{table}");
@@ -203,12 +184,5 @@ fn suite(name: &str) -> &str {
 /// Why only the kernel has a suite.
 fn of_the_kernel(suite: &str) -> Option<&'static str> {
     let found = OF_THE_KERNEL.iter().find(|(name, _)| *name == suite);
-    found.map(|(_, why)| *why)
-}
-
-/// Why only one side has a test of the objects by hand.
-fn one_sided(name: &str) -> Option<&'static str> {
-    let (_, test) = name.split_once('.')?;
-    let found = ONE_SIDED.iter().find(|(name, _)| *name == test);
     found.map(|(_, why)| *why)
 }

@@ -23,7 +23,7 @@ pub(super) enum Mark {
 pub(super) type Column = BTreeMap<String, Mark>;
 
 /// Why a test may be on one side only.
-pub(super) type Excuse = fn(&str) -> Option<&'static str>;
+type Excuse = fn(&str) -> Option<&'static str>;
 
 /// The outcomes of both sides.
 pub(super) struct Table {

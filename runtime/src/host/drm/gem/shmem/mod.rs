@@ -62,13 +62,13 @@ use crate::{
     types::Opaque, //
 };
 use core::{
-    mem::MaybeUninit,
     ops::{
         Deref,
         DerefMut, //
     },
-    ptr::NonNull,
+    ptr::NonNull, //
 };
+#[cfg(test)]
 use resv::DmaResvGuard;
 
 /// How an [`Object`] is made.
@@ -257,76 +257,6 @@ impl<T: DriverObject> Object<T> {
         unsafe { bindings::drm_gem_shmem_release(base) };
         // SAFETY: `new()` has got it from a box.
         drop(unsafe { KBox::from_raw(this) });
-    }
-
-    /// Maps the object's memory into the kernel's address space, for as long as the result exists:
-    /// `drm_gem_shmem_vmap_locked()`.
-    ///
-    /// `SIZE` bytes can be accessed at constant offsets.
-    ///
-    /// # Errors
-    ///
-    /// `ENOSPC` if the object is smaller than `SIZE`, or `ENOMEM`.
-    ///
-    /// # Context
-    ///
-    /// Takes the object's reservation lock, and may sleep.
-    #[inline]
-    pub fn vmap<const SIZE: usize>(&self) -> Result<VMapRef<'_, T, SIZE>> {
-        self.make_vmap()
-    }
-
-    /// As [`vmap()`](Self::vmap), with a result that holds a reference to the object.
-    ///
-    /// # Errors
-    ///
-    /// As for [`vmap()`](Self::vmap).
-    #[inline]
-    pub fn owned_vmap<const SIZE: usize>(&self) -> Result<VMapOwned<T, SIZE>> {
-        self.make_vmap()
-    }
-
-    fn make_vmap<'a, R, const SIZE: usize>(&'a self) -> Result<VMap<T, R, SIZE>>
-    where
-        R: Deref<Target = Self> + From<&'a Self>,
-    {
-        if self.size() < SIZE {
-            return Err(ENOSPC);
-        }
-
-        let mut map = MaybeUninit::<bindings::iosys_map>::uninit();
-        let resv = DmaResvGuard::new(self);
-        // SAFETY: The object is initialised, and the reservation lock is held.
-        to_result(unsafe {
-            bindings::drm_gem_shmem_vmap_locked(self.as_raw_shmem(), map.as_mut_ptr())
-        })?;
-        drop(resv);
-        // SAFETY: The function has succeeded.
-        let map = unsafe { map.assume_init() };
-
-        if map.is_iomem {
-            // SAFETY: It was mapped above, and nobody uses it.
-            unsafe { self.raw_vunmap(map) };
-            return Err(ENOTSUPP);
-        }
-        // INVARIANT: The size was checked, and the memory is mapped until this is dropped.
-        Ok(VMap {
-            // SAFETY: It is no I/O memory.
-            addr: unsafe { map.__bindgen_anon_1.vaddr },
-            owner: self.into(),
-        })
-    }
-
-    /// Ends one use of the mapping.
-    ///
-    /// # Safety
-    ///
-    /// `map` comes from `drm_gem_shmem_vmap_locked()` of this object, and is not used any more.
-    unsafe fn raw_vunmap(&self, mut map: bindings::iosys_map) {
-        let _resv = DmaResvGuard::new(self);
-
-        // SAFETY: The caller promises it, and the reservation lock is held.
-        unsafe { bindings::drm_gem_shmem_vunmap_locked(self.as_raw_shmem(), &mut map) };
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! How the scatter-gather table of an object is mapped and unmapped: what `kernel/items/shmem.rs`
-//! adds to the kernel's object.
+//! How the scatter-gather table of an object is mapped and unmapped. The items below the imports are
+//! those of the kernel: `cargo xtask kernel apply` adds them to `rust/kernel/drm/gem/shmem.rs`.
 
 use super::{
     resv::DmaResvGuard,
@@ -9,7 +9,8 @@ use super::{
     IntoGEMObject,
     Object, //
 };
-use crate::{
+use core::ptr::NonNull;
+use kernel::{
     bindings,
     device,
     device::Bound,
@@ -18,7 +19,6 @@ use crate::{
     prelude::*,
     scatterlist, //
 };
-use core::ptr::NonNull;
 
 /// Maps the scatter-gather table that the C helper keeps in the object.
 pub struct SgTable;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! How the kernel mapping that is kept is made and ended: what `kernel/items/shmem_vmap.rs` adds to
-//! the kernel's object.
+//! How the kernel mapping that is kept is made and ended. The items below the imports are those of
+//! the kernel: `cargo xtask kernel apply` adds them to `rust/kernel/drm/gem/shmem.rs`.
 
 // `cast()` is for sized types.
 #![allow(clippy::ptr_as_ptr)]

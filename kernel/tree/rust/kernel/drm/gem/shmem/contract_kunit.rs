@@ -233,6 +233,15 @@ pub(super) fn drm_refs(drm: &drm::Device<KunitDriver>) -> i32 {
     unsafe { Atomic::from_ptr(count) }.load(Relaxed)
 }
 
+/// How many references there are to an object.
+pub(super) fn refs(obj: &Gem) -> i32 {
+    // SAFETY: The object is initialised.
+    let count = unsafe { &raw mut (*obj.as_raw()).refcount.refcount.refs.counter };
+
+    // SAFETY: The count is only ever accessed atomically.
+    unsafe { Atomic::from_ptr(count) }.load(Relaxed)
+}
+
 /// Says how many address bits a device has for DMA. A faux device does not say by itself.
 fn set_dma_bits(dev: &device::Device<device::Bound>, bits: u32) {
     let dev = dev.as_raw();
@@ -621,12 +630,11 @@ mod tests {
 
                 unbinding.wait_for_completion();
                 let is_there = is_mapped(&obj);
-                let mut entries = table.iter();
                 let len = if is_there {
-                    entries.map(|entry| entry.dma_len()).sum()
+                    table.iter().map(|entry| entry.dma_len()).sum()
                 } else if cfg!(CONFIG_KASAN) {
                     // KASAN reports this read of a table that was freed.
-                    entries.next().map_or(0, |entry| entry.dma_len())
+                    table.iter().next().map_or(0, |entry| entry.dma_len())
                 } else {
                     0
                 };
@@ -793,6 +801,19 @@ mod tests {
             );
             gpu.rebind()?;
         }
+        Ok(())
+    }
+
+    /// Mapping and unmapping leave the object's own reference count alone.
+    #[test]
+    fn owner_is_held_weakly() -> Result {
+        let mut gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+
+        ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+        ensure!(refs(&obj) == 1, "{} references while mapped", refs(&obj));
+        gpu.dev.unbind();
+        ensure!(refs(&obj) == 1, "{} references after unbind", refs(&obj));
         Ok(())
     }
 

@@ -12,15 +12,13 @@ use super::{
         as_imported,
         is_mapped,
         race_to_first,
+        refs,
         surplus_uses,
         Gem,
         Gpu,
         SIZE, //
     },
-    lazy_kunit::{
-        exclusive,
-        refs, //
-    },
+    lazy_kunit::exclusive,
     DmaResvGuard,
     ObjectConfig, //
 };
