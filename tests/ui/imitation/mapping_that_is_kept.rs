@@ -58,32 +58,21 @@ mod user {
         pub mod devres {
             pub use kernel::devres::*;
 
-            use kernel::{
-                device::{Bound, Device},
-                prelude::*,
-            };
+            use kernel::prelude::*;
             use std::cell::RefCell;
 
             thread_local! {
                 static KEPT: RefCell<Vec<Box<dyn std::any::Any>>> = RefCell::default();
             }
 
-            pub struct Locked<T>(T);
+            pub struct Vacant<T>(T);
 
-            impl<T: Send + Sync + 'static> Locked<T> {
-                pub fn get<'a>(
-                    _: &kernel::devres::Locked<'a, T>,
-                    _: &'a Device<Bound>,
-                ) -> Option<&'a T> {
-                    None
-                }
-
+            impl<T: Send + Sync + 'static> Vacant<T> {
                 pub fn populate_with<'a>(
-                    slot: kernel::devres::Locked<'a, T>,
-                    dev: &'a Device<Bound>,
+                    slot: kernel::devres::Vacant<'a, T>,
                     init: impl for<'p> FnOnce(Place<'p, T>) -> Result<Placed<'p, T>>,
                 ) -> Result<&'a T> {
-                    slot.populate_with(dev, |place| {
+                    slot.populate_with(|place| {
                         let placed = init(place)?;
                         KEPT.with_borrow_mut(|kept| kept.push(Box::new(placed)));
                         Err(EIO)

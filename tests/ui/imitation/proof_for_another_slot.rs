@@ -63,28 +63,22 @@ mod user {
                 prelude::*,
             };
 
-            pub struct Locked<T>(T);
+            pub struct Vacant<T>(T);
 
-            impl<T: Send + Sync + 'static> Locked<T> {
-                pub fn get<'a>(
-                    _: &kernel::devres::Locked<'a, T>,
-                    _: &'a Device<Bound>,
-                ) -> Option<&'a T> {
-                    None
-                }
-
+            impl<T: Send + Sync + 'static> Vacant<T> {
                 pub fn populate_with<'a>(
-                    slot: kernel::devres::Locked<'a, T>,
-                    dev: &'a Device<Bound>,
+                    slot: kernel::devres::Vacant<'a, T>,
                     init: impl for<'p> FnOnce(Place<'p, T>) -> Result<Placed<'p, T>>,
                 ) -> Result<&'a T> {
-                    let other: &'a Lazy<T> = todo!();
-                    slot.populate_with(dev, |place| {
+                    let (other, dev): (&'a Lazy<T>, &'a Device<Bound>) = todo!();
+                    slot.populate_with(|place| {
                         let mut proof = None;
-                        let _ = other.lock().populate_with(dev, |_| {
-                            proof = Some(init(place)?);
-                            proof.take().ok_or(EIO)
-                        });
+                        if let Entry::Vacant(other) = other.entry(dev)? {
+                            let _ = other.populate_with(|_| {
+                                proof = Some(init(place)?);
+                                proof.take().ok_or(EIO)
+                            });
+                        }
                         Err(EIO)
                     })
                 }

@@ -88,10 +88,11 @@ mod user {
                     slot.get(dev).map(|view| &**view)
                 }
 
-                fn lock(
-                    slot: &Real,
-                ) -> Locked<'_, Mapped<super::super::Owner, super::super::View>> {
-                    slot.lock()
+                fn entry<'a>(
+                    slot: &'a Real,
+                    dev: &'a Device<Bound>,
+                ) -> Result<Entry<'a, Mapped<super::super::Owner, super::super::View>>> {
+                    slot.entry(dev)
                 }
 
                 fn retire_field<O>(_: &mut Pin<&mut O>, _: impl for<'a> FnOnce(&'a O) -> &'a Real) {

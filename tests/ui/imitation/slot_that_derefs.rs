@@ -85,8 +85,8 @@ mod user {
                     self.real.get(dev)
                 }
 
-                pub fn lock(&self) -> Locked<'_, T> {
-                    self.real.lock()
+                pub fn entry<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Entry<'a, T>> {
+                    self.real.entry(dev)
                 }
 
                 pub fn retire_field<O>(_: Pin<&mut O>, _: impl for<'a> FnOnce(&'a O) -> &'a Self) {}

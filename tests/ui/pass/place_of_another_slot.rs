@@ -62,14 +62,12 @@ mod imitation {
             View, //
         };
         use kernel::{
-            device::{
-                Bound,
-                Device, //
-            },
+            device::Device,
             error::{
                 code::EIO,
                 Result, //
             },
+            sync::aref::ARef, //
         };
         use std::cell::Cell;
 
@@ -79,33 +77,34 @@ mod imitation {
 
         thread_local! {
             /// The slot that is populated in the place of the one that is asked for.
-            pub static OTHER: Cell<Option<&'static Lazy<Resource>>> = const { Cell::new(None) };
+            pub static OTHER: Cell<Option<(&'static Lazy<Resource>, ARef<Device>)>> =
+                const { Cell::new(None) };
             /// Whether the proof is forgotten.
             pub static FAIL: Cell<bool> = const { Cell::new(false) };
         }
 
-        pub struct Locked;
+        pub struct Vacant;
 
-        impl Locked {
-            pub fn get<'a>(
-                slot: &kernel::devres::Locked<'a, Resource>,
-                dev: &'a Device<Bound>,
-            ) -> Option<&'a Resource> {
-                slot.get(dev)
-            }
-
+        impl Vacant {
             pub fn populate_with<'a>(
-                slot: kernel::devres::Locked<'a, Resource>,
-                dev: &'a Device<Bound>,
+                slot: kernel::devres::Vacant<'a, Resource>,
                 init: impl for<'p> FnOnce(Place<'p, Resource>) -> Result<Placed<'p, Resource>>,
             ) -> Result<&'a Resource> {
                 match OTHER.take() {
-                    Some(other) => other.lock().populate_with(dev, init),
-                    None if FAIL.take() => slot.populate_with(dev, |place| {
+                    Some((other, dev)) => {
+                        // SAFETY: The test keeps the device bound meanwhile.
+                        let dev = unsafe { dev.as_bound() };
+                        match other.entry(dev)? {
+                            Entry::Vacant(other) => other.populate_with(init).map(|_| ())?,
+                            Entry::Populated(_) => (),
+                        }
+                        Err(EIO)
+                    }
+                    None if FAIL.take() => slot.populate_with(|place| {
                         std::mem::forget(init(place)?);
                         Err(EIO)
                     }),
-                    None => slot.populate_with(dev, init),
+                    None => slot.populate_with(init),
                 }
             }
         }
@@ -148,7 +147,7 @@ fn main() -> Result {
     let stranger: &'static _ = Pin::get_ref(Box::leak(Box::new(stranger)).as_ref());
 
     for other in [&owner.other, stranger] {
-        imitation::devres::OTHER.set(Some(other));
+        imitation::devres::OTHER.set(Some((other, bound.device())));
         assert_eq!(owner.view(&bound).err(), Some(EINVAL));
         assert_eq!(MAPPED.load(Relaxed), 0);
         assert!(other.get(&bound).is_none());

@@ -751,7 +751,7 @@ mod tests {
                 begin_first.complete_all();
                 begin_second.complete_all();
                 probe.make_gate.open();
-                *results.lock() = Some((first.join(), second.join()));
+                *results.lock() = Some([first.join(), second.join()]);
             })
         };
         let _older = Devres::new(dev.bound()?.as_ref(), callback)?;
@@ -766,9 +766,9 @@ mod tests {
         dev.unbind();
 
         ensure!(waits, "the second caller is not on the slow path");
-        let results: Option<(Result<Result<i32>>, Result<Result<i32>>)> = *results.lock();
+        let results: Option<[Result<Result<i32>>; 2]> = *results.lock();
         ensure!(
-            results == Some((Ok(Err(ENXIO)), Ok(Err(ENXIO)))),
+            results == Some([Ok(Err(ENXIO)), Ok(Err(ENXIO))]),
             "populated during unbind: {results:?}"
         );
         ensure!(probe.made() == 2, "{} resources were made", probe.made());
