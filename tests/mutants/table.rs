@@ -130,6 +130,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             REGISTRY,
             "            task == sys::current_task().get()\n",
             "            task == sys::current_task().get() && !MUTANT\n",
+        ), (
+            REGISTRY,
+            "                if unsafe { slots.links(node.as_ptr()) }.older == task {\n",
+            "                if unsafe { slots.links(node.as_ptr()) }.older == task && !MUTANT {\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::access_in_its_own_initialiser"],
     },

@@ -33,9 +33,10 @@ const UNBIND: RGBColor = RGBColor(0xcc, 0x55, 0x22);
 const OWNER: RGBColor = RGBColor(0x33, 0x66, 0x99);
 const LENT: RGBColor = RGBColor(0xdd, 0xee, 0xdd);
 
-/// A state, as `registry.rs` names it, and where its box stands.
-const STATES: [(&str, (i32, i32)); 6] = [
+/// A state, as `state.rs` names it, and where its box stands.
+const STATES: [(&str, (i32, i32)); 7] = [
     ("EMPTY", (130, 100)),
+    ("POPULATING", (290, 190)),
     ("struct device *", (450, 100)),
     ("REVOKED", (770, 100)),
     ("DROPPING", (450, 240)),
@@ -51,12 +52,24 @@ struct Step {
     at: (i32, i32),
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 10] = [
     Step {
         color: LINE,
-        path: &[(195, 100), (385, 100)],
-        label: "populate()",
-        at: (290, 88),
+        path: &[(160, 122), (250, 168)],
+        label: "entry()",
+        at: (226, 136),
+    },
+    Step {
+        color: LINE,
+        path: &[(225, 196), (128, 196), (128, 122)],
+        label: "failed",
+        at: (172, 184),
+    },
+    Step {
+        color: LINE,
+        path: &[(330, 168), (420, 122)],
+        label: "populated",
+        at: (346, 136),
     },
     Step {
         color: UNBIND,
@@ -127,7 +140,7 @@ fn diagram(area: &Area<'_>) -> Result<()> {
     for (who, color, x) in [
         ("unbind", UNBIND, 300),
         ("the exclusive owner", OWNER, 450),
-        ("a holder of the slot's lock, or either side", LINE, 690),
+        ("the thread that populates, or either side", LINE, 690),
     ] {
         area.draw(&Text::new(who, (x, 30), text(14, &color)))?;
     }
@@ -192,14 +205,11 @@ mod tests {
     /// All states that the protocol has are in the picture, and no others.
     #[test]
     fn the_states_are_those_of_the_source() {
-        let source = root().join("runtime/src/protocol/registry.rs");
+        let source = root().join("runtime/src/protocol/state.rs");
         let source = fs::read_to_string(source).unwrap();
         let mut states: Vec<_> = source
             .lines()
-            .filter_map(|line| {
-                let (name, rest) = line.split_once("const ")?.1.split_once(": ")?;
-                rest.starts_with("*mut bindings::device").then_some(name)
-            })
+            .filter_map(|line| Some(line.strip_prefix("const ")?.split_once(": ")?.0))
             .collect();
         states.push("struct device *");
         states.sort_unstable();

@@ -166,11 +166,11 @@ impl<T: 'static> Lazy<T> {
 
     /// Returns the resource if the slot is populated for `dev`, or else makes it.
     ///
-    /// This is [`entry()`](Self::entry) and [`Vacant::populate()`] in one.
+    /// This is [`get()`](Self::get), [`entry()`](Self::entry) and [`Vacant::populate()`] in one.
     ///
     /// # Errors
     ///
-    /// Those of both.
+    /// Those of [`entry()`](Self::entry) and [`Vacant::populate()`].
     ///
     /// # Context
     ///
@@ -186,6 +186,10 @@ impl<T: 'static> Lazy<T> {
         I: PinInit<T, E>,
         Error: From<E>,
     {
+        if let Some(value) = self.get(dev) {
+            return Ok(value);
+        }
+
         match self.entry(dev)? {
             Entry::Populated(value) => Ok(value),
             Entry::Vacant(slot) => slot.populate(init),

@@ -4,17 +4,18 @@
 //!
 //! One source for the host, the model checker and the kernel, under the same rule as the slot.
 //!
-//! L is the lock of the registry that the slot is on, or is being populated for.
+//! A slot has a registry: the one that it is on, or is being populated for. "Locked" means with the
+//! lock of that registry held.
 //!
-//! | state | meaning | entered by | left by |
-//! |---|---|---|---|
-//! | `EMPTY` | nothing is mapped | the constructor; a populate that fails, under L; `revoke()` | a thread that populates, under L |
-//! | a registry's address, bit 0 set | a thread populates the slot for this registry | that thread, under L | the same thread, under L |
-//! | a `struct device *` | populated for this device, not revoked | the thread that has populated the slot, under L | unbind, under L, or the owner |
-//! | `REVOKED` | unbind has begun; the resource is there | unbind, under L | unbind, under L, or the owner |
-//! | `DROPPING` | the resource is being dropped | the thread that drops it | the same thread, under L |
-//! | `GONE` | the resource was dropped | the thread that has dropped it, under L | the owner |
-//! | `RETIRED` | the owner is being dropped | the owner | nobody |
+//! | state | meaning | left by |
+//! |---|---|---|
+//! | `EMPTY` | nothing is mapped | a thread that populates, locked |
+//! | a registry's address, odd | a thread populates the slot | that thread, locked |
+//! | a `struct device *` | populated for it, not revoked | unbind, locked, or the owner |
+//! | `REVOKED` | unbind has begun; the resource is there | unbind, locked, or the owner |
+//! | `DROPPING` | the resource is being dropped | the thread that drops it, locked |
+//! | `GONE` | the resource was dropped | the owner, by revoking or retiring |
+//! | `RETIRED` | the owner is being dropped | nobody |
 //!
 //! The owner has exclusive access where it changes the state. The slot is on the list of its
 //! registry from the device on until `GONE`.
@@ -157,8 +158,8 @@ impl State {
         let ours = populating(registry);
 
         loop {
-            // ORDERING: Pairs with the release in `abandon()`: a populate for another registry, with
-            // another lock, has left the slot whole.
+            // ORDERING: Pairs with the release in `abandon()`: a populate for another registry,
+            // with another lock, has left the slot whole.
             if self.0.cmpxchg(EMPTY, ours, Acquire).is_ok() {
                 return Found::Empty;
             }
@@ -170,8 +171,8 @@ impl State {
         }
     }
 
-    /// Returns how a thread finds the slot that wants to populate it for `dev`. A populate counts as
-    /// one for another registry.
+    /// Returns how a thread finds the slot that wants to populate it for `dev`. A populate counts
+    /// as one for another registry.
     pub(super) fn look(&self, dev: &Device<Bound>) -> Found {
         self.found(dev, EMPTY)
     }

@@ -8,7 +8,6 @@
 //! C header: [`include/linux/lockdep.h`](srctree/include/linux/lockdep.h)
 
 use crate::{
-    ffi::c_ulong,
     prelude::*,
     str::CStr,
     sync::LockClassKey,
@@ -19,6 +18,7 @@ use core::marker::PhantomData;
 use {
     crate::{
         bindings,
+        ffi::c_ulong,
         types::Opaque, //
     },
     core::ptr,

@@ -462,8 +462,8 @@ mod tests {
         let thread = || {
             let (object, dev) = (object.clone(), ARef::<Device>::from(dev));
             Thread::new(move || {
-                // SAFETY: The device is unbound when `test_dev` is dropped, after the threads, which
-                // are waited for.
+                // SAFETY: The device is unbound when `test_dev` is dropped, after the threads,
+                // which are waited for.
                 let dev = unsafe { dev.as_bound() };
                 object.access(dev)
             })
@@ -902,9 +902,11 @@ mod tests {
         let mut dev = TestDevice::new()?;
         let object = Object::new(dev.bound()?.as_ref(), &probe)?;
 
+        // It waits for no thread that makes one, nor sleeps otherwise.
         let slot = ensure_ok!(object.resource.entry(dev.bound()?.as_ref()), "the entry");
+        let rcu = rcu::read_lock();
         let empty = object.try_resource().is_none();
-        drop(slot);
+        drop((rcu, slot));
         ensure!(empty, "something is lent while empty");
 
         let id = ensure_ok!(object.access(dev.bound()?.as_ref()), "the first access");

@@ -82,20 +82,13 @@ impl Slot {
 
     /// The same with an initialiser that has this result.
     fn interrupted(&self, dev: &Device<Bound>, name: i32, result: Result) -> Result {
-        if self.lazy.get(dev).is_some() {
-            return Ok(());
-        }
-        let slot = self.lazy.lock();
-        if slot.get(dev).is_some() {
-            return Ok(());
-        }
-        slot.populate(dev, || {
+        let init = || {
             result.map(|()| Resource {
                 name,
                 log: self.log.clone(),
             })
-        })
-        .map(|_| ())
+        };
+        self.lazy.get_or_populate(dev, init).map(|_| ())
     }
 
     fn is_there(&self, dev: &Device<Bound>) -> bool {

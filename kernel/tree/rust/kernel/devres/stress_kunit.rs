@@ -604,15 +604,7 @@ impl Owner {
     }
 
     fn outer<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a Outer> {
-        if let Some(outer) = self.lazy.get(dev) {
-            return Ok(outer);
-        }
-
-        let lazy = self.lazy.lock();
-        if let Some(outer) = lazy.get(dev) {
-            return Ok(outer);
-        }
-        lazy.populate(dev, || Outer::new(dev))
+        self.lazy.get_or_populate(dev, || Outer::new(dev))
     }
 }
 

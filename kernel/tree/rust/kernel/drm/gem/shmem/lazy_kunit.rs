@@ -212,8 +212,9 @@ mod tests {
         let obj = gpu.object()?;
 
         let slot = ensure_ok!(obj.sgt.entry(gpu.bound()?), "the entry");
+        let rcu = rcu::read_lock();
         let empty = obj.try_sg_table().is_none();
-        drop(slot);
+        drop((rcu, slot));
         ensure!(empty, "something is lent while empty");
         ensure!(!is_mapped(&obj), "try_access maps");
 

@@ -519,8 +519,9 @@ mod tests {
         let obj = gpu.object()?;
 
         let slot = ensure_ok!(obj.vmap_cache.entry(gpu.bound()?), "the entry");
+        let rcu = rcu::read_lock();
         let empty = obj.try_cached_vmap().is_none();
-        drop(slot);
+        drop((rcu, slot));
         ensure!(empty, "something is lent while empty");
         let uses = Uses::of(&obj);
         ensure!(uses == Uses::NONE, "try_access maps: {uses:?}");
