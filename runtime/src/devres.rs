@@ -113,6 +113,7 @@ pub use crate::{
 use crate::{
     host::{
         devres::register_foreign,
+        kunit_driver,
         kunit_machine, //
     },
     protocol::place, //
@@ -136,6 +137,9 @@ mod lazy_kunit;
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/order_kunit.rs"]
 mod order_kunit;
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/phases_kunit.rs"]
+pub(crate) mod phases_kunit;
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/registry_kunit.rs"]
 mod registry_kunit;

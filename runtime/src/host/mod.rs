@@ -33,6 +33,8 @@ pub mod init;
 pub mod io;
 pub mod kunit;
 #[cfg(test)]
+pub(crate) mod kunit_driver;
+#[cfg(test)]
 pub(crate) mod kunit_machine;
 pub mod page;
 pub mod pci;

@@ -196,7 +196,8 @@ pub use mapped::{
 /// The same for tests, with the modules that stand behind them.
 const DEVRES_TESTS: [(&str, &str); 6] = [
     (
-        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_machine;\n\
+        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_driver;\n\
+         #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_machine;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
         "lazy",
     ),

@@ -66,14 +66,10 @@ const CONTRACT: &str = "rust_devres_lazy_contract";
 const OURS: [&str; 2] = ["rust_devres_lazy_", "rust_lazy_"];
 
 /// Suites that only the kernel can have, and why.
-const OF_THE_KERNEL: [(&str, &str); 6] = [
+const OF_THE_KERNEL: [(&str, &str); 5] = [
     (
         "rust_devres_lazy_crates",
         "two crates of one kernel have instances of the same generic code",
-    ),
-    (
-        "rust_devres_lazy_phases",
-        "a driver of the platform bus; the host's phases are in `tests/protocol`",
     ),
     (
         "rust_lazy_kasan",
