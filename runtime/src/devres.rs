@@ -107,6 +107,13 @@ pub use crate::{
     },
 };
 
+// What the sample's suite needs, which is in a crate of its own.
+#[cfg(feature = "attribute")]
+pub(crate) use crate::host::kunit_lockdep;
+#[cfg(feature = "attribute")]
+#[path = "kunit/kunit_skip.rs"]
+pub(crate) mod kunit_skip;
+
 // The suites of the kernel, which run here from the same files. What they do to the machine is
 // done in another way.
 #[cfg(test)]

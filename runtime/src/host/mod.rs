@@ -34,6 +34,8 @@ pub mod io;
 pub mod kunit;
 #[cfg(test)]
 pub(crate) mod kunit_driver;
+#[cfg(feature = "attribute")]
+pub(crate) mod kunit_lockdep;
 #[cfg(test)]
 pub(crate) mod kunit_machine;
 pub mod page;

@@ -15,6 +15,7 @@ mod lazy_kunit;
 mod vmap_kunit;
 
 #[doc(hidden)]
+#[path = "../../../../kunit/crates_kunit.rs"]
 pub mod crates_kunit;
 mod resv;
 mod sg_table;
