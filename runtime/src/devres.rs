@@ -121,7 +121,8 @@ use crate::{
     host::{
         devres::register_foreign,
         kunit_driver,
-        kunit_machine, //
+        kunit_machine,
+        kunit_stress, //
     },
     protocol::place, //
 };
@@ -150,3 +151,6 @@ pub(crate) mod phases_kunit;
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/registry_kunit.rs"]
 mod registry_kunit;
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/stress_kunit.rs"]
+pub(crate) mod stress_kunit;

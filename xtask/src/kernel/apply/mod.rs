@@ -211,6 +211,7 @@ const DEVRES_TESTS: [(&str, &str); 6] = [
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_lockdep;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_machine;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_skip;\n\
+         #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_stress;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
         "lazy",
     ),

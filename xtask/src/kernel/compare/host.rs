@@ -32,17 +32,25 @@ use xshell::Shell;
 /// What a line of the suites begins with.
 const LINE: &str = "# kunit: ";
 
-/// The suites.
+/// The suites: those of the library, and the one of the sample, which is another crate.
 pub(super) fn suites(shell: &Shell, logs: &Path) -> Result<Column> {
     let log = logs.join("host-suites.log");
-    let tests = ["test", "--package", "devres-lazy", "--lib", "kunit"];
-    let text = run(
-        shell,
-        &[&tests[..], &["--", "--show-output"]].concat(),
-        &log,
-    )?;
+    let library = ["test", "--package", "devres-lazy", "--lib", "kunit"];
+    let mut column = of_suites(shell, &library, &log)?;
 
-    outcomes(text.lines().filter_map(of_suite), &log)
+    let log = logs.join("host-sample.log");
+    let sample = ["test", "--test", "sample"];
+    for (name, mark) in of_suites(shell, &sample, &log)? {
+        super::add(&mut column, &name, mark)?;
+    }
+    Ok(column)
+}
+
+/// Runs tests, and returns the outcomes of the suites among them.
+fn of_suites(shell: &Shell, tests: &[&str], log: &Path) -> Result<Column> {
+    let text = run(shell, &[tests, &["--", "--show-output"]].concat(), log)?;
+
+    outcomes(text.lines().filter_map(of_suite), log)
 }
 
 /// The rows of the example with the object by hand. They stand for the tests of the contract.

@@ -65,12 +65,8 @@ const CONTRACT: &str = "rust_devres_lazy_contract";
 /// What the names of our suites begin with.
 const OURS: [&str; 2] = ["rust_devres_lazy_", "rust_lazy_"];
 
-/// Suites that only the kernel can have, and why.
-const OF_THE_KERNEL: [(&str, &str); 5] = [
-    (
-        "rust_devres_lazy_crates",
-        "two crates of one kernel have instances of the same generic code",
-    ),
+/// Suites that one side may be without, and why.
+const OF_ONE_SIDE: [(&str, &str); 2] = [
     (
         "rust_lazy_kasan",
         "a boot of its own with KASAN, which reports once",
@@ -78,11 +74,6 @@ const OF_THE_KERNEL: [(&str, &str); 5] = [
     (
         "rust_lazy_lockdep",
         "a boot of its own with lockdep, which reports once",
-    ),
-    ("rust_lazy_stress", "what is left of memory after a boot"),
-    (
-        "rust_lazy_stress_shmem",
-        "what is left of memory after a boot",
     ),
 ];
 
@@ -109,9 +100,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let (host, excuse): (_, Excuse) = if options.control {
         (host::by_hand(shell, &logs)?, one_sided)
     } else {
-        (host::suites(shell, &logs)?, |name| {
-            of_the_kernel(suite(name))
-        })
+        (host::suites(shell, &logs)?, |name| of_one_side(suite(name)))
     };
 
     let results = test::execute(
@@ -196,9 +185,9 @@ fn suite(name: &str) -> &str {
     name.split_once('.').map_or(name, |(suite, _)| suite)
 }
 
-/// Why only the kernel has a suite.
-fn of_the_kernel(suite: &str) -> Option<&'static str> {
-    let found = OF_THE_KERNEL.iter().find(|(name, _)| *name == suite);
+/// Why one side may be without a suite.
+fn of_one_side(suite: &str) -> Option<&'static str> {
+    let found = OF_ONE_SIDE.iter().find(|(name, _)| *name == suite);
     found.map(|(_, why)| *why)
 }
 
