@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The KUnit suites catch mutants: copies of the protocol and of the macro that are broken in one
-//! way each.
+//! The KUnit suites catch mutants: copies of the protocol, of the macro, and of the driver core that
+//! are broken in one way each.
 //!
 //! The sources are copied, each place that a mutant changes becomes a choice, and the suites are
 //! built once over that. Then the tests named in the table run for each mutant, in a process of its
