@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The driver of the suite `phases_kunit`, and the devices that it is bound to. Stands for a file of
-//! the same name that is added to the kernel, where they are on the platform bus.
+//! The driver of the suite `phases_kunit`, and the devices that it is bound to.
+//!
+//! Stands for a file of the same name that is added to the kernel. There, they are on the platform
+//! bus.
 
 use super::kunit_machine::expect_warning;
 use crate::{

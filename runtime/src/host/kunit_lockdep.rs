@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the KUnit suites ask the lock validator. Stands for a file of the same name that is added to
-//! the kernel.
+//! What the KUnit suites ask the lock validator.
+//!
+//! Stands for a file of the same name that is added to the kernel.
 
 pub(crate) use crate::lockdep::{
     last_class,

@@ -3,10 +3,10 @@
 //! What objects and their device go through in years, in a minute: threads that map, read, try and
 //! free, while the device is bound and unbound again and again.
 //!
-//! Readers know what they have to find, so they see a wrong resource. Other faults are seen by the
-//! checkers that the kernel is built with, by what is still mapped after an unbind, and by the memory
-//! in use in the end. In the kernel, the suite has a boot of its own, so that no other test uses
-//! memory meanwhile.
+//! Readers know what they have to find, so they see a wrong resource. The other faults are found by
+//! the checkers that the kernel is built with, by counts of mappings after each unbind, and by the
+//! memory in use in the end. In the kernel, the suite has a boot of its own, so that no other test
+//! uses memory meanwhile.
 
 use super::{
     kunit_stress::{
