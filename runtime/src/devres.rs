@@ -107,13 +107,22 @@ pub use crate::{
     },
 };
 
+// What the sample's suite needs, which is in a crate of its own.
+#[cfg(feature = "attribute")]
+pub(crate) use crate::host::kunit_lockdep;
+#[cfg(feature = "attribute")]
+#[path = "kunit/kunit_skip.rs"]
+pub(crate) mod kunit_skip;
+
 // The suites of the kernel, which run here from the same files. What they do to the machine is
 // done in another way.
 #[cfg(test)]
 use crate::{
     host::{
         devres::register_foreign,
-        kunit_machine, //
+        kunit_driver,
+        kunit_machine,
+        kunit_stress, //
     },
     protocol::place, //
 };
@@ -137,5 +146,11 @@ mod lazy_kunit;
 #[path = "../../kernel/tree/rust/kernel/devres/order_kunit.rs"]
 mod order_kunit;
 #[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/phases_kunit.rs"]
+pub(crate) mod phases_kunit;
+#[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/registry_kunit.rs"]
 mod registry_kunit;
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/stress_kunit.rs"]
+pub(crate) mod stress_kunit;

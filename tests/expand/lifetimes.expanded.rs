@@ -33,8 +33,8 @@ impl<'a> Queue<'a> {
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
     ///   or if it is not mapped while unbind is under way, which might miss it.
-    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier binding
-    ///   of `dev` is still mapping it.
+    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
+    ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///

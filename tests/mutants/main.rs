@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The KUnit suites catch mutants: copies of the protocol and of the macro that are broken in one
-//! way each. The suite of the contract also runs over the two objects of the example, and catches
-//! the one by hand where Linux 7.3 falls short.
+//! The KUnit suites catch mutants: copies of the protocol, of the macro and of the driver core that
+//! are broken in one way each. The suite of the contract also runs over the two objects of the
+//! example, and catches the one by hand where Linux 7.3 falls short.
 //!
 //! The sources are copied, each place that a mutant changes becomes a choice, and the suites are
 //! built once over that. Then the tests named in the table run for each mutant, in a process of its

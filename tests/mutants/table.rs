@@ -47,6 +47,8 @@ const CONTAINER: &str = "runtime/src/protocol/container.rs";
 const REGISTRY: &str = "runtime/src/protocol/registry.rs";
 const STATE: &str = "runtime/src/protocol/state.rs";
 const DEVRES: &str = "runtime/src/host/devres.rs";
+const DRIVER_BINDING: &str = "runtime/src/host/bindings/dd.rs";
+const DRIVER_CORE: &str = "runtime/src/host/bindings/device.rs";
 const SG_TABLE: &str = "runtime/src/host/drm/gem/shmem/sg_table.rs";
 const VMAP: &str = "runtime/src/host/drm/gem/shmem/vmap.rs";
 const VMAP_CACHE: &str = "runtime/src/host/drm/gem/shmem/vmap_cache.rs";
@@ -178,6 +180,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         caught_by: &[
             "devres::lazy_kunit::tests::rebind",
             "devres::lazy_kunit::tests::access_during_unbind",
+            "devres::phases_kunit::tests::failed_probe",
+            "devres::phases_kunit::tests::driver_override",
         ],
     },
     Mutant {
@@ -294,6 +298,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "devres::lazy_kunit::tests::unbind",
             "devres::lazy_kunit::tests::free_before_unbind",
             "devres::lazy_kunit::tests::revoke",
+            "devres::phases_kunit::tests::access_while_probing",
+            "devres::phases_kunit::tests::driver_data_goes_first",
+            "devres::phases_kunit::tests::interrupted_init",
         ],
     },
     Mutant {
@@ -304,7 +311,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "        self.0.store(GONE, Relaxed);\n",
             "        self.0.store(if MUTANT { EMPTY } else { GONE }, Relaxed);\n",
         )],
-        caught_by: &["devres::lazy_kunit::tests::rebind"],
+        caught_by: &[
+            "devres::lazy_kunit::tests::rebind",
+            "devres::phases_kunit::tests::leftover_refuses_probe",
+        ],
     },
     Mutant {
         name: "marks_nothing",
@@ -433,7 +443,36 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         caught_by: &[
             "devres::callbacks_kunit::tests::register_during_unbind",
             "devres::registry_kunit::tests::first_access_during_unbind",
+            "devres::phases_kunit::tests::access_after_failed_probe",
+            "devres::phases_kunit::tests::access_in_unbind_callback",
+            "devres::phases_kunit::tests::access_in_drop_of_driver_data",
+            "devres::phases_kunit::tests::access_in_release_callback",
+            "devres::phases_kunit::tests::access_on_supplier_in_unbind_of_consumer",
         ],
+    },
+    Mutant {
+        name: "driver_data_goes_last",
+        what: "unbind releases what devres has before the driver's data",
+        edits: &[(
+            DRIVER_BINDING,
+            "    if let Some(post_unbind) = unsafe { &*drv }.p_cb.post_unbind_rust {\n",
+            "    if MUTANT { unsafe { devres_release_all(dev) }; }\n    \
+             if let Some(post_unbind) = unsafe { &*drv }.p_cb.post_unbind_rust {\n",
+        )],
+        caught_by: &[
+            "devres::phases_kunit::tests::driver_data_goes_first",
+            "devres::phases_kunit::tests::access_while_probing",
+        ],
+    },
+    Mutant {
+        name: "removal_keeps",
+        what: "a device that is removed keeps what was registered after unbind",
+        edits: &[(
+            DRIVER_CORE,
+            "        unsafe { devres_release_all(dev) };\n    });\n    steps.finish();\n",
+            "        if !MUTANT { unsafe { devres_release_all(dev) }; }\n    });\n    steps.finish();\n",
+        )],
+        caught_by: &["devres::phases_kunit::tests::removal_releases_leftover"],
     },
     Mutant {
         name: "registers_without_a_place",

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the KUnit suites leave: random histories against a model, panics, and the phases of a
-//! driver.
+//! What the KUnit suites leave: random histories against a model, and panics.
 //!
 //! The contract itself, row by row, is in the suites of `kernel/tree/`, which run on the host as
 //! well; `tests/mutants` has broken copies that they have to catch. Here, the subjects are the
@@ -13,7 +12,6 @@ mod history;
 mod model;
 #[path = "../support/history/one_field.rs"]
 mod one_field;
-mod phases;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod probe;
 mod real;

@@ -109,7 +109,10 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prelude::*;
+    use crate::{
+        devres::kunit_skip::skip,
+        prelude::*, //
+    };
     use std::panic::catch_unwind;
 
     #[test]
@@ -126,5 +129,15 @@ mod tests {
         assert_eq!(*message, "suite.fails has failed\nit was 5\n");
         assert!(catch_unwind(|| run::<()>("suite", "panics", || panic!("no"))).is_err());
         assert!(!in_kunit_test());
+    }
+
+    #[test]
+    fn a_test_is_skipped() {
+        let (result, why) = bindings::kunit::with(|| skip(c"not today"));
+
+        assert_eq!(result, Ok(()));
+        assert_eq!(why.as_deref(), Some("not today"));
+        // No test runs.
+        assert_eq!(skip(c"not today"), Err(EINVAL));
     }
 }

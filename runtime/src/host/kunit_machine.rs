@@ -32,11 +32,6 @@ pub(crate) fn expect_splat<R>(what: &str, function: impl FnOnce() -> R) -> R {
     expect_warning(what, function)
 }
 
-/// The host's lock checker has another form: it does not give up, and tests of its own.
-pub(crate) fn lockdep_is_on() -> bool {
-    false
-}
-
 /// How many entries there are in the list of what is released when the device is unbound.
 pub(crate) fn devres_nodes(dev: &Device) -> usize {
     // SAFETY: `dev` is valid.

@@ -16,7 +16,8 @@
 //! - `drm_file`, `pci_device` and `pci_module`: files that tests open, PCI devices that they make,
 //!   and the modules with drivers for them;
 //! - `testing`: what makes these and a few other things available to tests;
-//! - `sys`: stands for a file of the same name that is added to the kernel.
+//! - `sys`, `dep_map`, `kunit_driver`, `kunit_lockdep`, `kunit_machine` and `kunit_stress`: each stands for a file
+//!   of the same name that is added to the kernel.
 
 pub mod alloc;
 pub mod bindings;
@@ -33,7 +34,13 @@ pub mod init;
 pub mod io;
 pub mod kunit;
 #[cfg(test)]
+pub(crate) mod kunit_driver;
+#[cfg(feature = "attribute")]
+pub(crate) mod kunit_lockdep;
+#[cfg(test)]
 pub(crate) mod kunit_machine;
+#[cfg(test)]
+pub(crate) mod kunit_stress;
 pub mod page;
 pub mod pci;
 pub mod prelude;

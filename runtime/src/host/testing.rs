@@ -292,10 +292,11 @@ impl TestDevice {
     /// A driver that is bound stays. Drivers are called `test` unless [`Driver::name()`] says
     /// otherwise.
     pub fn set_driver_override(&self, name: Option<&CStr>) {
-        let name = name.map_or(ptr::null(), CStr::as_ptr);
+        let name = name.unwrap_or_default();
+        let (s, len) = (name.as_ptr(), name.count_bytes());
 
-        // SAFETY: The device is valid, and the name is null or a C string.
-        unsafe { bindings::device_set_driver_override(self.dev.as_raw(), name) };
+        // SAFETY: The device is valid, and the name is a C string.
+        unsafe { bindings::__device_set_driver_override(self.dev.as_raw(), s, len) };
     }
 
     /// Returns a reference to the device, which may be kept. [`Binding::device()`] does the same

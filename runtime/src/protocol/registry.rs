@@ -272,10 +272,7 @@ impl Registry {
         f: impl FnOnce(&Arc<Self>, MutexGuard<'_, Slots>) -> R,
     ) -> Result<R> {
         loop {
-            let registry = match sys::find(dev) {
-                Some(registry) => registry,
-                None => sys::add(dev, Arc::pin_init(Self::new(), GFP_KERNEL)?)?,
-            };
+            let registry = Self::find_or_add(dev)?;
             let confirmed = registry.confirm(dev);
             match confirmed {
                 Ok(slots) => return Ok(f(&registry, slots)),
@@ -284,6 +281,20 @@ impl Registry {
                 Err(error) if error == ENXIO && sys::is_bound(dev) => (),
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Returns the registry on a device's list, and adds one if there is none.
+    ///
+    /// Not generic: each crate with an instance would have names of its own for the lock classes.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if there is no memory.
+    fn find_or_add(dev: &Device<Bound>) -> Result<Arc<Self>> {
+        match sys::find(dev) {
+            Some(registry) => Ok(registry),
+            None => sys::add(dev, Arc::pin_init(Self::new(), GFP_KERNEL)?),
         }
     }
 

@@ -34,6 +34,11 @@ use core::{
     },
 };
 use std::alloc;
+#[cfg(test)]
+use std::sync::atomic::{
+    AtomicI64,
+    Ordering::Relaxed, //
+};
 
 /// The alignment of `kmalloc()`: `ARCH_KMALLOC_MINALIGN` of x86.
 const ARCH_KMALLOC_MINALIGN: usize = align_of::<u64>();
@@ -43,6 +48,10 @@ const KMALLOC_MAX_SIZE: usize = PAGE_SIZE << 10;
 
 /// The largest size of `kvmalloc()`: `INT_MAX`.
 const KVMALLOC_MAX_SIZE: usize = i32::MAX as usize;
+
+/// How many bytes are allocated, by all tests.
+#[cfg(test)]
+pub(crate) static BYTES: AtomicI64 = AtomicI64::new(0);
 
 /// Contiguous memory of up to 4 MiB: `kmalloc()`.
 ///
@@ -208,6 +217,9 @@ unsafe fn realloc<A: Allocator>(
         // SAFETY: By the safety requirements the memory was allocated above with this layout.
         unsafe { alloc::dealloc(old.as_ptr(), host) };
     }
+    // CAST: No layout is larger than `isize::MAX`.
+    #[cfg(test)]
+    BYTES.fetch_add(size as i64 - old_layout.size() as i64, Relaxed);
 
     Ok(NonNull::slice_from_raw_parts(new, size))
 }

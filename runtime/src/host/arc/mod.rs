@@ -43,7 +43,8 @@ use pin_init::{
     PinInit, //
 };
 
-/// A value and the count of its references.
+/// A value and the count of its references. An [`Arc`] may be moved whether or not the value may.
+#[pin_init::pin_data]
 #[repr(C)]
 struct ArcInner<T: ?Sized> {
     refcount: refcount_t,

@@ -42,13 +42,14 @@ use core::{
     sync::atomic::Ordering, //
 };
 use std::{
+    ffi::CString,
     panic::catch_unwind,
     sync::PoisonError, //
 };
 
 /// A driver: `struct device_driver`, as far as the driver core calls it here.
 pub struct device_driver {
-    /// The name for [`device_set_driver_override()`], a C string.
+    /// The name for [`__device_set_driver_override()`], a C string.
     pub name: *const c_char,
     /// Called with the device's lock held, to make use of the device. Returns 0 or an error number,
     /// which is negative.
@@ -73,26 +74,46 @@ unsafe impl Send for device_driver {}
 // SAFETY: The struct is not changed once a device has it.
 unsafe impl Sync for device_driver {}
 
-/// Names the one driver that may bind a device, or with null lifts that:
-/// `device_set_driver_override()`. A driver that is bound already stays.
+/// Names the one driver that may bind a device, or with an empty name lifts that:
+/// `__device_set_driver_override()`. A driver that is bound already stays.
 ///
-/// Returns 0.
+/// A newline ends the name, as sysfs has it. Returns 0, or `-EINVAL` if `s` is null.
 ///
 /// # Safety
 ///
-/// `dev` must be valid, and `name` be null or a C string.
-pub unsafe fn device_set_driver_override(dev: *mut device, name: *const c_char) -> c_int {
-    let name = (!name.is_null()).then(|| {
-        // SAFETY: The caller promises that it is a C string.
-        unsafe { CStr::from_ptr(name) }.to_owned()
-    });
+/// `dev` must be valid, and `s` be null or a C string.
+pub unsafe fn __device_set_driver_override(
+    dev: *mut device,
+    s: *const c_char,
+    _len: usize,
+) -> c_int {
+    if s.is_null() {
+        return code::EINVAL.to_errno();
+    }
+    // SAFETY: The caller promises that it is a C string.
+    let name = unsafe { CStr::from_ptr(s) }.to_bytes();
+    let name: Vec<_> = name.iter().copied().take_while(|c| *c != b'\n').collect();
 
     // SAFETY: The caller promises that `dev` is valid.
     *unsafe { &*dev }
         .driver_override
         .lock()
-        .unwrap_or_else(PoisonError::into_inner) = name.filter(|name| !name.is_empty());
+        .unwrap_or_else(PoisonError::into_inner) =
+        CString::new(name).ok().filter(|name| !name.is_empty());
     0
+}
+
+/// Returns the name of a device's driver, or an empty string if it has none: `dev_driver_string()`.
+/// The buses here have no names.
+///
+/// # Safety
+///
+/// `dev` must be valid.
+pub unsafe fn dev_driver_string(dev: *const device) -> *const c_char {
+    // SAFETY: The caller promises that `dev` is valid.
+    let driver = unsafe { device_get_driver(dev.cast_mut()) };
+    // SAFETY: A driver is valid as long as a device has it.
+    unsafe { driver.as_ref() }.map_or(c"".as_ptr(), |driver| driver.name)
 }
 
 /// Returns whether a driver may bind a device: `driver_match_device()`.

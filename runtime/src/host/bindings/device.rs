@@ -172,6 +172,8 @@ pub struct device {
     /// The driver from the beginning of its probe to the end of its unbind, else null.
     pub(super) driver: AtomicPtr<device_driver>,
     driver_data: AtomicPtr<c_void>,
+    /// What the code that has made the device tells the driver. Null unless that code sets it.
+    pub platform_data: *mut c_void,
     /// The name of the one driver that may bind the device.
     pub(super) driver_override: Mutex<Option<CString>>,
     /// The driver's list of devices has this one: `device_is_bound()`.
@@ -208,6 +210,7 @@ impl device {
             dead: AtomicBool::new(false),
             driver: AtomicPtr::new(ptr::null_mut()),
             driver_data: AtomicPtr::new(ptr::null_mut()),
+            platform_data: ptr::null_mut(),
             driver_override: Mutex::new(None),
             bound: AtomicBool::new(false),
             links: dev_links_info {

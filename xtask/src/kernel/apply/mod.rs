@@ -6,7 +6,8 @@
 //! |---|---|
 //! | `rust/kernel/devres/{lazy,batched,container,registry,mapped,place}.rs` | the slot and form B, from `runtime/src/protocol/` |
 //! | `rust/macros/devres_lazy/` | the macro, from `macros/src/` |
-//! | everything in `kernel/tree/` | what is for the kernel only: test suites, a sample, the macro's entry |
+//! | everything in `kernel/tree/` | test suites, a sample, the macro's entry |
+//! | `kunit_skip.rs`, `crates_kunit.rs` | parts of test suites, from `runtime/src/kunit/` |
 //! | `rust/kernel/devres.rs`, `rust/kernel/lib.rs`, `rust/macros/lib.rs` | declarations |
 //! | `rust/kernel/devres.rs` | `register()`: see `devres` |
 //! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
@@ -151,6 +152,16 @@ const OF_THE_CONTRACT: [&str; 3] = [
     "rust/kernel/drm/gem/shmem/contract_kunit.rs",
 ];
 
+/// The parts of the suites that are in the host's library, in `runtime/src/kunit/`, and where each
+/// one goes.
+const KUNIT_OF_THE_HOST: [(&str, &str); 2] = [
+    (SKIP, "rust/kernel/devres"),
+    ("crates_kunit.rs", "rust/kernel/drm/gem/shmem"),
+];
+
+/// The one of them that knows nothing of the annotated object.
+const SKIP: &str = "kunit_skip.rs";
+
 /// The files of `kernel/tree/` that belong to the slot.
 const OF_THE_SLOT: [&str; 2] = ["rust/kernel/devres/dep_map.rs", "rust/kernel/devres/sys.rs"];
 
@@ -199,7 +210,11 @@ pub use mapped::{
 /// The same for tests, with the modules that stand behind them.
 const DEVRES_TESTS: [(&str, &str); 6] = [
     (
-        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_machine;\n\
+        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_driver;\n\
+         #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_lockdep;\n\
+         #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_machine;\n\
+         #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_skip;\n\
+         #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_stress;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
         "lazy",
     ),
@@ -225,6 +240,8 @@ const DEVRES_TESTS: [(&str, &str); 6] = [
 const DEVRES_MODULES_BY_HAND: &str = "\
 #[cfg(CONFIG_KUNIT = \"y\")]
 mod kunit_machine;
+#[cfg(CONFIG_KUNIT = \"y\")]
+mod kunit_skip;
 #[cfg(CONFIG_KUNIT = \"y\")]
 pub(crate) mod kunit_support;
 
@@ -335,6 +352,7 @@ fn kunit(tree: &mut Tree) -> Result<()> {
     add_files_of_tree(tree, |path| {
         path.starts_with("rust/kernel") && OF_THE_SLOT.iter().all(|of| path != Path::new(of))
     })?;
+    add_kunit_of_the_host(tree, |_| true)?;
     for (declaration, behind) in DEVRES_TESTS {
         edit(tree, DEVRES, |text| {
             source::declare_before(text, behind, declaration)
@@ -355,6 +373,7 @@ fn control(tree: &mut Tree) -> Result<()> {
     add_files_of_tree(tree, |path| {
         OF_THE_CONTRACT.iter().any(|file| path == Path::new(file))
     })?;
+    add_kunit_of_the_host(tree, |file| file == SKIP)?;
     add_files(tree, &root().join("kernel/control"), Path::new(""), |_| {
         true
     })?;
@@ -370,6 +389,15 @@ fn control(tree: &mut Tree) -> Result<()> {
 /// Adds the files of `kernel/tree/` that are wanted.
 fn add_files_of_tree(tree: &mut Tree, is_wanted: impl Fn(&Path) -> bool) -> Result<()> {
     add_files(tree, &root().join("kernel/tree"), Path::new(""), is_wanted)
+}
+
+/// Adds the files of `runtime/src/kunit/` that are wanted.
+fn add_kunit_of_the_host(tree: &mut Tree, is_wanted: impl Fn(&str) -> bool) -> Result<()> {
+    let from = root().join("runtime/src/kunit");
+    for (file, to) in KUNIT_OF_THE_HOST.iter().filter(|(file, _)| is_wanted(file)) {
+        add_files(tree, &from, Path::new(to), |path| path == Path::new(file))?;
+    }
+    Ok(())
 }
 
 /// Adds the files below a folder that are wanted, to a folder of the tree.
@@ -522,6 +550,18 @@ mod tests {
             let steps = ["rust/macros", "rust/kernel", "samples"];
             assert!(
                 steps.iter().any(|step| name.starts_with(step)),
+                "no step adds {}",
+                name.display()
+            );
+        }
+
+        let from = root().join("runtime/src/kunit");
+        for file in files(&from).unwrap() {
+            let name = file.strip_prefix(&from).unwrap();
+            assert!(
+                KUNIT_OF_THE_HOST
+                    .iter()
+                    .any(|(file, _)| name == Path::new(file)),
                 "no step adds {}",
                 name.display()
             );

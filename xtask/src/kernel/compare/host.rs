@@ -31,11 +31,16 @@ use xshell::Shell;
 /// What a line of the suites begins with.
 const LINE: &str = "# kunit: ";
 
-/// The suites, over the objects that the library has.
+/// The suites: those of the library, and the one of the sample, which is another crate.
 pub(super) fn suites(shell: &Shell, logs: &Path) -> Result<Column> {
-    let tests = ["--package", "devres-lazy", "--lib", "kunit"];
+    let library = ["--package", "devres-lazy", "--lib", "kunit"];
+    let mut column = run(shell, &library, &logs.join("host-suites.log"))?;
 
-    run(shell, &tests, &logs.join("host-suites.log"))
+    let sample = ["--test", "sample"];
+    for (name, mark) in run(shell, &sample, &logs.join("host-sample.log"))? {
+        super::add(&mut column, &name, mark)?;
+    }
+    Ok(column)
 }
 
 /// The suite of the contract, over the object by hand.

@@ -61,16 +61,8 @@ pub(crate) struct Options {
 /// What the names of our suites begin with.
 const OURS: [&str; 2] = ["rust_devres_lazy_", "rust_lazy_"];
 
-/// Suites that only the kernel can have, and why.
-const OF_THE_KERNEL: [(&str, &str); 7] = [
-    (
-        "rust_devres_lazy_crates",
-        "two crates of one kernel have instances of the same generic code",
-    ),
-    (
-        "rust_devres_lazy_phases",
-        "a driver of the platform bus; the host's phases are in `tests/protocol`",
-    ),
+/// Suites that one side may be without, and why.
+const OF_ONE_SIDE: [(&str, &str); 3] = [
     (
         "rust_lazy_kasan",
         "a boot of its own with KASAN, which reports once",
@@ -82,11 +74,6 @@ const OF_THE_KERNEL: [(&str, &str); 7] = [
     (
         "rust_lazy_oops",
         "a boot of its own for the object by hand, which ends in an oops",
-    ),
-    ("rust_lazy_stress", "what is left of memory after a boot"),
-    (
-        "rust_lazy_stress_shmem",
-        "what is left of memory after a boot",
     ),
 ];
 
@@ -115,7 +102,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let table = Table {
         host,
         kernel: kernel(&results)?,
-        excuse: |name| of_the_kernel(suite(name)),
+        excuse: |name| of_one_side(suite(name)),
     };
 
     print!("\n{table}");
@@ -181,8 +168,8 @@ fn suite(name: &str) -> &str {
     name.split_once('.').map_or(name, |(suite, _)| suite)
 }
 
-/// Why only the kernel has a suite.
-fn of_the_kernel(suite: &str) -> Option<&'static str> {
-    let found = OF_THE_KERNEL.iter().find(|(name, _)| *name == suite);
+/// Why one side may be without a suite.
+fn of_one_side(suite: &str) -> Option<&'static str> {
+    let found = OF_ONE_SIDE.iter().find(|(name, _)| *name == suite);
     found.map(|(_, why)| *why)
 }

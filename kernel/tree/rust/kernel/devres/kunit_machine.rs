@@ -76,18 +76,6 @@ unsafe fn debugfs_variable<T>(dir: &CStr, file: &CStr) -> Option<NonNull<T>> {
     NonNull::new(variable.cast())
 }
 
-/// Is there lockdep, and has it not given up?
-pub(crate) fn lockdep_is_on() -> bool {
-    #[cfg(CONFIG_LOCKDEP)]
-    {
-        // SAFETY: The variable is only ever read and written whole.
-        unsafe { (&raw const bindings::debug_locks).read_volatile() != 0 }
-    }
-
-    #[cfg(not(CONFIG_LOCKDEP))]
-    false
-}
-
 /// How many entries there are in the list of what is released when the device is unbound.
 pub(crate) fn devres_nodes(dev: &Device) -> usize {
     // SAFETY: `dev` is valid, and the tests call this when no other thread changes the list.

@@ -11,15 +11,17 @@
     allow(dead_code, unused_imports)
 )]
 
-pub(crate) use super::kunit_machine::{
-    devres_nodes,
-    dma_mappings,
-    expect_splat,
-    expect_warning,
-    lockdep_is_on,
-    with_pending_signal,
-    DmaDebugPause,
-    FailNth, //
+pub(crate) use super::{
+    kunit_machine::{
+        devres_nodes,
+        dma_mappings,
+        expect_splat,
+        expect_warning,
+        with_pending_signal,
+        DmaDebugPause,
+        FailNth, //
+    },
+    kunit_skip::skip, //
 };
 
 use crate::{
@@ -55,7 +57,6 @@ use crate::{
     types::ScopeGuard,
     workqueue::Queue, //
 };
-use core::ptr::NonNull;
 
 /// Fails the running test, and prints why.
 ///
@@ -96,26 +97,6 @@ macro_rules! ensure_ok {
     };
 }
 pub(crate) use ensure_ok;
-
-/// Marks the running test as skipped, which then returns what this returns.
-pub(crate) fn skip(why: &CStr) -> Result {
-    // SAFETY: There are no requirements.
-    let test = unsafe { bindings::kunit_get_current_test() };
-    let test = NonNull::new(test).ok_or(EINVAL)?.as_ptr();
-
-    // SAFETY: `test` is the test that this thread runs, and while it runs nobody else sets its
-    // status.
-    unsafe { (*test).status = bindings::kunit_status_KUNIT_SKIPPED };
-
-    // SAFETY: As above, and the borrow ends with this function.
-    let comment = unsafe { &mut (*test).status_comment };
-    let len = comment.len() - 1;
-    for (to, from) in comment[..len].iter_mut().zip(why.to_bytes_with_nul()) {
-        *to = *from;
-    }
-
-    Ok(())
-}
 
 /// A device that is bound to its driver, and can be unbound and bound again.
 pub(crate) struct TestDevice {

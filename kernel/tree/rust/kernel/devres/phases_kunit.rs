@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A first access in each phase of a binding: what it returns, and what becomes of the resource. By
-//! the names of the host's tests.
+//! A first access in each phase of a binding: what it returns, and when the resource is dropped.
 //!
-//! A driver on the platform bus, since the faux bus has one driver, which has neither private data
-//! nor a match that can be overridden.
+//! The order of the phases is that of `really_probe()`, `__device_release_driver()` and
+//! `device_unbind_cleanup()` in `drivers/base/dd.c`, and of `post_unbind_callback()` in
+//! `rust/kernel/driver.rs`. The driver is in `kunit_driver`.
 
 use super::{
+    kunit_driver::{
+        self,
+        Registered, //
+    },
     kunit_support::{
         ensure,
         ensure_ok, //
@@ -20,29 +24,19 @@ use crate::{
     bindings,
     device::{
         Bound,
-        Core,
         Device, //
     },
-    driver,
-    error::{
-        from_err_ptr,
-        to_result, //
-    },
+    error::to_result,
     new_lazy,
     new_mutex,
-    platform,
     prelude::*,
     sync::{
         aref::ARef,
         Arc,
         Mutex, //
-    },
-    ThisModule, //
+    }, //
 };
-use core::ptr::{
-    self,
-    NonNull, //
-};
+use core::ptr::NonNull;
 
 /// A resource that notes its name when it is dropped.
 struct Resource {
@@ -104,7 +98,7 @@ type Phase = fn(&Context, &Device<Bound>);
 
 /// The phases of the driver in one test, and the state that they share.
 #[pin_data]
-struct Context {
+pub(crate) struct Context {
     probe: Probe,
     unbind: Phase,
     data_drop: Phase,
@@ -205,8 +199,8 @@ impl Context {
         Ok(())
     }
 
-    /// Drops what [`register()`](Self::register) has kept. It refers to `self`.
-    fn forget_kept(&self) {
+    /// Drops each `Devres` that [`register()`](Self::register) has kept, the first one first.
+    fn drop_kept(&self) {
         let kept = core::mem::take(&mut *self.kept.lock());
         drop(kept);
     }
@@ -230,7 +224,7 @@ unsafe impl Sync for Released {}
 
 impl Drop for Released {
     fn drop(&mut self) {
-        // SAFETY: The context outlives the device, and what it keeps of it.
+        // SAFETY: The context outlives the device, which releases this value.
         let context = unsafe { self.context.as_ref() };
         if self.name != CALLS {
             return context.log.note(self.name);
@@ -243,9 +237,31 @@ impl Drop for Released {
 }
 
 /// The private data of the driver.
-struct Data {
+pub(crate) struct Data {
     context: NonNull<Context>,
     dev: ARef<Device>,
+}
+
+impl Data {
+    /// The driver's probe.
+    ///
+    /// # Safety
+    ///
+    /// The context outlives the data.
+    pub(crate) unsafe fn probe(context: &Context, dev: &Device<Bound>) -> Result<Self> {
+        (context.probe)(context, dev)?;
+        Ok(Self {
+            context: NonNull::from(context),
+            dev: dev.into(),
+        })
+    }
+
+    /// The driver's unbind callback.
+    pub(crate) fn unbind(&self, dev: &Device<Bound>) {
+        // SAFETY: The context outlives the data.
+        let context = unsafe { self.context.as_ref() };
+        (context.unbind)(context, dev);
+    }
 }
 
 // SAFETY: A context is shared between threads.
@@ -253,7 +269,7 @@ unsafe impl Send for Data {}
 
 impl Drop for Data {
     fn drop(&mut self) {
-        // SAFETY: The context outlives the device.
+        // SAFETY: The context outlives the data.
         let context = unsafe { self.context.as_ref() };
         // SAFETY: The driver core is unbinding the device, and waits for this drop.
         (context.data_drop)(context, unsafe { self.dev.as_bound() });
@@ -263,124 +279,37 @@ impl Drop for Data {
     }
 }
 
-/// Finds the context of a device.
-///
-/// # Safety
-///
-/// The device is that of a [`TestDevice`] here, and the reference is not used after the device.
-unsafe fn context<'a>(dev: &Device<Bound>) -> &'a Context {
-    // SAFETY: The device is valid, and its platform data is set before it is registered.
-    let data = unsafe { (*dev.as_raw()).platform_data }.cast::<*const Context>();
-    // SAFETY: `TestDevice::new()` has had a pointer copied there.
-    let context = unsafe { data.read() };
-    // SAFETY: The context outlives the device.
-    unsafe { &*context }
-}
-
-/// The driver; it is registered under two names.
-struct TestDriver;
-
-impl platform::Driver for TestDriver {
-    type IdInfo = ();
-    type Data<'bound> = Data;
-
-    fn probe<'bound>(
-        pdev: &'bound platform::Device<Core<'_>>,
-        _id_info: Option<&'bound Self::IdInfo>,
-    ) -> impl PinInit<Data, Error> + 'bound {
-        let dev: &Device<Core<'_>> = pdev.as_ref();
-        // SAFETY: The driver binds the devices of this file only, and the test keeps the context.
-        let context = unsafe { context(dev) };
-
-        (context.probe)(context, dev).map(|()| Data {
-            context: NonNull::from(context),
-            dev: dev.into(),
-        })
-    }
-
-    fn unbind<'bound>(pdev: &'bound platform::Device<Core<'_>>, data: Pin<&Data>) {
-        // SAFETY: The context outlives the device.
-        let context = unsafe { data.context.as_ref() };
-        let dev: &Device<Core<'_>> = pdev.as_ref();
-        (context.unbind)(context, dev);
-    }
-}
-
-/// There is no module: the tests are built in.
-static THIS_MODULE: ThisModule =
-    // SAFETY: The driver core knows that built-in drivers have no module.
-    unsafe { ThisModule::from_ptr(ptr::null_mut()) };
-
-type Registration = Pin<KBox<driver::Registration<platform::Adapter<TestDriver>>>>;
-
-/// A registered driver.
-struct Registered {
-    _registration: Registration,
-    name: &'static CStr,
-}
-
-impl Registered {
-    fn new(name: &'static CStr) -> Result<Self> {
-        Ok(Self {
-            _registration: KBox::pin_init(
-                driver::Registration::new(name, &THIS_MODULE),
-                GFP_KERNEL,
-            )?,
-            name,
-        })
-    }
-}
-
-/// A device on the platform bus, which no driver matches by name.
+/// A device, which no driver is bound to at first.
 struct TestDevice {
-    pdev: NonNull<bindings::platform_device>,
+    dev: NonNull<bindings::device>,
     context: Arc<Context>,
     is_registered: bool,
 }
 
 impl TestDevice {
     fn new(context: Arc<Context>) -> Result<Self> {
-        let data: *const Context = &raw const *context;
-        let info = bindings::platform_device_info {
-            name: c"lazy-kunit-phases".as_char_ptr(),
-            id: bindings::PLATFORM_DEVID_AUTO,
-            data: (&raw const data).cast(),
-            size_data: core::mem::size_of_val(&data),
-            ..Default::default()
-        };
-        // SAFETY: `info` is valid, and what it refers to is copied.
-        let pdev = from_err_ptr(unsafe { bindings::platform_device_register_full(&info) })?;
-
         Ok(Self {
-            pdev: NonNull::new(pdev).ok_or(ENODEV)?,
+            // SAFETY: The device is unregistered when it is dropped, before its context.
+            dev: unsafe { kunit_driver::register_device(&context) }?,
             context,
             is_registered: true,
         })
     }
 
     fn as_raw(&self) -> *mut bindings::device {
-        // SAFETY: The device is registered, and so valid.
-        unsafe { &raw mut (*self.pdev.as_ptr()).dev }
+        self.dev.as_ptr()
     }
 
-    /// Probes the device with a driver, whatever its name, and returns what that comes to.
+    /// Probes the device with a driver, whatever its name. Returns the result of the probe.
     fn probe(&self, driver: &Registered) -> Result {
-        // SAFETY: The name is a string, and the bus is there for good.
-        let drv = unsafe {
-            bindings::driver_find(
-                driver.name.as_char_ptr(),
-                &raw const bindings::platform_bus_type,
-            )
-        };
-
         // SAFETY: Both are registered, and nobody holds the device's lock here.
-        to_result(unsafe { bindings::device_driver_attach(drv, self.as_raw()) })
+        to_result(unsafe { bindings::device_driver_attach(driver.as_raw(), self.as_raw()) })
     }
 
-    /// Has the driver core look for a driver that matches. Is there one now?
+    /// Has the driver core look for a driver that matches. Returns whether there is one now.
     fn attach(&self) -> bool {
         // SAFETY: The device is registered, and nobody holds its lock here.
-        unsafe { bindings::device_attach(self.as_raw()) == 1 }
+        unsafe { kunit_driver::attach(self.dev) }
     }
 
     /// The device, while it is bound.
@@ -397,7 +326,7 @@ impl TestDevice {
     fn remove(&mut self) {
         if core::mem::replace(&mut self.is_registered, false) {
             // SAFETY: The device is registered, and not used after this.
-            unsafe { bindings::platform_device_unregister(self.pdev.as_ptr()) };
+            unsafe { kunit_driver::unregister_device(self.dev) };
         }
     }
 
@@ -410,8 +339,8 @@ impl TestDevice {
 impl Drop for TestDevice {
     fn drop(&mut self) {
         self.remove();
-        // Each of these refers to the context, and may be the last one to refer to it.
-        self.context.forget_kept();
+        // Each of these refers to the context.
+        self.context.drop_kept();
     }
 }
 
@@ -464,21 +393,29 @@ mod tests {
     /// registers: what is registered after the first access is released before the resource.
     #[test]
     fn access_while_probing() -> Result {
-        let (driver, context, mut dev) = test(Phases {
-            probe: |context, dev| {
-                context.register(dev, 1)?;
-                context.look(0, dev, 2);
-                context.register(dev, 3)
-            },
-            ..Default::default()
-        })?;
+        let nothing: Phase = |_, _| ();
+        // The private data owns what was registered, so that goes before the resource.
+        let drop_kept: Phase = |context, _| context.drop_kept();
 
-        ensure_ok!(dev.probe(&driver), "the probe");
-        context.look(0, dev.bound()?, 4);
-        context.ensure_found(&[Ok(()), Ok(())])?;
-        context.log.ensure(&[])?;
-        dev.unbind();
-        context.log.ensure(&[3, 2, 1])
+        for (data_drop, order) in [(nothing, [3, 2, 1]), (drop_kept, [1, 3, 2])] {
+            let (driver, context, mut dev) = test(Phases {
+                probe: |context, dev| {
+                    context.register(dev, 1)?;
+                    context.look(0, dev, 2);
+                    context.register(dev, 3)
+                },
+                data_drop,
+                ..Default::default()
+            })?;
+
+            ensure_ok!(dev.probe(&driver), "the probe");
+            context.look(0, dev.bound()?, 4);
+            context.ensure_found(&[Ok(()), Ok(())])?;
+            context.log.ensure(&[])?;
+            dev.unbind();
+            context.log.ensure(&order)?;
+        }
+        Ok(())
     }
 
     /// A probe that fails or is deferred releases what it has populated, before it returns. That
@@ -699,9 +636,7 @@ mod tests {
 
         ensure!(dev.attach(), "no driver has matched");
         // SAFETY: The device is valid.
-        let driver = unsafe { (*dev.as_raw()).driver };
-        // SAFETY: The device is bound, so it has a driver.
-        let name = unsafe { (*driver).name };
+        let name = unsafe { bindings::dev_driver_string(dev.as_raw()) };
         // SAFETY: The name of a driver is a string, which stays while it is registered.
         let name = unsafe { CStr::from_char_ptr(name) };
         ensure!(name == OTHER, "bound by {name:?}");
@@ -737,7 +672,8 @@ mod tests {
         context.ensure_found(&[Ok(())])?;
         context.log.ensure(&[1])?;
 
-        let refused = dev.probe(&driver);
+        let refused =
+            kunit_driver::expect_message("resources present before probing", || dev.probe(&driver));
         ensure!(refused == Err(EBUSY), "over a leftover: {refused:?}");
         context.ensure_found(&[])?;
 

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What objects and their device go through in years, in a minute: threads that map, read, try and
-//! free, while the device is bound and unbound a thousand times.
+//! free, while the device is bound and unbound again and again.
 //!
-//! What is wrong is seen by the readers, who know what they have to find; by all checkers that the
-//! kernel is built with; by how much is left when the device is unbound; and by how much memory is
-//! in use afterwards. The suite has a boot of its own, so that nobody else uses memory meanwhile.
+//! Readers know what they have to find, so they see a wrong resource. The other faults are found by
+//! the checkers that the kernel is built with, by counts of mappings after each unbind, and by the
+//! memory in use in the end. In the kernel, the suite has a boot of its own, so that no other test
+//! uses memory meanwhile.
 
 use super::{
+    kunit_stress::{
+        alone,
+        Usage,
+        BINDINGS, //
+    },
     kunit_support::{
         comes_true,
         ensure,
@@ -19,7 +25,6 @@ use super::{
     Lazy, //
 };
 use crate::{
-    bindings,
     device::{
         Bound,
         Device, //
@@ -49,14 +54,14 @@ use crate::{
 };
 use core::mem;
 
-/// How often the device is bound and unbound.
-const BINDINGS: i64 = 1000;
-
-/// How often before memory is measured for the first time.
-const WARM_UP: i64 = 100;
+/// How often the device is bound and unbound before memory is measured for the first time.
+const WARM_UP: i64 = BINDINGS / 10;
 
 /// After how many bindings to say so: who watches the console takes silence for a hang.
-const REPORT: i64 = 100;
+const REPORT: i64 = BINDINGS / 10;
+
+/// How many times as many bindings there may be, until everything has happened once.
+const PATIENT: i64 = 10;
 
 /// How many objects there are at any time.
 const OBJECTS: usize = 16;
@@ -94,21 +99,23 @@ pub(crate) trait Unbind {
     fn rebind(&mut self) -> Result;
 }
 
-/// How often what has happened.
+/// How often each event has happened.
 struct Counts {
+    bindings: Atomic<i32>,
     maps: Atomic<i32>,
     accesses: Atomic<i32>,
     refused: Atomic<i32>,
     tries: Atomic<i32>,
     tries_in_vain: Atomic<i32>,
     frees: Atomic<i32>,
-    /// Of these, while the device was being unbound.
+    /// Frees while the device was being unbound.
     frees_during_unbind: Atomic<i32>,
 }
 
 impl Counts {
     fn new() -> Self {
         Self {
+            bindings: Atomic::new(0),
             maps: Atomic::new(0),
             accesses: Atomic::new(0),
             refused: Atomic::new(0),
@@ -119,9 +126,10 @@ impl Counts {
         }
     }
 
-    /// Prints them. What has not happened at all was not tested.
-    fn report(&self, what: &str, bindings: i64) -> Result {
-        let counts = [
+    /// The counts, with their names.
+    fn all(&self) -> [(&'static str, i32); 8] {
+        [
+            ("bindings", &self.bindings),
             ("maps", &self.maps),
             ("accesses", &self.accesses),
             ("accesses refused", &self.refused),
@@ -129,11 +137,14 @@ impl Counts {
             ("tries in vain", &self.tries_in_vain),
             ("frees", &self.frees),
             ("frees during unbind", &self.frees_during_unbind),
-        ];
+        ]
+        .map(|(what, count)| (what, count.load(Relaxed)))
+    }
 
-        crate::kunit::info(fmt!("    # result: {what}: {bindings} bindings\n"));
-        for (what, count) in counts {
-            let count = count.load(Relaxed);
+    /// Prints the counts, and fails if an event has not happened: it was not tested.
+    fn report(&self, what: &str) -> Result {
+        crate::kunit::info(fmt!("    # result: {what}\n"));
+        for (what, count) in self.all() {
             crate::kunit::info(fmt!("    # result:   {count} {what}\n"));
             ensure!(count > 0, "no {what}");
         }
@@ -249,8 +260,8 @@ where
     }
 
     /// Has a thread do this over and over.
-    fn thread(self: &Arc<Self>, step: fn(&Self, usize) -> Result) -> Result<Thread<Result>> {
-        let shared = self.clone();
+    fn thread(this: &Arc<Self>, step: fn(&Self, usize) -> Result) -> Result<Thread<Result>> {
+        let shared = this.clone();
 
         Thread::new(move || {
             let mut count = 0;
@@ -337,24 +348,24 @@ where
 
     /// Binds and unbinds the device so many times, while threads use it.
     fn run(
-        self: &Arc<Self>,
+        this: &Arc<Self>,
         device: &mut impl Unbind,
         bindings: i64,
         mapped: &impl Fn() -> i32,
     ) -> Result {
         let mut threads = KVec::new();
         // Before the threads are waited for, also if one cannot be had.
-        let end = ScopeGuard::new(|| self.is_over.store(true, Relaxed));
+        let end = ScopeGuard::new(|| this.is_over.store(true, Relaxed));
         for _ in 0..MAPPERS {
-            threads.push(self.thread(Self::map)?, GFP_KERNEL)?;
+            threads.push(Self::thread(this, Self::map)?, GFP_KERNEL)?;
         }
-        threads.push(self.thread(Self::look)?, GFP_KERNEL)?;
-        threads.push(self.thread(Self::free)?, GFP_KERNEL)?;
+        threads.push(Self::thread(this, Self::look)?, GFP_KERNEL)?;
+        threads.push(Self::thread(this, Self::free)?, GFP_KERNEL)?;
         for thread in &threads {
             thread.start();
         }
 
-        let bound = self.bind(device, bindings, mapped);
+        let bound = this.bind(device, bindings, mapped);
         drop(end);
         for thread in threads {
             ensure_ok!(thread.join()?, "a thread");
@@ -362,9 +373,13 @@ where
         bound
     }
 
-    /// Binds and unbinds so many times. After each, nothing is to be left that is mapped.
+    /// Binds and unbinds so many times, and more often until each event has happened. After each
+    /// unbind, nothing is to be mapped.
     fn bind(&self, device: &mut impl Unbind, bindings: i64, mapped: &impl Fn() -> i32) -> Result {
-        for binding in 0..bindings {
+        for binding in 0..bindings * PATIENT {
+            if binding >= bindings && self.counts.all().iter().all(|(_, count)| *count > 0) {
+                break;
+            }
             if binding % REPORT == 0 {
                 crate::kunit::info(fmt!("    # binding {binding} of {bindings}\n"));
             }
@@ -382,6 +397,7 @@ where
             self.is_unbinding.store(true, Relaxed);
             device.unbind();
             self.is_unbinding.store(false, Relaxed);
+            self.counts.bindings.add(1, Relaxed);
 
             let left = mapped();
             ensure!(left == 0, "binding {binding}: {left} are still mapped");
@@ -394,91 +410,7 @@ where
     }
 }
 
-/// Pages of memory.
-#[derive(Clone, Copy, Debug)]
-struct Usage {
-    /// What `kmalloc()` and other caches have.
-    slab: i64,
-    /// What is in the files behind objects.
-    shmem: i64,
-    free: i64,
-}
-
-impl Usage {
-    /// How much more may be in use in the end. It is less than what objects take if one is lost for
-    /// each binding, and more than what it differs by from one run to the next.
-    const SLACK: Self = Self {
-        slab: BINDINGS / 8,
-        shmem: BINDINGS / 8,
-        free: BINDINGS,
-    };
-
-    /// Measures, when all that was freed has been given back.
-    fn now() -> Self {
-        // SAFETY: There are no requirements but that it may sleep.
-        unsafe { bindings::rcu_barrier() };
-        // SAFETY: As above.
-        unsafe { bindings::flush_delayed_fput() };
-        // SAFETY: As above.
-        unsafe { bindings::rcu_barrier() };
-        // SAFETY: As above.
-        unsafe { bindings::kvfree_rcu_barrier() };
-        // SAFETY: As above.
-        unsafe { bindings::lru_add_drain_all() };
-        shrink_caches();
-
-        Self {
-            slab: node_stat(bindings::node_stat_item_NR_SLAB_RECLAIMABLE_B)
-                + node_stat(bindings::node_stat_item_NR_SLAB_UNRECLAIMABLE_B),
-            shmem: node_stat(bindings::node_stat_item_NR_SHMEM),
-            free: zone_stat(bindings::zone_stat_item_NR_FREE_PAGES),
-        }
-    }
-
-    /// Is this no more than what was in use before?
-    fn is_back_to(self, before: Self) -> bool {
-        // KASAN keeps what was freed in quarantine, up to a thirty-second of the memory. There,
-        // kmemleak has to find what is lost.
-        let is_slab_back =
-            cfg!(CONFIG_KASAN_GENERIC) || self.slab <= before.slab + Self::SLACK.slab;
-
-        is_slab_back
-            && self.shmem <= before.shmem + Self::SLACK.shmem
-            && self.free + self.slab + Self::SLACK.free >= before.free + before.slab
-    }
-}
-
-/// Gives back what caches keep that `kmalloc()` uses: empty slabs, and KASAN's quarantine.
-fn shrink_caches() {
-    // SAFETY: The caches are made early at boot, and there for good.
-    let caches = unsafe { (&raw const bindings::kmalloc_caches).read() };
-
-    for cache in caches.as_flattened().iter().filter(|it| !it.is_null()) {
-        // SAFETY: It is a cache.
-        unsafe { bindings::kmem_cache_shrink(*cache) };
-    }
-}
-
-fn node_stat(item: bindings::node_stat_item) -> i64 {
-    // SAFETY: The index is that of an item.
-    let stat = unsafe { &raw mut bindings::vm_node_stat[item as usize].counter };
-
-    // SAFETY: The counter is there for good, and only ever accessed atomically.
-    let stat = unsafe { Atomic::from_ptr(stat) }.load(Relaxed);
-
-    // CPUs add what they have counted now and then, so it may seem to be less than none.
-    stat.max(0)
-}
-
-fn zone_stat(item: bindings::zone_stat_item) -> i64 {
-    // SAFETY: The index is that of an item.
-    let stat = unsafe { &raw mut bindings::vm_zone_stat[item as usize].counter };
-
-    // SAFETY: As above.
-    unsafe { Atomic::from_ptr(stat) }.load(Relaxed)
-}
-
-/// Puts objects on a device under stress, a thousand bindings long.
+/// Puts objects on a device under stress, [`BINDINGS`] long.
 ///
 /// `mapped` says how many resources there are that are still to be dropped.
 pub(crate) fn stress<D, S, M>(
@@ -495,27 +427,29 @@ where
     let run = |bindings| {
         let mut device = device()?;
         let shared = Shared::new(device.bound()?.into(), make(&device))?;
-        let result = shared.run(&mut device, bindings, &mapped);
+        let result = Shared::run(&shared, &mut device, bindings, &mapped);
         result.map(|()| shared)
     };
 
-    // What is allocated once, and what caches keep, is there after this.
-    drop(run(WARM_UP)?);
-    let before = Usage::now();
-    let shared = run(BINDINGS)?;
-    shared.counts.report(what, BINDINGS)?;
-    drop(shared);
+    alone(|| {
+        // Memory that is allocated once, or kept by caches, is in use after this.
+        drop(run(WARM_UP)?);
+        let before = Usage::now();
+        let shared = run(BINDINGS)?;
+        shared.counts.report(what)?;
+        drop(shared);
 
-    let mut after = before;
-    // Some of it is freed by workers.
-    let is_back = comes_true(PATIENCE, || {
-        after = Usage::now();
-        after.is_back_to(before)
-    });
-    crate::kunit::info(fmt!("    # result:   before, in pages: {before:?}\n"));
-    crate::kunit::info(fmt!("    # result:   after, in pages:  {after:?}\n"));
-    ensure!(is_back, "memory is lost");
-    Ok(())
+        let mut after = before;
+        // Workers free some of it.
+        let is_back = comes_true(PATIENCE, || {
+            after = Usage::now();
+            after.is_back_to(before)
+        });
+        crate::kunit::info(fmt!("    # result:   before: {before:?}\n"));
+        crate::kunit::info(fmt!("    # result:   after:  {after:?}\n"));
+        ensure!(is_back, "memory is lost");
+        Ok(())
+    })
 }
 
 /// How many payloads there are.

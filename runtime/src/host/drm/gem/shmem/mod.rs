@@ -11,10 +11,14 @@ mod contract_kunit;
 #[path = "../../../../../../kernel/tree/rust/kernel/drm/gem/shmem/lazy_kunit.rs"]
 mod lazy_kunit;
 #[cfg(test)]
+#[path = "../../../../../../kernel/tree/rust/kernel/drm/gem/shmem/stress_kunit.rs"]
+mod stress_kunit;
+#[cfg(test)]
 #[path = "../../../../../../kernel/tree/rust/kernel/drm/gem/shmem/vmap_kunit.rs"]
 mod vmap_kunit;
 
 #[doc(hidden)]
+#[path = "../../../../kunit/crates_kunit.rs"]
 pub mod crates_kunit;
 mod resv;
 mod sg_table;

@@ -2,8 +2,9 @@
 
 //! What a KUnit suite of another crate compares its own instances of [`Object`] with.
 //!
-//! Stands for a file of the same name that is added to the kernel. The suite is that of the sample
-//! driver, `kernel/tree/samples/rust/rust_devres_lazy.rs`.
+//! A generic function is compiled in each crate that uses it, so there are several of
+//! [`Object::new()`], but there must be only one class for the lock of the slot that it makes. Such
+//! a suite is in `samples/rust/rust_devres_lazy.rs`.
 
 use super::{
     Object,
@@ -16,17 +17,27 @@ use crate::{
         Device,
         DeviceContext, //
     },
-    devres::Entry,
+    devres::{
+        kunit_lockdep,
+        kunit_skip,
+        Entry, //
+    },
     drm::{
         self,
         gem::DriverObject, //
     },
     faux,
-    lockdep,
     page::PAGE_SIZE,
     prelude::*,
     scatterlist::SGTable,
-    sync::aref::ARef, //
+    str::CString,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        }, //
+    }, //
 };
 
 /// How large the objects are.
@@ -77,13 +88,13 @@ impl drm::Driver for KunitDriver {
         major: 0,
         minor: 0,
         patchlevel: 0,
-        name: c"lazy-kunit",
-        desc: c"KUnit driver for lazily mapped objects",
+        name: c"lazy-kunit-crates",
+        desc: c"KUnit driver for objects of two crates",
     };
     const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
 }
 
-/// An object that this crate's code creates and uses, whoever asks it to.
+/// An object that this crate's code creates and uses, whichever crate calls it.
 pub struct KernelObject {
     // Goes before the parent of its DRM device.
     obj: ARef<Gem>,
@@ -92,15 +103,22 @@ pub struct KernelObject {
 }
 
 impl KernelObject {
-    /// Creates an object, and a device for it.
+    /// Creates an object, and a device for it on which DMA works.
     ///
     /// # Errors
     ///
     /// `ENODEV` or `ENOMEM` if there is no memory.
     #[inline(never)]
     pub fn new() -> Result<Self> {
-        let parent = faux::Registration::new(c"lazy-kunit", None)?;
+        // A name of its own, so that a test that oopses does not take the next ones with it.
+        static COUNT: Atomic<u32> = Atomic::new(0);
+        let number = COUNT.fetch_add(1, Relaxed);
+        let name = CString::try_from_fmt(fmt!("lazy-kunit-crates.{number}"))?;
+
+        let parent = faux::Registration::new(&name, None)?;
         let drm = drm::UnregisteredDevice::<KunitDriver>::new(parent.as_ref(), Ok(()))?;
+        let dev: &Device<Bound> = parent.as_ref().as_ref();
+        reach_all_memory(dev);
 
         Ok(Self {
             obj: Gem::new(&drm, SIZE, ObjectConfig::default(), ())?,
@@ -156,72 +174,41 @@ impl KernelObject {
     }
 }
 
+/// Lets a device reach all memory by DMA. A faux device does not say by itself.
+fn reach_all_memory(dev: &Device<Bound>) {
+    let dev = dev.as_raw();
+
+    // SAFETY: The device is valid, and new, so no other thread uses its mask.
+    let mask = unsafe { &raw mut (*dev).coherent_dma_mask };
+    // SAFETY: The device is valid, and no other thread uses its mask.
+    unsafe { mask.write(u64::MAX) };
+    // SAFETY: The device is valid, and no other thread uses its mask.
+    unsafe { (*dev).dma_mask = mask };
+}
+
 /// A lock class.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LockClass(lockdep::LockClass);
+pub struct LockClass(kunit_lockdep::LockClass);
 
-/// Returns the lock class of an object's slot, which is empty.
+/// Returns the lock class of an object's slot, which is empty; [`None`] if lockdep is not on.
 pub fn lock_class<T: DriverObject>(obj: &Object<T>, dev: &Device<Bound>) -> Option<LockClass> {
     let Ok(Entry::Vacant(_slot)) = obj.sgt.entry(dev) else {
         return None;
     };
 
-    lockdep::last_class().map(LockClass)
+    kunit_lockdep::last_class().map(LockClass)
 }
 
-/// Returns whether locks are checked, as they always are here.
+/// Returns whether there is lockdep, and it has not given up.
 pub fn lockdep_is_on() -> bool {
-    true
+    kunit_lockdep::lockdep_is_on()
 }
 
-/// Marks the running test as skipped, which then returns what this returns.
+/// Marks the running test as skipped, which then returns the result of this function.
 ///
 /// # Errors
 ///
 /// `EINVAL` if this thread runs no test.
 pub fn skip(why: &CStr) -> Result {
-    // SAFETY: There are no requirements.
-    let test = unsafe { bindings::kunit_get_current_test() };
-    // SAFETY: A test that this thread runs is valid, and nobody else sets its status.
-    let test = unsafe { test.as_mut() }.ok_or(EINVAL)?;
-
-    test.status = bindings::kunit_status_KUNIT_SKIPPED;
-    let len = test.status_comment.len() - 1;
-    for (to, from) in test.status_comment[..len].iter_mut().zip(why.to_bytes()) {
-        *to = *from;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        new_mutex,
-        sync::Mutex, //
-    };
-
-    #[test]
-    fn the_class_is_that_of_the_slot() -> Result {
-        let object = KernelObject::new()?;
-        let other: Pin<KBox<Mutex<()>>> = KBox::pin_init(new_mutex!(()), GFP_KERNEL)?;
-
-        let _other = other.lock();
-        let class = object.lock_class();
-        assert!(class.is_some());
-        // The slot is not held any more.
-        assert_ne!(class, lockdep::last_class().map(LockClass));
-        assert_eq!(class, KernelObject::new()?.lock_class());
-        Ok(())
-    }
-
-    #[test]
-    fn a_test_is_skipped() {
-        let (result, why) = bindings::kunit::with(|| skip(c"not today"));
-
-        assert_eq!(result, Ok(()));
-        assert_eq!(why.as_deref(), Some("not today"));
-        // No test runs.
-        assert_eq!(skip(c"not today"), Err(EINVAL));
-    }
+    kunit_skip::skip(why)
 }

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the KUnit suites of device-bound resources ask lockdep.
+//!
+//! The suites run on the host as well, which has a file of its own in place of this one.
+
+// Some of it is for the suite of objects of DRM.
+#![cfg_attr(not(CONFIG_RUST_DRM_GEM_SHMEM_HELPER), allow(dead_code))]
+
+use crate::{
+    bindings,
+    ffi::c_char, //
+};
+
+/// Whether lockdep is silent from the first report on.
+pub(crate) const GIVES_UP: bool = true;
+
+/// Returns whether there is lockdep, and it has not given up.
+pub(crate) fn lockdep_is_on() -> bool {
+    #[cfg(CONFIG_LOCKDEP)]
+    {
+        // SAFETY: The variable is only ever read and written whole.
+        unsafe { (&raw const bindings::debug_locks).read_volatile() != 0 }
+    }
+
+    #[cfg(not(CONFIG_LOCKDEP))]
+    false
+}
+
+/// What tells lock classes from each other. Lockdep compares both by address.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct LockClass {
+    key: *mut bindings::lock_class_key,
+    name: *const c_char,
+}
+
+/// Returns the class of the lock that this thread has taken last, which it still holds. [`None`]
+/// if lockdep is not on.
+pub(crate) fn last_class() -> Option<LockClass> {
+    #[cfg(CONFIG_LOCKDEP)]
+    {
+        let current = crate::task::Task::current_raw();
+
+        // SAFETY: `current` is valid, and only this thread takes locks in its name.
+        let depth = unsafe { (*current).lockdep_depth };
+        let last = usize::try_from(depth).ok()?.checked_sub(1)?;
+
+        // SAFETY: `current` is valid, and only this thread takes locks in its name.
+        let lock = unsafe { (*current).held_locks[last].instance };
+
+        // SAFETY: The thread still holds the lock, so the lock is valid.
+        let lock = unsafe { &*lock };
+
+        Some(LockClass {
+            key: lock.key,
+            name: lock.name,
+        })
+    }
+
+    #[cfg(not(CONFIG_LOCKDEP))]
+    None
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! How long the stress of `stress_kunit` is, and how it measures memory. Stands for a file of the
+//! same name that is added to the kernel.
+
+use crate::alloc::allocator::BYTES;
+use std::sync::{
+    atomic::Ordering::Relaxed,
+    Mutex,
+    PoisonError, //
+};
+
+/// How often the device is bound and unbound. The kernel does so more often, in a boot of its own.
+pub(crate) const BINDINGS: i64 = 300;
+
+/// Runs `function`, during which no other stress uses memory. Other tests may.
+pub(crate) fn alone<R>(function: impl FnOnce() -> R) -> R {
+    static RUNNING: Mutex<()> = Mutex::new(());
+
+    let _running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    function()
+}
+
+/// How many bytes are allocated, as `kmalloc()` and its like do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    bytes: i64,
+}
+
+impl Usage {
+    /// How much more may be in use in the end. It is less than objects take if one is lost for each
+    /// binding.
+    const SLACK: i64 = 64 * BINDINGS;
+
+    /// Measures.
+    pub(crate) fn now() -> Self {
+        Self {
+            bytes: BYTES.load(Relaxed),
+        }
+    }
+
+    /// Returns whether no more is in use than before.
+    pub(crate) fn is_back_to(self, before: Self) -> bool {
+        self.bytes <= before.bytes + Self::SLACK
+    }
+}
