@@ -16,7 +16,8 @@
 //! - `drm_file`, `pci_device` and `pci_module`: files that tests open, PCI devices that they make,
 //!   and the modules with drivers for them;
 //! - `testing`: what makes these and a few other things available to tests;
-//! - `sys`, `dep_map`, `kunit_driver`, `kunit_lockdep`, `kunit_machine` and `kunit_stress`: each stands for a file
+//! - `sys`, `dep_map`, `kunit_driver`, `kunit_lockdep`, `kunit_machine` and `kunit_stress`: each stands
+//!   for a file
 //!   of the same name that is added to the kernel.
 
 pub mod alloc;
