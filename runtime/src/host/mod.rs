@@ -17,8 +17,7 @@
 //!   and the modules with drivers for them;
 //! - `testing`: what makes these and a few other things available to tests;
 //! - `sys`, `dep_map`, `kunit_driver`, `kunit_lockdep`, `kunit_machine` and `kunit_stress`: each stands
-//!   for a file
-//!   of the same name that is added to the kernel.
+//!   for a file of the same name that is added to the kernel.
 
 pub mod alloc;
 pub mod bindings;
