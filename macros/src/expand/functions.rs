@@ -16,6 +16,7 @@ use super::super::{
 };
 use super::{
     path_at,
+    views,
     Body, //
 };
 use proc_macro2::{
@@ -96,9 +97,13 @@ impl<'a> Functions<'a> {
             .or_else(|| hygiene::first(init.clone(), "self"))
             .unwrap_or_else(Span::call_site);
         let dev = Ident::new("dev", hygiene::first(init.clone(), "dev").unwrap_or(site));
-        // If it does not deref to the target, rustc points at the target.
         let mut local = names.local(&slot.name.to_string());
-        local.set_span(Span::mixed_site().located_at(slot.target().span()));
+        local.set_span(match slot.marker() {
+            // If the marker does not map anything, rustc says so of its other place too.
+            Some(marker) => views::at(marker),
+            // If it does not deref to the target, rustc points at the target.
+            None => Span::mixed_site().located_at(slot.target().span()),
+        });
         // Rustc points at the field; it is not the author who has named this.
         let mut assertion = names.fresh(&format!("{}_is_send_and_sync", slot.name.unraw()));
         assertion.set_span(Span::mixed_site().located_at(slot.name.span()));
@@ -189,14 +194,18 @@ impl<'a> Functions<'a> {
     /// What an accessor lends, from the reference to the resource.
     fn lent(&self) -> TokenStream {
         let local = &self.local;
-        match target::depth(self.slot.resource, self.slot.target()) {
-            0 => local.to_token_stream(),
-            depth => {
-                // If there is nothing to dereference, rustc points at the target.
-                let stars = iter::repeat_n(quote_spanned!(local.span()=> *), depth + 1);
-                quote!(&#(#stars)* #local)
-            }
+        let depth = match target::depth(self.slot.resource, self.slot.target()) {
+            // Rustc asks for what a view derefs to only where it is dereferenced.
+            0 if self.slot.marker().is_some() => 1,
+            depth => depth,
+        };
+        if depth == 0 {
+            return local.to_token_stream();
         }
+
+        // If there is nothing to dereference, rustc points where the local is.
+        let stars = iter::repeat_n(quote_spanned!(local.span()=> *), depth + 1);
+        quote!(&#(#stars)* #local)
     }
 
     /// `body`, or nothing where there was an error.

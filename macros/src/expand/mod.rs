@@ -10,6 +10,7 @@
 
 mod functions;
 mod teardown;
+mod views;
 
 use super::{
     attributes,
@@ -112,6 +113,7 @@ fn owner(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenStream {
     let item = owner_struct(model);
     let names = Names::new(model.item, notes.declared());
     let accessors = accessors(model, &names, body, notes);
+    let views = views::views(model, notes);
     let teardown = teardown::teardown(model, &names, notes);
     let empty_line = notes.empty_line();
 
@@ -120,6 +122,7 @@ fn owner(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenStream {
         #empty_line
         #accessors
         #empty_line
+        #views
         #teardown
     }
 }
