@@ -15,7 +15,7 @@ use super::super::{
     target,
 };
 use super::{
-    path_at,
+    tokens_at,
     views,
     Body, //
 };
@@ -403,7 +403,7 @@ impl<'a> Functions<'a> {
         };
         // If the author's expression is of another type, rustc points at the field as well.
         let at_field = here(field);
-        let krate = path_at(krate, at_field);
+        let krate = tokens_at(krate, at_field);
         let same_device = quote_spanned!(at_field=> #krate::devres::same_device);
 
         quote! {
@@ -445,7 +445,7 @@ impl<'a> Functions<'a> {
         // Rustc points at the field's type where the resource lacks a bound.
         let at_type = Span::mixed_site().located_at(resource.span());
         let slot = located(&self.locked, at_type);
-        let krate_at_type = path_at(krate, at_type);
+        let krate_at_type = tokens_at(krate, at_type);
         let locked = quote_spanned!(at_type=> #krate_at_type::devres::Locked);
 
         match &self.slot.source {
@@ -472,7 +472,7 @@ impl<'a> Functions<'a> {
             }
             Source::Map(marker) => {
                 let here = Span::mixed_site().located_at(marker.span());
-                let krate = path_at(krate, here);
+                let krate = tokens_at(krate, here);
                 let populate_with = Ident::new("populate_with", at_type);
                 let place = &self.place;
                 let referred = target::referred(marker);

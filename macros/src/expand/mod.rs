@@ -167,16 +167,17 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
         let resource = &field.ty;
         // If it is not a resource, rustc points at what the author has written.
         let here = Span::call_site().located_at(resource.span());
-        let krate = path_at(krate, here);
+        let krate = tokens_at(krate, here);
         field.ty = parse_quote_spanned!(here=> #krate::devres::Lazy<#resource>);
     }
 
     item.into_token_stream()
 }
 
-/// The path where it is part of what rustc is to point at. It means what it meant, `$crate` too.
-fn path_at(path: &Path, span: Span) -> TokenStream {
-    path.to_token_stream()
+/// Tokens where they are part of what rustc is to point at. They mean what they meant, `$crate` too.
+fn tokens_at(tokens: &impl ToTokens, span: Span) -> TokenStream {
+    tokens
+        .to_token_stream()
         .into_iter()
         .map(|mut token| {
             token.set_span(token.span().located_at(span));

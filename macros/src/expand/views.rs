@@ -100,8 +100,6 @@ struct View<'a> {
 
 impl View<'_> {
     fn implementation(&self, model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
-        let krate = &model.krate;
-        let name = &model.item.ident;
         let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
         let marker = target::plain(self.marker);
         let attrs = beside(model);
@@ -110,18 +108,20 @@ impl View<'_> {
         let comment = notes.comment(comments::view(&marker));
         let empty_line = notes.empty_line();
         let here = at(self.marker);
-        let map_marker = {
-            let krate = path_at(krate, here);
-            quote_spanned!(here=> #krate::devres::MapMarker<Self>)
+        let krate = tokens_at(&model.krate, here);
+        let name = tokens_at(&model.item.ident, here);
+        let ty_generics = tokens_at(&ty_generics, here);
+        let header = quote_spanned! {here=>
+            impl #impl_generics #krate::devres::HasView<#marker> for #name #ty_generics
         };
-        let map = quote_spanned!(here=> <#marker as #map_marker>::Map);
+        let map = quote_spanned!(here=> <#marker as #krate::devres::MapMarker<Self>>::Map);
 
         quote! {
             #comment
             #conditions
             #(#lints)*
             #attrs
-            impl #impl_generics #krate::devres::HasView<#marker> for #name #ty_generics
+            #header
             #where_clause
             {
                 type Map = #map;
