@@ -45,8 +45,7 @@ use syn::{
     spanned::Spanned,
     visit_mut::VisitMut,
     Attribute,
-    Item,
-    Path, //
+    Item, //
 };
 
 /// What an annotated item becomes.

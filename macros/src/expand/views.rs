@@ -16,7 +16,7 @@ use super::{
         target,
     },
     beside,
-    path_at, //
+    tokens_at, //
 };
 use proc_macro2::{
     Span,
