@@ -111,10 +111,14 @@ fn of(meta: &Meta) -> Option<(Level, Span)> {
         return None;
     };
 
-    let lint = list.tokens.clone().into_iter().find_map(|token| match token {
-        TokenTree::Ident(ident) if ident == LINT => Some(ident.span()),
-        _ => None,
-    })?;
+    let lint = list
+        .tokens
+        .clone()
+        .into_iter()
+        .find_map(|token| match token {
+            TokenTree::Ident(ident) if ident == LINT => Some(ident.span()),
+            _ => None,
+        })?;
     Some((level, lint))
 }
 

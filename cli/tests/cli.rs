@@ -404,7 +404,11 @@ fn what_cannot_be_written() -> Result<()> {
     }
 
     // The folder is there, and no file can be made in it.
-    let said = ends(path, &["expand", "src/queue.rs", "-o", "/proc/self/a.rs"], 1)?;
+    let said = ends(
+        path,
+        &["expand", "src/queue.rs", "-o", "/proc/self/a.rs"],
+        1,
+    )?;
     ensure!(
         said.starts_with("error: cannot write `/proc/self/a.rs`: ") && !said.contains("tmp"),
         "{said}"

@@ -98,8 +98,8 @@ impl<'a> Functions<'a> {
             .unwrap_or_else(Span::call_site);
         let dev = Ident::new("dev", hygiene::first(init.clone(), "dev").unwrap_or(site));
         let mut local = names.local(&slot.name.to_string());
-        local.set_span(match slot.marker() {
-            // If the marker does not map anything, rustc says so of its other place too.
+        local.set_span(match views::marker(slot, &model.item.ident) {
+            // If the marker does not map anything, rustc points at it everywhere.
             Some(marker) => views::at(marker),
             // If it does not deref to the target, rustc points at the target.
             None => Span::mixed_site().located_at(slot.target().span()),
@@ -195,8 +195,8 @@ impl<'a> Functions<'a> {
     fn lent(&self) -> TokenStream {
         let local = &self.local;
         let depth = match target::depth(self.slot.resource, self.slot.target()) {
-            // Rustc asks for what a view derefs to only where it is dereferenced.
-            0 if self.slot.marker().is_some() => 1,
+            // Rustc asks whether its marker maps anything where a view is dereferenced.
+            0 if views::marker(self.slot, self.owner).is_some() => 1,
             depth => depth,
         };
         if depth == 0 {

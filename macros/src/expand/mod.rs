@@ -112,7 +112,7 @@ fn owner(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenStream {
     let item = owner_struct(model);
     let names = Names::new(model.item, notes.declared());
     let accessors = accessors(model, &names, body, notes);
-    let views = views::views(model, notes);
+    let views = views::views(model, body, notes);
     let teardown = teardown::teardown(model, &names, notes);
     let empty_line = notes.empty_line();
 

@@ -13,10 +13,11 @@ use super::{
             Slot, //
         },
         notes::Notes,
-        target,
+        parse, target,
     },
     beside,
-    tokens_at, //
+    tokens_at,
+    Body, //
 };
 use proc_macro2::{
     Span,
@@ -28,8 +29,8 @@ use quote::{
 };
 use syn::{
     spanned::Spanned,
-    GenericArgument,
-    PathArguments,
+    Attribute,
+    Ident,
     Type, //
 };
 
@@ -38,23 +39,56 @@ pub(super) fn at(marker: &Type) -> Span {
     Span::mixed_site().located_at(marker.span())
 }
 
+/// The marker that maps the field, if the field's type is written as what that makes.
+///
+/// The type may name another one by mistake, of which rustc says more if that one is right.
+pub(super) fn marker<'a>(slot: &'a Slot<'_>, owner: &Ident) -> Option<&'a Type> {
+    let marker = slot.marker()?;
+    let written = target::marker_of_view(slot.resource, owner)?;
+
+    Some(if target::is_same(written, marker) {
+        marker
+    } else {
+        written
+    })
+}
+
 /// The implementations for all markers.
-pub(super) fn views(model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
+pub(super) fn views(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenStream {
+    let owner = &model.item.ident;
     let mut views: Vec<View<'_>> = Vec::new();
-    for slot in &model.slots {
-        let Some(marker) = marker(slot) else {
-            continue;
-        };
-        match views
-            .iter_mut()
-            .find(|view| target::is_same(view.marker, marker))
-        {
+    let mut add = |marker, attrs| {
+        let is_same = |view: &&mut View<'_>| target::is_same(view.marker, marker);
+        match views.iter_mut().find(is_same) {
             // A type implements a trait once.
-            Some(view) => view.slots.push(slot),
+            Some(view) => view.fields.push(attrs),
             None => views.push(View {
                 marker,
-                slots: vec![slot],
+                fields: vec![attrs],
             }),
+        }
+    };
+
+    match body {
+        Body::Real => {
+            for slot in &model.slots {
+                if let Some(marker) = marker(slot, owner).or_else(|| slot.marker()) {
+                    add(marker, slot.attrs);
+                }
+            }
+        }
+        // What is wrong may be the annotation, and then these are what the fields need.
+        Body::Stub => {
+            for field in model
+                .item
+                .fields
+                .iter()
+                .filter(|field| field.attrs.iter().any(parse::is_lazy))
+            {
+                if let Some(marker) = target::marker_of_view(&field.ty, owner) {
+                    add(marker, &field.attrs);
+                }
+            }
         }
     }
 
@@ -64,38 +98,11 @@ pub(super) fn views(model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
         .collect()
 }
 
-/// The marker that the field's type names: `map` may have another one by mistake, of which rustc
-/// says more if this one is right.
-fn marker<'a>(slot: &'a Slot<'_>) -> Option<&'a Type> {
-    let marker = slot.marker()?;
-    match of_mapped(slot.resource) {
-        Some(written) if !target::is_same(written, marker) => Some(written),
-        _ => Some(marker),
-    }
-}
-
-/// `M` of a type that is written `Mapped<O, M>`.
-fn of_mapped(ty: &Type) -> Option<&Type> {
-    let Type::Path(path) = target::bare(ty) else {
-        return None;
-    };
-    let last = path.path.segments.last()?;
-    let PathArguments::AngleBracketed(args) = &last.arguments else {
-        return None;
-    };
-
-    match args.args.iter().collect::<Vec<_>>()[..] {
-        [GenericArgument::Type(_), GenericArgument::Type(marker)] if last.ident == "Mapped" => {
-            Some(marker)
-        }
-        _ => None,
-    }
-}
-
 /// What one marker makes.
 struct View<'a> {
     marker: &'a Type,
-    slots: Vec<&'a Slot<'a>>,
+    /// The attributes of the fields.
+    fields: Vec<&'a [Attribute]>,
 }
 
 impl View<'_> {
@@ -104,7 +111,10 @@ impl View<'_> {
         let marker = target::plain(self.marker);
         let attrs = beside(model);
         let conditions = self.conditions();
-        let lints = self.slots.iter().flat_map(|slot| &slot.lints);
+        let lints = self
+            .fields
+            .iter()
+            .flat_map(|attrs| attributes::lints(attrs));
         let comment = notes.comment(comments::view(&marker));
         let empty_line = notes.empty_line();
         let here = at(self.marker);
@@ -133,14 +143,17 @@ impl View<'_> {
 
     /// The conditions under which one of the fields is there.
     fn conditions(&self) -> TokenStream {
-        match &self.slots[..] {
-            [slot] => {
-                let cfgs = &slot.cfgs;
-                quote!(#(#cfgs)*)
-            }
-            slots if slots.iter().any(|slot| slot.cfgs.is_empty()) => TokenStream::new(),
-            slots => {
-                let predicates = slots.iter().map(|slot| attributes::predicate(&slot.cfgs));
+        let conditions: Vec<_> = self
+            .fields
+            .iter()
+            .map(|attrs| attributes::conditions(attrs))
+            .collect();
+
+        match &conditions[..] {
+            [cfgs] => quote!(#(#cfgs)*),
+            all if all.iter().any(Vec::is_empty) => TokenStream::new(),
+            all => {
+                let predicates = all.iter().map(|cfgs| attributes::predicate(cfgs));
                 quote!(#[cfg(any(#(#predicates),*))])
             }
         }
