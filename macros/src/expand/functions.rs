@@ -68,6 +68,8 @@ pub(super) struct Functions<'a> {
     lt: Lifetime,
     /// What lends the resource. The author's expressions are not in its scope.
     local: Ident,
+    /// Whether the field's type is written as that of a view.
+    is_view: bool,
     /// The locked slot, for the author not to see.
     locked: Ident,
     /// Where a view belongs, for the author not to see.
@@ -98,12 +100,11 @@ impl<'a> Functions<'a> {
             .unwrap_or_else(Span::call_site);
         let dev = Ident::new("dev", hygiene::first(init.clone(), "dev").unwrap_or(site));
         let mut local = names.local(&slot.name.to_string());
-        local.set_span(match views::marker(slot, &model.item.ident) {
-            // If the marker does not map anything, rustc points at it everywhere.
-            Some(marker) => views::at(marker),
-            // If it does not deref to the target, rustc points at the target.
-            None => Span::mixed_site().located_at(slot.target().span()),
-        });
+        let of_view = views::place(slot, model);
+        // If it does not deref to the target, rustc points at the target; or at the marker, if that
+        // does not map anything.
+        let at_target = Span::mixed_site().located_at(slot.target().span());
+        local.set_span(of_view.unwrap_or(at_target));
         // Rustc points at the field; it is not the author who has named this.
         let mut assertion = names.fresh(&format!("{}_is_send_and_sync", slot.name.unraw()));
         assertion.set_span(Span::mixed_site().located_at(slot.name.span()));
@@ -121,6 +122,7 @@ impl<'a> Functions<'a> {
             init: hygiene::with_self(init, site),
             lt: names.fresh_lifetime(),
             local,
+            is_view: of_view.is_some(),
             locked: names.fresh("slot"),
             place: names.fresh("place"),
             other: names.fresh("other"),
@@ -196,7 +198,7 @@ impl<'a> Functions<'a> {
         let local = &self.local;
         let depth = match target::depth(self.slot.resource, self.slot.target()) {
             // Rustc asks whether its marker maps anything where a view is dereferenced.
-            0 if views::marker(self.slot, self.owner).is_some() => 1,
+            0 if self.is_view => 1,
             depth => depth,
         };
         if depth == 0 {

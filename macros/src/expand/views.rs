@@ -34,15 +34,29 @@ use syn::{
     Type, //
 };
 
-/// Where rustc points when the marker lacks something.
-pub(super) fn at(marker: &Type) -> Span {
+/// Where rustc points when the marker of a view lacks something: at the first field that has this
+/// marker. [`None`] if the field's type is not written as that of a view.
+pub(super) fn place(slot: &Slot<'_>, model: &Owner<'_>) -> Option<Span> {
+    let owner = &model.item.ident;
+    let marker = written(slot, owner)?;
+    let mut markers = model.slots.iter().filter_map(|slot| mapped_by(slot, owner));
+
+    markers.find(|it| target::is_same(it, marker)).map(at)
+}
+
+fn at(marker: &Type) -> Span {
     Span::mixed_site().located_at(marker.span())
 }
 
-/// The marker that maps the field, if the field's type is written as what that makes.
+/// What maps the field, if it is a view.
+fn mapped_by<'a>(slot: &'a Slot<'_>, owner: &Ident) -> Option<&'a Type> {
+    written(slot, owner).or_else(|| slot.marker())
+}
+
+/// What maps the field, if it is a view and its type is written as that of one.
 ///
-/// The type may name another one by mistake, of which rustc says more if that one is right.
-pub(super) fn marker<'a>(slot: &'a Slot<'_>, owner: &Ident) -> Option<&'a Type> {
+/// The type may name another marker by mistake, of which rustc says more if that one is right.
+fn written<'a>(slot: &'a Slot<'_>, owner: &Ident) -> Option<&'a Type> {
     let marker = slot.marker()?;
     let written = target::marker_of_view(slot.resource, owner)?;
 
@@ -72,7 +86,7 @@ pub(super) fn views(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenSt
     match body {
         Body::Real => {
             for slot in &model.slots {
-                if let Some(marker) = marker(slot, owner).or_else(|| slot.marker()) {
+                if let Some(marker) = mapped_by(slot, owner) {
                     add(marker, slot.attrs);
                 }
             }
