@@ -49,20 +49,20 @@ struct Queue {
     dev: ARef<Device>,
     parts: [Vec<u8>; 4],
 
-    #[cfg(not(never))]
+    #[cfg(any(a, not(a)))]
     #[lazy(fn first -> [u8], device = &self.dev, map = Part<0>)]
     first: Mapped<Self, Part<0>>,
 
-    #[cfg(never)]
+    #[cfg(all(a, not(a)))]
     #[lazy(fn never -> Vec<u8>, device = &self.dev, map = Part<0>)]
     never: Mapped<Self, Part<0>>,
 
-    #[cfg_attr(never, cfg(never))]
-    #[cfg_attr(not(never), cfg(not(never)), allow(dead_code))]
+    #[cfg_attr(all(a, not(a)), cfg(all(a, not(a))))]
+    #[cfg_attr(any(a, not(a)), cfg(any(a, not(a))), allow(dead_code))]
     #[lazy(fn same -> Vec<u8>, device = &self.dev, map = Part<0>)]
     same: devres::Mapped<Queue, Part<0>>,
 
-    #[cfg(never)]
+    #[cfg(all(a, not(a)))]
     #[lazy(fn never_second -> Vec<u8>, device = &self.dev, map = Part<1>)]
     never_second: Mapped<Self, Part<1>>,
 
@@ -75,11 +75,11 @@ struct Queue {
     #[lazy(fn fourth -> [u8], device = &self.dev, map = Part<3>)]
     fourth: View<Part<3>>,
 
-    #[cfg(never)]
+    #[cfg(all(a, not(a)))]
     #[lazy(fn never_fifth -> Vec<u8>, device = &self.dev, map = Part<4>)]
     never_fifth: Mapped<Self, Part<4>>,
 
-    #[cfg_attr(not(never), cfg(never))]
+    #[cfg_attr(any(a, not(a)), cfg(all(a, not(a))))]
     #[lazy(fn never_either -> Vec<u8>, device = &self.dev, map = Part<4>)]
     never_either: Mapped<Self, Part<4>>,
 }
