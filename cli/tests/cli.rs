@@ -357,7 +357,7 @@ fn nothing_is_written_by_halves() -> Result<()> {
         let said = ends(path, args, 1)?;
         ensure!(said.contains("did you mean `device`?"), "{said}");
         ensure!(
-            said.contains("note: `expanded.rs` is expanded from") == !args.contains(&"-o"),
+            said.contains("note: `expanded.rs` is expanded from") != args.contains(&"-o"),
             "{said}"
         );
     }

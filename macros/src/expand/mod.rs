@@ -173,7 +173,7 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
     item.into_token_stream()
 }
 
-/// Tokens where they are part of what rustc is to point at. They mean what they meant, `$crate` too.
+/// Tokens that are part of what rustc is to point at. They mean what they meant, `$crate` too.
 fn tokens_at(tokens: &impl ToTokens, span: Span) -> TokenStream {
     tokens
         .to_token_stream()

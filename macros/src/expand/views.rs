@@ -2,8 +2,8 @@
 
 //! The views into the owner: one implementation of `HasView` for each marker.
 //!
-//! It is the one item that asks whether the marker implements `Map`. Where else rustc asks, it is at
-//! the same place in the same words, which rustc then prints once.
+//! This is the one item that needs a marker to implement `Map`. Rustc misses that in accessors too,
+//! but at the same place and in the same words: it prints one message.
 
 use super::{
     super::{

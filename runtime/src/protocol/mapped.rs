@@ -103,10 +103,10 @@ pub unsafe trait Map<O: ?Sized>: 'static {
     unsafe fn unmap(owner: &O, keep: &Self::Keep, target: NonNull<Self::Target>);
 }
 
-/// A marker that implements [`Map`] for an `O`: `Self`, by a name that rustc can always resolve.
+/// Names a marker as a [`Map`] of `O`.
 ///
-/// Implemented for each of them. Generated code names the marker by this trait, so that rustc says
-/// the same wherever it misses [`Map`], and says it once.
+/// Every `Map<O>` implements this. Generated code writes `<M as MapMarker<Self>>::Map` for `M`:
+/// wherever rustc misses [`Map`], it then has the same message, and prints that once.
 pub trait MapMarker<O: ?Sized> {
     /// `Self`.
     type Map: Map<O>;
@@ -116,18 +116,18 @@ impl<O: ?Sized, M: Map<O>> MapMarker<O> for M {
     type Map = M;
 }
 
-/// An owner of views that are made by `M`.
+/// An owner that has views by the marker `M`.
 ///
 /// `#[devres_lazy]` implements this for the struct that it stands on, once for each marker of its
-/// `map` fields. So a `Mapped<O, M>` is a type wherever it is named, whether `M` implements [`Map`]
-/// or not: only this implementation asks for that.
+/// `map` fields. `Mapped<O, M>` is then well formed wherever it is named, also if `M` does not
+/// implement [`Map`]: rustc reports that in this implementation alone.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no field with `map = {M}`",
     label = "`Mapped<{Self}, {M}>` is the type of such a field",
     note = "put `#[lazy(.., map = {M})]` on a field of `{Self}`, under `#[devres_lazy]`"
 )]
 pub trait HasView<M> {
-    /// Maps and unmaps the views: `M`, as a [`Map`] of this owner.
+    /// `M`, which maps and unmaps the views.
     type Map: Map<Self>;
 }
 
@@ -245,7 +245,8 @@ impl<O: HasView<M> + ?Sized, M> Drop for Mapped<O, M> {
         let owner = unsafe { self.owner.as_ref() };
 
         // SAFETY:
-        // - By the type invariants `target` comes from `O::Map::map()` for `owner` and is still mapped.
+        // - By the type invariants `target` comes from `O::Map::map()` for `owner`, and is still
+        //   mapped.
         // - `self` is exclusively borrowed, so nobody uses `target` any more.
         unsafe { O::Map::unmap(owner, &self.keep, self.target) };
     }
