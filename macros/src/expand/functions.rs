@@ -464,6 +464,11 @@ impl<'a> Functions<'a> {
                         _ => quote!({ #init }),
                     };
                     quote_spanned!(here=> || -> #krate::error::Result<#resource> #body)
+                } else if diverge::is_ok(expr) {
+                    // With the runtime's error, as nothing else says which one.
+                    quote_spanned! {here=>
+                        || ::core::result::Result::Ok::<#krate::error::Result<#resource>, _>(#init)
+                    }
                 } else {
                     quote_spanned!(here=> || ::core::result::Result::Ok(#init))
                 };
