@@ -205,9 +205,11 @@ impl<'a> Functions<'a> {
             return local.to_token_stream();
         }
 
-        // If there is nothing to dereference, rustc points where the local is.
+        // If there is nothing to dereference, rustc points where the local is; if what is behind that
+        // is another type, at the target.
         let stars = iter::repeat_n(quote_spanned!(local.span()=> *), depth + 1);
-        quote!(&#(#stars)* #local)
+        let at_target = Span::call_site().located_at(self.slot.target().span());
+        quote_spanned!(at_target=> &#(#stars)* #local)
     }
 
     /// `body`, or nothing where there was an error.
