@@ -139,7 +139,7 @@ impl<T: DriverObject> Object<T> {
     ) -> ::kernel::error::Result<&'a scatterlist::SGTable> {
         // Fast path: `self.sgt` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(sgt) = ::kernel::devres::Lazy::get(&self.sgt, dev) {
-            return ::core::result::Result::Ok(sgt);
+            return ::core::result::Result::Ok(&**sgt);
         }
 
         // Not populated, revoked, or `dev` is another device: `sg_table_slow()` maps, or tells
@@ -182,7 +182,7 @@ impl<T: DriverObject> Object<T> {
 
         // Somebody else may have populated `self.sgt` while this caller was waiting for the lock.
         if let ::core::option::Option::Some(sgt) = ::kernel::devres::Locked::get(&slot, dev) {
-            return ::core::result::Result::Ok(sgt);
+            return ::core::result::Result::Ok(&**sgt);
         }
 
         // `populate()` cannot find `self.sgt` populated for `dev`: it was not a line above, only a
@@ -220,7 +220,7 @@ impl<T: DriverObject> Object<T> {
             }
         })?;
 
-        ::core::result::Result::Ok(sgt)
+        ::core::result::Result::Ok(&**sgt)
     }
 
     /// Returns whether this object belongs to the given device.
@@ -248,7 +248,7 @@ impl<T: DriverObject> Object<T> {
     ) -> ::kernel::error::Result<::core::option::Option<&'a scatterlist::SGTable>> {
         // Fast path: `self.sgt` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(sgt) = ::kernel::devres::Lazy::get(&self.sgt, dev) {
-            return ::core::result::Result::Ok(::core::option::Option::Some(sgt));
+            return ::core::result::Result::Ok(::core::option::Option::Some(&**sgt));
         }
 
         // `self.sgt` has nothing for `dev`. Tell the wrong device from a slot that is empty or
@@ -288,6 +288,11 @@ impl<T: DriverObject> Object<T> {
         // `self` is borrowed exclusively, so nobody borrows what `self.sgt` holds.
         ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.sgt);
     }
+}
+
+// `SgTable` maps and unmaps the views that `Mapped<Self, SgTable>` holds.
+impl<T: DriverObject> ::kernel::devres::HasView<SgTable> for Object<T> {
+    type Map = <SgTable as ::kernel::devres::MapMarker<Self>>::Map;
 }
 
 impl<T: DriverObject> ::kernel::devres::LazyOwner for Object<T> {

@@ -196,7 +196,9 @@ pub use lazy::{
     TeardownFirst, //
 };
 pub use mapped::{
+    HasView,
     Map,
+    MapMarker,
     Mapped,
     Names,
     OwnerView, //
