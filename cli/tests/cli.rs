@@ -212,7 +212,7 @@ fn editions() -> Result<()> {
             "{manifest:?}: {new}"
         );
         let old = ends(path, &["expand", "old.rs"], 0)?;
-        ensure!(old.contains("Ok(gen(Table))\n"), "{manifest:?}: {old}");
+        ensure!(old.contains("Ok(gen(Table))"), "{manifest:?}: {old}");
         // Nor can rustfmt tell; the rest has its layout.
         let none = ends(path, &["expand", "none.rs"], 0)?;
         ensure!(
