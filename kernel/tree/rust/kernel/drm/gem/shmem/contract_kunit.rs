@@ -314,29 +314,31 @@ pub(super) fn as_imported<R>(obj: &Gem, with: impl FnOnce() -> R) -> Result<R> {
     Ok(with())
 }
 
-/// Has eight threads map something of `obj` at the same time. Returns the one address they all get.
-pub(super) fn race_to_first(
+/// Has eight threads map something of `obj` at the same time, each by a handle of its own. Returns
+/// the one address they all get.
+pub(super) fn race_to_first<T: Clone + Send + 'static>(
     gpu: &Gpu,
-    obj: &ARef<Gem>,
-    access: fn(&Gem, &device::Device<device::Bound>) -> Result<usize>,
+    obj: &Gem,
+    handle: &T,
+    access: fn(&T, &device::Device<device::Bound>) -> Result<usize>,
 ) -> Result<usize> {
     const THREADS: usize = 8;
 
     let dev: ARef<device::Device> = gpu.bound()?.into();
     let mut threads = KVec::with_capacity(THREADS, GFP_KERNEL)?;
     for _ in 0..THREADS {
-        let (obj, dev) = (obj.clone(), dev.clone());
+        let (handle, dev) = (handle.clone(), dev.clone());
         let thread = Thread::new(move || {
             // SAFETY: The device is unbound when `gpu` is dropped, after `threads`, which waits for
             // this thread.
             let dev = unsafe { dev.as_bound() };
-            access(&obj, dev)
+            access(&handle, dev)
         })?;
         threads.push(thread, GFP_KERNEL)?;
     }
 
     // Whoever maps takes this lock, so the first to come waits for the others.
-    let resv = DmaResvGuard::new(&**obj);
+    let resv = DmaResvGuard::new(obj);
     for thread in &threads {
         thread.start();
     }
@@ -424,7 +426,7 @@ mod tests {
     fn racing_first_access() -> Result {
         let gpu = Gpu::new()?;
         let obj = gpu.object()?;
-        let first = race_to_first(&gpu, &obj, |obj, dev| address(obj.sg_table(dev)))?;
+        let first = race_to_first(&gpu, &obj, &obj, |obj, dev| address(obj.sg_table(dev)))?;
         ensure!(page_uses(&obj) == 1, "{} uses", page_uses(&obj));
 
         let now = address(obj.sg_table(gpu.bound()?));

@@ -3,8 +3,7 @@
 //! What a lazy field gives to [`Object`] beside `sg_table()`: look without mapping, borrow without
 //! a bound device, unmap by hand.
 //!
-//! The contract of the accessor itself is in `contract_kunit`, and `vmap_kunit` has the other lazy
-//! field.
+//! The contract of the accessor itself is in `contract_kunit`.
 
 use super::{
     contract_kunit::{
@@ -61,7 +60,7 @@ use core::ptr::{
 /// # Safety
 ///
 /// `obj` is the only reference to the object.
-pub(super) unsafe fn exclusive(obj: &mut ARef<Gem>) -> Pin<&mut Gem> {
+unsafe fn exclusive(obj: &mut ARef<Gem>) -> Pin<&mut Gem> {
     let obj = ptr::from_ref::<Gem>(obj).cast_mut();
 
     // SAFETY: The object is valid while it is referred to, and nobody else uses it as required.
