@@ -102,9 +102,9 @@ impl Buffer {
     }
 }
 
-/// Where the memory that is lent begins.
-fn start(lent: Result<&VMapOwned<KunitObject>>) -> Result<usize> {
-    lent.map(|memory| memory.as_view().as_ptr().addr())
+/// Where memory begins, for comparison only.
+fn start(memory: &VMapOwned<KunitObject>) -> usize {
+    memory.as_view().as_ptr().addr()
 }
 
 /// The counts that the C helper keeps of an object's memory.
@@ -240,10 +240,7 @@ mod tests {
         let fault = FailNth::AVAILABLE.then(|| FailNth::new(1)).transpose()?;
         for _ in 0..100 {
             let again = ensure_ok!(buffer.memory(dev), "a later access");
-            ensure!(
-                again.as_view().as_ptr() == memory.as_view().as_ptr(),
-                "another mapping is lent"
-            );
+            ensure!(start(again) == start(memory), "another mapping is lent");
         }
         let has_allocated = fault.is_some_and(|fault| fault.tripped());
         drop(resv);
@@ -273,17 +270,17 @@ mod tests {
         let other = other.bound()?.as_ref();
 
         for _ in 0..2 {
-            let before = start(buffer.memory(other));
+            let before = buffer.memory(other).map(start);
             ensure!(before == Err(EINVAL), "before populate: {before:?}");
         }
         let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::NONE, "for a wrong device: {uses:?}");
 
-        let memory = ensure_ok!(start(buffer.memory(gpu.bound()?)), "the right device");
-        let after = start(buffer.memory(other));
+        let memory = ensure_ok!(buffer.memory(gpu.bound()?).map(start), "the right device");
+        let after = buffer.memory(other).map(start);
         ensure!(after == Err(EINVAL), "after populate: {after:?}");
 
-        let again = start(buffer.memory(gpu.bound()?));
+        let again = buffer.memory(gpu.bound()?).map(start);
         ensure!(again == Ok(memory), "then the right device: {again:?}");
         Ok(())
     }
@@ -294,7 +291,7 @@ mod tests {
         let gpu = Gpu::new()?;
         let buffer = Arc::pin_init(Buffer::init(gpu.object()?), GFP_KERNEL)?;
         race_to_first(&gpu, &buffer.obj, &buffer, |buffer, dev| {
-            start(buffer.memory(dev))
+            buffer.memory(dev).map(start)
         })?;
 
         let uses = Uses::of(&buffer.obj);
@@ -311,8 +308,8 @@ mod tests {
 
         // The file has all pages but the last, which is looked for when the others were found.
         let size = set_file_size(&buffer.obj, (SIZE - PAGE_SIZE) as bindings::loff_t);
-        let first = start(buffer.memory(dev));
-        let second = start(buffer.memory(dev));
+        let first = buffer.memory(dev).map(start);
+        let second = buffer.memory(dev).map(start);
         set_file_size(&buffer.obj, size);
 
         ensure!(first == Err(EINVAL), "without its last page: {first:?}");
@@ -359,7 +356,7 @@ mod tests {
         let nodes = devres_nodes(dev);
 
         let fault = FailNth::new(nth)?;
-        let result = start(buffer.memory(dev));
+        let result = buffer.memory(dev).map(start);
         let tripped = fault.tripped();
         drop(fault);
 
@@ -413,7 +410,7 @@ mod tests {
             let dev = gpu.bound()?;
 
             for _ in 0..2 {
-                let again = start(buffer.memory(dev));
+                let again = buffer.memory(dev).map(start);
                 ensure!(again == Err(ENXIO), "after a rebind: {again:x?}");
             }
             let uses = Uses::of(&buffer.obj);
@@ -530,7 +527,7 @@ mod tests {
         let memory = ensure_ok!(buffer.memory(dev), "the first access");
         let mapped = ensure_ok!(buffer.memory_if_mapped(dev), "while mapped");
         ensure!(
-            mapped.is_some_and(|mapped| mapped.as_view().as_ptr() == memory.as_view().as_ptr()),
+            mapped.map(start) == Some(start(memory)),
             "other memory is lent"
         );
         let wrong = buffer.memory_if_mapped(other).map(|lent| lent.is_some());
@@ -563,14 +560,14 @@ mod tests {
 
         let memory = ensure_ok!(buffer.memory(gpu.bound()?), "the first access");
         memory.try_write32(0x5eed_cafe, 0)?;
-        let memory = memory.as_view().as_ptr().addr();
+        let memory = start(memory);
         let mut dev = gpu.dev;
         let unbinding = Thread::new(move || dev.unbind())?;
 
         let Some(guard) = buffer.try_memory() else {
             fail!("nothing is lent while mapped");
         };
-        let lent = guard.as_view().as_ptr().addr();
+        let lent = start(&guard);
 
         // Nobody may sleep while there is a guard.
         unbinding.start();
