@@ -590,6 +590,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "host::drm::gem::shmem::vmap_kunit::tests::unbind",
             "host::drm::gem::shmem::vmap_kunit::tests::free_before_unbind",
             "host::drm::gem::shmem::vmap_kunit::tests::object_outlives_drm_device",
+            "host::drm::gem::shmem::vmap_kunit::tests::imported_object",
         ],
     },
     Mutant {

@@ -297,13 +297,18 @@ fn make_table(obj: &Gem) -> Result<usize> {
     Ok(from_err_ptr(sgt)?.addr())
 }
 
-/// Calls `with` while the object looks like an imported one.
-pub(super) fn as_imported<R>(obj: &Gem, with: impl FnOnce() -> R) -> Result<R> {
-    // Nobody looks behind it.
+/// Calls `with` while the object looks like one that is imported from the buffer `dmabuf`: null for
+/// code that does not look at the buffer.
+pub(super) fn as_imported<R>(
+    obj: &Gem,
+    dmabuf: *mut bindings::dma_buf,
+    with: impl FnOnce() -> R,
+) -> Result<R> {
     let mut attachment = KBox::new(
         pin_init::zeroed::<bindings::dma_buf_attachment>(),
         GFP_KERNEL,
     )?;
+    attachment.dmabuf = dmabuf;
     // SAFETY: The object is initialised, and the tests call this when no other thread uses it.
     unsafe { (*obj.as_raw()).import_attach = &mut *attachment };
 
@@ -1033,7 +1038,7 @@ mod tests {
         let obj = gpu.object()?;
         let dev = gpu.bound()?;
 
-        let (result, is_mapped) = as_imported(&obj, || {
+        let (result, is_mapped) = as_imported(&obj, ptr::null_mut(), || {
             let result = address(obj.sg_table(dev));
             (result, is_mapped(&obj))
         })?;

@@ -75,16 +75,20 @@ unsafe fn exclusive(obj: &mut ARef<Gem>) -> Pin<&mut Gem> {
 /// # Invariants
 ///
 /// The pointer is to a valid buffer, and a reference to it.
-struct Buffer(NonNull<bindings::dma_buf>);
+pub(super) struct DmaBuf(NonNull<bindings::dma_buf>);
 
-impl Buffer {
+impl DmaBuf {
     /// Exports an object.
-    fn export(obj: &Gem) -> Result<Self> {
+    pub(super) fn export(obj: &Gem) -> Result<Self> {
         // SAFETY: The object is initialised.
         let buf = from_err_ptr(unsafe { bindings::drm_gem_prime_export(obj.as_raw(), 0) })?;
 
         // INVARIANT: The function has returned a reference.
         Ok(Self(NonNull::new(buf).ok_or(EINVAL)?))
+    }
+
+    pub(super) fn as_raw(&self) -> *mut bindings::dma_buf {
+        self.0.as_ptr()
     }
 
     /// Maps the buffer for the device of another driver.
@@ -114,7 +118,7 @@ impl Buffer {
     }
 }
 
-impl Drop for Buffer {
+impl Drop for DmaBuf {
     fn drop(&mut self) {
         // SAFETY: By the type invariants this is a reference.
         unsafe { bindings::dma_buf_put(self.0.as_ptr()) };
@@ -130,7 +134,7 @@ impl Drop for Buffer {
 ///
 /// `attach` is a valid attachment to `buffer`, and `sgt` its table.
 struct Import<'a> {
-    buffer: &'a Buffer,
+    buffer: &'a DmaBuf,
     attach: *mut bindings::dma_buf_attachment,
     sgt: *mut bindings::sg_table,
 }
@@ -366,7 +370,7 @@ mod tests {
         let importer = Gpu::new()?;
         let obj = gpu.object()?;
         ensure_ok!(obj.sg_table(gpu.bound()?), "the exporter's access");
-        let buffer = Buffer::export(&obj)?;
+        let buffer = DmaBuf::export(&obj)?;
         let import = buffer.import(importer.bound()?)?;
         ensure!(page_uses(&obj) == 2, "{} uses, shared", page_uses(&obj));
 

@@ -9,6 +9,7 @@
 
 use super::{
     contract_kunit::{
+        as_imported,
         is_mapped,
         race_to_first,
         refs,
@@ -18,6 +19,7 @@ use super::{
         KunitObject,
         SIZE, //
     },
+    lazy_kunit::DmaBuf,
     DmaResvGuard,
     ObjectConfig,
     VMapOwned, //
@@ -481,6 +483,38 @@ mod tests {
         ensure!(uses == Uses::MAPPED, "after that by hand: {uses:?}");
         let there = memory.try_read32(0)?;
         ensure!(there == 0xfeed_f00d, "cached: {there:#x}");
+        Ok(())
+    }
+
+    /// The memory of an imported object is the exporter's: mapped there, and unmapped there when the
+    /// importer is unbound.
+    #[test]
+    fn imported_object() -> Result {
+        let exporter = Gpu::new()?;
+        let mut gpu = Gpu::new()?;
+        let theirs = exporter.object()?;
+        let dmabuf = DmaBuf::export(&theirs)?;
+        // An imported object is reserved by the lock of its buffer.
+        let buffer = Buffer::new(gpu.object_below(&theirs)?)?;
+
+        let uses = as_imported(&buffer.obj, dmabuf.as_raw(), || {
+            let memory = ensure_ok!(buffer.memory(gpu.bound()?), "the first access");
+            let written = memory.try_write32(0x5eed_cafe, 0);
+            let mapped = Uses::of(&theirs);
+            gpu.dev.unbind();
+            written.map(|()| (mapped, Uses::of(&theirs)))
+        })?;
+        let (mapped, unbound) = uses?;
+
+        ensure!(mapped == Uses::MAPPED, "of the exporter: {mapped:?}");
+        ensure!(
+            unbound == Uses::NONE,
+            "of the exporter, unbound: {unbound:?}"
+        );
+        let uses = Uses::of(&buffer.obj);
+        ensure!(uses == Uses::NONE, "of the importer: {uses:?}");
+        let there = theirs.vmap::<SIZE>()?.read32(0);
+        ensure!(there == 0x5eed_cafe, "the exporter has {there:#x}");
         Ok(())
     }
 
