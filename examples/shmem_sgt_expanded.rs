@@ -140,7 +140,7 @@ impl<T: DriverObject> Object<T> {
     ) -> ::kernel::error::Result<&'a scatterlist::SGTable> {
         // Fast path: `self.sgt` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(sgt) = ::kernel::devres::Lazy::get(&self.sgt, dev) {
-            return ::core::result::Result::Ok(sgt);
+            return ::core::result::Result::Ok(&**sgt);
         }
 
         // Not populated, revoked, or `dev` is another device: `sg_table_slow()` maps, or tells
@@ -180,7 +180,7 @@ impl<T: DriverObject> Object<T> {
         // caller is done.
         let slot = match ::kernel::devres::Lazy::entry(&self.sgt, dev)? {
             ::kernel::devres::Entry::Populated(sgt) => {
-                return ::core::result::Result::Ok(sgt);
+                return ::core::result::Result::Ok(&**sgt);
             }
             ::kernel::devres::Entry::Vacant(slot) => slot,
         };
@@ -219,7 +219,7 @@ impl<T: DriverObject> Object<T> {
             }
         })?;
 
-        ::core::result::Result::Ok(sgt)
+        ::core::result::Result::Ok(&**sgt)
     }
 
     /// Returns whether this object belongs to the given device.
@@ -247,7 +247,7 @@ impl<T: DriverObject> Object<T> {
     ) -> ::kernel::error::Result<::core::option::Option<&'a scatterlist::SGTable>> {
         // Fast path: `self.sgt` is populated for `dev`, and has not been revoked.
         if let ::core::option::Option::Some(sgt) = ::kernel::devres::Lazy::get(&self.sgt, dev) {
-            return ::core::result::Result::Ok(::core::option::Option::Some(sgt));
+            return ::core::result::Result::Ok(::core::option::Option::Some(&**sgt));
         }
 
         // `self.sgt` has nothing for `dev`. Tell the wrong device from a slot that is empty or
@@ -287,6 +287,11 @@ impl<T: DriverObject> Object<T> {
         // `self` is borrowed exclusively, so nobody borrows what `self.sgt` holds.
         ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.sgt);
     }
+}
+
+// `SgTable` maps and unmaps the views that `Mapped<Self, SgTable>` holds.
+impl<T: DriverObject> ::kernel::devres::HasView<SgTable> for Object<T> {
+    type Map = <SgTable as ::kernel::devres::MapMarker<Self>>::Map;
 }
 
 impl<T: DriverObject> ::kernel::devres::LazyOwner for Object<T> {

@@ -18,7 +18,10 @@ use similar::TextDiff;
 use std::{
     ffi::OsStr,
     fs,
-    io::Write,
+    io::{
+        self,
+        Write, //
+    },
     path::{
         Path,
         PathBuf, //
@@ -71,13 +74,15 @@ impl Committed {
         let text = read(path)?;
         let header = Header::read(text.trim_start_matches('\u{feff}'))
             .with_context(|| format!("`{}` is no expansion any more", path.display()))?;
-        let source = Source::read(&header.source(path))?;
-        let fresh = header.put_into(&expand(&source, &header.options)?);
+        let fresh = Source::read(&header.source(path))
+            .map_err(Into::into)
+            .and_then(|source| expand(&source, &header.options))
+            .map_err(|error| of_expansion(error, path))?;
 
         Ok(Self {
             path: path.to_owned(),
             text,
-            fresh,
+            fresh: header.put_into(&fresh),
         })
     }
 
@@ -136,6 +141,15 @@ impl Committed {
             _ => Path::new("."),
         };
 
+        if !folder.is_dir() {
+            return Err(Failure::without_source(format!(
+                "cannot write `{}`: there is no folder `{}`\n  = help: make the folder first",
+                self.path.display(),
+                folder.display()
+            ))
+            .into());
+        }
+
         let mut builder = Builder::new();
         #[cfg(unix)]
         let builder = {
@@ -146,13 +160,33 @@ impl Committed {
             );
             builder.permissions(permissions)
         };
-        let mut file = builder.tempfile_in(folder).with_context(context)?;
+        let mut file = builder
+            .tempfile_in(folder)
+            .map_err(without_name)
+            .with_context(context)?;
         file.write_all(self.fresh.as_bytes())
+            .map_err(without_name)
             .with_context(context)?;
         file.persist(&path).with_context(context)?;
 
         Ok(())
     }
+}
+
+/// Says of which expansion the source cannot be read or expanded.
+fn of_expansion(error: anyhow::Error, path: &Path) -> anyhow::Error {
+    let expansion = path.display();
+    match error.downcast::<Failure>() {
+        Ok(failure) => failure
+            .note(format!("`{expansion}` is expanded from this file"))
+            .into(),
+        Err(error) => error.context(format!("cannot refresh `{expansion}`")),
+    }
+}
+
+/// The error without the name of the temporary file, which nobody has asked for.
+fn without_name(error: io::Error) -> io::Error {
+    error.kind().into()
 }
 
 /// Reads a text file.

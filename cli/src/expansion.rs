@@ -13,6 +13,7 @@ use crate::{
         Annotated,
         Found, //
     },
+    forbidden,
     generated::Generated,
     imports,
     layout::Layout,
@@ -191,7 +192,7 @@ impl Printer<'_> {
         }
 
         let declared = declared::names(&file);
-        let expansions = self.expansions(source, &chosen, &declared)?;
+        let expansions = self.expansions(source, &file, &chosen, &declared)?;
         if let Some(edit) = imports::edit(source, &file, &chosen) {
             return source.edited(vec![edit]).map(Some);
         }
@@ -218,6 +219,7 @@ impl Printer<'_> {
     fn expansions<'b>(
         &self,
         source: &Source,
+        file: &File,
         chosen: &[&Annotated],
         declared: &'b BTreeSet<String>,
     ) -> Result<Vec<(TokenStream, Marker<'b>)>, Failure> {
@@ -230,6 +232,8 @@ impl Printer<'_> {
                 expand::expand(annotated.args.clone(), annotated.item.clone(), &marker);
             if let Some(error) = errors.into_error() {
                 failures.push(source.error(error));
+            } else if let Some(complaint) = forbidden::complaint(source, file, annotated, &tokens) {
+                failures.push(source.failure(vec![complaint]));
             }
             expansions.push((tokens, marker));
         }

@@ -256,7 +256,7 @@ fn name(item: &Item) -> String {
 }
 
 /// The attributes of an item.
-fn attributes(item: &mut Item) -> Option<&mut Vec<Attribute>> {
+pub(crate) fn attributes(item: &mut Item) -> Option<&mut Vec<Attribute>> {
     match item {
         Item::Const(item) => Some(&mut item.attrs),
         Item::Enum(item) => Some(&mut item.attrs),

@@ -43,6 +43,7 @@ mod edition;
 mod elsewhere;
 mod expansion;
 mod find;
+mod forbidden;
 mod generated;
 mod header;
 mod imports;

@@ -98,6 +98,11 @@ impl Failure {
         (!reports.is_empty()).then(|| Self(reports.join("\n\n")))
     }
 
+    /// Adds what the file has to do with another one.
+    pub(crate) fn note(self, note: impl fmt::Display) -> Self {
+        Self(format!("{}\n  = note: {note}", self.0))
+    }
+
     /// There is no text to show.
     pub(crate) fn without_source(message: impl fmt::Display) -> Self {
         Self(format!("error: {message}"))

@@ -5,6 +5,8 @@
 
 #[path = "support/in_a_macro.rs"]
 mod in_a_macro;
+#[path = "support/printable.rs"]
+mod printable;
 
 use anyhow::{
     bail,
@@ -87,8 +89,8 @@ fn read() -> Result<Vec<Case>> {
         .into_iter()
         .map(|path| {
             let name = path.display().to_string();
-            let text = fs::read_to_string(&path)?;
-            let printed = expand(&Source::read(&path)?, &Options::default()).context(name)?;
+            let (text, source) = printable::read(&path)?;
+            let printed = expand(&source, &Options::default()).context(name)?;
             Ok(Case {
                 path,
                 text,

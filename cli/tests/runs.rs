@@ -8,6 +8,8 @@
 
 #[path = "support/in_a_macro.rs"]
 mod in_a_macro;
+#[path = "support/printable.rs"]
+mod printable;
 #[path = "runs/program.rs"]
 mod program;
 #[path = "runs/workspace.rs"]

@@ -14,8 +14,9 @@
 ///   `name(&self, dev: &Device<Bound>) -> Result<&Target>`.
 /// - `device = expr`: the `&Device` that this object belongs to, any expression over `self`.
 /// - `init = expr`: an initialiser of the field's type, over `self` and `dev`; or `map = Marker`,
-///   where the field's type is `Mapped<Self, Marker>` and `Marker` implements `Map<Self>`. The slot
-///   stores the resource inline: what has more than 256 bytes belongs in a `KBox`.
+///   where the field's type is `Mapped<Self, Marker>` and `Marker` implements `Map<Self>`. Fields
+///   with the same marker write it the same way. The slot stores the resource inline: what has more
+///   than 256 bytes belongs in a `KBox`.
 /// - `peek = name`, `try_access = name`, `revoke = name`: further functions, all optional.
 ///
 /// What is generated from a field has its conditions and documentation, and lets pass the lints

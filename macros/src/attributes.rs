@@ -120,6 +120,24 @@ pub(crate) fn conditions(attrs: &[Attribute]) -> Vec<Attribute> {
     })
 }
 
+/// The predicate that holds where all of the [`conditions`] do.
+pub(crate) fn predicate(conditions: &[Attribute]) -> TokenStream {
+    fn of(meta: &Meta) -> TokenStream {
+        match (conditional(meta), meta) {
+            (Some((condition, metas)), _) => {
+                let predicates = metas.iter().map(of);
+                quote!(any(not(#condition), all(#(#predicates),*)))
+            }
+            (None, Meta::List(cfg)) => cfg.tokens.clone(),
+            // `#[cfg]` without a predicate, which rustc reports.
+            (None, _) => quote!(all()),
+        }
+    }
+
+    let predicates = conditions.iter().map(|attr| of(&attr.meta));
+    quote!(all(#(#predicates),*))
+}
+
 /// The levels of lints that let pass what generated code repeats, such as a name or a type.
 ///
 /// What the author expects may be met in one place and not in another, so it is allowed. What the

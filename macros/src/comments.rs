@@ -14,7 +14,8 @@ use super::{
 use quote::ToTokens;
 use syn::{
     Expr,
-    Ident, //
+    Ident,
+    Type, //
 };
 
 /// Above the fast path.
@@ -123,6 +124,12 @@ pub(crate) fn revoke(slot: &Slot<'_>) -> String {
         "`self` is borrowed exclusively, so nobody borrows what `self.{}` holds.",
         slot.name
     )
+}
+
+/// Above the implementation that makes `Mapped<Self, marker>` a type.
+pub(crate) fn view(marker: &Type) -> String {
+    let marker = without_spaces(marker);
+    format!("`{marker}` maps and unmaps the views that `Mapped<Self, {marker}>` holds.")
 }
 
 /// In `teardown()`: what goes, in which order, and why.

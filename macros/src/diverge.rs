@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Initialisers that never make anything, such as `todo!()`: rustc takes the type of such an
-//! expression for `()`, unless it is told what was to be made.
+//! Initialisers whose type rustc does not know by itself. One that never makes anything, such as
+//! `todo!()`, is a `()` unless rustc is told what was to be made. `Ok(..)` never fails, so nothing
+//! says what the error would be.
 
 use syn::{
     visit::Visit,
@@ -33,6 +34,26 @@ pub(crate) fn diverges(expr: &Expr) -> bool {
         Expr::Return(_) => true,
         Expr::Try(tried) => is_error(&tried.expr),
         Expr::Unsafe(block) => block_diverges(&block.block),
+        _ => false,
+    }
+}
+
+/// Whether an expression is `Ok(..)`, going by what it looks like.
+pub(crate) fn is_ok(expr: &Expr) -> bool {
+    let is_tail_ok = |block: &Block| match block.stmts.last() {
+        Some(Stmt::Expr(value, None)) => is_ok(value),
+        _ => false,
+    };
+
+    match expr {
+        Expr::Call(call) => match &*call.func {
+            Expr::Path(path) => call.args.len() == 1 && path.path.is_ident("Ok"),
+            _ => false,
+        },
+        Expr::Block(block) => block.label.is_none() && is_tail_ok(&block.block),
+        Expr::Group(group) => is_ok(&group.expr),
+        Expr::Paren(paren) => is_ok(&paren.expr),
+        Expr::Unsafe(block) => is_tail_ok(&block.block),
         _ => false,
     }
 }
@@ -176,6 +197,32 @@ mod tests {
             "{}",
         ] {
             assert!(!is(expr), "{expr}");
+        }
+    }
+
+    #[test]
+    fn what_is_ok() {
+        for expr in [
+            "Ok(1)",
+            "(Ok(Table { len: 1 }))",
+            "{ let table = f()?; Ok(table) }",
+            "unsafe { Ok(f()) }",
+        ] {
+            assert!(is_ok(&syn::parse_str(expr).unwrap()), "{expr}");
+        }
+        for expr in [
+            "Ok",
+            "Ok(1)?",
+            "Ok(1, 2)",
+            "Ok::<_, Infallible>(1)",
+            "Err(EINVAL)",
+            "Ok(1).and_then(f)",
+            "self.Ok(1)",
+            "'a: { Ok(1) }",
+            "{ Ok(1); }",
+            "if c { Ok(1) } else { Err(EINVAL) }",
+        ] {
+            assert!(!is_ok(&syn::parse_str(expr).unwrap()), "{expr}");
         }
     }
 }

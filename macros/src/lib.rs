@@ -54,7 +54,7 @@ use proc_macro::TokenStream;
 ///   check. `?` returns from the accessor. The slot stores the resource inline: a resource of more
 ///   than 256 bytes belongs in a box, `KBox<T>`, with `T` as the target.
 /// - `map = Marker` (form B): the field's type is `Mapped<Self, Marker>`, a view into this object,
-///   and `Marker` implements `Map<Self>`.
+///   and `Marker` implements `Map<Self>`. Fields with the same marker write it the same way.
 /// - `peek = name`: `name(&self, dev: &Device<Bound>) -> Result<Option<&Target>>`. Never sleeps,
 ///   never maps.
 /// - `try_access = name`: `name(&self) -> Option<LazyGuard<'_, Resource>>`. Needs no bound device;

@@ -107,9 +107,7 @@ impl Accessor {
 impl Owner<'_> {
     /// Whether a field is a view into the owner.
     pub(crate) fn has_view(&self) -> bool {
-        self.slots
-            .iter()
-            .any(|slot| matches!(slot.source, Source::Map(_)))
+        self.slots.iter().any(|slot| slot.marker().is_some())
     }
 }
 
@@ -117,5 +115,13 @@ impl Slot<'_> {
     /// What the accessor lends.
     pub(crate) fn target(&self) -> &Type {
         self.accessor.target.as_ref().unwrap_or(self.resource)
+    }
+
+    /// What maps it, if it is a view into the owner.
+    pub(crate) fn marker(&self) -> Option<&Type> {
+        match &self.source {
+            Source::Map(marker) => Some(marker),
+            Source::Init(_) => None,
+        }
     }
 }

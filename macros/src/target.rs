@@ -13,6 +13,7 @@ use quote::{
 use syn::{
     punctuated::Punctuated,
     GenericArgument,
+    Ident,
     PathArguments,
     Token,
     Type,
@@ -85,6 +86,32 @@ pub(crate) fn depth(resource: &Type, target: &Type) -> usize {
         depth.max(1)
     } else {
         0
+    }
+}
+
+/// `M` of a type that is written `Mapped<O, M>`, with `Self` or the name of the owner for `O`.
+pub(crate) fn marker_of_view<'a>(ty: &'a Type, owner: &Ident) -> Option<&'a Type> {
+    let args = arguments(ty, "Mapped")?;
+    let [GenericArgument::Type(Type::Path(of)), GenericArgument::Type(marker)] = args[..] else {
+        return None;
+    };
+    let of = &of.path.segments.last()?.ident;
+
+    (of == "Self" || of == owner).then_some(marker)
+}
+
+/// The arguments of a type that is written `name<..>`, by whatever path.
+fn arguments<'a>(ty: &'a Type, name: &str) -> Option<Vec<&'a GenericArgument>> {
+    let Type::Path(path) = bare(ty) else {
+        return None;
+    };
+    let last = path.path.segments.last()?;
+
+    match &last.arguments {
+        PathArguments::AngleBracketed(args) if last.ident == name => {
+            Some(args.args.iter().collect())
+        }
+        _ => None,
     }
 }
 
@@ -166,6 +193,28 @@ mod tests {
             1
         );
         assert_eq!(depth(parse_quote!(Alias), parse_quote!(dyn Ops)), 1);
+    }
+
+    #[test]
+    fn views_are_recognised() {
+        let marker = |ty: Type| {
+            let owner = parse_quote!(Queue);
+            marker_of_view(&ty, &owner).map(|marker| marker.to_token_stream().to_string())
+        };
+
+        let found = Some("Marker".to_owned());
+        assert_eq!(marker(parse_quote!(Mapped<Self, Marker>)), found);
+        assert_eq!(
+            marker(parse_quote!(devres::Mapped<Queue<T>, Marker>)),
+            found
+        );
+        assert_eq!(marker(parse_quote!((Mapped<super::Queue, Marker>))), found);
+        assert_eq!(marker(parse_quote!(Mapped<Other, Marker>)), None);
+        assert_eq!(marker(parse_quote!(Mapped<Self>)), None);
+        assert_eq!(marker(parse_quote!(Mapped<Self, 3>)), None);
+        assert_eq!(marker(parse_quote!(Unmapped<Self, Marker>)), None);
+        assert_eq!(marker(parse_quote!(Mapped)), None);
+        assert_eq!(marker(parse_quote!([Mapped<Self, Marker>; 2])), None);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::{
         LazyAttr,
         Value, //
     },
+    target,
 };
 use quote::{
     quote,
@@ -146,7 +147,7 @@ fn owner<'a>(
     let mut slots: Vec<_> = fields
         .filter_map(|field| {
             let attr = parse::lazy_attr(field, errors)?;
-            slot(field, attr, errors)
+            slot(&item.ident, field, attr, errors)
         })
         .collect();
 
@@ -308,7 +309,12 @@ fn put<T>(place: &mut Option<(Ident, T)>, key: Ident, value: T, errors: &mut Err
 }
 
 /// Checks one lazy field. [`None`] if not even an accessor can be made of it.
-fn slot<'a>(field: &'a Field, attr: LazyAttr, errors: &mut Errors) -> Option<Slot<'a>> {
+fn slot<'a>(
+    owner: &Ident,
+    field: &'a Field,
+    attr: LazyAttr,
+    errors: &mut Errors,
+) -> Option<Slot<'a>> {
     let name = field.ident.as_ref()?;
     let broken = ["fn", "device", "init", "map"].map(|key| (key, attr.is_broken(key)));
     let is_broken = |key| broken.contains(&(key, true));
@@ -353,7 +359,18 @@ fn slot<'a>(field: &'a Field, attr: LazyAttr, errors: &mut Errors) -> Option<Slo
     }
 
     let source = match (sorted.init, sorted.map) {
-        (Some((_, init)), None) => Some(Source::Init(init)),
+        (Some((key, init)), None) => {
+            if let Some(marker) = target::marker_of_view(&field.ty, owner) {
+                errors.report(
+                    key,
+                    format!(
+                        "a `Mapped` is a view, which its marker maps: use `map = {}`",
+                        marker.to_token_stream()
+                    ),
+                );
+            }
+            Some(Source::Init(init))
+        }
         (None, Some((_, marker))) => Some(Source::Map(marker)),
         (Some((_, init)), Some((map, _))) => {
             errors.report(map, "`init` and `map` are mutually exclusive");

@@ -2,14 +2,14 @@
 
 //! A file that is printed, and what has to be known of it to compile it.
 
+use super::printable;
 use anyhow::{
     Context,
     Result, //
 };
 use cargo_devres_lazy::{
     expand,
-    Options,
-    Source, //
+    Options, //
 };
 use proc_macro2::{
     TokenStream,
@@ -48,7 +48,7 @@ impl Program {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let text = fs::read_to_string(path)?;
-        let source = Source::read(path)?;
+        let (_, source) = printable::read(path)?;
         let printed = expand(&source, &Options::default()).with_context(|| name.clone())?;
 
         let edition = text

@@ -15,7 +15,8 @@ use super::super::{
     target,
 };
 use super::{
-    path_at,
+    tokens_at,
+    views,
     Body, //
 };
 use proc_macro2::{
@@ -67,6 +68,8 @@ pub(super) struct Functions<'a> {
     lt: Lifetime,
     /// What lends the resource. The author's expressions are not in its scope.
     local: Ident,
+    /// Whether the field's type is written as that of a view.
+    is_view: bool,
     /// The right to populate the slot, for the author not to see.
     vacant: Ident,
     /// Where a view belongs, for the author not to see.
@@ -96,9 +99,12 @@ impl<'a> Functions<'a> {
             .or_else(|| hygiene::first(init.clone(), "self"))
             .unwrap_or_else(Span::call_site);
         let dev = Ident::new("dev", hygiene::first(init.clone(), "dev").unwrap_or(site));
-        // If it does not deref to the target, rustc points at the target.
         let mut local = names.local(&slot.name.to_string());
-        local.set_span(Span::mixed_site().located_at(slot.target().span()));
+        let of_view = views::place(slot, model);
+        // If it does not deref to the target, rustc points at the target; or at the marker, if that
+        // does not map anything.
+        let at_target = Span::mixed_site().located_at(slot.target().span());
+        local.set_span(of_view.unwrap_or(at_target));
         // Rustc points at the field; it is not the author who has named this.
         let mut assertion = names.fresh(&format!("{}_is_send_and_sync", slot.name.unraw()));
         assertion.set_span(Span::mixed_site().located_at(slot.name.span()));
@@ -116,6 +122,7 @@ impl<'a> Functions<'a> {
             init: hygiene::with_self(init, site),
             lt: names.fresh_lifetime(),
             local,
+            is_view: of_view.is_some(),
             vacant: names.fresh("slot"),
             place: names.fresh("place"),
             other: names.fresh("other"),
@@ -189,14 +196,20 @@ impl<'a> Functions<'a> {
     /// What an accessor lends, from the reference to the resource.
     fn lent(&self) -> TokenStream {
         let local = &self.local;
-        match target::depth(self.slot.resource, self.slot.target()) {
-            0 => local.to_token_stream(),
-            depth => {
-                // If there is nothing to dereference, rustc points at the target.
-                let stars = iter::repeat_n(quote_spanned!(local.span()=> *), depth + 1);
-                quote!(&#(#stars)* #local)
-            }
+        let depth = match target::depth(self.slot.resource, self.slot.target()) {
+            // Rustc asks whether its marker maps anything where a view is dereferenced.
+            0 if self.is_view => 1,
+            depth => depth,
+        };
+        if depth == 0 {
+            return local.to_token_stream();
         }
+
+        // If there is nothing to dereference, rustc points where the local is; if what is behind that
+        // is another type, at the target.
+        let stars = iter::repeat_n(quote_spanned!(local.span()=> *), depth + 1);
+        let at_target = Span::call_site().located_at(self.slot.target().span());
+        quote_spanned!(at_target=> &#(#stars)* #local)
     }
 
     /// `body`, or nothing where there was an error.
@@ -384,7 +397,7 @@ impl<'a> Functions<'a> {
         };
         // If the author's expression is of another type, rustc points at the field as well.
         let at_field = here(field);
-        let krate = path_at(krate, at_field);
+        let krate = tokens_at(krate, at_field);
         let same_device = quote_spanned!(at_field=> #krate::devres::same_device);
 
         quote! {
@@ -424,7 +437,7 @@ impl<'a> Functions<'a> {
         // Rustc points at the field's type where the resource lacks a bound.
         let at_type = Span::mixed_site().located_at(resource.span());
         let slot = located(&self.vacant, at_type);
-        let krate_at_type = path_at(krate, at_type);
+        let krate_at_type = tokens_at(krate, at_type);
         let vacant = quote_spanned!(at_type=> #krate_at_type::devres::Vacant);
 
         match &self.slot.source {
@@ -441,6 +454,11 @@ impl<'a> Functions<'a> {
                         _ => quote!({ #init }),
                     };
                     quote_spanned!(here=> || -> #krate::error::Result<#resource> #body)
+                } else if diverge::is_ok(expr) {
+                    // With the runtime's error, as nothing else says which one.
+                    quote_spanned! {here=>
+                        || ::core::result::Result::Ok::<#krate::error::Result<#resource>, _>(#init)
+                    }
                 } else {
                     quote_spanned!(here=> || ::core::result::Result::Ok(#init))
                 };
@@ -451,7 +469,7 @@ impl<'a> Functions<'a> {
             }
             Source::Map(marker) => {
                 let here = Span::mixed_site().located_at(marker.span());
-                let krate = path_at(krate, here);
+                let krate = tokens_at(krate, here);
                 let populate_with = Ident::new("populate_with", at_type);
                 let place = &self.place;
                 let referred = target::referred(marker);

@@ -10,6 +10,7 @@
 
 mod functions;
 mod teardown;
+mod views;
 
 use super::{
     attributes,
@@ -44,8 +45,7 @@ use syn::{
     spanned::Spanned,
     visit_mut::VisitMut,
     Attribute,
-    Item,
-    Path, //
+    Item, //
 };
 
 /// What an annotated item becomes.
@@ -112,6 +112,7 @@ fn owner(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenStream {
     let item = owner_struct(model);
     let names = Names::new(model.item, notes.declared());
     let accessors = accessors(model, &names, body, notes);
+    let views = views::views(model, body, notes);
     let teardown = teardown::teardown(model, &names, notes);
     let empty_line = notes.empty_line();
 
@@ -120,6 +121,7 @@ fn owner(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenStream {
         #empty_line
         #accessors
         #empty_line
+        #views
         #teardown
     }
 }
@@ -164,16 +166,17 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
         let resource = &field.ty;
         // If it is not a resource, rustc points at what the author has written.
         let here = Span::call_site().located_at(resource.span());
-        let krate = path_at(krate, here);
+        let krate = tokens_at(krate, here);
         field.ty = parse_quote_spanned!(here=> #krate::devres::Lazy<#resource>);
     }
 
     item.into_token_stream()
 }
 
-/// The path where it is part of what rustc is to point at. It means what it meant, `$crate` too.
-fn path_at(path: &Path, span: Span) -> TokenStream {
-    path.to_token_stream()
+/// Tokens that are part of what rustc is to point at. They mean what they meant, `$crate` too.
+fn tokens_at(tokens: &impl ToTokens, span: Span) -> TokenStream {
+    tokens
+        .to_token_stream()
         .into_iter()
         .map(|mut token| {
             token.set_span(token.span().located_at(span));

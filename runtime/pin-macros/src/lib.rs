@@ -23,7 +23,10 @@ mod zeroable;
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::Result;
+use syn::{
+    Attribute,
+    Result, //
+};
 
 /// Declares a struct that is initialised in place, with its fields pinned where they have `#[pin]`.
 ///
@@ -107,6 +110,12 @@ pub fn kunit_tests(
 /// The path to `pinned-init` in a crate that depends on `devres-lazy`.
 fn pinned_init() -> TokenStream {
     quote!(::kernel::init::__pin_init)
+}
+
+/// Whether this is the attribute called `name`, by whatever path.
+fn is_called(attr: &Attribute, name: &str) -> bool {
+    let last = attr.path().segments.last();
+    last.is_some_and(|last| last.ident == name)
 }
 
 /// The expansion, or the error for rustc to report.

@@ -4,6 +4,7 @@
 
 use crate::{
     generics,
+    is_called,
     pinned_init, //
 };
 use proc_macro2::{
@@ -131,12 +132,6 @@ fn with_lints_on_fields(mut item: ItemStruct) -> ItemStruct {
     }
 
     item
-}
-
-/// Whether this is the attribute called `name`, by whatever path.
-fn is_called(attr: &Attribute, name: &str) -> bool {
-    let last = attr.path().segments.last();
-    last.is_some_and(|last| last.ident == name)
 }
 
 /// Finds an item inside of the struct, in which `Self` has a meaning of its own.

@@ -2,7 +2,10 @@
 
 //! `#[pinned_drop]`.
 
-use crate::pinned_init;
+use crate::{
+    is_called,
+    pinned_init, //
+};
 use proc_macro2::TokenStream;
 use quote::{
     quote,
@@ -10,6 +13,7 @@ use quote::{
 };
 use syn::{
     parse2,
+    parse_quote,
     Error,
     ItemImpl,
     Result, //
@@ -27,6 +31,10 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
             &item.self_ty,
             "`#[pinned_drop]` needs an `impl PinnedDrop for` this type",
         ));
+    }
+
+    if let Some(in_order) = in_order(&item) {
+        return Ok(in_order);
     }
 
     let pinned_init = pinned_init();
@@ -60,4 +68,24 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
             #implementation
         };
     })
+}
+
+/// The destructor with this attribute below `#[devres_lazy]`, where it has to stand, and the error
+/// that says so. [`None`] if it does not stand above.
+fn in_order(item: &ItemImpl) -> Option<TokenStream> {
+    let below = item
+        .attrs
+        .iter()
+        .find(|attr| is_called(attr, "devres_lazy"))?;
+    let error = Error::new_spanned(
+        below,
+        "put `#[devres_lazy]` above `#[pinned_drop]`: it makes the destructor begin with the \
+         teardown",
+    );
+
+    let mut item = item.clone();
+    item.attrs
+        .push(parse_quote!(#[::kernel::prelude::pinned_drop]));
+    let error = error.into_compile_error();
+    Some(quote!(#item #error))
 }

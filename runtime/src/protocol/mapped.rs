@@ -103,6 +103,34 @@ pub unsafe trait Map<O: ?Sized>: 'static {
     unsafe fn unmap(owner: &O, keep: &Self::Keep, target: NonNull<Self::Target>);
 }
 
+/// Names a marker as a [`Map`] of `O`.
+///
+/// Every `Map<O>` implements this. Generated code writes `<M as MapMarker<Self>>::Map` for `M`:
+/// wherever rustc misses [`Map`], it then has the same message, and prints that once.
+pub trait MapMarker<O: ?Sized> {
+    /// `Self`.
+    type Map: Map<O>;
+}
+
+impl<O: ?Sized, M: Map<O>> MapMarker<O> for M {
+    type Map = M;
+}
+
+/// An owner that has views by the marker `M`.
+///
+/// `#[devres_lazy]` implements this for the struct that it stands on, once for each marker of its
+/// `map` fields. `Mapped<O, M>` is then well formed wherever it is named, also if `M` does not
+/// implement [`Map`]: rustc reports that in this implementation alone.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no field with `map = {M}`",
+    label = "`Mapped<{Self}, {M}>` is the type of such a field",
+    note = "put `#[lazy(.., map = {M})]` on a field of `{Self}`, under `#[devres_lazy]`"
+)]
+pub trait HasView<M> {
+    /// `M`, which maps and unmaps the views.
+    type Map: Map<Self>;
+}
+
 /// A mapped resource that is a view into its owner, an `O`; unmapped when dropped.
 ///
 /// The type of a field annotated with `#[lazy(.., map = M)]` is `Mapped<Self, M>`.
@@ -114,19 +142,19 @@ pub unsafe trait Map<O: ?Sized>: 'static {
 /// # Invariants
 ///
 /// - `owner` is valid for shared access until `self` is dropped.
-/// - `target` was returned by `M::map()` for `*owner`, and has not been unmapped.
-pub struct Mapped<O: ?Sized, M: Map<O>> {
-    target: NonNull<M::Target>,
-    keep: M::Keep,
+/// - `target` was returned by `O::Map::map()` for `*owner`, and has not been unmapped.
+pub struct Mapped<O: HasView<M> + ?Sized, M> {
+    target: NonNull<<O::Map as Map<O>>::Target>,
+    keep: <O::Map as Map<O>>::Keep,
     owner: NonNull<O>,
 }
 
 // SAFETY: `target` is `Send` and `Sync` by the bounds of `Map`, `keep` is `Send`, and of the owner
 // only a shared reference is used, which is fine on another thread as `O: Sync`.
-unsafe impl<O: Sync + ?Sized, M: Map<O>> Send for Mapped<O, M> {}
+unsafe impl<O: HasView<M> + Sync + ?Sized, M> Send for Mapped<O, M> {}
 
-// SAFETY: A shared reference lends `&M::Target`, which is `Sync` by the bounds of `Map`.
-unsafe impl<O: Sync + ?Sized, M: Map<O>> Sync for Mapped<O, M> {}
+// SAFETY: A shared reference lends the target, which is `Sync` by the bounds of `Map`.
+unsafe impl<O: HasView<M> + Sync + ?Sized, M> Sync for Mapped<O, M> {}
 
 /// The types that [`OwnerView::new()`] is called for, and the traits that its safety rests on.
 ///
@@ -171,7 +199,7 @@ pub trait OwnerView<O: ?Sized, M>: Sized + 'static {
     ) -> Result<Placed<'p, Self>>;
 }
 
-impl<O: ?Sized + 'static, M: Map<O>> OwnerView<O, M> for Mapped<O, M> {
+impl<O: HasView<M> + ?Sized + 'static, M: 'static> OwnerView<O, M> for Mapped<O, M> {
     unsafe fn new<'p>(
         place: Place<'p, Self>,
         slot: *const Lazy<Self>,
@@ -186,13 +214,13 @@ impl<O: ?Sized + 'static, M: Map<O>> OwnerView<O, M> for Mapped<O, M> {
             return Err(EINVAL);
         }
 
-        let keep = M::keep(owner);
+        let keep = O::Map::keep(owner);
 
         // INVARIANT:
         // - `owner` is a reference, and stays valid by the safety requirement.
-        // - `target` comes from `M::map()` for `owner`.
+        // - `target` comes from `O::Map::map()` for `owner`.
         let mapped = Self {
-            target: M::map(owner, place.dev())?,
+            target: O::Map::map(owner, place.dev())?,
             keep,
             owner: owner.into(),
         };
@@ -200,25 +228,26 @@ impl<O: ?Sized + 'static, M: Map<O>> OwnerView<O, M> for Mapped<O, M> {
     }
 }
 
-impl<O: ?Sized, M: Map<O>> Deref for Mapped<O, M> {
-    type Target = M::Target;
+impl<O: HasView<M> + ?Sized, M> Deref for Mapped<O, M> {
+    type Target = <O::Map as Map<O>>::Target;
 
     #[inline]
-    fn deref(&self) -> &M::Target {
+    fn deref(&self) -> &Self::Target {
         // SAFETY: By the type invariants `target` is mapped, and by the safety requirements of
         // `Map` it is then valid for shared access.
         unsafe { self.target.as_ref() }
     }
 }
 
-impl<O: ?Sized, M: Map<O>> Drop for Mapped<O, M> {
+impl<O: HasView<M> + ?Sized, M> Drop for Mapped<O, M> {
     fn drop(&mut self) {
         // SAFETY: By the type invariants `owner` is valid.
         let owner = unsafe { self.owner.as_ref() };
 
         // SAFETY:
-        // - By the type invariants `target` comes from `M::map()` for `owner` and is still mapped.
+        // - By the type invariants `target` comes from `O::Map::map()` for `owner`, and is still
+        //   mapped.
         // - `self` is exclusively borrowed, so nobody uses `target` any more.
-        unsafe { M::unmap(owner, &self.keep, self.target) };
+        unsafe { O::Map::unmap(owner, &self.keep, self.target) };
     }
 }

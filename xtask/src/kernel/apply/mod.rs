@@ -194,7 +194,9 @@ pub use lazy::{
     Vacant, //
 };
 pub use mapped::{
+    HasView,
     Map,
+    MapMarker,
     Mapped,
     Names,
     OwnerView, //

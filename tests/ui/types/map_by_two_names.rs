@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Two fields have the same marker, under two names.
+
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        Map,
+        Mapped, //
+    },
+    devres_lazy,
+    prelude::*,
+    sync::aref::ARef, //
+};
+use std::ptr::NonNull;
+
+struct Marker;
+
+type Other = Marker;
+
+// SAFETY: The pointer is to a static.
+unsafe impl Map<Queue> for Marker {
+    type Target = u32;
+    type Keep = ();
+
+    fn keep(_: &Queue) {}
+
+    fn map(_: &Queue, _: &Device<Bound>) -> Result<NonNull<u32>> {
+        static TABLE: u32 = 0;
+        Ok(NonNull::from(&TABLE))
+    }
+
+    unsafe fn unmap(_: &Queue, _: &(), _: NonNull<u32>) {}
+}
+
+#[devres_lazy]
+#[pin_data]
+struct Queue {
+    dev: ARef<Device>,
+
+    #[lazy(
+        fn table -> u32,
+        device = &self.dev,
+        map = Marker,
+    )]
+    table: Mapped<Self, Marker>,
+
+    #[lazy(
+        fn ring -> u32,
+        device = &self.dev,
+        map = Other,
+    )]
+    ring: Mapped<Self, Other>,
+}
+
+fn main() {}
