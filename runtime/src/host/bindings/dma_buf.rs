@@ -47,6 +47,7 @@ use core::{
     },
     ptr,
     sync::atomic::{
+        AtomicPtr,
         AtomicU32,
         Ordering, //
     },
@@ -65,11 +66,11 @@ pub struct dma_buf {
     pub priv_: *mut drm_gem_object,
     /// The reservation object of the exported object.
     pub resv: *mut dma_resv,
-    /// Uses of the mapping in kernel address space. The reservation lock protects this, and the
-    /// next one.
-    pub vmapping_counter: u32,
-    /// Where it is mapped, or null: what the model keeps of `vmap_ptr`.
-    pub vmap_ptr: *mut c_void,
+    /// Uses of the mapping in kernel address space. Written to with the reservation lock held.
+    pub vmapping_counter: AtomicU32,
+    /// Where it is mapped, or null: what the model keeps of `vmap_ptr`. Written to with the
+    /// reservation lock held.
+    pub vmap_ptr: AtomicPtr<c_void>,
     /// References to the buffer: what the model keeps of `file`.
     pub refcount: refcount_t,
 }
@@ -82,8 +83,8 @@ impl Default for dma_buf {
             mappings: AtomicU32::new(0),
             priv_: ptr::null_mut(),
             resv: ptr::null_mut(),
-            vmapping_counter: 0,
-            vmap_ptr: ptr::null_mut(),
+            vmapping_counter: AtomicU32::new(0),
+            vmap_ptr: AtomicPtr::new(ptr::null_mut()),
             refcount: refcount_t::new(1),
         }
     }
@@ -377,18 +378,14 @@ pub unsafe fn dma_buf_unmap_attachment_unlocked(
 #[track_caller]
 pub unsafe fn dma_buf_vmap(buf: *mut dma_buf, map: *mut iosys_map) -> c_int {
     // SAFETY: `buf` is valid.
-    let obj = unsafe { (*buf).priv_ };
-    if obj.is_null() {
+    let this = unsafe { &*buf };
+    if this.priv_.is_null() {
         return code::EINVAL.to_errno();
     }
-    // SAFETY: `buf` is valid.
-    let resv = unsafe { (*buf).resv };
     // SAFETY: An exported object has a valid reservation object.
-    unsafe { dma_resv_assert_held(resv, format_args!("dma_buf_vmap(), dma-buf {buf:p}")) };
+    unsafe { dma_resv_assert_held(this.resv, format_args!("dma_buf_vmap(), dma-buf {buf:p}")) };
 
-    // SAFETY: The reservation lock is held.
-    let buf = unsafe { &mut *buf };
-    if buf.vmapping_counter == 0 {
+    if this.vmapping_counter.load(Ordering::Relaxed) == 0 {
         let result = report_afterwards(|| {
             // SAFETY: The buffer was exported from an object.
             let Some(vmap) = (unsafe { funcs(buf) }).vmap else {
@@ -396,18 +393,20 @@ pub unsafe fn dma_buf_vmap(buf: *mut dma_buf, map: *mut iosys_map) -> c_int {
             };
             // SAFETY: The object is initialised, its lock is held, `map` is valid, and warnings are
             // collected.
-            unsafe { vmap(obj, map) }
+            unsafe { vmap(this.priv_, map) }
         });
         if result != 0 {
             return result;
         }
         // SAFETY: The function has succeeded, so it has written to `map`.
-        buf.vmap_ptr = unsafe { &*map }.vaddr();
+        let vaddr = unsafe { &*map }.vaddr();
+        this.vmap_ptr.store(vaddr, Ordering::Relaxed);
     }
-    buf.vmapping_counter += 1;
+    this.vmapping_counter.fetch_add(1, Ordering::Relaxed);
 
+    let vaddr = this.vmap_ptr.load(Ordering::Relaxed);
     // SAFETY: `map` is valid for writing.
-    unsafe { map.write(iosys_map::new(buf.vmap_ptr)) };
+    unsafe { map.write(iosys_map::new(vaddr)) };
     0
 }
 
@@ -422,30 +421,30 @@ pub unsafe fn dma_buf_vmap(buf: *mut dma_buf, map: *mut iosys_map) -> c_int {
 /// - `map` is valid, and the caller does not use the mapping any more.
 #[track_caller]
 pub unsafe fn dma_buf_vunmap(buf: *mut dma_buf, map: *mut iosys_map) {
-    // SAFETY: The reservation lock is held.
-    let buf = unsafe { &mut *buf };
+    // SAFETY: `buf` is valid.
+    let this = unsafe { &*buf };
     // SAFETY: `map` is valid.
-    let vaddr = unsafe { &*map }.vaddr();
-    if buf.vmapping_counter == 0 || buf.vmap_ptr != vaddr {
+    let ended = unsafe { &*map }.vaddr();
+    let uses = this.vmapping_counter.load(Ordering::Relaxed);
+    let vaddr = this.vmap_ptr.load(Ordering::Relaxed);
+    if uses == 0 || vaddr != ended {
         warn(format!(
-            "BUG_ON(): dma-buf {buf:p} has {} mappings at {:p}, and one at {vaddr:p} ends",
-            buf.vmapping_counter, buf.vmap_ptr
+            "BUG_ON(): dma-buf {buf:p} has {uses} mappings at {vaddr:p}, and one at {ended:p} ends"
         ));
         return;
     }
     // SAFETY: An exported object has a valid reservation object.
-    unsafe { dma_resv_assert_held(buf.resv, format_args!("dma_buf_vunmap(), dma-buf {buf:p}")) };
+    unsafe { dma_resv_assert_held(this.resv, format_args!("dma_buf_vunmap(), dma-buf {buf:p}")) };
 
-    buf.vmapping_counter -= 1;
-    if buf.vmapping_counter == 0 {
-        buf.vmap_ptr = ptr::null_mut();
-        let obj = buf.priv_;
+    this.vmapping_counter.store(uses - 1, Ordering::Relaxed);
+    if uses == 1 {
+        this.vmap_ptr.store(ptr::null_mut(), Ordering::Relaxed);
         report_afterwards(|| {
             // SAFETY: The buffer was exported from an object.
             if let Some(vunmap) = unsafe { funcs(buf) }.vunmap {
                 // SAFETY: The object is initialised, its lock is held, the mapping is not used any
                 // more, and warnings are collected.
-                unsafe { vunmap(obj, map) };
+                unsafe { vunmap(this.priv_, map) };
             }
         });
     }
