@@ -486,8 +486,8 @@ mod tests {
         Ok(())
     }
 
-    /// The memory of an imported object is the exporter's: mapped there, and unmapped there when the
-    /// importer is unbound.
+    /// The memory of an imported object is the exporter's: mapped there, and unmapped there when
+    /// the importer is unbound.
     #[test]
     fn imported_object() -> Result {
         let exporter = Gpu::new()?;
@@ -695,8 +695,8 @@ mod tests {
         Ok(())
     }
 
-    /// Device unbound with the memory and the table mapped: what was mapped last goes first, whichever
-    /// it is.
+    /// Device unbound with the memory and the table mapped: what was mapped last goes first,
+    /// whichever it is.
     #[test]
     fn order_at_unbind() -> Result {
         let mut gpu = Gpu::new()?;
