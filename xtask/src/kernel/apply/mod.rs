@@ -221,7 +221,10 @@ const DEVRES_TESTS: [(&str, &str); 6] = [
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod phases_kunit;\n",
         "place",
     ),
-    ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n", "sys"),
+    (
+        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n",
+        "state",
+    ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod callbacks_kunit;\n",
