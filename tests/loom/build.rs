@@ -28,7 +28,13 @@ const COPIES: Copies<'_> = Copies {
         "../../runtime/src/protocol/state.rs",
     ],
     adapt,
-    with: &["src/dep_map.rs", "src/sys.rs", "src/properties.rs"],
+    with: &[
+        "src/dep_map.rs",
+        "src/devres_node.rs",
+        "src/sys.rs",
+        "src/unwind.rs",
+        "src/properties.rs",
+    ],
 };
 
 /// Where `text` differs from the kernel's for the checker: cells of the list are told to it.

@@ -53,12 +53,12 @@ pub(crate) const TWINS: &[Twin] = &[
             (
                 "container.rs",
                 "            let registry = unsafe { &*container.registry.get() }.as_ref();\n",
-                "            let found = sys::find(dev);\n            let registry = found.as_ref();\n",
+                "            let found = super::devres_node::find(dev);\n            let registry = found.as_ref();\n",
             ),
             (
                 "container.rs",
                 "        if let Err(error) = linked {\n",
-                "        unsafe { *container.registry.written() = sys::find(dev) };\n        if let Err(error) = linked {\n",
+                "        unsafe { *container.registry.written() = super::devres_node::find(dev) };\n        if let Err(error) = linked {\n",
             ),
         ],
     },
@@ -191,7 +191,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        while state.is_dropping() {\n            sys::before_waiting_for(node.addr());\n            self.wait(&mut slots);\n        }\n",
+                "        while state.is_dropping() {\n            unwind::before_waiting_for(node.addr());\n            self.wait(&mut slots);\n        }\n",
                 "        let _ = (&mut slots, state);\n",
             ),
         ],
@@ -202,7 +202,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "                sys::before_waiting_for(node.addr());\n                self.wait(&mut slots);\n            }\n        }\n    }\n",
+                "                unwind::before_waiting_for(node.addr());\n                self.wait(&mut slots);\n            }\n        }\n    }\n",
                 "                return;\n            }\n        }\n    }\n",
             ),
         ],
@@ -229,7 +229,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "                sys::before_waiting_for(node.addr());\n                self.wait(&mut slots);\n            }\n        }\n    }\n",
+                "                unwind::before_waiting_for(node.addr());\n                self.wait(&mut slots);\n            }\n        }\n    }\n",
                 "                let older = NonNull::new(unsafe { slots.links(node.as_ptr()) }.older.cast_mut());\n                match older {\n                    Some(older) if unsafe { Node::state(older.as_ptr()) }.claim() => {\n                        drop(slots);\n                        slots = unsafe { self.drop_claimed(older) };\n                    }\n                    _ => self.wait(&mut slots),\n                }\n            }\n        }\n    }\n",
             ),
         ],
@@ -304,7 +304,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        while state.is_dropping() {\n            sys::before_waiting_for(node.addr());\n            self.wait(&mut slots);\n        }\n",
+                "        while state.is_dropping() {\n            unwind::before_waiting_for(node.addr());\n            self.wait(&mut slots);\n        }\n",
                 "        while state.is_dropping() {\n            self.wait(&mut slots);\n        }\n        drop(slots);\n        unsafe { Node::drop_resource(node) };\n",
             ),
         ],
@@ -382,7 +382,7 @@ pub(crate) const TWINS: &[Twin] = &[
     Twin {
         name: "late_registry_is_left",
         caught_by: "first_access_during_unbind",
-        edits: &[("registry.rs", "                sys::withdraw(dev, self);\n", "")],
+        edits: &[("registry.rs", "                devres_node::withdraw(dev, self);\n", "")],
     },
     Twin {
         name: "empty_after_unbind",

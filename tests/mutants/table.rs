@@ -209,10 +209,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "the owner drops again what unbind has dropped",
         edits: &[(
             REGISTRY,
-            "            sys::before_waiting_for(node.addr());\n            \
+            "            unwind::before_waiting_for(node.addr());\n            \
              self.wait(&mut slots);\n        }\n    }\n\n    /// Drops the resource of a slot \
              without the lock",
-            "            sys::before_waiting_for(node.addr());\n            \
+            "            unwind::before_waiting_for(node.addr());\n            \
              self.wait(&mut slots);\n        }\n        drop(slots);\n        \
              if MUTANT { unsafe { Node::drop_resource(node) }; }\n    }\n\n    \
              /// Drops the resource of a slot without the lock",
@@ -330,8 +330,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "dropping the owner leaves its slot as it is",
         edits: &[(
             CONTAINER,
-            "            unsafe { self.drop_resource() };\n            // INVARIANT: The resource is gone, and the node is on no list.\n            self.node.state.retire();\n",
-            "            if MUTANT { return; }\n            unsafe { self.drop_resource() };\n            self.node.state.retire();\n",
+            "            unsafe { self.vacate() };\n            // INVARIANT: The resource is gone, and the node is on no list.\n            self.node.state.retire();\n",
+            "            if MUTANT { return; }\n            unsafe { self.vacate() };\n            self.node.state.retire();\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::free_before_unbind"],
     },
@@ -350,9 +350,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "unbind does not wait for an owner that is dropping",
         edits: &[(
             REGISTRY,
-            "            } else {\n                sys::before_waiting_for(node.addr());\n",
+            "            } else {\n                unwind::before_waiting_for(node.addr());\n",
             "            } else if MUTANT {\n                return;\n            } else {\n                \
-             sys::before_waiting_for(node.addr());\n",
+             unwind::before_waiting_for(node.addr());\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::free_wins"],
     },

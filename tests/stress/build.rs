@@ -26,6 +26,7 @@ use twins::TWINS;
 const COPIES: Copies<'_> = Copies {
     sources: &[
         "../../runtime/src/protocol/container.rs",
+        "../../runtime/src/protocol/devres_node.rs",
         "../../runtime/src/protocol/lazy.rs",
         "../../runtime/src/protocol/registry.rs",
         "../../runtime/src/protocol/state.rs",
@@ -57,10 +58,12 @@ const SEEN: [&str; 12] = [
 fn adapt(file: &str, text: &str) -> Result<String> {
     match file {
         "lazy.rs" => without_macro(text),
+        // Which is not public.
+        "devres_node.rs" => replace(text, "GFP_KERNEL.as_raw()", "0"),
         "sys.rs" => replace(
             text,
-            "    protocol::registry::Registry,\n    sync::Arc,\n};\n",
-            "    sync::Arc, //\n};\nuse super::registry::Registry;\n",
+            "    prelude::*,\n    protocol::devres_node, //\n};\n",
+            "    prelude::*, //\n};\nuse super::devres_node;\n",
         ),
         _ => Ok(text.to_owned()),
     }

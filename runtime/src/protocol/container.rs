@@ -13,6 +13,7 @@ use super::{
     },
     state::Found,
     sys,
+    unwind, //
 };
 use crate::{
     device::{
@@ -117,10 +118,27 @@ impl<T> Container<T> {
         unsafe { &*value }
     }
 
-    /// Returns whether the caller is populating the slot itself, for `dev`.
-    pub(super) fn is_populating(&self, dev: &Device<Bound>) -> bool {
-        // SAFETY: `self` is valid, and pinned if a thread populates it.
-        self.node.state.is_being_populated() && unsafe { Registry::is_populating(self.node(), dev) }
+    /// Returns the resource if the slot is populated for `dev`, and [`None`] if the caller may
+    /// [`claim()`](Self::claim) the slot. Makes no registry for a slot that needs none.
+    ///
+    /// # Errors
+    ///
+    /// `ENXIO`, `EINVAL` and `EDEADLK`, as [`Lazy::entry()`](super::lazy::Lazy::entry).
+    pub(super) fn look<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Option<&'a T>> {
+        match self.node.state.look(dev) {
+            // SAFETY: The slot was found populated for `dev`.
+            Found::Populated => Ok(Some(unsafe { self.value_for(dev) })),
+            Found::PopulatedElsewhere => Err(EINVAL),
+            Found::Refused => Err(ENXIO),
+            Found::Empty => Ok(None),
+            Found::Populating | Found::PopulatingElsewhere => {
+                // SAFETY: The slot is valid, and stays where it is, as a thread populates it.
+                if unsafe { Registry::is_populating(self.node(), dev) } {
+                    return Err(EDEADLK);
+                }
+                Ok(None)
+            }
+        }
     }
 
     /// Claims the slot for the caller to populate, or finds it populated for `dev`.
@@ -133,15 +151,6 @@ impl<T> Container<T> {
     ///
     /// `self` is pinned, and [`retire()`](Self::retire) is called before it is gone.
     pub(super) unsafe fn claim<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Claimed<'a, T>> {
-        // Before a registry is made for a slot that needs none.
-        match self.node.state.look(dev) {
-            // SAFETY: The slot was found populated for `dev`.
-            Found::Populated => return Ok(Claimed::Populated(unsafe { self.value_for(dev) })),
-            Found::PopulatedElsewhere => return Err(EINVAL),
-            Found::Refused => return Err(ENXIO),
-            Found::Empty | Found::Populating | Found::PopulatingElsewhere => (),
-        }
-
         let keep = |registry| {
             // SAFETY: The caller populates the slot: nobody else accesses `registry`.
             unsafe { *self.registry.get() = Some(registry) };
@@ -194,9 +203,9 @@ impl<T> Container<T> {
             return;
         }
 
-        sys::to_the_end(|| {
+        unwind::to_the_end(|| {
             // SAFETY: Nobody else uses the slot: the caller guarantees it.
-            unsafe { self.drop_resource() };
+            unsafe { self.vacate() };
             // INVARIANT: The resource is gone, and the node is on no list.
             self.node.state.reset();
         });
@@ -208,9 +217,9 @@ impl<T> Container<T> {
     ///
     /// As for [`revoke()`](Self::revoke).
     pub(super) unsafe fn retire(&self) {
-        sys::postponed(self.node().addr(), || {
+        unwind::postponed(self.node().addr(), || {
             // SAFETY: Nobody else uses the slot: the caller guarantees it.
-            unsafe { self.drop_resource() };
+            unsafe { self.vacate() };
             // INVARIANT: The resource is gone, and the node is on no list.
             self.node.state.retire();
         });
@@ -225,7 +234,7 @@ impl<T> Container<T> {
         // SAFETY: Nobody else uses the slot: the caller guarantees it.
         unsafe { self.retire() };
 
-        sys::resume(self.node().addr());
+        unwind::resume(self.node().addr());
     }
 
     /// Drops the resource, if it is there.
@@ -233,7 +242,7 @@ impl<T> Container<T> {
     /// # Safety
     ///
     /// As for [`revoke()`](Self::revoke).
-    unsafe fn drop_resource(&self) {
+    unsafe fn vacate(&self) {
         if self.node.state.has_registry() {
             // SAFETY: Nobody writes `registry` meanwhile: unbind does not, and code that dropping
             // the resource calls does not find the slot empty.
@@ -297,7 +306,7 @@ impl<'a, T> Vacancy<'a, T> {
         // - It does not move, as the slot is pinned, and is not used if this fails.
         unsafe { sys::init_in_place(value, init()?) }?;
 
-        let linked = sys::to_the_end(|| {
+        let linked = unwind::to_the_end(|| {
             // SAFETY: The caller populates the slot: nobody writes `registry`.
             let registry = unsafe { &*container.registry.get() }.as_ref();
 
@@ -334,7 +343,7 @@ impl<T> Drop for Vacancy<'_, T> {
         // SAFETY: The caller populates the slot: nobody else accesses `registry`.
         let registry = unsafe { (*container.registry.get()).take() };
         if let Some(registry) = registry {
-            sys::to_the_end(|| {
+            unwind::to_the_end(|| {
                 // SAFETY: By the type invariants the slot was claimed for `registry`, and it was
                 // neither abandoned nor linked, as its state is still the same.
                 unsafe { registry.abandon(container.node()) };

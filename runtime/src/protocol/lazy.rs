@@ -148,8 +148,8 @@ impl<T: 'static> Lazy<T> {
     #[inline]
     #[track_caller]
     pub fn entry<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Entry<'a, T>> {
-        if self.container.is_populating(dev) {
-            return Err(EDEADLK);
+        if let Some(value) = self.container.look(dev)? {
+            return Ok(Entry::Populated(value));
         }
         let held = self.dep_map.acquire();
 

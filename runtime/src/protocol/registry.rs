@@ -16,11 +16,13 @@
 //! orderings suffice.
 
 use super::{
+    devres_node,
     state::{
         Found,
         State, //
     },
     sys,
+    unwind, //
 };
 use crate::{
     device::{
@@ -115,7 +117,7 @@ impl Node {
         // SAFETY: A node is valid until its state is `GONE`, which the caller has yet to store.
         let drop_value = unsafe { (*node.as_ptr()).drop_value };
 
-        sys::contained(node.addr(), || {
+        unwind::contained(node.addr(), || {
             // SAFETY: The resource was there when the caller claimed it, and belongs to the caller.
             unsafe { drop_value(node) }
         });
@@ -292,9 +294,9 @@ impl Registry {
     ///
     /// `ENOMEM` if there is no memory.
     fn find_or_add(dev: &Device<Bound>) -> Result<Arc<Self>> {
-        match sys::find(dev) {
+        match devres_node::find(dev) {
             Some(registry) => Ok(registry),
-            None => sys::add(dev, Arc::pin_init(Self::new(), GFP_KERNEL)?),
+            None => devres_node::add(dev, Arc::pin_init(Self::new(), GFP_KERNEL)?),
         }
     }
 
@@ -327,7 +329,7 @@ impl Registry {
             Binding::Unknown => {
                 drop(slots);
                 // Another thread that was told the same may have withdrawn the registry first.
-                sys::withdraw(dev, self);
+                devres_node::withdraw(dev, self);
                 Err(ENXIO)
             }
         }
@@ -498,7 +500,7 @@ impl Registry {
         // the slot with what the owner does next.
         let mut slots = self.slots.lock();
         while state.is_dropping() {
-            sys::before_waiting_for(node.addr());
+            unwind::before_waiting_for(node.addr());
             self.wait(&mut slots);
         }
     }
@@ -572,7 +574,7 @@ impl Registry {
                 // SAFETY: The resource was claimed above.
                 slots = unsafe { self.drop_claimed(node) };
             } else {
-                sys::before_waiting_for(node.addr());
+                unwind::before_waiting_for(node.addr());
                 self.wait(&mut slots);
             }
         }

@@ -158,7 +158,11 @@ const KUNIT_OF_THE_HOST: [(&str, &str); 2] = [
 const SKIP: &str = "kunit_skip.rs";
 
 /// The files of `kernel/tree/` that belong to the slot.
-const OF_THE_SLOT: [&str; 2] = ["rust/kernel/devres/dep_map.rs", "rust/kernel/devres/sys.rs"];
+const OF_THE_SLOT: [&str; 3] = [
+    "rust/kernel/devres/dep_map.rs",
+    "rust/kernel/devres/sys.rs",
+    "rust/kernel/devres/unwind.rs",
+];
 
 const DEVRES: &str = "rust/kernel/devres.rs";
 const KERNEL: &str = "rust/kernel/lib.rs";
@@ -172,12 +176,14 @@ const DEVRES_MODULES: &str = "\
 mod batched;
 mod container;
 mod dep_map;
+mod devres_node;
 mod lazy;
 mod mapped;
 mod place;
 mod registry;
 mod state;
 mod sys;
+mod unwind;
 
 pub use crate::new_lazy;
 pub use batched::Batched;
