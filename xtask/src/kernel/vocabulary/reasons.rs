@@ -16,14 +16,12 @@ const REASONS: &[(&str, &str)] = &[
         "BaseObjectPrivate*",
         "private to the kernel crate there; abstractions live outside of this one",
     ),
-    ("CachedVMap", ADDED),
     ("Class::*", "a macro makes it there"),
     (
         "Device::as_raw()",
         "private to the kernel crate there; abstractions live outside of this one",
     ),
     ("SgTable", ADDED),
-    ("VMapMemory", ADDED),
     ("Vendor::*", "a macro makes it there"),
     ("lock_class_key", "of the C headers there"),
     (
