@@ -57,15 +57,35 @@ const MISTAKES: &[Mistake] = &[
     },
     // Probe maps nothing, so that `unbind()` does.
     Mistake {
-        right: "let segments = this.descriptors.describe(pdev.as_ref(), &this.buffer)?;",
+        right: "let segments = this.descriptors.describe(pdev.as_ref(), &this.buffer.obj)?;",
         wrong: "let segments = this.descriptors.len;",
         caught_by: "is_bound_and_unbound",
     },
     // Probe goes on without its buffer.
     Mistake {
-        right: "this.descriptors.describe(pdev.as_ref(), &this.buffer)?;",
-        wrong: "this.descriptors.describe(pdev.as_ref(), &this.buffer).unwrap_or(0);",
+        right: "this.descriptors.describe(pdev.as_ref(), &this.buffer.obj)?;",
+        wrong: "this.descriptors.describe(pdev.as_ref(), &this.buffer.obj).unwrap_or(0);",
         caught_by: "probe_runs_out_of_memory",
+    },
+    // Probe goes on without having filled the buffer.
+    Mistake {
+        right: "this.buffer.fill(pdev.as_ref(), PATTERN)?;",
+        wrong: "this.buffer.fill(pdev.as_ref(), PATTERN).unwrap_or_default();",
+        caught_by: "probe_runs_out_of_memory",
+    },
+    // The buffer has more pages than are filled.
+    Mistake {
+        right: "memory.try_write32(word, offset)?;",
+        wrong: "if offset < PAGE_SIZE {
+                memory.try_write32(word, offset)?;
+            }",
+        caught_by: "is_bound_and_unbound",
+    },
+    // The sum maps memory that nobody has used.
+    Mistake {
+        right: "let Some(memory) = self.memory_if_mapped(dev)? else {",
+        wrong: "let Some(memory) = Some(self.memory(dev)?) else {",
+        caught_by: "sample::tests::memory",
     },
 ];
 
@@ -319,6 +339,7 @@ fn the_sample_of_the_kernel_tree() -> Result<()> {
     let stdout = String::from_utf8(output.stdout)?;
     for name in [
         "test tests::describe ... ok",
+        "test tests::memory ... ok",
         "test sample::tests::describe ... ok",
         "test is_bound_and_unbound ... ok",
     ] {

@@ -51,8 +51,8 @@ fn says_what_it_is() {
     assert_eq!(info.license, "GPL v2");
 }
 
-/// Probe maps the buffer and the memory that describes it. Both are there until the driver's
-/// `unbind()` was called, and gone after that.
+/// Probe fills the buffer, and maps it and the memory that describes it. All is there until the
+/// driver's `unbind()` was called, and gone after that.
 #[test]
 fn is_bound_and_unbound() -> Result {
     let mut dev = testdev()?;
@@ -64,16 +64,18 @@ fn is_bound_and_unbound() -> Result {
     });
     let (bound, unbound) = (bound?, mapped(&dev.device()));
 
-    let [has, had] = &printed[..] else {
-        panic!("expected two lines: {printed:?}");
+    let [has, had, sum] = &printed[..] else {
+        panic!("expected three lines: {printed:?}");
     };
     let segments = number(has).ok_or(EINVAL)?;
-    let lines = [has.text(), had.text()];
+    let lines = [has.text(), had.text(), sum.text()];
     assert_eq!(
         lines,
         [
             format!("0000:00:04.0: The buffer has {segments} segments."),
             format!("0000:00:04.0: The buffer had {segments} segments."),
+            // A byte of one for each byte, in words.
+            "0000:00:04.0: The words of the buffer add up to 0x1010101000.".to_owned(),
         ]
     );
     assert_ne!(segments, 0);
@@ -118,7 +120,7 @@ fn probe_runs_out_of_memory() -> Result {
         failures += 1;
     }
 
-    // Among them the driver's data, the buffer, both resources, and their devres nodes.
+    // Among them the driver's data, the buffer, its pages, and the three resources.
     assert!(failures >= 6, "{failures}");
     Ok(())
 }

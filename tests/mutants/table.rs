@@ -51,7 +51,6 @@ const DRIVER_BINDING: &str = "runtime/src/host/bindings/dd.rs";
 const DRIVER_CORE: &str = "runtime/src/host/bindings/device.rs";
 const SG_TABLE: &str = "runtime/src/host/drm/gem/shmem/sg_table.rs";
 const VMAP: &str = "runtime/src/host/drm/gem/shmem/vmap.rs";
-const VMAP_CACHE: &str = "runtime/src/host/drm/gem/shmem/vmap_cache.rs";
 const OBJECT: &str = "runtime/src/host/drm/gem/shmem/mod.rs";
 const FUNCTIONS: &str = "macros/src/expand/functions.rs";
 const TEARDOWN: &str = "macros/src/expand/teardown.rs";
@@ -410,6 +409,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "devres::lazy_kunit::tests::order_at_unbind",
             "devres::registry_kunit::tests::order_among_owners",
             "devres::batched_kunit::tests::batched_among_slots",
+            "host::drm::gem::shmem::vmap_kunit::tests::order_at_unbind",
         ],
     },
     Mutant {
@@ -504,10 +504,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "                #(#retire)*\n",
             "                if MUTANT { #(#forwards)* }\n                #(#retire)*\n",
         )],
-        caught_by: &[
-            "devres::lazy_kunit::tests::order_at_free",
-            "host::drm::gem::shmem::vmap_kunit::tests::order_at_free",
-        ],
+        caught_by: &["devres::lazy_kunit::tests::order_at_free"],
     },
     Mutant {
         name: "destructor_first",
@@ -582,9 +579,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "vmap_stays",
         what: "unmapping leaves the kernel mapping",
         edits: &[(
-            VMAP_CACHE,
-            "        drop(vmap);\n",
-            "        if MUTANT { std::mem::forget(vmap); } else { drop(vmap); }\n",
+            VMAP,
+            "        unsafe { self.owner.raw_vunmap(map) };\n",
+            "        if !MUTANT { unsafe { self.owner.raw_vunmap(map) }; }\n",
         )],
         caught_by: &[
             "host::drm::gem::shmem::vmap_kunit::tests::rebind",
@@ -592,16 +589,18 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "host::drm::gem::shmem::vmap_kunit::tests::revoke",
             "host::drm::gem::shmem::vmap_kunit::tests::unbind",
             "host::drm::gem::shmem::vmap_kunit::tests::free_before_unbind",
+            "host::drm::gem::shmem::vmap_kunit::tests::object_outlives_drm_device",
+            "host::drm::gem::shmem::vmap_kunit::tests::imported_object",
         ],
     },
     Mutant {
         name: "view_too_short",
         what: "the kernel mapping is a page too short",
         edits: &[(
-            VMAP_CACHE,
-            "ptr_from_raw_parts_mut(vmap.addr.cast(), obj.size());\n",
-            "ptr_from_raw_parts_mut(\n            vmap.addr.cast(),\n            \
-             obj.size() - if MUTANT { crate::page::PAGE_SIZE } else { 0 },\n        );\n",
+            VMAP,
+            "ptr_from_raw_parts_mut(self.addr.cast(), self.owner.size());\n",
+            "ptr_from_raw_parts_mut(\n            self.addr.cast(),\n            \
+             self.owner.size() - if MUTANT { crate::page::PAGE_SIZE } else { 0 },\n        );\n",
         )],
         caught_by: &["host::drm::gem::shmem::vmap_kunit::tests::success_path"],
     },
@@ -617,15 +616,16 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         caught_by: &[
             "host::drm::gem::shmem::vmap_kunit::tests::unbind",
             "host::drm::gem::shmem::vmap_kunit::tests::free_before_unbind",
+            "host::drm::gem::shmem::vmap_kunit::tests::order_at_free",
         ],
     },
     Mutant {
         name: "fails_when_it_is_mapped",
         what: "mapping fails after it has mapped, and leaves that mapped",
         edits: &[(
-            VMAP_CACHE,
-            "        core::mem::forget(vmap);\n",
-            "        core::mem::forget(vmap);\n        if MUTANT { KBox::new(0_u8, GFP_KERNEL)?; }\n",
+            VMAP,
+            "        drop(resv);\n",
+            "        drop(resv);\n        if MUTANT { KBox::new(0_u8, GFP_KERNEL)?; }\n",
         )],
         caught_by: &["host::drm::gem::shmem::vmap_kunit::tests::failing_allocation"],
     },
@@ -633,23 +633,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "unmaps_for_others",
         what: "unmapping ends a use of the mapping that somebody else has begun",
         edits: &[(
-            VMAP_CACHE,
-            "        // INVARIANT: The mapping that `map()` has kept from being dropped.\n",
-            "        if MUTANT {\n            let again: VMapRef<'_, T> = VMap {\n                \
-             addr: memory.as_ptr().cast(),\n                owner: obj,\n            };\n            \
-             drop(again);\n        }\n",
+            VMAP,
+            "        // SAFETY: By the type's invariants it is mapped, and nobody has borrowed it any more.\n",
+            "        if MUTANT { unsafe { self.owner.raw_vunmap(map) }; }\n",
         )],
         caught_by: &["host::drm::gem::shmem::vmap_kunit::tests::beside_vmap_by_hand"],
-    },
-    Mutant {
-        name: "vmaps_what_is_imported",
-        what: "the memory of an imported object is mapped for good",
-        edits: &[(
-            VMAP_CACHE,
-            "        if is_imported {\n",
-            "        if is_imported && !MUTANT {\n",
-        )],
-        caught_by: &["host::drm::gem::shmem::vmap_kunit::tests::imported_object"],
     },
     Mutant {
         name: "drm_device_first",
@@ -666,15 +654,16 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "holds_its_owner",
-        what: "the mapping holds a reference to its object",
+        name: "holds_its_object",
+        what: "the mapping never puts its reference to the object",
         edits: &[(
-            VMAP_CACHE,
-            "        let vmap = obj.vmap::<0>()?;\n",
-            "        if MUTANT { core::mem::forget(crate::sync::aref::ARef::from(obj)); }\n        \
-             let vmap = obj.vmap::<0>()?;\n",
+            VMAP,
+            "            owner: self.into(),\n",
+            "            owner: {\n                \
+             if MUTANT { core::mem::forget(ARef::from(self)); }\n                \
+             self.into()\n            },\n",
         )],
-        caught_by: &["host::drm::gem::shmem::vmap_kunit::tests::owner_is_held_weakly"],
+        caught_by: &["host::drm::gem::shmem::vmap_kunit::tests::object_is_held_while_mapped"],
     },
     Mutant {
         name: "revokes_all",
@@ -685,19 +674,6 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "            if MUTANT { return #krate::devres::LazyOwner::teardown(#this); }\n            \
              #krate::devres::Lazy::revoke_field(#this, |",
         )],
-        caught_by: &[
-            "devres::lazy_kunit::tests::revoke",
-            "host::drm::gem::shmem::vmap_kunit::tests::revoke",
-        ],
-    },
-    Mutant {
-        name: "maps_early",
-        what: "whoever maps the table maps the memory first",
-        edits: &[(
-            SG_TABLE,
-            "        // SAFETY: `obj` is an initialised shmem object.\n        let sgt =\n",
-            "        if MUTANT { obj.cached_vmap(_dev)?; }\n        let sgt =\n",
-        )],
-        caught_by: &["host::drm::gem::shmem::vmap_kunit::tests::order_at_unbind"],
+        caught_by: &["devres::lazy_kunit::tests::revoke"],
     },
 ];

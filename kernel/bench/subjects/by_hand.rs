@@ -35,9 +35,6 @@ pub(super) fn try_access(_obj: &Gem) -> bool {
 pub(super) const SLOT: usize =
     size_of::<SetOnce<Devres<SGTableMap<KunitObject>>>>() + size_of::<Mutex<()>>();
 
-/// The same for what other objects have, and this one has not.
-pub(super) const OTHER_SLOTS: usize = 0;
-
 /// An owner with the same fields as `Object` has, and nothing else.
 #[pin_data]
 pub(super) struct Owner {

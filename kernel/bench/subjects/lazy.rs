@@ -12,10 +12,7 @@ use crate::{
         Lazy,
         Mapped, //
     },
-    drm::gem::shmem::{
-        CachedVMap,
-        SgTable, //
-    },
+    drm::gem::shmem::SgTable,
     new_lazy,
     prelude::*, //
 };
@@ -30,9 +27,6 @@ pub(super) fn try_access(obj: &Gem) -> bool {
 
 /// Bytes of what an object has in it for its table, lock included.
 pub(super) const SLOT: usize = size_of::<Lazy<Mapped<Gem, SgTable>>>();
-
-/// The same for what this object has, and the one by hand has not.
-pub(super) const OTHER_SLOTS: usize = size_of::<Lazy<Mapped<Gem, CachedVMap>>>();
 
 /// An owner with a slot and nothing else.
 #[pin_data]

@@ -26,7 +26,10 @@ use kernel::{
             DriverObject, //
         }, //
     },
-    io::io_write,
+    io::{
+        io_write,
+        Io, //
+    },
     new_lazy,
     page::PAGE_SIZE,
     pci,
@@ -36,6 +39,9 @@ use kernel::{
 
 /// How large the buffer is, in pages.
 const PAGES: usize = 4;
+
+/// The word that the buffer is filled with.
+const PATTERN: u32 = 0x0101_0101;
 
 /// What tells the device where a buffer is.
 #[devres_lazy]
@@ -83,11 +89,63 @@ impl Descriptors {
     }
 }
 
-/// The driver's part of a buffer.
+/// A buffer that the CPU works on.
+#[devres_lazy]
+#[pin_data]
+struct Buffer<T: DriverObject> {
+    obj: ARef<shmem::Object<T>>,
+
+    /// The memory of the buffer as the kernel sees it.
+    #[lazy(
+        fn memory,
+        device = self.obj.dev().as_ref().as_ref(),
+        init = self.obj.owned_vmap(),
+        peek = memory_if_mapped,
+    )]
+    memory: shmem::VMapOwned<T>,
+}
+
+impl<T: DriverObject> Buffer<T> {
+    fn new(obj: ARef<shmem::Object<T>>) -> impl PinInit<Self> {
+        pin_init!(Self {
+            obj,
+            memory <- new_lazy!(),
+        })
+    }
+
+    /// Where the words of the buffer are in its memory.
+    fn offsets(memory: &shmem::VMapOwned<T>) -> impl Iterator<Item = usize> {
+        (0..memory.size()).step_by(size_of::<u32>())
+    }
+
+    /// Writes a word to all of the buffer. The memory is mapped for that, unless it is already.
+    fn fill(&self, dev: &Device<Bound>, word: u32) -> Result {
+        let memory = self.memory(dev)?;
+
+        for offset in Self::offsets(memory) {
+            memory.try_write32(word, offset)?;
+        }
+        Ok(())
+    }
+
+    /// Adds up the words of the buffer. Maps nothing: memory that is not mapped was not filled, and
+    /// a new buffer is zero.
+    fn sum(&self, dev: &Device<Bound>) -> Result<u64> {
+        let Some(memory) = self.memory_if_mapped(dev)? else {
+            return Ok(0);
+        };
+
+        Self::offsets(memory).try_fold(0, |sum, offset| {
+            Ok(sum + u64::from(memory.try_read32(offset)?))
+        })
+    }
+}
+
+/// The driver's part of a GEM object.
 #[pin_data]
 struct BufferData {}
 
-type Buffer = shmem::Object<BufferData>;
+type BufferObject = shmem::Object<BufferData>;
 
 impl DriverObject for BufferData {
     type Driver = SampleDrmDriver;
@@ -119,7 +177,7 @@ impl drm::Driver for SampleDrmDriver {
     type Data = ();
     type RegistrationData<'drm> = ();
     type File = SampleFile;
-    type Object = Buffer;
+    type Object = BufferObject;
     type ParentDevice<Ctx: DeviceContext> = pci::Device<Ctx>;
 
     const INFO: drm::DriverInfo = drm::DriverInfo {
@@ -136,7 +194,8 @@ impl drm::Driver for SampleDrmDriver {
 struct SampleDriver {
     #[pin]
     descriptors: Descriptors,
-    buffer: ARef<Buffer>,
+    #[pin]
+    buffer: Buffer<BufferData>,
     // There is nothing that userspace could do with it, so it is never registered.
     _drm: ARef<drm::Device<SampleDrmDriver>>,
 }
@@ -161,16 +220,19 @@ impl pci::Driver for SampleDriver {
             unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())? };
 
             let drm = drm::UnregisteredDevice::<SampleDrmDriver>::new(pdev, Ok(()))?;
-            let buffer = Buffer::new(&drm, PAGES * PAGE_SIZE, shmem::ObjectConfig::default(), ())?;
+            let config = shmem::ObjectConfig::default();
+            let obj = BufferObject::new(&drm, PAGES * PAGE_SIZE, config, ())?;
 
             Ok(try_pin_init!(Self {
                 descriptors <- Descriptors::new(pdev.as_ref(), PAGES),
-                buffer,
+                buffer <- Buffer::new(obj),
                 _drm: ARef::from(&*drm),
             })
             .pin_chain(move |this| {
-                // The first use, which allocates and maps.
-                let segments = this.descriptors.describe(pdev.as_ref(), &this.buffer)?;
+                // The first use, which allocates and maps. The CPU has written before the device
+                // gets the buffer.
+                this.buffer.fill(pdev.as_ref(), PATTERN)?;
+                let segments = this.descriptors.describe(pdev.as_ref(), &this.buffer.obj)?;
                 dev_info!(pdev, "The buffer has {} segments.\n", segments);
                 Ok(())
             }))
@@ -178,10 +240,16 @@ impl pci::Driver for SampleDriver {
     }
 
     fn unbind<'bound>(pdev: &'bound pci::Device<Core<'_>>, this: Pin<&Self>) {
+        let dev = pdev.as_ref();
+
         // Still there: what is mapped goes right after this.
-        match this.descriptors.describe(pdev.as_ref(), &this.buffer) {
+        match this.descriptors.describe(dev, &this.buffer.obj) {
             Ok(segments) => dev_info!(pdev, "The buffer had {} segments.\n", segments),
             Err(error) => dev_err!(pdev, "The buffer is lost: {:?}\n", error),
+        }
+        match this.buffer.sum(dev) {
+            Ok(sum) => dev_info!(pdev, "The words of the buffer add up to {:#x}.\n", sum),
+            Err(error) => dev_err!(pdev, "The memory of the buffer is lost: {:?}\n", error),
         }
     }
 }
@@ -453,6 +521,32 @@ mod tests {
 
         assert!(segments > 0);
         assert_eq!(segments, entries);
+        Ok(())
+    }
+
+    /// What the CPU does to a buffer: the sum is that of what was filled, which is all of the
+    /// object's memory, and stays there when unbind has unmapped it.
+    #[test]
+    fn memory() -> Result {
+        const WORDS: u64 = (SIZE / size_of::<u32>()) as u64;
+
+        let mut pair = Pair::new()?;
+        let buffer = KBox::pin_init(Buffer::new(pair.sample.clone()), GFP_KERNEL)?;
+        let new = buffer.sum(pair.dev()?);
+        let is_mapped_for_a_sum = buffer.memory_if_mapped(pair.dev()?)?.is_some();
+        buffer.fill(pair.dev()?, 7)?;
+        let filled = buffer.sum(pair.dev()?);
+        buffer.fill(pair.dev()?, u32::MAX)?;
+        let filled_again = buffer.sum(pair.dev()?);
+        pair.kernel.unbind();
+        let last = pair.sample.vmap::<SIZE>()?.read32(SIZE - size_of::<u32>());
+        drop((buffer, pair));
+
+        assert_eq!(new, Ok(0));
+        assert!(!is_mapped_for_a_sum);
+        assert_eq!(filled, Ok(7 * WORDS));
+        assert_eq!(filled_again, Ok(u64::from(u32::MAX) * WORDS));
+        assert_eq!(last, u32::MAX);
         Ok(())
     }
 }

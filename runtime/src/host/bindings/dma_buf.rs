@@ -12,6 +12,7 @@ use super::{
     dma_data_direction,
     dma_map_sgtable,
     dma_resv,
+    dma_resv_assert_held,
     dma_resv_lock,
     dma_resv_unlock,
     dma_unmap_sgtable,
@@ -22,6 +23,7 @@ use super::{
     drm_gem_object_funcs,
     drm_gem_object_get,
     drm_gem_object_put,
+    iosys_map,
     kfree_obj,
     kmalloc_obj,
     refcount_t,
@@ -40,10 +42,12 @@ use crate::error::{
 use core::{
     ffi::{
         c_int,
-        c_long, //
+        c_long,
+        c_void, //
     },
     ptr,
     sync::atomic::{
+        AtomicPtr,
         AtomicU32,
         Ordering, //
     },
@@ -62,6 +66,11 @@ pub struct dma_buf {
     pub priv_: *mut drm_gem_object,
     /// The reservation object of the exported object.
     pub resv: *mut dma_resv,
+    /// Uses of the mapping in kernel address space. Written to with the reservation lock held.
+    pub vmapping_counter: AtomicU32,
+    /// Where it is mapped, or null: what the model keeps of `vmap_ptr`. Written to with the
+    /// reservation lock held.
+    pub vmap_ptr: AtomicPtr<c_void>,
     /// References to the buffer: what the model keeps of `file`.
     pub refcount: refcount_t,
 }
@@ -74,6 +83,8 @@ impl Default for dma_buf {
             mappings: AtomicU32::new(0),
             priv_: ptr::null_mut(),
             resv: ptr::null_mut(),
+            vmapping_counter: AtomicU32::new(0),
+            vmap_ptr: AtomicPtr::new(ptr::null_mut()),
             refcount: refcount_t::new(1),
         }
     }
@@ -354,6 +365,91 @@ pub unsafe fn dma_buf_unmap_attachment_unlocked(
     report_afterwards(|| unsafe { locked(buf, unmap) });
 }
 
+/// Maps a buffer into kernel address space, or adds a use of that mapping: `dma_buf_vmap()`, and
+/// `drm_gem_vmap_locked()` as its callback. May sleep.
+///
+/// Returns 0 and writes to `map`; or what the exporter's `vmap` fails with; or `-EINVAL` if there is
+/// no object behind the buffer, and `-EOPNOTSUPP` if the object cannot be mapped.
+///
+/// # Safety
+///
+/// - `buf` is valid, and this thread holds its reservation lock.
+/// - `map` is valid for writing.
+#[track_caller]
+pub unsafe fn dma_buf_vmap(buf: *mut dma_buf, map: *mut iosys_map) -> c_int {
+    // SAFETY: `buf` is valid.
+    let this = unsafe { &*buf };
+    if this.priv_.is_null() {
+        return code::EINVAL.to_errno();
+    }
+    // SAFETY: An exported object has a valid reservation object.
+    unsafe { dma_resv_assert_held(this.resv, format_args!("dma_buf_vmap(), dma-buf {buf:p}")) };
+
+    if this.vmapping_counter.load(Ordering::Relaxed) == 0 {
+        let result = report_afterwards(|| {
+            // SAFETY: The buffer was exported from an object.
+            let Some(vmap) = (unsafe { funcs(buf) }).vmap else {
+                return code::EOPNOTSUPP.to_errno();
+            };
+            // SAFETY: The object is initialised, its lock is held, `map` is valid, and warnings are
+            // collected.
+            unsafe { vmap(this.priv_, map) }
+        });
+        if result != 0 {
+            return result;
+        }
+        // SAFETY: The function has succeeded, so it has written to `map`.
+        let vaddr = unsafe { &*map }.vaddr();
+        this.vmap_ptr.store(vaddr, Ordering::Relaxed);
+    }
+    this.vmapping_counter.fetch_add(1, Ordering::Relaxed);
+
+    let vaddr = this.vmap_ptr.load(Ordering::Relaxed);
+    // SAFETY: `map` is valid for writing.
+    unsafe { map.write(iosys_map::new(vaddr)) };
+    0
+}
+
+/// Ends a use of the mapping in kernel address space: `dma_buf_vunmap()`, and
+/// `drm_gem_vunmap_locked()` as its callback. May sleep.
+///
+/// A buffer that is not mapped, and a mapping of something else, are loud failures.
+///
+/// # Safety
+///
+/// - `buf` is valid, and this thread holds its reservation lock.
+/// - `map` is valid, and the caller does not use the mapping any more.
+#[track_caller]
+pub unsafe fn dma_buf_vunmap(buf: *mut dma_buf, map: *mut iosys_map) {
+    // SAFETY: `buf` is valid.
+    let this = unsafe { &*buf };
+    // SAFETY: `map` is valid.
+    let ended = unsafe { &*map }.vaddr();
+    let uses = this.vmapping_counter.load(Ordering::Relaxed);
+    let vaddr = this.vmap_ptr.load(Ordering::Relaxed);
+    if uses == 0 || vaddr != ended {
+        warn(format!(
+            "BUG_ON(): dma-buf {buf:p} has {uses} mappings at {vaddr:p}, and one at {ended:p} ends"
+        ));
+        return;
+    }
+    // SAFETY: An exported object has a valid reservation object.
+    unsafe { dma_resv_assert_held(this.resv, format_args!("dma_buf_vunmap(), dma-buf {buf:p}")) };
+
+    this.vmapping_counter.store(uses - 1, Ordering::Relaxed);
+    if uses == 1 {
+        this.vmap_ptr.store(ptr::null_mut(), Ordering::Relaxed);
+        report_afterwards(|| {
+            // SAFETY: The buffer was exported from an object.
+            if let Some(vunmap) = unsafe { funcs(buf) }.vunmap {
+                // SAFETY: The object is initialised, its lock is held, the mapping is not used any
+                // more, and warnings are collected.
+                unsafe { vunmap(this.priv_, map) };
+            }
+        });
+    }
+}
+
 /// Lets go of an imported buffer: `drm_prime_gem_destroy()` of `drm_prime.c`. The table, if there
 /// is one, stays the exporter's.
 pub(crate) fn drm_prime_gem_destroy(attach: &dma_buf_attachment, sgt: *mut sg_table) {
@@ -382,6 +478,7 @@ mod tests {
         },
         error::{
             from_err_ptr,
+            to_result,
             Result, //
         },
         testing::{
@@ -542,6 +639,57 @@ mod tests {
         exporter.put();
     }
 
+    /// Maps a buffer into kernel address space.
+    fn vmap(buf: *mut dma_buf) -> Result<iosys_map> {
+        let mut map = iosys_map::new(ptr::null_mut());
+        // SAFETY: The buffer is alive, and its lock is held.
+        let vmap = || unsafe { dma_buf_vmap(buf, &mut map) };
+        // SAFETY: The buffer was exported from an object.
+        let result = unsafe { locked(buf, vmap) };
+        to_result(result).map(|()| map)
+    }
+
+    fn vunmap(buf: *mut dma_buf, mut map: iosys_map) {
+        // SAFETY: The buffer is alive, and its lock is held. Nobody uses the mapping.
+        let vunmap = || unsafe { dma_buf_vunmap(buf, &mut map) };
+        // SAFETY: The buffer was exported from an object.
+        unsafe { locked(buf, vunmap) };
+    }
+
+    #[test]
+    fn a_buffer_is_mapped_for_the_kernel_once() {
+        let gpu = TestDevice::new(c"gpu0").unwrap();
+        let exporter = Exporter::new(&gpu);
+        let buf = exporter.export();
+
+        // The list of pages, and the pages.
+        for nth in 1..=2 {
+            let fault = fail_nth(nth);
+            assert_eq!(vmap(buf).err(), Some(code::ENOMEM), "{nth}");
+            assert!(fault.tripped(), "{nth}");
+            assert_eq!(exporter.counts(), [2, 2, 0, 0], "{nth}");
+        }
+
+        let [one, other] = [(); 2].map(|()| vmap(buf).unwrap());
+        let [first, second] = [one.vaddr(), other.vaddr()];
+        assert_eq!(first, second);
+        assert_eq!(exporter.counts(), [2, 2, 1, 1]);
+        vunmap(buf, one);
+        assert_eq!(exporter.counts(), [2, 2, 1, 1]);
+
+        let elsewhere = iosys_map::new(first.wrapping_byte_add(1));
+        let ((), warnings) = collect_warnings(|| vunmap(buf, elsewhere));
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].starts_with("BUG_ON(): dma-buf"), "{warnings:?}");
+        vunmap(buf, other);
+        assert_eq!(exporter.counts(), [2, 2, 0, 0]);
+        let ((), warnings) = collect_warnings(|| vunmap(buf, other));
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+
+        put(buf);
+        exporter.put();
+    }
+
     #[test]
     fn an_object_that_makes_no_table_has_no_importers() {
         static FUNCS: drm_gem_object_funcs = drm_gem_object_funcs::new();
@@ -554,6 +702,7 @@ mod tests {
 
         let buf = exporter.export();
         assert_eq!(attach(buf, &gpu).err(), Some(code::ENOSYS));
+        assert_eq!(vmap(buf).err(), Some(code::EOPNOTSUPP));
         assert_eq!(exporter.counts(), [2, 2, 0, 0]);
         put(buf);
 

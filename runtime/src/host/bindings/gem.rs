@@ -14,6 +14,7 @@ use super::{
     drm_vma_offset_add,
     drm_vma_offset_remove,
     file,
+    iosys_map,
     page,
     refcount_t,
     report_afterwards,
@@ -61,6 +62,11 @@ pub struct drm_gem_object_funcs {
     pub unpin: Option<unsafe extern "C" fn(obj: *mut drm_gem_object)>,
     /// Makes a table of the object's pages, which are pinned, for an importer.
     pub get_sg_table: Option<unsafe extern "C" fn(obj: *mut drm_gem_object) -> *mut sg_table>,
+    /// Maps the memory of the object into kernel address space. Called with the reservation lock
+    /// held.
+    pub vmap: Option<unsafe extern "C" fn(obj: *mut drm_gem_object, map: *mut iosys_map) -> c_int>,
+    /// Undoes [`vmap`](Self::vmap).
+    pub vunmap: Option<unsafe extern "C" fn(obj: *mut drm_gem_object, map: *mut iosys_map)>,
 }
 
 impl drm_gem_object_funcs {
@@ -73,6 +79,8 @@ impl drm_gem_object_funcs {
             pin: None,
             unpin: None,
             get_sg_table: None,
+            vmap: None,
+            vunmap: None,
         }
     }
 }

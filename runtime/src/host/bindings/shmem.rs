@@ -28,6 +28,8 @@
 
 use super::{
     dma_buf_attachment,
+    dma_buf_vmap,
+    dma_buf_vunmap,
     dma_data_direction,
     dma_map_sgtable,
     dma_max_mapping_size,
@@ -101,11 +103,17 @@ pub union iosys_map__bindgen_ty_1 {
 
 impl iosys_map {
     /// `iosys_map_set_vaddr()`.
-    const fn new(vaddr: *mut c_void) -> Self {
+    pub(crate) const fn new(vaddr: *mut c_void) -> Self {
         Self {
             __bindgen_anon_1: iosys_map__bindgen_ty_1 { vaddr },
             is_iomem: false,
         }
+    }
+
+    /// The address, which is that of system memory in this model.
+    pub(crate) fn vaddr(&self) -> *mut c_void {
+        // SAFETY: Both fields are a pointer.
+        unsafe { self.__bindgen_anon_1.vaddr }
     }
 }
 
@@ -174,6 +182,8 @@ static drm_gem_shmem_funcs: drm_gem_object_funcs = drm_gem_object_funcs {
     pin: Some(drm_gem_shmem_object_pin),
     unpin: Some(drm_gem_shmem_object_unpin),
     get_sg_table: Some(drm_gem_shmem_object_get_sg_table),
+    vmap: Some(drm_gem_shmem_object_vmap),
+    vunmap: Some(drm_gem_shmem_object_vunmap),
     ..drm_gem_object_funcs::new()
 };
 
@@ -639,6 +649,33 @@ pub unsafe extern "C" fn drm_gem_shmem_object_get_sg_table(
     unsafe { drm_gem_shmem_get_sg_table(to_drm_gem_shmem_obj(obj)) }
 }
 
+/// `drm_gem_shmem_object_vmap()`: [`drm_gem_shmem_vmap_locked`] as a callback.
+///
+/// # Safety
+///
+/// As for [`drm_gem_shmem_object_pin`], and `map` is valid for writing.
+pub unsafe extern "C" fn drm_gem_shmem_object_vmap(
+    obj: *mut drm_gem_object,
+    map: *mut iosys_map,
+) -> c_int {
+    // SAFETY: The caller promises that the object is initialised, the lock held, and `map` valid.
+    unsafe { drm_gem_shmem_vmap_locked(to_drm_gem_shmem_obj(obj), map) }
+}
+
+/// `drm_gem_shmem_object_vunmap()`: [`drm_gem_shmem_vunmap_locked`] as a callback.
+///
+/// # Safety
+///
+/// As for [`drm_gem_shmem_object_pin`], and the caller gives up the mapping `map`.
+pub unsafe extern "C" fn drm_gem_shmem_object_vunmap(
+    obj: *mut drm_gem_object,
+    map: *mut iosys_map,
+) {
+    // SAFETY: The caller promises that the object is initialised, the lock held, and the mapping
+    // not used any more.
+    unsafe { drm_gem_shmem_vunmap_locked(to_drm_gem_shmem_obj(obj), map) }
+}
+
 /// `drm_gem_shmem_get_pages_locked()`: one more use of the pages, which are looked up for the first
 /// one.
 #[track_caller]
@@ -834,8 +871,8 @@ pub unsafe fn drm_gem_shmem_purge_locked(shmem: *mut drm_gem_shmem_object) {
 
 /// Maps the object into kernel address space, contiguously: `drm_gem_shmem_vmap_locked()`.
 ///
-/// Returns 0 and writes to `map`; or `-ENOMEM`; or, for an imported object, `-EINVAL`, since no
-/// exporter in this model can do it. Pins the pages. May sleep.
+/// Returns 0 and writes to `map`; or `-ENOMEM`. Pins the pages. An imported object is mapped by its
+/// exporter: [`dma_buf_vmap`]. May sleep.
 ///
 /// A reservation lock that is not held is a loud failure.
 ///
@@ -851,8 +888,10 @@ pub unsafe fn drm_gem_shmem_vmap_locked(
     // SAFETY: By the requirement of this function.
     let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_vmap_locked") };
 
-    if shmem.gem.import_attach().is_some() {
-        return code::EINVAL.to_errno();
+    if let Some(attach) = shmem.gem.import_attach() {
+        // SAFETY: An attachment is to a live buffer, which has the reservation object of what is
+        // imported from it. `map` is valid for writing.
+        return unsafe { dma_buf_vmap(attach.dmabuf, map) };
     }
 
     report_afterwards(|| {
@@ -889,13 +928,16 @@ pub unsafe fn drm_gem_shmem_vmap_locked(
 /// # Safety
 ///
 /// - `shmem` points to an initialised object, whose reservation lock this thread holds.
-/// - The caller does not use the memory any more through the mapping that it gives up.
+/// - `map` is a mapping of the object, which the caller gives up and does not use any more.
 #[track_caller]
-pub unsafe fn drm_gem_shmem_vunmap_locked(shmem: *mut drm_gem_shmem_object, _map: *mut iosys_map) {
+pub unsafe fn drm_gem_shmem_vunmap_locked(shmem: *mut drm_gem_shmem_object, map: *mut iosys_map) {
     // SAFETY: By the requirement of this function.
     let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_vunmap_locked") };
 
-    if shmem.gem.import_attach().is_some() {
+    if let Some(attach) = shmem.gem.import_attach() {
+        // SAFETY: An attachment is to a live buffer, which has the reservation object of what is
+        // imported from it. The caller gives up the mapping.
+        unsafe { dma_buf_vunmap(attach.dmabuf, map) };
         return;
     }
 

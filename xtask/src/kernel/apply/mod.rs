@@ -99,7 +99,7 @@ struct Step {
 }
 
 /// Each of these leaves a tree that can be built.
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 5] = [
     Step {
         name: "slot",
         run: slot,
@@ -111,10 +111,6 @@ const STEPS: [Step; 6] = [
     Step {
         name: SG_TABLE,
         run: |tree| edit(tree, SHMEM, shmem::convert),
-    },
-    Step {
-        name: VMAP,
-        run: |tree| edit(tree, SHMEM, shmem::add_vmap),
     },
     Step {
         name: "kunit",
@@ -135,9 +131,8 @@ const CONTROL: [Step; 1] = [Step {
 /// The step that is left out for the printed form.
 const MACRO: &str = "macro";
 
-/// The steps that change the object.
+/// The step that changes the object.
 const SG_TABLE: &str = "sg_table";
-const VMAP: &str = "vmap";
 
 /// A tree as it is after a step.
 pub(crate) struct Stage {
@@ -232,7 +227,10 @@ const DEVRES_TESTS: [(&str, &str); 6] = [
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod phases_kunit;\n",
         "place",
     ),
-    ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n", "sys"),
+    (
+        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n",
+        "state",
+    ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod callbacks_kunit;\n",
@@ -541,11 +539,11 @@ mod tests {
     fn only_the_printed_form_goes_without_the_macro() {
         assert_eq!(
             step_names(Object::Annotated),
-            ["slot", "macro", "sg_table", "vmap", "kunit", "sample"]
+            ["slot", "macro", "sg_table", "kunit", "sample"]
         );
         assert_eq!(
             step_names(Object::Expanded),
-            ["slot", "sg_table", "vmap", "kunit", "sample"]
+            ["slot", "sg_table", "kunit", "sample"]
         );
         assert_eq!(step_names(Object::ByHand), ["control"]);
     }

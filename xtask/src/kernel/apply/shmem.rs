@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! `rust/kernel/drm/gem/shmem.rs`: an annotated field and a pair of functions in place of the
-//! scatter-gather table by hand, and the same again for a cached kernel mapping.
+//! scatter-gather table by hand.
 
 use super::{
     imports::Imports,
@@ -26,9 +26,6 @@ use syn::{
 /// The items of the host that map and unmap the table.
 const SG_TABLE: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/sg_table.rs");
 
-/// The items of the host that make and end the kernel mapping that is kept.
-const VMAP_CACHE: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/vmap_cache.rs");
-
 /// The code that is added: the fields of `Object` in a file of `kernel/items/`, and the items of the
 /// host's object.
 struct New {
@@ -38,7 +35,7 @@ struct New {
     field: String,
     name: String,
     /// The last field.
-    last: Option<Last>,
+    last: Last,
     items: String,
 }
 
@@ -56,13 +53,7 @@ impl New {
         let lazy = fields.next().context("`Object` has no field")?;
         let last = fields
             .next()
-            .map(|last| -> Result<Last> {
-                Ok(Last {
-                    field: source.text(lines(source, last)).to_owned(),
-                    name: name(last)?,
-                })
-            })
-            .transpose()?;
+            .context("there is no field to become the last one of `Object`")?;
         let host = Source::parse(host.to_owned())?;
         let items = host.rest(host.behind_imports()?);
 
@@ -74,7 +65,10 @@ impl New {
                 .collect(),
             field: source.text(lines(source, lazy)).to_owned(),
             name: name(lazy)?,
-            last,
+            last: Last {
+                field: source.text(lines(source, last)).to_owned(),
+                name: name(last)?,
+            },
             items: items.to_owned(),
         })
     }
@@ -126,10 +120,6 @@ pub(crate) fn convert(text: String) -> Result<String> {
     source.replace(lock, "");
 
     // The device, behind all that is there, where it is dropped last.
-    let last = new
-        .last
-        .as_ref()
-        .ok_or_else(|| anyhow!("there is no field to become the last one of `Object`"))?;
     let behind = source
         .structure("Object")?
         .fields
@@ -137,7 +127,7 @@ pub(crate) fn convert(text: String) -> Result<String> {
         .last()
         .map(|field| lines(&source, field).end)
         .ok_or_else(|| anyhow!("`struct Object` has no fields"))?;
-    source.insert(behind, last.field.as_str());
+    source.insert(behind, new.last.field.as_str());
     let body = |source: &Source| -> Result<Range<usize>> {
         let block = &source.function("Object", "dev")?.block;
         let [.., end] = &block.stmts[..] else {
@@ -180,7 +170,7 @@ pub(crate) fn convert(text: String) -> Result<String> {
     let indent = source.indent(resource.start).to_owned();
     source.replace(resource, new.slot(&indent));
     source.replace(lock, "");
-    source.insert(end, format!("{indent}{}: dev.into(),\n", last.name));
+    source.insert(end, format!("{indent}{}: dev.into(),\n", new.last.name));
 
     // The type that unmapped the table.
     let structure = source.lines(source.range(source.structure("SGTableMap")?));
@@ -195,34 +185,6 @@ pub(crate) fn convert(text: String) -> Result<String> {
     }
 
     imports(&mut source)?;
-    Ok(source.finish())
-}
-
-/// Adds the second annotated field, behind the first.
-pub(crate) fn add_vmap(text: String) -> Result<String> {
-    let ours = Source::parse(include_str!("../../../../kernel/items/shmem_vmap.rs").to_owned())?;
-    let new = New::read(&ours, VMAP_CACHE)?;
-    let mut source = Source::parse(text)?;
-
-    let first = source.lines(source.range(source.field("Object", "sgt")?));
-    source.insert(first.end, format!("\n{}", new.field));
-
-    let constructor = source.function("Object", "new")?.block.to_token_stream();
-    let first = slot(&source, &constructor, "sgt")?;
-    let slot = new.slot(source.indent(first.start));
-    source.insert(first.end, slot);
-
-    let map = source
-        .impls("SgTable")
-        .last()
-        .map(|item| source.lines(source.range(item)).end)
-        .ok_or_else(|| anyhow!("there is no `impl Map for SgTable`"))?;
-    source.insert(map, new.items + "\n");
-
-    edit_imports(&mut source, |root, imports| match root {
-        "core" => imports.add("cell::UnsafeCell"),
-        _ => Ok(()),
-    })?;
     Ok(source.finish())
 }
 
@@ -352,13 +314,9 @@ mod tests {}
         convert(BY_HAND.to_owned()).unwrap()
     }
 
-    fn with_both() -> String {
-        add_vmap(converted()).unwrap()
-    }
-
     #[test]
     fn every_field_has_its_slot() {
-        let source = Source::parse(with_both()).unwrap();
+        let source = Source::parse(converted()).unwrap();
         let constructor = source.function("Object", "new").unwrap();
         let slots = source.text(source.range(&constructor.block));
 
@@ -366,7 +324,6 @@ mod tests {}
             slots.contains(
                 "            obj <- T::new(),
             sgt <- new_lazy!(),
-            vmap_cache <- new_lazy!(),
             inner <- T::new(),
             drm: dev.into(),
         })
@@ -381,7 +338,7 @@ mod tests {}
             .filter_map(|field| field.ident.as_ref())
             .map(ToString::to_string)
             .collect();
-        assert_eq!(names, ["obj", "sgt", "vmap_cache", "inner", "drm"]);
+        assert_eq!(names, ["obj", "sgt", "inner", "drm"]);
     }
 
     #[test]
@@ -411,25 +368,6 @@ mod tests {}
         ] {
             assert!(text.contains(new), "{new}:\n{text}");
         }
-    }
-
-    #[test]
-    fn the_second_field_is_a_step_of_its_own() {
-        let (one, both) = (converted(), with_both());
-        for new in [
-            "    cell::UnsafeCell,\n    ffi::c_void,\n",
-            "    sgt: Mapped<Self, SgTable>,\n\n    /// ",
-            "    vmap_cache: Mapped<Self, CachedVMap>,\n    #[pin]\n    inner: T,\n",
-            "for CachedVMap {",
-        ] {
-            assert!(both.contains(new), "{new}:\n{both}");
-            assert!(!one.contains(new), "{new}:\n{one}");
-        }
-        assert!(both.contains("}\n\n/// The memory of an object"), "{both}");
-        assert!(both.contains("}\n\nmod tests {}\n"), "{both}");
-
-        let error = add_vmap(BY_HAND.to_owned()).err().unwrap().to_string();
-        assert_eq!(error, "there is no field `sgt` in `struct Object`");
     }
 
     #[test]

@@ -156,18 +156,15 @@ fn unmapped(hand: &Subjected, ours: &Subjected) -> Result<String> {
 - A slot has room for its resource, so it takes {} bytes where there are {} by hand, whether or not
   anything is mapped. By hand, mapping allocates {beside} more.
 - So the object that has the table grows. By hand it has {} bytes, for which {} are allocated. With a
-  slot it has {}, for which {} are allocated; and with the second slot that it has here, for the
-  cached kernel mapping, which there is none of by hand, {}, for which {} are allocated. The last rows
-  of the table show what that comes to, in this configuration and with nothing of a driver's own in
-  the object: a size that is rounded up may leave room for a slot, or just not.
+  slot it has {}, for which {} are allocated. The last rows of the table show the sums, in this
+  configuration and with nothing of a driver's own in the object: a size that is rounded up may leave
+  room for a slot, or just not.
 - The first access looks for the registry on the device's list, where it stands behind what was
   added later by others. That is short here.",
         size(ours, "slot")?,
         size(hand, "slot")?,
         size(hand, "object")?,
         size(hand, "object_allocated")?,
-        size(ours, "object_with_one_slot")?,
-        size(ours, "object_with_one_slot_allocated")?,
         size(ours, "object")?,
         size(ours, "object_allocated")?,
     ))

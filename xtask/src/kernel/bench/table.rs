@@ -295,7 +295,6 @@ fn bytes(results: &Results) -> Result<Grid> {
     })?;
     line("**both: a mapped object**", &Subjected::mapped)?;
     line("the object", &|it| it.size("object"))?;
-    line("of these, other lazy fields", &|it| it.size("other_slots"))?;
     line("the object, as it is allocated", &|it| {
         it.size("object_allocated")
     })?;

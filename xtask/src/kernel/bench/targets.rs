@@ -80,6 +80,10 @@ pub(super) fn targets(results: &Results, quick: bool) -> Result<Vec<Target>> {
         [hand, ours].map(|it| it.measured.in_loop.instructions),
     ));
     targets.push(bytes([hand.mapped()?, ours.mapped()?]));
+    targets.push(allocated([
+        hand.size("object_allocated")?,
+        ours.size("object_allocated")?,
+    ]));
     Ok(targets)
 }
 
@@ -213,6 +217,14 @@ fn bytes([hand, ours]: [f64; 2]) -> Target {
     }
 }
 
+fn allocated([hand, ours]: [f64; 2]) -> Target {
+    Target {
+        text: "an object is allocated from the size class that it has by hand".to_owned(),
+        found: format!("{ours}, by hand {hand}"),
+        held: ours <= hand,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{
@@ -224,7 +236,7 @@ mod tests {
     fn targets_of_a_quick_run_need_few_objects() {
         let targets = targets(&results(), true).unwrap();
 
-        assert_eq!(targets.len(), 5);
+        assert_eq!(targets.len(), 6);
         for target in targets {
             assert!(target.held, "{}: {}", target.text, target.found);
         }
@@ -268,5 +280,7 @@ mod tests {
         assert!(!instructions("", 20, [38, 21]).held);
         assert!(bytes([180.0, 120.0]).held);
         assert!(!bytes([180.0, 121.0]).held);
+        assert!(allocated([512.0, 512.0]).held);
+        assert!(!allocated([512.0, 1024.0]).held);
     }
 }

@@ -21,6 +21,7 @@ const REASONS: &[(&str, &str)] = &[
         "Device::as_raw()",
         "private to the kernel crate there; abstractions live outside of this one",
     ),
+    ("SgTable", ADDED),
     ("Vendor::*", "a macro makes it there"),
     ("lock_class_key", "of the C headers there"),
     (
@@ -29,6 +30,9 @@ const REASONS: &[(&str, &str)] = &[
     ),
     ("smp_mb()", "the full barrier only"),
 ];
+
+/// Of items that the annotated object needs.
+const ADDED: &str = "not in the tree itself; `cargo xtask kernel apply` adds it";
 
 /// Returns the reason for an item.
 pub(super) fn of(place: &str) -> Option<&'static str> {

@@ -35,10 +35,7 @@ pub(super) struct DepMap {
 impl DepMap {
     /// Returns the map of a slot of the class `key`.
     #[cfg(CONFIG_LOCKDEP)]
-    pub(super) fn new(
-        name: &'static CStr,
-        key: Pin<&'static LockClassKey>,
-    ) -> impl PinInit<Self> {
+    pub(super) fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
             map <- Opaque::ffi_init(|map| {
                 // SAFETY: `map` is valid for writes. `name` and `key` stay valid.

@@ -23,7 +23,6 @@ pub mod crates_kunit;
 mod resv;
 mod sg_table;
 mod vmap;
-mod vmap_cache;
 
 pub use self::{
     sg_table::SgTable,
@@ -31,10 +30,6 @@ pub use self::{
         VMap,
         VMapOwned,
         VMapRef, //
-    },
-    vmap_cache::{
-        CachedVMap,
-        VMapMemory, //
     },
 };
 use super::{
@@ -133,20 +128,6 @@ pub struct Object<T: DriverObject> {
     )]
     sgt: Mapped<Self, SgTable>,
 
-    /// This object's memory as the kernel sees it: what [`vmap()`](Self::vmap) makes, made once.
-    ///
-    /// The pages are pinned for as long as it is mapped. Must not be called with the object's
-    /// reservation lock held, which mapping takes.
-    #[lazy(
-        pub fn cached_vmap -> VMapMemory,
-        device = self.dev().as_ref().as_ref(),
-        map = CachedVMap,
-        peek = cached_vmap_if_mapped,
-        try_access = try_cached_vmap,
-        revoke = unmap_cached_vmap,
-    )]
-    vmap_cache: Mapped<Self, CachedVMap>,
-
     #[pin]
     inner: T,
 
@@ -175,6 +156,8 @@ impl<T: DriverObject> Object<T> {
         pin: Some(bindings::drm_gem_shmem_object_pin),
         unpin: Some(bindings::drm_gem_shmem_object_unpin),
         get_sg_table: Some(bindings::drm_gem_shmem_object_get_sg_table),
+        vmap: Some(bindings::drm_gem_shmem_object_vmap),
+        vunmap: Some(bindings::drm_gem_shmem_object_vunmap),
     };
 
     /// Creates an object of `size` bytes.
@@ -205,7 +188,6 @@ impl<T: DriverObject> Object<T> {
                 }),
                 parent_resv_obj: config.parent_resv_obj.map(|parent| parent.into()),
                 sgt <- new_lazy!("Object::sgt"),
-                vmap_cache <- new_lazy!("Object::vmap_cache"),
                 inner <- T::new(dev, size, args),
                 drm: dev.into(),
             }),

@@ -37,8 +37,8 @@ where
     D: DriverObject,
     R: Deref<Target = Object<D>>,
 {
-    pub(super) addr: *mut c_void,
-    pub(super) owner: R,
+    addr: *mut c_void,
+    owner: R,
 }
 
 /// A mapping that borrows the object.

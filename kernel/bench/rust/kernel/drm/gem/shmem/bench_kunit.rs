@@ -462,14 +462,10 @@ fn bytes(scale: &Scale) -> Result {
     // SAFETY: There are no requirements.
     let allocated = |size| unsafe { bindings::kmalloc_size_roundup(size) };
     let object = size_of::<Gem>();
-    let with_one_slot = object - subject::OTHER_SLOTS;
     let sizes = [
         ("object", object),
         ("object_allocated", allocated(object)),
-        ("object_with_one_slot", with_one_slot),
-        ("object_with_one_slot_allocated", allocated(with_one_slot)),
         ("slot", subject::SLOT),
-        ("other_slots", subject::OTHER_SLOTS),
         ("lock", size_of::<Mutex<()>>()),
     ];
     for (what, size) in sizes {

@@ -297,13 +297,18 @@ fn make_table(obj: &Gem) -> Result<usize> {
     Ok(from_err_ptr(sgt)?.addr())
 }
 
-/// Calls `with` while the object looks like an imported one.
-pub(super) fn as_imported<R>(obj: &Gem, with: impl FnOnce() -> R) -> Result<R> {
-    // Nobody looks behind it.
+/// Calls `with` while the object looks like one that is imported from the buffer `dmabuf`: null for
+/// code that does not look at the buffer.
+pub(super) fn as_imported<R>(
+    obj: &Gem,
+    dmabuf: *mut bindings::dma_buf,
+    with: impl FnOnce() -> R,
+) -> Result<R> {
     let mut attachment = KBox::new(
         pin_init::zeroed::<bindings::dma_buf_attachment>(),
         GFP_KERNEL,
     )?;
+    attachment.dmabuf = dmabuf;
     // SAFETY: The object is initialised, and the tests call this when no other thread uses it.
     unsafe { (*obj.as_raw()).import_attach = &mut *attachment };
 
@@ -314,29 +319,31 @@ pub(super) fn as_imported<R>(obj: &Gem, with: impl FnOnce() -> R) -> Result<R> {
     Ok(with())
 }
 
-/// Has eight threads map something of `obj` at the same time. Returns the one address they all get.
-pub(super) fn race_to_first(
+/// Has eight threads map something of `obj` at the same time, each by a handle of its own. Returns
+/// the one address they all get.
+pub(super) fn race_to_first<T: Clone + Send + 'static>(
     gpu: &Gpu,
-    obj: &ARef<Gem>,
-    access: fn(&Gem, &device::Device<device::Bound>) -> Result<usize>,
+    obj: &Gem,
+    handle: &T,
+    access: fn(&T, &device::Device<device::Bound>) -> Result<usize>,
 ) -> Result<usize> {
     const THREADS: usize = 8;
 
     let dev: ARef<device::Device> = gpu.bound()?.into();
     let mut threads = KVec::with_capacity(THREADS, GFP_KERNEL)?;
     for _ in 0..THREADS {
-        let (obj, dev) = (obj.clone(), dev.clone());
+        let (handle, dev) = (handle.clone(), dev.clone());
         let thread = Thread::new(move || {
             // SAFETY: The device is unbound when `gpu` is dropped, after `threads`, which waits for
             // this thread.
             let dev = unsafe { dev.as_bound() };
-            access(&obj, dev)
+            access(&handle, dev)
         })?;
         threads.push(thread, GFP_KERNEL)?;
     }
 
     // Whoever maps takes this lock, so the first to come waits for the others.
-    let resv = DmaResvGuard::new(&**obj);
+    let resv = DmaResvGuard::new(obj);
     for thread in &threads {
         thread.start();
     }
@@ -424,7 +431,7 @@ mod tests {
     fn racing_first_access() -> Result {
         let gpu = Gpu::new()?;
         let obj = gpu.object()?;
-        let first = race_to_first(&gpu, &obj, |obj, dev| address(obj.sg_table(dev)))?;
+        let first = race_to_first(&gpu, &obj, &obj, |obj, dev| address(obj.sg_table(dev)))?;
         ensure!(page_uses(&obj) == 1, "{} uses", page_uses(&obj));
 
         let now = address(obj.sg_table(gpu.bound()?));
@@ -1031,7 +1038,7 @@ mod tests {
         let obj = gpu.object()?;
         let dev = gpu.bound()?;
 
-        let (result, is_mapped) = as_imported(&obj, || {
+        let (result, is_mapped) = as_imported(&obj, ptr::null_mut(), || {
             let result = address(obj.sg_table(dev));
             (result, is_mapped(&obj))
         })?;

@@ -3,8 +3,7 @@
 //! What a lazy field gives to [`Object`] beside `sg_table()`: look without mapping, borrow without
 //! a bound device, unmap by hand.
 //!
-//! The contract of the accessor itself is in `contract_kunit`, and `vmap_kunit` has the other lazy
-//! field.
+//! The contract of the accessor itself is in `contract_kunit`.
 
 use super::{
     contract_kunit::{
@@ -61,7 +60,7 @@ use core::ptr::{
 /// # Safety
 ///
 /// `obj` is the only reference to the object.
-pub(super) unsafe fn exclusive(obj: &mut ARef<Gem>) -> Pin<&mut Gem> {
+unsafe fn exclusive(obj: &mut ARef<Gem>) -> Pin<&mut Gem> {
     let obj = ptr::from_ref::<Gem>(obj).cast_mut();
 
     // SAFETY: The object is valid while it is referred to, and nobody else uses it as required.
@@ -76,16 +75,20 @@ pub(super) unsafe fn exclusive(obj: &mut ARef<Gem>) -> Pin<&mut Gem> {
 /// # Invariants
 ///
 /// The pointer is to a valid buffer, and a reference to it.
-struct Buffer(NonNull<bindings::dma_buf>);
+pub(super) struct DmaBuf(NonNull<bindings::dma_buf>);
 
-impl Buffer {
+impl DmaBuf {
     /// Exports an object.
-    fn export(obj: &Gem) -> Result<Self> {
+    pub(super) fn export(obj: &Gem) -> Result<Self> {
         // SAFETY: The object is initialised.
         let buf = from_err_ptr(unsafe { bindings::drm_gem_prime_export(obj.as_raw(), 0) })?;
 
         // INVARIANT: The function has returned a reference.
         Ok(Self(NonNull::new(buf).ok_or(EINVAL)?))
+    }
+
+    pub(super) fn as_raw(&self) -> *mut bindings::dma_buf {
+        self.0.as_ptr()
     }
 
     /// Maps the buffer for the device of another driver.
@@ -115,7 +118,7 @@ impl Buffer {
     }
 }
 
-impl Drop for Buffer {
+impl Drop for DmaBuf {
     fn drop(&mut self) {
         // SAFETY: By the type invariants this is a reference.
         unsafe { bindings::dma_buf_put(self.0.as_ptr()) };
@@ -131,7 +134,7 @@ impl Drop for Buffer {
 ///
 /// `attach` is a valid attachment to `buffer`, and `sgt` its table.
 struct Import<'a> {
-    buffer: &'a Buffer,
+    buffer: &'a DmaBuf,
     attach: *mut bindings::dma_buf_attachment,
     sgt: *mut bindings::sg_table,
 }
@@ -367,7 +370,7 @@ mod tests {
         let importer = Gpu::new()?;
         let obj = gpu.object()?;
         ensure_ok!(obj.sg_table(gpu.bound()?), "the exporter's access");
-        let buffer = Buffer::export(&obj)?;
+        let buffer = DmaBuf::export(&obj)?;
         let import = buffer.import(importer.bound()?)?;
         ensure!(page_uses(&obj) == 2, "{} uses, shared", page_uses(&obj));
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `devres::stress_kunit` does to slots, to objects whose two lazy fields map real memory.
+//! What `devres::stress_kunit` does to slots, to buffers that map real memory: the table of the GEM
+//! object, and the memory of the driver's own object.
 
 use super::{
     contract_kunit::{
         Gem,
         Gpu, //
     },
+    vmap_kunit::Buffer,
     ObjectConfig, //
 };
 use crate::{
@@ -31,14 +33,13 @@ use crate::{
     },
     page::PAGE_SIZE,
     prelude::*,
-    scatterlist::SGTable,
-    sync::aref::ARef, //
+    scatterlist::SGTable, //
 };
 
-/// How large the objects are.
+/// How large the buffers are.
 const SIZE: usize = 4 * PAGE_SIZE;
 
-/// What is written to the memory of an object.
+/// What is written to the memory of a buffer.
 const WORD: u32 = 0x5eed_cafe;
 
 /// Reads a table, which has to be all of the object.
@@ -52,13 +53,13 @@ fn read(table: &SGTable) -> Result {
     Ok(())
 }
 
-impl Subject for ARef<Gem> {
+impl Subject for Pin<KBox<Buffer>> {
     const BURST: usize = 4;
 
     fn access(&self, dev: &Device<Bound>) -> Result {
-        read(self.sg_table(dev)?)?;
+        read(self.obj.sg_table(dev)?)?;
 
-        let memory = self.cached_vmap(dev)?;
+        let memory = self.memory(dev)?;
         memory.try_write32(WORD, 0)?;
         let word = memory.try_read32(0)?;
         ensure!(word == WORD, "{word:#x} was written as {WORD:#x}");
@@ -66,13 +67,13 @@ impl Subject for ARef<Gem> {
     }
 
     fn try_access(&self) -> Result<bool> {
-        if let Some(memory) = self.try_cached_vmap() {
+        if let Some(memory) = self.try_memory() {
             // What is not yet written is zero.
             let word = memory.try_read32(0)?;
             ensure!(word == WORD || word == 0, "{word:#x} is in the mapping");
         }
 
-        let Some(table) = self.try_sg_table() else {
+        let Some(table) = self.obj.try_sg_table() else {
             return Ok(false);
         };
         read(&table)?;
@@ -98,17 +99,17 @@ impl Unbind for Gpu {
 mod tests {
     use super::*;
 
-    /// The scatter-gather tables and kernel mappings of objects.
+    /// Buffers, with the scatter-gather tables of their objects.
     #[test]
     fn objects() -> Result {
         let before = dma_mappings();
 
         stress(
-            "shmem objects",
+            "shmem buffers",
             Gpu::new,
             |gpu| {
                 let drm = gpu.drm.clone();
-                move || Gem::new(&drm, SIZE, ObjectConfig::default(), ())
+                move || Buffer::new(Gem::new(&drm, SIZE, ObjectConfig::default(), ())?)
             },
             || match (before, dma_mappings()) {
                 (Some(before), Some(now)) => now as i32 - before as i32,

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The second lazy field of [`Object`]: a kernel mapping that is made on first use and then kept.
+//! A lazy field in an object of a driver's own: a kernel mapping of a GEM object's memory, which
+//! is made on first use and then kept.
 //!
-//! The contract is that of `contract_kunit`. What is new is that two fields share the pages of one
-//! object, with each other and with whoever maps by hand: so the tests look at all three counts of
-//! the C helper, and at the order in which the fields are torn down.
+//! The contract is that of `contract_kunit`. The driver's object and the GEM object are mapped
+//! apart from each other and share the pages, also with whoever maps by hand. So the tests look at
+//! all three counts of the C helper, and at the order in which the two are unmapped.
 
 use super::{
     contract_kunit::{
-        address,
         as_imported,
         is_mapped,
         race_to_first,
@@ -16,11 +16,13 @@ use super::{
         surplus_uses,
         Gem,
         Gpu,
+        KunitObject,
         SIZE, //
     },
-    lazy_kunit::exclusive,
+    lazy_kunit::DmaBuf,
     DmaResvGuard,
-    ObjectConfig, //
+    ObjectConfig,
+    VMapOwned, //
 };
 use crate::{
     bindings,
@@ -41,8 +43,12 @@ use crate::{
         },
         Lazy, //
     },
+    devres_lazy,
     drm::gem::IntoGEMObject,
-    io::Io,
+    io::{
+        Io,
+        IoBase, //
+    },
     new_lazy,
     new_mutex,
     page::PAGE_SIZE,
@@ -63,6 +69,45 @@ use core::{
     mem,
     ptr, //
 };
+
+/// The buffer of a driver that works on its memory with the CPU.
+#[devres_lazy]
+#[pin_data]
+pub(super) struct Buffer {
+    pub(super) obj: ARef<Gem>,
+
+    /// The buffer's memory as the kernel sees it.
+    ///
+    /// The pages are pinned for as long as it is mapped. Must not be called with the reservation
+    /// lock of `obj` held, which mapping takes.
+    #[lazy(
+        pub(super) fn memory,
+        device = self.obj.dev().as_ref().as_ref(),
+        init = self.obj.owned_vmap(),
+        peek = memory_if_mapped,
+        try_access = try_memory,
+        revoke = unmap_memory,
+    )]
+    memory: VMapOwned<KunitObject>,
+}
+
+impl Buffer {
+    fn init(obj: ARef<Gem>) -> impl PinInit<Self> {
+        pin_init!(Self {
+            obj,
+            memory <- new_lazy!("Buffer::memory"),
+        })
+    }
+
+    pub(super) fn new(obj: ARef<Gem>) -> Result<Pin<KBox<Self>>> {
+        KBox::pin_init(Self::init(obj), GFP_KERNEL)
+    }
+}
+
+/// Where memory begins, for comparison only.
+fn start(memory: &VMapOwned<KunitObject>) -> usize {
+    memory.as_view().as_ptr().addr()
+}
 
 /// The counts that the C helper keeps of an object's memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -167,11 +212,11 @@ fn set_file_size(obj: &Gem, size: bindings::loff_t) -> bindings::loff_t {
     mem::replace(unsafe { &mut (*inode).i_size }, size)
 }
 
-/// Which of the fields are lent: the table, and the mapping.
-fn lent(obj: &Gem, dev: &device::Device<device::Bound>) -> Result<(bool, bool)> {
+/// Which are lent: the table of the object, and the memory of the buffer.
+fn lent(buffer: &Buffer, dev: &device::Device<device::Bound>) -> Result<(bool, bool)> {
     Ok((
-        obj.sg_table_if_mapped(dev)?.is_some(),
-        obj.cached_vmap_if_mapped(dev)?.is_some(),
+        buffer.obj.sg_table_if_mapped(dev)?.is_some(),
+        buffer.memory_if_mapped(dev)?.is_some(),
     ))
 }
 
@@ -184,29 +229,29 @@ mod tests {
     #[test]
     fn success_path() -> Result {
         let gpu = Gpu::new()?;
-        let obj = gpu.object()?;
+        let buffer = Buffer::new(gpu.object()?)?;
         let dev = gpu.bound()?;
 
-        let memory = ensure_ok!(obj.cached_vmap(dev), "the first access");
+        let memory = ensure_ok!(buffer.memory(dev), "the first access");
         ensure!(memory.size() == SIZE, "{} bytes of {SIZE}", memory.size());
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::MAPPED, "{uses:?}");
 
         // Whoever maps takes this lock.
-        let resv = DmaResvGuard::new(&*obj);
+        let resv = DmaResvGuard::new(&*buffer.obj);
         let fault = FailNth::AVAILABLE.then(|| FailNth::new(1)).transpose()?;
         for _ in 0..100 {
-            let again = ensure_ok!(obj.cached_vmap(dev), "a later access");
-            ensure!(ptr::eq(again, memory), "another mapping is lent");
+            let again = ensure_ok!(buffer.memory(dev), "a later access");
+            ensure!(start(again) == start(memory), "another mapping is lent");
         }
         let has_allocated = fault.is_some_and(|fault| fault.tripped());
         drop(resv);
         ensure!(!has_allocated, "a later access allocates");
 
         memory.try_write32(0x5eed_cafe, SIZE - 4)?;
-        let other = obj.cached_vmap(dev)?.try_read32(SIZE - 4)?;
+        let other = buffer.memory(dev)?.try_read32(SIZE - 4)?;
         ensure!(other == 0x5eed_cafe, "through another view: {other:#x}");
-        let by_hand = obj.vmap::<SIZE>()?;
+        let by_hand = buffer.obj.vmap::<SIZE>()?;
         let there = by_hand.read32(SIZE - 4);
         ensure!(there == 0x5eed_cafe, "through one by hand: {there:#x}");
         by_hand.write8(0x42, 0);
@@ -222,22 +267,22 @@ mod tests {
     #[test]
     fn wrong_device() -> Result {
         let gpu = Gpu::new()?;
-        let obj = gpu.object()?;
+        let buffer = Buffer::new(gpu.object()?)?;
         let other = TestDevice::new()?;
         let other = other.bound()?.as_ref();
 
         for _ in 0..2 {
-            let before = address(obj.cached_vmap(other));
+            let before = buffer.memory(other).map(start);
             ensure!(before == Err(EINVAL), "before populate: {before:?}");
         }
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::NONE, "for a wrong device: {uses:?}");
 
-        let memory = ensure_ok!(address(obj.cached_vmap(gpu.bound()?)), "the right device");
-        let after = address(obj.cached_vmap(other));
+        let memory = ensure_ok!(buffer.memory(gpu.bound()?).map(start), "the right device");
+        let after = buffer.memory(other).map(start);
         ensure!(after == Err(EINVAL), "after populate: {after:?}");
 
-        let again = address(obj.cached_vmap(gpu.bound()?));
+        let again = buffer.memory(gpu.bound()?).map(start);
         ensure!(again == Ok(memory), "then the right device: {again:?}");
         Ok(())
     }
@@ -246,10 +291,12 @@ mod tests {
     #[test]
     fn racing_first_access() -> Result {
         let gpu = Gpu::new()?;
-        let obj = gpu.object()?;
-        race_to_first(&gpu, &obj, |obj, dev| address(obj.cached_vmap(dev)))?;
+        let buffer = Arc::pin_init(Buffer::init(gpu.object()?), GFP_KERNEL)?;
+        race_to_first(&gpu, &buffer.obj, &buffer, |buffer, dev| {
+            buffer.memory(dev).map(start)
+        })?;
 
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::MAPPED, "{uses:?}");
         Ok(())
     }
@@ -258,22 +305,22 @@ mod tests {
     #[test]
     fn failing_map() -> Result {
         let gpu = Gpu::new()?;
-        let obj = gpu.object()?;
+        let buffer = Buffer::new(gpu.object()?)?;
         let dev = gpu.bound()?;
 
         // The file has all pages but the last, which is looked for when the others were found.
-        let size = set_file_size(&obj, (SIZE - PAGE_SIZE) as bindings::loff_t);
-        let first = address(obj.cached_vmap(dev));
-        let second = address(obj.cached_vmap(dev));
-        set_file_size(&obj, size);
+        let size = set_file_size(&buffer.obj, (SIZE - PAGE_SIZE) as bindings::loff_t);
+        let first = buffer.memory(dev).map(start);
+        let second = buffer.memory(dev).map(start);
+        set_file_size(&buffer.obj, size);
 
         ensure!(first == Err(EINVAL), "without its last page: {first:?}");
         ensure!(second == Err(EINVAL), "and again: {second:?}");
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::NONE, "after a failure: {uses:?}");
 
-        ensure_ok!(obj.cached_vmap(dev), "with all its pages");
-        let uses = Uses::of(&obj);
+        ensure_ok!(buffer.memory(dev), "with all its pages");
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::MAPPED, "then {uses:?}");
         Ok(())
     }
@@ -301,60 +348,63 @@ mod tests {
         Ok(())
     }
 
-    /// Maps an object while its `nth` allocation fails, and once more if that has failed. Was there
-    /// such an allocation?
+    /// Maps a buffer while its `nth` allocation fails, and once more if that has failed. Returns
+    /// whether there was such an allocation.
     fn fail_one_allocation(gpu: &Gpu, nth: u32) -> Result<bool> {
         let dev = gpu.bound()?;
         // One page is the least for others to allocate.
         let obj = Gem::new(&gpu.drm, PAGE_SIZE, ObjectConfig::default(), ())?;
+        let buffer = Buffer::new(obj)?;
         let nodes = devres_nodes(dev);
 
         let fault = FailNth::new(nth)?;
-        let result = address(obj.cached_vmap(dev));
+        let result = buffer.memory(dev).map(start);
         let tripped = fault.tripped();
         drop(fault);
 
         if let Err(error) = result {
             ensure!(tripped, "without a fault: {error:?}");
             ensure!(error == ENOMEM, "allocation {nth}: {error:?}");
-            let uses = Uses::of(&obj);
+            let uses = Uses::of(&buffer.obj);
             ensure!(uses == Uses::NONE, "allocation {nth}: {uses:?}");
+            let refs = refs(&buffer.obj);
+            ensure!(refs == 1, "allocation {nth}: {refs} references");
             ensure!(
                 devres_nodes(dev) == nodes,
                 "allocation {nth}: something is left on the device"
             );
-            ensure_ok!(obj.cached_vmap(dev), "the next access");
+            ensure_ok!(buffer.memory(dev), "the next access");
         }
 
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::MAPPED, "allocation {nth}, then {uses:?}");
         Ok(tripped)
     }
 
-    /// Device unbound: unmapped before unbind returns, the object stays usable and keeps what was
-    /// written.
+    /// Device unbound: unmapped before unbind returns, the GEM object stays usable and keeps
+    /// what was written.
     #[test]
     fn unbind() -> Result {
         let mut gpu = Gpu::new()?;
-        let obj = gpu.object()?;
-        let memory = ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
+        let buffer = Buffer::new(gpu.object()?)?;
+        let memory = ensure_ok!(buffer.memory(gpu.bound()?), "the first access");
         memory.try_write32(0x5eed_cafe, 0)?;
 
         gpu.dev.unbind();
 
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::NONE, "after unbind: {uses:?}");
-        let there = obj.vmap::<SIZE>()?.read32(0);
+        let there = buffer.obj.vmap::<SIZE>()?.read32(0);
         ensure!(there == 0x5eed_cafe, "the object has {there:#x}");
         Ok(())
     }
 
-    /// Same device bound again: `ENXIO`, and new objects can be mapped.
+    /// Same device bound again: `ENXIO`, and new buffers can be mapped.
     #[test]
     fn rebind() -> Result {
         let mut gpu = Gpu::new()?;
-        let obj = gpu.object()?;
-        ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
+        let buffer = Buffer::new(gpu.object()?)?;
+        ensure_ok!(buffer.memory(gpu.bound()?), "the first access");
         gpu.dev.unbind();
 
         for _ in 0..2 {
@@ -362,18 +412,17 @@ mod tests {
             let dev = gpu.bound()?;
 
             for _ in 0..2 {
-                let again = address(obj.cached_vmap(dev));
+                let again = buffer.memory(dev).map(start);
                 ensure!(again == Err(ENXIO), "after a rebind: {again:x?}");
             }
-            let uses = Uses::of(&obj);
+            let uses = Uses::of(&buffer.obj);
             ensure!(uses == Uses::NONE, "after a rebind: {uses:?}");
 
-            // The other field was never mapped, and so was not revoked.
-            let new = gpu.object()?;
-            ensure_ok!(new.cached_vmap(dev), "a new object");
+            let new = Buffer::new(gpu.object()?)?;
+            ensure_ok!(new.memory(dev), "a new buffer");
             gpu.dev.unbind();
-            let uses = Uses::of(&new);
-            ensure!(uses == Uses::NONE, "of the new object: {uses:?}");
+            let uses = Uses::of(&new.obj);
+            ensure!(uses == Uses::NONE, "of the new buffer: {uses:?}");
         }
         Ok(())
     }
@@ -383,12 +432,12 @@ mod tests {
     fn free_before_unbind() -> Result {
         let mut gpu = Gpu::new()?;
         gpu.map_another()?;
-        let obj = gpu.object()?;
+        let buffer = Buffer::new(gpu.object()?)?;
         let nodes = devres_nodes(gpu.bound()?);
-        ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
+        ensure_ok!(buffer.memory(gpu.bound()?), "the first access");
 
         // The C helper warns of uses that are left.
-        drop(obj);
+        drop(buffer);
 
         let left = devres_nodes(gpu.bound()?) - nodes;
         ensure!(left == 0, "{left} entries are left on the device");
@@ -406,67 +455,83 @@ mod tests {
         let mut gpu = Gpu::new()?;
 
         // By hand first, and last.
-        let obj = gpu.object()?;
-        let by_hand = obj.owned_vmap::<SIZE>()?;
-        let memory = ensure_ok!(obj.cached_vmap(gpu.bound()?), "beside a mapping by hand");
-        let uses = Uses::of(&obj);
+        let buffer = Buffer::new(gpu.object()?)?;
+        let by_hand = buffer.obj.owned_vmap::<SIZE>()?;
+        let memory = ensure_ok!(buffer.memory(gpu.bound()?), "beside a mapping by hand");
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == TWICE, "mapped twice: {uses:?}");
         memory.try_write32(0x5eed_cafe, 0)?;
         gpu.dev.unbind();
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::MAPPED, "after unbind: {uses:?}");
         let there = by_hand.read32(0);
         ensure!(there == 0x5eed_cafe, "by hand: {there:#x}");
         drop(by_hand);
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::NONE, "after both: {uses:?}");
 
         // By hand second, and gone first.
         gpu.rebind()?;
-        let obj = gpu.object()?;
-        let memory = ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
-        let by_hand = obj.vmap::<SIZE>()?;
+        let buffer = Buffer::new(gpu.object()?)?;
+        let memory = ensure_ok!(buffer.memory(gpu.bound()?), "the first access");
+        let by_hand = buffer.obj.vmap::<SIZE>()?;
         by_hand.write32(0xfeed_f00d, 0);
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == TWICE, "mapped twice: {uses:?}");
         drop(by_hand);
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::MAPPED, "after that by hand: {uses:?}");
         let there = memory.try_read32(0)?;
         ensure!(there == 0xfeed_f00d, "cached: {there:#x}");
         Ok(())
     }
 
-    /// The memory of an imported object is the exporter's: refused, and nothing is mapped.
+    /// The memory of an imported object is the exporter's: mapped there, and unmapped there when
+    /// the importer is unbound.
     #[test]
     fn imported_object() -> Result {
-        let gpu = Gpu::new()?;
-        let obj = gpu.object()?;
-        let dev = gpu.bound()?;
+        let exporter = Gpu::new()?;
+        let mut gpu = Gpu::new()?;
+        let theirs = exporter.object()?;
+        let dmabuf = DmaBuf::export(&theirs)?;
+        // An imported object is reserved by the lock of its buffer.
+        let buffer = Buffer::new(gpu.object_below(&theirs)?)?;
 
-        let result = as_imported(&obj, || address(obj.cached_vmap(dev)))?;
-        ensure!(result == Err(EOPNOTSUPP), "imported: {result:x?}");
-        let uses = Uses::of(&obj);
-        ensure!(uses == Uses::NONE, "imported: {uses:?}");
+        let uses = as_imported(&buffer.obj, dmabuf.as_raw(), || {
+            let memory = ensure_ok!(buffer.memory(gpu.bound()?), "the first access");
+            let written = memory.try_write32(0x5eed_cafe, 0);
+            let mapped = Uses::of(&theirs);
+            gpu.dev.unbind();
+            written.map(|()| (mapped, Uses::of(&theirs)))
+        })?;
+        let (mapped, unbound) = uses?;
 
-        // It was refused before anything was stored.
-        ensure_ok!(obj.cached_vmap(dev), "as an object that is not imported");
+        ensure!(mapped == Uses::MAPPED, "of the exporter: {mapped:?}");
+        ensure!(
+            unbound == Uses::NONE,
+            "of the exporter, unbound: {unbound:?}"
+        );
+        let uses = Uses::of(&buffer.obj);
+        ensure!(uses == Uses::NONE, "of the importer: {uses:?}");
+        let there = theirs.vmap::<SIZE>()?.read32(0);
+        ensure!(there == 0x5eed_cafe, "the exporter has {there:#x}");
         Ok(())
     }
 
-    /// A mapped object is freed as the last holder of its DRM device.
+    /// A mapped buffer is freed, and its GEM object as the last holder of its DRM device.
     #[test]
     fn object_outlives_drm_device() -> Result {
         let (obj, dev) = Gpu::new()?.into_last_holder()?;
         let dev = dev.bound()?.as_ref();
+        let buffer = Buffer::new(obj)?;
 
-        ensure_ok!(obj.cached_vmap(dev), "the first access");
-        let mapped = obj.cached_vmap_if_mapped(dev).map(|lent| lent.is_some());
+        ensure_ok!(buffer.memory(dev), "the first access");
+        let mapped = buffer.memory_if_mapped(dev).map(|lent| lent.is_some());
         ensure!(mapped == Ok(true), "while mapped: {mapped:?}");
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::MAPPED, "{uses:?}");
 
-        drop(obj);
+        drop(buffer);
         Ok(())
     }
 
@@ -474,37 +539,38 @@ mod tests {
     #[test]
     fn peek() -> Result {
         let mut gpu = Gpu::new()?;
-        let obj = gpu.object()?;
+        let buffer = Buffer::new(gpu.object()?)?;
         let other = TestDevice::new()?;
         let dev = gpu.bound()?;
         let other = other.bound()?.as_ref();
 
         // It waits neither for a thread that maps nor for the lock that mapping takes, nor sleeps
-        // otherwise. That the other field is mapped is of no account.
-        ensure_ok!(obj.sg_table(dev), "the other field");
-        let slot = ensure_ok!(obj.vmap_cache.entry(dev), "the entry");
-        let resv = DmaResvGuard::new(&*obj);
+        // otherwise. The table of the object, which is mapped, is another slot's.
+        ensure_ok!(buffer.obj.sg_table(dev), "the table");
+        let slot = ensure_ok!(buffer.memory.entry(dev), "the entry");
+        let resv = DmaResvGuard::new(&*buffer.obj);
         let rcu = rcu::read_lock();
-        let empty = obj.cached_vmap_if_mapped(dev).map(|lent| lent.is_some());
-        let wrong = obj.cached_vmap_if_mapped(other).map(|lent| lent.is_some());
+        let empty = buffer.memory_if_mapped(dev).map(|lent| lent.is_some());
+        let wrong = buffer.memory_if_mapped(other).map(|lent| lent.is_some());
         drop((rcu, resv, slot));
         ensure!(empty == Ok(false), "while empty: {empty:?}");
         ensure!(wrong == Err(EINVAL), "wrong device, empty: {wrong:?}");
-        ensure!(Uses::of(&obj).vmap == 0, "peek maps");
+        let uses = Uses::of(&buffer.obj);
+        ensure!(uses.vmap == 0, "peek maps: {uses:?}");
 
-        let memory = ensure_ok!(obj.cached_vmap(dev), "the first access");
-        let mapped = ensure_ok!(obj.cached_vmap_if_mapped(dev), "while mapped");
+        let memory = ensure_ok!(buffer.memory(dev), "the first access");
+        let mapped = ensure_ok!(buffer.memory_if_mapped(dev), "while mapped");
         ensure!(
-            mapped.is_some_and(|mapped| ptr::eq(mapped, memory)),
+            mapped.map(start) == Some(start(memory)),
             "other memory is lent"
         );
-        let wrong = obj.cached_vmap_if_mapped(other).map(|lent| lent.is_some());
+        let wrong = buffer.memory_if_mapped(other).map(|lent| lent.is_some());
         ensure!(wrong == Err(EINVAL), "wrong device, mapped: {wrong:?}");
 
         gpu.dev.unbind();
         gpu.rebind()?;
         let dev = gpu.bound()?;
-        let revoked = obj.cached_vmap_if_mapped(dev).map(|lent| lent.is_some());
+        let revoked = buffer.memory_if_mapped(dev).map(|lent| lent.is_some());
         ensure!(revoked == Ok(false), "after a rebind: {revoked:?}");
         Ok(())
     }
@@ -516,26 +582,26 @@ mod tests {
         let gpu = Gpu::new()?;
         // Goes last: see `Gpu`.
         let _drm = gpu.drm.clone();
-        let obj = gpu.object()?;
+        let buffer = Buffer::new(gpu.object()?)?;
 
-        let slot = ensure_ok!(obj.vmap_cache.entry(gpu.bound()?), "the entry");
+        let slot = ensure_ok!(buffer.memory.entry(gpu.bound()?), "the entry");
         let rcu = rcu::read_lock();
-        let empty = obj.try_cached_vmap().is_none();
+        let empty = buffer.try_memory().is_none();
         drop((rcu, slot));
         ensure!(empty, "something is lent while empty");
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::NONE, "try_access maps: {uses:?}");
 
-        let memory = ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
+        let memory = ensure_ok!(buffer.memory(gpu.bound()?), "the first access");
         memory.try_write32(0x5eed_cafe, 0)?;
-        let memory = ptr::from_ref(memory).addr();
+        let memory = start(memory);
         let mut dev = gpu.dev;
         let unbinding = Thread::new(move || dev.unbind())?;
 
-        let Some(guard) = obj.try_cached_vmap() else {
+        let Some(guard) = buffer.try_memory() else {
             fail!("nothing is lent while mapped");
         };
-        let lent = ptr::from_ref(&**guard).addr();
+        let lent = start(&guard);
 
         // Nobody may sleep while there is a guard.
         unbinding.start();
@@ -543,9 +609,9 @@ mod tests {
         let is_early = comes_true_with(GRACE, cpu_relax, || {
             // What was wrong once stays wrong.
             if there == Ok(0x5eed_cafe) {
-                there = (**guard).try_read32(0);
+                there = guard.try_read32(0);
             }
-            Uses::of(&obj) != Uses::MAPPED || unbinding.has_returned()
+            Uses::of(&buffer.obj) != Uses::MAPPED || unbinding.has_returned()
         });
         drop(guard);
         unbinding.join()?;
@@ -556,90 +622,90 @@ mod tests {
         );
         ensure!(!is_early, "unmapped while a guard was held");
         ensure!(there == Ok(0x5eed_cafe), "there is {there:x?}");
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::NONE, "after unbind: {uses:?}");
-        let is_revoked = obj.try_cached_vmap().is_none();
+        let is_revoked = buffer.try_memory().is_none();
         ensure!(is_revoked, "a revoked mapping is lent");
         Ok(())
     }
 
-    /// Unmaps now, exactly once, balanced; the slot is empty again. The other field stays.
+    /// Unmaps now, exactly once, balanced; the slot is empty again. The table of the object stays.
     #[test]
     fn revoke() -> Result {
         let mut gpu = Gpu::new()?;
-        let mut obj = gpu.object()?;
-        ensure!(refs(&obj) == 1, "{} references", refs(&obj));
+        let mut buffer = Buffer::new(gpu.object()?)?;
 
         // There is nothing to revoke.
-        // SAFETY: There is one reference, as checked above; no test below creates another one.
-        unsafe { exclusive(&mut obj) }.unmap_cached_vmap();
+        buffer.as_mut().unmap_memory();
 
-        ensure_ok!(obj.sg_table(gpu.bound()?), "the other field");
-        let table_only = Uses::of(&obj);
+        ensure_ok!(buffer.obj.sg_table(gpu.bound()?), "the table");
+        let table_only = Uses::of(&buffer.obj);
         for round in 1..=3 {
-            ensure_ok!(obj.cached_vmap(gpu.bound()?), "an access");
-            let uses = Uses::of(&obj);
+            ensure_ok!(buffer.memory(gpu.bound()?), "an access");
+            let uses = Uses::of(&buffer.obj);
             ensure!(uses.vmap == 1, "round {round}: {uses:?}");
 
-            // SAFETY: As above.
-            unsafe { exclusive(&mut obj) }.unmap_cached_vmap();
-            let uses = Uses::of(&obj);
+            buffer.as_mut().unmap_memory();
+            let uses = Uses::of(&buffer.obj);
             ensure!(uses == table_only, "round {round}, revoked: {uses:?}");
-            ensure!(is_mapped(&obj), "round {round}: the table is gone");
+            ensure!(is_mapped(&buffer.obj), "round {round}: the table is gone");
 
-            let peek = obj.cached_vmap_if_mapped(gpu.bound()?);
+            let peek = buffer.memory_if_mapped(gpu.bound()?);
             let peek = peek.map(|memory| memory.is_some());
             ensure!(peek == Ok(false), "round {round}: revoked, peek: {peek:?}");
-            let is_revoked = obj.try_cached_vmap().is_none();
+            let is_revoked = buffer.try_memory().is_none();
             ensure!(is_revoked, "round {round}: a revoked mapping is lent");
         }
 
-        // Nor does revoking the other one unmap this one.
-        ensure_ok!(obj.cached_vmap(gpu.bound()?), "an access");
-        // SAFETY: As above.
-        unsafe { exclusive(&mut obj) }.unmap_sg_table();
-        let uses = Uses::of(&obj);
-        ensure!(uses == Uses::MAPPED, "without the table: {uses:?}");
-
         // Also what unbind has revoked.
+        ensure_ok!(buffer.memory(gpu.bound()?), "the access before unbind");
         gpu.dev.unbind();
-        // SAFETY: As above.
-        unsafe { exclusive(&mut obj) }.unmap_cached_vmap();
+        buffer.as_mut().unmap_memory();
         gpu.rebind()?;
-        ensure_ok!(obj.cached_vmap(gpu.bound()?), "the access after a rebind");
-        let uses = Uses::of(&obj);
+        ensure_ok!(buffer.memory(gpu.bound()?), "the access after a rebind");
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::MAPPED, "after a rebind: {uses:?}");
 
         // A mapping that was revoked, and one that was not, are not unmapped again by unbind.
         gpu.dev.unbind();
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::NONE, "in the end: {uses:?}");
         Ok(())
     }
 
-    /// Mapping and unmapping leave the object's own reference count alone.
+    /// The mapping holds the GEM object, and unbind and revoking each end that.
     #[test]
-    fn owner_is_held_weakly() -> Result {
+    fn object_is_held_while_mapped() -> Result {
         let mut gpu = Gpu::new()?;
         let obj = gpu.object()?;
+        let mut buffer = Buffer::new(obj.clone())?;
+        ensure!(refs(&obj) == 2, "{} references", refs(&obj));
 
-        ensure_ok!(obj.cached_vmap(gpu.bound()?), "the first access");
-        ensure!(refs(&obj) == 1, "{} references while mapped", refs(&obj));
+        ensure_ok!(buffer.memory(gpu.bound()?), "the first access");
+        ensure!(refs(&obj) == 3, "{} references while mapped", refs(&obj));
+        buffer.as_mut().unmap_memory();
+        ensure!(refs(&obj) == 2, "{} references, revoked", refs(&obj));
+
+        ensure_ok!(buffer.memory(gpu.bound()?), "the next access");
         gpu.dev.unbind();
-        ensure!(refs(&obj) == 1, "{} references after unbind", refs(&obj));
+        ensure!(refs(&obj) == 2, "{} references after unbind", refs(&obj));
+
+        drop(buffer);
+        ensure!(refs(&obj) == 1, "{} references in the end", refs(&obj));
         Ok(())
     }
 
-    /// Device unbound with both fields mapped: what was mapped last goes first, whichever it is.
+    /// Device unbound with the memory and the table mapped: what was mapped last goes first,
+    /// whichever it is.
     #[test]
     fn order_at_unbind() -> Result {
         let mut gpu = Gpu::new()?;
 
-        let obj = gpu.object()?;
-        ensure_ok!(obj.sg_table(gpu.bound()?), "the table, first");
+        let buffer = Buffer::new(gpu.object()?)?;
+        ensure_ok!(buffer.obj.sg_table(gpu.bound()?), "the table, first");
         let seen = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
-        let _observer = observe(&gpu, &obj, &seen)?;
-        ensure_ok!(obj.cached_vmap(gpu.bound()?), "the mapping, second");
+        let _observer = observe(&gpu, &buffer.obj, &seen)?;
+        ensure_ok!(buffer.memory(gpu.bound()?), "the memory, second");
         gpu.dev.unbind();
         let between = *seen.lock();
         ensure!(
@@ -651,17 +717,17 @@ mod tests {
                         ..Uses::NONE
                     },
                 }),
-            "between the mapping and the table: {between:?}"
+            "between the memory and the table: {between:?}"
         );
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::NONE, "after unbind: {uses:?}");
 
         gpu.rebind()?;
-        let obj = gpu.object()?;
-        ensure_ok!(obj.cached_vmap(gpu.bound()?), "the mapping, first");
+        let buffer = Buffer::new(gpu.object()?)?;
+        ensure_ok!(buffer.memory(gpu.bound()?), "the memory, first");
         let seen = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
-        let _observer = observe(&gpu, &obj, &seen)?;
-        ensure_ok!(obj.sg_table(gpu.bound()?), "the table, second");
+        let _observer = observe(&gpu, &buffer.obj, &seen)?;
+        ensure_ok!(buffer.obj.sg_table(gpu.bound()?), "the table, second");
         gpu.dev.unbind();
         let between = *seen.lock();
         ensure!(
@@ -670,14 +736,14 @@ mod tests {
                     has_table: false,
                     uses: Uses::MAPPED,
                 }),
-            "between the table and the mapping: {between:?}"
+            "between the table and the memory: {between:?}"
         );
-        let uses = Uses::of(&obj);
+        let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::NONE, "after unbind: {uses:?}");
         Ok(())
     }
 
-    /// Object freed with both fields mapped: the field that is declared last goes first, in
+    /// Buffer freed with its memory and the table of its object mapped: the memory goes first, in
     /// whichever order they were mapped.
     #[test]
     fn order_at_free() -> Result {
@@ -686,29 +752,34 @@ mod tests {
 
         for is_table_first in [true, false] {
             let parent = gpu.object()?;
-            let obj = gpu.object_below(&parent)?;
+            let buffer = Buffer::new(gpu.object_below(&parent)?)?;
             let dev = gpu.bound()?;
             let nodes = devres_nodes(dev);
             if is_table_first {
-                ensure_ok!(obj.sg_table(dev), "the table, first");
+                ensure_ok!(buffer.obj.sg_table(dev), "the table, first");
             }
-            ensure_ok!(obj.cached_vmap(dev), "the mapping");
-            ensure_ok!(obj.sg_table(dev), "the table");
-            ensure!(surplus_uses(&obj) == 1, "{:?}", Uses::of(&obj));
+            ensure_ok!(buffer.memory(dev), "the memory");
+            ensure_ok!(buffer.obj.sg_table(dev), "the table");
+            ensure!(
+                surplus_uses(&buffer.obj) == 1,
+                "{:?}",
+                Uses::of(&buffer.obj)
+            );
 
-            let dying = ptr::from_ref(&*obj);
-            let freeing = Thread::new(move || drop(obj))?;
+            let dying = ptr::from_ref(&*buffer);
+            let freeing = Thread::new(move || drop(buffer))?;
 
-            // Whoever unmaps takes this lock. So the free gets as far as the field that it begins
+            // Whoever unmaps takes this lock. So the free gets as far as the slot that it begins
             // with, and has not come to the other one.
             let resv = DmaResvGuard::new(&*parent);
             freeing.start();
-            // SAFETY: The object is whole until both fields are unmapped, which waits for us. The
-            // tests below read what is atomic, or not written meanwhile.
+            // SAFETY: The buffer is whole until its memory is unmapped, and the object until its
+            // table is, too, which wait for us. The tests below read what is atomic, or not written
+            // meanwhile.
             let dying = unsafe { &*dying };
             let has_begun = comes_true(GRACE * 100, || lent(dying, dev) != Ok((true, true)));
             let lent = lent(dying, dev);
-            let (is_mapped, uses) = (is_mapped(dying), Uses::of(dying));
+            let (is_mapped, uses) = (is_mapped(&dying.obj), Uses::of(&dying.obj));
             drop(resv);
             freeing.join()?;
 
