@@ -205,8 +205,8 @@ impl<'a> Functions<'a> {
             return local.to_token_stream();
         }
 
-        // If there is nothing to dereference, rustc points where the local is; if what is behind that
-        // is another type, at the target.
+        // If there is nothing to dereference, rustc points where the local is; if what is behind
+        // that is another type, at the target.
         let stars = iter::repeat_n(quote_spanned!(local.span()=> *), depth + 1);
         let at_target = Span::call_site().located_at(self.slot.target().span());
         quote_spanned!(at_target=> &#(#stars)* #local)
