@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is added to `Object`, in `rust/kernel/drm/gem/shmem.rs`, for a kernel mapping that is kept: a
-//! second lazy field. The items behind `Object` are those of the host, in
+//! The second lazy field of `Object`, in `rust/kernel/drm/gem/shmem.rs`: it keeps a kernel mapping.
+//! The items behind `Object` are those of the host, in
 //! `runtime/src/host/drm/gem/shmem/vmap_cache.rs`.
 
 struct Object<T: DriverObject> {
