@@ -398,7 +398,7 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: This was the last reference, so nobody else uses the object.
         let owner = unsafe { &mut *this };
 
-        // What is mapped lazily has to go while the GEM object is still whole.
+        // Unmaps the lazy fields while the GEM object is still whole.
         // SAFETY: GEM objects are pinned.
         unsafe { Pin::new_unchecked(owner) }.teardown();
         // </lazy>

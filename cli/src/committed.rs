@@ -173,7 +173,7 @@ impl Committed {
     }
 }
 
-/// Says of which expansion the source cannot be read or expanded.
+/// Adds the name of the expansion whose source cannot be read or expanded.
 fn of_expansion(error: anyhow::Error, path: &Path) -> anyhow::Error {
     let expansion = path.display();
     match error.downcast::<Failure>() {

@@ -98,7 +98,7 @@ impl Failure {
         (!reports.is_empty()).then(|| Self(reports.join("\n\n")))
     }
 
-    /// Adds what the file has to do with another one.
+    /// Adds a note below the error.
     pub(crate) fn note(self, note: impl fmt::Display) -> Self {
         Self(format!("{}\n  = note: {note}", self.0))
     }

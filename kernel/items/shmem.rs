@@ -40,7 +40,7 @@ impl<T: DriverObject> Object<T> {
     }
 
     fn free_callback(this: *mut Self) {
-        // What is mapped lazily has to go while the GEM object is still whole.
+        // Unmaps the lazy fields while the GEM object is still whole.
         // SAFETY:
         // - We verified above that `this` is valid, and we are in `free_callback()`, so nobody else
         //   has access to it.

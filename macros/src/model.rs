@@ -117,7 +117,7 @@ impl Slot<'_> {
         self.accessor.target.as_ref().unwrap_or(self.resource)
     }
 
-    /// What maps it, if it is a view into the owner.
+    /// Returns the marker of a field that is a view into the owner.
     pub(crate) fn marker(&self) -> Option<&Type> {
         match &self.source {
             Source::Map(marker) => Some(marker),

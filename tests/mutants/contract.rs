@@ -7,9 +7,8 @@
 
 use super::{
     copy,
-    run_and_read,
-    End,
-    CHANCES, //
+    run_until,
+    End, //
 };
 use anyhow::{
     ensure,
@@ -161,13 +160,8 @@ fn tests(suite: &str) -> Result<Vec<String>> {
 /// Runs a test of a suite. One that has to pass may be late on a busy machine.
 fn end(suite: &str, test: &str, has_to_pass: bool) -> Result<(End, String)> {
     let path = format!("{suite}{test}");
-    let mut result = run_and_read(copy::suites()?, &path, None)?;
-    for _ in 1..CHANCES {
-        if !has_to_pass || result.0 == End::Passed {
-            break;
-        }
-        result = run_and_read(copy::suites()?, &path, None)?;
-    }
 
-    Ok(result)
+    run_until(copy::suites()?, &path, None, |end| {
+        !has_to_pass || *end == End::Passed
+    })
 }

@@ -48,14 +48,15 @@ fn at(marker: &Type) -> Span {
     Span::mixed_site().located_at(marker.span())
 }
 
-/// What maps the field, if it is a view.
+/// Returns the marker that maps the field, if the field is a view.
 fn mapped_by<'a>(slot: &'a Slot<'_>, owner: &Ident) -> Option<&'a Type> {
     written(slot, owner).or_else(|| slot.marker())
 }
 
-/// What maps the field, if it is a view and its type is written as that of one.
+/// Returns the marker that maps the field, if the field is a view and its type is written as that
+/// of a view.
 ///
-/// The type may name another marker by mistake, of which rustc says more if that one is right.
+/// The type may name another marker by mistake. Rustc then says more if this returns that one.
 fn written<'a>(slot: &'a Slot<'_>, owner: &Ident) -> Option<&'a Type> {
     let marker = slot.marker()?;
     let written = target::marker_of_view(slot.resource, owner)?;
@@ -91,7 +92,8 @@ pub(super) fn views(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenSt
                 }
             }
         }
-        // What is wrong may be the annotation, and then these are what the fields need.
+        // The error may be in the annotation. The types of the fields then say which views there
+        // are.
         Body::Stub => {
             for field in model
                 .item
@@ -112,7 +114,7 @@ pub(super) fn views(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenSt
         .collect()
 }
 
-/// What one marker makes.
+/// The views that one marker maps.
 struct View<'a> {
     marker: &'a Type,
     /// The attributes of the fields.

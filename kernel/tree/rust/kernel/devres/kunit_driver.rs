@@ -146,7 +146,7 @@ pub(crate) unsafe fn unregister_device(dev: NonNull<bindings::device>) {
 ///
 /// The device is registered, and this thread does not hold its lock.
 pub(crate) unsafe fn attach(dev: NonNull<bindings::device>) -> bool {
-    // SAFETY: The caller promises it.
+    // SAFETY: The device is registered, and this thread does not hold its lock.
     unsafe { bindings::device_attach(dev.as_ptr()) == 1 }
 }
 

@@ -233,7 +233,7 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: That is the one in an `Object<T>`.
         let this = unsafe { container_of!(Opaque::cast_from(base), Self, obj) }.cast_mut();
 
-        // What is mapped lazily has to go while the GEM object is still whole.
+        // Unmaps the lazy fields while the GEM object is still whole.
         // SAFETY: This was the last reference.
         let owner = unsafe { &mut *this };
         // SAFETY: GEM objects are pinned.
