@@ -186,8 +186,8 @@ pub(crate) fn rows() -> Vec<Row> {
             sites: &[
                 "Map::unmap",
                 "Mapped::drop",
-                "Node::drop_resource",
-                "Container::drop_value",
+                "Header::drop_resource",
+                "Slot::drop_value",
             ],
             party: Party::Runtime,
             how: "By the invariants of `Mapped`: `Mapped::new()` stores both together, nobody \
@@ -248,8 +248,8 @@ pub(crate) fn rows() -> Vec<Row> {
             requirement: "There is no write to `value` or `registry` at the same time, and one \
                           before.",
             sites: &[
-                "Container::claim",
-                "Container::try_access",
+                "Slot::claim",
+                "Slot::try_access",
                 "Vacancy::populate",
                 "Vacancy::drop",
                 "Batched::new",
@@ -269,15 +269,15 @@ pub(crate) fn rows() -> Vec<Row> {
         Row {
             number: "S8",
             title: "what an accessor lends is alive for as long as it is lent",
-            required_by: "lending `value`, and dereferencing `ContainerGuard::value`",
+            required_by: "lending `value`, and dereferencing `SlotGuard::value`",
             requirement: "`value` is a live resource for all of `'a`.",
             sites: &[
-                "Container::get",
-                "Container::value_for",
-                "Container::look",
-                "Container::claim",
+                "Slot::get",
+                "Slot::value_for",
+                "Slot::look",
+                "Slot::claim",
                 "Vacancy::populate",
-                "ContainerGuard::deref",
+                "SlotGuard::deref",
             ],
             party: Party::Runtime,
             how: "`state` holds a device only between being populated for it and being revoked, and \
@@ -326,12 +326,12 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Registry::remove",
                 "Registry::drop_claimed",
                 "Registry::release",
-                "Node::state",
-                "Node::drop_resource",
-                "Slots::mark_all",
-                "Container::look",
-                "Container::claim",
-                "Container::drop_value",
+                "Header::state",
+                "Header::drop_resource",
+                "List::mark_all",
+                "Slot::look",
+                "Slot::claim",
+                "Slot::drop_value",
                 "Vacancy::populate",
                 "Vacancy::drop",
                 "Lazy::entry",
@@ -409,7 +409,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Sync for Lazy",
                 "Send for Batched",
                 "Sync for Batched",
-                "Send for Slots",
+                "Send for List",
                 "Registry::link",
                 "Send for Mapped",
                 "Sync for Mapped",
@@ -433,17 +433,17 @@ pub(crate) fn rows() -> Vec<Row> {
             requirement: "The lock of the registry is held that the node is on, or that its slot is \
                           being populated for. A node that is unlinked is on its list.",
             sites: &[
-                "Slots::links",
-                "Slots::push",
-                "Slots::unlink",
-                "Slots::mark_all",
+                "List::links",
+                "List::push",
+                "List::unlink",
+                "List::mark_all",
                 "Registry::claim",
                 "Registry::is_populating",
                 "Registry::link",
                 "Registry::drop_claimed",
             ],
             party: Party::Runtime,
-            how: "The methods of the list take `&mut Slots`, which only the lock gives. A node is \
+            how: "The methods of the list take `&mut List`, which only the lock gives. A node is \
                   linked by the thread that has claimed the empty slot, and unlinked by the thread \
                   that has claimed its resource, together with the state that says so. While a slot \
                   is being populated, its links have the number of the thread that does it: the \
@@ -467,17 +467,17 @@ pub(crate) fn rows() -> Vec<Row> {
         Row {
             number: "S14",
             title: "who empties a slot has it for itself",
-            required_by: "`Container::revoke()` and `Container::retire()`",
+            required_by: "`Slot::revoke()` and `Slot::retire()`",
             requirement: "Nobody else uses the slot, but unbind, and what dropping the resource \
                           calls.",
             sites: &[
                 "Lazy::revoke",
                 "Lazy::retire",
                 "Batched::drop",
-                "Container::revoke",
-                "Container::retire",
-                "Container::end",
-                "Container::vacate",
+                "Slot::revoke",
+                "Slot::retire",
+                "Slot::end",
+                "Slot::vacate",
                 "Registry::remove",
                 "Lazy::drop",
             ],

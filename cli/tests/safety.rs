@@ -146,7 +146,7 @@ fn no_unsafe_is_missing() -> Result<()> {
     let mut found = BTreeSet::new();
     for path in [
         "batched.rs",
-        "container.rs",
+        "slot.rs",
         "lazy.rs",
         "mapped.rs",
         "registry.rs",

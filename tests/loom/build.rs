@@ -22,7 +22,7 @@ use twins::{
 
 const COPIES: Copies<'_> = Copies {
     sources: &[
-        "../../runtime/src/protocol/container.rs",
+        "../../runtime/src/protocol/slot.rs",
         "../../runtime/src/protocol/lazy.rs",
         "../../runtime/src/protocol/registry.rs",
         "../../runtime/src/protocol/state.rs",
@@ -41,15 +41,15 @@ const COPIES: Copies<'_> = Copies {
 fn adapt(file: &str, text: &str) -> Result<String> {
     match file {
         "registry.rs" => with_cells(text),
-        "container.rs" => {
+        "slot.rs" => {
             let text = text.replace(
                 "unsafe { *self.registry.get() = ",
                 "unsafe { *self.registry.written() = ",
             );
             let text = replace(
                 &text,
-                "unsafe { (*container.registry.get()).take() }",
-                "unsafe { (*container.registry.written()).take() }",
+                "unsafe { (*slot.registry.get()).take() }",
+                "unsafe { (*slot.registry.written()).take() }",
             )?;
             // Where the resource is, and not the resource: that has a cell of its own.
             let text = replace(

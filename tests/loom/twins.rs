@@ -46,19 +46,19 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "guard_against_populate",
         edits: &[
             (
-                "container.rs",
+                "slot.rs",
                 "            unsafe { *self.registry.get() = Some(registry) };\n",
                 "            drop(registry);\n",
             ),
             (
-                "container.rs",
-                "            let registry = unsafe { &*container.registry.get() }.as_ref();\n",
+                "slot.rs",
+                "            let registry = unsafe { &*slot.registry.get() }.as_ref();\n",
                 "            let found = super::devres_node::find(dev);\n            let registry = found.as_ref();\n",
             ),
             (
-                "container.rs",
+                "slot.rs",
                 "        if let Err(error) = linked {\n",
-                "        unsafe { *container.registry.written() = super::devres_node::find(dev) };\n        if let Err(error) = linked {\n",
+                "        unsafe { *slot.registry.written() = super::devres_node::find(dev) };\n        if let Err(error) = linked {\n",
             ),
         ],
     },
@@ -79,7 +79,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        slots.mark_all();\n",
+                "        list.mark_all();\n",
                 "",
             ),
             (
@@ -99,8 +99,8 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "guard_of_the_first",
         edits: &[(
             "registry.rs",
-            "            node = unsafe { self.links(node) }.older;\n        }\n    }\n}\n",
-            "            node = ptr::null();\n        }\n    }\n}\n",
+            "            header = unsafe { self.links(header) }.older;\n        }\n    }\n}\n",
+            "            header = ptr::null();\n        }\n    }\n}\n",
         )],
     },
     Twin {
@@ -109,13 +109,13 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        slots.binding = Binding::Revoked;\n        slots.mark_all();\n",
-                "        slots.mark_all();\n",
+                "        list.binding = Binding::Revoked;\n        list.mark_all();\n",
+                "        list.mark_all();\n",
             ),
             (
                 "registry.rs",
-                "        let mut slots = self.slots.lock();\n        while let Some(node)",
-                "        let mut slots = self.slots.lock();\n        slots.binding = Binding::Revoked;\n        while let Some(node)",
+                "        let mut list = self.list.lock();\n        while let Some(header)",
+                "        let mut list = self.list.lock();\n        list.binding = Binding::Revoked;\n        while let Some(header)",
             ),
         ],
     },
@@ -135,8 +135,8 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "        let mut slots = self.slots.lock();\n        slots.binding = Binding::Revoked;\n",
-                "        rcu::synchronize_rcu();\n        let mut slots = self.slots.lock();\n        slots.binding = Binding::Revoked;\n",
+                "        let mut list = self.list.lock();\n        list.binding = Binding::Revoked;\n",
+                "        rcu::synchronize_rcu();\n        let mut list = self.list.lock();\n        list.binding = Binding::Revoked;\n",
             ),
         ],
     },
@@ -191,8 +191,8 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        while state.is_dropping() {\n            unwind::before_waiting_for(node.addr());\n            self.wait(&mut slots);\n        }\n",
-                "        let _ = (&mut slots, state);\n",
+                "        while state.is_dropping() {\n            unwind::before_waiting_for(header.addr());\n            self.wait(&mut list);\n        }\n",
+                "        let _ = (&mut list, state);\n",
             ),
         ],
     },
@@ -202,7 +202,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "                unwind::before_waiting_for(node.addr());\n                self.wait(&mut slots);\n            }\n        }\n    }\n",
+                "                unwind::before_waiting_for(header.addr());\n                self.wait(&mut list);\n            }\n        }\n    }\n",
                 "                return;\n            }\n        }\n    }\n",
             ),
         ],
@@ -214,11 +214,11 @@ pub(crate) const TWINS: &[Twin] = &[
             (
                 "registry.rs",
                 "        // Without the lock, as it may drop the last reference to another owner on this device.\n",
-                "        let mut slots = self.slots.lock();\n        unsafe { slots.unlink(node.as_ptr()) };\n        drop(slots);\n",
+                "        let mut list = self.list.lock();\n        unsafe { list.unlink(header.as_ptr()) };\n        drop(list);\n",
             ),
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Node` it is on the list: its state is `DROPPING`.\n        unsafe { slots.unlink(node.as_ptr()) };\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.\n        unsafe { list.unlink(header.as_ptr()) };\n",
                 "",
             ),
         ],
@@ -229,8 +229,8 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "                unwind::before_waiting_for(node.addr());\n                self.wait(&mut slots);\n            }\n        }\n    }\n",
-                "                let older = NonNull::new(unsafe { slots.links(node.as_ptr()) }.older.cast_mut());\n                match older {\n                    Some(older) if unsafe { Node::state(older.as_ptr()) }.claim() => {\n                        drop(slots);\n                        slots = unsafe { self.drop_claimed(older) };\n                    }\n                    _ => self.wait(&mut slots),\n                }\n            }\n        }\n    }\n",
+                "                unwind::before_waiting_for(header.addr());\n                self.wait(&mut list);\n            }\n        }\n    }\n",
+                "                let older = NonNull::new(unsafe { list.links(header.as_ptr()) }.older.cast_mut());\n                match older {\n                    Some(older) if unsafe { Header::state(older.as_ptr()) }.claim() => {\n                        drop(list);\n                        list = unsafe { self.drop_claimed(older) };\n                    }\n                    _ => self.wait(&mut list),\n                }\n            }\n        }\n    }\n",
             ),
         ],
     },
@@ -285,7 +285,7 @@ pub(crate) const TWINS: &[Twin] = &[
             (
                 "registry.rs",
                 "        // Without the lock, as it may drop the last reference to another owner on this device.\n",
-                "        unsafe { Node::state(node.as_ptr()) }.reset();\n",
+                "        unsafe { Header::state(header.as_ptr()) }.reset();\n",
             ),
         ],
     },
@@ -304,8 +304,8 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        while state.is_dropping() {\n            unwind::before_waiting_for(node.addr());\n            self.wait(&mut slots);\n        }\n",
-                "        while state.is_dropping() {\n            self.wait(&mut slots);\n        }\n        drop(slots);\n        unsafe { Node::drop_resource(node) };\n",
+                "        while state.is_dropping() {\n            unwind::before_waiting_for(header.addr());\n            self.wait(&mut list);\n        }\n",
+                "        while state.is_dropping() {\n            self.wait(&mut list);\n        }\n        drop(list);\n        unsafe { Header::drop_resource(header) };\n",
             ),
         ],
     },
@@ -326,8 +326,8 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Node` it is on the list: its state is `DROPPING`.\n        unsafe { slots.unlink(node.as_ptr()) };\n",
-                "        let list: *mut Slots = &mut *slots;\n        drop(slots);\n        unsafe { (*list).unlink(node.as_ptr()) };\n        let slots = self.slots.lock();\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "        let shared: *mut List = &mut *list;\n        drop(list);\n        unsafe { (*shared).unlink(header.as_ptr()) };\n        let list = self.list.lock();\n",
             ),
         ],
     },
@@ -351,8 +351,8 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        while let Some(node) = NonNull::new(slots.last.cast_mut()) {\n",
-                "        loop {\n            let mut first = slots.last;\n            while !first.is_null() && !unsafe { slots.links(first) }.older.is_null() {\n                first = unsafe { slots.links(first) }.older;\n            }\n            let Some(node) = NonNull::new(first.cast_mut()) else {\n                break;\n            };\n",
+                "        while let Some(header) = NonNull::new(list.last.cast_mut()) {\n",
+                "        loop {\n            let mut first = list.last;\n            while !first.is_null() && !unsafe { list.links(first) }.older.is_null() {\n                first = unsafe { list.links(first) }.older;\n            }\n            let Some(header) = NonNull::new(first.cast_mut()) else {\n                break;\n            };\n",
             ),
         ],
     },
@@ -361,8 +361,8 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "unbind_during_populate",
         edits: &[(
             "registry.rs",
-            "        if let Binding::Revoked = slots.binding {\n            return Err(ENXIO);\n",
-            "        if let Binding::Revoked = slots.binding {\n",
+            "        if let Binding::Revoked = list.binding {\n            return Err(ENXIO);\n",
+            "        if let Binding::Revoked = list.binding {\n",
         )],
     },
     Twin {
@@ -374,9 +374,9 @@ pub(crate) const TWINS: &[Twin] = &[
             "            Binding::Unknown => {\n",
         ), (
             "registry.rs",
-            "            Binding::Unknown => {\n                drop(slots);\n",
+            "            Binding::Unknown => {\n                drop(list);\n",
             "            #[allow(unreachable_patterns)]\n            Binding::Unknown => {\n                \
-             drop(slots);\n",
+             drop(list);\n",
         )],
     },
     Twin {
@@ -402,12 +402,12 @@ pub(crate) const TWINS: &[Twin] = &[
             (
                 "registry.rs",
                 "        // Without the lock, as it may drop the last reference to another owner on this device.\n",
-                "        let mut slots = self.slots.lock();\n",
+                "        let mut list = self.list.lock();\n",
             ),
             (
                 "registry.rs",
-                "        let mut slots = self.slots.lock();\n        // SAFETY: By the invariants of `Node` it is on the list: its state is `DROPPING`.\n",
-                "        // SAFETY: By the invariants of `Node` it is on the list: its state is `DROPPING`.\n",
+                "        let mut list = self.list.lock();\n        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.\n",
             ),
         ],
     },
@@ -461,7 +461,7 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "two_populators",
         edits: &[(
             "registry.rs",
-            ".publish(dev);\n        self.wake(&slots);\n",
+            ".publish(dev);\n        self.wake(&list);\n",
             ".publish(dev);\n",
         )],
     },
@@ -470,7 +470,7 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "dropped_then_retried",
         edits: &[(
             "registry.rs",
-            ".abandon();\n        self.wake(&slots);\n",
+            ".abandon();\n        self.wake(&list);\n",
             ".abandon();\n",
         )],
     },
@@ -478,8 +478,8 @@ pub(crate) const TWINS: &[Twin] = &[
         name: "failure_is_kept",
         caught_by: "dropped_then_retried",
         edits: &[(
-            "container.rs",
-            "                unsafe { registry.abandon(container.node()) };\n",
+            "slot.rs",
+            "                unsafe { registry.abandon(slot.header()) };\n",
             "                let _ = &registry;\n",
         )],
     },
@@ -494,7 +494,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "                if unsafe { slots.links(node.as_ptr()) }.older == task {\n",
+                "                if unsafe { list.links(header.as_ptr()) }.older == task {\n",
                 "                if false {\n",
             ),
         ],
@@ -504,7 +504,7 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "access_in_its_own_initialiser",
         edits: &[(
             "registry.rs",
-            "            unsafe { slots.links(node.as_ptr()) }.older = task;\n",
+            "            unsafe { list.links(header.as_ptr()) }.older = task;\n",
             "",
         )],
     },

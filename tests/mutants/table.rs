@@ -43,7 +43,7 @@ impl Mutant {
 }
 
 const LAZY: &str = "runtime/src/protocol/lazy.rs";
-const CONTAINER: &str = "runtime/src/protocol/container.rs";
+const SLOT: &str = "runtime/src/protocol/slot.rs";
 const REGISTRY: &str = "runtime/src/protocol/registry.rs";
 const STATE: &str = "runtime/src/protocol/state.rs";
 const DEVRES: &str = "runtime/src/host/devres.rs";
@@ -61,8 +61,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "the fast path takes the lock of the registry",
         edits: &[(
             LAZY,
-            "        self.container.get(dev)\n",
-            "        if MUTANT { let _ = Registry::prepare(dev); }\n        self.container.get(dev)\n",
+            "        self.slot.get(dev)\n",
+            "        if MUTANT { let _ = Registry::prepare(dev); }\n        self.slot.get(dev)\n",
         )],
         caught_by: &[
             "devres::lazy_kunit::tests::success_path",
@@ -109,8 +109,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "who waits for a populate is not told that it is over",
         edits: &[(
             REGISTRY,
-            ".publish(dev);\n        self.wake(&slots);\n",
-            ".publish(dev);\n        if !MUTANT { self.wake(&slots); }\n",
+            ".publish(dev);\n        self.wake(&list);\n",
+            ".publish(dev);\n        if !MUTANT { self.wake(&list); }\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::racing_first_access"],
     },
@@ -119,8 +119,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "who waits for a populate is not told that it has failed",
         edits: &[(
             REGISTRY,
-            ".abandon();\n        self.wake(&slots);\n",
-            ".abandon();\n        if !MUTANT { self.wake(&slots); }\n",
+            ".abandon();\n        self.wake(&list);\n",
+            ".abandon();\n        if !MUTANT { self.wake(&list); }\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::waiting_for_a_failure"],
     },
@@ -133,8 +133,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "            task == sys::current_task().get() && !MUTANT\n",
         ), (
             REGISTRY,
-            "                if unsafe { slots.links(node.as_ptr()) }.older == task {\n",
-            "                if unsafe { slots.links(node.as_ptr()) }.older == task && !MUTANT {\n",
+            "                if unsafe { list.links(header.as_ptr()) }.older == task {\n",
+            "                if unsafe { list.links(header.as_ptr()) }.older == task && !MUTANT {\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::access_in_its_own_initialiser"],
     },
@@ -143,10 +143,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "who has waited for a populate goes on during unbind",
         edits: &[(
             REGISTRY,
-            "                registry.wait(&mut slots);\n                \
-             if let Binding::Revoked = slots.binding {\n",
-            "                registry.wait(&mut slots);\n                \
-             if let (Binding::Revoked, false) = (&slots.binding, MUTANT) {\n",
+            "                registry.wait(&mut list);\n                \
+             if let Binding::Revoked = list.binding {\n",
+            "                registry.wait(&mut list);\n                \
+             if let (Binding::Revoked, false) = (&list.binding, MUTANT) {\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::waiting_during_unbind"],
     },
@@ -171,10 +171,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "no_revoked_check",
         what: "the fast path does not look whether the resource was revoked, as in Linux 7.3",
         edits: &[(
-            CONTAINER,
-            "        if !self.node.state.is_populated_for(dev) {\n",
+            SLOT,
+            "        if !self.header.state.is_populated_for(dev) {\n",
             "        let is_there = MUTANT && unsafe { (*self.registry.get()).is_some() };\n        \
-             if !self.node.state.is_populated_for(dev) && !is_there {\n",
+             if !self.header.state.is_populated_for(dev) && !is_there {\n",
         )],
         caught_by: &[
             "devres::lazy_kunit::tests::rebind",
@@ -188,15 +188,15 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "`try_access()` lends what was revoked",
         edits: &[
             (
-                CONTAINER,
-                "        if !self.node.state.is_populated() {\n",
-                "        let is_there = MUTANT && self.node.state.has_registry();\n        \
-                 if !self.node.state.is_populated() && !is_there {\n",
+                SLOT,
+                "        if !self.header.state.is_populated() {\n",
+                "        let is_there = MUTANT && self.header.state.has_registry();\n        \
+                 if !self.header.state.is_populated() && !is_there {\n",
             ),
             (
-                CONTAINER,
-                "            .is_still_populated()\n            .then(|| ContainerGuard {\n",
-                "            .is_still_populated()\n            .then_some(())\n            .or(is_there.then_some(()))\n            .is_some()\n            .then(|| ContainerGuard {\n",
+                SLOT,
+                "        self.header.state.is_still_populated().then(|| SlotGuard {\n",
+                "        (self.header.state.is_still_populated() || is_there).then(|| SlotGuard {\n",
             ),
         ],
         caught_by: &[
@@ -209,12 +209,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "the owner drops again what unbind has dropped",
         edits: &[(
             REGISTRY,
-            "            unwind::before_waiting_for(node.addr());\n            \
-             self.wait(&mut slots);\n        }\n    }\n\n    /// Drops the resource of a slot \
+            "            unwind::before_waiting_for(header.addr());\n            \
+             self.wait(&mut list);\n        }\n    }\n\n    /// Drops the resource of a slot \
              without the lock",
-            "            unwind::before_waiting_for(node.addr());\n            \
-             self.wait(&mut slots);\n        }\n        drop(slots);\n        \
-             if MUTANT { unsafe { Node::drop_resource(node) }; }\n    }\n\n    \
+            "            unwind::before_waiting_for(header.addr());\n            \
+             self.wait(&mut list);\n        }\n        drop(list);\n        \
+             if MUTANT { unsafe { Header::drop_resource(header) }; }\n    }\n\n    \
              /// Drops the resource of a slot without the lock",
         )],
         caught_by: &["devres::lazy_kunit::tests::unbind_wins"],
@@ -244,9 +244,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "`try_access()` may sleep",
         edits: &[(
             LAZY,
-            "        self.container.try_access().map(LazyGuard)\n",
+            "        self.slot.try_access().map(LazyGuard)\n",
             "        if MUTANT { crate::host::fault::might_sleep(\"mutex_lock\"); }\n        \
-             self.container.try_access().map(LazyGuard)\n",
+             self.slot.try_access().map(LazyGuard)\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::try_access"],
     },
@@ -254,9 +254,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "unbalanced",
         what: "a resource whose unbind came first is forgotten",
         edits: &[(
-            CONTAINER,
-            "            unsafe { Container::<T>::drop_value(container.node()) };\n            return Err(error);\n",
-            "            if !MUTANT { unsafe { Container::<T>::drop_value(container.node()) }; }\n            \
+            SLOT,
+            "            unsafe { Slot::<T>::drop_value(slot.header()) };\n            return Err(error);\n",
+            "            if !MUTANT { unsafe { Slot::<T>::drop_value(slot.header()) }; }\n            \
              return Err(error);\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::unbind_during_init"],
@@ -265,10 +265,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "stays_failed",
         what: "a failed initialiser is not tried again",
         edits: &[(
-            CONTAINER,
+            SLOT,
             "        unsafe { sys::init_in_place(value, init()?) }?;\n",
             "        if let Err(error) = unsafe { sys::init_in_place(value, init()?) } {\n            \
-             if MUTANT { container.node.state.retire(); }\n            \
+             if MUTANT { slot.header.state.retire(); }\n            \
              return Err(error.into());\n        }\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::failing_map"],
@@ -277,10 +277,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "failed_allocation_is_final",
         what: "a slot is retired if there is no memory for the registry",
         edits: &[(
-            CONTAINER,
-            "        match unsafe { Registry::claim(self.node(), dev, keep) }? {\n",
-            "        let claim = unsafe { Registry::claim(self.node(), dev, keep) };\n        \
-             if MUTANT && matches!(claim, Err(ENOMEM)) { self.node.state.retire(); }\n        \
+            SLOT,
+            "        match unsafe { Registry::claim(self.header(), dev, keep) }? {\n",
+            "        let claim = unsafe { Registry::claim(self.header(), dev, keep) };\n        \
+             if MUTANT && matches!(claim, Err(ENOMEM)) { self.header.state.retire(); }\n        \
              match claim? {\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::failing_allocation"],
@@ -290,8 +290,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "nobody drops the resource",
         edits: &[(
             REGISTRY,
-            "            unsafe { drop_value(node) }\n",
-            "            if !MUTANT { unsafe { drop_value(node) } }\n",
+            "            unsafe { drop_value(header) }\n",
+            "            if !MUTANT { unsafe { drop_value(header) } }\n",
         )],
         caught_by: &[
             "devres::lazy_kunit::tests::unbind",
@@ -329,9 +329,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "drop_keeps",
         what: "dropping the owner leaves its slot as it is",
         edits: &[(
-            CONTAINER,
-            "            unsafe { self.vacate() };\n            // INVARIANT: The resource is gone, and the node is on no list.\n            self.node.state.retire();\n",
-            "            if MUTANT { return; }\n            unsafe { self.vacate() };\n            self.node.state.retire();\n",
+            SLOT,
+            "            unsafe { self.vacate() };\n            // INVARIANT: The resource is gone, and the header is on no list.\n            self.header.state.retire();\n",
+            "            if MUTANT { return; }\n            unsafe { self.vacate() };\n            self.header.state.retire();\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::free_before_unbind"],
     },
@@ -350,9 +350,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "unbind does not wait for an owner that is dropping",
         edits: &[(
             REGISTRY,
-            "            } else {\n                unwind::before_waiting_for(node.addr());\n",
+            "            } else {\n                unwind::before_waiting_for(header.addr());\n",
             "            } else if MUTANT {\n                return;\n            } else {\n                \
-             unwind::before_waiting_for(node.addr());\n",
+             unwind::before_waiting_for(header.addr());\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::free_wins"],
     },
@@ -363,11 +363,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             REGISTRY,
             "        if state.claim() {\n            \
              // SAFETY: The resource was claimed above.\n            \
-             drop(unsafe { self.drop_claimed(node) });\n            return;\n",
+             drop(unsafe { self.drop_claimed(header) });\n            return;\n",
             "        if state.claim() {\n            if MUTANT {\n                \
-             unsafe { self.slots.lock().unlink(node.as_ptr()) };\n                \
-             unsafe { Node::drop_resource(node) };\n                return;\n            }\n            \
-             drop(unsafe { self.drop_claimed(node) });\n            return;\n",
+             unsafe { self.list.lock().unlink(header.as_ptr()) };\n                \
+             unsafe { Header::drop_resource(header) };\n                return;\n            }\n            \
+             drop(unsafe { self.drop_claimed(header) });\n            return;\n",
         )],
         caught_by: &["devres::order_kunit::tests::order_while_an_owner_drops"],
     },
@@ -376,8 +376,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "whoever waits for a slot to leave the list is not told",
         edits: &[(
             REGISTRY,
-            ".gone();\n        self.wake(&slots);\n",
-            ".gone();\n        if !MUTANT { self.wake(&slots); }\n",
+            ".gone();\n        self.wake(&list);\n",
+            ".gone();\n        if !MUTANT { self.wake(&list); }\n",
         )],
         caught_by: &[
             "devres::lazy_kunit::tests::free_wins",
@@ -399,11 +399,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "unbind begins with the slot that was populated first",
         edits: &[(
             REGISTRY,
-            "        while let Some(node) = NonNull::new(slots.last.cast_mut()) {\n",
-            "        while let Some(mut node) = NonNull::new(slots.last.cast_mut()) {\n            \
+            "        while let Some(header) = NonNull::new(list.last.cast_mut()) {\n",
+            "        while let Some(mut header) = NonNull::new(list.last.cast_mut()) {\n            \
              while let (true, Some(older)) = (\n                MUTANT,\n                \
-             NonNull::new(unsafe { slots.links(node.as_ptr()) }.older.cast_mut()),\n            \
-             ) {\n                node = older;\n            }\n",
+             NonNull::new(unsafe { list.links(header.as_ptr()) }.older.cast_mut()),\n            \
+             ) {\n                header = older;\n            }\n",
         )],
         caught_by: &[
             "devres::lazy_kunit::tests::order_at_unbind",
@@ -416,9 +416,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "revoke_keeps",
         what: "`revoke()` does nothing",
         edits: &[(
-            CONTAINER,
-            "        if self.node.state.is_retired() {\n",
-            "        if self.node.state.is_retired() || MUTANT {\n",
+            SLOT,
+            "        if self.header.state.is_retired() {\n",
+            "        if self.header.state.is_retired() || MUTANT {\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::revoke"],
     },
@@ -426,9 +426,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "revoke_is_final",
         what: "`revoke()` leaves the slot as its destructor does",
         edits: &[(
-            CONTAINER,
-            "            self.node.state.reset();\n",
-            "            if MUTANT { self.node.state.retire() } else { self.node.state.reset() }\n",
+            SLOT,
+            "            self.header.state.reset();\n",
+            "            if MUTANT { self.header.state.retire() } else { self.header.state.reset() }\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::revoke"],
     },

@@ -25,7 +25,7 @@ use twins::TWINS;
 
 const COPIES: Copies<'_> = Copies {
     sources: &[
-        "../../runtime/src/protocol/container.rs",
+        "../../runtime/src/protocol/slot.rs",
         "../../runtime/src/protocol/devres_node.rs",
         "../../runtime/src/protocol/lazy.rs",
         "../../runtime/src/protocol/registry.rs",

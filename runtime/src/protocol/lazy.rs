@@ -6,17 +6,17 @@
 //! offers under the same paths and nothing else, in particular neither `std` nor `alloc`.
 
 use super::{
-    container::{
-        Claimed,
-        Container,
-        ContainerGuard,
-        Vacancy, //
-    },
     dep_map::{
         DepMap,
         Held, //
     },
     registry::Registry, //
+    slot::{
+        Claimed,
+        Slot,
+        SlotGuard,
+        Vacancy, //
+    },
 };
 use crate::{
     device::{
@@ -82,14 +82,14 @@ use core::{
 #[pin_data(PinnedDrop)]
 pub struct Lazy<T: 'static> {
     #[pin]
-    container: Container<T>,
+    slot: Slot<T>,
     /// What lockdep sees of a thread that populates the slot. Without lockdep it has no size.
     #[pin]
     dep_map: DepMap,
 }
 
-// SAFETY: A slot owns its resource, which is `Send`, and what its container has to do with a
-// device, which any thread may use.
+// SAFETY: A slot owns its resource, which is `Send`, and a share in the registry of a device,
+// which any thread may use.
 unsafe impl<T: Send + Sync> Send for Lazy<T> {}
 
 // SAFETY: A shared slot lends `&T`, which is fine on any thread as `T: Sync`, and drops `T` on the
@@ -105,7 +105,7 @@ impl<T: 'static> Lazy<T> {
     /// Use [`new_lazy!`](crate::new_lazy), which makes both.
     pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
-            container <- Container::new(),
+            slot <- Slot::new(),
             dep_map <- DepMap::new(name, key),
         })
     }
@@ -118,7 +118,7 @@ impl<T: 'static> Lazy<T> {
     /// One load and one comparison: no lock, no RCU section, no write to shared memory.
     #[inline]
     pub fn get<'a>(&'a self, dev: &'a Device<Bound>) -> Option<&'a T> {
-        self.container.get(dev)
+        self.slot.get(dev)
     }
 
     /// Returns the resource if the slot is populated for `dev`, or else the right to populate it.
@@ -148,13 +148,13 @@ impl<T: 'static> Lazy<T> {
     #[inline]
     #[track_caller]
     pub fn entry<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Entry<'a, T>> {
-        if let Some(value) = self.container.look(dev)? {
+        if let Some(value) = self.slot.look(dev)? {
             return Ok(Entry::Populated(value));
         }
         let held = self.dep_map.acquire();
 
         // SAFETY: A slot can only be created in place, so it is pinned. Its destructor retires it.
-        Ok(match unsafe { self.container.claim(dev) }? {
+        Ok(match unsafe { self.slot.claim(dev) }? {
             Claimed::Vacant(vacancy) => Entry::Vacant(Vacant {
                 slot: self,
                 vacancy,
@@ -206,7 +206,7 @@ impl<T: 'static> Lazy<T> {
     /// critical section, which unbind waits for.
     #[inline]
     pub fn try_access(&self) -> Option<LazyGuard<'_, T>> {
-        self.container.try_access().map(LazyGuard)
+        self.slot.try_access().map(LazyGuard)
     }
 
     /// Unmaps the resource now, if there is one, and makes the slot empty again.
@@ -221,7 +221,7 @@ impl<T: 'static> Lazy<T> {
     pub fn revoke(self: Pin<&mut Self>) {
         // SAFETY: `self` is borrowed mutably. A shared reference is what dropping the resource may
         // form as well, to the owner.
-        unsafe { self.into_ref().container.revoke() };
+        unsafe { self.into_ref().slot.revoke() };
     }
 
     /// As [`revoke()`](Self::revoke), but for good: the slot refuses every further use.
@@ -237,7 +237,7 @@ impl<T: 'static> Lazy<T> {
     pub fn retire(self: Pin<&mut Self>) {
         // SAFETY: `self` is borrowed mutably. A shared reference is what dropping the resource may
         // form as well, to the owner.
-        unsafe { self.into_ref().container.retire() };
+        unsafe { self.into_ref().slot.retire() };
     }
 
     /// As [`revoke()`](Self::revoke), for the slot that is the field `slot` of `owner`.
@@ -311,7 +311,7 @@ impl<T: 'static> PinnedDrop for Lazy<T> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: `self` is being dropped, so nobody else uses it, except code that dropping the
         // resource calls.
-        unsafe { self.into_ref().container.end() };
+        unsafe { self.into_ref().slot.end() };
     }
 }
 
@@ -528,7 +528,7 @@ pub fn prepare(dev: &Device<Bound>) -> Result {
 ///
 /// It is an RCU read-side critical section: nobody may sleep while holding it, and unbind waits
 /// for it.
-pub struct LazyGuard<'a, T>(pub(super) ContainerGuard<'a, T>);
+pub struct LazyGuard<'a, T>(pub(super) SlotGuard<'a, T>);
 
 impl<T> Deref for LazyGuard<'_, T> {
     type Target = T;

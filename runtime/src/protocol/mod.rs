@@ -4,21 +4,22 @@
 //! kernel, under the kernel's own paths.
 //!
 //! What they need of the system that they are compiled for, and cannot name in one way for all of
-//! them, is in three modules of each: `sys`, `dep_map` (lockdep) and `unwind` (panics, on the host).
+//! them, is in three modules of each: `sys`, `dep_map` (lockdep) and `unwind` (panics on the host).
 //!
 //! - `state` has the states of a slot, and every change of them.
-//! - `registry` has the list of a device's populated slots, and `devres_node` puts it on the device.
-//! - `container` keeps a resource in place. `lazy` and `batched` are what users see of it.
+//! - `registry` has the list of a device's populated slots, and `devres_node` puts it on the
+//!   device.
+//! - `slot` keeps a resource in place. `lazy` and `batched` are what users see of it.
 //! - `mapped` has resources that are views into their owners.
 //! - `place` is what a registration calls first.
 
 pub(crate) mod batched;
-pub(crate) mod container;
 pub(crate) mod devres_node;
 pub(crate) mod lazy;
 pub(crate) mod mapped;
 pub(crate) mod place;
 pub(crate) mod registry;
+pub(crate) mod slot;
 pub(crate) mod state;
 
 use crate::{

@@ -60,33 +60,33 @@ use core::{
 ///
 /// # Invariants
 ///
-/// - The node is on the list of a registry while the state is a device, `REVOKED` or `DROPPING`,
+/// - The header is on the list of a registry while the state is a device, `REVOKED` or `DROPPING`,
 ///   and on no list otherwise.
 /// - The resource is initialised while the state is a device or `REVOKED`. While it is `DROPPING`,
 ///   the resource belongs to the thread that has stored that.
-/// - `links` are accessed with the lock of the node's registry held: the one whose list the node
-///   is on, or that the slot is being populated for.
-pub(super) struct Node {
+/// - `links` are accessed with the lock of a registry held: the one whose list the header is on, or
+///   that the slot is being populated for.
+pub(super) struct Header {
     pub(super) state: State,
     links: UnsafeCell<Links>,
     /// Drops the resource in place. The thread that has claimed the resource calls this once.
-    drop_value: unsafe fn(NonNull<Node>),
+    drop_value: unsafe fn(NonNull<Header>),
     /// The list knows the address. `!Unpin` types are also exempt from `&mut` uniqueness, so unbind
-    /// may use the node while its owner has exclusive access to the slot and waits.
+    /// may use the header while its owner has exclusive access to the slot and waits.
     _pin: PhantomPinned,
 }
 
 /// The neighbours on the list; null at its ends.
 struct Links {
     /// While a thread populates the slot, [`sys::current_task()`] of that thread.
-    older: *const Node,
-    newer: *const Node,
+    older: *const Header,
+    newer: *const Header,
 }
 
-impl Node {
-    /// Returns the node of an empty slot.
-    pub(super) fn new(drop_value: unsafe fn(NonNull<Node>)) -> Self {
-        // INVARIANT: The state is `EMPTY`, and the node on no list.
+impl Header {
+    /// Returns the header of an empty slot.
+    pub(super) fn new(drop_value: unsafe fn(NonNull<Header>)) -> Self {
+        // INVARIANT: The state is `EMPTY`, and the header on no list.
         Self {
             state: State::new(),
             links: UnsafeCell::new(Links {
@@ -98,14 +98,14 @@ impl Node {
         }
     }
 
-    /// Returns the state of a node.
+    /// Returns the state of a header.
     ///
     /// # Safety
     ///
-    /// `node` is valid for `'a`.
-    unsafe fn state<'a>(node: *const Self) -> &'a State {
-        // SAFETY: The caller has a node that is valid for `'a`.
-        unsafe { &(*node).state }
+    /// `header` is valid for `'a`.
+    unsafe fn state<'a>(header: *const Self) -> &'a State {
+        // SAFETY: The caller has a header that is valid for `'a`.
+        unsafe { &(*header).state }
     }
 
     /// Drops the resource of a slot.
@@ -113,13 +113,13 @@ impl Node {
     /// # Safety
     ///
     /// The caller has claimed the resource, and has not called this since.
-    unsafe fn drop_resource(node: NonNull<Self>) {
-        // SAFETY: A node is valid until its state is `GONE`, which the caller has yet to store.
-        let drop_value = unsafe { (*node.as_ptr()).drop_value };
+    unsafe fn drop_resource(header: NonNull<Self>) {
+        // SAFETY: A header is valid until its state is `GONE`, which the caller has yet to store.
+        let drop_value = unsafe { (*header.as_ptr()).drop_value };
 
-        unwind::contained(node.addr(), || {
+        unwind::contained(header.addr(), || {
             // SAFETY: The resource was there when the caller claimed it, and belongs to the caller.
-            unsafe { drop_value(node) }
+            unsafe { drop_value(header) }
         });
     }
 }
@@ -146,85 +146,85 @@ pub(super) enum Claim {
 ///
 /// # Invariants
 ///
-/// `last` is null, or the node that was linked last. From there `older` leads to all nodes on the
-/// list. They are valid as long as they are on it.
-struct Slots {
-    last: *const Node,
+/// `last` is null, or the header that was linked last. From there `older` leads to all headers on
+/// the list. They are valid as long as they are on it.
+struct List {
+    last: *const Header,
     binding: Binding,
     /// How many threads wait for `changed`, at least.
     waiting: usize,
 }
 
-// SAFETY: The nodes belong to slots whose resources may be dropped on any thread:
+// SAFETY: The headers belong to slots whose resources may be dropped on any thread:
 // `Registry::link()` requires that.
-unsafe impl Send for Slots {}
+unsafe impl Send for List {}
 
-impl Slots {
-    /// Returns the links of a node.
+impl List {
+    /// Returns the links of a header.
     ///
     /// # Safety
     ///
-    /// `node` is on this list, or its links are the caller's alone.
-    unsafe fn links(&mut self, node: *const Node) -> &mut Links {
-        // SAFETY: `node` is valid: a node on the list is, and one whose links are the caller's.
-        let links = unsafe { &raw const (*node).links };
+    /// `header` is on this list, or its links are the caller's alone.
+    unsafe fn links(&mut self, header: *const Header) -> &mut Links {
+        // SAFETY: `header` is valid: a header on the list is, and one whose links are the caller's.
+        let links = unsafe { &raw const (*header).links };
 
         // SAFETY: Nobody else accesses the links: `self` is borrowed mutably, so the lock is held.
         unsafe { &mut *UnsafeCell::raw_get(links) }
     }
 
-    /// Links a node, as the last one.
+    /// Links a header, as the last one.
     ///
     /// # Safety
     ///
-    /// `node` is on no list, and valid until it is unlinked.
-    unsafe fn push(&mut self, node: *const Node) {
-        // INVARIANT: `node` leads to the one before.
-        let older = mem::replace(&mut self.last, node);
+    /// `header` is on no list, and valid until it is unlinked.
+    unsafe fn push(&mut self, header: *const Header) {
+        // INVARIANT: `header` leads to the one before.
+        let older = mem::replace(&mut self.last, header);
 
-        // SAFETY: `node` was on no list, so its links are the caller's.
-        *unsafe { self.links(node) } = Links {
+        // SAFETY: `header` was on no list, so its links are the caller's.
+        *unsafe { self.links(header) } = Links {
             older,
             newer: ptr::null(),
         };
         if !older.is_null() {
             // SAFETY: `older` was `last`, which is on the list by the type invariants.
-            unsafe { self.links(older) }.newer = node;
+            unsafe { self.links(older) }.newer = header;
         }
     }
 
-    /// Unlinks a node.
+    /// Unlinks a header.
     ///
     /// # Safety
     ///
-    /// `node` is on this list.
-    unsafe fn unlink(&mut self, node: *const Node) {
-        // SAFETY: The caller has a node that is on this list.
-        let &mut Links { older, newer } = unsafe { self.links(node) };
+    /// `header` is on this list.
+    unsafe fn unlink(&mut self, header: *const Header) {
+        // SAFETY: The caller has a header that is on this list.
+        let &mut Links { older, newer } = unsafe { self.links(header) };
 
         // INVARIANT: The neighbours lead to each other.
         if newer.is_null() {
             self.last = older;
         } else {
-            // SAFETY: A neighbour of a node on the list is on the list.
+            // SAFETY: A neighbour of a header on the list is on the list.
             unsafe { self.links(newer) }.older = older;
         }
         if !older.is_null() {
-            // SAFETY: A neighbour of a node on the list is on the list.
+            // SAFETY: A neighbour of a header on the list is on the list.
             unsafe { self.links(older) }.newer = newer;
         }
     }
 
     /// Marks every slot whose resource nobody is dropping: accessors refuse it from now on.
     fn mark_all(&mut self) {
-        let mut node = self.last;
-        while !node.is_null() {
-            // INVARIANT: The resource is there, and the node on the list.
-            // SAFETY: `node` is on the list, so it is valid by the type invariants.
-            unsafe { Node::state(node) }.mark();
+        let mut header = self.last;
+        while !header.is_null() {
+            // INVARIANT: The resource is there, and the header on the list.
+            // SAFETY: `header` is on the list, so it is valid by the type invariants.
+            unsafe { Header::state(header) }.mark();
 
-            // SAFETY: `node` is on the list.
-            node = unsafe { self.links(node) }.older;
+            // SAFETY: `header` is on the list.
+            header = unsafe { self.links(header) }.older;
         }
     }
 }
@@ -233,7 +233,7 @@ impl Slots {
 #[pin_data]
 pub(crate) struct Registry {
     #[pin]
-    slots: Mutex<Slots>,
+    list: Mutex<List>,
     /// Notified when a populate ends, and when a slot leaves the list.
     #[pin]
     changed: CondVar,
@@ -245,13 +245,13 @@ impl Registry {
     fn new() -> impl PinInit<Self> {
         // INVARIANT: The list is empty.
         pin_init!(Self {
-            slots <- new_mutex!(
-                Slots {
+            list <- new_mutex!(
+                List {
                     last: ptr::null(),
                     binding: Binding::Unknown,
                     waiting: 0,
                 },
-                "devres::Registry::slots"
+                "devres::Registry::list"
             ),
             changed <- new_condvar!("devres::Registry::changed"),
             tried: AtomicFlag::new(false),
@@ -271,13 +271,13 @@ impl Registry {
     /// May sleep.
     fn with<R>(
         dev: &Device<Bound>,
-        f: impl FnOnce(&Arc<Self>, MutexGuard<'_, Slots>) -> R,
+        f: impl FnOnce(&Arc<Self>, MutexGuard<'_, List>) -> R,
     ) -> Result<R> {
         loop {
             let registry = Self::find_or_add(dev)?;
             let confirmed = registry.confirm(dev);
             match confirmed {
-                Ok(slots) => return Ok(f(&registry, slots)),
+                Ok(list) => return Ok(f(&registry, list)),
                 // A devres group was released meanwhile, with the registry in it. The registry is
                 // off the list now, so the next attempt finds or adds another one.
                 Err(error) if error == ENXIO && sys::is_bound(dev) => (),
@@ -314,20 +314,20 @@ impl Registry {
     /// A callback of a devres node that is older than all slots may run after unbind has collected
     /// the nodes that it releases. It finds no registry and adds one, which this unbind misses. The
     /// registry has no slots at this point: they are linked only after this check.
-    fn confirm(&self, dev: &Device<Bound>) -> Result<MutexGuard<'_, Slots>> {
-        let mut slots = self.slots.lock();
+    fn confirm(&self, dev: &Device<Bound>) -> Result<MutexGuard<'_, List>> {
+        let mut list = self.list.lock();
 
-        match slots.binding {
-            Binding::Bound => Ok(slots),
+        match list.binding {
+            Binding::Bound => Ok(list),
             Binding::Revoked => Err(ENXIO),
             // `sys::is_bound()` is asked after the registry was added under the lock that unbind
             // takes to collect all nodes. If unbind had collected them before, it returns false.
             Binding::Unknown if sys::is_bound(dev) => {
-                slots.binding = Binding::Bound;
-                Ok(slots)
+                list.binding = Binding::Bound;
+                Ok(list)
             }
             Binding::Unknown => {
-                drop(slots);
+                drop(list);
                 // Another thread that was told the same may have withdrawn the registry first.
                 devres_node::withdraw(dev, self);
                 Err(ENXIO)
@@ -356,15 +356,15 @@ impl Registry {
     ///
     /// # Safety
     ///
-    /// The slot of `node` is valid for the duration of the call, and stays where it is.
+    /// The slot of `header` is valid for the duration of the call, and stays where it is.
     pub(super) unsafe fn claim(
-        node: NonNull<Node>,
+        header: NonNull<Header>,
         dev: &Device<Bound>,
         keep: impl FnOnce(Arc<Self>),
     ) -> Result<Claim> {
-        Self::with(dev, |registry, mut slots| {
-            // SAFETY: The caller has a valid node.
-            let state = unsafe { Node::state(node.as_ptr()) };
+        Self::with(dev, |registry, mut list| {
+            // SAFETY: The caller has a valid header.
+            let state = unsafe { Header::state(header.as_ptr()) };
             let task = ptr::without_provenance(sys::current_task().get());
 
             loop {
@@ -377,19 +377,19 @@ impl Registry {
                     Found::Populating => (),
                 }
                 // SAFETY: The slot is being populated for this registry, whose lock is held.
-                if unsafe { slots.links(node.as_ptr()) }.older == task {
+                if unsafe { list.links(header.as_ptr()) }.older == task {
                     return Err(EDEADLK);
                 }
-                registry.wait(&mut slots);
-                if let Binding::Revoked = slots.binding {
+                registry.wait(&mut list);
+                if let Binding::Revoked = list.binding {
                     return Err(ENXIO);
                 }
             }
 
             // SAFETY: As of `begin()` the slot is being populated for this registry, whose lock is
             // held.
-            unsafe { slots.links(node.as_ptr()) }.older = task;
-            drop(slots);
+            unsafe { list.links(header.as_ptr()) }.older = task;
+            drop(list);
             keep(registry.clone());
 
             Ok(Claim::Vacant)
@@ -401,16 +401,16 @@ impl Registry {
     /// # Safety
     ///
     /// As for [`claim()`](Self::claim).
-    pub(super) unsafe fn is_populating(node: NonNull<Node>, dev: &Device<Bound>) -> bool {
-        let is_ours = Self::with(dev, |registry, mut slots| {
-            // SAFETY: The caller has a valid node.
-            let state = unsafe { Node::state(node.as_ptr()) };
+    pub(super) unsafe fn is_populating(header: NonNull<Header>, dev: &Device<Bound>) -> bool {
+        let is_ours = Self::with(dev, |registry, mut list| {
+            // SAFETY: The caller has a valid header.
+            let state = unsafe { Header::state(header.as_ptr()) };
 
             if !state.is_being_populated_for(registry) {
                 return false;
             }
             // SAFETY: The slot is being populated for this registry, whose lock is held.
-            let task = unsafe { slots.links(node.as_ptr()) }.older.addr();
+            let task = unsafe { list.links(header.as_ptr()) }.older.addr();
 
             task == sys::current_task().get()
         });
@@ -422,26 +422,26 @@ impl Registry {
     ///
     /// # Safety
     ///
-    /// The caller has claimed the slot of `node`, for this registry, and has called neither this
+    /// The caller has claimed the slot of `header`, for this registry, and has called neither this
     /// nor [`link()`](Self::link) since.
-    pub(super) unsafe fn abandon(&self, node: NonNull<Node>) {
-        let slots = self.slots.lock();
+    pub(super) unsafe fn abandon(&self, header: NonNull<Header>) {
+        let list = self.list.lock();
 
-        // SAFETY: The caller has claimed the slot, so the node is valid.
-        unsafe { Node::state(node.as_ptr()) }.abandon();
-        self.wake(&slots);
+        // SAFETY: The caller has claimed the slot, so the header is valid.
+        unsafe { Header::state(header.as_ptr()) }.abandon();
+        self.wake(&list);
     }
 
     /// Waits until a populate ends or a slot leaves the list.
-    fn wait(&self, slots: &mut MutexGuard<'_, Slots>) {
-        slots.waiting += 1;
-        self.changed.wait(slots);
-        slots.waiting -= 1;
+    fn wait(&self, list: &mut MutexGuard<'_, List>) {
+        list.waiting += 1;
+        self.changed.wait(list);
+        list.waiting -= 1;
     }
 
     /// Wakes the threads that wait.
-    fn wake(&self, slots: &Slots) {
-        if slots.waiting != 0 {
+    fn wake(&self, list: &List) {
+        if list.waiting != 0 {
             self.changed.notify_all();
         }
     }
@@ -455,24 +455,24 @@ impl Registry {
     /// # Safety
     ///
     /// - This is the registry of `dev`.
-    /// - The caller has claimed the slot of `node`, for this registry, and has called neither
+    /// - The caller has claimed the slot of `header`, for this registry, and has called neither
     ///   [`abandon()`](Self::abandon) nor this since. Its resource was initialised, and may be
     ///   dropped on any thread.
     /// - The slot stays where it is, and [`remove()`](Self::remove) is called before it is gone.
-    pub(super) unsafe fn link(&self, node: NonNull<Node>, dev: &Device<Bound>) -> Result {
-        let mut slots = self.slots.lock();
-        if let Binding::Revoked = slots.binding {
+    pub(super) unsafe fn link(&self, header: NonNull<Header>, dev: &Device<Bound>) -> Result {
+        let mut list = self.list.lock();
+        if let Binding::Revoked = list.binding {
             return Err(ENXIO);
         }
 
-        // SAFETY: The slot is being populated, so its node is on no list. It is valid until it is
+        // SAFETY: The slot is being populated, so its header is on no list. It is valid until it is
         // removed.
-        unsafe { slots.push(node.as_ptr()) };
+        unsafe { list.push(header.as_ptr()) };
 
-        // INVARIANT: The node is on the list, and the resource is there.
-        // SAFETY: The node is valid until it is removed.
-        unsafe { Node::state(node.as_ptr()) }.publish(dev);
-        self.wake(&slots);
+        // INVARIANT: The header is on the list, and the resource is there.
+        // SAFETY: The header is valid until it is removed.
+        unsafe { Header::state(header.as_ptr()) }.publish(dev);
+        self.wake(&list);
 
         Ok(())
     }
@@ -485,23 +485,23 @@ impl Registry {
     ///
     /// # Safety
     ///
-    /// - `node` was linked here, and its slot was neither made empty nor retired since.
+    /// - `header` was linked here, and its slot was neither made empty nor retired since.
     /// - Nobody else uses its slot, except unbind and code that dropping the resource calls.
-    pub(super) unsafe fn remove(&self, node: NonNull<Node>) {
-        // SAFETY: The caller owns the slot, so the node is valid.
-        let state = unsafe { Node::state(node.as_ptr()) };
+    pub(super) unsafe fn remove(&self, header: NonNull<Header>) {
+        // SAFETY: The caller owns the slot, so the header is valid.
+        let state = unsafe { Header::state(header.as_ptr()) };
         if state.claim() {
             // SAFETY: The resource was claimed above.
-            drop(unsafe { self.drop_claimed(node) });
+            drop(unsafe { self.drop_claimed(header) });
             return;
         }
 
         // The lock is needed also where the state already says `GONE`: it orders what unbind did to
         // the slot with what the owner does next.
-        let mut slots = self.slots.lock();
+        let mut list = self.list.lock();
         while state.is_dropping() {
-            unwind::before_waiting_for(node.addr());
-            self.wait(&mut slots);
+            unwind::before_waiting_for(header.addr());
+            self.wait(&mut list);
         }
     }
 
@@ -510,21 +510,21 @@ impl Registry {
     ///
     /// # Safety
     ///
-    /// The caller has claimed the resource of `node`, which is linked here.
-    unsafe fn drop_claimed(&self, node: NonNull<Node>) -> MutexGuard<'_, Slots> {
+    /// The caller has claimed the resource of `header`, which is linked here.
+    unsafe fn drop_claimed(&self, header: NonNull<Header>) -> MutexGuard<'_, List> {
         // Without the lock, as it may drop the last reference to another owner on this device.
         // SAFETY: The caller has claimed the resource, and it is dropped here only.
-        unsafe { Node::drop_resource(node) };
+        unsafe { Header::drop_resource(header) };
 
-        let mut slots = self.slots.lock();
-        // SAFETY: By the invariants of `Node` it is on the list: its state is `DROPPING`.
-        unsafe { slots.unlink(node.as_ptr()) };
-        // INVARIANT: The resource is gone, and the node is on no list.
+        let mut list = self.list.lock();
+        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.
+        unsafe { list.unlink(header.as_ptr()) };
+        // INVARIANT: The resource is gone, and the header is on no list.
         // SAFETY: The other side waits for `GONE` before it frees the slot.
-        unsafe { Node::state(node.as_ptr()) }.gone();
-        self.wake(&slots);
+        unsafe { Header::state(header.as_ptr()) }.gone();
+        self.wake(&list);
 
-        slots
+        list
     }
 
     /// Announces an access without a bound device.
@@ -553,10 +553,10 @@ impl Registry {
     ///
     /// May sleep.
     pub(crate) fn release(&self) {
-        let mut slots = self.slots.lock();
-        slots.binding = Binding::Revoked;
-        slots.mark_all();
-        drop(slots);
+        let mut list = self.list.lock();
+        list.binding = Binding::Revoked;
+        list.mark_all();
+        drop(list);
 
         // ORDERING: Pairs with the barrier in `announce()`.
         smp_mb(Full);
@@ -565,17 +565,17 @@ impl Registry {
             rcu::synchronize_rcu();
         }
 
-        let mut slots = self.slots.lock();
-        while let Some(node) = NonNull::new(slots.last.cast_mut()) {
-            // SAFETY: By the type invariants of `Slots` the node is valid while it is on the list,
+        let mut list = self.list.lock();
+        while let Some(header) = NonNull::new(list.last.cast_mut()) {
+            // SAFETY: By the type invariants of `List` the header is valid while it is on the list,
             // and it leaves the list only with the lock held.
-            if unsafe { Node::state(node.as_ptr()) }.claim() {
-                drop(slots);
+            if unsafe { Header::state(header.as_ptr()) }.claim() {
+                drop(list);
                 // SAFETY: The resource was claimed above.
-                slots = unsafe { self.drop_claimed(node) };
+                list = unsafe { self.drop_claimed(header) };
             } else {
-                unwind::before_waiting_for(node.addr());
-                self.wait(&mut slots);
+                unwind::before_waiting_for(header.addr());
+                self.wait(&mut list);
             }
         }
     }

@@ -8,7 +8,7 @@
 use super::{
     registry::{
         Claim,
-        Node,
+        Header,
         Registry, //
     },
     state::Found,
@@ -45,23 +45,23 @@ use core::{
 ///
 /// - `registry` and `value` are written only by the thread that populates the slot, or by the
 ///   exclusive owner.
-/// - Unless the state is `EMPTY` or `RETIRED`, `registry` is the one that the node was linked to,
+/// - Unless the state is `EMPTY` or `RETIRED`, `registry` is the one that the header was linked to,
 ///   or that the slot is being populated for.
 /// - While the state is a device, `value` is initialised.
 #[repr(C)]
-pub(super) struct Container<T> {
+pub(super) struct Slot<T> {
     /// First, so that a pointer to it is one to the whole.
-    node: Node,
+    header: Header,
     registry: UnsafeCell<Option<Arc<Registry>>>,
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
-impl<T> Container<T> {
-    /// Returns an empty container.
+impl<T> Slot<T> {
+    /// Returns an empty slot.
     pub(super) fn new() -> Self {
         // INVARIANT: The state is `EMPTY`.
         Self {
-            node: Node::new(Self::drop_value),
+            header: Header::new(Self::drop_value),
             registry: UnsafeCell::new(None),
             value: UnsafeCell::new(MaybeUninit::uninit()),
         }
@@ -71,28 +71,28 @@ impl<T> Container<T> {
     ///
     /// # Safety
     ///
-    /// `node` is that of a `Container<T>`, derived from a pointer to all of it, with a resource
+    /// `header` is that of a `Slot<T>`, derived from a pointer to all of it, with a resource
     /// that nobody uses, and which nobody else drops.
-    unsafe fn drop_value(node: NonNull<Node>) {
-        let this = node.cast::<Self>().as_ptr();
+    unsafe fn drop_value(header: NonNull<Header>) {
+        let this = header.cast::<Self>().as_ptr();
 
-        // CAST: `node` is the first field.
-        // SAFETY: The container is valid by the safety requirement.
+        // CAST: `header` is the first field.
+        // SAFETY: The slot is valid by the safety requirement.
         let value = unsafe { &raw const (*this).value };
 
         // SAFETY: By the safety requirement there is a resource, and it is the caller's.
         unsafe { ptr::drop_in_place(UnsafeCell::raw_get(value).cast::<T>()) };
     }
 
-    /// The node, as a pointer to all of the container.
-    fn node(&self) -> NonNull<Node> {
+    /// The header, as a pointer to all of the slot.
+    fn header(&self) -> NonNull<Header> {
         NonNull::from(self).cast()
     }
 
     /// Returns the resource if it is there, for `dev`, and was not revoked.
     #[inline]
     pub(super) fn get<'a>(&'a self, dev: &'a Device<Bound>) -> Option<&'a T> {
-        if !self.node.state.is_populated_for(dev) {
+        if !self.header.state.is_populated_for(dev) {
             return None;
         }
 
@@ -125,7 +125,7 @@ impl<T> Container<T> {
     ///
     /// `ENXIO`, `EINVAL` and `EDEADLK`, as [`Lazy::entry()`](super::lazy::Lazy::entry).
     pub(super) fn look<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Option<&'a T>> {
-        match self.node.state.look(dev) {
+        match self.header.state.look(dev) {
             // SAFETY: The slot was found populated for `dev`.
             Found::Populated => Ok(Some(unsafe { self.value_for(dev) })),
             Found::PopulatedElsewhere => Err(EINVAL),
@@ -133,7 +133,7 @@ impl<T> Container<T> {
             Found::Empty => Ok(None),
             Found::Populating | Found::PopulatingElsewhere => {
                 // SAFETY: The slot is valid, and stays where it is, as a thread populates it.
-                if unsafe { Registry::is_populating(self.node(), dev) } {
+                if unsafe { Registry::is_populating(self.header(), dev) } {
                     return Err(EDEADLK);
                 }
                 Ok(None)
@@ -157,12 +157,9 @@ impl<T> Container<T> {
         };
 
         // SAFETY: The slot is valid, and stays where it is, as `self` is pinned.
-        match unsafe { Registry::claim(self.node(), dev, keep) }? {
+        match unsafe { Registry::claim(self.header(), dev, keep) }? {
             // INVARIANT: The slot was claimed for `dev`.
-            Claim::Vacant => Ok(Claimed::Vacant(Vacancy {
-                container: self,
-                dev,
-            })),
+            Claim::Vacant => Ok(Claimed::Vacant(Vacancy { slot: self, dev })),
             // SAFETY: The slot was found populated for `dev` with the lock of the registry held.
             Claim::Populated => Ok(Claimed::Populated(unsafe { self.value_for(dev) })),
         }
@@ -170,10 +167,10 @@ impl<T> Container<T> {
 
     /// Returns a guard to the resource if it is there and was not revoked.
     #[inline]
-    pub(super) fn try_access(&self) -> Option<ContainerGuard<'_, T>> {
+    pub(super) fn try_access(&self) -> Option<SlotGuard<'_, T>> {
         let guard = rcu::read_lock();
 
-        if !self.node.state.is_populated() {
+        if !self.header.state.is_populated() {
             return None;
         }
         // SAFETY: The state is a device, so by the type invariants `registry` was written, and is
@@ -183,31 +180,28 @@ impl<T> Container<T> {
 
         // Whoever unbinds from here on waits for `guard`.
         // INVARIANT: The resource was there after the announcement.
-        self.node
-            .state
-            .is_still_populated()
-            .then(|| ContainerGuard {
-                value: self.value.get().cast(),
-                _guard: guard,
-                _container: PhantomData,
-            })
+        self.header.state.is_still_populated().then(|| SlotGuard {
+            value: self.value.get().cast(),
+            _guard: guard,
+            _slot: PhantomData,
+        })
     }
 
-    /// Drops the resource, if it is there, and leaves the container empty, unless it was retired.
+    /// Drops the resource, if it is there, and leaves the slot empty, unless it was retired.
     ///
     /// # Safety
     ///
     /// Nobody else uses the slot, except unbind and code that dropping the resource calls.
     pub(super) unsafe fn revoke(&self) {
-        if self.node.state.is_retired() {
+        if self.header.state.is_retired() {
             return;
         }
 
         unwind::to_the_end(|| {
             // SAFETY: Nobody else uses the slot: the caller guarantees it.
             unsafe { self.vacate() };
-            // INVARIANT: The resource is gone, and the node is on no list.
-            self.node.state.reset();
+            // INVARIANT: The resource is gone, and the header is on no list.
+            self.header.state.reset();
         });
     }
 
@@ -217,11 +211,11 @@ impl<T> Container<T> {
     ///
     /// As for [`revoke()`](Self::revoke).
     pub(super) unsafe fn retire(&self) {
-        unwind::postponed(self.node().addr(), || {
+        unwind::postponed(self.header().addr(), || {
             // SAFETY: Nobody else uses the slot: the caller guarantees it.
             unsafe { self.vacate() };
-            // INVARIANT: The resource is gone, and the node is on no list.
-            self.node.state.retire();
+            // INVARIANT: The resource is gone, and the header is on no list.
+            self.header.state.retire();
         });
     }
 
@@ -234,7 +228,7 @@ impl<T> Container<T> {
         // SAFETY: Nobody else uses the slot: the caller guarantees it.
         unsafe { self.retire() };
 
-        unwind::resume(self.node().addr());
+        unwind::resume(self.header().addr());
     }
 
     /// Drops the resource, if it is there.
@@ -243,15 +237,15 @@ impl<T> Container<T> {
     ///
     /// As for [`revoke()`](Self::revoke).
     unsafe fn vacate(&self) {
-        if self.node.state.has_registry() {
+        if self.header.state.has_registry() {
             // SAFETY: Nobody writes `registry` meanwhile: unbind does not, and code that dropping
             // the resource calls does not find the slot empty.
             if let Some(registry) = unsafe { &*self.registry.get() } {
                 // SAFETY:
-                // - By the type invariants the node was linked to `registry`, and its slot was
+                // - By the type invariants the header was linked to `registry`, and its slot was
                 //   neither made empty nor retired since.
                 // - Nobody else uses the slot: the caller guarantees it.
-                unsafe { registry.remove(self.node()) };
+                unsafe { registry.remove(self.header()) };
             }
         }
 
@@ -261,7 +255,7 @@ impl<T> Container<T> {
     }
 }
 
-/// The outcome of [`Container::claim()`].
+/// The outcome of [`Slot::claim()`].
 pub(super) enum Claimed<'a, T> {
     /// The slot was empty, and the caller populates it.
     Vacant(Vacancy<'a, T>),
@@ -274,9 +268,9 @@ pub(super) enum Claimed<'a, T> {
 ///
 /// # Invariants
 ///
-/// The slot of `container` was claimed for `dev`, by [`Container::claim()`].
+/// `slot` was claimed for `dev`, by [`Slot::claim()`].
 pub(super) struct Vacancy<'a, T> {
-    container: &'a Container<T>,
+    slot: &'a Slot<T>,
     dev: &'a Device<Bound>,
 }
 
@@ -297,8 +291,8 @@ impl<'a, T> Vacancy<'a, T> {
         I: PinInit<T, E>,
         Error: From<E>,
     {
-        let Self { container, dev } = self;
-        let value = container.value.get().cast::<T>();
+        let Self { slot, dev } = self;
+        let value = slot.value.get().cast::<T>();
 
         // SAFETY:
         // - The caller populates the slot: nobody else accesses `value`, and there is nothing in
@@ -308,7 +302,7 @@ impl<'a, T> Vacancy<'a, T> {
 
         let linked = unwind::to_the_end(|| {
             // SAFETY: The caller populates the slot: nobody writes `registry`.
-            let registry = unsafe { &*container.registry.get() }.as_ref();
+            let registry = unsafe { &*slot.registry.get() }.as_ref();
 
             // SAFETY:
             // - `registry` is that of `dev`, and the slot was claimed for it: by the type
@@ -317,36 +311,36 @@ impl<'a, T> Vacancy<'a, T> {
             // - The slot stays where it is, and is retired before it is gone, which removes it.
             // INVARIANT: When the state becomes a device, both others were written.
             registry.map_or(Err(ENXIO), |registry| unsafe {
-                registry.link(container.node(), dev)
+                registry.link(slot.header(), dev)
             })
         });
         if let Err(error) = linked {
-            // SAFETY: `node()` is derived from all of the container. The resource was made above,
+            // SAFETY: `header()` is derived from all of the slot. The resource was made above,
             // nobody else has seen it, and it is on no list, so nobody else drops it.
-            unsafe { Container::<T>::drop_value(container.node()) };
+            unsafe { Slot::<T>::drop_value(slot.header()) };
             return Err(error);
         }
 
         // SAFETY: The caller has just populated the slot for `dev`.
-        Ok(unsafe { container.value_for(dev) })
+        Ok(unsafe { slot.value_for(dev) })
     }
 }
 
 impl<T> Drop for Vacancy<'_, T> {
     fn drop(&mut self) {
-        let container = self.container;
+        let slot = self.slot;
         // While `self` borrows the slot, nobody leaves the states behind this one for it again.
-        if !container.node.state.is_being_populated() {
+        if !slot.header.state.is_being_populated() {
             return;
         }
 
         // SAFETY: The caller populates the slot: nobody else accesses `registry`.
-        let registry = unsafe { (*container.registry.get()).take() };
+        let registry = unsafe { (*slot.registry.get()).take() };
         if let Some(registry) = registry {
             unwind::to_the_end(|| {
                 // SAFETY: By the type invariants the slot was claimed for `registry`, and it was
                 // neither abandoned nor linked, as its state is still the same.
-                unsafe { registry.abandon(container.node()) };
+                unsafe { registry.abandon(slot.header()) };
             });
         }
     }
@@ -358,15 +352,15 @@ impl<T> Drop for Vacancy<'_, T> {
 ///
 /// `value` points to a resource that is not dropped before the RCU read-side critical section has
 /// ended.
-pub(super) struct ContainerGuard<'a, T> {
+pub(super) struct SlotGuard<'a, T> {
     /// A pointer, as a reference would have to be good until a function returns that takes the
     /// guard by value and drops it.
     value: *const T,
     _guard: rcu::Guard,
-    _container: PhantomData<&'a T>,
+    _slot: PhantomData<&'a T>,
 }
 
-impl<T> Deref for ContainerGuard<'_, T> {
+impl<T> Deref for SlotGuard<'_, T> {
     type Target = T;
 
     #[inline]
