@@ -61,8 +61,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "the fast path takes the lock of the registry",
         edits: &[(
             LAZY,
-            "        self.slot.get(dev)\n",
-            "        if MUTANT { let _ = Registry::prepare(dev); }\n        self.slot.get(dev)\n",
+            "        self.inner.get(dev)\n",
+            "        if MUTANT { let _ = Registry::prepare(dev); }\n        self.inner.get(dev)\n",
         )],
         caught_by: &[
             "devres::lazy_kunit::tests::success_path",
@@ -244,9 +244,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "`try_access()` may sleep",
         edits: &[(
             LAZY,
-            "        self.slot.try_access().map(LazyGuard)\n",
+            "        self.inner.try_access().map(LazyGuard)\n",
             "        if MUTANT { crate::host::fault::might_sleep(\"mutex_lock\"); }\n        \
-             self.slot.try_access().map(LazyGuard)\n",
+             self.inner.try_access().map(LazyGuard)\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::try_access"],
     },

@@ -52,7 +52,7 @@ use core::ptr;
 #[pin_data(PinnedDrop)]
 pub struct Batched<T: 'static> {
     #[pin]
-    slot: Slot<T>,
+    inner: Slot<T>,
     dev: ARef<Device>,
 }
 
@@ -89,7 +89,7 @@ impl<T: Send + Sync + 'static> Batched<T> {
     {
         let init = move |slot: *mut Self| {
             let empty = pin_init!(Self {
-                slot <- Slot::new(),
+                inner <- Slot::new(),
                 dev: dev.into(),
             });
             // SAFETY: `slot` is valid for writes, and pinned if this closure succeeds.
@@ -104,7 +104,7 @@ impl<T: Send + Sync + 'static> Batched<T> {
             });
 
             // SAFETY: It is pinned, as `slot` is, and the destructor retires it.
-            match unsafe { this.slot.claim(dev) }? {
+            match unsafe { this.inner.claim(dev) }? {
                 Claimed::Vacant(vacancy) => vacancy.populate(|| Ok(data))?,
                 Claimed::Populated(data) => data,
             };
@@ -128,7 +128,7 @@ impl<T: 'static> Batched<T> {
     /// - [`ENXIO`] if the resource was revoked, as the device was unbound since it was made.
     #[inline]
     pub fn access<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a T> {
-        self.slot.get(dev).ok_or_else(|| self.refusal(dev))
+        self.inner.get(dev).ok_or_else(|| self.refusal(dev))
     }
 
     /// Why there is nothing for `dev`.
@@ -151,7 +151,7 @@ impl<T: 'static> Batched<T> {
     /// critical section, which unbind waits for.
     #[inline]
     pub fn try_access(&self) -> Option<LazyGuard<'_, T>> {
-        self.slot.try_access().map(LazyGuard)
+        self.inner.try_access().map(LazyGuard)
     }
 
     /// Returns the device that the resource was made for.
@@ -165,6 +165,6 @@ impl<T: 'static> PinnedDrop for Batched<T> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: `self` is being dropped, so nobody else uses it, except code that dropping the
         // resource calls.
-        unsafe { self.into_ref().slot.end() };
+        unsafe { self.into_ref().inner.end() };
     }
 }

@@ -82,7 +82,7 @@ use core::{
 #[pin_data(PinnedDrop)]
 pub struct Lazy<T: 'static> {
     #[pin]
-    slot: Slot<T>,
+    inner: Slot<T>,
     /// What lockdep sees of a thread that populates the slot. Without lockdep it has no size.
     #[pin]
     dep_map: DepMap,
@@ -105,7 +105,7 @@ impl<T: 'static> Lazy<T> {
     /// Use [`new_lazy!`](crate::new_lazy), which makes both.
     pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
-            slot <- Slot::new(),
+            inner <- Slot::new(),
             dep_map <- DepMap::new(name, key),
         })
     }
@@ -118,7 +118,7 @@ impl<T: 'static> Lazy<T> {
     /// One load and one comparison: no lock, no RCU section, no write to shared memory.
     #[inline]
     pub fn get<'a>(&'a self, dev: &'a Device<Bound>) -> Option<&'a T> {
-        self.slot.get(dev)
+        self.inner.get(dev)
     }
 
     /// Returns the resource if the slot is populated for `dev`, or else the right to populate it.
@@ -148,13 +148,13 @@ impl<T: 'static> Lazy<T> {
     #[inline]
     #[track_caller]
     pub fn entry<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Entry<'a, T>> {
-        if let Some(value) = self.slot.look(dev)? {
+        if let Some(value) = self.inner.look(dev)? {
             return Ok(Entry::Populated(value));
         }
         let held = self.dep_map.acquire();
 
         // SAFETY: A slot can only be created in place, so it is pinned. Its destructor retires it.
-        Ok(match unsafe { self.slot.claim(dev) }? {
+        Ok(match unsafe { self.inner.claim(dev) }? {
             Claimed::Vacant(vacancy) => Entry::Vacant(Vacant {
                 slot: self,
                 vacancy,
@@ -206,7 +206,7 @@ impl<T: 'static> Lazy<T> {
     /// critical section, which unbind waits for.
     #[inline]
     pub fn try_access(&self) -> Option<LazyGuard<'_, T>> {
-        self.slot.try_access().map(LazyGuard)
+        self.inner.try_access().map(LazyGuard)
     }
 
     /// Unmaps the resource now, if there is one, and makes the slot empty again.
@@ -221,7 +221,7 @@ impl<T: 'static> Lazy<T> {
     pub fn revoke(self: Pin<&mut Self>) {
         // SAFETY: `self` is borrowed mutably. A shared reference is what dropping the resource may
         // form as well, to the owner.
-        unsafe { self.into_ref().slot.revoke() };
+        unsafe { self.into_ref().inner.revoke() };
     }
 
     /// As [`revoke()`](Self::revoke), but for good: the slot refuses every further use.
@@ -237,7 +237,7 @@ impl<T: 'static> Lazy<T> {
     pub fn retire(self: Pin<&mut Self>) {
         // SAFETY: `self` is borrowed mutably. A shared reference is what dropping the resource may
         // form as well, to the owner.
-        unsafe { self.into_ref().slot.retire() };
+        unsafe { self.into_ref().inner.retire() };
     }
 
     /// As [`revoke()`](Self::revoke), for the slot that is the field `slot` of `owner`.
@@ -311,7 +311,7 @@ impl<T: 'static> PinnedDrop for Lazy<T> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: `self` is being dropped, so nobody else uses it, except code that dropping the
         // resource calls.
-        unsafe { self.into_ref().slot.end() };
+        unsafe { self.into_ref().inner.end() };
     }
 }
 
