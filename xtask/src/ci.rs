@@ -13,6 +13,7 @@ use anyhow::{
     bail,
     Result, //
 };
+use clap::Parser;
 use std::{
     fs,
     hash::{
@@ -35,6 +36,14 @@ use xshell::{
 /// How far into a run the kernel with all checkers may still be built from nothing: that takes half
 /// an hour on a busy machine, and what runs this may give it 90 minutes.
 const TIME_FOR_DEBUG: Duration = Duration::from_secs(45 * 60);
+
+/// What to run.
+#[derive(Parser)]
+pub(crate) struct Options {
+    /// Runs also what takes long, and leaves nothing out for lack of time.
+    #[arg(long)]
+    all: bool,
+}
 
 /// One thing that has to hold.
 struct Step {
@@ -200,15 +209,50 @@ const STEPS: &[Step] = &[
     },
 ];
 
+/// What takes long. It runs before the other steps, whose last one is to be the last.
+const LONG: &[Step] = &[
+    Step {
+        name: "stress: a million bindings",
+        run: Run::Command(&["stress"]),
+    },
+    Step {
+        name: "kernel, stress: ten thousand bindings",
+        run: Run::Command(&[
+            "kernel",
+            "test",
+            "--install",
+            "--filter",
+            "rust_lazy_stress*",
+            "--bindings",
+            "10000",
+        ]),
+    },
+    Step {
+        name: "kernel, with all checkers, the control",
+        run: Run::Command(&["kernel", "test", "--variant", "debug", "--control"]),
+    },
+    Step {
+        name: "kernel, with all checkers, with the printed form in place of the macro",
+        run: Run::Command(&["kernel", "test", "--variant", "debug", "--expanded"]),
+    },
+    Step {
+        name: "kernel, its memory model",
+        run: Run::Command(&["kernel", "litmus"]),
+    },
+];
+
 /// Runs all steps, and stops at the first that fails.
-pub(crate) fn run(shell: &Shell) -> Result<()> {
+pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let begin = Instant::now();
+    let long = if options.all { LONG } else { &[] };
+    let steps: Vec<&Step> = long.iter().chain(STEPS).collect();
     let mut skipped = Vec::new();
 
-    for (index, step) in STEPS.iter().enumerate() {
-        println!("\n== {}/{}: {}", index + 1, STEPS.len(), step.name);
+    for (index, step) in steps.iter().enumerate() {
+        println!("\n== {}/{}: {}", index + 1, steps.len(), step.name);
         let step_begin = Instant::now();
-        match step.run.run(shell, begin.elapsed())? {
+        let elapsed = (!options.all).then(|| begin.elapsed());
+        match step.run.run(shell, elapsed)? {
             Outcome::Held => println!(
                 "== {} held, {:.0} s",
                 step.name,
@@ -228,20 +272,20 @@ pub(crate) fn run(shell: &Shell) -> Result<()> {
 }
 
 impl Run {
-    /// Runs it, so long after the first step has begun.
-    fn run(&self, shell: &Shell, elapsed: Duration) -> Result<Outcome> {
+    /// Runs it, so long after the first step has begun, if the time for all steps is limited.
+    fn run(&self, shell: &Shell, elapsed: Option<Duration>) -> Result<Outcome> {
         match self {
             Self::Here(run) => run(shell).map(|()| Outcome::Held),
             Self::Command(arguments) => command(shell, arguments),
-            Self::IfTimeAllows(arguments) => {
-                if elapsed > TIME_FOR_DEBUG && !kernel::is_debug_built()? {
-                    return Ok(Outcome::Skipped(format!(
+            Self::IfTimeAllows(arguments) => match elapsed {
+                Some(elapsed) if elapsed > TIME_FOR_DEBUG && !kernel::is_debug_built()? => {
+                    Ok(Outcome::Skipped(format!(
                         "it was never built here, and {:.0} minutes have passed",
                         elapsed.as_secs_f64() / 60.0
-                    )));
+                    )))
                 }
-                command(shell, arguments)
-            }
+                _ => command(shell, arguments),
+            },
         }
     }
 }

@@ -12,6 +12,7 @@ mod kernel;
 mod plot;
 mod spread;
 mod states;
+mod stress;
 mod tsan;
 
 use anyhow::Result;
@@ -39,7 +40,7 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// Runs everything that has to hold: format, lints, documentation, tests, packaging.
-    Ci,
+    Ci(ci::Options),
     /// Rewrites the expansions, compiler messages, pages and pictures that tests compare with. Read
     /// the diff.
     Bless,
@@ -50,6 +51,8 @@ enum Command {
     Asan,
     /// Runs fuzz targets: the expander, the printer, and histories of objects against a model.
     Fuzz(fuzz::Options),
+    /// Binds and unbinds devices very often, while threads use what is on them.
+    Stress(stress::Options),
     /// Runs the protocol under ThreadSanitizer, and twins of it that are broken and have to be
     /// reported.
     Tsan(tsan::Options),
@@ -71,11 +74,12 @@ fn run() -> Result<()> {
     shell.change_dir(root());
 
     match args.command {
-        Command::Ci => ci::run(&shell),
+        Command::Ci(options) => ci::run(&shell, &options),
         Command::Bless => bless::run(&shell),
         Command::Bench(options) => bench::run(&shell, &options),
         Command::Asan => asan::run(&shell),
         Command::Fuzz(options) => fuzz::run(&shell, &options),
+        Command::Stress(options) => stress::run(&shell, &options),
         Command::Tsan(options) => tsan::run(&shell, &options),
         Command::Kernel(options) => kernel::run(&shell, &options),
     }

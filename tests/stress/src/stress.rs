@@ -5,7 +5,6 @@
 use super::lazy::Lazy;
 use crate::world::{
     count,
-    duration,
     Counts,
     End,
     Gate,
@@ -289,7 +288,7 @@ pub(crate) fn run() {
                 }
             });
         }
-        world.end.wait(duration());
+        world.end.wait(&world.counts);
     });
 
     let World { ledger, counts, .. } = world;

@@ -36,19 +36,24 @@ use std::{
 /// How many devices there are.
 pub(crate) const DEVICES: usize = 2;
 
-/// How long the threads run, in seconds: [`SECONDS`], or one.
-pub(crate) fn duration() -> Duration {
-    let seconds = match env::var(SECONDS) {
-        Ok(text) => text
-            .parse()
-            .unwrap_or_else(|_| panic!("{SECONDS}={text}: this has to be a number of seconds")),
-        Err(_) => 1,
-    };
-    Duration::from_secs(seconds)
-}
-
-/// The variable that says how long the threads run.
+/// The variable that says how long the threads run, in seconds: one if it is not set.
 const SECONDS: &str = "DEVRES_LAZY_STRESS_SECONDS";
+
+/// The variable that says how many bindings there are at least: none if it is not set.
+const BINDINGS: &str = "DEVRES_LAZY_STRESS_BINDINGS";
+
+/// After how many seconds to say how far it has come, where that takes long.
+const REPORT: u64 = 30;
+
+/// Returns the number that a variable is set to.
+fn number(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok()?;
+
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable}={text}: this has to be a number")),
+    )
+}
 
 /// A device, for those who look whether it is bound before they use it.
 pub(crate) struct Gate {
@@ -198,7 +203,8 @@ impl Random {
     }
 }
 
-/// Says when it is over: when the time is up, or when a thread has failed.
+/// Says when it is over: when the time is up and all bindings were made, or when a thread has
+/// failed.
 #[derive(Default)]
 pub(crate) struct End(AtomicBool);
 
@@ -207,10 +213,22 @@ impl End {
         self.0.load(Relaxed)
     }
 
-    /// Waits until the time is up.
-    pub(crate) fn wait(&self, time: Duration) {
+    /// Waits until the time is up, and all bindings were made, as [`SECONDS`] and [`BINDINGS`] say.
+    pub(crate) fn wait(&self, counts: &Counts) {
+        let time = Duration::from_secs(number(SECONDS).unwrap_or(1));
+        let bindings = number(BINDINGS).unwrap_or(0);
         let begin = Instant::now();
-        while !self.is_here() && begin.elapsed() < time {
+        let mut reports = 1;
+
+        while !self.is_here() {
+            let made = counts.bindings.load(Relaxed);
+            if begin.elapsed() >= time && made >= bindings {
+                break;
+            }
+            if begin.elapsed() >= Duration::from_secs(REPORT * reports) {
+                println!("{made:>10} bindings of {bindings}, {} s", REPORT * reports);
+                reports += 1;
+            }
             thread::sleep(Duration::from_millis(10));
         }
         self.0.store(true, Relaxed);

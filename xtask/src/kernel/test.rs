@@ -80,6 +80,11 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with = "control")]
     pub(crate) shell: bool,
 
+    /// How often the stress binds and unbinds its devices: a thousand times or more.
+    #[arg(long, value_name = "COUNT", conflicts_with_all = ["control", "shell"])]
+    #[arg(value_parser = clap::value_parser!(u32).range(1000..))]
+    pub(crate) bindings: Option<u32>,
+
     /// Installs what is missing on this machine with apt-get, as root. `doctor` says what that is.
     #[arg(long)]
     pub(crate) install: bool,
@@ -93,6 +98,24 @@ impl Options {
         } else {
             Object::lazy(self.expanded)
         }
+    }
+
+    /// What the kernel is told beside what all boots are.
+    fn kernel(&self) -> Vec<String> {
+        self.bindings.map_or_else(Vec::new, |bindings| {
+            // KUnit's own limit is meant for tests of a few seconds.
+            vec![
+                format!("rust_lazy_stress.bindings={bindings}"),
+                format!("kunit.timeout={}", self.limit().as_secs()),
+            ]
+        })
+    }
+
+    /// How long one boot may take.
+    fn limit(&self) -> Duration {
+        let thousands = self.bindings.map_or(1, |bindings| bindings.div_ceil(1000));
+
+        self.variant.limit() * thousands
     }
 }
 
@@ -136,6 +159,8 @@ pub(crate) fn execute(shell: &Shell, options: &Options) -> Result<Vec<Results>> 
     }
 
     let begin = Instant::now();
+    let arguments = options.kernel();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut results = Vec::new();
     for boot in &boots {
         println!("running  {}\n", boot.filter);
@@ -143,10 +168,10 @@ pub(crate) fn execute(shell: &Shell, options: &Options) -> Result<Vec<Results>> 
             image: &kernel.image,
             accelerator: options.accel,
             qemu: &[],
-            kernel: &[],
+            kernel: &arguments,
             filter: &boot.filter,
             leaks: boot.leaks.then_some(&initramfs),
-            limit: options.variant.limit(),
+            limit: options.limit(),
             verbose: !options.control,
             log: &cache.path(&format!("logs/{}-{}.log", kernel.run, boot.log)),
         };

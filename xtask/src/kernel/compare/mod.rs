@@ -96,6 +96,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
             expanded: false,
             control: options.control,
             shell: false,
+            bindings: None,
             install: options.install,
         },
     )?;

@@ -275,6 +275,7 @@ fn build_each(shell: &Shell, cache: &Cache, options: &Options, stages: &[Stage])
             expanded: options.expanded,
             control: false,
             shell: false,
+            bindings: None,
             install: options.install,
         },
     )

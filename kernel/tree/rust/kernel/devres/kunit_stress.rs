@@ -6,14 +6,36 @@
 
 use crate::{
     bindings,
+    prelude::*,
+    str::CStr,
     sync::atomic::{
         Atomic,
         Relaxed, //
     }, //
 };
 
-/// How often the device is bound and unbound.
-pub(crate) const BINDINGS: i64 = 1000;
+/// How often the device is bound and unbound, unless [`PARAMETER`] is given. With fewer bindings,
+/// lost memory cannot be told from what one run differs from the next.
+const BINDINGS: i64 = 1000;
+
+/// What comes before a larger number on the kernel's command line.
+const PARAMETER: &str = "rust_lazy_stress.bindings=";
+
+/// Returns how often the device is bound and unbound.
+///
+/// # Errors
+///
+/// `EINVAL` if the kernel was booted with something else than such a number.
+pub(crate) fn bindings() -> Result<i64> {
+    // SAFETY: The string is made early at boot, is there for good, and is not written again.
+    let line = unsafe { CStr::from_char_ptr(bindings::saved_command_line) };
+
+    line.to_str()?
+        .split_whitespace()
+        .find_map(|argument| argument.strip_prefix(PARAMETER))
+        .map_or(Ok(BINDINGS), |number| number.parse().map_err(|_| EINVAL))
+        .and_then(|number| if number >= BINDINGS { Ok(number) } else { Err(EINVAL) })
+}
 
 /// Runs `function`, during which no other stress uses memory: tests run one after the other.
 pub(crate) fn alone<R>(function: impl FnOnce() -> R) -> R {
@@ -31,13 +53,15 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// How much more may be in use in the end. It is less than objects take if one is lost for each
-    /// binding, and more than one run differs from the next.
-    const SLACK: Self = Self {
-        slab: BINDINGS / 8,
-        shmem: BINDINGS / 8,
-        free: BINDINGS,
-    };
+    /// How much more may be in use after so many bindings. It is less than objects take if one is
+    /// lost for each binding, and more than one run differs from the next.
+    fn slack(bindings: i64) -> Self {
+        Self {
+            slab: bindings / 8,
+            shmem: bindings / 8,
+            free: bindings,
+        }
+    }
 
     /// Measures, after all freed memory was given back.
     pub(crate) fn now() -> Self {
@@ -61,16 +85,17 @@ impl Usage {
         }
     }
 
-    /// Returns whether no more is in use than before.
-    pub(crate) fn is_back_to(self, before: Self) -> bool {
+    /// Returns whether no more is in use than before so many bindings.
+    pub(crate) fn is_back_to(self, before: Self, bindings: i64) -> bool {
+        let slack = Self::slack(bindings);
         // KASAN keeps freed memory in quarantine, up to a thirty-second of the memory. There,
         // kmemleak has to find lost memory.
         let is_slab_back =
-            cfg!(CONFIG_KASAN_GENERIC) || self.slab <= before.slab + Self::SLACK.slab;
+            cfg!(CONFIG_KASAN_GENERIC) || self.slab <= before.slab + slack.slab;
 
         is_slab_back
-            && self.shmem <= before.shmem + Self::SLACK.shmem
-            && self.free + self.slab + Self::SLACK.free >= before.free + before.slab
+            && self.shmem <= before.shmem + slack.shmem
+            && self.free + self.slab + slack.free >= before.free + before.slab
     }
 }
 

@@ -11,8 +11,8 @@
 use super::{
     kunit_stress::{
         alone,
-        Usage,
-        BINDINGS, //
+        bindings,
+        Usage, //
     },
     kunit_support::{
         comes_true,
@@ -54,11 +54,11 @@ use crate::{
 };
 use core::mem;
 
-/// How often the device is bound and unbound before memory is measured for the first time.
-const WARM_UP: i64 = BINDINGS / 10;
+/// How many bindings there are before memory is measured for the first time.
+const WARM_UP: i64 = 100;
 
 /// After how many bindings to say so: who watches the console takes silence for a hang.
-const REPORT: i64 = BINDINGS / 10;
+const REPORT: i64 = 100;
 
 /// How many times as many bindings there may be, until everything has happened once.
 const PATIENT: i64 = 10;
@@ -410,7 +410,7 @@ where
     }
 }
 
-/// Puts objects on a device under stress, [`BINDINGS`] long.
+/// Puts objects on a device under stress, for so many [`bindings()`].
 ///
 /// `mapped` says how many resources there are that are still to be dropped.
 pub(crate) fn stress<D, S, M>(
@@ -424,6 +424,7 @@ where
     S: Subject,
     M: Fn() -> Result<S> + Send + Sync + 'static,
 {
+    let bindings = bindings()?;
     let run = |bindings| {
         let mut device = device()?;
         let shared = Shared::new(device.bound()?.into(), make(&device))?;
@@ -435,7 +436,7 @@ where
         // Memory that is allocated once, or kept by caches, is in use after this.
         drop(run(WARM_UP)?);
         let before = Usage::now();
-        let shared = run(BINDINGS)?;
+        let shared = run(bindings)?;
         shared.counts.report(what)?;
         drop(shared);
 
@@ -443,7 +444,7 @@ where
         // Workers free some of it.
         let is_back = comes_true(PATIENCE, || {
             after = Usage::now();
-            after.is_back_to(before)
+            after.is_back_to(before, bindings)
         });
         crate::kunit::info(fmt!("    # result:   before: {before:?}\n"));
         crate::kunit::info(fmt!("    # result:   after:  {after:?}\n"));
