@@ -1,0 +1,556 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Rust sample of a DRM driver, for QEMU's device `edu`, which copies between buffers and a memory
+//! of its own.
+//!
+//! Open files and buffers outlive the binding of the device. What they use of it is mapped on first
+//! use and gone when the device is unbound: its registers, a page that it writes to, the buffers'
+//! mappings for the device, and those for the CPU.
+//!
+//! To make this driver probe, QEMU must be run with `-device edu`, and with an IOMMU or with no
+//! memory above 256 MiB: the device has 28 bits for addresses.
+
+use kernel::{
+    device::{
+        Bound,
+        Core,
+        Device,
+        DeviceContext, //
+    },
+    devres_lazy,
+    dma::{
+        Coherent,
+        Device as _,
+        DmaMask, //
+    },
+    drm::{
+        self,
+        gem::{
+            shmem,
+            BaseObject,
+            DriverObject, //
+        },
+        ioctl,
+        Registered, //
+    },
+    io::{
+        io_read,
+        io_write,
+        poll::read_poll_timeout,
+        Io, //
+    },
+    new_lazy,
+    new_mutex,
+    page::page_align,
+    pci,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc,
+        Mutex, //
+    },
+    time::Delta,
+    types::ForLt,
+    uapi, //
+};
+
+mod regs {
+    use kernel::io::register;
+
+    register! {
+        pub(super) ID(u32) @ 0x00 {
+            31:24 major;
+            23:16 minor;
+            15:0 magic;
+        }
+
+        pub(super) DMA_SOURCE(u32) @ 0x80 {
+            31:0 address;
+        }
+
+        pub(super) DMA_DESTINATION(u32) @ 0x88 {
+            31:0 address;
+        }
+
+        pub(super) DMA_COUNT(u32) @ 0x90 {
+            31:0 bytes;
+        }
+
+        pub(super) DMA_COMMAND(u32) @ 0x98 {
+            0:0 start => bool;
+            1:1 from_device => bool;
+        }
+    }
+
+    pub(super) const END: usize = 0x9c;
+}
+
+type Bar<'a> = pci::Bar<'a, { regs::END }>;
+
+/// What the device is known by: QEMU's vendor, which the kernel has no name for, the device, and
+/// what its register [`regs::ID`] says.
+const VENDOR: u16 = 0x1234;
+const DEVICE: u16 = 0x11e8;
+const MAGIC: u32 = 0xed;
+
+/// Its class: none of those that the standard has.
+const CLASS: u32 = 0x00ff_00;
+
+/// Where the memory of the device is, as its DMA engine sees it.
+const MEMORY: u32 = 0x4_0000;
+
+/// How many bytes of it there are for user space. A transfer must not reach its end.
+const MEMORY_SIZE: u32 = 0xff0;
+
+/// Where the fence is in it.
+const MEMORY_FENCE: u32 = MEMORY + MEMORY_SIZE;
+
+/// The words of the fence: what the device reads, and what it writes.
+const FENCE_OUT: usize = 0;
+const FENCE_IN: usize = 1;
+
+/// How often to look whether the device is done, and how long it may take. A transfer takes 100 ms.
+const POLL: Delta = Delta::from_millis(2);
+const TIMEOUT: Delta = Delta::from_secs(2);
+
+/// Which way to copy.
+#[derive(Clone, Copy)]
+enum Direction {
+    ToDevice,
+    FromDevice,
+}
+
+impl TryFrom<u32> for Direction {
+    type Error = Error;
+
+    fn try_from(direction: u32) -> Result<Self> {
+        match direction {
+            uapi::EDU_COPY_TO_DEVICE => Ok(Self::ToDevice),
+            uapi::EDU_COPY_FROM_DEVICE => Ok(Self::FromDevice),
+            _ => Err(EINVAL),
+        }
+    }
+}
+
+/// The device, as files see it. It is part of the DRM device, which an open file keeps.
+#[devres_lazy]
+#[pin_data]
+struct Edu {
+    dev: ARef<Device>,
+
+    /// The registers of the device.
+    #[lazy(
+        fn registers -> Bar<'_>,
+        device = &self.dev,
+        init = <&pci::Device<Bound>>::try_from(dev)?
+            .iomap_region_sized::<{ regs::END }>(0, c"rust_drm_edu"),
+    )]
+    registers: ForLt!(Bar<'_>),
+
+    /// The page that says how far the device has come.
+    #[lazy(
+        fn fence,
+        device = &self.dev,
+        init = Coherent::zeroed_slice(dev, 2, GFP_KERNEL),
+    )]
+    fence: Coherent<[u32]>,
+
+    /// How many copies there were. Who holds the lock has the DMA engine.
+    #[pin]
+    copies: Mutex<u32>,
+}
+
+impl Edu {
+    fn new(dev: &Device) -> impl PinInit<Self, Error> + '_ {
+        try_pin_init!(Self {
+            dev: dev.into(),
+            registers <- new_lazy!(),
+            fence <- new_lazy!(),
+            copies <- new_mutex!(0),
+        })
+    }
+
+    /// Copies between a buffer and the memory of the device, and returns when all of it was copied.
+    ///
+    /// What is not mapped yet is mapped now.
+    fn copy(
+        &self,
+        dev: &Device<Bound>,
+        object: &BufferObject,
+        args: &uapi::drm_edu_copy,
+    ) -> Result {
+        let direction = args.direction.try_into()?;
+        let end = args.offset.checked_add(args.len.into()).ok_or(EINVAL)?;
+        let device_end = args.device_offset.checked_add(args.len).ok_or(EINVAL)?;
+        if args.len == 0 || end > object.size() as u64 || device_end > MEMORY_SIZE {
+            return Err(EINVAL);
+        }
+
+        let table = object.sg_table(dev)?;
+        let mut copies = self.copies.lock();
+        let mut begin = 0;
+        for segment in table.iter() {
+            let len = segment.dma_len();
+            let from = args.offset.max(begin);
+            let to = end.min(begin + len);
+
+            if from < to {
+                let address = segment.dma_address() + (from - begin);
+                let device = MEMORY + args.device_offset + (from - args.offset) as u32;
+                self.transfer(dev, address, device, (to - from) as u32, direction)?;
+            }
+            begin += len;
+        }
+
+        *copies = copies.wrapping_add(1);
+        self.pass_fence(dev, *copies)
+    }
+
+    /// Sends a number to the device and back, behind all that was copied before.
+    fn pass_fence(&self, dev: &Device<Bound>, number: u32) -> Result {
+        let fence = self.fence(dev)?;
+        let address = |word: usize| fence.dma_address() + (word * size_of::<u32>()) as u64;
+        let len = size_of::<u32>() as u32;
+
+        io_write!(fence, [try: FENCE_OUT], number);
+        self.transfer(dev, address(FENCE_OUT), MEMORY_FENCE, len, Direction::ToDevice)?;
+        self.transfer(dev, address(FENCE_IN), MEMORY_FENCE, len, Direction::FromDevice)?;
+
+        if io_read!(fence, [try: FENCE_IN]) == number {
+            Ok(())
+        } else {
+            Err(EIO)
+        }
+    }
+
+    /// Has the DMA engine transfer between memory and the memory of the device.
+    fn transfer(
+        &self,
+        dev: &Device<Bound>,
+        address: u64,
+        device: u32,
+        bytes: u32,
+        direction: Direction,
+    ) -> Result {
+        let bar = self.registers(dev)?;
+        let address = u32::try_from(address)?;
+        let (source, destination) = match direction {
+            Direction::ToDevice => (address, device),
+            Direction::FromDevice => (device, address),
+        };
+
+        bar.write_reg(regs::DMA_SOURCE::zeroed().with_address(source));
+        bar.write_reg(regs::DMA_DESTINATION::zeroed().with_address(destination));
+        bar.write_reg(regs::DMA_COUNT::zeroed().with_bytes(bytes));
+        bar.write_reg(
+            regs::DMA_COMMAND::zeroed()
+                .with_start(true)
+                .with_from_device(matches!(direction, Direction::FromDevice)),
+        );
+
+        // Unplugging the device waits for this, so it has a bound.
+        read_poll_timeout(
+            || Ok(bar.read(regs::DMA_COMMAND)),
+            |command| !command.start(),
+            POLL,
+            TIMEOUT,
+        )?;
+        Ok(())
+    }
+}
+
+/// What the CPU does with a buffer.
+enum CpuOp {
+    Fill,
+    Sum,
+}
+
+impl TryFrom<u32> for CpuOp {
+    type Error = Error;
+
+    fn try_from(op: u32) -> Result<Self> {
+        match op {
+            uapi::EDU_CPU_FILL => Ok(Self::Fill),
+            uapi::EDU_CPU_SUM => Ok(Self::Sum),
+            _ => Err(EINVAL),
+        }
+    }
+}
+
+/// A buffer that the CPU works on.
+#[devres_lazy]
+#[pin_data]
+struct CpuBuffer {
+    object: ARef<BufferObject>,
+
+    /// The memory of the buffer, as the kernel sees it.
+    #[lazy(
+        fn memory,
+        device = AsRef::<pci::Device>::as_ref(self.object.dev()).as_ref(),
+        init = self.object.owned_vmap(),
+    )]
+    memory: shmem::VMapOwned<BufferData>,
+}
+
+impl CpuBuffer {
+    fn new(object: ARef<BufferObject>) -> Result<Arc<Self>> {
+        let init = pin_init!(Self {
+            object,
+            memory <- new_lazy!(),
+        });
+
+        Arc::pin_init(init, GFP_KERNEL)
+    }
+
+    /// Where the words of the buffer are.
+    fn words(memory: &shmem::VMapOwned<BufferData>) -> impl Iterator<Item = usize> {
+        (0..memory.size()).step_by(size_of::<u32>())
+    }
+
+    fn fill(&self, dev: &Device<Bound>, word: u32) -> Result {
+        let memory = self.memory(dev)?;
+
+        Self::words(memory).try_for_each(|at| memory.try_write32(word, at))
+    }
+
+    fn sum(&self, dev: &Device<Bound>) -> Result<u64> {
+        let memory = self.memory(dev)?;
+
+        Self::words(memory).try_fold(0, |sum, at| Ok(sum + u64::from(memory.try_read32(at)?)))
+    }
+}
+
+/// The driver's part of a GEM object: nothing.
+#[pin_data]
+struct BufferData {}
+
+type BufferObject = shmem::Object<BufferData>;
+
+impl DriverObject for BufferData {
+    type Driver = EduDrmDriver;
+    type Args = ();
+
+    fn new(_drm: &EduDevice, _size: usize, _args: ()) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {})
+    }
+
+    fn close(object: &BufferObject, file: &EduFile) {
+        file.inner().forget(object);
+    }
+}
+
+/// What an open file has.
+#[pin_data]
+struct FileData {
+    /// The buffers that the CPU has worked on, as long as they have a handle.
+    #[pin]
+    cpu_buffers: Mutex<KVec<Arc<CpuBuffer>>>,
+}
+
+type EduFile = drm::File<FileData>;
+
+impl drm::file::DriverFile for FileData {
+    type Driver = EduDrmDriver;
+
+    fn open(_drm: &EduDevice) -> Result<Pin<KBox<Self>>> {
+        let init = pin_init!(Self {
+            cpu_buffers <- new_mutex!(KVec::new()),
+        });
+
+        KBox::pin_init(init, GFP_KERNEL)
+    }
+}
+
+impl FileData {
+    /// Returns the buffer of an object, for the CPU.
+    fn cpu_buffer(&self, object: ARef<BufferObject>) -> Result<Arc<CpuBuffer>> {
+        let mut buffers = self.cpu_buffers.lock();
+
+        if let Some(known) = buffers.iter().find(|it| ptr::eq(&*it.object, &*object)) {
+            return Ok(known.clone());
+        }
+        let buffer = CpuBuffer::new(object)?;
+        buffers.push(buffer.clone(), GFP_KERNEL)?;
+        Ok(buffer)
+    }
+
+    /// Forgets the buffer of an object, whose handle is closed.
+    fn forget(&self, object: &BufferObject) {
+        let mut buffers = self.cpu_buffers.lock();
+        let index = buffers.iter().position(|it| ptr::eq(&*it.object, object));
+        let buffer = index.and_then(|index| buffers.remove(index).ok());
+
+        // Not with the lock held, as the buffer is unmapped now.
+        drop(buffers);
+        drop(buffer);
+    }
+
+    fn bo_create(
+        drm: &EduDevice<Registered>,
+        _data: &(),
+        args: &mut uapi::drm_edu_bo_create,
+        file: &EduFile,
+    ) -> Result<u32> {
+        let size = usize::try_from(args.size)?;
+        let size = page_align(size).filter(|size| *size > 0).ok_or(EINVAL)?;
+        if args.pad != 0 {
+            return Err(EINVAL);
+        }
+
+        let object = BufferObject::new(drm, size, shmem::ObjectConfig::default(), ())?;
+        args.handle = object.create_handle(file)?;
+        Ok(0)
+    }
+
+    fn bo_mmap(
+        _drm: &EduDevice<Registered>,
+        _data: &(),
+        args: &mut uapi::drm_edu_bo_mmap,
+        file: &EduFile,
+    ) -> Result<u32> {
+        if args.pad != 0 {
+            return Err(EINVAL);
+        }
+
+        args.offset = BufferObject::lookup_handle(file, args.handle)?.create_mmap_offset()?;
+        Ok(0)
+    }
+
+    fn bo_map(
+        drm: &EduDevice<Registered>,
+        _data: &(),
+        args: &mut uapi::drm_edu_bo_map,
+        file: &EduFile,
+    ) -> Result<u32> {
+        let object = BufferObject::lookup_handle(file, args.handle)?;
+        let table = object.sg_table(parent(drm))?;
+
+        args.segments = u32::try_from(table.iter().count())?;
+        args.address = table.iter().next().ok_or(EIO)?.dma_address();
+        Ok(0)
+    }
+
+    fn copy(
+        drm: &EduDevice<Registered>,
+        _data: &(),
+        args: &mut uapi::drm_edu_copy,
+        file: &EduFile,
+    ) -> Result<u32> {
+        let object = BufferObject::lookup_handle(file, args.handle)?;
+
+        drm.copy(parent(drm), &object, args)?;
+        Ok(0)
+    }
+
+    fn cpu(
+        drm: &EduDevice<Registered>,
+        _data: &(),
+        args: &mut uapi::drm_edu_cpu,
+        file: &EduFile,
+    ) -> Result<u32> {
+        let op = args.op.try_into()?;
+        if args.pad != 0 {
+            return Err(EINVAL);
+        }
+
+        let object = BufferObject::lookup_handle(file, args.handle)?;
+        let buffer = file.inner().cpu_buffer(object)?;
+        match op {
+            CpuOp::Fill => buffer.fill(parent(drm), args.word)?,
+            CpuOp::Sum => args.sum = buffer.sum(parent(drm))?,
+        }
+        Ok(0)
+    }
+}
+
+/// The device that the driver is bound to.
+fn parent(drm: &EduDevice<Registered>) -> &Device<Bound> {
+    AsRef::<pci::Device<Bound>>::as_ref(drm).as_ref()
+}
+
+struct EduDrmDriver;
+
+type EduDevice<Ctx = drm::Normal> = drm::Device<EduDrmDriver, Ctx>;
+
+#[vtable]
+impl drm::Driver for EduDrmDriver {
+    type Data = Edu;
+    type RegistrationData<'drm> = ();
+    type File = FileData;
+    type Object = BufferObject;
+    type ParentDevice<Ctx: DeviceContext> = pci::Device<Ctx>;
+
+    const INFO: drm::DriverInfo = drm::DriverInfo {
+        major: 0,
+        minor: 0,
+        patchlevel: 0,
+        name: c"rust_drm_edu",
+        desc: c"Rust sample for QEMU's device edu",
+    };
+    const FEAT_RENDER: bool = true;
+
+    kernel::declare_drm_ioctls! {
+        (EDU_BO_CREATE, drm_edu_bo_create, ioctl::RENDER_ALLOW, FileData::bo_create),
+        (EDU_BO_MMAP, drm_edu_bo_mmap, ioctl::RENDER_ALLOW, FileData::bo_mmap),
+        (EDU_BO_MAP, drm_edu_bo_map, ioctl::RENDER_ALLOW | ioctl::ROOT_ONLY, FileData::bo_map),
+        (EDU_COPY, drm_edu_copy, ioctl::RENDER_ALLOW, FileData::copy),
+        (EDU_CPU, drm_edu_cpu, ioctl::RENDER_ALLOW, FileData::cpu),
+    }
+}
+
+struct EduDriver;
+
+/// What the driver has while it is bound.
+struct EduDriverData<'bound> {
+    _registration: drm::Registration<'bound, EduDrmDriver>,
+}
+
+kernel::pci_device_table!(
+    PCI_TABLE,
+    <EduDriver as pci::Driver>::IdInfo,
+    [(pci::DeviceId::from_class(CLASS << 8, !0), ())]
+);
+
+impl pci::Driver for EduDriver {
+    type IdInfo = ();
+    type Data<'bound> = EduDriverData<'bound>;
+    const ID_TABLE: pci::IdTable<Self::IdInfo> = &PCI_TABLE;
+
+    fn probe<'bound>(
+        pdev: &'bound pci::Device<Core<'_>>,
+        _info: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<EduDriverData<'bound>, Error> + 'bound {
+        if (pdev.vendor_id().as_raw(), pdev.device_id()) != (VENDOR, DEVICE) {
+            return Err(ENODEV);
+        }
+
+        pdev.enable_device_mem()?;
+        pdev.set_master();
+        // SAFETY: There are no concurrent calls to DMA allocation and mapping primitives.
+        unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<28>())? };
+
+        let drm = drm::UnregisteredDevice::<EduDrmDriver>::new(pdev, Edu::new(pdev.as_ref()))?;
+        let id = drm.registers(pdev.as_ref())?.read(regs::ID);
+        if id.magic() != MAGIC {
+            dev_err!(pdev, "The device says that it is another one: {:#x}.\n", id.magic());
+            return Err(ENODEV);
+        }
+
+        // SAFETY: The registration is part of the driver's data, which is dropped when the driver
+        // is unbound.
+        let registration = unsafe { drm::Registration::new(pdev.as_ref(), drm, Ok::<_, Error>(()), 0)? };
+
+        dev_info!(pdev, "edu {}.{}\n", id.major(), id.minor());
+        Ok(EduDriverData {
+            _registration: registration,
+        })
+    }
+}
+
+kernel::module_pci_driver! {
+    type: EduDriver,
+    name: "rust_drm_edu",
+    authors: ["The devres-lazy maintainers"],
+    description: "Rust sample of a DRM driver for QEMU's device edu",
+    license: "GPL v2",
+}
