@@ -108,10 +108,7 @@ impl<'p, F: ForLt + 'static> Place<'p, StoredLt<F>> {
     /// # Errors
     ///
     /// What the initialiser fails with.
-    pub fn make<E>(
-        self,
-        init: impl PinInit<F::Of<'p>, E>,
-    ) -> Result<Placed<'p, StoredLt<F>>>
+    pub fn make<E>(self, init: impl PinInit<F::Of<'p>, E>) -> Result<Placed<'p, StoredLt<F>>>
     where
         Error: From<E>,
     {
