@@ -12,6 +12,7 @@
 //!   the same templates, with the words of `comments` and `safety` where `notes` says.
 
 mod attributes;
+mod borrowing;
 mod comments;
 mod diagnostics;
 mod diverge;

@@ -103,6 +103,7 @@ pub use crate::{
     protocol::{
         batched::*,
         lazy::*,
+        lazy_lt::*,
         mapped::*, //
     },
 };
