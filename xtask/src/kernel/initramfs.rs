@@ -92,6 +92,16 @@ impl Busybox {
     }
 }
 
+/// An archive for `-initrd` with one program, which is the init.
+pub(crate) fn of_one(program: Vec<u8>) -> Result<Vec<u8>> {
+    let entries = [
+        entry("dev", ModeFileType::Directory, Vec::new()),
+        entry("init", ModeFileType::Regular, program),
+    ];
+
+    Ok(cpio::write_cpio(entries.into_iter(), Vec::new())?)
+}
+
 /// A file of the archive.
 fn entry(name: &str, kind: ModeFileType, contents: Vec<u8>) -> (Builder, Cursor<Vec<u8>>) {
     let builder = Builder::new(name).mode(0o755).set_mode_file_type(kind);

@@ -20,6 +20,7 @@ mod compare;
 mod config;
 mod console;
 mod control;
+mod device;
 mod doctor;
 pub(crate) mod group;
 mod initramfs;
@@ -124,6 +125,12 @@ enum Command {
     /// WARN, lockdep, KASAN.
     #[command(after_help = HELP)]
     Test(test::Options),
+    /// Has user space use a driver with lazily mapped resources, on a device that does DMA behind an
+    /// IOMMU: copies, unbinds, binds again, and what comes too late.
+    ///
+    /// Prints a row for each scenario. Fails if one is off, and if the kernel complains.
+    #[command(after_help = HELP)]
+    Device(device::Options),
     /// Runs the checks that a Linux tree has for its own code over what is added to it: rustfmt,
     /// checkpatch, Clippy, rustdoc, and whether rust-analyzer finds all files.
     #[command(after_help = HELP)]
@@ -171,6 +178,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         }
         Command::Series(options) => series::run(shell, options),
         Command::Test(options) => test::run(shell, options),
+        Command::Device(options) => device::run(shell, options),
         Command::Lint(options) => lint::run(shell, options),
         Command::Compare(options) => compare::run(shell, options),
         Command::Litmus(options) => litmus::run(options),

@@ -6,12 +6,13 @@
 //! |---|---|
 //! | `rust/kernel/devres/{lazy,batched,slot,registry,mapped,place}.rs` | the slot and form B, from `runtime/src/protocol/` |
 //! | `rust/macros/devres_lazy/` | the macro, from `macros/src/` |
-//! | everything in `kernel/tree/` | test suites, a sample, the macro's entry |
+//! | everything in `kernel/tree/` | test suites, samples, the macro's entry |
 //! | `kunit_skip.rs`, `crates_kunit.rs` | parts of test suites, from `runtime/src/kunit/` |
 //! | `rust/kernel/devres.rs`, `rust/kernel/lib.rs`, `rust/macros/lib.rs` | declarations |
 //! | `rust/kernel/devres.rs` | `register()`: see `devres` |
 //! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
-//! | `samples/rust/{Kconfig,Makefile}` | the sample driver: see `samples` |
+//! | `samples/rust/{Kconfig,Makefile}` | the sample drivers: see `samples` |
+//! | `rust/uapi/uapi_helper.h` | what user space asks of one of them: see `uapi` |
 //!
 //! It is done in steps, which are the patches of a series. The printed form (`expanded`) goes
 //! without the macro. The control gets the suite of the contract, what is in `kernel/control/`, and
@@ -29,6 +30,7 @@ mod kconfig;
 mod samples;
 mod shmem;
 mod source;
+mod uapi;
 
 use super::tree::Tree;
 use crate::{
@@ -168,6 +170,7 @@ const DEVRES: &str = "rust/kernel/devres.rs";
 const KERNEL: &str = "rust/kernel/lib.rs";
 const MACROS: &str = "rust/macros/lib.rs";
 const SHMEM: &str = "rust/kernel/drm/gem/shmem.rs";
+const UAPI_HELPER: &str = "rust/uapi/uapi_helper.h";
 const SAMPLES_KCONFIG: &str = "samples/rust/Kconfig";
 const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 
@@ -367,9 +370,12 @@ fn kunit(tree: &mut Tree) -> Result<()> {
     edit(tree, SHMEM, |text| source::declare(text, SHMEM_MODULES))
 }
 
-/// The sample driver.
+/// The sample drivers.
 fn sample(tree: &mut Tree) -> Result<()> {
-    add_files_of_tree(tree, |path| path.starts_with("samples"))?;
+    add_files_of_tree(tree, |path| {
+        ["samples", "include"].iter().any(|of| path.starts_with(of))
+    })?;
+    edit(tree, UAPI_HELPER, uapi::helper)?;
     edit(tree, SAMPLES_KCONFIG, samples::kconfig)?;
     edit(tree, SAMPLES_MAKEFILE, samples::makefile)
 }

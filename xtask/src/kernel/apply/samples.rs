@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! `samples/rust/`: the sample driver, as an option and as a target.
+//! `samples/rust/`: the sample drivers, as options and as targets.
 
 use super::kconfig;
 use anyhow::{
@@ -9,13 +9,20 @@ use anyhow::{
     Result, //
 };
 
-const OPTION: &str = "SAMPLE_RUST_DEVRES_LAZY";
-
 /// The last one, which is of another kind: new drivers stand in front of it.
 const LAST: &str = "SAMPLE_RUST_HOSTPROGS";
 
-/// What is added to `Kconfig`.
-const ENTRY: &str = "\
+/// A sample driver.
+struct Sample {
+    /// What is added to `Kconfig`.
+    entry: &'static str,
+    /// What is added to `Makefile`.
+    target: &'static str,
+}
+
+const SAMPLES: [Sample; 2] = [
+    Sample {
+        entry: "\
 config SAMPLE_RUST_DEVRES_LAZY
 	tristate \"Lazily mapped device resources\"
 	depends on DRM=y && MMU
@@ -30,28 +37,53 @@ config SAMPLE_RUST_DEVRES_LAZY
 
 	  If unsure, say N.
 
-";
+",
+        target: "obj-$(CONFIG_SAMPLE_RUST_DEVRES_LAZY)\t\t+= rust_devres_lazy.o\n",
+    },
+    Sample {
+        entry: "\
+config SAMPLE_RUST_DRM_EDU
+	tristate \"DRM driver for QEMU's device edu\"
+	depends on DRM=y && MMU
+	depends on PCI
+	select RUST_DRM_GEM_SHMEM_HELPER
+	help
+	  This option builds the Rust sample of a DRM driver with buffers that
+	  a device copies to and from.
 
-/// What is added to `Makefile`.
-const TARGET: &str = "obj-$(CONFIG_SAMPLE_RUST_DEVRES_LAZY)\t\t+= rust_devres_lazy.o\n";
+	  To compile this as a module, choose M here:
+	  the module will be called rust_drm_edu.
 
-/// `samples/rust/Kconfig`: one more option.
+	  If unsure, say N.
+
+",
+        target: "obj-$(CONFIG_SAMPLE_RUST_DRM_EDU)\t\t+= rust_drm_edu.o\n",
+    },
+];
+
+/// `samples/rust/Kconfig`: one option more for each sample.
 pub(crate) fn kconfig(text: String) -> Result<String> {
-    kconfig::add(text, ENTRY, LAST)
+    SAMPLES
+        .iter()
+        .try_fold(text, |text, sample| kconfig::add(text, sample.entry, LAST))
 }
 
-/// `samples/rust/Makefile`: one more target.
-pub(crate) fn makefile(mut text: String) -> Result<String> {
-    ensure!(!text.contains(OPTION), "there is `{OPTION}` already");
-    let (at, line) = lines(&text)
-        .filter(|(_, line)| line.starts_with("obj-$(CONFIG_SAMPLE_RUST_") && line.ends_with('\n'))
-        .last()
-        .context("there is no line `obj-$(CONFIG_SAMPLE_RUST_..)` to stand behind")?;
-    let behind = at + line.len();
+/// `samples/rust/Makefile`: one target more for each sample.
+pub(crate) fn makefile(text: String) -> Result<String> {
+    SAMPLES.iter().try_fold(text, |mut text, sample| {
+        let (name, _) = sample.target.split_once(')').context("not a target")?;
+        ensure!(!text.contains(name), "there is `{name})` already");
+        let (at, line) = lines(&text)
+            .filter(|(_, line)| {
+                line.starts_with("obj-$(CONFIG_SAMPLE_RUST_") && line.ends_with('\n')
+            })
+            .last()
+            .context("there is no line `obj-$(CONFIG_SAMPLE_RUST_..)` to stand behind")?;
+        let behind = at + line.len();
 
-    text.insert_str(behind, TARGET);
-
-    Ok(text)
+        text.insert_str(behind, sample.target);
+        Ok(text)
+    })
 }
 
 /// The lines of a text with their ends, and where they begin.
@@ -85,21 +117,21 @@ rust_print-y := rust_print_main.o
 ";
 
     #[test]
-    fn the_option_comes_before_the_last_one() {
+    fn the_options_come_before_the_last_one() {
         let text = kconfig(KCONFIG.to_owned()).unwrap();
         let (before, after) = KCONFIG.split_at(KCONFIG.find("config SAMPLE_RUST_HOST").unwrap());
 
-        assert_eq!(text, format!("{before}{ENTRY}{after}"));
-        assert!(ENTRY.starts_with(&format!("config {OPTION}\n")));
+        let entries = SAMPLES.map(|sample| sample.entry).concat();
+        assert_eq!(text, format!("{before}{entries}{after}"));
     }
 
     #[test]
-    fn the_target_comes_behind_the_others() {
+    fn the_targets_come_behind_the_others() {
         let text = makefile(MAKEFILE.to_owned()).unwrap();
         let (before, after) = MAKEFILE.split_at(MAKEFILE.find("\nrust_print-y").unwrap());
 
-        assert_eq!(text, format!("{before}{TARGET}{after}"));
-        assert!(TARGET.contains(OPTION));
+        let targets = SAMPLES.map(|sample| sample.target).concat();
+        assert_eq!(text, format!("{before}{targets}{after}"));
     }
 
     #[test]
@@ -114,11 +146,13 @@ rust_print-y := rust_print_main.o
             error(makefile("obj-y += x.o\n".to_owned())),
             "there is no line `obj-$(CONFIG_SAMPLE_RUST_..)` to stand behind"
         );
-        for again in [
-            kconfig(KCONFIG.to_owned()).and_then(kconfig),
-            makefile(MAKEFILE.to_owned()).and_then(makefile),
-        ] {
-            assert_eq!(error(again), "there is `SAMPLE_RUST_DEVRES_LAZY` already");
-        }
+        assert_eq!(
+            error(kconfig(KCONFIG.to_owned()).and_then(kconfig)),
+            "there is `SAMPLE_RUST_DEVRES_LAZY` already"
+        );
+        assert_eq!(
+            error(makefile(MAKEFILE.to_owned()).and_then(makefile)),
+            "there is `obj-$(CONFIG_SAMPLE_RUST_DEVRES_LAZY)` already"
+        );
     }
 }

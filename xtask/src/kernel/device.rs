@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `cargo xtask kernel device`: a driver that user space uses, on a device that does DMA behind an
+//! IOMMU.
+//!
+//! The kernel is that of `test`, with the sample driver `rust_drm_edu` in it. Its init is
+//! `kernel/user/edu.c`, which prints a row for each scenario.
+
+use super::{
+    apply::Object,
+    boot::{
+        qemu,
+        Accelerator, //
+    },
+    build,
+    cache::Cache,
+    console::Console,
+    initramfs,
+    job::{
+        self,
+        Job,
+        Next, //
+    },
+    prepare::{
+        prepare,
+        Prepared,
+        Request,
+        Variant, //
+    },
+    seconds,
+    splat::Detector,
+    tools,
+    Progress, //
+};
+use crate::root;
+use anyhow::{
+    bail,
+    ensure,
+    Context,
+    Result, //
+};
+use clap::Parser;
+use std::{
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::Command,
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+use xshell::Shell;
+
+/// What to run.
+#[derive(Parser)]
+pub(crate) struct Options {
+    /// Tests in a copy of this tree, 7.3 or newer, in place of Debian's.
+    #[arg(long, value_name = "DIR")]
+    linux: Option<PathBuf>,
+
+    /// How the kernel is configured.
+    #[arg(long, value_enum, default_value_t = Variant::Fast)]
+    variant: Variant,
+
+    /// Has the driver in its printed form, in a tree that has no macro.
+    #[arg(long)]
+    expanded: bool,
+
+    /// Installs what is missing on this machine with apt-get, as root. `doctor` says what that is.
+    #[arg(long)]
+    install: bool,
+}
+
+/// The machine, beside what all guests have.
+const QEMU: [&str; 6] = [
+    "-machine",
+    "q35",
+    "-device",
+    "intel-iommu,intremap=off",
+    "-device",
+    "edu",
+];
+
+/// What the kernel is told.
+const KERNEL: &str =
+    "console=ttyS0 panic=-1 oops=panic kunit.enable=0 intel_iommu=on iommu.strict=1";
+
+/// What the lines of the program begin with.
+const MARK: &str = "edu: ";
+
+/// What a line of a fault of the IOMMU contains. It is what one scenario is about.
+const FAULT: &str = "DMAR: ";
+
+/// A scenario, as the program prints it.
+#[derive(Debug, PartialEq)]
+struct Row {
+    holds: bool,
+    name: String,
+    expected: String,
+    happened: String,
+    time: String,
+}
+
+/// What the program has printed.
+#[derive(Default)]
+struct Report {
+    rows: Vec<Row>,
+    /// Lines that are no rows: figures.
+    figures: Vec<String>,
+    /// How many rows are off, as the program counts them. [`None`] if it has not come to its end.
+    off: Option<usize>,
+}
+
+impl Report {
+    /// Reads a line of the console. Returns whether it is of the program.
+    fn line(&mut self, line: &str) -> bool {
+        let Some(text) = line.strip_prefix(MARK) else {
+            return false;
+        };
+
+        let parts: Vec<&str> = text.splitn(5, ": ").collect();
+        match parts.as_slice() {
+            [verdict @ ("ok" | "off"), name, expected, happened, time] => self.rows.push(Row {
+                holds: *verdict == "ok",
+                name: (*name).to_owned(),
+                expected: (*expected).to_owned(),
+                happened: (*happened).to_owned(),
+                time: (*time).to_owned(),
+            }),
+            _ => match text.strip_suffix(" off").map(str::parse) {
+                Some(Ok(off)) => self.off = Some(off),
+                _ => self.figures.push(text.to_owned()),
+            },
+        }
+        true
+    }
+}
+
+/// Builds, boots, prints a table, and fails if a row is off or the kernel complains.
+pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
+    let cache = Cache::open()?;
+    tools::ensure_machine(&cache, options.install)?;
+
+    let variant = options.variant.name();
+    let object = Object::lazy(options.expanded);
+    let run = format!("{variant}{}", object.suffix());
+    let prepared = prepare(
+        shell,
+        &cache,
+        &Request {
+            work: variant,
+            logs: &run,
+            variant: options.variant,
+            linux: options.linux.as_deref(),
+            object,
+            until: None,
+            bench: None,
+        },
+    )?;
+    let log = |step: &str| cache.path(&format!("logs/{run}-{step}.log"));
+
+    let begin = Instant::now();
+    let (image, steps) = build::run(&prepared.make, &prepared.work, &log("build"))?;
+    println!("build    {steps} steps, {}", seconds(begin.elapsed()));
+    let program = program(&prepared, &log("headers"))?;
+    let archive = prepared.work.join("device.cpio");
+    fs::write(&archive, initramfs::of_one(fs::read(program)?)?)?;
+
+    println!("running  the scenarios\n");
+    let mut command = qemu(&image, Accelerator::Tcg);
+    command
+        .args(QEMU)
+        .args(["-serial", "stdio", "-append", KERNEL, "-initrd"])
+        .arg(archive);
+    boot(&mut command, &log("device"), options.variant.limit())?;
+    println!("log: {}", log("device").display());
+    Ok(())
+}
+
+/// Builds the program, with the headers that the tree has for user space.
+fn program(prepared: &Prepared, log: &Path) -> Result<PathBuf> {
+    let out = prepared.work.join("out");
+    let mut headers = prepared.make.command(&out)?;
+    headers.arg("headers");
+    ensure!(
+        Job::start(&mut headers, log)?.finish()?,
+        "the headers cannot be made:\n{}",
+        job::tail(log, 20)
+    );
+
+    let program = prepared.work.join("edu");
+    let mut compiler = Command::new("cc");
+    compiler
+        .args(["-static", "-O2", "-Wall", "-Wextra", "-Werror", "-isystem"])
+        .arg(out.join("usr/include"))
+        .arg("-o")
+        .arg(&program)
+        .arg(root().join("kernel/user/edu.c"));
+    ensure!(
+        Job::start(&mut compiler, log)?.finish()?,
+        "kernel/user/edu.c cannot be built:\n{}",
+        job::tail(log, 20)
+    );
+    Ok(program)
+}
+
+/// Boots, and judges what the console says.
+fn boot(command: &mut Command, log: &Path, limit: Duration) -> Result<()> {
+    let begin = Instant::now();
+    let mut job = Job::start(command, log)?;
+    let mut progress = Progress::new("running", None)?;
+    let mut console = Console::default();
+    let mut detector = Detector::default();
+    let mut report = Report::default();
+    let mut read = |line: &str, progress: &mut Progress| {
+        if report.line(line) {
+            progress.print(&format!("{line}\n"));
+            progress.step(line);
+        } else if !line.contains(FAULT) {
+            detector.line(without_time(line));
+        }
+    };
+
+    loop {
+        match job.next(Duration::from_millis(250))? {
+            Next::Line(line) => {
+                if let Some(line) = console.line(&line) {
+                    read(&line, &mut progress);
+                }
+            }
+            Next::Silence => progress.tick(),
+            Next::End(status) => {
+                ensure!(status.success(), "QEMU has failed, {status}");
+                break;
+            }
+        }
+        if begin.elapsed() > limit {
+            job.kill();
+            bail!(
+                "the machine has taken {}, see {}",
+                seconds(limit),
+                log.display()
+            );
+        }
+    }
+    if let Some(line) = console.finish() {
+        read(&line, &mut progress);
+    }
+    progress.finish();
+
+    let splats = detector.take();
+    for splat in &splats {
+        println!("{}", splat.lines.join("\n"));
+    }
+    ensure!(splats.is_empty(), "the kernel complains");
+    judge(&report)
+}
+
+/// Prints the table, and fails if it is not all there or a row is off.
+fn judge(report: &Report) -> Result<()> {
+    let width = report.rows.iter().map(|row| row.name.len()).max();
+    let width = width.context("the program has printed no row")?;
+
+    println!();
+    for row in &report.rows {
+        println!(
+            "{:<3} {:<width$}  {}: {} ({})",
+            if row.holds { "ok" } else { "off" },
+            row.name,
+            row.expected,
+            row.happened,
+            row.time,
+        );
+    }
+    for figure in &report.figures {
+        println!("    {figure}");
+    }
+    println!();
+
+    let off = report.rows.iter().filter(|row| !row.holds).count();
+    ensure!(
+        report.off == Some(off),
+        "the program has not come to its end"
+    );
+    ensure!(off == 0, "{off} of {} rows are off", report.rows.len());
+    Ok(())
+}
+
+/// A line of the console without the time that the kernel puts before it.
+fn without_time(line: &str) -> &str {
+    line.strip_prefix('[')
+        .and_then(|rest| rest.split_once("] "))
+        .map_or(line, |(_, text)| text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a program has printed in these lines.
+    fn report(lines: &[&str]) -> Report {
+        let mut report = Report::default();
+        for line in lines {
+            report.line(line);
+        }
+        report
+    }
+
+    const OK: &str = "edu: ok: copy: the same bytes come back: so it is: 12 ms";
+    const OFF: &str = "edu: off: bind: bound again: bind: No such device: 3 ms";
+
+    #[test]
+    fn rows_are_read() {
+        let report = report(&[
+            OK,
+            "[ 1.0] edu: no row",
+            "edu: unbind: 1.0 ms",
+            OFF,
+            "edu: 1 off",
+        ]);
+
+        assert_eq!(report.rows.len(), 2);
+        assert!(report.rows[0].holds);
+        assert_eq!(report.rows[0].happened, "so it is");
+        assert!(!report.rows[1].holds);
+        assert_eq!(report.figures, ["unbind: 1.0 ms"]);
+        assert_eq!(report.off, Some(1));
+    }
+
+    #[test]
+    fn what_is_off_or_missing_fails() {
+        let error = |lines: &[&str]| judge(&report(lines)).unwrap_err().to_string();
+
+        judge(&report(&[OK, "edu: 0 off"])).unwrap();
+        assert_eq!(error(&[]), "the program has printed no row");
+        assert_eq!(error(&[OK]), "the program has not come to its end");
+        assert_eq!(
+            error(&[OK, OFF, "edu: 0 off"]),
+            "the program has not come to its end"
+        );
+        assert_eq!(error(&[OK, OFF, "edu: 1 off"]), "1 of 2 rows are off");
+    }
+
+    #[test]
+    fn times_are_taken_off() {
+        assert_eq!(without_time("[    1.000000] BUG: x"), "BUG: x");
+        assert_eq!(without_time("BUG: x"), "BUG: x");
+    }
+}
