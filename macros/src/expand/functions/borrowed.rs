@@ -99,6 +99,7 @@ impl Functions<'_> {
         let (place, make) = if diverge::diverges(expr) {
             (quote!(_), quote!(#init))
         } else {
+            let krate = tokens_at(krate, here);
             let make = quote_spanned!(here=> #krate::devres::Place::make);
             let made = if diverge::is_ok(expr) {
                 // With the runtime's error, as nothing else says which one.
