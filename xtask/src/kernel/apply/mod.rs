@@ -4,7 +4,7 @@
 //!
 //! | in the tree | what |
 //! |---|---|
-//! | `rust/kernel/devres/{lazy,batched,slot,registry,mapped,place}.rs` | the slot and form B, from `runtime/src/protocol/` |
+//! | `rust/kernel/devres/{lazy,lazy_lt,batched,slot,registry,mapped,place}.rs` | the slot and form B, from `runtime/src/protocol/` |
 //! | `rust/macros/devres_lazy/` | the macro, from `macros/src/` |
 //! | everything in `kernel/tree/` | test suites, a sample, the macro's entry |
 //! | `kunit_skip.rs`, `crates_kunit.rs` | parts of test suites, from `runtime/src/kunit/` |
@@ -178,6 +178,7 @@ mod slot;
 mod dep_map;
 mod devres_node;
 mod lazy;
+mod lazy_lt;
 mod mapped;
 mod place;
 mod registry;
@@ -199,6 +200,10 @@ pub use lazy::{
     TeardownFirst,
     Vacant, //
 };
+pub use lazy_lt::{
+    LazyLt,
+    StoredLt, //
+};
 pub use mapped::{
     HasView,
     Map,
@@ -211,17 +216,22 @@ pub use mapped::{
 ";
 
 /// The same for tests, with the modules that stand behind them.
-const DEVRES_TESTS: [(&str, &str); 6] = [
+const DEVRES_TESTS: [(&str, &str); 8] = [
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_driver;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_lockdep;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_machine;\n\
+         #[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]\nmod kunit_pci;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_skip;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_stress;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
         "lazy",
     ),
-    ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "mapped"),
+    ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "lazy_lt"),
+    (
+        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_lt_kunit;\n",
+        "mapped",
+    ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod order_kunit;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod phases_kunit;\n",
@@ -230,6 +240,10 @@ const DEVRES_TESTS: [(&str, &str); 6] = [
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n",
         "state",
+    ),
+    (
+        "#[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]\nmod bar_kunit;\n",
+        "batched",
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\
