@@ -10,6 +10,7 @@ use crate::{
         Bound,
         Core, //
     },
+    device_id::IdArray,
     driver,
     error::to_result,
     pci,
@@ -28,11 +29,11 @@ const NAME: &CStr = c"lazy-kunit-pci";
 /// The device, which every PCI driver sample in Rust is for.
 const DEVICE: u16 = 0x5;
 
-crate::pci_device_table!(
-    PCI_TABLE,
-    <TestDriver as pci::Driver>::IdInfo,
-    [(pci::DeviceId::from_id(pci::Vendor::REDHAT, DEVICE as u32), ())]
-);
+/// The macro for such tables also exports a symbol for modules.
+static PCI_TABLE: IdArray<pci::DeviceId, (), 1> = IdArray::new([(
+    pci::DeviceId::from_id(pci::Vendor::REDHAT, DEVICE as u32),
+    &(),
+)]);
 
 /// A driver that enables the device, and does nothing else.
 struct TestDriver;
