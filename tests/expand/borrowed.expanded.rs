@@ -58,6 +58,8 @@ impl Queue {
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
+    ///
+    /// It borrows from the device. No part of it can be kept for longer than `dev` is borrowed.
     #[inline]
     pub fn bar<'a>(
         &'a self,
@@ -181,6 +183,8 @@ impl Queue {
     /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
+    ///
+    /// It borrows from the device. No part of it can be kept for longer than `dev` is borrowed.
     #[inline]
     fn doorbells<'a>(
         &'a self,
