@@ -76,7 +76,8 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
     let borrowing = slot.borrowing.as_ref().map(|_| {
         lines([
             "",
-            "It borrows from the device. No part of it can be kept for longer than `dev` is borrowed.",
+            "It borrows from the device: no part of it can be kept for longer than `dev` is",
+            "borrowed.",
         ])
     });
 

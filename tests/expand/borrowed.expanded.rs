@@ -59,7 +59,8 @@ impl Queue {
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     ///
-    /// It borrows from the device. No part of it can be kept for longer than `dev` is borrowed.
+    /// It borrows from the device: no part of it can be kept for longer than `dev` is
+    /// borrowed.
     #[inline]
     pub fn bar<'a>(
         &'a self,
@@ -184,7 +185,8 @@ impl Queue {
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     ///
-    /// It borrows from the device. No part of it can be kept for longer than `dev` is borrowed.
+    /// It borrows from the device: no part of it can be kept for longer than `dev` is
+    /// borrowed.
     #[inline]
     fn doorbells<'a>(
         &'a self,

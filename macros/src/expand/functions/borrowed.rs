@@ -47,8 +47,8 @@ impl Functions<'_> {
         quote!(#krate::devres::LazyLt::get_with(&#this.#field, #dev, #lend))
     }
 
-    /// What follows the check of the device in the slow path: finds the slot populated, or populates
-    /// it.
+    /// What follows the check of the device in the slow path: finds the slot populated, or
+    /// populates it.
     pub(super) fn populate_borrowed(&self, init: &Expr) -> TokenStream {
         let Self {
             krate,

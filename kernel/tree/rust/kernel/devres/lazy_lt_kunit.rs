@@ -7,12 +7,14 @@
 
 use super::{
     kunit_support::{
+        comes_true,
         ensure,
         ensure_ok,
         has_driver,
         meet,
         TestDevice,
-        Thread, //
+        Thread,
+        GRACE, //
     },
     registry_kunit::Log,
     Lazy,
@@ -30,6 +32,7 @@ use crate::{
         aref::ARef,
         atomic::{
             Atomic,
+            AtomicFlag,
             Relaxed, //
         },
         Arc, //
@@ -79,6 +82,8 @@ struct Object {
     failures: Atomic<i32>,
     /// How many were made.
     made: Atomic<i32>,
+    /// Set where making a resource gives other threads the time to make one as well.
+    is_raced: AtomicFlag,
 
     #[lazy(
         fn first -> Borrowed<'_>,
@@ -108,6 +113,7 @@ impl Object {
                 log: log.clone(),
                 failures: Atomic::new(0),
                 made: Atomic::new(0),
+                is_raced: AtomicFlag::new(false),
                 first <- new_lazy!("Object::first"),
                 second <- new_lazy!("Object::second"),
             }),
@@ -122,6 +128,9 @@ impl Object {
             return Err(EIO);
         }
         self.made.add(1, Relaxed);
+        if self.is_raced.load(Relaxed) {
+            comes_true(GRACE, || self.made.load(Relaxed) > 1);
+        }
         Ok(Borrowed::new(dev, name, &self.log))
     }
 }
@@ -293,6 +302,7 @@ mod tests {
         let dev = TestDevice::new()?;
         let object: Arc<Pin<KBox<Object>>> =
             Arc::new(Object::new(dev.bound()?.as_ref(), &log)?, GFP_KERNEL)?;
+        object.is_raced.store(true, Relaxed);
         let dev = Arc::new(dev, GFP_KERNEL)?;
         let arrived = Arc::new(Atomic::new(0), GFP_KERNEL)?;
 
