@@ -5,6 +5,8 @@
 
 #[path = "../../macros/src/attributes.rs"]
 mod attributes;
+#[path = "../../macros/src/borrowing.rs"]
+mod borrowing;
 #[path = "../../macros/src/comments.rs"]
 mod comments;
 #[path = "../../macros/src/diagnostics.rs"]

@@ -508,7 +508,7 @@ pub(crate) fn rows() -> Vec<Row> {
             required_by: "`pin_init_from_closure()`, and writing to and dropping in a `Place`",
             requirement: "When the initialiser succeeds there is a resource in the slot, and when it \
                           fails there is none.",
-            sites: &["Vacant::populate_with", "Place::fill", "Storage::drop"],
+            sites: &["Vacant::populate_with", "Place::fill", "Place::init", "Storage::drop"],
             party: Party::Runtime,
             how: "Only `populate_with()` makes a `Place`, and only filling that makes a `Placed`, of \
                   the same lifetime. Both are invariant in it, and the initialiser has to work for \
@@ -527,6 +527,63 @@ pub(crate) fn rows() -> Vec<Row> {
                 (
                     "tests/ui/pass/place_of_another_slot.rs",
                     "a resource stays in the slot whose proof was not returned",
+                ),
+            ],
+        },
+        Row {
+            number: "S16",
+            title: "what a resource borrows is there until the slot has dropped it",
+            required_by: "`cast_pin_init()`, from `F::Of<'p>` to `F::Of<'static>`",
+            requirement: "The resource of a `LazyLt` borrows nothing that ends before the slot has \
+                          dropped it, and is returned for no longer than the device is bound.",
+            sites: &["Place::make"],
+            party: Party::Runtime,
+            how: "The closure that makes it works for every lifetime `'p` of the bound device, so it \
+                  can borrow from that device, or for `'static`, and from nothing else. Unbind drops \
+                  the resource while the device is still bound to its driver, and the owner before \
+                  unbind has come so far. `get_with()` and `get_or_populate_with()` return it as \
+                  `F::Of<'a>`, `'a` being the lifetime of the caller's bound device; the closure \
+                  `|resource| resource` compiles only if this shortens the lifetime of a covariant \
+                  type. A guard leads to no resource: it would lend a bound device that it does not \
+                  keep bound. All threads may use and drop the resource whatever its lifetime, by the \
+                  bound `for<'p> F::Of<'p>: Send + Sync`. This assumes that what is borrowed through \
+                  the device is released after the slots. A `Devres` that was created after the \
+                  slots' place was taken, and is never freed, is not; so is the `&'static` PCI device \
+                  that `TryFrom` returns in Linux 7.3.4, which a patch of the series mends."
+                .into(),
+            tests: &[
+                (
+                    "kernel/tree/rust/kernel/devres/lazy_lt_kunit.rs: borrowed_until_unbind",
+                    "unbind drops the resource after the driver is gone",
+                ),
+                (
+                    "tests/ui/borrowed/from_self.rs",
+                    "a resource borrows from its owner, and that compiles",
+                ),
+                (
+                    "tests/ui/borrowed/from_an_outer_device.rs",
+                    "a resource borrows for as long as a caller has bound the device, and that \
+                     compiles",
+                ),
+                (
+                    "tests/ui/borrowed/kept_beyond_device.rs",
+                    "what a resource has borrowed is used after unbind, and that compiles",
+                ),
+                (
+                    "tests/ui/borrowed/not_covariant.rs",
+                    "a resource compiles that a caller can put a reference of its own into",
+                ),
+                (
+                    "tests/ui/borrowed/not_sync.rs",
+                    "a resource that is not for all threads compiles",
+                ),
+                (
+                    "tests/ui/borrowed/guard.rs",
+                    "a guard leads to the resource, and that compiles",
+                ),
+                (
+                    "tests/ui/borrowed/from_forever.rs",
+                    "`TryFrom` has two lifetimes, as in Linux 7.3.4",
                 ),
             ],
         },

@@ -148,6 +148,7 @@ fn no_unsafe_is_missing() -> Result<()> {
         "batched.rs",
         "slot.rs",
         "lazy.rs",
+        "lazy_lt.rs",
         "mapped.rs",
         "registry.rs",
     ] {

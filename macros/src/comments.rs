@@ -89,6 +89,29 @@ pub(crate) fn populate(slot: &Slot<'_>, vacant: &Ident) -> String {
     )
 }
 
+/// Above `get_or_populate_with()`.
+pub(crate) fn populate_borrowed(slot: &Slot<'_>) -> String {
+    let field = slot.name;
+    let init = match &slot.source {
+        Source::Init(init) => initialiser(init),
+        Source::Map(marker) => without_spaces(marker),
+    };
+
+    format!(
+        "Slow path: one caller at a time populates `self.{field}`. The others sleep here until \
+         that caller is done, and find it populated.\n\
+         \n\
+         The first closure runs when all other checks have passed: {init} makes the resource. It \
+         compiles for every lifetime of the device, so the resource borrows from that device only, \
+         and unbind drops it first. The second one shows that the resource's type is covariant. On \
+         an error (`ENXIO` if unbind has begun meanwhile, or what {init} fails with) \
+         `self.{field}` is empty again, and a later call may succeed.\n\
+         \n\
+         INVARIANT: When this succeeds, `self.{field}` holds the resource, for `dev`, until `dev` \
+         is unbound, `self.{field}` is revoked, or `*self` is dropped."
+    )
+}
+
 /// Above the `unsafe` of form B: one bullet for each requirement of `Mapped::new()`.
 pub(crate) fn new_mapped(owner: &Ident, slot: &Slot<'_>) -> String {
     let mut text = "SAFETY:".to_owned();

@@ -73,8 +73,15 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
         "Everything that unmapping needs is acquired before the registration whose callbacks call",
         "this, or kept by the resource, or lazily mapped for the same device.",
     ]);
+    let borrowing = slot.borrowing.as_ref().map(|_| {
+        lines([
+            "",
+            "It borrows from the device: no part of it can be kept for longer than `dev` is",
+            "borrowed.",
+        ])
+    });
 
-    quote!(#summary #contract)
+    quote!(#summary #contract #borrowing)
 }
 
 /// The slow path.

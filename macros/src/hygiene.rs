@@ -37,6 +37,22 @@ pub(crate) fn strangers(tokens: TokenStream, name: &str, site: Span) -> Vec<Iden
     found
 }
 
+/// Whether `name` may be a variable in the tokens, and not only a field or a method.
+pub(crate) fn has_variable(tokens: TokenStream, name: &str) -> bool {
+    let is_dot = |token: &TokenTree| matches!(token, TokenTree::Punct(it) if it.as_char() == '.');
+    let mut dots = 0;
+
+    tokens.into_iter().any(|token| {
+        let is_member = dots == 1;
+        dots = if is_dot(&token) { dots + 1 } else { 0 };
+        match token {
+            TokenTree::Ident(ident) => ident == name && !is_member,
+            TokenTree::Group(group) => has_variable(group.stream(), name),
+            _ => false,
+        }
+    })
+}
+
 fn collect(tokens: TokenStream, name: &str, found: &mut dyn FnMut(&Ident)) {
     for token in tokens {
         match token {
@@ -99,6 +115,13 @@ mod tests {
         assert!(first(tokens.clone(), "dev").is_some());
         assert!(first(tokens.clone(), "self").is_none());
         assert!(strangers(tokens, "dev", Span::call_site()).is_empty());
+    }
+
+    #[test]
+    fn members_are_no_variables() {
+        assert!(has_variable(quote!(f(self.dev, { [dev] })), "dev"));
+        assert!(has_variable(quote!(0..dev), "dev"));
+        assert!(!has_variable(quote!(f(self.dev, device, a.dev())), "dev"));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //!   the same templates, with the words of `comments` and `safety` where `notes` says.
 
 mod attributes;
+mod borrowing;
 mod comments;
 mod diagnostics;
 mod diverge;
@@ -53,6 +54,10 @@ use proc_macro::TokenStream;
 ///   `dev`, the device that the caller passed. Evaluated once, under the slot's lock, after every
 ///   check. `?` returns from the accessor. The slot stores the resource inline: a resource of more
 ///   than 256 bytes belongs in a box, `KBox<T>`, with `T` as the target.
+///   A resource that borrows the bound device has a type such as `ForLt!(Bar<'_>)`, or `Bar<'_>` if
+///   `Bar<'static>` implements `ForLt`. The slot is a `LazyLt`, and the target `Bar<'_>` borrows as
+///   long as `dev`. `init` then compiles for every lifetime of `dev`: what it makes borrows from
+///   `dev` and from nothing else. Not together with `map` and `try_access`.
 /// - `map = Marker` (form B): the field's type is `Mapped<Self, Marker>`, a view into this object,
 ///   and `Marker` implements `Map<Self>`. Fields with the same marker write it the same way.
 /// - `peek = name`: `name(&self, dev: &Device<Bound>) -> Result<Option<&Target>>`. Never sleeps,

@@ -3,6 +3,7 @@
 //! An annotated item, checked and complete: all that the expansion needs to know, in the words of
 //! the design. Borrows from the item.
 
+use super::borrowing::Borrowing;
 use syn::{
     ext::IdentExt,
     Attribute,
@@ -45,6 +46,8 @@ pub(crate) struct Slot<'a> {
     pub(crate) name: &'a Ident,
     /// The field's type as written.
     pub(crate) resource: &'a Type,
+    /// What the type stands for, if the resource borrows the device.
+    pub(crate) borrowing: Option<Borrowing>,
     /// The field's attributes as written.
     pub(crate) attrs: &'a [Attribute],
     /// The conditions under which it is there, carried onto all that is made from the field.
@@ -114,7 +117,14 @@ impl Owner<'_> {
 impl Slot<'_> {
     /// What the accessor lends.
     pub(crate) fn target(&self) -> &Type {
-        self.accessor.target.as_ref().unwrap_or(self.resource)
+        self.accessor.target.as_ref().unwrap_or(self.resource())
+    }
+
+    /// The type of the resource.
+    pub(crate) fn resource(&self) -> &Type {
+        self.borrowing
+            .as_ref()
+            .map_or(self.resource, |borrowing| &borrowing.resource)
     }
 
     /// Returns the marker of a field that is a view into the owner.

@@ -5,6 +5,7 @@
 
 use super::{
     attributes,
+    borrowing::Borrowing,
     diagnostics::Errors,
     model::{
         Accessor,
@@ -358,6 +359,8 @@ fn slot<'a>(
         _ => (),
     }
 
+    let borrowing = borrowing(field, &mut sorted, errors);
+
     let source = match (sorted.init, sorted.map) {
         (Some((key, init)), None) => {
             if let Some(marker) = target::marker_of_view(&field.ty, owner) {
@@ -399,6 +402,7 @@ fn slot<'a>(
     Some(Slot {
         name,
         resource: &field.ty,
+        borrowing,
         attrs: &field.attrs,
         cfgs: attributes::conditions(&field.attrs),
         lints: attributes::lints(&field.attrs),
@@ -410,6 +414,32 @@ fn slot<'a>(
         try_access: sorted.try_access.map(second),
         revoke: sorted.revoke.map(second),
     })
+}
+
+/// Finds out whether the resource of a field borrows the device, and reports the keys that such a
+/// field cannot have.
+fn borrowing(field: &Field, sorted: &mut Sorted, errors: &mut Errors) -> Option<Borrowing> {
+    let borrowing = Borrowing::of(&field.ty).unwrap_or_else(|error| {
+        errors.add(error);
+        None
+    })?;
+
+    if let Some((map, _)) = &sorted.map {
+        errors.report(
+            map,
+            "`map` makes a view into `self`, and this resource borrows the device: use \
+             `init = ..`, or `Mapped<Self, Marker>` as the field's type",
+        );
+    }
+    if let Some((try_access, _)) = sorted.try_access.take() {
+        errors.report(
+            try_access,
+            "`try_access` is not supported for a resource that borrows the device, which a guard \
+             does not keep bound: use `peek`",
+        );
+    }
+
+    Some(borrowing)
 }
 
 /// The value behind a key.
@@ -453,14 +483,16 @@ fn leaves(expr: &Expr) -> Option<Token![return]> {
     find.0
 }
 
-/// Whether this is `devres::Lazy<..>`.
+/// Whether this is `devres::Lazy<..>` or `devres::LazyLt<..>`.
 fn is_slot(ty: &Type) -> bool {
     let Type::Path(ty) = ty else {
         return false;
     };
 
     let mut segments = ty.path.segments.iter().rev();
-    segments.next().is_some_and(|last| last.ident == "Lazy")
+    segments
+        .next()
+        .is_some_and(|last| last.ident == "Lazy" || last.ident == "LazyLt")
         && segments
             .next()
             .is_some_and(|module| module.ident == "devres")

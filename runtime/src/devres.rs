@@ -103,6 +103,7 @@ pub use crate::{
     protocol::{
         batched::*,
         lazy::*,
+        lazy_lt::*,
         mapped::*, //
     },
 };
@@ -122,10 +123,14 @@ use crate::{
         devres::register_foreign,
         kunit_driver,
         kunit_machine,
+        kunit_pci,
         kunit_stress, //
     },
     protocol::place, //
 };
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/bar_kunit.rs"]
+mod bar_kunit;
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/batched_kunit.rs"]
 mod batched_kunit;
@@ -142,6 +147,9 @@ pub(crate) mod kunit_support;
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/lazy_kunit.rs"]
 mod lazy_kunit;
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/lazy_lt_kunit.rs"]
+mod lazy_lt_kunit;
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/order_kunit.rs"]
 mod order_kunit;

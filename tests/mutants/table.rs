@@ -43,12 +43,14 @@ impl Mutant {
 }
 
 const LAZY: &str = "runtime/src/protocol/lazy.rs";
+const LAZY_LT: &str = "runtime/src/protocol/lazy_lt.rs";
 const SLOT: &str = "runtime/src/protocol/slot.rs";
 const REGISTRY: &str = "runtime/src/protocol/registry.rs";
 const STATE: &str = "runtime/src/protocol/state.rs";
 const DEVRES: &str = "runtime/src/host/devres.rs";
 const DRIVER_BINDING: &str = "runtime/src/host/bindings/dd.rs";
 const DRIVER_CORE: &str = "runtime/src/host/bindings/device.rs";
+const BAR: &str = "runtime/src/host/pci/io.rs";
 const SG_TABLE: &str = "runtime/src/host/drm/gem/shmem/sg_table.rs";
 const VMAP: &str = "runtime/src/host/drm/gem/shmem/vmap.rs";
 const OBJECT: &str = "runtime/src/host/drm/gem/shmem/mod.rs";
@@ -89,7 +91,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "            if MUTANT && self.0.load(Acquire) == ours\n                \
              || self.0.cmpxchg(EMPTY, ours, Acquire).is_ok()\n            {\n",
         )],
-        caught_by: &["devres::lazy_kunit::tests::racing_first_access"],
+        caught_by: &[
+            "devres::lazy_kunit::tests::racing_first_access",
+            "devres::lazy_lt_kunit::tests::borrowed_by_racing_threads",
+        ],
     },
     Mutant {
         name: "no_device_check",
@@ -102,6 +107,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         caught_by: &[
             "devres::lazy_kunit::tests::wrong_device",
             "devres::lazy_kunit::tests::peek",
+            "devres::lazy_lt_kunit::tests::borrowed_from_another_device",
         ],
     },
     Mutant {
@@ -161,8 +167,14 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             ),
             (
                 FUNCTIONS,
-                "                let #local = #populate?;\n",
-                "                let #local = #populate?;\n                #refuse_other_device\n",
+                "            let #local = #populate?;\n",
+                "            let #local = #populate?;\n            #refuse_other_device\n",
+            ),
+            (
+                FUNCTIONS,
+                "        let populate = self.populate();\n",
+                "        let populate = self.populate();\n        \
+                 let refuse_other_device = self.refuse_other_device();\n",
             ),
         ],
         caught_by: &["devres::lazy_kunit::tests::wrong_device"],
@@ -229,12 +241,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
              #not_fast\n            #refuse_other_device\n",
         ), (
             FUNCTIONS,
-            "        let (vis, target) = (&accessor.vis, self.target());\n        \
-             let lent = self.lent();\n        \
-             let attrs = self.attributes(docs::peek(self.slot), Role::Public);\n",
-            "        let accessor_name = &accessor.name;\n        \
-             let (vis, target) = (&accessor.vis, self.target());\n        \
-             let lent = self.lent();\n        \
+            "        let attrs = self.attributes(docs::peek(self.slot), Role::Public);\n",
+            "        let accessor_name = &self.slot.accessor.name;\n        \
+             let Self { this, dev, .. } = self;\n        \
              let attrs = self.attributes(docs::peek(self.slot), Role::Public);\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::peek"],
@@ -495,8 +504,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             TEARDOWN,
             "    let retire = model.slots.iter().rev().map(|slot| {\n",
             "    let forwards: Vec<_> = model.slots.iter().map(|slot| {\n        \
-             let (field, resource, cfgs) = (slot.name, slot.resource, &slot.cfgs);\n        \
-             quote!(#(#cfgs)* #krate::devres::Lazy::<#resource>::retire_field(\n            \
+             let (field, cfgs) = (slot.name, &slot.cfgs);\n        \
+             quote!(#(#cfgs)* #krate::devres::Lazy::retire_field(\n            \
              &mut self, |owner: &Self| &owner.#field,\n        );)\n    }).collect();\n    \
              let retire = model.slots.iter().rev().map(|slot| {\n",
         ), (
@@ -504,7 +513,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "                #(#retire)*\n",
             "                if MUTANT { #(#forwards)* }\n                #(#retire)*\n",
         )],
-        caught_by: &["devres::lazy_kunit::tests::order_at_free"],
+        caught_by: &[
+            "devres::lazy_kunit::tests::order_at_free",
+            "devres::lazy_lt_kunit::tests::borrowed_freed_first",
+        ],
     },
     Mutant {
         name: "destructor_first",
@@ -674,6 +686,79 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "            if MUTANT { return #krate::devres::LazyOwner::teardown(#this); }\n            \
              #krate::devres::Lazy::revoke_field(#this, |",
         )],
-        caught_by: &["devres::lazy_kunit::tests::revoke"],
+        caught_by: &[
+            "devres::lazy_kunit::tests::revoke",
+            "devres::lazy_lt_kunit::tests::borrowed_revoked",
+        ],
+    },
+    Mutant {
+        name: "borrowed_is_not_found",
+        what: "the fast path does not find a resource that borrows the device",
+        edits: &[(
+            LAZY_LT,
+            "        self.get(dev).map(|stored| lend(&stored.0))\n",
+            "        self.get(dev).filter(|_| !MUTANT).map(|stored| lend(&stored.0))\n",
+        )],
+        caught_by: &["devres::lazy_lt_kunit::tests::borrowed_success_path"],
+    },
+    Mutant {
+        name: "borrowed_is_forgotten",
+        what: "a resource made in place stays when its proof is not returned",
+        edits: &[(
+            LAZY,
+            "        // INVARIANT: The resource was made above.\n        \
+             self.storage.is_filled.set(true);\n",
+            "        self.storage.is_filled.set(!MUTANT);\n",
+        )],
+        caught_by: &["devres::lazy_lt_kunit::tests::borrowed_and_given_up"],
+    },
+    Mutant {
+        name: "failure_is_final",
+        what: "a populate that has failed leaves the slot as it is being populated",
+        edits: &[(
+            STATE,
+            "        self.0.store(EMPTY, Release);\n",
+            "        if !MUTANT { self.0.store(EMPTY, Release); }\n",
+        )],
+        caught_by: &[
+            "devres::lazy_kunit::tests::failing_map",
+            "devres::lazy_lt_kunit::tests::borrowed_that_fails",
+        ],
+    },
+    Mutant {
+        name: "driver_goes_first",
+        what: "the device has no driver any more when unbind drops the resources",
+        edits: &[(
+            DRIVER_BINDING,
+            "    let mut steps = Steps::default();\n    \
+             // SAFETY: A driver is valid as long as a device has it.\n",
+            "    if MUTANT { device.driver.store(ptr::null_mut(), Ordering::Relaxed); }\n    \
+             let mut steps = Steps::default();\n    \
+             // SAFETY: A driver is valid as long as a device has it.\n",
+        )],
+        caught_by: &["devres::lazy_lt_kunit::tests::borrowed_until_unbind"],
+    },
+    Mutant {
+        name: "bar_stays",
+        what: "dropping a BAR leaves it requested",
+        edits: &[(
+            BAR,
+            "        release(self.pdev, addr, self.num);\n",
+            "        if !MUTANT { release(self.pdev, addr, self.num); }\n",
+        )],
+        caught_by: &[
+            "devres::bar_kunit::tests::bar_until_unbind",
+            "devres::bar_kunit::tests::bar_freed_first",
+        ],
+    },
+    Mutant {
+        name: "small_bar_stays",
+        what: "a BAR that is too small stays requested",
+        edits: &[(
+            BAR,
+            "                release(pdev, addr, num);\n",
+            "                if !MUTANT { release(pdev, addr, num); }\n",
+        )],
+        caught_by: &["devres::bar_kunit::tests::bar_that_is_not_there"],
     },
 ];

@@ -3,6 +3,8 @@
 //! The functions of one slot: the accessor with its fast path, the slow path, and what else the
 //! author asked for.
 
+mod borrowed;
+
 use super::super::{
     attributes, comments, diverge, docs, hygiene,
     model::{
@@ -190,13 +192,29 @@ impl<'a> Functions<'a> {
 
     /// The target behind a `&`.
     fn target(&self) -> TokenStream {
-        target::referred(self.slot.target())
+        match &self.slot.borrowing {
+            Some(_) => self.borrowed_target(),
+            None => target::referred(self.slot.target()),
+        }
+    }
+
+    /// The call that returns the resource if it is there.
+    fn get(&self) -> TokenStream {
+        let Self {
+            krate, this, dev, ..
+        } = self;
+        let field = self.slot.name;
+
+        match &self.slot.borrowing {
+            Some(_) => self.get_borrowed(),
+            None => quote!(#krate::devres::Lazy::get(&#this.#field, #dev)),
+        }
     }
 
     /// What an accessor lends, from the reference to the resource.
     fn lent(&self) -> TokenStream {
         let local = &self.local;
-        let depth = match target::depth(self.slot.resource, self.slot.target()) {
+        let depth = match target::depth(self.slot.resource(), self.slot.target()) {
             // Rustc asks whether its marker maps anything where a view is dereferenced.
             0 if self.is_view => 1,
             depth => depth,
@@ -230,13 +248,9 @@ impl<'a> Functions<'a> {
             local,
             ..
         } = self;
-        let Slot {
-            name: field,
-            accessor,
-            ..
-        } = self.slot;
+        let accessor = &self.slot.accessor;
         let (vis, name, target) = (&accessor.vis, &accessor.name, self.target());
-        let lent = self.lent();
+        let (get, lent) = (self.get(), self.lent());
         let attrs = self.attributes(docs::accessor(self.slot), Role::Accessor);
         let params = self.params();
         let slow_path = accessor.slow_path();
@@ -250,9 +264,7 @@ impl<'a> Functions<'a> {
         let empty_line = self.notes.empty_line();
         let body = self.body(quote! {
             #fast_path
-            if let ::core::option::Option::Some(#local) =
-                #krate::devres::Lazy::get(&#this.#field, #dev)
-            {
+            if let ::core::option::Option::Some(#local) = #get {
                 return ::core::result::Result::Ok(#lent);
             }
 
@@ -276,22 +288,8 @@ impl<'a> Functions<'a> {
             return TokenStream::new();
         }
 
-        let Self {
-            krate,
-            this,
-            dev,
-            lt,
-            local,
-            vacant,
-            ..
-        } = self;
-        let Slot {
-            name: field,
-            accessor,
-            ..
-        } = self.slot;
-        let (target, name) = (self.target(), accessor.slow_path());
-        let lent = self.lent();
+        let Self { krate, lt, .. } = self;
+        let (target, name) = (self.target(), self.slot.accessor.slow_path());
         let attrs = self.attributes(docs::slow_path(self.owner, self.slot), Role::Private);
         let params = self.params();
         let header = quote_spanned! {here(&name)=>
@@ -300,16 +298,10 @@ impl<'a> Functions<'a> {
         let assertion = self.assertion();
         let refuse = self.comment(comments::refuse_other_device());
         let refuse_other_device = self.refuse_other_device();
-        let entry = self.comment(comments::entry(self.slot));
-        let comment = self.comment(comments::populate(self.slot, vacant));
-        let populate = self.populate();
-        let other_devs = self.other_devs.iter().map(|other| {
-            // It may be the name of a field only, and is not unused then.
-            quote! {
-                let #other = #dev;
-                let _ = #other;
-            }
-        });
+        let populated = match &self.slot.source {
+            Source::Init(init) if self.slot.borrowing.is_some() => self.populate_borrowed(init),
+            Source::Init(_) | Source::Map(_) => self.find_or_populate(),
+        };
         let empty_line = self.notes.empty_line();
 
         quote! {
@@ -323,30 +315,66 @@ impl<'a> Functions<'a> {
                 #refuse_other_device
 
                 #empty_line
-                #entry
-                let #vacant = match #krate::devres::Lazy::entry(&#this.#field, #dev)? {
-                    #krate::devres::Entry::Populated(#local) => {
-                        return ::core::result::Result::Ok(#lent);
-                    }
-                    #krate::devres::Entry::Vacant(#vacant) => #vacant,
-                };
-
-                #empty_line
-                #(#other_devs)*
-                #comment
-                let #local = #populate?;
-
-                #empty_line
-                ::core::result::Result::Ok(#lent)
+                #populated
             }
         }
+    }
+
+    /// What follows the check of the device: finds the slot populated, or populates it.
+    fn find_or_populate(&self) -> TokenStream {
+        let Self {
+            krate,
+            this,
+            dev,
+            local,
+            vacant,
+            ..
+        } = self;
+        let field = self.slot.name;
+        let lent = self.lent();
+        let entry = self.comment(comments::entry(self.slot));
+        let comment = self.comment(comments::populate(self.slot, vacant));
+        let populate = self.populate();
+        let other_devs = self.other_devs();
+        let empty_line = self.notes.empty_line();
+
+        quote! {
+            #entry
+            let #vacant = match #krate::devres::Lazy::entry(&#this.#field, #dev)? {
+                #krate::devres::Entry::Populated(#local) => {
+                    return ::core::result::Result::Ok(#lent);
+                }
+                #krate::devres::Entry::Vacant(#vacant) => #vacant,
+            };
+
+            #empty_line
+            #(#other_devs)*
+            #comment
+            let #local = #populate?;
+
+            #empty_line
+            ::core::result::Result::Ok(#lent)
+        }
+    }
+
+    /// The other names of the device, for the author's expression.
+    fn other_devs(&self) -> impl Iterator<Item = TokenStream> + '_ {
+        let dev = &self.dev;
+
+        self.other_devs.iter().map(move |other| {
+            // It may be the name of a field only, and is not unused then.
+            quote! {
+                let #other = #dev;
+                let _ = #other;
+            }
+        })
     }
 
     /// A function that names the field in rustc's message if the target is not for all threads.
     /// Where it is the resource, `populate()` asks for that.
     fn assertion(&self) -> TokenStream {
         let target = target::plain(self.slot.target());
-        if target::is_same(&target, self.slot.resource) {
+        if target::is_same(&target, self.slot.resource()) {
             return TokenStream::new();
         }
 
@@ -504,20 +532,10 @@ impl<'a> Functions<'a> {
             return TokenStream::new();
         };
         let Self {
-            krate,
-            this,
-            dev,
-            lt,
-            local,
-            ..
+            krate, lt, local, ..
         } = self;
-        let Slot {
-            name: field,
-            accessor,
-            ..
-        } = self.slot;
-        let (vis, target) = (&accessor.vis, self.target());
-        let lent = self.lent();
+        let (vis, target) = (&self.slot.accessor.vis, self.target());
+        let (get, lent) = (self.get(), self.lent());
         let attrs = self.attributes(docs::peek(self.slot), Role::Public);
         let params = self.params();
         let header = quote_spanned! {here(name)=>
@@ -533,9 +551,7 @@ impl<'a> Functions<'a> {
         let empty_line = self.notes.empty_line();
         let body = self.body(quote! {
             #fast_path
-            if let ::core::option::Option::Some(#local) =
-                #krate::devres::Lazy::get(&#this.#field, #dev)
-            {
+            if let ::core::option::Option::Some(#local) = #get {
                 return ::core::result::Result::Ok(::core::option::Option::Some(#lent));
             }
 

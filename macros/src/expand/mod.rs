@@ -14,6 +14,7 @@ mod views;
 
 use super::{
     attributes,
+    borrowing::Borrowing,
     diagnostics::Errors,
     model::{
         Destructor,
@@ -167,7 +168,13 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
         // If it is not a resource, rustc points at what the author has written.
         let here = Span::call_site().located_at(resource.span());
         let krate = tokens_at(krate, here);
-        field.ty = parse_quote_spanned!(here=> #krate::devres::Lazy<#resource>);
+        // One that cannot be read was reported.
+        field.ty = match Borrowing::of(resource) {
+            Ok(Some(Borrowing { family, .. })) => {
+                parse_quote_spanned!(here=> #krate::devres::LazyLt<#family>)
+            }
+            Ok(None) | Err(_) => parse_quote_spanned!(here=> #krate::devres::Lazy<#resource>),
+        };
     }
 
     item.into_token_stream()

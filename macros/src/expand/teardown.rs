@@ -4,7 +4,9 @@
 
 use super::{
     super::{
-        attributes, comments,
+        attributes,
+        borrowing::Borrowing,
+        comments,
         model::{
             Destructor,
             OwnDestructor,
@@ -51,13 +53,18 @@ pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> T
             lints,
             name: field,
             resource,
+            borrowing,
             ..
         } = slot;
+        let storage = match borrowing {
+            Some(Borrowing { family, .. }) => quote!(#krate::devres::LazyLt::<#family>),
+            None => quote!(#krate::devres::Lazy::<#resource>),
+        };
         // With the parameter, so that it is the field's type whatever that is an alias of.
         quote! {
             #(#cfgs)*
             #(#lints)*
-            #krate::devres::Lazy::<#resource>::retire_field(
+            #storage::retire_field(
                 &mut self,
                 |#owner: &Self| &#owner.#field,
             );

@@ -17,6 +17,7 @@ use super::{
         SlotGuard,
         Vacancy, //
     },
+    sys, //
 };
 use crate::{
     device::{
@@ -469,6 +470,26 @@ impl<'p, T: 'static> Place<'p, T> {
             _call: PhantomData,
             _resource: PhantomData,
         }
+    }
+
+    /// Makes the resource in place.
+    ///
+    /// # Errors
+    ///
+    /// What `init` fails with.
+    pub(super) fn init<E>(self, init: impl PinInit<T, E>) -> Result<Placed<'p, T>, E> {
+        // SAFETY:
+        // - By the type invariants the storage is valid for writes, and holds nothing.
+        // - If this fails, the storage is not used: `is_filled` stays unset. If not, the resource
+        //   does not move, as the slot is pinned.
+        unsafe { sys::init_in_place(self.storage.value, init) }?;
+        // INVARIANT: The resource was made above.
+        self.storage.is_filled.set(true);
+
+        Ok(Placed {
+            _call: PhantomData,
+            _resource: PhantomData,
+        })
     }
 }
 

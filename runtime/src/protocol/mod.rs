@@ -10,12 +10,14 @@
 //! - `registry` has the list of a device's populated slots, and `devres_node` puts it on the
 //!   device.
 //! - `slot` keeps a resource in place. `lazy` and `batched` are what users see of it.
+//! - `lazy_lt` is the slot for resources that borrow the device.
 //! - `mapped` has resources that are views into their owners.
 //! - `place` is what a registration calls first.
 
 pub(crate) mod batched;
 pub(crate) mod devres_node;
 pub(crate) mod lazy;
+pub(crate) mod lazy_lt;
 pub(crate) mod mapped;
 pub(crate) mod place;
 pub(crate) mod registry;

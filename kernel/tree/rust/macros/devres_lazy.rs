@@ -3,6 +3,7 @@
 //! The attribute `#[devres_lazy]`: what is written is parsed, checked, and expanded.
 
 mod attributes;
+mod borrowing;
 mod comments;
 mod diagnostics;
 mod diverge;

@@ -12,7 +12,10 @@
 
 use crate::{
     bindings,
-    device::Device,
+    device::{
+        Bound,
+        Device, //
+    },
     prelude::*,
     types::NotThreadSafe, //
 };
@@ -91,6 +94,12 @@ pub(crate) fn devres_nodes(dev: &Device) -> usize {
     }
 
     len
+}
+
+/// Returns whether a driver has the device, from its probe to the end of unbind.
+pub(crate) fn has_driver(dev: &Device<Bound>) -> bool {
+    // SAFETY: `dev` is valid, and nobody changes this while it is bound.
+    unsafe { !(*dev.as_raw()).driver.is_null() }
 }
 
 /// `__sighandler_t`.

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The slot of a resource that borrows the bound device, such as a mapped BAR.
+//!
+//! One source for the host, the model checker and the kernel, under the same rule as the slot.
+//!
+//! The resource is one of a family of types, `F::Of<'_>`, one type for each lifetime of the device.
+//! It is stored as `F::Of<'static>`, and returned with the lifetime of the caller's device.
+
+use super::lazy::{
+    Entry,
+    Lazy,
+    Place,
+    Placed, //
+};
+use crate::{
+    device::{
+        Bound,
+        Device, //
+    },
+    prelude::*,
+    types::ForLt, //
+};
+
+/// A resource of the family `F`, as a slot stores it.
+///
+/// It has no functions: a `LazyGuard` of it leads to nothing, since a guard does not keep the
+/// device bound, and the resource may contain the bound device.
+///
+/// # Invariants
+///
+/// The resource borrows what is valid until the slot drops the resource, and nothing else.
+#[repr(transparent)]
+pub struct StoredLt<F: ForLt>(F::Of<'static>);
+
+/// A slot for a resource that borrows the bound device, which the slot outlives.
+///
+/// `F` is the family of the resource's types: `ForLt!(Bar<'_>)`, or `Bar<'static>`, which stands
+/// for the same family. The type is written as in `DevresLt`, and needs no `unsafe`: what makes the
+/// resource is generic over the lifetime of the device, so it can borrow from the device, and from
+/// nothing else that ends before the program does.
+///
+/// What [`Lazy`] says about the slot holds for this one too. In addition:
+///
+/// - A resource does not borrow, through the device, from a `Devres` that was created after the
+///   slots' place was taken, see [`prepare()`](super::lazy::prepare). devres releases that one
+///   first. This takes a `Devres` that is never freed.
+/// - There is no `try_access`: the resource may contain the bound device, which a guard does not
+///   keep bound.
+pub type LazyLt<F> = Lazy<StoredLt<F>>;
+
+impl<F: ForLt + 'static> Lazy<StoredLt<F>> {
+    /// Returns the resource if the slot is populated for `dev` and was not revoked.
+    ///
+    /// This is [`get()`](Self::get). `lend` returns its argument, `|resource| resource`: this
+    /// compiles for a family of covariant types only, and does nothing when it runs.
+    ///
+    /// One load and one comparison: no lock, no RCU section, no write to shared memory.
+    #[inline]
+    pub fn get_with<'a>(
+        &'a self,
+        dev: &'a Device<Bound>,
+        lend: impl for<'l> FnOnce(&'a F::Of<'l>) -> &'a F::Of<'a>,
+    ) -> Option<&'a F::Of<'a>> {
+        self.get(dev).map(|stored| lend(&stored.0))
+    }
+
+    /// Returns the resource if the slot is populated for `dev`, or else makes it.
+    ///
+    /// `init` makes the resource in the given place by [`Place::make()`], and returns the proof. It
+    /// has to work for every lifetime of the device. It may read from whatever it can reach; the
+    /// resource that it makes can borrow from that device only. When `init` is called, all checks
+    /// were made but one: whether unbind has begun meanwhile. `lend` is that of
+    /// [`get_with()`](Self::get_with).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`entry()`](Self::entry) and [`Vacant::populate()`](super::lazy::Vacant::populate).
+    ///
+    /// # Context
+    ///
+    /// May sleep, as [`entry()`](Self::entry).
+    #[track_caller]
+    pub fn get_or_populate_with<'a>(
+        &'a self,
+        dev: &'a Device<Bound>,
+        init: impl for<'p> FnOnce(
+            &'p Device<Bound>,
+            Place<'p, StoredLt<F>>,
+        ) -> Result<Placed<'p, StoredLt<F>>>,
+        lend: impl for<'l> FnOnce(&'a F::Of<'l>) -> &'a F::Of<'a>,
+    ) -> Result<&'a F::Of<'a>>
+    where
+        for<'p> F::Of<'p>: Send + Sync,
+    {
+        let stored = match self.entry(dev)? {
+            Entry::Populated(stored) => stored,
+            Entry::Vacant(slot) => slot.populate_with(|place| init(place.dev(), place))?,
+        };
+
+        Ok(lend(&stored.0))
+    }
+}
+
+impl<'p, F: ForLt + 'static> Place<'p, StoredLt<F>> {
+    /// Makes the resource in place, by an initialiser.
+    ///
+    /// # Errors
+    ///
+    /// What the initialiser fails with.
+    pub fn make<E>(self, init: impl PinInit<F::Of<'p>, E>) -> Result<Placed<'p, StoredLt<F>>>
+    where
+        Error: From<E>,
+    {
+        // INVARIANT: The caller of `get_or_populate_with()` is generic over `'p`, the lifetime of
+        // the bound device. So the resource borrows from that device, or for `'static`. The slot
+        // drops the resource before unbind of the device goes on.
+        //
+        // SAFETY:
+        // - `StoredLt<F>` is a transparent wrapper of `F::Of<'static>`, which differs from
+        //   `F::Of<'p>` in a lifetime, and so has the same layout.
+        // - The resource is valid as `F::Of<'static>` for as long as it exists: by the invariant
+        //   above, nothing that it borrows ends before. It is only returned with the lifetime of
+        //   a reference to the bound device (S16).
+        let init = unsafe { pin_init::cast_pin_init::<F::Of<'p>, StoredLt<F>, E>(init) };
+
+        Ok(self.init(init)?)
+    }
+}
