@@ -99,9 +99,10 @@
 
 pub use crate::{
     host::devres::*,
-    new_lazy,
+    new_evictable_lazy, new_lazy,
     protocol::{
         batched::*,
+        evictable::*,
         lazy::*,
         mapped::*, //
     },
