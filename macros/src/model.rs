@@ -3,6 +3,7 @@
 //! An annotated item, checked and complete: all that the expansion needs to know, in the words of
 //! the design. Borrows from the item.
 
+use proc_macro2::Span;
 use syn::{
     ext::IdentExt,
     Attribute,
@@ -57,6 +58,7 @@ pub(crate) struct Slot<'a> {
     pub(crate) peek: Option<Ident>,
     pub(crate) try_access: Option<Ident>,
     pub(crate) revoke: Option<Ident>,
+    pub(crate) evict: Option<Ident>,
 }
 
 /// `[vis] fn name [-> Target]`.
@@ -115,6 +117,17 @@ impl Slot<'_> {
     /// What the accessor lends.
     pub(crate) fn target(&self) -> &Type {
         self.accessor.target.as_ref().unwrap_or(self.resource)
+    }
+
+    /// The name of the field's type: the one that lends references, or the one that lends pins.
+    pub(crate) fn slot_type(&self) -> Ident {
+        let name = if self.evict.is_some() {
+            "EvictableLazy"
+        } else {
+            "Lazy"
+        };
+
+        Ident::new(name, Span::call_site())
     }
 
     /// Returns the marker of a field that is a view into the owner.

@@ -275,6 +275,7 @@ struct Sorted {
     peek: Option<(Ident, Ident)>,
     try_access: Option<(Ident, Ident)>,
     revoke: Option<(Ident, Ident)>,
+    evict: Option<(Ident, Ident)>,
 }
 
 impl Sorted {
@@ -295,6 +296,7 @@ impl Sorted {
             Value::Peek(name) => put(&mut self.peek, key, name, errors),
             Value::TryAccess(name) => put(&mut self.try_access, key, name, errors),
             Value::Revoke(name) => put(&mut self.revoke, key, name, errors),
+            Value::Evict(name) => put(&mut self.evict, key, name, errors),
         }
     }
 }
@@ -389,6 +391,14 @@ fn slot<'a>(
         }
     };
 
+    if let (Some((try_access, _)), Some(_)) = (&sorted.try_access, &sorted.evict) {
+        errors.report(
+            try_access,
+            "`try_access` and `evict` are mutually exclusive: the guard of `try_access` is no pin, \
+             and would not keep the resource from being evicted",
+        );
+    }
+
     if is_slot(&field.ty) {
         errors.report(
             &field.ty,
@@ -409,6 +419,7 @@ fn slot<'a>(
         peek: sorted.peek.map(second),
         try_access: sorted.try_access.map(second),
         revoke: sorted.revoke.map(second),
+        evict: sorted.evict.map(second),
     })
 }
 
@@ -453,14 +464,16 @@ fn leaves(expr: &Expr) -> Option<Token![return]> {
     find.0
 }
 
-/// Whether this is `devres::Lazy<..>`.
+/// Whether this is `devres::Lazy<..>` or `devres::EvictableLazy<..>`.
 fn is_slot(ty: &Type) -> bool {
     let Type::Path(ty) = ty else {
         return false;
     };
 
     let mut segments = ty.path.segments.iter().rev();
-    segments.next().is_some_and(|last| last.ident == "Lazy")
+    segments
+        .next()
+        .is_some_and(|last| last.ident == "Lazy" || last.ident == "EvictableLazy")
         && segments
             .next()
             .is_some_and(|module| module.ident == "devres")
@@ -488,7 +501,12 @@ fn unique_functions(slots: &mut Vec<Slot<'_>>, errors: &mut Errors) {
         let keep = is_new(&slot.accessor.name)
             && is_new(&slot.accessor.slow_path())
             && is_new(&slot.accessor.device_is());
-        for name in [&mut slot.peek, &mut slot.try_access, &mut slot.revoke] {
+        for name in [
+            &mut slot.peek,
+            &mut slot.try_access,
+            &mut slot.revoke,
+            &mut slot.evict,
+        ] {
             if name.as_ref().is_some_and(|name| !is_new(name)) {
                 *name = None;
             }

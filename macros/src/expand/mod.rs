@@ -17,7 +17,8 @@ use super::{
     diagnostics::Errors,
     model::{
         Destructor,
-        Owner, //
+        Owner,
+        Slot, //
     },
     names::Names,
     notes::{
@@ -45,6 +46,7 @@ use syn::{
     spanned::Spanned,
     visit_mut::VisitMut,
     Attribute,
+    Ident,
     Item, //
 };
 
@@ -164,10 +166,16 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
             field.attrs.push(parse_quote!(#[pin]));
         }
         let resource = &field.ty;
+        let slot = model
+            .slots
+            .iter()
+            .find(|slot| Some(slot.name) == field.ident.as_ref());
         // If it is not a resource, rustc points at what the author has written.
         let here = Span::call_site().located_at(resource.span());
         let krate = tokens_at(krate, here);
-        field.ty = parse_quote_spanned!(here=> #krate::devres::Lazy<#resource>);
+        let mut slot_type = slot.map_or_else(|| Ident::new("Lazy", here), Slot::slot_type);
+        slot_type.set_span(here);
+        field.ty = parse_quote_spanned!(here=> #krate::devres::#slot_type<#resource>);
     }
 
     item.into_token_stream()

@@ -53,11 +53,12 @@ pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> T
             resource,
             ..
         } = slot;
+        let slot_type = slot.slot_type();
         // With the parameter, so that it is the field's type whatever that is an alias of.
         quote! {
             #(#cfgs)*
             #(#lints)*
-            #krate::devres::Lazy::<#resource>::retire_field(
+            #krate::devres::#slot_type::<#resource>::retire_field(
                 &mut self,
                 |#owner: &Self| &#owner.#field,
             );

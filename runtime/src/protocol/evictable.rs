@@ -139,8 +139,8 @@ impl<T: 'static> EvictableLazy<T> {
     ///
     /// [`EBUSY`] if
     ///
-    /// - somebody has a [`LazyPin`], or is calling the accessor; a pin that was leaked counts for
-    ///   good;
+    /// - somebody has a [`LazyPin`], or is calling the accessor or this function; a pin that was
+    ///   leaked counts for good;
     /// - the resource is being mapped, or is being evicted or dropped by another caller;
     /// - unbind has begun, and is to drop the resource.
     ///

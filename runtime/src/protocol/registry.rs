@@ -593,7 +593,7 @@ impl Registry {
         // resource is being evicted, or this sees the pin.
         smp_mb(Full);
         let is_unused = pins.is_only(&hold);
-        // Dropped with the lock held, so that the next thread that evicts does not see this pin.
+        // From here on the lock, or the state, keeps `self` and the slot together.
         drop(hold);
         if !is_unused {
             state.cancel_eviction(dev);

@@ -202,8 +202,8 @@ impl State {
         }
     }
 
-    /// Ends a populate that has failed. The caller is the thread that began it, and holds the lock
-    /// of the registry.
+    /// Makes the slot empty again, after a populate that has failed or an eviction. The caller is the
+    /// thread that began it, and holds the lock of the registry.
     pub(super) fn abandon(&self) {
         // ORDERING: Pairs with the acquire in `begin()`, for a populate on another registry.
         self.0.store(EMPTY, Release);
@@ -271,15 +271,15 @@ impl State {
     /// Ends an eviction before it has changed anything. The caller is the thread that began it, and
     /// has held the lock of the registry since.
     pub(super) fn cancel_eviction(&self, dev: Word) {
-        // ORDERING: As in `publish()`, for readers that see this store and not that one.
+        // ORDERING: As in `publish()`, for readers that see this store and not that one. The barrier
+        // in `Registry::evict()` would also do.
         self.0.store(dev, Release);
     }
 
     /// Ends an eviction: the slot is empty. The caller is the thread that began it. It has dropped
     /// the resource and unlinked the slot, and holds the lock of the registry.
     pub(super) fn evicted(&self) {
-        // ORDERING: Pairs with the acquire in `begin()`, for a populate on another registry.
-        self.0.store(EMPTY, Release);
+        self.abandon();
     }
 
     /// Claims the resource. The caller that gets `true` drops the resource; every other caller gets

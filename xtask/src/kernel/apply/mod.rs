@@ -177,16 +177,27 @@ mod batched;
 mod slot;
 mod dep_map;
 mod devres_node;
+mod evictable;
 mod lazy;
 mod mapped;
+mod pins;
 mod place;
 mod registry;
 mod state;
 mod sys;
 mod unwind;
 
-pub use crate::new_lazy;
+pub use crate::{
+    new_evictable_lazy,
+    new_lazy, //
+};
 pub use batched::Batched;
+pub use evictable::{
+    EvictableLazy,
+    LazyPin,
+    PinEntry,
+    PinVacant, //
+};
 pub use lazy::{
     prepare,
     same_device,
