@@ -123,6 +123,7 @@ use crate::{
         devres::register_foreign,
         kunit_driver,
         kunit_machine,
+        kunit_shrinker,
         kunit_stress, //
     },
     protocol::place, //
@@ -137,6 +138,9 @@ mod batched_kunit;
     reason = "a `c_ulong` is a `usize` in the kernel"
 )]
 mod callbacks_kunit;
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/evict_kunit.rs"]
+mod evict_kunit;
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/kunit_support.rs"]
 pub(crate) mod kunit_support;

@@ -222,15 +222,20 @@ pub use mapped::{
 ";
 
 /// The same for tests, with the modules that stand behind them.
-const DEVRES_TESTS: [(&str, &str); 6] = [
+const DEVRES_TESTS: [(&str, &str); 7] = [
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_driver;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_lockdep;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_machine;\n\
+         #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_shrinker;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_skip;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_stress;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
         "lazy",
+    ),
+    (
+        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod evict_kunit;\n",
+        "evictable",
     ),
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "mapped"),
     (
