@@ -389,7 +389,7 @@ impl Counts {
             count(&self.reads),
             count(&self.evicted),
             count(&self.busy),
-            count(&self.no_memory),
+            count(&self.no_memory)
         ));
     }
 }
