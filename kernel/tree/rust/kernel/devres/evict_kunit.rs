@@ -20,6 +20,9 @@ use super::{
         Thread,
         GRACE, //
     },
+    Batched,
+    EvictableLazy,
+    Lazy,
     LazyPin,
     Map,
     Mapped,
@@ -54,6 +57,18 @@ use core::{
     mem,
     ptr::NonNull, //
 };
+
+/// A machine word.
+const WORD: usize = size_of::<usize>();
+
+// Eviction costs the slots two words that have it, and the others nothing: what keeps a resource is
+// five words beside it, and a `Batched` is that with a reference to its device.
+const _: () = assert!(size_of::<EvictableLazy<usize>>() == size_of::<Lazy<usize>>() + 2 * WORD);
+const _: () = assert!(size_of::<Batched<usize>>() == 7 * WORD);
+
+// A pin is returned in registers, with and without an error.
+const _: () = assert!(size_of::<LazyPin<'_, usize>>() == 2 * WORD);
+const _: () = assert!(size_of::<Result<LazyPin<'_, usize>>>() == 2 * WORD);
 
 /// How long something that must happen may take, on a slow and busy machine.
 const PATIENCE: Delta = Delta::from_secs(60);
