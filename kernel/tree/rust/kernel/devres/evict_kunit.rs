@@ -50,7 +50,10 @@ use crate::{
         Arc,
         Completion, //
     },
-    time::Delta,
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
     types::ScopeGuard, //
 };
 use core::{
@@ -500,6 +503,8 @@ impl Cache {
             let dev = unsafe { cache.dev.as_bound() };
             while !cache.is_over.load(Relaxed) {
                 cache.read_all(dev)?;
+                // Otherwise something is pinned nearly all the time.
+                fsleep(Delta::from_millis(1));
             }
             Ok(())
         })
