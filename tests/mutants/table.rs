@@ -134,8 +134,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "            task == sys::current_task().get() && !MUTANT\n",
         ), (
             REGISTRY,
-            "                if unsafe { list.links(header.as_ptr()) }.older == task {\n",
-            "                if unsafe { list.links(header.as_ptr()) }.older == task && !MUTANT {\n",
+            "                if is_own {\n",
+            "                if is_own && !MUTANT {\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::access_in_its_own_initialiser"],
     },
@@ -230,12 +230,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
              #not_fast\n            #refuse_other_device\n",
         ), (
             FUNCTIONS,
-            "        let (vis, target) = (&accessor.vis, self.target());\n        \
-             let lent = self.lent();\n        \
-             let attrs = self.attributes(docs::peek(self.slot), Role::Public);\n",
+            "        let attrs = self.attributes(docs::peek(self.slot), Role::Public);\n",
             "        let accessor_name = &accessor.name;\n        \
-             let (vis, target) = (&accessor.vis, self.target());\n        \
-             let lent = self.lent();\n        \
              let attrs = self.attributes(docs::peek(self.slot), Role::Public);\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::peek"],
@@ -671,9 +667,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "revoking one field retires all",
         edits: &[(
             FUNCTIONS,
-            "            #krate::devres::Lazy::revoke_field(#this, |",
+            "            #krate::devres::#slot_type::revoke_field(\n",
             "            if MUTANT { return #krate::devres::LazyOwner::teardown(#this); }\n            \
-             #krate::devres::Lazy::revoke_field(#this, |",
+             #krate::devres::#slot_type::revoke_field(\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::revoke"],
     },
