@@ -216,7 +216,7 @@ pub(crate) fn rows() -> Vec<Row> {
             how: "`drop()` has exclusive access to the mapping. Who borrowed the target through an \
                   accessor has borrowed a bound device, which unbind waits for, and the owner; who \
                   has a guard of `try_access` is in an RCU read-side critical section, which unbind \
-                  waits for."
+                  waits for. Where the resource can be evicted, who borrowed the target has a pin."
                 .into(),
             tests: &[
                 (
@@ -250,6 +250,7 @@ pub(crate) fn rows() -> Vec<Row> {
             sites: &[
                 "Slot::claim",
                 "Slot::try_access",
+                "Slot::evict",
                 "Vacancy::populate",
                 "Vacancy::drop",
                 "Batched::new",
@@ -258,13 +259,20 @@ pub(crate) fn rows() -> Vec<Row> {
             ],
             party: Party::Runtime,
             how: "Both are written by the one thread that has claimed the empty slot, and after that \
-                  by the exclusive owner only. The state is released after the first, and a reader \
-                  acquires it before."
+                  by the thread that evicts the resource, or by the exclusive owner, only. The state \
+                  is released after the first, and a reader acquires it before. A thread that evicts \
+                  reads the registry with a pin of its own, and another one does not evict meanwhile."
                 .into(),
-            tests: &[(
-                "kernel/tree/rust/kernel/devres/lazy_kunit.rs: racing_first_access",
-                "a thread that finds the slot being populated populates it as well",
-            )],
+            tests: &[
+                (
+                    "kernel/tree/rust/kernel/devres/lazy_kunit.rs: racing_first_access",
+                    "a thread that finds the slot being populated populates it as well",
+                ),
+                (
+                    "tests/loom/src/properties.rs: evict_and_map_against_evict",
+                    "a thread that evicts reads the registry without a pin",
+                ),
+            ],
         },
         Row {
             number: "S8",
@@ -325,6 +333,8 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Registry::link",
                 "Registry::remove",
                 "Registry::drop_claimed",
+                "Registry::drop_and_unlink",
+                "Registry::evict",
                 "Registry::release",
                 "Header::state",
                 "Header::drop_resource",
@@ -372,11 +382,12 @@ pub(crate) fn rows() -> Vec<Row> {
         Row {
             number: "S10",
             title: "nothing is moved out of what is pinned",
-            required_by: "`Pin::get_unchecked_mut()`",
+            required_by: "`Pin::get_unchecked_mut()` and `Pin::map_unchecked_mut()`",
             requirement: "The pinned parts of an owner are not moved.",
-            sites: &["Lazy::pinned_field"],
+            sites: &["Lazy::pinned_field", "EvictableLazy::lazy"],
             party: Party::Runtime,
-            how: "Of an owner nothing is taken: `pinned_field()` goes on to one of its fields."
+            how: "Of an owner nothing is taken: `pinned_field()` goes on to one of its fields, and \
+                  `EvictableLazy` to the slot inside."
                 .into(),
             tests: &[(
                 "tests/ui/place/owner_is_pinned.rs",
@@ -410,6 +421,8 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Send for Batched",
                 "Sync for Batched",
                 "Send for List",
+                "Send for LazyPin",
+                "Sync for LazyPin",
                 "Registry::link",
                 "Send for Mapped",
                 "Sync for Mapped",
@@ -440,12 +453,12 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Registry::claim",
                 "Registry::is_populating",
                 "Registry::link",
-                "Registry::drop_claimed",
+                "Registry::drop_and_unlink",
             ],
             party: Party::Runtime,
             how: "The methods of the list take `&mut List`, which only the lock gives. A node is \
                   linked by the thread that has claimed the empty slot, and unlinked by the thread \
-                  that has claimed its resource, together with the state that says so. While a slot \
+                  that has claimed its resource, or evicts it, with the state that says so. While a slot \
                   is being populated, its links have the number of the thread that does it: the \
                   state says for which registry, and so which lock is to be held."
                 .into(),
@@ -584,6 +597,52 @@ pub(crate) fn rows() -> Vec<Row> {
                 (
                     "tests/ui/borrowed/from_forever.rs",
                     "`TryFrom` has two lifetimes, as in Linux 7.3.4",
+                ),
+            ],
+        },
+        Row {
+            number: "S17",
+            title: "nobody uses what is evicted",
+            required_by: "`Slot::evict()`, and dereferencing `LazyPin::value`",
+            requirement: "Who uses the resource has a pin, taken before the slot was found \
+                          populated, until the end of the use.",
+            sites: &[
+                "EvictableLazy::evict",
+                "LazyPin::deref",
+                "Slot::evict",
+                "Slot::value_for",
+                "Registry::evict",
+                "Registry::drop_and_unlink",
+            ],
+            party: Party::Runtime,
+            how: "The functions of `EvictableLazy` that return the resource take a pin first, and \
+                  return a `LazyPin`, which has it. The `Lazy` inside is given to nobody else. Taking \
+                  a pin is a full barrier, and a thread that evicts has one between what it stores to \
+                  the state and its look at the number of pins: at least one of the two sees the \
+                  other. Dropping a pin is a release, which that look acquires. `LazyPin::map()` takes \
+                  a function for borrows of any length. A pin borrows the slot and the bound device, \
+                  so neither the owner nor unbind drops the resource while there is one."
+                .into(),
+            tests: &[
+                (
+                    "kernel/tree/rust/kernel/devres/evict_kunit.rs: evict_while_pinned",
+                    "the pins are not counted",
+                ),
+                (
+                    "tests/loom/src/properties.rs: pin_against_evict",
+                    "one of the orderings is relaxed",
+                ),
+                (
+                    "tests/ui/borrow/target_after_pin.rs",
+                    "a table is used after its pin, and that compiles",
+                ),
+                (
+                    "tests/ui/borrow/pin_after_unbind.rs",
+                    "a pin is kept after unbind, and that compiles",
+                ),
+                (
+                    "tests/ui/borrow/pin_that_is_mapped_to_a_copy.rs",
+                    "`LazyPin::map()` takes a function that keeps the borrow",
                 ),
             ],
         },

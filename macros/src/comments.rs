@@ -20,8 +20,14 @@ use syn::{
 
 /// Above the fast path.
 pub(crate) fn fast_path(slot: &Slot<'_>) -> String {
+    let pin = if slot.evict.is_some() {
+        " The pin was taken before that was looked at, and keeps it so."
+    } else {
+        ""
+    };
+
     format!(
-        "Fast path: `self.{}` is populated for `dev`, and has not been revoked.",
+        "Fast path: `self.{}` is populated for `dev`, and has not been revoked.{pin}",
         slot.name
     )
 }
@@ -76,6 +82,12 @@ pub(crate) fn populate(slot: &Slot<'_>, vacant: &Ident) -> String {
         }
     };
 
+    let evicted = if slot.evict.is_some() {
+        " or, once all pins are dropped, evicted"
+    } else {
+        ""
+    };
+
     format!(
         "`populate()` cannot find `self.{field}` populated: nobody else populates it while this \
          caller has `{vacant}`.\n\
@@ -85,7 +97,7 @@ pub(crate) fn populate(slot: &Slot<'_>, vacant: &Ident) -> String {
          may succeed.\n\
          \n\
          INVARIANT: When this succeeds, `self.{field}` holds the resource, for `dev`, until `dev` \
-         is unbound, `self.{field}` is revoked, or `*self` is dropped."
+         is unbound, `self.{field}` is revoked{evicted}, or `*self` is dropped."
     )
 }
 
@@ -145,6 +157,15 @@ pub(crate) fn try_access(slot: &Slot<'_>) -> String {
 pub(crate) fn revoke(slot: &Slot<'_>) -> String {
     format!(
         "`self` is borrowed exclusively, so nobody borrows what `self.{}` holds.",
+        slot.name
+    )
+}
+
+/// In `evict`.
+pub(crate) fn evict(slot: &Slot<'_>) -> String {
+    format!(
+        "Who borrows what `self.{}` holds has a pin, which is counted before the slot is looked \
+         at.",
         slot.name
     )
 }

@@ -65,6 +65,9 @@ use proc_macro::TokenStream;
 /// - `try_access = name`: `name(&self) -> Option<LazyGuard<'_, Resource>>`. Needs no bound device;
 ///   an RCU read-side critical section.
 /// - `revoke = name`: `name(self: Pin<&mut Self>)`. Unmaps now.
+/// - `evict = name`: `name(&self) -> Result<bool>`. Unmaps now, unless somebody uses the resource.
+///   The accessor and `peek` return a `LazyPin` in place of the reference, and the field is made by
+///   `new_evictable_lazy!()`. Not together with `try_access`.
 ///
 /// # Attributes of the field
 ///

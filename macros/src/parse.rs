@@ -36,7 +36,15 @@ use syn::{
 };
 
 /// The keys of `#[lazy(..)]` that take a value; the accessor is the `fn` among them.
-pub(crate) const KEYS: [&str; 6] = ["device", "init", "map", "peek", "try_access", "revoke"];
+pub(crate) const KEYS: [&str; 7] = [
+    "device",
+    "init",
+    "map",
+    "peek",
+    "try_access",
+    "revoke",
+    "evict",
+];
 
 /// The arguments of `#[devres_lazy(..)]`.
 #[derive(Default)]
@@ -82,6 +90,7 @@ pub(crate) enum Value {
     Peek(Ident),
     TryAccess(Ident),
     Revoke(Ident),
+    Evict(Ident),
 }
 
 impl Parse for Args {
@@ -252,8 +261,9 @@ fn entry(input: ParseStream<'_>, meant: &mut Option<String>, errors: &mut Errors
         "map" => Value::Map(marker(input, &key)?),
         "peek" => Value::Peek(function(input, &key)?),
         "try_access" => Value::TryAccess(function(input, &key)?),
+        "revoke" => Value::Revoke(function(input, &key)?),
         // There is no other in `KEYS`.
-        _ => Value::Revoke(function(input, &key)?),
+        _ => Value::Evict(function(input, &key)?),
     };
 
     Ok(Entry { key, value })

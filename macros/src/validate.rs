@@ -276,6 +276,7 @@ struct Sorted {
     peek: Option<(Ident, Ident)>,
     try_access: Option<(Ident, Ident)>,
     revoke: Option<(Ident, Ident)>,
+    evict: Option<(Ident, Ident)>,
 }
 
 impl Sorted {
@@ -296,6 +297,7 @@ impl Sorted {
             Value::Peek(name) => put(&mut self.peek, key, name, errors),
             Value::TryAccess(name) => put(&mut self.try_access, key, name, errors),
             Value::Revoke(name) => put(&mut self.revoke, key, name, errors),
+            Value::Evict(name) => put(&mut self.evict, key, name, errors),
         }
     }
 }
@@ -392,6 +394,14 @@ fn slot<'a>(
         }
     };
 
+    if let (Some((try_access, _)), Some(_)) = (&sorted.try_access, &sorted.evict) {
+        errors.report(
+            try_access,
+            "`try_access` and `evict` are mutually exclusive: the guard of `try_access` is no pin, \
+             and would not keep the resource from being evicted",
+        );
+    }
+
     if is_slot(&field.ty) {
         errors.report(
             &field.ty,
@@ -413,6 +423,7 @@ fn slot<'a>(
         peek: sorted.peek.map(second),
         try_access: sorted.try_access.map(second),
         revoke: sorted.revoke.map(second),
+        evict: sorted.evict.map(second),
     })
 }
 
@@ -436,6 +447,12 @@ fn borrowing(field: &Field, sorted: &mut Sorted, errors: &mut Errors) -> Option<
             try_access,
             "`try_access` is not supported for a resource that borrows the device, which a guard \
              does not keep bound: use `peek`",
+        );
+    }
+    if let Some((evict, _)) = sorted.evict.take() {
+        errors.report(
+            evict,
+            "`evict` is not supported for a resource that borrows the device: use `revoke`",
         );
     }
 
@@ -483,19 +500,20 @@ fn leaves(expr: &Expr) -> Option<Token![return]> {
     find.0
 }
 
-/// Whether this is `devres::Lazy<..>` or `devres::LazyLt<..>`.
+/// Whether this is `devres::Lazy<..>`, or one of the other slots.
 fn is_slot(ty: &Type) -> bool {
     let Type::Path(ty) = ty else {
         return false;
     };
 
     let mut segments = ty.path.segments.iter().rev();
-    segments
+    segments.next().is_some_and(|last| {
+        ["Lazy", "LazyLt", "EvictableLazy"]
+            .iter()
+            .any(|it| last.ident == it)
+    }) && segments
         .next()
-        .is_some_and(|last| last.ident == "Lazy" || last.ident == "LazyLt")
-        && segments
-            .next()
-            .is_some_and(|module| module.ident == "devres")
+        .is_some_and(|module| module.ident == "devres")
 }
 
 /// Checks that no two functions have one name, and removes the second. Where there is a `#[cfg]`,
@@ -520,7 +538,12 @@ fn unique_functions(slots: &mut Vec<Slot<'_>>, errors: &mut Errors) {
         let keep = is_new(&slot.accessor.name)
             && is_new(&slot.accessor.slow_path())
             && is_new(&slot.accessor.device_is());
-        for name in [&mut slot.peek, &mut slot.try_access, &mut slot.revoke] {
+        for name in [
+            &mut slot.peek,
+            &mut slot.try_access,
+            &mut slot.revoke,
+            &mut slot.evict,
+        ] {
             if name.as_ref().is_some_and(|name| !is_new(name)) {
                 *name = None;
             }

@@ -99,9 +99,10 @@
 
 pub use crate::{
     host::devres::*,
-    new_lazy,
+    new_evictable_lazy, new_lazy,
     protocol::{
         batched::*,
+        evictable::*,
         lazy::*,
         lazy_lt::*,
         mapped::*, //
@@ -124,6 +125,7 @@ use crate::{
         kunit_driver,
         kunit_machine,
         kunit_pci,
+        kunit_shrinker,
         kunit_stress, //
     },
     protocol::place, //
@@ -141,6 +143,9 @@ mod batched_kunit;
     reason = "a `c_ulong` is a `usize` in the kernel"
 )]
 mod callbacks_kunit;
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/evict_kunit.rs"]
+mod evict_kunit;
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/kunit_support.rs"]
 pub(crate) mod kunit_support;

@@ -24,6 +24,8 @@ const COPIES: Copies<'_> = Copies {
     sources: &[
         "../../runtime/src/protocol/slot.rs",
         "../../runtime/src/protocol/lazy.rs",
+        "../../runtime/src/protocol/evictable.rs",
+        "../../runtime/src/protocol/pins.rs",
         "../../runtime/src/protocol/registry.rs",
         "../../runtime/src/protocol/state.rs",
     ],

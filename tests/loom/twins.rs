@@ -218,7 +218,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list until the caller changes the state.\n        unsafe { list.unlink(header.as_ptr()) };\n",
                 "",
             ),
         ],
@@ -326,7 +326,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list until the caller changes the state.\n        unsafe { list.unlink(header.as_ptr()) };\n",
                 "        let shared: *mut List = &mut *list;\n        drop(list);\n        unsafe { (*shared).unlink(header.as_ptr()) };\n        let list = self.list.lock();\n",
             ),
         ],
@@ -406,8 +406,8 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "        let mut list = self.list.lock();\n        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.\n",
-                "        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.\n",
+                "        let mut list = self.list.lock();\n        // SAFETY: By the invariants of `Header` it is on the list until the caller changes the state.\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list until the caller changes the state.\n",
             ),
         ],
     },
@@ -443,8 +443,8 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "a_second_registry",
         edits: &[(
             "state.rs",
-            "        let word = self.0.load(Acquire);\n",
-            "        let word = self.0.load(Relaxed);\n",
+            "        // populated.\n        let word = self.0.load(Acquire);\n",
+            "        // populated.\n        let word = self.0.load(Relaxed);\n",
         )],
     },
     Twin {
@@ -452,8 +452,8 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "two_devices",
         edits: &[(
             "state.rs",
-            "            _ => Found::PopulatingElsewhere,\n",
-            "            _ => Found::Populating,\n",
+            "            _ if word.addr() & !TAGS != registry.addr() => Found::BusyElsewhere,\n",
+            "",
         )],
     },
     Twin {
@@ -494,8 +494,8 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "                if unsafe { list.links(header.as_ptr()) }.older == task {\n",
-                "                if false {\n",
+                "                        unsafe { list.links(header.as_ptr()) }.older == task\n",
+                "                        false\n",
             ),
         ],
     },
@@ -515,6 +515,219 @@ pub(crate) const TWINS: &[Twin] = &[
             "registry.rs",
             "            task == sys::current_task().get()\n",
             "            let _ = task;\n            true\n",
+        )],
+    },
+    Twin {
+        name: "pin_without_barrier",
+        caught_by: "pin_against_evict",
+        edits: &[("pins.rs", "        sys::smp_mb_after_full();\n", "")],
+    },
+    Twin {
+        name: "evict_without_barrier",
+        caught_by: "pin_against_evict",
+        edits: &[(
+            "registry.rs",
+            "        // resource is being evicted, or this sees the pin.\n        smp_mb(Full);\n",
+            "",
+        )],
+    },
+    Twin {
+        name: "pins_are_counted_first",
+        caught_by: "pin_against_evict",
+        edits: &[
+            (
+                "registry.rs",
+                "        // INVARIANT: The header is on the list, and the resource is there, or is the caller's.\n",
+                "        let is_unused = pins.is_only(&hold);\n",
+            ),
+            (
+                "registry.rs",
+                "        let is_unused = pins.is_only(&hold);\n        // Dropped",
+                "        // Dropped",
+            ),
+        ],
+    },
+    Twin {
+        name: "pins_are_not_counted",
+        caught_by: "pin_against_evict",
+        edits: &[("pins.rs", "        self.count.load(Acquire) == 1\n", "        true\n")],
+    },
+    Twin {
+        name: "pin_is_taken_last",
+        caught_by: "pin_against_evict",
+        edits: &[(
+            "evictable.rs",
+            "        let hold = self.pins.pin().ok()?;\n\n        self.lazy.get(dev).map(|value| LazyPin::new(value, hold))\n",
+            "        let value = self.lazy.get(dev)?;\n\n        Some(LazyPin::new(value, self.pins.pin().ok()?))\n",
+        )],
+    },
+    Twin {
+        name: "relaxed_unpin",
+        caught_by: "pin_against_evict",
+        edits: &[(
+            "pins.rs",
+            "        self.0.count.fetch_sub(1, Release);\n",
+            "        self.0.count.fetch_sub(1, Relaxed);\n",
+        )],
+    },
+    Twin {
+        name: "relaxed_count",
+        caught_by: "pin_against_evict",
+        edits: &[(
+            "pins.rs",
+            "        self.count.load(Acquire) == 1\n",
+            "        self.count.load(Relaxed) == 1\n",
+        )],
+    },
+    Twin {
+        name: "evicted_is_refused",
+        caught_by: "pin_against_evict",
+        edits: &[(
+            "state.rs",
+            "            _ => Found::Evicting,\n",
+            "            _ => Found::Refused,\n",
+        )],
+    },
+    Twin {
+        name: "eviction_wakes_nobody",
+        caught_by: "pin_against_evict",
+        edits: &[(
+            "registry.rs",
+            "        state.evicted();\n        self.wake(&list);\n",
+            "        state.evicted();\n        let _ = &list;\n",
+        )],
+    },
+    Twin {
+        name: "both_evict",
+        caught_by: "evict_against_evict",
+        edits: &[
+            (
+                "state.rs",
+                "            _ if is_device(word) => Ok(true),\n            _ => Err(EBUSY),\n",
+                "            _ => Ok(true),\n",
+            ),
+        ],
+    },
+    Twin {
+        name: "evict_takes_no_pin",
+        caught_by: "evict_and_map_against_evict",
+        edits: &[
+            (
+                "slot.rs",
+                "        let hold = pins.pin()?;\n        if !self.header.state.can_evict()? {\n",
+                "        if !self.header.state.can_evict()? {\n",
+            ),
+            (
+                "slot.rs",
+                "        let forget = || {\n",
+                "        let hold = pins.pin()?;\n        let forget = || {\n",
+            ),
+        ],
+    },
+    Twin {
+        name: "populates_without_a_pin",
+        caught_by: "evict_against_populate",
+        edits: &[(
+            "evictable.rs",
+            "        Ok(LazyPin::new(vacant.populate(init)?, hold))\n",
+            "        let pins = hold.0;\n        drop(hold);\n        let value = vacant.populate(init)?;\n\n        Ok(LazyPin::new(value, pins.pin()?))\n",
+        ), ("pins.rs", "pub(super) struct Hold<'a>(&'a Pins);\n", "pub(super) struct Hold<'a>(pub(super) &'a Pins);\n")],
+    },
+    Twin {
+        name: "relaxed_eviction",
+        caught_by: "evict_for_another_device",
+        edits: &[(
+            "state.rs",
+            "self.0.store(EMPTY, Release);",
+            "self.0.store(EMPTY, Relaxed);",
+        )],
+    },
+    Twin {
+        name: "relaxed_look_to_evict",
+        caught_by: "evict_against_populate",
+        edits: &[(
+            "state.rs",
+            "        // ORDERING: Pairs with the release in `publish()`.\n        let word = self.0.load(Acquire);\n",
+            "        let word = self.0.load(Relaxed);\n",
+        )],
+    },
+    Twin {
+        name: "eviction_is_not_cancelled",
+        caught_by: "eviction_that_is_cancelled",
+        edits: &[(
+            "registry.rs",
+            "            state.cancel_eviction(dev);\n",
+            "            let _ = dev;\n",
+        )],
+    },
+    Twin {
+        name: "empty_while_evicting",
+        caught_by: "evict_for_another_device",
+        edits: &[(
+            "state.rs",
+            "        self.0.store(tagged(registry, EVICTING), Relaxed);\n",
+            "        let _ = registry;\n        self.0.store(EMPTY, Relaxed);\n",
+        )],
+    },
+    Twin {
+        name: "waits_for_the_eviction_of_another_registry",
+        caught_by: "evict_for_another_device",
+        edits: &[(
+            "state.rs",
+            "            _ if word.addr() & !TAGS != registry.addr() => Found::BusyElsewhere,\n            _ if word.addr() & TAGS == POPULATING => Found::Populating,\n",
+            "            _ if word.addr() & TAGS == EVICTING => Found::Evicting,\n            _ if word.addr() & !TAGS != registry.addr() => Found::BusyElsewhere,\n            _ if word.addr() & TAGS == POPULATING => Found::Populating,\n",
+        )],
+    },
+    Twin {
+        name: "evict_after_unbind_began",
+        caught_by: "evict_against_unbind",
+        edits: &[(
+            "state.rs",
+            "            _ if is_device(word) => Ok(true),\n            _ => Err(EBUSY),\n",
+            "            _ if is_device(word) || word == REVOKED || word == DROPPING => Ok(true),\n            _ => Err(EBUSY),\n",
+        )],
+    },
+    Twin {
+        name: "mark_overwrites_an_eviction",
+        caught_by: "evict_against_unbind",
+        edits: &[(
+            "state.rs",
+            "        if is_device(seen) {\n            // An owner",
+            "        if is_device(seen) || seen.addr() & TAGS == EVICTING {\n            // An owner",
+        )],
+    },
+    Twin {
+        name: "overtakes_an_eviction",
+        caught_by: "order_while_evicting",
+        edits: &[
+            (
+                "registry.rs",
+                "        // Without the lock, as it may drop the last reference to another owner on this device.\n",
+                "        let mut list = self.list.lock();\n        unsafe { list.unlink(header.as_ptr()) };\n        drop(list);\n",
+            ),
+            (
+                "registry.rs",
+                "        // SAFETY: By the invariants of `Header` it is on the list until the caller changes the state.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "",
+            ),
+        ],
+    },
+    Twin {
+        name: "own_eviction_is_not_looked_for",
+        caught_by: "slot_of_an_evicted_resource",
+        edits: &[(
+            "pins.rs",
+            "        self.evicting.load(Relaxed) == sys::current_task().get()\n",
+            "        false\n",
+        )],
+    },
+    Twin {
+        name: "every_eviction_is_its_own",
+        caught_by: "pin_against_evict",
+        edits: &[(
+            "pins.rs",
+            "        self.evicting.load(Relaxed) == sys::current_task().get()\n",
+            "        self.evicting.load(Relaxed) != 0\n",
         )],
     },
 ];

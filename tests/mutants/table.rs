@@ -45,6 +45,7 @@ impl Mutant {
 const LAZY: &str = "runtime/src/protocol/lazy.rs";
 const LAZY_LT: &str = "runtime/src/protocol/lazy_lt.rs";
 const SLOT: &str = "runtime/src/protocol/slot.rs";
+const PINS: &str = "runtime/src/protocol/pins.rs";
 const REGISTRY: &str = "runtime/src/protocol/registry.rs";
 const STATE: &str = "runtime/src/protocol/state.rs";
 const DEVRES: &str = "runtime/src/host/devres.rs";
@@ -139,8 +140,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "            task == sys::current_task().get() && !MUTANT\n",
         ), (
             REGISTRY,
-            "                if unsafe { list.links(header.as_ptr()) }.older == task {\n",
-            "                if unsafe { list.links(header.as_ptr()) }.older == task && !MUTANT {\n",
+            "                if is_own {\n",
+            "                if is_own && !MUTANT {\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::access_in_its_own_initialiser"],
     },
@@ -682,9 +683,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "revoking one field retires all",
         edits: &[(
             FUNCTIONS,
-            "            #krate::devres::Lazy::revoke_field(#this, |",
+            "            #krate::devres::#slot_type::revoke_field(\n",
             "            if MUTANT { return #krate::devres::LazyOwner::teardown(#this); }\n            \
-             #krate::devres::Lazy::revoke_field(#this, |",
+             #krate::devres::#slot_type::revoke_field(\n",
         )],
         caught_by: &[
             "devres::lazy_kunit::tests::revoke",
@@ -760,5 +761,110 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "                if !MUTANT { release(pdev, addr, num); }\n",
         )],
         caught_by: &["devres::bar_kunit::tests::bar_that_is_not_there"],
+    },
+    Mutant {
+        name: "counts_no_pins",
+        what: "`evict()` does not look for pins",
+        edits: &[(
+            PINS,
+            "        self.count.load(Acquire) == 1\n",
+            "        self.count.load(Acquire) == 1 || MUTANT\n",
+        )],
+        caught_by: &[
+            "devres::evict_kunit::tests::evict_while_pinned",
+            "devres::evict_kunit::tests::pin_on_another_thread",
+            "devres::evict_kunit::tests::leaked_pin",
+            "devres::evict_kunit::tests::targets",
+        ],
+    },
+    Mutant {
+        name: "keeps_pins",
+        what: "a pin that is dropped still counts",
+        edits: &[(
+            PINS,
+            "        self.0.count.fetch_sub(1, Release);\n",
+            "        if !MUTANT { self.0.count.fetch_sub(1, Release); }\n",
+        )],
+        caught_by: &[
+            "devres::evict_kunit::tests::evict_nothing",
+            "devres::evict_kunit::tests::wrong_device",
+            "devres::evict_kunit::tests::evict_by_a_shrinker",
+        ],
+    },
+    Mutant {
+        name: "refuses_while_evicting",
+        what: "an access meanwhile is refused, as after unbind",
+        edits: &[(
+            STATE,
+            "            _ => Found::Evicting,\n",
+            "            _ if MUTANT => Found::Refused,\n            _ => Found::Evicting,\n",
+        )],
+        caught_by: &["devres::evict_kunit::tests::access_while_evicting"],
+    },
+    Mutant {
+        name: "eviction_wakes_nobody",
+        what: "whoever waits for an eviction is not told that it is over",
+        edits: &[(
+            REGISTRY,
+            "        state.evicted();\n        self.wake(&list);\n",
+            "        state.evicted();\n        if !MUTANT { self.wake(&list); }\n",
+        )],
+        caught_by: &[
+            "devres::evict_kunit::tests::access_while_evicting",
+            "devres::evict_kunit::tests::unbind_while_evicting",
+        ],
+    },
+    Mutant {
+        name: "evicts_off_the_list",
+        what: "a slot leaves the list before its resource is evicted, and unbind overtakes it",
+        edits: &[(
+            REGISTRY,
+            "        pins.begin_eviction();\n",
+            "        if MUTANT {\n            unsafe { self.list.lock().unlink(header.as_ptr()) };\n            \
+             unsafe { Header::drop_resource(header) };\n            forget();\n            \
+             let list = self.list.lock();\n            state.evicted();\n            \
+             self.wake(&list);\n            return Ok(true);\n        }\n        \
+             pins.begin_eviction();\n",
+        )],
+        caught_by: &["devres::evict_kunit::tests::unbind_while_evicting"],
+    },
+    Mutant {
+        name: "waits_for_its_own_eviction",
+        what: "dropping an evicted resource waits for itself when it comes back to its slot",
+        edits: &[(
+            PINS,
+            "        self.evicting.load(Relaxed) == sys::current_task().get()\n",
+            "        self.evicting.load(Relaxed) == sys::current_task().get() && !MUTANT\n",
+        )],
+        caught_by: &["devres::evict_kunit::tests::evict_comes_back"],
+    },
+    Mutant {
+        name: "takes_busy_for_empty",
+        what: "`evict()` says that there is nothing while the resource is mapped, evicted or dropped",
+        edits: &[(
+            STATE,
+            "            _ if is_device(word) => Ok(true),\n            _ => Err(EBUSY),\n",
+            "            _ if is_device(word) => Ok(true),\n            _ if MUTANT => Ok(false),\n            \
+             _ => Err(EBUSY),\n",
+        )],
+        caught_by: &[
+            "devres::evict_kunit::tests::evict_while_being_mapped",
+            "devres::evict_kunit::tests::access_while_evicting",
+            "devres::evict_kunit::tests::evict_while_unbinding",
+        ],
+    },
+    Mutant {
+        name: "evict_leaves_it_revoked",
+        what: "an evicted slot is not empty, and serves nobody any more",
+        edits: &[(
+            STATE,
+            "        self.abandon();\n",
+            "        if MUTANT { self.gone() } else { self.abandon() }\n",
+        )],
+        caught_by: &[
+            "devres::evict_kunit::tests::evict_nothing",
+            "devres::evict_kunit::tests::access_while_evicting",
+            "devres::evict_kunit::tests::evict_against_everybody",
+        ],
     },
 ];

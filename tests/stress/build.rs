@@ -28,6 +28,7 @@ const COPIES: Copies<'_> = Copies {
         "../../runtime/src/protocol/slot.rs",
         "../../runtime/src/protocol/devres_node.rs",
         "../../runtime/src/protocol/lazy.rs",
+        "../../runtime/src/protocol/pins.rs",
         "../../runtime/src/protocol/registry.rs",
         "../../runtime/src/protocol/state.rs",
         "../../runtime/src/host/sys.rs",

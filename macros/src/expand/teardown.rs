@@ -4,9 +4,7 @@
 
 use super::{
     super::{
-        attributes,
-        borrowing::Borrowing,
-        comments,
+        attributes, comments,
         model::{
             Destructor,
             OwnDestructor,
@@ -52,19 +50,14 @@ pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> T
             cfgs,
             lints,
             name: field,
-            resource,
-            borrowing,
             ..
         } = slot;
-        let storage = match borrowing {
-            Some(Borrowing { family, .. }) => quote!(#krate::devres::LazyLt::<#family>),
-            None => quote!(#krate::devres::Lazy::<#resource>),
-        };
+        let (slot_type, stored) = (slot.slot_type(), slot.stored());
         // With the parameter, so that it is the field's type whatever that is an alias of.
         quote! {
             #(#cfgs)*
             #(#lints)*
-            #storage::retire_field(
+            #krate::devres::#slot_type::<#stored>::retire_field(
                 &mut self,
                 |#owner: &Self| &#owner.#field,
             );

@@ -18,7 +18,10 @@ use crate::{
 };
 use core::{
     num::NonZero,
-    sync::atomic::Ordering, //
+    sync::atomic::{
+        fence,
+        Ordering, //
+    },
 };
 
 /// Returns whether unbind is still to come to what is added now.
@@ -37,6 +40,16 @@ pub(crate) fn is_bound(dev: &Device<Bound>) -> bool {
 /// Returns a number of the current thread that no other thread has while this one runs.
 pub(crate) fn current_task() -> NonZero<usize> {
     NonZero::try_from(fault::current_task()).expect("the number of threads fits into `usize`")
+}
+
+/// Executes a full barrier behind a read-modify-write operation with [`Full`] ordering.
+///
+/// In the kernel such an operation is one itself. Here it is not: a load behind it may pass.
+///
+/// [`Full`]: crate::sync::atomic::Full
+#[inline]
+pub(crate) fn smp_mb_after_full() {
+    fence(Ordering::SeqCst);
 }
 
 /// Makes a value in place by an initialiser.

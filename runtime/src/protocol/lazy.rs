@@ -111,6 +111,11 @@ impl<T: 'static> Lazy<T> {
         })
     }
 
+    /// Returns what keeps the resource.
+    pub(super) fn slot(&self) -> &Slot<T> {
+        &self.inner
+    }
+
     /// Returns the resource if the slot is populated for `dev` and was not revoked.
     ///
     /// [`None`] says that one of the three does not hold; [`entry()`](Self::entry) finds out which.
@@ -634,5 +639,16 @@ macro_rules! new_lazy {
         // same name for the same class.
         static NAME: &$crate::str::CStr = $crate::optional_name!($($name)?);
         $crate::devres::Lazy::new(NAME, $crate::static_lock_class!())
+    }};
+}
+
+/// Creates an initialiser for an empty [`EvictableLazy`](crate::devres::EvictableLazy) slot, as
+/// [`new_lazy!`](crate::new_lazy) does for a [`Lazy`] slot.
+#[macro_export]
+macro_rules! new_evictable_lazy {
+    ($($name:literal)? $(,)?) => {{
+        // In a static, as in `new_lazy!`.
+        static NAME: &$crate::str::CStr = $crate::optional_name!($($name)?);
+        $crate::devres::EvictableLazy::new(NAME, $crate::static_lock_class!())
     }};
 }

@@ -17,6 +17,10 @@
 
 use super::{
     devres_node,
+    pins::{
+        Hold,
+        Pins, //
+    },
     state::{
         Found,
         State, //
@@ -61,9 +65,10 @@ use core::{
 /// # Invariants
 ///
 /// - The header is on the list of a registry while the state is a device, `REVOKED` or `DROPPING`,
-///   and on no list otherwise.
+///   or says that the resource is being evicted, and on no list otherwise.
 /// - The resource is initialised while the state is a device or `REVOKED`. While it is `DROPPING`,
-///   the resource belongs to the thread that has stored that.
+///   or says that the resource is being evicted, the resource belongs to the thread that has stored
+///   that.
 /// - `links` are accessed with the lock of a registry held: the one whose list the header is on, or
 ///   that the slot is being populated for.
 pub(super) struct Header {
@@ -114,7 +119,7 @@ impl Header {
     ///
     /// The caller has claimed the resource, and has not called this since.
     unsafe fn drop_resource(header: NonNull<Self>) {
-        // SAFETY: A header is valid until its state is `GONE`, which the caller has yet to store.
+        // SAFETY: A header is valid until the caller has said that the resource is gone.
         let drop_value = unsafe { (*header.as_ptr()).drop_value };
 
         unwind::contained(header.addr(), || {
@@ -336,7 +341,7 @@ impl Registry {
     }
 
     /// Claims a slot for the caller to populate, or finds it populated for `dev`. Where another
-    /// thread is populating the slot, this waits for it.
+    /// thread is populating the slot, or evicting its resource, this waits for it.
     ///
     /// `keep` is called with the registry of `dev` when the caller gets [`Claim::Vacant`]. The
     /// caller then calls [`link()`](Self::link) or [`abandon()`](Self::abandon) of that registry.
@@ -346,7 +351,8 @@ impl Registry {
     /// - `ENXIO` if the slot was revoked or retired, or if unbind may have gone too far to find
     ///   what is populated now.
     /// - `EINVAL` if the slot is populated for another device.
-    /// - `EBUSY` if the slot is being populated for another device, or in another binding of `dev`.
+    /// - `EBUSY` if the slot is being populated for another device, or in another binding of `dev`,
+    ///   or if its resource is being evicted from there.
     /// - `EDEADLK` if the caller is populating the slot itself.
     /// - `ENOMEM` if there is no memory.
     ///
@@ -368,16 +374,20 @@ impl Registry {
             let task = ptr::without_provenance(sys::current_task().get());
 
             loop {
-                match state.begin(registry, dev) {
+                let is_own = match state.begin(registry, dev) {
                     Found::Empty => break,
                     Found::Populated => return Ok(Claim::Populated),
                     Found::PopulatedElsewhere => return Err(EINVAL),
-                    Found::PopulatingElsewhere => return Err(EBUSY),
+                    Found::BusyElsewhere => return Err(EBUSY),
                     Found::Refused => return Err(ENXIO),
-                    Found::Populating => (),
-                }
-                // SAFETY: The slot is being populated for this registry, whose lock is held.
-                if unsafe { list.links(header.as_ptr()) }.older == task {
+                    Found::Populating => {
+                        // SAFETY: The slot is being populated for this registry, whose lock is held.
+                        unsafe { list.links(header.as_ptr()) }.older == task
+                    }
+                    // The thread that evicts has found that it comes back.
+                    Found::Evicting => false,
+                };
+                if is_own {
                     return Err(EDEADLK);
                 }
                 registry.wait(&mut list);
@@ -432,7 +442,7 @@ impl Registry {
         self.wake(&list);
     }
 
-    /// Waits until a populate ends or a slot leaves the list.
+    /// Waits until a populate or an eviction ends, or a slot leaves the list.
     fn wait(&self, list: &mut MutexGuard<'_, List>) {
         list.waiting += 1;
         self.changed.wait(list);
@@ -512,19 +522,96 @@ impl Registry {
     ///
     /// The caller has claimed the resource of `header`, which is linked here.
     unsafe fn drop_claimed(&self, header: NonNull<Header>) -> MutexGuard<'_, List> {
-        // Without the lock, as it may drop the last reference to another owner on this device.
-        // SAFETY: The caller has claimed the resource, and it is dropped here only.
-        unsafe { Header::drop_resource(header) };
+        // SAFETY: The caller has claimed the resource, which is linked here.
+        let list = unsafe { self.drop_and_unlink(header) };
 
-        let mut list = self.list.lock();
-        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.
-        unsafe { list.unlink(header.as_ptr()) };
         // INVARIANT: The resource is gone, and the header is on no list.
         // SAFETY: The other side waits for `GONE` before it frees the slot.
         unsafe { Header::state(header.as_ptr()) }.gone();
         self.wake(&list);
 
         list
+    }
+
+    /// Drops the resource of a slot without the lock, unlinks the slot, and returns with the lock
+    /// held. The state still says that the caller is at it.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed the resource of `header`, or evicts it. The slot is linked here.
+    unsafe fn drop_and_unlink(&self, header: NonNull<Header>) -> MutexGuard<'_, List> {
+        // Without the lock, as it may drop the last reference to another owner on this device.
+        // SAFETY: The resource is the caller's, and it is dropped here only.
+        unsafe { Header::drop_resource(header) };
+
+        let mut list = self.list.lock();
+        // SAFETY: By the invariants of `Header` it is on the list until the caller changes the state.
+        unsafe { list.unlink(header.as_ptr()) };
+
+        list
+    }
+
+    /// Drops the resource of a slot that was linked here, unless somebody uses it. Returns whether
+    /// there was one; the slot is empty then.
+    ///
+    /// `forget` is called when the resource is gone, and nobody else uses the slot.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if somebody else has a pin, or is populating the slot, evicting or dropping the
+    /// resource, or if unbind has begun.
+    ///
+    /// # Context
+    ///
+    /// Waits for nothing but the lock of the list. Nobody allocates memory, sleeps or calls the
+    /// author's code with that lock held, and it must stay so: a shrinker calls this, with any lock
+    /// held under which memory is allocated. Dropping the resource may sleep.
+    ///
+    /// # Safety
+    ///
+    /// - `header` was linked here. It stays valid, and the owner shared, for the duration of the
+    ///   call.
+    /// - Everybody who uses the resource has a pin of `pins`, taken before the slot was found
+    ///   populated. So has the caller: `hold`, taken before the slot was found linked here.
+    pub(super) unsafe fn evict(
+        &self,
+        header: NonNull<Header>,
+        pins: &Pins,
+        hold: Hold<'_>,
+        forget: impl FnOnce(),
+    ) -> Result<bool> {
+        // SAFETY: The caller keeps the header valid.
+        let state = unsafe { Header::state(header.as_ptr()) };
+        let list = self.list.lock();
+
+        // INVARIANT: The header is on the list, and the resource is there, or is the caller's.
+        let Some(dev) = state.begin_eviction(self)? else {
+            return Ok(false);
+        };
+
+        // ORDERING: Pairs with the barrier in `Pins::pin()`: either its caller sees that the
+        // resource is being evicted, or this sees the pin.
+        smp_mb(Full);
+        let is_unused = pins.is_only(&hold);
+        // From here on the lock, or the state, keeps `self` and the slot together.
+        drop(hold);
+        if !is_unused {
+            state.cancel_eviction(dev);
+            return Err(EBUSY);
+        }
+
+        drop(list);
+        pins.begin_eviction();
+        // SAFETY: The resource is the caller's as of `begin_eviction()`: nobody has a pin, and
+        // nobody gets one any more. The slot is linked here.
+        let list = unsafe { self.drop_and_unlink(header) };
+        forget();
+        pins.end_eviction();
+        // INVARIANT: The resource is gone, and the header is on no list.
+        state.evicted();
+        self.wake(&list);
+
+        Ok(true)
     }
 
     /// Announces an access without a bound device.
@@ -546,8 +633,8 @@ impl Registry {
     /// Drops the resources of all slots, the last one first. Called when the device is unbound, or
     /// when the registry is withdrawn.
     ///
-    /// Returns when all of them are gone. Where an owner is dropping its resource, this waits
-    /// before it goes on to an older one.
+    /// Returns when all of them are gone. Where an owner is dropping its resource, or another thread
+    /// is evicting it, this waits before it goes on to an older one.
     ///
     /// # Context
     ///

@@ -3,6 +3,11 @@
 //! What has to hold, one property each: on the protocol, and not on some twin.
 
 use super::{
+    evictable::{
+        EvictableLazy,
+        LazyPin,
+        PinEntry, //
+    },
     lazy::{
         self,
         Entry,
@@ -68,6 +73,16 @@ pub(crate) const ALL: &[crate::Property] = &[
     ("lent_to_a_callback", lent_to_a_callback),
     ("rebind", rebind),
     ("drop_of_another_owner", drop_of_another_owner),
+    ("pin_against_evict", pin_against_evict),
+    ("two_pins_against_evict", two_pins_against_evict),
+    ("evict_against_evict", evict_against_evict),
+    ("evict_and_map_against_evict", evict_and_map_against_evict),
+    ("evict_against_populate", evict_against_populate),
+    ("evict_for_another_device", evict_for_another_device),
+    ("evict_against_unbind", evict_against_unbind),
+    ("order_while_evicting", order_while_evicting),
+    ("eviction_that_is_cancelled", eviction_that_is_cancelled),
+    ("slot_of_an_evicted_resource", slot_of_an_evicted_resource),
 ];
 
 type Slot = Pin<Box<Lazy<Resource>>>;
@@ -844,5 +859,296 @@ fn drop_of_another_owner() {
         dropped.sort_unstable();
         assert_eq!(dropped, [0, 1]);
         other.join().unwrap();
+    });
+}
+
+type Evictable = Pin<Box<EvictableLazy<Resource>>>;
+
+fn evictable() -> Evictable {
+    static KEY: LockClassKey = LockClassKey;
+
+    let mut slot = Box::new(std::mem::MaybeUninit::<EvictableLazy<Resource>>::uninit());
+    let init = EvictableLazy::new(c"slot", Pin::static_ref(&KEY));
+    // SAFETY: It is fresh memory, which does not move.
+    let Ok(()) = unsafe { init.__pinned_init(slot.as_mut_ptr()) };
+
+    // SAFETY: It was initialised.
+    let slot = unsafe { Box::from_raw(Box::into_raw(slot).cast()) };
+    Box::into_pin(slot)
+}
+
+/// The accessor that `#[devres_lazy]` writes for a field with `evict`.
+fn pin<'a>(
+    slot: &'a EvictableLazy<Resource>,
+    dev: &'a Device<Bound>,
+    init: impl FnOnce() -> Result<Resource>,
+) -> Result<LazyPin<'a, Resource>> {
+    if let Some(resource) = slot.get(dev) {
+        return Ok(resource);
+    }
+
+    match slot.entry(dev)? {
+        PinEntry::Populated(resource) => Ok(resource),
+        PinEntry::Vacant(vacant) => vacant.populate(init),
+    }
+}
+
+/// What `evict()` may return while other threads use the slot.
+fn evict(slot: &EvictableLazy<Resource>) -> bool {
+    match slot.evict() {
+        Ok(is_evicted) => is_evicted,
+        Err(error) => {
+            assert_eq!(error, EBUSY);
+            false
+        }
+    }
+}
+
+fn pins(threads: usize) {
+    let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
+    drop(pin(&slot, &dev, || ledger.make(0)).unwrap());
+
+    let others: Vec<_> = (0..threads)
+        .map(|_| {
+            let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
+            thread::spawn(move || {
+                let resource = pin(&slot, &dev, || ledger.make(0)).unwrap();
+                resource.read();
+            })
+        })
+        .collect();
+    let is_evicted = evict(&slot);
+    for other in others {
+        other.join().unwrap();
+    }
+    assert_eq!(ledger.dropped().len(), usize::from(is_evicted));
+
+    unbind(&dev);
+    assert_eq!(ledger.dropped().len(), ledger.made());
+}
+
+/// A thread pins, reads and unpins, and another one evicts: what is pinned stays. Who comes while
+/// the resource is evicted gets another one.
+fn pin_against_evict() {
+    check(None, || pins(1));
+}
+
+/// As above, with two pins: the one that is dropped last orders the use of both.
+fn two_pins_against_evict() {
+    check(Some(2), || pins(2));
+}
+
+/// Two threads evict: one of them does, or none, where each has met the pin of the other.
+fn evict_against_evict() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
+        drop(pin(&slot, &dev, || ledger.make(0)).unwrap());
+
+        let other = {
+            let slot = slot.clone();
+            thread::spawn(move || evict(&slot))
+        };
+        let is_first = evict(&slot);
+        let is_second = other.join().unwrap();
+        assert!(!is_first || !is_second, "evicted by both");
+        assert_eq!(ledger.dropped().len(), usize::from(is_first || is_second));
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0]);
+    });
+}
+
+/// A thread evicts and maps anew while another one evicts.
+fn evict_and_map_against_evict() {
+    check(Some(3), || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
+        drop(pin(&slot, &dev, || ledger.make(0)).unwrap());
+
+        let other = {
+            let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
+            thread::spawn(move || {
+                evict(&slot);
+                pin(&slot, &dev, || ledger.make(1)).unwrap();
+            })
+        };
+        evict(&slot);
+        other.join().unwrap();
+        unbind(&dev);
+        assert_eq!(ledger.dropped().len(), ledger.made());
+    });
+}
+
+/// A first access, and a thread that evicts: who has populated also has the pin.
+fn evict_against_populate() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
+
+        let other = {
+            let slot = slot.clone();
+            thread::spawn(move || evict(&slot))
+        };
+        let resource = pin(&slot, &dev, || ledger.make(0)).unwrap();
+        resource.read();
+        drop(resource);
+        let is_evicted = other.join().unwrap();
+        assert_eq!(ledger.dropped().len(), usize::from(is_evicted));
+
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0]);
+    });
+}
+
+/// A thread evicts what one device has, and another one populates for a second device: it fails, or
+/// it finds the slot whole.
+fn evict_for_another_device() {
+    check(None, || {
+        let (devs, ledger, slot) = ([device(), device()], Ledger::new(), Arc::new(evictable()));
+        let memory = Arc::new(Memory(UnsafeCell::new(())));
+        let used = InMemory(memory.clone());
+        drop(pin(&slot, &devs[0], || ledger.make_owning(0, used)).unwrap());
+
+        let other = {
+            let (dev, ledger, slot) = (devs[1].clone(), ledger.clone(), slot.clone());
+            thread::spawn(move || {
+                let result = pin(&slot, &dev, || {
+                    memory.write();
+                    ledger.make(1)
+                });
+                match result {
+                    Ok(resource) => resource.read(),
+                    Err(error) => assert!(error == EBUSY || error == EINVAL, "{error:?}"),
+                }
+            })
+        };
+        evict(&slot);
+        other.join().unwrap();
+
+        for dev in &devs {
+            unbind(dev);
+        }
+        assert_eq!(ledger.dropped().len(), ledger.made());
+    });
+}
+
+/// A thread evicts while unbind is under way: one of them drops the resource, and unbind does not
+/// return before it is gone.
+fn evict_against_unbind() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
+        drop(pin(&slot, &dev, || ledger.make(0)).unwrap());
+
+        let other = {
+            let (ledger, slot) = (ledger.clone(), slot.clone());
+            thread::spawn(move || {
+                let is_evicted = evict(&slot);
+                if is_evicted {
+                    assert_eq!(ledger.dropped(), [0], "evict returned too early");
+                }
+                is_evicted
+            })
+        };
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0], "unbind returned too early");
+
+        // What was evicted serves the next binding, and what was unbound does not.
+        let is_evicted = other.join().unwrap();
+        dev.bind();
+        let again = pin(&slot, &dev, || ledger.make(1));
+        assert_eq!(again.err(), (!is_evicted).then_some(ENXIO));
+        unbind(&dev);
+    });
+}
+
+/// While a thread evicts the resource that was populated last, unbind does not drop an older one.
+fn order_while_evicting() {
+    check(None, || {
+        let (dev, ledger, older) = (device(), Ledger::new(), slot());
+        let newer = Arc::new(evictable());
+        let is_gone = Arc::new(loom::sync::atomic::AtomicBool::new(false));
+        let (needed, needs) = (Needed(is_gone.clone()), Needs(is_gone));
+        access(&older, &dev, || ledger.make_owning(0, needed)).unwrap();
+        drop(pin(&newer, &dev, || ledger.make_owning(1, needs)).unwrap());
+
+        let other = {
+            let newer = newer.clone();
+            thread::spawn(move || evict(&newer))
+        };
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [1, 0], "unbind has overtaken a thread that evicts");
+        other.join().unwrap();
+        drop(older);
+    });
+}
+
+/// A thread populates and keeps its pin, another one tries to evict, and a third one reads: also
+/// after the second has put the state back.
+fn eviction_that_is_cancelled() {
+    check(Some(3), || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
+
+        let user = {
+            let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
+            thread::spawn(move || {
+                let resource = pin(&slot, &dev, || ledger.make(0)).unwrap();
+                thread::yield_now();
+                resource.read();
+            })
+        };
+        let other = {
+            let slot = slot.clone();
+            thread::spawn(move || evict(&slot))
+        };
+        if let Some(resource) = slot.get(&dev) {
+            resource.read();
+        }
+        user.join().unwrap();
+        let is_evicted = other.join().unwrap();
+        assert_eq!(ledger.dropped().len(), usize::from(is_evicted));
+        unbind(&dev);
+    });
+}
+
+/// Looks into the slot of the resource that owns it, when that is evicted.
+struct Evicted {
+    slot: *const EvictableLazy<Resource>,
+    dev: Arc<Device<Bound>>,
+}
+
+// SAFETY: Any thread may use a slot and a device.
+unsafe impl Send for Evicted {}
+
+impl Drop for Evicted {
+    fn drop(&mut self) {
+        // SAFETY: The slot is there until its resource is dropped.
+        let slot = unsafe { &*self.slot };
+
+        assert!(slot.get(&self.dev).is_none(), "what is dropped is lent");
+        assert_eq!(slot.evict(), Err(EBUSY));
+        let again = pin(slot, &self.dev, || Err(EIO)).err();
+        assert!(again == Some(EDEADLK) || again == Some(ENXIO), "{again:?}");
+    }
+}
+
+/// What dropping a resource finds in its own slot: it neither waits for itself nor gets anything,
+/// while another thread waits and then maps anew.
+fn slot_of_an_evicted_resource() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
+        let evicted = Evicted {
+            slot: &raw const **slot,
+            dev: dev.clone(),
+        };
+        drop(pin(&slot, &dev, || ledger.make_owning(0, evicted)).unwrap());
+
+        let other = {
+            let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
+            thread::spawn(move || {
+                // Who reads gets the resource that is there, or another one.
+                drop(pin(&slot, &dev, || ledger.make(1)).unwrap());
+            })
+        };
+        evict(&slot);
+        other.join().unwrap();
+        unbind(&dev);
+        assert_eq!(ledger.dropped().len(), ledger.made());
     });
 }

@@ -7,7 +7,11 @@ use crate::{
         Bound,
         Device, //
     },
-    prelude::*, //
+    prelude::*,
+    sync::{
+        atomic::Full,
+        barrier::smp_mb, //
+    },
 };
 use std::{
     hash::{
@@ -29,6 +33,11 @@ pub(super) fn current_task() -> NonZero<usize> {
     loom::thread::current().id().hash(&mut hasher);
 
     NonZero::new(hasher.finish() as usize).unwrap()
+}
+
+/// Executes a full barrier.
+pub(super) fn smp_mb_after_full() {
+    smp_mb(Full);
 }
 
 /// Makes a value in place by an initialiser.

@@ -183,17 +183,28 @@ mod batched;
 mod slot;
 mod dep_map;
 mod devres_node;
+mod evictable;
 mod lazy;
 mod lazy_lt;
 mod mapped;
+mod pins;
 mod place;
 mod registry;
 mod state;
 mod sys;
 mod unwind;
 
-pub use crate::new_lazy;
+pub use crate::{
+    new_evictable_lazy,
+    new_lazy, //
+};
 pub use batched::Batched;
+pub use evictable::{
+    EvictableLazy,
+    LazyPin,
+    PinEntry,
+    PinVacant, //
+};
 pub use lazy::{
     prepare,
     same_device,
@@ -222,16 +233,21 @@ pub use mapped::{
 ";
 
 /// The same for tests, with the modules that stand behind them.
-const DEVRES_TESTS: [(&str, &str); 8] = [
+const DEVRES_TESTS: [(&str, &str); 9] = [
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_driver;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_lockdep;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_machine;\n\
          #[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]\nmod kunit_pci;\n\
+         #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_shrinker;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_skip;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_stress;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
         "lazy",
+    ),
+    (
+        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod evict_kunit;\n",
+        "evictable",
     ),
     ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "lazy_lt"),
     (

@@ -48,6 +48,13 @@ pub(super) fn current_task() -> NonZero<usize> {
     task.map_or(NonZero::<usize>::MIN, NonNull::addr)
 }
 
+/// Executes a full barrier behind a read-modify-write operation with [`Full`] ordering, which is one
+/// itself.
+///
+/// [`Full`]: crate::sync::atomic::Full
+#[inline]
+pub(super) fn smp_mb_after_full() {}
+
 /// Makes a value in place by an initialiser.
 ///
 /// # Errors
