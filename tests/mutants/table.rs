@@ -495,9 +495,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             TEARDOWN,
             "    let retire = model.slots.iter().rev().map(|slot| {\n",
             "    let forwards: Vec<_> = model.slots.iter().map(|slot| {\n        \
-             let (field, resource, cfgs) = (slot.name, slot.resource, &slot.cfgs);\n        \
-             quote!(#(#cfgs)* #krate::devres::Lazy::<#resource>::retire_field(\n            \
-             &mut self, |owner: &Self| &owner.#field,\n        );)\n    }).collect();\n    \
+             let (resource, cfgs) = (slot.resource, &slot.cfgs);\n        \
+             let this = quote!(::core::pin::Pin::as_mut(&mut self));\n        \
+             let slot = pinned::slot(this, slot, has_view, &owner);\n        \
+             quote!(#(#cfgs)* #krate::devres::Lazy::<#resource>::retire(#slot);)\n    \
+             }).collect();\n    \
              let retire = model.slots.iter().rev().map(|slot| {\n",
         ), (
             TEARDOWN,
@@ -670,9 +672,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "revoking one field retires all",
         edits: &[(
             FUNCTIONS,
-            "            #krate::devres::Lazy::revoke_field(#this, |",
+            "            #krate::devres::Lazy::revoke(#slot);\n",
             "            if MUTANT { return #krate::devres::LazyOwner::teardown(#this); }\n            \
-             #krate::devres::Lazy::revoke_field(#this, |",
+             #krate::devres::Lazy::revoke(#slot);\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::revoke"],
     },
