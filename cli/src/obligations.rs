@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! All that is promised to an `unsafe` of the slot, of form B and of generated code: by whom, why it
-//! holds, and which test fails when it does not. S1, S2 and S4 are those of generated code, and come
-//! from the table that the macro has.
+//! holds, and which test fails when it does not. S1, S2, S4 and S10 are those of generated code,
+//! and come from the table that the macro has.
 
 use crate::safety::{
     self,
@@ -42,6 +42,7 @@ fn generated(obligation: &Obligation) -> String {
 /// All of them.
 pub(crate) fn rows() -> Vec<Row> {
     let [outlives, stays] = &safety::NEW_MAPPED;
+    let projected = &safety::PROJECTED;
 
     vec![
         Row {
@@ -370,14 +371,14 @@ pub(crate) fn rows() -> Vec<Row> {
             ],
         },
         Row {
-            number: "S10",
+            number: projected.number,
             title: "nothing is moved out of what is pinned",
-            required_by: "`Pin::get_unchecked_mut()`",
-            requirement: "The pinned parts of an owner are not moved.",
-            sites: &["Lazy::pinned_field"],
-            party: Party::Runtime,
-            how: "Of an owner nothing is taken: `pinned_field()` goes on to one of its fields."
-                .into(),
+            required_by: "`Pin::map_unchecked_mut()`",
+            requirement: "The slot does not move for as long as the owner does not, and nothing is \
+                          moved out of the owner.",
+            sites: &[],
+            party: Party::Macro,
+            how: generated(projected),
             tests: &[(
                 "tests/ui/place/owner_is_pinned.rs",
                 "an owner can be taken out of its `Pin`, and its slots with it",
@@ -385,18 +386,34 @@ pub(crate) fn rows() -> Vec<Row> {
         },
         Row {
             number: "S11",
-            title: "a field that is revoked is a field of the owner",
-            required_by: "`Pin::new_unchecked()`, and the pointer that it is given",
-            requirement: "The slot lies in the owner that is exclusively borrowed, and is pinned.",
-            sites: &["Lazy::pinned_field"],
-            party: Party::Runtime,
-            how: "The closure names the field, and that its slot lies within `*owner` is asserted. A \
-                  slot can only be created in place, so it is pinned, and the owner with it."
+            title: "nobody excludes a view from its owner",
+            required_by: "`unsafe trait Map`",
+            requirement: "Until a view is unmapped, no part of the owner is written to, other than \
+                          by interior mutability, and no exclusive reference is made to a part \
+                          that is `Unpin`.",
+            sites: &["Map", "Mapped::drop"],
+            party: Party::Author,
+            how: "Unmapping reads the owner, on the thread that unbinds, also while another thread \
+                  has the owner to itself. Generated code makes no such reference: in a struct with a `map` field, \
+                  teardown and revoke go by `Pin::map_unchecked_mut()` to one slot. In one without, \
+                  no resource reads the owner, and they go by `project()`. An author who calls \
+                  `project()` of a struct with a `map` field first unmaps all views by `revoke`, or \
+                  does so in the destructor, which begins with the teardown."
                 .into(),
-            tests: &[(
-                "tests/protocol/unwinding.rs: revoke_of_a_stranger",
-                "the assertion is left out",
-            )],
+            tests: &[
+                (
+                    "tests/aliasing.rs: teardown",
+                    "under Miri: the teardown of a struct with a `map` field goes by `project()`",
+                ),
+                (
+                    "tests/aliasing.rs: revoke",
+                    "under Miri: revoking a slot beside a view goes by `project()`",
+                ),
+                (
+                    "tests/aliasing.rs: unbind",
+                    "under Miri: the same, while unbind drops the view",
+                ),
+            ],
         },
         Row {
             number: "S12",
