@@ -40,7 +40,7 @@ unsafe impl Map<Owner> for View {
         Ok(NonNull::from(&*owner.value))
     }
 
-    unsafe fn unmap(owner: &Owner, _: &(), value: NonNull<u32>) {
+    unsafe fn unmap(owner: &Owner, (): &(), value: NonNull<u32>) {
         assert_eq!(NonNull::from(&*owner.value), value);
         assert_eq!(owner.size, 4);
     }

@@ -317,8 +317,8 @@ pub(crate) fn rows() -> Vec<Row> {
         Row {
             number: "S9",
             title: "a registry knows no slot that is gone",
-            required_by: "dereferencing a node",
-            requirement: "A node is valid from being linked until its resource is gone.",
+            required_by: "dereferencing a header",
+            requirement: "A header is valid from being linked until its resource is gone.",
             sites: &[
                 "Registry::claim",
                 "Registry::is_populating",
@@ -342,9 +342,9 @@ pub(crate) fn rows() -> Vec<Row> {
             ],
             party: Party::Runtime,
             how: "A slot is pinned, and its destructor retires it, which returns only once the \
-                  resource is dropped and the node unlinked, by whichever side. Whether the node is \
+                  resource is dropped and the header unlinked, by whichever side. Whether the header is \
                   on the list is read from `state`. An owner that cannot claim its resource waits for \
-                  `GONE`, and unbind does not touch the node after it has released the lock under \
+                  `GONE`, and unbind does not touch the header after it has released the lock under \
                   which it has stored that. A panic of the resource, or a report of the host, waits \
                   until then. This assumes of pin-init that what is pinned is not freed without its \
                   destructor. In Linux 7.3 safe code can do that: `Wrapper` makes an initialiser of \
@@ -362,7 +362,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 ),
                 (
                     "tests/panics/teardown.rs: the_authors_code_panics",
-                    "a panic leaves the node of a freed slot on the list",
+                    "a panic leaves the header of a freed slot on the list",
                 ),
                 (
                     "tests/panics/populate.rs: linking_reports",
@@ -393,12 +393,13 @@ pub(crate) fn rows() -> Vec<Row> {
                           that is `Unpin`.",
             sites: &["Map", "Mapped::drop"],
             party: Party::Author,
-            how: "Unmapping reads the owner, on the thread that unbinds, also while another thread \
-                  has the owner to itself. Generated code makes no such reference: in a struct with a `map` field, \
-                  teardown and revoke go by `Pin::map_unchecked_mut()` to one slot. In one without, \
-                  no resource reads the owner, and they go by `project()`. An author who calls \
-                  `project()` of a struct with a `map` field first unmaps all views by `revoke`, or \
-                  does so in the destructor, which begins with the teardown."
+            how: "Unmapping reads the owner, on the thread that unbinds, also while another \
+                  thread has the owner to itself. Generated code makes no such reference: in a \
+                  struct with a `map` field, teardown and revoke go by \
+                  `Pin::map_unchecked_mut()` to one slot. In one without, no resource reads the \
+                  owner, and they go by `project()`. An author who calls `project()` of a struct \
+                  with a `map` field first unmaps all views by `revoke`, or does so in the \
+                  destructor, which begins with the teardown."
                 .into(),
             tests: &[
                 (
@@ -446,9 +447,9 @@ pub(crate) fn rows() -> Vec<Row> {
         Row {
             number: "S13",
             title: "the list is whole, and changed by one thread at a time",
-            required_by: "accessing the links of a node",
-            requirement: "The lock of the registry is held that the node is on, or that its slot is \
-                          being populated for. A node that is unlinked is on its list.",
+            required_by: "accessing the links of a header",
+            requirement: "The lock of the registry is held that the header is on, or that its slot is \
+                          being populated for. A header that is unlinked is on its list.",
             sites: &[
                 "List::links",
                 "List::push",
@@ -460,7 +461,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Registry::drop_claimed",
             ],
             party: Party::Runtime,
-            how: "The methods of the list take `&mut List`, which only the lock gives. A node is \
+            how: "The methods of the list take `&mut List`, which only the lock gives. A header is \
                   linked by the thread that has claimed the empty slot, and unlinked by the thread \
                   that has claimed its resource, together with the state that says so. While a slot \
                   is being populated, its links have the number of the thread that does it: the \
@@ -499,9 +500,9 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Lazy::drop",
             ],
             party: Party::Runtime,
-            how: "`Lazy` takes `Pin<&mut Self>` for both. Unbind uses the node, and a resource that \
+            how: "`Lazy` takes `Pin<&mut Self>` for both. Unbind uses the header, and a resource that \
                   it has claimed; an owner that cannot claim its resource waits with the registry's \
-                  lock until unbind has unlinked the node. Code that dropping the resource calls \
+                  lock until unbind has unlinked the header. Code that dropping the resource calls \
                   finds the state `DROPPING`, and neither the resource nor the registry."
                 .into(),
             tests: &[

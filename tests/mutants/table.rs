@@ -53,6 +53,7 @@ const SG_TABLE: &str = "runtime/src/host/drm/gem/shmem/sg_table.rs";
 const VMAP: &str = "runtime/src/host/drm/gem/shmem/vmap.rs";
 const OBJECT: &str = "runtime/src/host/drm/gem/shmem/mod.rs";
 const FUNCTIONS: &str = "macros/src/expand/functions.rs";
+const RETIRE: &str = "macros/src/expand/retire.rs";
 const TEARDOWN: &str = "macros/src/expand/teardown.rs";
 
 pub(crate) const MUTANTS: &[Mutant] = &[
@@ -491,21 +492,22 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "fields_in_order",
         what: "teardown begins with the field that is declared first",
-        edits: &[(
-            TEARDOWN,
-            "    let retire = model.slots.iter().rev().map(|slot| {\n",
-            "    let forwards: Vec<_> = model.slots.iter().map(|slot| {\n        \
-             let (resource, cfgs) = (slot.resource, &slot.cfgs);\n        \
-             let this = quote!(::core::pin::Pin::as_mut(&mut self));\n        \
-             let slot = pinned::slot(this, slot, has_view, &owner);\n        \
-             quote!(#(#cfgs)* #krate::devres::Lazy::<#resource>::retire(#slot);)\n    \
-             }).collect();\n    \
-             let retire = model.slots.iter().rev().map(|slot| {\n",
-        ), (
-            TEARDOWN,
-            "                #(#retire)*\n",
-            "                if MUTANT { #(#forwards)* }\n                #(#retire)*\n",
-        )],
+        edits: &[
+            (
+                RETIRE,
+                "    let this = names.local(\"this\");\n",
+                "    let this = names.local(\"this\");\n    \
+                 let forwards = model.slots.iter().map(|slot| {\n        \
+                 let field = slot.name;\n        \
+                 retire(model, slot, &quote!(#this.#field))\n    });\n",
+            ),
+            (
+                RETIRE,
+                "            #used\n            #(#retire)*\n",
+                "            #used\n            \
+                 if MUTANT { #(#forwards)* } else { #(#retire)* }\n",
+            ),
+        ],
         caught_by: &["devres::lazy_kunit::tests::order_at_free"],
     },
     Mutant {
