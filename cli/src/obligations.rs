@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! All that is promised to an `unsafe` of the slot, of form B and of generated code: by whom, why it
-//! holds, and which test fails when it does not. S1, S2 and S4 are those of generated code, and come
-//! from the table that the macro has.
+//! holds, and which test fails when it does not. S1, S2, S4 and S10 are those of generated code,
+//! and come from the table that the macro has.
 
 use crate::safety::{
     self,
@@ -42,6 +42,7 @@ fn generated(obligation: &Obligation) -> String {
 /// All of them.
 pub(crate) fn rows() -> Vec<Row> {
     let [outlives, stays] = &safety::NEW_MAPPED;
+    let projected = &safety::PROJECTED;
 
     vec![
         Row {
@@ -324,8 +325,8 @@ pub(crate) fn rows() -> Vec<Row> {
         Row {
             number: "S9",
             title: "a registry knows no slot that is gone",
-            required_by: "dereferencing a node",
-            requirement: "A node is valid from being linked until its resource is gone.",
+            required_by: "dereferencing a header",
+            requirement: "A header is valid from being linked until its resource is gone.",
             sites: &[
                 "Registry::claim",
                 "Registry::is_populating",
@@ -351,9 +352,9 @@ pub(crate) fn rows() -> Vec<Row> {
             ],
             party: Party::Runtime,
             how: "A slot is pinned, and its destructor retires it, which returns only once the \
-                  resource is dropped and the node unlinked, by whichever side. Whether the node is \
+                  resource is dropped and the header unlinked, by whichever side. Whether the header is \
                   on the list is read from `state`. An owner that cannot claim its resource waits for \
-                  `GONE`, and unbind does not touch the node after it has released the lock under \
+                  `GONE`, and unbind does not touch the header after it has released the lock under \
                   which it has stored that. A panic of the resource, or a report of the host, waits \
                   until then. This assumes of pin-init that what is pinned is not freed without its \
                   destructor. In Linux 7.3 safe code can do that: `Wrapper` makes an initialiser of \
@@ -371,7 +372,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 ),
                 (
                     "tests/panics/teardown.rs: the_authors_code_panics",
-                    "a panic leaves the node of a freed slot on the list",
+                    "a panic leaves the header of a freed slot on the list",
                 ),
                 (
                     "tests/panics/populate.rs: linking_reports",
@@ -380,15 +381,14 @@ pub(crate) fn rows() -> Vec<Row> {
             ],
         },
         Row {
-            number: "S10",
+            number: projected.number,
             title: "nothing is moved out of what is pinned",
-            required_by: "`Pin::get_unchecked_mut()` and `Pin::map_unchecked_mut()`",
-            requirement: "The pinned parts of an owner are not moved.",
-            sites: &["Lazy::pinned_field", "EvictableLazy::lazy"],
-            party: Party::Runtime,
-            how: "Of an owner nothing is taken: `pinned_field()` goes on to one of its fields, and \
-                  `EvictableLazy` to the slot inside."
-                .into(),
+            required_by: "`Pin::map_unchecked_mut()`",
+            requirement: "The slot does not move for as long as the owner does not, and nothing is \
+                          moved out of the owner.",
+            sites: &[],
+            party: Party::Macro,
+            how: generated(projected),
             tests: &[(
                 "tests/ui/place/owner_is_pinned.rs",
                 "an owner can be taken out of its `Pin`, and its slots with it",
@@ -396,18 +396,35 @@ pub(crate) fn rows() -> Vec<Row> {
         },
         Row {
             number: "S11",
-            title: "a field that is revoked is a field of the owner",
-            required_by: "`Pin::new_unchecked()`, and the pointer that it is given",
-            requirement: "The slot lies in the owner that is exclusively borrowed, and is pinned.",
-            sites: &["Lazy::pinned_field"],
-            party: Party::Runtime,
-            how: "The closure names the field, and that its slot lies within `*owner` is asserted. A \
-                  slot can only be created in place, so it is pinned, and the owner with it."
+            title: "nobody excludes a view from its owner",
+            required_by: "`unsafe trait Map`",
+            requirement: "Until a view is unmapped, no part of the owner is written to, other than \
+                          by interior mutability, and no exclusive reference is made to a part \
+                          that is `Unpin`.",
+            sites: &["Map", "Mapped::drop"],
+            party: Party::Author,
+            how: "Unmapping reads the owner, on the thread that unbinds, also while another \
+                  thread has the owner to itself. Generated code makes no such reference: in a \
+                  struct with a `map` field, teardown and revoke go by \
+                  `Pin::map_unchecked_mut()` to one slot. In one without, no resource reads the \
+                  owner, and they go by `project()`. An author who calls `project()` of a struct \
+                  with a `map` field first unmaps all views by `revoke`, or does so in the \
+                  destructor, which begins with the teardown."
                 .into(),
-            tests: &[(
-                "tests/protocol/unwinding.rs: revoke_of_a_stranger",
-                "the assertion is left out",
-            )],
+            tests: &[
+                (
+                    "tests/aliasing.rs: teardown",
+                    "under Miri: the teardown of a struct with a `map` field goes by `project()`",
+                ),
+                (
+                    "tests/aliasing.rs: revoke",
+                    "under Miri: revoking a slot beside a view goes by `project()`",
+                ),
+                (
+                    "tests/aliasing.rs: unbind",
+                    "under Miri: the same, while unbind drops the view",
+                ),
+            ],
         },
         Row {
             number: "S12",
@@ -442,9 +459,9 @@ pub(crate) fn rows() -> Vec<Row> {
         Row {
             number: "S13",
             title: "the list is whole, and changed by one thread at a time",
-            required_by: "accessing the links of a node",
-            requirement: "The lock of the registry is held that the node is on, or that its slot is \
-                          being populated for. A node that is unlinked is on its list.",
+            required_by: "accessing the links of a header",
+            requirement: "The lock of the registry is held that the header is on, or that its slot is \
+                          being populated for. A header that is unlinked is on its list.",
             sites: &[
                 "List::links",
                 "List::push",
@@ -456,7 +473,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Registry::drop_and_unlink",
             ],
             party: Party::Runtime,
-            how: "The methods of the list take `&mut List`, which only the lock gives. A node is \
+            how: "The methods of the list take `&mut List`, which only the lock gives. A header is \
                   linked by the thread that has claimed the empty slot, and unlinked by the thread \
                   that has claimed its resource, or evicts it, with the state that says so. While a slot \
                   is being populated, its links have the number of the thread that does it: the \
@@ -495,9 +512,9 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Lazy::drop",
             ],
             party: Party::Runtime,
-            how: "`Lazy` takes `Pin<&mut Self>` for both. Unbind uses the node, and a resource that \
+            how: "`Lazy` takes `Pin<&mut Self>` for both. Unbind uses the header, and a resource that \
                   it has claimed; an owner that cannot claim its resource waits with the registry's \
-                  lock until unbind has unlinked the node. Code that dropping the resource calls \
+                  lock until unbind has unlinked the header. Code that dropping the resource calls \
                   finds the state `DROPPING`, and neither the resource nor the registry."
                 .into(),
             tests: &[

@@ -9,7 +9,10 @@ use super::{
         Slot,
         Source, //
     },
-    safety,
+    safety::{
+        self,
+        Obligation, //
+    },
 };
 use quote::ToTokens;
 use syn::{
@@ -154,11 +157,24 @@ pub(crate) fn try_access(slot: &Slot<'_>) -> String {
 }
 
 /// In `revoke`.
-pub(crate) fn revoke(slot: &Slot<'_>) -> String {
-    format!(
+pub(crate) fn revoke(slot: &Slot<'_>, owner_has_view: bool) -> String {
+    let text = format!(
         "`self` is borrowed exclusively, so nobody borrows what `self.{}` holds.",
         slot.name
-    )
+    );
+    if !owner_has_view {
+        return text;
+    }
+
+    format!("{text}\n\n{}", projected(slot))
+}
+
+/// Above the `unsafe` that projects an owner with a view to one of its slots.
+pub(crate) fn projected(slot: &Slot<'_>) -> String {
+    let Obligation { number, reason } = safety::PROJECTED;
+    let reason = reason.replace("{field}", &slot.name.to_string());
+
+    format!("SAFETY: {number}: {reason}")
 }
 
 /// In `evict`.

@@ -28,6 +28,7 @@ use quote::{
     ToTokens, //
 };
 use syn::{
+    ext::IdentExt,
     parse_quote,
     visit::Visit,
     Attribute,
@@ -516,11 +517,20 @@ fn is_slot(ty: &Type) -> bool {
         .is_some_and(|module| module.ident == "devres")
 }
 
+/// The function of `#[pin_data]` that teardown calls.
+const PROJECT: &str = "project";
+
 /// Checks that no two functions have one name, and removes the second. Where there is a `#[cfg]`,
 /// rustc knows better.
 fn unique_functions(slots: &mut Vec<Slot<'_>>, errors: &mut Errors) {
     let mut seen: Vec<Ident> = Vec::new();
     let mut is_new = |name: &Ident| {
+        if name.unraw() == PROJECT {
+            let message = format!("`#[pin_data]` makes a function called `{PROJECT}`: rename this");
+            errors.report(name, message);
+            return false;
+        }
+
         let is_new = !seen.contains(name);
         if is_new {
             seen.push(name.clone());

@@ -56,6 +56,7 @@ const SG_TABLE: &str = "runtime/src/host/drm/gem/shmem/sg_table.rs";
 const VMAP: &str = "runtime/src/host/drm/gem/shmem/vmap.rs";
 const OBJECT: &str = "runtime/src/host/drm/gem/shmem/mod.rs";
 const FUNCTIONS: &str = "macros/src/expand/functions.rs";
+const RETIRE: &str = "macros/src/expand/retire.rs";
 const TEARDOWN: &str = "macros/src/expand/teardown.rs";
 
 pub(crate) const MUTANTS: &[Mutant] = &[
@@ -501,19 +502,22 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "fields_in_order",
         what: "teardown begins with the field that is declared first",
-        edits: &[(
-            TEARDOWN,
-            "    let retire = model.slots.iter().rev().map(|slot| {\n",
-            "    let forwards: Vec<_> = model.slots.iter().map(|slot| {\n        \
-             let (field, cfgs) = (slot.name, &slot.cfgs);\n        \
-             quote!(#(#cfgs)* #krate::devres::Lazy::retire_field(\n            \
-             &mut self, |owner: &Self| &owner.#field,\n        );)\n    }).collect();\n    \
-             let retire = model.slots.iter().rev().map(|slot| {\n",
-        ), (
-            TEARDOWN,
-            "                #(#retire)*\n",
-            "                if MUTANT { #(#forwards)* }\n                #(#retire)*\n",
-        )],
+        edits: &[
+            (
+                RETIRE,
+                "    let this = names.local(\"this\");\n",
+                "    let this = names.local(\"this\");\n    \
+                 let forwards = model.slots.iter().map(|slot| {\n        \
+                 let field = slot.name;\n        \
+                 retire(model, slot, &quote!(#this.#field))\n    });\n",
+            ),
+            (
+                RETIRE,
+                "            #used\n            #(#retire)*\n",
+                "            #used\n            \
+                 if MUTANT { #(#forwards)* } else { #(#retire)* }\n",
+            ),
+        ],
         caught_by: &[
             "devres::lazy_kunit::tests::order_at_free",
             "devres::lazy_lt_kunit::tests::borrowed_freed_first",
@@ -683,9 +687,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "revoking one field retires all",
         edits: &[(
             FUNCTIONS,
-            "            #krate::devres::#slot_type::revoke_field(\n",
+            "            #krate::devres::#slot_type::revoke(#slot);\n",
             "            if MUTANT { return #krate::devres::LazyOwner::teardown(#this); }\n            \
-             #krate::devres::#slot_type::revoke_field(\n",
+             #krate::devres::#slot_type::revoke(#slot);\n",
         )],
         caught_by: &[
             "devres::lazy_kunit::tests::revoke",

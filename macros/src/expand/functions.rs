@@ -17,6 +17,7 @@ use super::super::{
     target,
 };
 use super::{
+    retire,
     tokens_at,
     views,
     Body, //
@@ -80,6 +81,8 @@ pub(super) struct Functions<'a> {
     other: Ident,
     /// The owner in a closure that has nothing of the author's.
     owner_local: Ident,
+    /// Whether a field of the owner is a view into it.
+    owner_has_view: bool,
     /// What asserts that the target is for all threads, for the author not to see.
     assertion: Ident,
 }
@@ -129,6 +132,7 @@ impl<'a> Functions<'a> {
             place: names.fresh("place"),
             other: names.fresh("other"),
             owner_local: names.local("owner"),
+            owner_has_view: model.has_view(),
             assertion,
         }
     }
@@ -659,7 +663,7 @@ impl<'a> Functions<'a> {
         }
     }
 
-    /// `revoke`: the slot's own, through a safe projection.
+    /// `revoke`: the slot's own.
     fn revoke(&self) -> TokenStream {
         let Some(name) = &self.slot.revoke else {
             return TokenStream::new();
@@ -668,26 +672,20 @@ impl<'a> Functions<'a> {
             krate,
             this,
             owner_local,
+            owner_has_view,
             ..
         } = self;
-        let Slot {
-            name: field,
-            accessor,
-            ..
-        } = self.slot;
-        let vis = &accessor.vis;
+        let vis = &self.slot.accessor.vis;
         let attrs = self.attributes(docs::revoke(self.slot), Role::Public);
         let header = quote_spanned! {here(name)=>
             #vis fn #name(#this: ::core::pin::Pin<&mut Self>)
         };
-        let comment = self.comment(comments::revoke(self.slot));
+        let comment = self.comment(comments::revoke(self.slot, *owner_has_view));
+        let slot = retire::projected(quote!(#this), self.slot, *owner_has_view, owner_local);
         let slot_type = self.slot.slot_type();
         let body = self.body(quote! {
             #comment
-            #krate::devres::#slot_type::revoke_field(
-                #this,
-                |#owner_local: &Self| &#owner_local.#field,
-            );
+            #krate::devres::#slot_type::revoke(#slot);
         });
 
         quote! {

@@ -9,6 +9,7 @@
 //! author's own `self`.
 
 mod functions;
+mod retire;
 mod teardown;
 mod views;
 

@@ -8,14 +8,17 @@ use super::{
         model::{
             Destructor,
             OwnDestructor,
-            Owner,
-            Slot, //
+            Owner, //
         },
         names::Names,
         notes::Notes,
         validate,
     },
-    beside, //
+    beside,
+    retire::{
+        self,
+        Retired, //
+    }, //
 };
 use proc_macro2::{
     Span,
@@ -44,46 +47,22 @@ pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> T
     let krate = &model.krate;
     let name = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
-    let owner = names.local("owner");
-    let retire = model.slots.iter().rev().map(|slot| {
-        let Slot {
-            cfgs,
-            lints,
-            name: field,
-            ..
-        } = slot;
-        let (slot_type, stored) = (slot.slot_type(), slot.stored());
-        // With the parameter, so that it is the field's type whatever that is an alias of.
-        quote! {
-            #(#cfgs)*
-            #(#lints)*
-            #krate::devres::#slot_type::<#stored>::retire_field(
-                &mut self,
-                |#owner: &Self| &#owner.#field,
-            );
-        }
-    });
+    let Retired { this, body } = retire::all(model, names, notes);
     let empty_line = notes.empty_line();
     let (assertion, destructor) = match model.destructor {
         Destructor::Author => (assertion(model, notes), TokenStream::new()),
         Destructor::Generated => (TokenStream::new(), destructor(model, notes)),
         Destructor::TooLate => return TokenStream::new(),
     };
-    let comment = notes.comment(comments::teardown(&model.slots));
     let attrs = beside(model);
-    // Where all are configured off, `self` is not unused either.
-    let may_be_empty = model.slots.iter().all(|slot| !slot.cfgs.is_empty());
-    let used = may_be_empty.then(|| quote!(let _ = &mut self;));
 
     quote! {
         #attrs
         impl #impl_generics #krate::devres::LazyOwner for #name #ty_generics #where_clause {
-            fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+            fn teardown(#this: ::core::pin::Pin<&mut Self>) {
                 #assertion
 
-                #comment
-                #(#retire)*
-                #used
+                #body
             }
         }
 

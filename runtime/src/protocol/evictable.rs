@@ -164,7 +164,7 @@ impl<T: 'static> EvictableLazy<T> {
     ///
     /// May sleep, as [`Lazy::revoke()`].
     pub fn revoke(self: Pin<&mut Self>) {
-        self.lazy().revoke();
+        self.project().lazy.revoke();
     }
 
     /// As [`Lazy::retire()`].
@@ -173,41 +173,7 @@ impl<T: 'static> EvictableLazy<T> {
     ///
     /// May sleep, as [`Lazy::revoke()`].
     pub fn retire(self: Pin<&mut Self>) {
-        self.lazy().retire();
-    }
-
-    /// As [`Lazy::revoke_field()`].
-    ///
-    /// # Panics
-    ///
-    /// As [`Lazy::revoke_field()`].
-    ///
-    /// # Context
-    ///
-    /// May sleep, as [`Lazy::revoke()`].
-    #[inline]
-    pub fn revoke_field<O: ?Sized>(
-        owner: Pin<&mut O>,
-        slot: impl for<'a> FnOnce(&'a O) -> &'a Self,
-    ) {
-        Lazy::revoke_field(owner, |owner: &O| &slot(owner).lazy);
-    }
-
-    /// As [`Lazy::retire_field()`].
-    ///
-    /// # Panics
-    ///
-    /// As [`Lazy::revoke_field()`].
-    ///
-    /// # Context
-    ///
-    /// May sleep, as [`Lazy::revoke()`].
-    #[inline]
-    pub fn retire_field<O: ?Sized>(
-        owner: &mut Pin<&mut O>,
-        slot: impl for<'a> FnOnce(&'a O) -> &'a Self,
-    ) {
-        Lazy::retire_field(owner, |owner: &O| &slot(owner).lazy);
+        self.project().lazy.retire();
     }
 
     /// Returns the slot that [`OwnerView::new()`](crate::devres::OwnerView::new) compares with the
@@ -219,12 +185,6 @@ impl<T: 'static> EvictableLazy<T> {
     pub fn as_lazy(this: *const Self) -> *const Lazy<T> {
         // CAST: `lazy` is the first field.
         this.cast()
-    }
-
-    /// Projects to the slot inside.
-    fn lazy(self: Pin<&mut Self>) -> Pin<&mut Lazy<T>> {
-        // SAFETY: `lazy` is pinned with `self`, and nothing is moved out of it.
-        unsafe { self.map_unchecked_mut(|this| &mut this.lazy) }
     }
 }
 
