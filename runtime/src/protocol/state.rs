@@ -9,7 +9,7 @@
 //!
 //! | state | meaning | left by |
 //! |---|---|---|
-//! | `EMPTY` | nothing is mapped | a thread that populates, locked |
+//! | `EMPTY` | nothing is mapped | a thread that populates |
 //! | a registry's address, odd | a thread populates the slot | that thread, locked |
 //! | a `struct device *` | populated for it, not revoked | unbind, locked, or the owner |
 //! | `REVOKED` | unbind has begun; the resource is there | unbind, locked, or the owner |
@@ -152,19 +152,18 @@ impl State {
         self.0.load(Relaxed) == DROPPING
     }
 
-    /// Claims an empty slot: the caller that gets [`Found::Empty`] populates it, for `registry`,
-    /// whose lock the caller holds.
+    /// Claims an empty slot: the caller that gets [`Found::Empty`] populates it, for `registry`.
     pub(super) fn begin(&self, registry: &Registry, dev: &Device<Bound>) -> Found {
         let ours = populating(registry);
 
         loop {
-            // ORDERING: Pairs with the release in `abandon()`: a populate for another registry,
-            // with another lock, has left the slot whole.
+            // ORDERING: Pairs with the release in `abandon()`: a populate that has failed has left
+            // the slot whole.
             if self.0.cmpxchg(EMPTY, ours, Acquire).is_ok() {
                 return Found::Empty;
             }
             match self.found(dev, ours) {
-                // A populate for another registry has failed in between.
+                // A populate has failed in between.
                 Found::Empty => (),
                 found => return found,
             }
@@ -197,7 +196,7 @@ impl State {
     /// Ends a populate that has failed. The caller is the thread that began it, and holds the lock
     /// of the registry.
     pub(super) fn abandon(&self) {
-        // ORDERING: Pairs with the acquire in `begin()`, for a populate on another registry.
+        // ORDERING: Pairs with the acquire in `begin()`.
         self.0.store(EMPTY, Release);
     }
 
