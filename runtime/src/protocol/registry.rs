@@ -125,7 +125,8 @@ impl Header {
     /// No lock is needed: no other thread writes the number of this one, and this one overwrites its
     /// number before it ends a populate.
     pub(super) fn is_populated_by_caller(&self) -> bool {
-        self.state.is_being_populated() && self.older.load(Relaxed).addr() == sys::current_task().get()
+        self.state.is_being_populated()
+            && self.older.load(Relaxed).addr() == sys::current_task().get()
     }
 
     /// Drops the resource of a slot.
@@ -276,8 +277,8 @@ pub(crate) struct Registry {
     changed: CondVar,
     /// Set by the first call of `try_access()`, and never cleared.
     tried: AtomicFlag,
-    /// Set while `binding` is [`Binding::Bound`], and written with the lock held. A caller that
-    /// reads it without the lock may be told what was true: [`link()`](Registry::link) looks again.
+    /// Set when `binding` becomes [`Binding::Bound`], and never cleared. That unbind has come
+    /// meanwhile is found by [`link()`](Registry::link).
     is_confirmed: AtomicFlag,
 }
 
@@ -410,8 +411,9 @@ impl Registry {
                 Found::Populating => registry.wait_for_populate(&this.state)?,
             }
         }
+        let task: *mut Header = ptr::without_provenance_mut(sys::current_task().get());
         // INVARIANT: As of `begin()` the caller populates the slot.
-        this.older.store(ptr::without_provenance_mut(sys::current_task().get()), Relaxed);
+        this.older.store(task, Relaxed);
 
         Ok(Claim::Vacant(registry))
     }
@@ -577,7 +579,6 @@ impl Registry {
 
         let mut list = self.list.lock();
         list.binding = Binding::Revoked;
-        self.is_confirmed.store(false, Relaxed);
         list.unmarked = list.last;
         while list.mark_some() {
             drop(list);

@@ -46,6 +46,7 @@ pub(crate) const ALL: &[crate::Property] = &[
     ("two_devices", two_devices),
     ("two_devices_and_a_failure", two_devices_and_a_failure),
     ("a_second_registry", a_second_registry),
+    ("two_devices_in_one_bucket", two_devices_in_one_bucket),
     ("access_against_unbind", access_against_unbind),
     ("guard_against_unbind", guard_against_unbind),
     ("two_guards_against_unbind", two_guards_against_unbind),
@@ -134,7 +135,7 @@ fn populators(threads: usize) {
 
 /// Two first accesses: one maps, both get the same, whole.
 fn two_populators() {
-    check(None, || populators(2));
+    check(Some(3), || populators(2));
 }
 
 /// Three of them.
@@ -178,7 +179,7 @@ fn failed_then_retried() {
 
 /// A thread that gets the right to populate, and drops it, is no obstacle to another one.
 fn dropped_then_retried() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
 
         let other = {
@@ -199,7 +200,7 @@ fn dropped_then_retried() {
 /// A first access inside the initialiser of the slot fails, and the one outside does not; nor does
 /// that of another thread.
 fn access_in_its_own_initialiser() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
 
         let populate = {
@@ -225,7 +226,7 @@ fn access_in_its_own_initialiser() {
 
 /// A slot that two threads populate for two devices is populated for one of them.
 fn two_devices() {
-    check(None, || {
+    check(Some(3), || {
         let (devs, ledger, slot) = ([device(), device()], Ledger::new(), Arc::new(slot()));
 
         let populate = |name: usize| {
@@ -256,7 +257,7 @@ fn two_devices() {
 
 /// As above, and the first one fails: the second one finds the slot whole.
 fn two_devices_and_a_failure() {
-    check(None, || {
+    check(Some(3), || {
         let (devs, ledger, slot) = ([device(), device()], Ledger::new(), Arc::new(slot()));
         let memory = Arc::new(Memory(UnsafeCell::new(())));
 
@@ -291,7 +292,7 @@ fn two_devices_and_a_failure() {
 /// A devres group is released with the registry in it. Before the registry is released, another
 /// thread adds a second one, and finds what was populated.
 fn a_second_registry() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
 
         let other = {
@@ -315,10 +316,36 @@ fn a_second_registry() {
     });
 }
 
+/// Two devices whose registries are in one bucket. One is unbound while the other one is used, the
+/// one that has entered the bucket last or first.
+fn two_devices_in_one_bucket() {
+    for last in [true, false] {
+        check(Some(3), move || {
+            let (devs, ledger) = ([device(), device()], Ledger::new());
+            let slots = Arc::new([slot(), slot(), slot()]);
+            for (name, dev) in devs.iter().enumerate() {
+                access(&slots[name], dev, || ledger.make(name)).unwrap();
+            }
+            let [unbound, used] = if last { [1, 0] } else { [0, 1] };
+
+            let other = {
+                let (dev, ledger, slots) = (devs[used].clone(), ledger.clone(), slots.clone());
+                thread::spawn(move || access(&slots[2], &dev, || ledger.make(2)).unwrap().read())
+            };
+            unbind(&devs[unbound]);
+            assert_eq!(ledger.dropped(), [unbound]);
+            other.join().unwrap();
+
+            unbind(&devs[used]);
+            assert_eq!(ledger.dropped(), [unbound, 2, used]);
+        });
+    }
+}
+
 /// Accesses with a bound device, which unbind waits for, and one by a callback that unbind makes
 /// when it has gone through the slots.
 fn access_against_unbind() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
         let gate = Gate::new();
 
@@ -365,7 +392,7 @@ fn guards(threads: usize) {
 
 /// A guard keeps unbind from dropping what it lends.
 fn guard_against_unbind() {
-    check(None, || guards(1));
+    check(Some(3), || guards(1));
 }
 
 /// Also that of who finds that somebody else has asked for one.
@@ -375,7 +402,7 @@ fn two_guards_against_unbind() {
 
 /// Who asks for a guard while the slot is being populated gets nothing, or all of it.
 fn guard_against_populate() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
 
         let other = {
@@ -447,7 +474,7 @@ fn free_against_unbind() {
     static BY_FREE: AtomicBool = AtomicBool::new(false);
     static BY_UNBIND: AtomicBool = AtomicBool::new(false);
 
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), slot());
         access(&slot, &dev, || ledger.make(0)).unwrap();
 
@@ -492,7 +519,7 @@ impl Drop for InMemory {
 
 /// When a free returns, the memory is the owner's alone, whoever has dropped the resource.
 fn owner_reuses_the_memory() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), slot());
         let memory = Arc::new(Memory(UnsafeCell::new(())));
         let used = InMemory(memory.clone());
@@ -509,7 +536,7 @@ fn owner_reuses_the_memory() {
 
 /// An owner that revokes while unbind is under way, and populates in the next binding.
 fn revoke_against_unbind() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, mut slot) = (device(), Ledger::new(), slot());
         access(&slot, &dev, || ledger.make(0)).unwrap();
 
@@ -555,7 +582,7 @@ impl Drop for Dying {
 
 /// What dropping a resource finds in its own slot: nothing, whoever drops it.
 fn slot_of_a_dying_resource() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), slot());
         let dying = Dying {
             slot: &raw const *slot,
@@ -570,7 +597,7 @@ fn slot_of_a_dying_resource() {
 }
 
 fn two_slots(free: fn([Slot; 2])) {
-    check(None, move || {
+    check(Some(3), move || {
         let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot()]);
         for (name, slot) in (0..).zip(&slots) {
             access(slot, &dev, || ledger.make(name)).unwrap();
@@ -603,7 +630,7 @@ fn two_slots_first_first() {
 
 /// Slots that are neighbours on the list, freed by two threads, and the one between them by unbind.
 fn neighbours_against_each_other() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot(), slot()]);
         for (name, slot) in (0..).zip(&slots) {
             access(slot, &dev, || ledger.make(name)).unwrap();
@@ -624,7 +651,7 @@ fn neighbours_against_each_other() {
 
 /// Unbind drops in the reverse order of population, whoever has populated.
 fn order() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slots) = (device(), Ledger::new(), Arc::new([slot(), slot()]));
 
         let other = {
@@ -666,7 +693,7 @@ impl Drop for Needs {
 
 /// While an owner drops the resource that was populated last, unbind does not drop an older one.
 fn order_while_an_owner_drops() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, [older, newer]) = (device(), Ledger::new(), [slot(), slot()]);
         let is_gone = Arc::new(loom::sync::atomic::AtomicBool::new(false));
         let (needed, needs) = (Needed(is_gone.clone()), Needs(is_gone));
@@ -706,7 +733,7 @@ fn order_beside_an_owner_that_drops() {
 /// A callback on another thread that populates while unbind is under way, and ends before unbind
 /// does: what it maps, unbind drops.
 fn unbind_during_populate() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slots) = (device(), Ledger::new(), Arc::new([slot(), slot()]));
         access(&slots[0], &dev, || ledger.make(0)).unwrap();
 
@@ -773,7 +800,7 @@ fn waiting_during_unbind() {
 /// A callback on another thread, of what was registered after `prepare()`: what it is lent is there
 /// until it has returned.
 fn lent_to_a_callback() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
         lazy::prepare(&dev).unwrap();
         dev.register();
@@ -795,7 +822,7 @@ fn lent_to_a_callback() {
 
 /// The same device bound again: what was populated stays revoked, and what was not is served.
 fn rebind() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
         let gate = Gate::new();
 
@@ -832,7 +859,7 @@ fn rebind() {
 /// A resource that owns another owner, whose slot is on the same device: freed on one thread while
 /// another one unbinds.
 fn drop_of_another_owner() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot()]);
         let [outer, inner] = slots;
         access(&inner, &dev, || ledger.make(0)).unwrap();
