@@ -44,6 +44,13 @@ pub(crate) fn table() -> Result<&'static Table> {
     Ok(&TABLE)
 }
 
+/// Reports a caller that must not sleep.
+#[inline]
+#[track_caller]
+pub(crate) fn might_sleep() {
+    fault::might_sleep("devres::Lazy");
+}
+
 /// Returns whether unbind is still to come to what is added now.
 ///
 /// The driver core sets the state before it collects what it releases.

@@ -318,6 +318,8 @@ impl Registry {
     ///
     /// May sleep.
     fn of(dev: &Device<Bound>) -> Result<Arc<Self>> {
+        sys::might_sleep();
+
         loop {
             let registry = match table::find(dev)? {
                 Some(registry) => registry,
@@ -509,6 +511,8 @@ impl Registry {
     /// - `header` was linked here, and its slot was neither made empty nor retired since.
     /// - Nobody else uses its slot, except unbind and code that dropping the resource calls.
     pub(super) unsafe fn remove(&self, header: NonNull<Header>) {
+        sys::might_sleep();
+
         // SAFETY: The caller owns the slot, so the header is valid.
         let state = unsafe { Header::state(header.as_ptr()) };
         if state.claim() {

@@ -35,6 +35,9 @@ pub(super) fn table() -> Result<&'static Table> {
     Ok(TABLE.as_ref().get_ref())
 }
 
+/// Does nothing: every thread may sleep here.
+pub(super) fn might_sleep() {}
+
 /// Returns whether unbind is still to come to what is added now.
 pub(super) fn is_bound(dev: &Device<Bound>) -> bool {
     dev.is_bound()

@@ -4,6 +4,7 @@
 
 use super::{
     kunit_support::{
+        devres_nodes,
         ensure,
         ensure_ok,
         TestDevice,
@@ -164,6 +165,32 @@ mod tests {
         log.ensure(&[2])?;
         other.unbind();
         log.ensure(&[1])
+    }
+
+    /// All slots of a device share one devres node, also where other managed resources of the device
+    /// were added in between.
+    #[test]
+    fn registry_among_others() -> Result {
+        let log = Log::new()?;
+        let mut dev = TestDevice::new()?;
+        let bound = dev.bound()?.as_ref();
+        let before = devres_nodes(bound);
+
+        let slots = [Slot::new()?, Slot::new()?];
+        slots[0].populate(bound, 0, &log, None)?;
+        let first = devres_nodes(bound);
+        register(bound, 0_u32, GFP_KERNEL)?;
+        slots[1].populate(bound, 1, &log, None)?;
+        let second = devres_nodes(bound);
+
+        ensure!(
+            first == before + 1,
+            "the first one has added {}",
+            first - before
+        );
+        ensure!(second == first + 1, "the second one has added a node");
+        dev.unbind();
+        log.ensure(&[1, 0])
     }
 
     /// A first access in the middle of unbind is refused, whether there is a slot that this unbind

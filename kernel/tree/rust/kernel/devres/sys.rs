@@ -20,7 +20,10 @@ use crate::{
         Atomic,
         Full, //
     },
-    task::Task, //
+    task::{
+        self,
+        Task, //
+    },
 };
 use core::{
     num::NonZero,
@@ -69,6 +72,12 @@ fn make_table(table: &Atomic<*mut Table>) -> Result<*mut Table> {
             Ok(there)
         }
     }
+}
+
+/// Reports a caller that must not sleep.
+#[inline]
+pub(super) fn might_sleep() {
+    task::might_sleep();
 }
 
 /// Returns whether unbind is still to come to what is added now.
