@@ -52,7 +52,7 @@ fn once(gpus: &[&Gpu], how: &str, n: usize, round: usize) -> Result {
 
     let mut all = KVec::new();
     for gpu in gpus {
-        let dev: ARef<Device> = (**gpu.bound()?).into();
+        let dev: ARef<Device> = ARef::from(&**gpu.bound()?);
         let arrived = arrived.clone();
         let thread = Thread::new(move || {
             // SAFETY: The thread is joined below, before the device is unbound.
