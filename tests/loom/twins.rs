@@ -539,14 +539,14 @@ pub(crate) const TWINS: &[Twin] = &[
     },
     Twin {
         name: "leaves_the_table_late",
-        caught_by: "a_second_registry",
+        caught_by: "first_access_while_a_group_is_released",
         edits: &[
             ("registry.rs", "        let _ours = table::remove(self);\n", ""),
             (
                 "registry.rs",
-                "        drop(list);\n\n        // ORDERING: Pairs with the barrier in `announce()`.\n",
-                "        drop(list);\n        let _ours = table::remove(self);\n\n        \
-                 // ORDERING: Pairs with the barrier in `announce()`.\n",
+                "                unwind::before_waiting_for(header.addr());\n                self.wait(&mut list);\n            }\n        }\n    }\n",
+                "                self.wait(&mut list);\n            }\n        }\n        drop(list);\n        \
+                 let _ours = table::remove(self);\n    }\n",
             ),
         ],
     },

@@ -46,6 +46,7 @@ pub(crate) const ALL: &[crate::Property] = &[
     ("two_devices", two_devices),
     ("two_devices_and_a_failure", two_devices_and_a_failure),
     ("a_second_registry", a_second_registry),
+    ("first_access_while_a_group_is_released", first_access_while_a_group_is_released),
     ("two_devices_in_one_bucket", two_devices_in_one_bucket),
     ("access_against_unbind", access_against_unbind),
     ("guard_against_unbind", guard_against_unbind),
@@ -313,6 +314,39 @@ fn a_second_registry() {
         others.into_iter().for_each(|other| other.join().unwrap());
         unbind(&dev);
         assert_eq!(ledger.dropped().len(), ledger.made());
+    });
+}
+
+/// Populates another slot when it is dropped.
+struct Populates {
+    slot: Arc<Slot>,
+    dev: Arc<Device<Bound>>,
+    ledger: Arc<Ledger>,
+}
+
+impl Drop for Populates {
+    fn drop(&mut self) {
+        access(&self.slot, &self.dev, || self.ledger.make(1)).unwrap().read();
+    }
+}
+
+/// A devres group is released with the registry in it. What is populated meanwhile has a second
+/// registry, as the device is still bound.
+fn first_access_while_a_group_is_released() {
+    check(None, || {
+        let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot()]);
+        let [first, second] = slots.map(Arc::new);
+        let populates = Populates {
+            slot: second.clone(),
+            dev: dev.clone(),
+            ledger: ledger.clone(),
+        };
+        access(&first, &dev, || ledger.make_owning(0, populates)).unwrap();
+
+        dev.release_group(Registry::release, || ());
+        assert_eq!(ledger.dropped(), [0]);
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0, 1]);
     });
 }
 
@@ -628,25 +662,31 @@ fn two_slots_first_first() {
     });
 }
 
-/// Slots that are neighbours on the list, freed by two threads, and the one between them by unbind.
+/// Slots that are neighbours on the list, or of one between them, freed by two threads, and the
+/// other one by unbind.
 fn neighbours_against_each_other() {
-    check(None, || {
-        let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot(), slot()]);
-        for (name, slot) in (0..).zip(&slots) {
-            access(slot, &dev, || ledger.make(name)).unwrap();
-        }
+    for freed in [[0, 2], [0, 1], [2, 1]] {
+        check(None, move || {
+            let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot(), slot()]);
+            for (name, slot) in (0..).zip(&slots) {
+                access(slot, &dev, || ledger.make(name)).unwrap();
+            }
 
-        let [first, middle, last] = slots;
-        let others = [first, last].map(|slot| thread::spawn(move || drop(slot)));
-        for other in others {
-            other.join().unwrap();
-        }
-        unbind(&dev);
-        drop(middle);
-        let mut dropped = ledger.dropped();
-        dropped.sort_unstable();
-        assert_eq!(dropped, [0, 1, 2]);
-    });
+            let mut slots = slots.map(Some);
+            let others = freed.map(|name| {
+                let slot = slots[name].take();
+                thread::spawn(move || drop(slot))
+            });
+            for other in others {
+                other.join().unwrap();
+            }
+            unbind(&dev);
+            drop(slots);
+            let mut dropped = ledger.dropped();
+            dropped.sort_unstable();
+            assert_eq!(dropped, [0, 1, 2]);
+        });
+    }
 }
 
 /// Unbind drops in the reverse order of population, whoever has populated.
@@ -824,7 +864,7 @@ fn lent_to_a_callback() {
 fn rebind() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
-        let gate = Gate::new();
+        let (gate, fresh) = (Gate::new(), self::slot());
 
         let other = {
             let (dev, ledger, slot, gate) = (dev.clone(), ledger.clone(), slot.clone(), gate.clone());
@@ -849,10 +889,11 @@ fn rebind() {
             }
         });
         other.join().unwrap();
+        access(&fresh, &dev, || ledger.make(2)).unwrap().read();
 
         unbind(&dev);
-        assert_eq!(ledger.made(), 1);
-        assert_eq!(ledger.dropped().len(), 1);
+        assert_eq!(ledger.made(), 2);
+        assert_eq!(ledger.dropped().len(), 2);
     });
 }
 
