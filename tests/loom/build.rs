@@ -28,6 +28,7 @@ const COPIES: Copies<'_> = Copies {
         "../../runtime/src/protocol/pins.rs",
         "../../runtime/src/protocol/registry.rs",
         "../../runtime/src/protocol/state.rs",
+        "../../runtime/src/protocol/table.rs",
     ],
     adapt,
     with: &[
@@ -42,7 +43,7 @@ const COPIES: Copies<'_> = Copies {
 /// Where `text` differs from the kernel's for the checker: cells of the list are told to it.
 fn adapt(file: &str, text: &str) -> Result<String> {
     match file {
-        "registry.rs" => with_cells(text),
+        "registry.rs" | "table.rs" => with_cells(text),
         "slot.rs" => {
             let text = text.replace(
                 "unsafe { *self.registry.get() = ",

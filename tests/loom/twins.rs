@@ -47,18 +47,18 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "slot.rs",
-                "            unsafe { *self.registry.get() = Some(registry) };\n",
-                "            drop(registry);\n",
+                "                unsafe { *self.registry.get() = Some(registry) };\n",
+                "                drop(registry);\n",
             ),
             (
                 "slot.rs",
                 "            let registry = unsafe { &*slot.registry.get() }.as_ref();\n",
-                "            let found = super::devres_node::find(dev);\n            let registry = found.as_ref();\n",
+                "            let found = super::table::find(dev)?;\n            let registry = found.as_ref();\n",
             ),
             (
                 "slot.rs",
                 "        if let Err(error) = linked {\n",
-                "        unsafe { *slot.registry.written() = super::devres_node::find(dev) };\n        if let Err(error) = linked {\n",
+                "        unsafe { *slot.registry.written() = super::table::find(dev)? };\n        if let Err(error) = linked {\n",
             ),
         ],
     },
@@ -79,7 +79,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        list.mark_all();\n",
+                "        while list.mark_some() {\n            drop(list);\n            list = self.list.lock();\n        }\n",
                 "",
             ),
             (
@@ -99,8 +99,9 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "guard_of_the_first",
         edits: &[(
             "registry.rs",
-            "            header = unsafe { self.links(header) }.older;\n        }\n    }\n}\n",
-            "            header = ptr::null();\n        }\n    }\n}\n",
+            "            self.unmarked = older;\n        }\n\n        !self.unmarked.is_null()\n",
+            "            let _ = older;\n            self.unmarked = ptr::null();\n        }\n\n        \
+             !self.unmarked.is_null()\n",
         )],
     },
     Twin {
@@ -109,13 +110,14 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        list.binding = Binding::Revoked;\n        list.mark_all();\n",
-                "        list.mark_all();\n",
+                "        list.binding = Binding::Revoked;\n        list.unmarked = list.last;\n",
+                "        list.unmarked = list.last;\n",
             ),
             (
                 "registry.rs",
                 "        let mut list = self.list.lock();\n        while let Some(header)",
-                "        let mut list = self.list.lock();\n        list.binding = Binding::Revoked;\n        while let Some(header)",
+                "        let mut list = self.list.lock();\n        list.binding = Binding::Revoked;\n        \
+                 while let Some(header)",
             ),
         ],
     },
@@ -230,7 +232,7 @@ pub(crate) const TWINS: &[Twin] = &[
             (
                 "registry.rs",
                 "                unwind::before_waiting_for(header.addr());\n                self.wait(&mut list);\n            }\n        }\n    }\n",
-                "                let older = NonNull::new(unsafe { list.links(header.as_ptr()) }.older.cast_mut());\n                match older {\n                    Some(older) if unsafe { Header::state(older.as_ptr()) }.claim() => {\n                        drop(list);\n                        list = unsafe { self.drop_claimed(older) };\n                    }\n                    _ => self.wait(&mut list),\n                }\n            }\n        }\n    }\n",
+                "                let older = NonNull::new(unsafe { Header::older(header.as_ptr()) }.load(Relaxed));\n                match older {\n                    Some(older) if unsafe { Header::state(older.as_ptr()) }.claim() => {\n                        drop(list);\n                        list = unsafe { self.drop_claimed(older) };\n                    }\n                    _ => self.wait(&mut list),\n                }\n            }\n        }\n    }\n",
             ),
         ],
     },
@@ -294,7 +296,7 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "lent_to_a_callback",
         edits: &[(
             "registry.rs",
-            "        Self::with(dev, |_, _| ())\n",
+            "        Self::of(dev)?;\n        Ok(())\n",
             "        let _ = dev;\n        Ok(())\n",
         )],
     },
@@ -341,7 +343,7 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "two_slots_first_first",
         edits: &[(
             "registry.rs",
-            "            unsafe { self.links(newer) }.older = older;\n",
+            "            unsafe { Header::older(newer) }.store(older, Relaxed);\n",
             "",
         )],
     },
@@ -352,7 +354,7 @@ pub(crate) const TWINS: &[Twin] = &[
             (
                 "registry.rs",
                 "        while let Some(header) = NonNull::new(list.last.cast_mut()) {\n",
-                "        loop {\n            let mut first = list.last;\n            while !first.is_null() && !unsafe { list.links(first) }.older.is_null() {\n                first = unsafe { list.links(first) }.older;\n            }\n            let Some(header) = NonNull::new(first.cast_mut()) else {\n                break;\n            };\n",
+                "        loop {\n            let mut first = list.last;\n            while !first.is_null() && !unsafe { Header::older(first) }.load(Relaxed).is_null() {\n                first = unsafe { Header::older(first) }.load(Relaxed);\n            }\n            let Some(header) = NonNull::new(first.cast_mut()) else {\n                break;\n            };\n",
             ),
         ],
     },
@@ -470,8 +472,8 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "dropped_then_retried",
         edits: &[(
             "registry.rs",
-            ".abandon();\n        self.wake(&list);\n",
-            ".abandon();\n",
+            "state.abandon();\n        self.wake(&list);\n",
+            "state.abandon();\n",
         )],
     },
     Twin {
@@ -489,13 +491,8 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "            task == sys::current_task().get()\n",
-                "            task == 0\n",
-            ),
-            (
-                "registry.rs",
-                "                        unsafe { list.links(header.as_ptr()) }.older == task\n",
-                "                        false\n",
+                "            && self.older.load(Relaxed).addr() == sys::current_task().get()\n",
+                "            && false\n",
             ),
         ],
     },
@@ -504,7 +501,7 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "access_in_its_own_initialiser",
         edits: &[(
             "registry.rs",
-            "            unsafe { list.links(header.as_ptr()) }.older = task;\n",
+            "        this.older.store(task, Relaxed);\n",
             "",
         )],
     },
@@ -513,8 +510,81 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "two_populators",
         edits: &[(
             "registry.rs",
-            "            task == sys::current_task().get()\n",
-            "            let _ = task;\n            true\n",
+            "            && self.older.load(Relaxed).addr() == sys::current_task().get()\n",
+            "",
+        )],
+    },
+    Twin {
+        name: "task_is_kept",
+        caught_by: "failed_then_retried",
+        edits: &[(
+            "registry.rs",
+            "        this.older.store(ptr::null_mut(), Relaxed);\n",
+            "",
+        )],
+    },
+    Twin {
+        name: "unlink_forgets_the_mark",
+        caught_by: "two_slots_first_first",
+        edits: &[(
+            "registry.rs",
+            "            self.unmarked = older;\n        }\n    }\n",
+            "        }\n    }\n",
+        )],
+    },
+    Twin {
+        name: "stays_in_the_table",
+        caught_by: "rebind",
+        edits: &[("registry.rs", "        let _ours = table::remove(self);\n", "")],
+    },
+    Twin {
+        name: "leaves_the_table_late",
+        caught_by: "first_access_while_a_group_is_released",
+        edits: &[
+            ("registry.rs", "        let _ours = table::remove(self);\n", ""),
+            (
+                "registry.rs",
+                "                unwind::before_waiting_for(header.addr());\n                self.wait(&mut list);\n            }\n        }\n    }\n",
+                "                self.wait(&mut list);\n            }\n        }\n        drop(list);\n        \
+                 let _ours = table::remove(self);\n    }\n",
+            ),
+        ],
+    },
+    Twin {
+        name: "two_registries",
+        caught_by: "two_populators",
+        edits: &[(
+            "table.rs",
+            "    if let Some(there) = find_in(&chain, device) {\n",
+            "    if let (Some(there), true) = (find_in(&chain, device), false) {\n",
+        )],
+    },
+    Twin {
+        name: "found_without_lock",
+        caught_by: "two_devices_in_one_bucket",
+        edits: &[(
+            "table.rs",
+            "    Ok(find_in(&chain, device).cloned())\n",
+            "    let shared: *const Chain = &*chain;\n    drop(chain);\n    \
+             Ok(find_in(unsafe { &*shared }, device).cloned())\n",
+        )],
+    },
+    Twin {
+        name: "forgets_the_next_one",
+        caught_by: "two_devices_in_one_bucket",
+        edits: &[(
+            "table.rs",
+            "            return mem::replace(there, next);\n",
+            "            drop(next);\n            return mem::replace(there, None);\n",
+        )],
+    },
+    Twin {
+        name: "any_registry_of_the_bucket",
+        caught_by: "two_devices_in_one_bucket",
+        edits: &[(
+            "table.rs",
+            "        if registry.link.device == device {\n",
+            "        if registry.link.device == device || true {\n",
         )],
     },
     Twin {

@@ -47,6 +47,7 @@ const LAZY_LT: &str = "runtime/src/protocol/lazy_lt.rs";
 const SLOT: &str = "runtime/src/protocol/slot.rs";
 const PINS: &str = "runtime/src/protocol/pins.rs";
 const REGISTRY: &str = "runtime/src/protocol/registry.rs";
+const TABLE: &str = "runtime/src/protocol/table.rs";
 const STATE: &str = "runtime/src/protocol/state.rs";
 const DEVRES: &str = "runtime/src/host/devres.rs";
 const DRIVER_BINDING: &str = "runtime/src/host/bindings/dd.rs";
@@ -127,8 +128,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "who waits for a populate is not told that it has failed",
         edits: &[(
             REGISTRY,
-            ".abandon();\n        self.wake(&list);\n",
-            ".abandon();\n        if !MUTANT { self.wake(&list); }\n",
+            "state.abandon();\n        self.wake(&list);\n",
+            "state.abandon();\n        if !MUTANT { self.wake(&list); }\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::waiting_for_a_failure"],
     },
@@ -137,12 +138,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "a first access inside its own initialiser is not told from one of another thread",
         edits: &[(
             REGISTRY,
-            "            task == sys::current_task().get()\n",
-            "            task == sys::current_task().get() && !MUTANT\n",
-        ), (
-            REGISTRY,
-            "                if is_own {\n",
-            "                if is_own && !MUTANT {\n",
+            "            && self.older.load(Relaxed).addr() == sys::current_task().get()\n",
+            "            && self.older.load(Relaxed).addr() == sys::current_task().get()\n            \
+             && !MUTANT\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::access_in_its_own_initialiser"],
     },
@@ -151,10 +149,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "who has waited for a populate goes on during unbind",
         edits: &[(
             REGISTRY,
-            "                registry.wait(&mut list);\n                \
-             if let Binding::Revoked = list.binding {\n",
-            "                registry.wait(&mut list);\n                \
-             if let (Binding::Revoked, false) = (&list.binding, MUTANT) {\n",
+            "            Binding::Revoked => Err(ENXIO),\n            _ => Ok(()),\n",
+            "            Binding::Revoked if !MUTANT => Err(ENXIO),\n            _ => Ok(()),\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::waiting_during_unbind"],
     },
@@ -413,7 +409,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "        while let Some(header) = NonNull::new(list.last.cast_mut()) {\n",
             "        while let Some(mut header) = NonNull::new(list.last.cast_mut()) {\n            \
              while let (true, Some(older)) = (\n                MUTANT,\n                \
-             NonNull::new(unsafe { list.links(header.as_ptr()) }.older.cast_mut()),\n            \
+             NonNull::new(unsafe { Header::older(header.as_ptr()) }.load(Relaxed)),\n            \
              ) {\n                header = older;\n            }\n",
         )],
         caught_by: &[
@@ -460,6 +456,30 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "devres::phases_kunit::tests::access_in_release_callback",
             "devres::phases_kunit::tests::access_on_supplier_in_unbind_of_consumer",
         ],
+    },
+    Mutant {
+        name: "stays_in_the_table",
+        what: "a registry that was released is found again",
+        edits: &[(
+            REGISTRY,
+            "        let _ours = table::remove(self);\n",
+            "        let _ours = if MUTANT { None } else { table::remove(self) };\n",
+        )],
+        caught_by: &["devres::registry_kunit::tests::registry_per_device_and_binding"],
+    },
+    Mutant {
+        name: "two_registries",
+        what: "each first access adds a registry",
+        edits: &[(
+            TABLE,
+            "    if let Some(there) = find_in(&chain, device) {\n",
+            "    if let (Some(there), false) = (find_in(&chain, device), MUTANT) {\n",
+        ), (
+            TABLE,
+            "    Ok(find_in(&chain, device).cloned())\n",
+            "    Ok(find_in(&chain, device).filter(|_| !MUTANT).cloned())\n",
+        )],
+        caught_by: &["devres::registry_kunit::tests::registry_among_others"],
     },
     Mutant {
         name: "driver_data_goes_last",

@@ -158,7 +158,7 @@ fn a_devres_release_panics() {
         )
     };
     // SAFETY: The device is bound, and the resource was just allocated.
-    unsafe { bindings::devres_get(raw, res, None, ptr::null_mut()) };
+    unsafe { bindings::devres_add(raw, res) };
     let found = panics(|| {
         // SAFETY: The device is bound.
         unsafe { bindings::devres_release(raw, Some(release), None, ptr::null_mut()) };

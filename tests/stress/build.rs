@@ -31,6 +31,7 @@ const COPIES: Copies<'_> = Copies {
         "../../runtime/src/protocol/pins.rs",
         "../../runtime/src/protocol/registry.rs",
         "../../runtime/src/protocol/state.rs",
+        "../../runtime/src/protocol/table.rs",
         "../../runtime/src/host/sys.rs",
         "../../runtime/src/host/unwind.rs",
     ],
@@ -63,8 +64,8 @@ fn adapt(file: &str, text: &str) -> Result<String> {
         "devres_node.rs" => replace(text, "GFP_KERNEL.as_raw()", "0"),
         "sys.rs" => replace(
             text,
-            "    prelude::*,\n    protocol::devres_node, //\n};\n",
-            "    prelude::*, //\n};\nuse super::devres_node;\n",
+            "    prelude::*,\n    protocol::{\n        devres_node,\n        table::Table, //\n    },\n};\n",
+            "    prelude::*, //\n};\nuse super::{devres_node, table::Table};\n",
         ),
         _ => Ok(text.to_owned()),
     }

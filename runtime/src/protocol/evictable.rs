@@ -148,7 +148,7 @@ impl<T: 'static> EvictableLazy<T> {
     ///
     /// # Context
     ///
-    /// Waits for nobody who maps, uses or drops a resource, nor for unbind. It takes one mutex, under
+    /// Waits for nobody who maps, uses or drops a resource, nor for unbind. It takes one spinlock, under
     /// which nobody allocates memory or sleeps, and allocates nothing. So a shrinker may call this
     /// in reclaim, also for an object whose own initialiser is allocating memory. It sleeps where
     /// dropping the resource does.

@@ -7,8 +7,8 @@
 //! them, is in three modules of each: `sys`, `dep_map` (lockdep) and `unwind` (panics on the host).
 //!
 //! - `state` has the states of a slot, and every change of them.
-//! - `registry` has the list of a device's populated slots, and `devres_node` puts it on the
-//!   device.
+//! - `registry` has the list of a device's populated slots, `devres_node` puts it on the device,
+//!   and `table` finds it.
 //! - `slot` keeps a resource in place. `lazy`, `evictable` and `batched` are what users see of it.
 //! - `lazy_lt` is the slot for resources that borrow the device.
 //! - `pins` counts who uses a resource that can be evicted.
@@ -26,6 +26,7 @@ pub(crate) mod place;
 pub(crate) mod registry;
 pub(crate) mod slot;
 pub(crate) mod state;
+pub(crate) mod table;
 
 use crate::{
     host::{

@@ -134,8 +134,7 @@ impl<T> Slot<T> {
             Found::Refused => Err(ENXIO),
             Found::Empty => Ok(None),
             Found::Populating | Found::Evicting | Found::BusyElsewhere => {
-                // SAFETY: The slot is valid, and stays where it is, as it is not empty.
-                if unsafe { Registry::is_populating(self.header(), dev) } {
+                if self.header.is_populated_by_caller() {
                     return Err(EDEADLK);
                 }
                 Ok(None)
@@ -153,15 +152,14 @@ impl<T> Slot<T> {
     ///
     /// `self` is pinned, and [`retire()`](Self::retire) is called before it is gone.
     pub(super) unsafe fn claim<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Claimed<'a, T>> {
-        let keep = |registry| {
-            // SAFETY: The caller populates the slot: nobody else accesses `registry`.
-            unsafe { *self.registry.get() = Some(registry) };
-        };
-
         // SAFETY: The slot is valid, and stays where it is, as `self` is pinned.
-        match unsafe { Registry::claim(self.header(), dev, keep) }? {
-            // INVARIANT: The slot was claimed for `dev`.
-            Claim::Vacant => Ok(Claimed::Vacant(Vacancy { slot: self, dev })),
+        match unsafe { Registry::claim(self.header(), dev) }? {
+            Claim::Vacant(registry) => {
+                // SAFETY: The caller populates the slot: nobody else accesses `registry`.
+                unsafe { *self.registry.get() = Some(registry) };
+                // INVARIANT: The slot was claimed for `dev`.
+                Ok(Claimed::Vacant(Vacancy { slot: self, dev }))
+            }
             // SAFETY: The slot was found populated for `dev` with the lock of the registry held.
             Claim::Populated => Ok(Claimed::Populated(unsafe { self.value_for(dev) })),
         }

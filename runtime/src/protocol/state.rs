@@ -9,7 +9,7 @@
 //!
 //! | state | meaning | left by |
 //! |---|---|---|
-//! | `EMPTY` | nothing is mapped | a thread that populates, locked |
+//! | `EMPTY` | nothing is mapped | a thread that populates |
 //! | a registry's address with `POPULATING` | a thread populates the slot | that thread, locked |
 //! | a `struct device *` | populated for it, not revoked | unbind or evict, locked, or the owner |
 //! | a registry's address with `EVICTING` | a thread evicts the resource | that thread, locked |
@@ -137,9 +137,14 @@ impl State {
         word.addr() > RETIRED.addr() && word.addr() & TAGS == POPULATING
     }
 
-    /// Returns whether a thread is populating the slot for `registry`.
-    pub(super) fn is_being_populated_for(&self, registry: &Registry) -> bool {
-        self.0.load(Relaxed) == tagged(registry, POPULATING)
+    /// Returns whether a thread is populating the slot for `registry`, or evicting the resource from
+    /// it.
+    pub(super) fn is_busy_for(&self, registry: &Registry) -> bool {
+        let word = self.0.load(Relaxed);
+
+        [POPULATING, EVICTING]
+            .iter()
+            .any(|tag| word == tagged(registry, *tag))
     }
 
     /// Returns whether the slot is linked to a registry, or was until its resource was dropped.
@@ -159,19 +164,18 @@ impl State {
         self.0.load(Relaxed) == DROPPING
     }
 
-    /// Claims an empty slot: the caller that gets [`Found::Empty`] populates it, for `registry`,
-    /// whose lock the caller holds.
+    /// Claims an empty slot: the caller that gets [`Found::Empty`] populates it, for `registry`.
     pub(super) fn begin(&self, registry: &Registry, dev: &Device<Bound>) -> Found {
         let ours = tagged(registry, POPULATING);
 
         loop {
-            // ORDERING: Pairs with the release in `abandon()`: a populate for another registry,
-            // with another lock, has left the slot whole.
+            // ORDERING: Pairs with the release in `abandon()`: a populate that has failed, or an
+            // eviction, has left the slot whole.
             if self.0.cmpxchg(EMPTY, ours, Acquire).is_ok() {
                 return Found::Empty;
             }
             match self.found(dev, registry) {
-                // A populate for another registry has failed in between, or the resource was evicted.
+                // A populate has failed in between, or the resource was evicted.
                 Found::Empty => (),
                 found => return found,
             }
@@ -205,7 +209,7 @@ impl State {
     /// Makes the slot empty again, after a populate that has failed or an eviction. The caller is the
     /// thread that began it, and holds the lock of the registry.
     pub(super) fn abandon(&self) {
-        // ORDERING: Pairs with the acquire in `begin()`, for a populate on another registry.
+        // ORDERING: Pairs with the acquire in `begin()`.
         self.0.store(EMPTY, Release);
     }
 

@@ -293,7 +293,7 @@ pub(crate) mod sync {
 
     pub(crate) use crate::{
         new_condvar,
-        new_mutex, //
+        new_spinlock, //
     };
 
     pub(crate) mod atomic {
@@ -561,6 +561,11 @@ pub(crate) mod sync {
         }
     }
 
+    /// The checker has one kind of lock.
+    pub(crate) type SpinLock<T> = Mutex<T>;
+
+    pub(crate) type SpinLockGuard<'a, T> = MutexGuard<'a, T>;
+
     pub(crate) struct CondVar(loom::sync::Condvar);
 
     impl CondVar {
@@ -580,7 +585,7 @@ pub(crate) mod sync {
 
 /// As the kernel's, without a name.
 #[macro_export]
-macro_rules! new_mutex {
+macro_rules! new_spinlock {
     ($value:expr, $name:literal) => {
         $crate::kernel::sync::Mutex::unnamed($value)
     };

@@ -51,6 +51,8 @@ pub(crate) const ALL: &[crate::Property] = &[
     ("two_devices", two_devices),
     ("two_devices_and_a_failure", two_devices_and_a_failure),
     ("a_second_registry", a_second_registry),
+    ("first_access_while_a_group_is_released", first_access_while_a_group_is_released),
+    ("two_devices_in_one_bucket", two_devices_in_one_bucket),
     ("access_against_unbind", access_against_unbind),
     ("guard_against_unbind", guard_against_unbind),
     ("two_guards_against_unbind", two_guards_against_unbind),
@@ -149,17 +151,17 @@ fn populators(threads: usize) {
 
 /// Two first accesses: one maps, both get the same, whole.
 fn two_populators() {
-    check(None, || populators(2));
+    check(Some(3), || populators(2));
 }
 
 /// Three of them.
 fn three_populators() {
-    check(Some(2), || populators(3));
+    check(Some(1), || populators(3));
 }
 
 /// The first to map fails: the slot stays empty, and whoever is next maps.
 fn failed_then_retried() {
-    check(Some(3), || {
+    check(Some(2), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
         let has_failed = Arc::new(AtomicBool::new(false));
 
@@ -193,7 +195,7 @@ fn failed_then_retried() {
 
 /// A thread that gets the right to populate, and drops it, is no obstacle to another one.
 fn dropped_then_retried() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
 
         let other = {
@@ -214,7 +216,7 @@ fn dropped_then_retried() {
 /// A first access inside the initialiser of the slot fails, and the one outside does not; nor does
 /// that of another thread.
 fn access_in_its_own_initialiser() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
 
         let populate = {
@@ -240,7 +242,7 @@ fn access_in_its_own_initialiser() {
 
 /// A slot that two threads populate for two devices is populated for one of them.
 fn two_devices() {
-    check(None, || {
+    check(Some(3), || {
         let (devs, ledger, slot) = ([device(), device()], Ledger::new(), Arc::new(slot()));
 
         let populate = |name: usize| {
@@ -271,7 +273,7 @@ fn two_devices() {
 
 /// As above, and the first one fails: the second one finds the slot whole.
 fn two_devices_and_a_failure() {
-    check(None, || {
+    check(Some(3), || {
         let (devs, ledger, slot) = ([device(), device()], Ledger::new(), Arc::new(slot()));
         let memory = Arc::new(Memory(UnsafeCell::new(())));
 
@@ -306,7 +308,7 @@ fn two_devices_and_a_failure() {
 /// A devres group is released with the registry in it. Before the registry is released, another
 /// thread adds a second one, and finds what was populated.
 fn a_second_registry() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
 
         let other = {
@@ -328,6 +330,65 @@ fn a_second_registry() {
         unbind(&dev);
         assert_eq!(ledger.dropped().len(), ledger.made());
     });
+}
+
+/// Populates another slot when it is dropped.
+struct Populates {
+    slot: Arc<Slot>,
+    dev: Arc<Device<Bound>>,
+    ledger: Arc<Ledger>,
+}
+
+impl Drop for Populates {
+    fn drop(&mut self) {
+        access(&self.slot, &self.dev, || self.ledger.make(1)).unwrap().read();
+    }
+}
+
+/// A devres group is released with the registry in it. What is populated meanwhile has a second
+/// registry, as the device is still bound.
+fn first_access_while_a_group_is_released() {
+    check(None, || {
+        let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot()]);
+        let [first, second] = slots.map(Arc::new);
+        let populates = Populates {
+            slot: second.clone(),
+            dev: dev.clone(),
+            ledger: ledger.clone(),
+        };
+        access(&first, &dev, || ledger.make_owning(0, populates)).unwrap();
+
+        dev.release_group(Registry::release, || ());
+        assert_eq!(ledger.dropped(), [0]);
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0, 1]);
+    });
+}
+
+/// Two devices whose registries are in one bucket. One is unbound while the other one is used, the
+/// one that has entered the bucket last or first.
+fn two_devices_in_one_bucket() {
+    for last in [true, false] {
+        check(Some(3), move || {
+            let (devs, ledger) = ([device(), device()], Ledger::new());
+            let slots = Arc::new([slot(), slot(), slot()]);
+            for (name, dev) in devs.iter().enumerate() {
+                access(&slots[name], dev, || ledger.make(name)).unwrap();
+            }
+            let [unbound, used] = if last { [1, 0] } else { [0, 1] };
+
+            let other = {
+                let (dev, ledger, slots) = (devs[used].clone(), ledger.clone(), slots.clone());
+                thread::spawn(move || access(&slots[2], &dev, || ledger.make(2)).unwrap().read())
+            };
+            unbind(&devs[unbound]);
+            assert_eq!(ledger.dropped(), [unbound]);
+            other.join().unwrap();
+
+            unbind(&devs[used]);
+            assert_eq!(ledger.dropped(), [unbound, 2, used]);
+        });
+    }
 }
 
 /// Accesses with a bound device, which unbind waits for, and one by a callback that unbind makes
@@ -585,7 +646,7 @@ fn slot_of_a_dying_resource() {
 }
 
 fn two_slots(free: fn([Slot; 2])) {
-    check(None, move || {
+    check(Some(3), move || {
         let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot()]);
         for (name, slot) in (0..).zip(&slots) {
             access(slot, &dev, || ledger.make(name)).unwrap();
@@ -616,25 +677,31 @@ fn two_slots_first_first() {
     });
 }
 
-/// Slots that are neighbours on the list, freed by two threads, and the one between them by unbind.
+/// Slots that are neighbours on the list, or of one between them, freed by two threads, and the
+/// other one by unbind.
 fn neighbours_against_each_other() {
-    check(None, || {
-        let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot(), slot()]);
-        for (name, slot) in (0..).zip(&slots) {
-            access(slot, &dev, || ledger.make(name)).unwrap();
-        }
+    for freed in [[0, 2], [0, 1], [2, 1]] {
+        check(None, move || {
+            let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot(), slot()]);
+            for (name, slot) in (0..).zip(&slots) {
+                access(slot, &dev, || ledger.make(name)).unwrap();
+            }
 
-        let [first, middle, last] = slots;
-        let others = [first, last].map(|slot| thread::spawn(move || drop(slot)));
-        for other in others {
-            other.join().unwrap();
-        }
-        unbind(&dev);
-        drop(middle);
-        let mut dropped = ledger.dropped();
-        dropped.sort_unstable();
-        assert_eq!(dropped, [0, 1, 2]);
-    });
+            let mut slots = slots.map(Some);
+            let others = freed.map(|name| {
+                let slot = slots[name].take();
+                thread::spawn(move || drop(slot))
+            });
+            for other in others {
+                other.join().unwrap();
+            }
+            unbind(&dev);
+            drop(slots);
+            let mut dropped = ledger.dropped();
+            dropped.sort_unstable();
+            assert_eq!(dropped, [0, 1, 2]);
+        });
+    }
 }
 
 /// Unbind drops in the reverse order of population, whoever has populated.
@@ -812,7 +879,7 @@ fn lent_to_a_callback() {
 fn rebind() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
-        let gate = Gate::new();
+        let (gate, fresh) = (Gate::new(), self::slot());
 
         let other = {
             let (dev, ledger, slot, gate) = (dev.clone(), ledger.clone(), slot.clone(), gate.clone());
@@ -837,10 +904,11 @@ fn rebind() {
             }
         });
         other.join().unwrap();
+        access(&fresh, &dev, || ledger.make(2)).unwrap().read();
 
         unbind(&dev);
-        assert_eq!(ledger.made(), 1);
-        assert_eq!(ledger.dropped().len(), 1);
+        assert_eq!(ledger.made(), 2);
+        assert_eq!(ledger.dropped().len(), 2);
     });
 }
 

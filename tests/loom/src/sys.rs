@@ -2,6 +2,7 @@
 
 //! What the protocol needs of the system.
 
+use super::table::Table;
 use crate::{
     device::{
         Bound,
@@ -13,6 +14,7 @@ use crate::{
         barrier::smp_mb, //
     },
 };
+use pin_init::InPlaceInit;
 use std::{
     hash::{
         DefaultHasher,
@@ -21,6 +23,24 @@ use std::{
     },
     num::NonZero, //
 };
+
+/// How many buckets the table of registries has: all devices share one.
+pub(super) const BUCKETS: usize = 1;
+
+/// How many slots unbind marks before it releases the lock in between.
+pub(super) const MARKED_AT_ONCE: usize = 1;
+
+loom::lazy_static! {
+    static ref TABLE: Pin<Box<Table>> = Box::pin_init(Table::new()).unwrap();
+}
+
+/// Returns the table of registries.
+pub(super) fn table() -> Result<&'static Table> {
+    Ok(TABLE.as_ref().get_ref())
+}
+
+/// Does nothing: every thread may sleep here.
+pub(super) fn might_sleep() {}
 
 /// Returns whether unbind is still to come to what is added now.
 pub(super) fn is_bound(dev: &Device<Bound>) -> bool {

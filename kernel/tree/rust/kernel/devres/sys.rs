@@ -4,7 +4,10 @@
 //!
 //! The rest is shared with the host and the model checker, which have their own of this file.
 
-use super::devres_node;
+use super::{
+    devres_node,
+    table::Table, //
+};
 use crate::{
     bindings,
     device::{
@@ -12,12 +15,70 @@ use crate::{
         Device, //
     },
     prelude::*,
-    task::Task, //
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Full, //
+    },
+    task::{
+        self,
+        Task, //
+    },
 };
 use core::{
     num::NonZero,
-    ptr::NonNull, //
+    ptr::{
+        self,
+        NonNull, //
+    },
 };
+
+/// How many buckets the table of registries has. Few devices have a registry at a time.
+pub(super) const BUCKETS: usize = 64;
+
+/// How many slots unbind marks before it releases the lock in between.
+pub(super) const MARKED_AT_ONCE: usize = 64;
+
+/// Returns the table of registries. The first caller allocates it.
+///
+/// # Errors
+///
+/// `ENOMEM` if there is no memory.
+pub(super) fn table() -> Result<&'static Table> {
+    static TABLE: Atomic<*mut Table> = Atomic::new(ptr::null_mut());
+
+    // ORDERING: Pairs with the exchange in `make_table()`.
+    let table = match TABLE.load(Acquire) {
+        table if table.is_null() => make_table(&TABLE)?,
+        table => table,
+    };
+
+    // SAFETY: It is initialised, and never freed.
+    Ok(unsafe { &*table })
+}
+
+/// Allocates the table, unless another thread is faster.
+#[cold]
+fn make_table(table: &Atomic<*mut Table>) -> Result<*mut Table> {
+    let new = KBox::pin_init(Table::new(), GFP_KERNEL)?;
+    // SAFETY: It stays where it is.
+    let new = KBox::into_raw(unsafe { Pin::into_inner_unchecked(new) });
+
+    match table.cmpxchg(ptr::null_mut(), new, Full) {
+        Ok(_) => Ok(new),
+        Err(there) => {
+            // SAFETY: It comes from `into_raw()`, and nobody else has seen it.
+            drop(unsafe { KBox::from_raw(new) });
+            Ok(there)
+        }
+    }
+}
+
+/// Reports a caller that must not sleep.
+#[inline]
+pub(super) fn might_sleep() {
+    task::might_sleep();
+}
 
 /// Returns whether unbind is still to come to what is added now.
 ///
@@ -69,20 +130,6 @@ pub(super) unsafe fn init_in_place<T, E>(slot: *mut T, init: impl PinInit<T, E>)
     // SAFETY: By the safety requirements `slot` is valid for writes, is not used after an error,
     // and does not move.
     unsafe { init.__init(slot) }
-}
-
-/// As [`devres_node::take()`].
-///
-/// # Safety
-///
-/// As [`devres_node::take()`].
-pub(super) unsafe extern "C" fn take(
-    _dev: *mut bindings::device,
-    res: *mut c_void,
-    found: *mut c_void,
-) -> c_int {
-    // SAFETY: The caller keeps to the requirements of this function, which are the same.
-    unsafe { devres_node::take(res, found) }
 }
 
 /// As [`devres_node::is_same()`].
