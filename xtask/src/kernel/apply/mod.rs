@@ -208,6 +208,7 @@ pub use lazy::{
 };
 pub use lazy_lt::{
     LazyLt,
+    PlaceLt,
     StoredLt, //
 };
 pub use mapped::{
