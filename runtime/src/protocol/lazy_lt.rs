@@ -67,8 +67,8 @@ impl<F: ForLt + 'static> Lazy<StoredLt<F>> {
 
     /// Returns the resource if the slot is populated for `dev`, or else makes it.
     ///
-    /// `init` makes the resource in the given place by [`PlaceLt::make()`], and returns the proof. It
-    /// has to work for every lifetime of the device. It may read from whatever it can reach; the
+    /// `init` makes the resource in the given place by [`PlaceLt::make()`], and returns the proof.
+    /// It has to work for every lifetime of the device. It may read from whatever it can reach; the
     /// resource that it makes can borrow from that device only. When `init` is called, all checks
     /// were made but one: whether unbind has begun meanwhile. `lend` is that of
     /// [`get_with()`](Self::get_with).
@@ -84,7 +84,7 @@ impl<F: ForLt + 'static> Lazy<StoredLt<F>> {
     pub fn get_or_populate_with<'a>(
         &'a self,
         dev: &'a Device<Bound>,
-        init: impl for<'p> FnOnce(&'p Device<Bound>, PlaceLt<'p, F>) -> Result<Placed<'p, StoredLt<F>>>,
+        init: impl for<'p> FnOnce(&'p Device<Bound>, PlaceLt<'p, F>) -> Result<PlacedLt<'p, F>>,
         lend: impl for<'l> FnOnce(&'a F::Of<'l>) -> &'a F::Of<'a>,
     ) -> Result<&'a F::Of<'a>>
     where
@@ -99,6 +99,9 @@ impl<F: ForLt + 'static> Lazy<StoredLt<F>> {
         Ok(lend(&stored.0))
     }
 }
+
+/// The proof that a resource was made in a [`PlaceLt`] of the same lifetime.
+pub type PlacedLt<'p, F> = Placed<'p, StoredLt<F>>;
 
 /// The place for a resource that borrows the device, for a slot that is being populated.
 ///
@@ -116,7 +119,7 @@ impl<'p, F: ForLt + 'static> PlaceLt<'p, F> {
     /// # Errors
     ///
     /// What the initialiser fails with.
-    pub fn make<E>(self, init: impl PinInit<F::Of<'p>, E>) -> Result<Placed<'p, StoredLt<F>>>
+    pub fn make<E>(self, init: impl PinInit<F::Of<'p>, E>) -> Result<PlacedLt<'p, F>>
     where
         Error: From<E>,
     {

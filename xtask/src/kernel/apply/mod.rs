@@ -209,6 +209,7 @@ pub use lazy::{
 pub use lazy_lt::{
     LazyLt,
     PlaceLt,
+    PlacedLt,
     StoredLt, //
 };
 pub use mapped::{
