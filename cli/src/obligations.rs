@@ -566,7 +566,7 @@ pub(crate) fn rows() -> Vec<Row> {
             required_by: "`cast_pin_init()`, from `F::Of<'p>` to `F::Of<'static>`",
             requirement: "The resource of a `LazyLt` borrows nothing that ends before the slot has \
                           dropped it, and is returned for no longer than the device is bound.",
-            sites: &["Place::make"],
+            sites: &["PlaceLt::make"],
             party: Party::Runtime,
             how: "The closure that makes it works for every lifetime `'p` of the bound device, so it \
                   can borrow from that device, or for `'static`, and from nothing else. Unbind drops \

@@ -104,7 +104,7 @@ impl Queue {
             &self.bar,
             dev,
             |dev, place| {
-                ::kernel::devres::Place::make(place, pdev(dev)?.iomap_region(0, c"queue")?)
+                ::kernel::devres::PlaceLt::make(place, pdev(dev)?.iomap_region(0, c"queue")?)
             },
             |bar| bar,
         )?;
@@ -231,7 +231,7 @@ impl Queue {
             &self.doorbells,
             dev,
             |dev, place| {
-                ::kernel::devres::Place::make(
+                ::kernel::devres::PlaceLt::make(
                     place,
                     KBox::new(
                         pdev(dev)?.iomap_region_sized::<16>(2, c"doorbells")?,

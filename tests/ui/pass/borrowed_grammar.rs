@@ -39,25 +39,6 @@ impl<'a, T> Window<'a, T> {
     }
 }
 
-/// Writes an owner, of which one `dev` is the macro's and the other one its caller's.
-macro_rules! owner {
-    ($name:ident, $device:expr, $init:expr) => {
-        #[kernel::devres_lazy]
-        #[pin_data]
-        struct $name {
-            dev: ARef<Device>,
-
-            #[lazy(fn theirs -> &Device<Bound>, device = $device, init = $init)]
-            theirs: ForLt!(&Device<Bound>),
-
-            #[lazy(fn own -> &Device<Bound>, device = &self.dev, init = dev)]
-            own: ForLt!(&Device<Bound>),
-        }
-    };
-}
-
-owner!(ByMacro, &self.dev, dev);
-
 /// A queue.
 #[kernel::devres_lazy(crate = crate::facade::kernel)]
 #[pin_data(PinnedDrop)]
@@ -156,19 +137,5 @@ fn main() -> Result {
     queue.as_mut().r#yield();
     assert!(queue.r#try(&bound)?.is_none());
     assert_eq!(*queue.names(&bound)?, (4, "x"));
-
-    let dev = bound.device();
-    let by_macro = KBox::pin_init(
-        pin_init!(ByMacro {
-            dev,
-            theirs <- new_lazy!(),
-            own <- new_lazy!(),
-        }),
-        GFP_KERNEL,
-    )?;
-    assert_eq!(
-        by_macro.theirs(&bound)?.as_raw(),
-        by_macro.own(&bound)?.as_raw()
-    );
     Ok(())
 }

@@ -100,7 +100,7 @@ impl Functions<'_> {
             (quote!(_), quote!(#init))
         } else {
             let krate = tokens_at(krate, here);
-            let make = quote_spanned!(here=> #krate::devres::Place::make);
+            let make = quote_spanned!(here=> #krate::devres::PlaceLt::make);
             let made = if diverge::is_ok(expr) {
                 // With the runtime's error, as nothing else says which one.
                 quote_spanned!(here=> #make::<#krate::error::Error>(#place, #init))

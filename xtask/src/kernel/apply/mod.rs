@@ -220,6 +220,8 @@ pub use lazy::{
 };
 pub use lazy_lt::{
     LazyLt,
+    PlaceLt,
+    PlacedLt,
     StoredLt, //
 };
 pub use mapped::{
