@@ -493,7 +493,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "    let retire = model.slots.iter().rev().map(|slot| {\n",
             "    let forwards: Vec<_> = model.slots.iter().map(|slot| {\n        \
              let (field, resource, cfgs) = (slot.name, slot.resource, &slot.cfgs);\n        \
-             quote!(#(#cfgs)* #krate::devres::Lazy::<#resource>::retire_field(\n            \
+             let slot_type = slot.slot_type();\n        \
+             quote!(#(#cfgs)* #krate::devres::#slot_type::<#resource>::retire_field(\n            \
              &mut self, |owner: &Self| &owner.#field,\n        );)\n    }).collect();\n    \
              let retire = model.slots.iter().rev().map(|slot| {\n",
         ), (
