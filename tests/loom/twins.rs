@@ -612,8 +612,8 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "        let is_unused = pins.is_only(&hold);\n        // Dropped",
-                "        // Dropped",
+                "        let is_unused = pins.is_only(&hold);\n        // From",
+                "        // From",
             ),
         ],
     },
