@@ -72,6 +72,9 @@ impl Drop for Borrowed<'_> {
     }
 }
 
+/// A slot by itself.
+type Slot = LazyLt<ForLt!(Borrowed<'_>)>;
+
 /// An owner of two resources. The second one is in a box, and needs the first one.
 #[devres_lazy]
 #[pin_data]
@@ -266,8 +269,7 @@ mod tests {
         let log = Log::new()?;
         let dev = TestDevice::new()?;
         let dev: &Device<Bound> = dev.bound()?.as_ref();
-        let slot: Pin<KBox<LazyLt<ForLt!(Borrowed<'_>)>>> =
-            KBox::pin_init(new_lazy!("slot"), GFP_KERNEL)?;
+        let slot: Pin<KBox<Slot>> = KBox::pin_init(new_lazy!("slot"), GFP_KERNEL)?;
         let failed = slot
             .get_or_populate_with(
                 dev,
@@ -332,10 +334,7 @@ mod tests {
     /// The slot is as large as one of a resource that borrows nothing.
     #[test]
     fn borrowed_size() -> Result {
-        let (lt, plain) = (
-            size_of::<LazyLt<ForLt!(Borrowed<'_>)>>(),
-            size_of::<Lazy<Borrowed<'static>>>(),
-        );
+        let (lt, plain) = (size_of::<Slot>(), size_of::<Lazy<Borrowed<'static>>>());
         ensure!(lt == plain, "{lt} bytes, not {plain}");
         Ok(())
     }
