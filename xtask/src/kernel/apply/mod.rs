@@ -180,7 +180,6 @@ const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 /// What is declared in `devres.rs`.
 const DEVRES_MODULES: &str = "\
 mod batched;
-mod slot;
 mod dep_map;
 mod devres_node;
 mod lazy;
@@ -188,6 +187,7 @@ mod lazy_lt;
 mod mapped;
 mod place;
 mod registry;
+mod slot;
 mod state;
 mod sys;
 mod unwind;
@@ -247,7 +247,7 @@ const DEVRES_TESTS: [(&str, &str); 8] = [
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n",
-        "state",
+        "slot",
     ),
     (
         "#[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]\nmod bar_kunit;\n",
@@ -256,7 +256,7 @@ const DEVRES_TESTS: [(&str, &str); 8] = [
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod callbacks_kunit;\n",
-        "slot",
+        "dep_map",
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod stress_kunit;\n",
