@@ -10,7 +10,6 @@ use super::{
         comes_true,
         ensure,
         ensure_ok,
-        has_driver,
         meet,
         TestDevice,
         Thread,
@@ -21,6 +20,7 @@ use super::{
     LazyLt, //
 };
 use crate::{
+    bindings,
     device::{
         Bound,
         Device, //
@@ -41,7 +41,7 @@ use crate::{
 };
 use core::ptr;
 
-/// What a resource notes when its device has no driver any more while it is dropped.
+/// What a resource notes if its device is not bound any more while the resource is dropped.
 const UNBOUND: i32 = -1;
 
 /// A resource that borrows the device, and notes its name when it is dropped.
@@ -63,12 +63,10 @@ impl<'a> Borrowed<'a> {
 
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
-        let note = if has_driver(self.dev) {
-            self.name
-        } else {
-            UNBOUND
-        };
-        self.log.note(note);
+        // SAFETY: The device is valid.
+        let is_bound = unsafe { bindings::device_is_bound(self.dev.as_raw()) };
+
+        self.log.note(if is_bound { self.name } else { UNBOUND });
     }
 }
 
@@ -167,8 +165,8 @@ mod tests {
         log.ensure(&[])
     }
 
-    /// Unbind drops what borrows the device while that has its driver, the newest first. The same
-    /// device bound again is refused.
+    /// Unbind drops the resources while the device is still bound to its driver, the newest first.
+    /// The same device bound again is refused.
     #[test]
     fn borrowed_until_unbind() -> Result {
         let log = Log::new()?;
