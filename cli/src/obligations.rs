@@ -584,7 +584,7 @@ pub(crate) fn rows() -> Vec<Row> {
             tests: &[
                 (
                     "kernel/tree/rust/kernel/devres/lazy_lt_kunit.rs: borrowed_until_unbind",
-                    "unbind drops the resource after the driver is gone",
+                    "unbind drops the resource when the device is not bound any more",
                 ),
                 (
                     "tests/ui/borrowed/from_self.rs",

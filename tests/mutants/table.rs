@@ -752,12 +752,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "driver_goes_first",
-        what: "the device has no driver any more when unbind drops the resources",
+        what: "the device is not bound any more when unbind drops the resources",
         edits: &[(
             DRIVER_BINDING,
             "    let mut steps = Steps::default();\n    \
              // SAFETY: A driver is valid as long as a device has it.\n",
-            "    if MUTANT { device.driver.store(ptr::null_mut(), Ordering::Relaxed); }\n    \
+            "    if MUTANT { device.bound.store(false, Ordering::Relaxed); }\n    \
              let mut steps = Steps::default();\n    \
              // SAFETY: A driver is valid as long as a device has it.\n",
         )],

@@ -5,10 +5,7 @@
 
 use crate::{
     bindings,
-    device::{
-        Bound,
-        Device, //
-    },
+    device::Device,
     fault,
     prelude::*,
     testing::{
@@ -39,12 +36,6 @@ pub(crate) fn expect_splat<R>(what: &str, function: impl FnOnce() -> R) -> R {
 pub(crate) fn devres_nodes(dev: &Device) -> usize {
     // SAFETY: `dev` is valid.
     unsafe { &*dev.as_raw() }.devres_nodes()
-}
-
-/// Returns whether a driver has the device, from its probe to the end of unbind.
-pub(crate) fn has_driver(dev: &Device<Bound>) -> bool {
-    // SAFETY: `dev` is valid.
-    unsafe { &*dev.as_raw() }.has_driver()
 }
 
 /// Runs `function` with a signal pending.

@@ -237,12 +237,6 @@ impl device {
         self.devres().len()
     }
 
-    /// Returns whether a driver has the device, from its probe to the end of unbind, for tests.
-    #[cfg(test)]
-    pub(crate) fn has_driver(&self) -> bool {
-        !self.driver.load(Ordering::Relaxed).is_null()
-    }
-
     /// Returns the name as text, for reports.
     pub(super) fn label(&self) -> String {
         self.name.to_string_lossy().into_owned()

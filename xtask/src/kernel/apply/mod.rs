@@ -180,7 +180,6 @@ const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 /// What is declared in `devres.rs`.
 const DEVRES_MODULES: &str = "\
 mod batched;
-mod slot;
 mod dep_map;
 mod devres_node;
 mod evictable;
@@ -190,6 +189,7 @@ mod mapped;
 mod pins;
 mod place;
 mod registry;
+mod slot;
 mod state;
 mod sys;
 mod table;
@@ -264,7 +264,7 @@ const DEVRES_TESTS: [(&str, &str); 9] = [
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n",
-        "state",
+        "slot",
     ),
     (
         "#[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]\nmod bar_kunit;\n",
@@ -273,7 +273,7 @@ const DEVRES_TESTS: [(&str, &str); 9] = [
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod callbacks_kunit;\n",
-        "slot",
+        "dep_map",
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod stress_kunit;\n",

@@ -12,10 +12,7 @@
 
 use crate::{
     bindings,
-    device::{
-        Bound,
-        Device, //
-    },
+    device::Device,
     prelude::*,
     types::NotThreadSafe, //
 };
@@ -94,12 +91,6 @@ pub(crate) fn devres_nodes(dev: &Device) -> usize {
     }
 
     len
-}
-
-/// Returns whether a driver has the device, from its probe to the end of unbind.
-pub(crate) fn has_driver(dev: &Device<Bound>) -> bool {
-    // SAFETY: `dev` is valid, and nobody changes this while it is bound.
-    unsafe { !(*dev.as_raw()).driver.is_null() }
 }
 
 /// `__sighandler_t`.

@@ -70,8 +70,7 @@ impl TestDevice {
     pub(crate) fn new() -> Result<Option<Self>> {
         let vendor = u32::from(pci::Vendor::REDHAT.as_raw());
         // SAFETY: There is no device to begin the search behind.
-        let pdev =
-            unsafe { bindings::pci_get_device(vendor, u32::from(DEVICE), ptr::null_mut()) };
+        let pdev = unsafe { bindings::pci_get_device(vendor, u32::from(DEVICE), ptr::null_mut()) };
         let Some(pdev) = NonNull::new(pdev) else {
             return Ok(None);
         };
@@ -105,9 +104,8 @@ impl TestDevice {
         function: impl FnOnce(&pci::Device<Bound>) -> Result<R>,
     ) -> Result<R> {
         // SAFETY: The name is a string, and the bus is there for good.
-        let driver = unsafe {
-            bindings::driver_find(NAME.as_char_ptr(), &raw const bindings::pci_bus_type)
-        };
+        let driver =
+            unsafe { bindings::driver_find(NAME.as_char_ptr(), &raw const bindings::pci_bus_type) };
         // SAFETY: Both are registered, and nobody holds the device's lock here.
         to_result(unsafe { bindings::device_driver_attach(driver, self.as_raw()) })?;
 
@@ -122,8 +120,8 @@ impl TestDevice {
 
 impl Drop for TestDevice {
     fn drop(&mut self) {
-        // Another driver may want the device, and has been waiting for it.
+        // Another driver may want the device back. If none does, the device stays as it is.
         // SAFETY: The device is registered, and nobody holds its lock here.
-        unsafe { bindings::device_attach(self.as_raw()) };
+        let _ = unsafe { bindings::device_attach(self.as_raw()) };
     }
 }

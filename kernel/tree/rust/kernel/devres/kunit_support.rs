@@ -17,7 +17,6 @@ pub(crate) use super::{
         dma_mappings,
         expect_splat,
         expect_warning,
-        has_driver,
         with_pending_signal,
         DmaDebugPause,
         FailNth, //

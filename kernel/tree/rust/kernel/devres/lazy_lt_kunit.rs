@@ -10,7 +10,6 @@ use super::{
         comes_true,
         ensure,
         ensure_ok,
-        has_driver,
         meet,
         TestDevice,
         Thread,
@@ -21,6 +20,7 @@ use super::{
     LazyLt, //
 };
 use crate::{
+    bindings,
     device::{
         Bound,
         Device, //
@@ -41,7 +41,7 @@ use crate::{
 };
 use core::ptr;
 
-/// What a resource notes when its device has no driver any more while it is dropped.
+/// What a resource notes if its device is not bound any more while the resource is dropped.
 const UNBOUND: i32 = -1;
 
 /// A resource that borrows the device, and notes its name when it is dropped.
@@ -63,14 +63,15 @@ impl<'a> Borrowed<'a> {
 
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
-        let note = if has_driver(self.dev) {
-            self.name
-        } else {
-            UNBOUND
-        };
-        self.log.note(note);
+        // SAFETY: The device is valid.
+        let is_bound = unsafe { bindings::device_is_bound(self.dev.as_raw()) };
+
+        self.log.note(if is_bound { self.name } else { UNBOUND });
     }
 }
+
+/// A slot by itself.
+type Slot = LazyLt<ForLt!(Borrowed<'_>)>;
 
 /// An owner of two resources. The second one is in a box, and needs the first one.
 #[devres_lazy]
@@ -164,8 +165,8 @@ mod tests {
         log.ensure(&[])
     }
 
-    /// Unbind drops what borrows the device while that has its driver, the newest first. The same
-    /// device bound again is refused.
+    /// Unbind drops the resources while the device is still bound to its driver, the newest first.
+    /// The same device bound again is refused.
     #[test]
     fn borrowed_until_unbind() -> Result {
         let log = Log::new()?;
@@ -266,8 +267,7 @@ mod tests {
         let log = Log::new()?;
         let dev = TestDevice::new()?;
         let dev: &Device<Bound> = dev.bound()?.as_ref();
-        let slot: Pin<KBox<LazyLt<ForLt!(Borrowed<'_>)>>> =
-            KBox::pin_init(new_lazy!("slot"), GFP_KERNEL)?;
+        let slot: Pin<KBox<Slot>> = KBox::pin_init(new_lazy!("slot"), GFP_KERNEL)?;
         let failed = slot
             .get_or_populate_with(
                 dev,
@@ -332,10 +332,7 @@ mod tests {
     /// The slot is as large as one of a resource that borrows nothing.
     #[test]
     fn borrowed_size() -> Result {
-        let (lt, plain) = (
-            size_of::<LazyLt<ForLt!(Borrowed<'_>)>>(),
-            size_of::<Lazy<Borrowed<'static>>>(),
-        );
+        let (lt, plain) = (size_of::<Slot>(), size_of::<Lazy<Borrowed<'static>>>());
         ensure!(lt == plain, "{lt} bytes, not {plain}");
         Ok(())
     }
