@@ -51,7 +51,7 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
         lines([summary])
     });
     let summary = quote!(#summary #(#words)*);
-    let is_evictable = slot.evict.is_some();
+    let is_evictable = slot.is_evictable;
     let mut contract = lines([
         "",
         "The first call maps it; later calls lend the same one without taking a lock.",

@@ -59,6 +59,8 @@ pub(crate) struct Slot<'a> {
     pub(crate) try_access: Option<Ident>,
     pub(crate) revoke: Option<Ident>,
     pub(crate) evict: Option<Ident>,
+    /// Whether the author asks for `evict`, also where the function was reported and left out.
+    pub(crate) is_evictable: bool,
 }
 
 /// `[vis] fn name [-> Target]`.
@@ -121,7 +123,7 @@ impl Slot<'_> {
 
     /// The name of the field's type: the one that lends references, or the one that lends pins.
     pub(crate) fn slot_type(&self) -> Ident {
-        let name = if self.evict.is_some() {
+        let name = if self.is_evictable {
             "EvictableLazy"
         } else {
             "Lazy"
