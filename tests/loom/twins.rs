@@ -452,7 +452,7 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "two_devices",
         edits: &[(
             "state.rs",
-            "            _ if word.addr() & !TAGS != registry.addr() => Found::BusyElsewhere,\n",
+            "            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,\n",
             "",
         )],
     },
@@ -674,8 +674,8 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "evict_for_another_device",
         edits: &[(
             "state.rs",
-            "            _ if word.addr() & !TAGS != registry.addr() => Found::BusyElsewhere,\n            _ if word.addr() & TAGS == POPULATING => Found::Populating,\n",
-            "            _ if word.addr() & TAGS == EVICTING => Found::Evicting,\n            _ if word.addr() & !TAGS != registry.addr() => Found::BusyElsewhere,\n            _ if word.addr() & TAGS == POPULATING => Found::Populating,\n",
+            "            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,\n            _ if tag(word) == POPULATING => Found::Populating,\n",
+            "            _ if tag(word) == EVICTING => Found::Evicting,\n            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,\n            _ if tag(word) == POPULATING => Found::Populating,\n",
         )],
     },
     Twin {
@@ -693,7 +693,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[(
             "state.rs",
             "        if is_device(seen) {\n            // An owner",
-            "        if is_device(seen) || seen.addr() & TAGS == EVICTING {\n            // An owner",
+            "        if is_device(seen) || tag(seen) == EVICTING {\n            // An owner",
         )],
     },
     Twin {
