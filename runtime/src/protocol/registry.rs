@@ -381,7 +381,8 @@ impl Registry {
                     Found::BusyElsewhere => return Err(EBUSY),
                     Found::Refused => return Err(ENXIO),
                     Found::Populating => {
-                        // SAFETY: The slot is being populated for this registry, whose lock is held.
+                        // SAFETY: The slot is being populated for this registry, whose lock is
+                        // held.
                         unsafe { list.links(header.as_ptr()) }.older == task
                     }
                     // The thread that evicts has found that it comes back.
@@ -545,7 +546,7 @@ impl Registry {
         unsafe { Header::drop_resource(header) };
 
         let mut list = self.list.lock();
-        // SAFETY: By the invariants of `Header` it is on the list until the caller changes the state.
+        // SAFETY: By the invariants of `Header` it is on the list: the caller has yet to say `GONE`.
         unsafe { list.unlink(header.as_ptr()) };
 
         list
@@ -633,8 +634,8 @@ impl Registry {
     /// Drops the resources of all slots, the last one first. Called when the device is unbound, or
     /// when the registry is withdrawn.
     ///
-    /// Returns when all of them are gone. Where an owner is dropping its resource, or another thread
-    /// is evicting it, this waits before it goes on to an older one.
+    /// Returns when all of them are gone. Where an owner is dropping its resource, or another
+    /// thread is evicting it, this waits before it goes on to an older one.
     ///
     /// # Context
     ///

@@ -174,7 +174,7 @@ impl State {
                 return Found::Empty;
             }
             match self.found(dev, registry) {
-                // A populate for another registry has failed in between, or the resource was evicted.
+                // A populate for another registry has failed in between, or an eviction has ended.
                 Found::Empty => (),
                 found => return found,
             }
@@ -205,8 +205,8 @@ impl State {
         }
     }
 
-    /// Makes the slot empty again, after a populate that has failed or an eviction. The caller is the
-    /// thread that began it, and holds the lock of the registry.
+    /// Makes the slot empty again, after a populate that has failed or an eviction. The caller is
+    /// the thread that began it, and holds the lock of the registry.
     pub(super) fn abandon(&self) {
         // ORDERING: Pairs with the acquire in `begin()`, for a populate on another registry.
         self.0.store(EMPTY, Release);
@@ -274,8 +274,8 @@ impl State {
     /// Ends an eviction before it has changed anything. The caller is the thread that began it, and
     /// has held the lock of the registry since.
     pub(super) fn cancel_eviction(&self, dev: Word) {
-        // ORDERING: As in `publish()`, for readers that see this store and not that one. The barrier
-        // in `Registry::evict()` would also do.
+        // ORDERING: As in `publish()`, for readers that see this store and not that one. The
+        // barrier in `Registry::evict()` would also do.
         self.0.store(dev, Release);
     }
 

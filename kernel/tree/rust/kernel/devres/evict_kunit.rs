@@ -987,8 +987,8 @@ mod tests {
         Ok(())
     }
 
-    /// A shrinker evicts while memory runs short: in the threads whose initialisers allocate, in one
-    /// that allocates nearly all memory, and in `kswapd`.
+    /// A shrinker evicts while memory runs short: in the threads whose initialisers allocate, in
+    /// one that allocates nearly all memory, and in `kswapd`.
     #[test]
     fn evict_by_a_shrinker() -> Result {
         let mut dev = TestDevice::new()?;
