@@ -218,7 +218,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Header` it is on the list: the caller has yet to say `GONE`.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n        unsafe { list.unlink(header.as_ptr()) };\n",
                 "",
             ),
         ],
@@ -326,7 +326,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Header` it is on the list: the caller has yet to say `GONE`.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n        unsafe { list.unlink(header.as_ptr()) };\n",
                 "        let shared: *mut List = &mut *list;\n        drop(list);\n        unsafe { (*shared).unlink(header.as_ptr()) };\n        let list = self.list.lock();\n",
             ),
         ],
@@ -406,8 +406,8 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "        let mut list = self.list.lock();\n        // SAFETY: By the invariants of `Header` it is on the list: the caller has yet to say `GONE`.\n",
-                "        // SAFETY: By the invariants of `Header` it is on the list: the caller has yet to say `GONE`.\n",
+                "        let mut list = self.list.lock();\n        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n",
             ),
         ],
     },
@@ -542,8 +542,8 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "        let is_unused = pins.is_only(&hold);\n        // Dropped",
-                "        // Dropped",
+                "        let is_unused = pins.is_only(&hold);\n        // From",
+                "        // From",
             ),
         ],
     },
@@ -707,7 +707,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Header` it is on the list: the caller has yet to say `GONE`.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n        unsafe { list.unlink(header.as_ptr()) };\n",
                 "",
             ),
         ],

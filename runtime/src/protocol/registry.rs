@@ -546,7 +546,7 @@ impl Registry {
         unsafe { Header::drop_resource(header) };
 
         let mut list = self.list.lock();
-        // SAFETY: By the invariants of `Header` it is on the list: the caller has yet to say `GONE`.
+        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.
         unsafe { list.unlink(header.as_ptr()) };
 
         list
