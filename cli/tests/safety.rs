@@ -147,6 +147,7 @@ fn no_unsafe_is_missing() -> Result<()> {
     for path in [
         "batched.rs",
         "slot.rs",
+        "evictable.rs",
         "lazy.rs",
         "lazy_lt.rs",
         "mapped.rs",

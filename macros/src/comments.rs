@@ -23,7 +23,7 @@ use syn::{
 
 /// Above the fast path.
 pub(crate) fn fast_path(slot: &Slot<'_>) -> String {
-    let pin = if slot.evict.is_some() {
+    let pin = if slot.is_evictable {
         " The pin was taken before that was looked at, and keeps it so."
     } else {
         ""
@@ -85,7 +85,7 @@ pub(crate) fn populate(slot: &Slot<'_>, vacant: &Ident) -> String {
         }
     };
 
-    let evicted = if slot.evict.is_some() {
+    let evicted = if slot.is_evictable {
         " or, once all pins are dropped, evicted"
     } else {
         ""

@@ -51,7 +51,7 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
         lines([summary])
     });
     let summary = quote!(#summary #(#words)*);
-    let is_evictable = slot.evict.is_some();
+    let is_evictable = slot.is_evictable;
     let mut contract = lines([
         "",
         "The first call maps it; later calls lend the same one without taking a lock.",
@@ -73,6 +73,13 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
         "  or if it is not mapped while unbind is under way, which might miss it.",
         "- `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier",
         "  binding of `dev` is still mapping it.",
+    ]));
+    if is_evictable {
+        contract.extend(lines([
+            "- `EDEADLK` if the caller is evicting it, as its drop is that calls this.",
+        ]));
+    }
+    contract.extend(lines([
         "- `ENOMEM` if there is no memory to keep track of it; nothing is mapped.",
         "- What mapping fails with; the object stays unmapped, and a later call tries again.",
         "",

@@ -62,6 +62,8 @@ pub(crate) struct Slot<'a> {
     pub(crate) try_access: Option<Ident>,
     pub(crate) revoke: Option<Ident>,
     pub(crate) evict: Option<Ident>,
+    /// Whether the author asks for `evict`, also where the function was reported and left out.
+    pub(crate) is_evictable: bool,
 }
 
 /// `[vis] fn name [-> Target]`.
@@ -133,7 +135,7 @@ impl Slot<'_> {
     pub(crate) fn slot_type(&self) -> Ident {
         let name = if self.borrowing.is_some() {
             "LazyLt"
-        } else if self.evict.is_some() {
+        } else if self.is_evictable {
             "EvictableLazy"
         } else {
             "Lazy"

@@ -68,6 +68,11 @@ impl LazyAttr {
             .iter()
             .any(|broken| broken.as_ref().is_none_or(|broken| broken == key))
     }
+
+    /// Whether there is an entry for `key`, which could not be read.
+    pub(crate) fn means(&self, key: &str) -> bool {
+        self.broken.iter().flatten().any(|broken| broken == key)
+    }
 }
 
 /// One entry of `#[lazy(..)]`.

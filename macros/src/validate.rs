@@ -322,6 +322,7 @@ fn slot<'a>(
     let name = field.ident.as_ref()?;
     let broken = ["fn", "device", "init", "map"].map(|key| (key, attr.is_broken(key)));
     let is_broken = |key| broken.contains(&(key, true));
+    let means_evict = attr.means("evict");
 
     let mut sorted = Sorted::default();
     for entry in attr.entries {
@@ -410,6 +411,8 @@ fn slot<'a>(
         );
     }
 
+    let is_evictable = borrowing.is_none() && (sorted.evict.is_some() || means_evict);
+
     Some(Slot {
         name,
         resource: &field.ty,
@@ -424,6 +427,7 @@ fn slot<'a>(
         peek: sorted.peek.map(second),
         try_access: sorted.try_access.map(second),
         revoke: sorted.revoke.map(second),
+        is_evictable,
         evict: sorted.evict.map(second),
     })
 }

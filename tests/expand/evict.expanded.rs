@@ -72,6 +72,7 @@ impl Queue {
     ///   or if it is not mapped while unbind is under way, which might miss it.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
+    /// - `EDEADLK` if the caller is evicting it, as its drop is that calls this.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
@@ -224,6 +225,7 @@ impl Queue {
     ///   or if it is not mapped while unbind is under way, which might miss it.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
+    /// - `EDEADLK` if the caller is evicting it, as its drop is that calls this.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///
@@ -351,6 +353,7 @@ impl Queue {
     ///   or if it is not mapped while unbind is under way, which might miss it.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
+    /// - `EDEADLK` if the caller is evicting it, as its drop is that calls this.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
     /// - What mapping fails with; the object stays unmapped, and a later call tries again.
     ///

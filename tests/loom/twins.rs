@@ -220,7 +220,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Header` it is on the list until the caller changes the state.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n        unsafe { list.unlink(header.as_ptr()) };\n",
                 "",
             ),
         ],
@@ -328,7 +328,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Header` it is on the list until the caller changes the state.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n        unsafe { list.unlink(header.as_ptr()) };\n",
                 "        let shared: *mut List = &mut *list;\n        drop(list);\n        unsafe { (*shared).unlink(header.as_ptr()) };\n        let list = self.list.lock();\n",
             ),
         ],
@@ -408,8 +408,8 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "        let mut list = self.list.lock();\n        // SAFETY: By the invariants of `Header` it is on the list until the caller changes the state.\n",
-                "        // SAFETY: By the invariants of `Header` it is on the list until the caller changes the state.\n",
+                "        let mut list = self.list.lock();\n        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n",
             ),
         ],
     },
@@ -454,7 +454,7 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "two_devices",
         edits: &[(
             "state.rs",
-            "            _ if word.addr() & !TAGS != registry.addr() => Found::BusyElsewhere,\n",
+            "            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,\n",
             "",
         )],
     },
@@ -744,8 +744,8 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "evict_for_another_device",
         edits: &[(
             "state.rs",
-            "            _ if word.addr() & !TAGS != registry.addr() => Found::BusyElsewhere,\n            _ if word.addr() & TAGS == POPULATING => Found::Populating,\n",
-            "            _ if word.addr() & TAGS == EVICTING => Found::Evicting,\n            _ if word.addr() & !TAGS != registry.addr() => Found::BusyElsewhere,\n            _ if word.addr() & TAGS == POPULATING => Found::Populating,\n",
+            "            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,\n            _ if tag(word) == POPULATING => Found::Populating,\n",
+            "            _ if tag(word) == EVICTING => Found::Evicting,\n            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,\n            _ if tag(word) == POPULATING => Found::Populating,\n",
         )],
     },
     Twin {
@@ -763,7 +763,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[(
             "state.rs",
             "        if is_device(seen) {\n            // An owner",
-            "        if is_device(seen) || seen.addr() & TAGS == EVICTING {\n            // An owner",
+            "        if is_device(seen) || tag(seen) == EVICTING {\n            // An owner",
         )],
     },
     Twin {
@@ -777,7 +777,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Header` it is on the list until the caller changes the state.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n        unsafe { list.unlink(header.as_ptr()) };\n",
                 "",
             ),
         ],

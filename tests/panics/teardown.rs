@@ -17,8 +17,11 @@ use kernel::{
     bindings,
     devres::{
         Batched,
-        LazyOwner, //
+        EvictableLazy,
+        LazyOwner,
+        PinEntry, //
     },
+    new_evictable_lazy,
     prelude::*,
     testing::TestDevice,
 };
@@ -189,5 +192,38 @@ fn the_first_panic_goes_on() {
     assert_eq!(panics(|| drop(middle)).as_deref(), Some("middle"));
     assert_eq!(panics(|| bound.unbind()).as_deref(), Some("newest"));
     drop((oldest, newest));
+    dev.bind().unwrap().unbind();
+}
+
+/// The drop of a resource panics while it is evicted: the slot is empty, and serves who comes next.
+#[test]
+fn an_evicted_resource_panics() {
+    struct Bad(bool);
+
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            assert!(!self.0, "evicted");
+        }
+    }
+
+    let mut dev = TestDevice::new(c"gpu0").unwrap();
+    let bound = dev.bind().unwrap();
+    let slot: Pin<KBox<EvictableLazy<Bad>>> =
+        KBox::pin_init(new_evictable_lazy!(), GFP_KERNEL).unwrap();
+    let populate = |bad| match slot.entry(&bound).unwrap() {
+        PinEntry::Vacant(vacant) => drop(vacant.populate(|| Ok(Bad(bad))).unwrap()),
+        PinEntry::Populated(_) => panic!("the slot is not empty"),
+    };
+
+    populate(true);
+    let found = panics(|| {
+        let _ = slot.evict();
+    });
+    assert_eq!(found.as_deref(), Some("evicted"));
+    assert_eq!(slot.evict(), Ok(false));
+    populate(false);
+    assert_eq!(slot.evict(), Ok(true));
+
+    bound.unbind();
     dev.bind().unwrap().unbind();
 }

@@ -153,7 +153,11 @@ fn diagram(area: &Area<'_>) -> Result<()> {
     for (who, color, x) in [
         ("unbind", UNBIND, 300),
         ("the exclusive owner", OWNER, 450),
-        ("the thread that populates, or either side", LINE, 690),
+        (
+            "the thread that populates or evicts, or either side",
+            LINE,
+            720,
+        ),
     ] {
         area.draw(&Text::new(who, (x, 30), text(14, &color)))?;
     }

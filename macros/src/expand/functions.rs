@@ -212,7 +212,7 @@ impl<'a> Functions<'a> {
     /// What an accessor returns: a reference to the target, or a pin.
     fn returned(&self) -> TokenStream {
         let Self { krate, lt, .. } = self;
-        if self.slot.evict.is_some() {
+        if self.slot.is_evictable {
             let target = target::plain(self.slot.target());
             return quote!(#krate::devres::LazyPin<#lt, #target>);
         }
@@ -228,7 +228,7 @@ impl<'a> Functions<'a> {
     fn lent(&self) -> TokenStream {
         let Self { krate, local, .. } = self;
         let target = target::plain(self.slot.target());
-        if self.slot.evict.is_none() {
+        if !self.slot.is_evictable {
             return self.dereferenced();
         }
         if target::is_same(&target, self.slot.resource) {
@@ -529,7 +529,7 @@ impl<'a> Functions<'a> {
                 let place = &self.place;
                 let referred = target::referred(marker);
                 let comment = self.comment(comments::new_mapped(self.owner, self.slot));
-                let slot_of_view = self.slot_of_view(&krate);
+                let slot_of_view = self.slot_of_view(&krate, here);
                 quote_spanned! {here=>
                     #vacant::#populate_with(#slot, |#place| {
                         #comment
@@ -555,11 +555,11 @@ impl<'a> Functions<'a> {
     }
 
     /// The slot that a view is made for, as a pointer.
-    fn slot_of_view(&self, krate: &TokenStream) -> TokenStream {
+    fn slot_of_view(&self, krate: &TokenStream, here: Span) -> TokenStream {
         let (this, field) = (&self.this, self.slot.name);
-        let slot = quote!(&raw const #this.#field);
-        if self.slot.evict.is_some() {
-            return quote!(#krate::devres::EvictableLazy::as_lazy(#slot));
+        let slot = quote_spanned!(here=> &raw const #this.#field);
+        if self.slot.is_evictable {
+            return quote_spanned!(here=> #krate::devres::EvictableLazy::as_lazy(#slot));
         }
 
         slot
@@ -577,7 +577,7 @@ impl<'a> Functions<'a> {
 
     /// One of two names: for references, or for pins.
     fn with_pin(&self, reference: &'static str, pin: &'static str) -> &'static str {
-        if self.slot.evict.is_some() {
+        if self.slot.is_evictable {
             pin
         } else {
             reference

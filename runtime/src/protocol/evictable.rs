@@ -51,9 +51,9 @@ use core::{
 /// reclaims memory, with the locks that this thread holds. So dropping the resource
 ///
 /// - does not allocate memory with [`GFP_KERNEL`];
-/// - takes no lock under which anybody allocates memory with [`GFP_KERNEL`]. For a shmem object that
-///   is its reservation lock, which the shrinkers of C drivers take with `dma_resv_trylock()`.
-///   Lockdep sees this through `fs_reclaim`.
+/// - takes no lock under which anybody allocates memory with [`GFP_KERNEL`]. For a shmem object
+///   that is its reservation lock, which the shrinkers of C drivers take with
+///   `dma_resv_trylock()`. Lockdep sees this through `fs_reclaim`.
 ///
 /// Wherever eviction is asked for, dropping the resource takes no lock that a thread holds which
 /// calls the accessor: that thread waits until the resource is gone.
@@ -148,10 +148,10 @@ impl<T: 'static> EvictableLazy<T> {
     ///
     /// # Context
     ///
-    /// Waits for nobody who maps, uses or drops a resource, nor for unbind. It takes one spinlock, under
-    /// which nobody allocates memory or sleeps, and allocates nothing. So a shrinker may call this
-    /// in reclaim, also for an object whose own initialiser is allocating memory. It sleeps where
-    /// dropping the resource does.
+    /// Waits for nobody who maps, uses or drops a resource, nor for unbind. It takes one spinlock,
+    /// under which nobody allocates memory or sleeps, and allocates nothing. So a shrinker may call
+    /// this in reclaim, also for an object whose own initialiser is allocating memory. It sleeps
+    /// where dropping the resource does.
     pub fn evict(&self) -> Result<bool> {
         // SAFETY: The functions of this type that return the resource take a pin first, and return
         // the resource with it. `Lazy::try_access()` is not called.

@@ -568,7 +568,7 @@ impl Registry {
         unsafe { Header::drop_resource(header) };
 
         let mut list = self.list.lock();
-        // SAFETY: By the invariants of `Header` it is on the list until the caller changes the state.
+        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.
         unsafe { list.unlink(header.as_ptr()) };
 
         list
@@ -656,8 +656,8 @@ impl Registry {
     /// Drops the resources of all slots, the last one first. Called when the device is unbound, or
     /// when the registry is withdrawn.
     ///
-    /// Returns when all of them are gone. Where an owner is dropping its resource, or another thread
-    /// is evicting it, this waits before it goes on to an older one.
+    /// Returns when all of them are gone. Where an owner is dropping its resource, or another
+    /// thread is evicting it, this waits before it goes on to an older one.
     ///
     /// # Context
     ///

@@ -65,13 +65,16 @@ const POPULATING: usize = 1;
 /// Set in the address of the slot's registry while a thread evicts the resource.
 const EVICTING: usize = 2;
 
-/// The bits that no address of a `struct device` or a registry has: both hold pointers.
-const TAGS: usize = POPULATING | EVICTING;
+/// Returns the bits that no address of a `struct device` or a registry has: both hold pointers.
+#[inline]
+fn tag(word: Word) -> usize {
+    word.addr() & (POPULATING | EVICTING)
+}
 
 /// Returns whether a word is the address of a device.
 #[inline]
 fn is_device(word: Word) -> bool {
-    word.addr() > RETIRED.addr() && word.addr() & TAGS == 0
+    word.addr() > RETIRED.addr() && tag(word) == 0
 }
 
 /// Returns the word of a slot that a thread populates for `registry`, or evicts from it.
@@ -134,7 +137,7 @@ impl State {
     pub(super) fn is_being_populated(&self) -> bool {
         let word = self.0.load(Relaxed);
 
-        word.addr() > RETIRED.addr() && word.addr() & TAGS == POPULATING
+        word.addr() > RETIRED.addr() && tag(word) == POPULATING
     }
 
     /// Returns whether a thread is populating the slot for `registry`, or evicting the resource from
@@ -175,7 +178,7 @@ impl State {
                 return Found::Empty;
             }
             match self.found(dev, registry) {
-                // A populate has failed in between, or the resource was evicted.
+                // A populate has failed in between, or an eviction has ended.
                 Found::Empty => (),
                 found => return found,
             }
@@ -200,14 +203,14 @@ impl State {
             REVOKED | DROPPING | GONE | RETIRED => Found::Refused,
             _ if word == dev.as_raw() => Found::Populated,
             _ if is_device(word) => Found::PopulatedElsewhere,
-            _ if word.addr() & !TAGS != registry.addr() => Found::BusyElsewhere,
-            _ if word.addr() & TAGS == POPULATING => Found::Populating,
+            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,
+            _ if tag(word) == POPULATING => Found::Populating,
             _ => Found::Evicting,
         }
     }
 
-    /// Makes the slot empty again, after a populate that has failed or an eviction. The caller is the
-    /// thread that began it, and holds the lock of the registry.
+    /// Makes the slot empty again, after a populate that has failed or an eviction. The caller is
+    /// the thread that began it, and holds the lock of the registry.
     pub(super) fn abandon(&self) {
         // ORDERING: Pairs with the acquire in `begin()`.
         self.0.store(EMPTY, Release);
@@ -275,8 +278,8 @@ impl State {
     /// Ends an eviction before it has changed anything. The caller is the thread that began it, and
     /// has held the lock of the registry since.
     pub(super) fn cancel_eviction(&self, dev: Word) {
-        // ORDERING: As in `publish()`, for readers that see this store and not that one. The barrier
-        // in `Registry::evict()` would also do.
+        // ORDERING: As in `publish()`, for readers that see this store and not that one. The
+        // barrier in `Registry::evict()` would also do.
         self.0.store(dev, Release);
     }
 

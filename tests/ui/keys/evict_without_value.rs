@@ -5,7 +5,7 @@
 use kernel::{
     device::Device,
     devres_lazy,
-    new_lazy,
+    new_evictable_lazy,
     prelude::*,
     sync::aref::ARef,
     testing::TestDevice, //
@@ -35,7 +35,7 @@ fn main() -> Result {
     let queue = KBox::pin_init(
         try_pin_init!(Queue {
             dev,
-            table <- new_lazy!(),
+            table <- new_evictable_lazy!(),
         }),
         GFP_KERNEL,
     )?;

@@ -440,6 +440,9 @@ impl Cached {
     }
 }
 
+/// Creates a thread that uses or evicts the objects of a cache.
+type MakeThread = fn(&Arc<Cache>) -> Result<Thread<Result>>;
+
 /// Objects, which threads use and a shrinker evicts.
 struct Cache {
     objects: KVec<Pin<KBox<Cached>>>,
@@ -525,11 +528,7 @@ impl Cache {
     }
 
     /// Runs threads, and meanwhile `function`. Ends when all have returned.
-    fn run(
-        this: &Arc<Self>,
-        threads: &[fn(&Arc<Self>) -> Result<Thread<Result>>],
-        function: impl FnOnce(),
-    ) -> Result {
+    fn run(this: &Arc<Self>, threads: &[MakeThread], function: impl FnOnce()) -> Result {
         let mut running = KVec::new();
         // Before the threads are waited for, also if one cannot be had.
         let end = ScopeGuard::new(|| this.is_over.store(true, Relaxed));
@@ -960,7 +959,8 @@ mod tests {
         for binding in 0..4 {
             let cache = Cache::new(dev.bound()?.as_ref())?;
             let counts = &cache.counts;
-            let threads = [Cache::reader, Cache::reader, Cache::evictor, Cache::evictor];
+            let threads: [MakeThread; 4] =
+                [Cache::reader, Cache::reader, Cache::evictor, Cache::evictor];
             let mut has_happened = false;
             Cache::run(&cache, &threads, || {
                 has_happened = comes_true(PATIENCE, || {
@@ -987,8 +987,8 @@ mod tests {
         Ok(())
     }
 
-    /// A shrinker evicts while memory runs short: in the threads whose initialisers allocate, in one
-    /// that allocates nearly all memory, and in `kswapd`.
+    /// A shrinker evicts while memory runs short: in the threads whose initialisers allocate, in
+    /// one that allocates nearly all memory, and in `kswapd`.
     #[test]
     fn evict_by_a_shrinker() -> Result {
         let mut dev = TestDevice::new()?;

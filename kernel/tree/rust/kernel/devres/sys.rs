@@ -109,8 +109,8 @@ pub(super) fn current_task() -> NonZero<usize> {
     task.map_or(NonZero::<usize>::MIN, NonNull::addr)
 }
 
-/// Executes a full barrier behind a read-modify-write operation with [`Full`] ordering, which is one
-/// itself.
+/// Executes a full barrier behind a read-modify-write operation with [`Full`] ordering, which is
+/// one itself.
 ///
 /// [`Full`]: crate::sync::atomic::Full
 #[inline]
