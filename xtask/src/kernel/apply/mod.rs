@@ -174,13 +174,13 @@ const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 /// What is declared in `devres.rs`.
 const DEVRES_MODULES: &str = "\
 mod batched;
-mod slot;
 mod dep_map;
 mod devres_node;
 mod lazy;
 mod mapped;
 mod place;
 mod registry;
+mod slot;
 mod state;
 mod sys;
 mod unwind;
@@ -229,12 +229,12 @@ const DEVRES_TESTS: [(&str, &str); 6] = [
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n",
-        "state",
+        "slot",
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod callbacks_kunit;\n",
-        "slot",
+        "dep_map",
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod stress_kunit;\n",
