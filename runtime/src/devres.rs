@@ -11,7 +11,7 @@
 //! ```
 //! use kernel::{
 //!     device::{Bound, Device},
-//!     devres::Lazy,
+//!     devres::{Entry, Lazy},
 //!     new_lazy,
 //!     prelude::*,
 //!     testing::TestDevice,
@@ -22,12 +22,10 @@
 //!         return Ok(answer);
 //!     }
 //!
-//!     let slot = slot.lock();
-//!     if let Some(answer) = slot.get(dev) {
-//!         return Ok(answer);
+//!     match slot.entry(dev)? {
+//!         Entry::Populated(answer) => Ok(answer),
+//!         Entry::Vacant(slot) => slot.populate(|| Ok(42)),
 //!     }
-//!
-//!     slot.populate(dev, || Ok(42))
 //! }
 //!
 //! let mut dev = TestDevice::new(c"gpu0")?;

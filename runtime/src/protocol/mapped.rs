@@ -45,9 +45,9 @@ use core::{
 ///   generic `impl Map<O>` must bound `O` by [`TeardownFirst`], which says so of a type;
 ///   [`LazyOwner`] does not.
 /// - Until [`unmap()`](Self::unmap) has returned, nobody may write to a part of the owner, other
-///   than by interior mutability, or make an exclusive reference to a part that is [`Unpin`]: unbind
-///   may be unmapping on another thread, also if the owner is exclusively borrowed. In particular,
-///   nobody calls the owner's `project()`, which `#[pin_data]` makes, while a view is mapped.
+///   than by interior mutability, or make an exclusive reference to a part that is [`Unpin`].
+///   Unbind may be unmapping on another thread, also while the owner is exclusively borrowed. In
+///   particular, nobody calls the owner's `project()`, which `#[pin_data]` makes.
 ///
 /// # Rules for authors
 ///
