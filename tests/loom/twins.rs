@@ -492,7 +492,7 @@ pub(crate) const TWINS: &[Twin] = &[
             (
                 "registry.rs",
                 "            && self.older.load(Relaxed).addr() == sys::current_task().get()\n",
-                "            && false\n",
+                "            && self.older.load(Relaxed).addr() == 0\n",
             ),
         ],
     },
@@ -575,7 +575,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[(
             "table.rs",
             "            return mem::replace(there, next);\n",
-            "            drop(next);\n            return mem::replace(there, None);\n",
+            "            drop(next);\n            return there.take();\n",
         )],
     },
     Twin {
@@ -584,7 +584,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[(
             "table.rs",
             "        if registry.link.device == device {\n",
-            "        if registry.link.device == device || true {\n",
+            "        if registry.link.device == device || device != 0 {\n",
         )],
     },
     Twin {

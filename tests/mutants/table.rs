@@ -285,8 +285,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "a slot is retired if there is no memory for the registry",
         edits: &[(
             SLOT,
-            "        match unsafe { Registry::claim(self.header(), dev, keep) }? {\n",
-            "        let claim = unsafe { Registry::claim(self.header(), dev, keep) };\n        \
+            "        match unsafe { Registry::claim(self.header(), dev) }? {\n",
+            "        let claim = unsafe { Registry::claim(self.header(), dev) };\n        \
              if MUTANT && matches!(claim, Err(ENOMEM)) { self.header.state.retire(); }\n        \
              match claim? {\n",
         )],

@@ -54,7 +54,7 @@ const ENDS: [End; 5] = [
 fn text(site: Site, text: &str) -> bool {
     match site {
         Site::Warning => text == "WARNING: Resource: Warning",
-        Site::DropLeavesSection => text.contains("invalid context: mutex_lock()"),
+        Site::DropLeavesSection => text.contains("invalid context: devres::Lazy()"),
         _ => text == format!("{site:?}"),
     }
 }

@@ -127,8 +127,8 @@ impl Header {
 
     /// Returns whether the caller is populating the slot itself.
     ///
-    /// No lock is needed: no other thread writes the number of this one, and this one overwrites its
-    /// number before it ends a populate.
+    /// No lock is needed: no other thread writes the number of this one, and this one overwrites
+    /// its number before it ends a populate.
     pub(super) fn is_populated_by_caller(&self) -> bool {
         self.state.is_being_populated()
             && self.older.load(Relaxed).addr() == sys::current_task().get()

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The registries of all devices, so that the one of a device is found however many other managed
-//! resources the device has.
+//! The registries of all devices. Finding the one of a device takes the same time however many
+//! other managed resources the device has.
 //!
 //! One source for the host, the model checker and the kernel, under the same rule as the slot.
 //!
-//! This is a hash table over the addresses of devices, with a spinlock per bucket. A registry enters
-//! it together with its devres node, with the lock of the bucket held, and leaves it when the release
-//! of the node begins. So
+//! This is a hash table over the addresses of devices, with a spinlock per bucket. A registry
+//! enters it when its devres node is added, with the lock of the bucket held, and leaves it when
+//! the release of the node begins. So
 //!
 //! - a device has at most one registry in the table;
-//! - a registry in the table is one whose release is still to come: its node is on the device's list,
-//!   or was collected by an unbind that has not come to it yet;
+//! - a registry in the table is one whose release is still to come: its node is on the device's
+//!   list, or was collected by an unbind that has not come to it yet;
 //! - no registry is in the table when its device is freed, as that releases all nodes first. An
 //!   address that is used again leads to no registry of the device before.
 //!
@@ -119,8 +119,8 @@ pub(super) fn find(dev: &Device<Bound>) -> Result<Option<Arc<Registry>>> {
     Ok(find_in(&chain, device).cloned())
 }
 
-/// Enters a registry, and adds its node to the device's list, unless the device has one; returns the
-/// one that is there.
+/// Enters a registry, and adds its node to the device's list, unless the device has one. Returns
+/// the registry that is in the table.
 ///
 /// # Errors
 ///

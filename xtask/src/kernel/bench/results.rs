@@ -326,7 +326,7 @@ pub(super) mod tests {
 
         let by_hand = measured(&[&of_both[..], &by_hand].concat(), 38, &[("plain", 100)]);
         let calls = [("plain", 0), ("tried", 1)];
-        let ours = measured(&[&of_both[..], &ours].concat(), 20, &calls);
+        let ours = measured(&[&of_both[..], &ours].concat(), 18, &calls);
         Results(vec![
             Subjected {
                 subject: &SUBJECTS[0],

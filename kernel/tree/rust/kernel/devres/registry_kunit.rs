@@ -167,8 +167,8 @@ mod tests {
         log.ensure(&[1])
     }
 
-    /// All slots of a device share one devres node, also where other managed resources of the device
-    /// were added in between.
+    /// All slots of a device share one devres node, also where other managed resources of the
+    /// device were added in between.
     #[test]
     fn registry_among_others() -> Result {
         let log = Log::new()?;
@@ -194,8 +194,8 @@ mod tests {
     }
 
     /// A first access in the middle of unbind is refused if this unbind is through with the slots:
-    /// nobody would drop what it maps. It is no revocation; the next binding serves it. If unbind is
-    /// still to come to the slots, the access is served, and this unbind drops what it maps.
+    /// nobody would drop what it maps. It is no revocation; the next binding serves it. If unbind
+    /// is still to come to the slots, the access is served, and this unbind drops what it maps.
     #[test]
     fn first_access_during_unbind() -> Result {
         for (is_one_populated, is_callback_first) in
