@@ -567,6 +567,8 @@ impl Registry {
         // SAFETY: The resource is the caller's, and it is dropped here only.
         unsafe { Header::drop_resource(header) };
 
+        // Reports an author's destructor that leaves the thread in atomic context.
+        sys::might_sleep();
         let mut list = self.list.lock();
         // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.
         unsafe { list.unlink(header.as_ptr()) };

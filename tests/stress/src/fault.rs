@@ -23,9 +23,5 @@ pub(crate) fn current_task() -> NonZeroU64 {
     TASK.with(|task| *task)
 }
 
-<<<<<<< HEAD
-/// Nothing to check: no test here holds a lock under which it must not sleep.
-=======
 /// Does nothing: no thread is in atomic context here.
->>>>>>> reg
 pub(crate) fn might_sleep(_what: &str) {}

@@ -260,7 +260,7 @@ const DEVRES_TESTS: [(&str, &str); 9] = [
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod order_kunit;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod phases_kunit;\n",
-        "place",
+        "pins",
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n",
