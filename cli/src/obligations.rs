@@ -329,7 +329,6 @@ pub(crate) fn rows() -> Vec<Row> {
             requirement: "A header is valid from being linked until its resource is gone.",
             sites: &[
                 "Registry::claim",
-                "Registry::is_populating",
                 "Registry::abandon",
                 "Registry::link",
                 "Registry::remove",
@@ -337,9 +336,10 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Registry::drop_and_unlink",
                 "Registry::evict",
                 "Registry::release",
+                "Header::older",
                 "Header::state",
                 "Header::drop_resource",
-                "List::mark_all",
+                "List::mark_some",
                 "Slot::look",
                 "Slot::claim",
                 "Slot::drop_value",
@@ -460,24 +460,23 @@ pub(crate) fn rows() -> Vec<Row> {
             number: "S13",
             title: "the list is whole, and changed by one thread at a time",
             required_by: "accessing the links of a header",
-            requirement: "The lock of the registry is held that the header is on, or that its slot is \
-                          being populated for. A header that is unlinked is on its list.",
+            requirement: "The lock of the registry is held that the header is on. A header that is \
+                          unlinked is on its list.",
             sites: &[
-                "List::links",
+                "List::newer",
                 "List::push",
                 "List::unlink",
-                "List::mark_all",
-                "Registry::claim",
-                "Registry::is_populating",
+                "List::mark_some",
                 "Registry::link",
                 "Registry::drop_and_unlink",
             ],
             party: Party::Runtime,
             how: "The methods of the list take `&mut List`, which only the lock gives. A header is \
                   linked by the thread that has claimed the empty slot, and unlinked by the thread \
-                  that has claimed its resource, or evicts it, with the state that says so. While a slot \
-                  is being populated, its links have the number of the thread that does it: the \
-                  state says for which registry, and so which lock is to be held."
+                  that has claimed its resource, or evicts it, with the state that says so. Where \
+                  unbind goes on to mark stays on the list, as unlinking moves it. While a slot is \
+                  being populated, `older`, which is atomic, has the number of the thread that does \
+                  it."
                 .into(),
             tests: &[
                 (
@@ -660,6 +659,35 @@ pub(crate) fn rows() -> Vec<Row> {
                 (
                     "tests/ui/borrow/pin_that_is_mapped_to_a_copy.rs",
                     "`LazyPin::map()` takes a function that keeps the borrow",
+                ),
+            ],
+        },
+        Row {
+            number: "S18",
+            title: "the chains of the table are whole, and changed by one thread at a time",
+            required_by: "accessing `Link::next`",
+            requirement: "The lock of the bucket is held that the registry is in, or nobody else has \
+                          the registry yet.",
+            sites: &[
+                "Sync for Link",
+                "table::find_in",
+                "table::add",
+                "table::remove",
+            ],
+            party: Party::Runtime,
+            how: "`find_in()` borrows the chain, which only the lock gives, and so does what it \
+                  returns. `remove()` goes on from the chain to parts of registries that are in \
+                  it. A registry in the table is valid, as the table has a reference to it. `add()` \
+                  links one that was just made."
+                .into(),
+            tests: &[
+                (
+                    "tests/loom/src/properties.rs: two_devices_in_one_bucket",
+                    "a registry is looked for without the lock, or taken out with those behind it",
+                ),
+                (
+                    "tests/loom/src/properties.rs: rebind",
+                    "a registry stays in the table",
                 ),
             ],
         },

@@ -160,7 +160,7 @@ impl Queue {
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn unmap_bar(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.bar` holds.
-        ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.bar);
+        ::kernel::devres::LazyLt::revoke(Self::project(self).bar);
     }
 
     /// The doorbells of the queue.
@@ -255,17 +255,13 @@ impl Queue {
 }
 
 impl ::kernel::devres::LazyOwner for Queue {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // `self.doorbells`, `self.bar`: in the reverse order of declaration, as one may lean on
         // those before it. What each holds is dropped while all other parts of `*self` are whole,
         // and nobody populates it again (S1).
-        ::kernel::devres::LazyLt::<ForLt!(for<'d> KBox<Bar<'d, 16>>)>::retire_field(
-            &mut self,
-            |owner: &Self| &owner.doorbells,
-        );
-        ::kernel::devres::LazyLt::<ForLt!(Bar<'_>)>::retire_field(&mut self, |owner: &Self| {
-            &owner.bar
-        });
+        let this = Self::project(self);
+        ::kernel::devres::LazyLt::<ForLt!(for<'d> KBox<Bar<'d, 16>>)>::retire(this.doorbells);
+        ::kernel::devres::LazyLt::<ForLt!(Bar<'_>)>::retire(this.bar);
     }
 }
 

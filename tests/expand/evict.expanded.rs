@@ -187,7 +187,12 @@ impl Queue {
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn unmap_table(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.table` holds.
-        ::kernel::devres::EvictableLazy::revoke_field(self, |owner: &Self| &owner.table);
+        //
+        // SAFETY: S10: `self.table` is pinned, as every slot is, and the closure moves nothing. It
+        // borrows no other part of `*self`: unbind may be dropping a view, which reads `*self`.
+        ::kernel::devres::EvictableLazy::revoke(unsafe {
+            ::core::pin::Pin::map_unchecked_mut(self, |owner| &mut owner.table)
+        });
     }
 
     /// Unmaps now what `table()` has mapped, unless somebody uses it.
@@ -504,15 +509,27 @@ impl ::kernel::devres::LazyOwner for Queue {
         // `self.view`, `self.directory`, `self.table`: in the reverse order of declaration, as one
         // may lean on those before it. What each holds is dropped while all other parts of `*self`
         // are whole, and nobody populates it again (S1).
-        ::kernel::devres::EvictableLazy::<Mapped<Self, Doorbell>>::retire_field(
-            &mut self,
-            |owner: &Self| &owner.view,
-        );
-        ::kernel::devres::EvictableLazy::<KBox<Table>>::retire_field(&mut self, |owner: &Self| {
-            &owner.directory
+        //
+        // SAFETY: S10: `self.view` is pinned, as every slot is, and the closure moves nothing. It
+        // borrows no other part of `*self`: unbind may be dropping a view, which reads `*self`.
+        ::kernel::devres::EvictableLazy::<Mapped<Self, Doorbell>>::retire(unsafe {
+            ::core::pin::Pin::map_unchecked_mut(::core::pin::Pin::as_mut(&mut self), |owner| {
+                &mut owner.view
+            })
         });
-        ::kernel::devres::EvictableLazy::<Table>::retire_field(&mut self, |owner: &Self| {
-            &owner.table
+        // SAFETY: S10: `self.directory` is pinned, as every slot is, and the closure moves nothing.
+        // It borrows no other part of `*self`: unbind may be dropping a view, which reads `*self`.
+        ::kernel::devres::EvictableLazy::<KBox<Table>>::retire(unsafe {
+            ::core::pin::Pin::map_unchecked_mut(::core::pin::Pin::as_mut(&mut self), |owner| {
+                &mut owner.directory
+            })
+        });
+        // SAFETY: S10: `self.table` is pinned, as every slot is, and the closure moves nothing. It
+        // borrows no other part of `*self`: unbind may be dropping a view, which reads `*self`.
+        ::kernel::devres::EvictableLazy::<Table>::retire(unsafe {
+            ::core::pin::Pin::map_unchecked_mut(::core::pin::Pin::as_mut(&mut self), |owner| {
+                &mut owner.table
+            })
         });
     }
 }
