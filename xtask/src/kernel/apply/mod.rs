@@ -174,7 +174,6 @@ const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 /// What is declared in `devres.rs`.
 const DEVRES_MODULES: &str = "\
 mod batched;
-mod slot;
 mod dep_map;
 mod devres_node;
 mod evictable;
@@ -183,6 +182,7 @@ mod mapped;
 mod pins;
 mod place;
 mod registry;
+mod slot;
 mod state;
 mod sys;
 mod unwind;
@@ -241,16 +241,16 @@ const DEVRES_TESTS: [(&str, &str); 7] = [
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod order_kunit;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod phases_kunit;\n",
-        "place",
+        "pins",
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n",
-        "state",
+        "slot",
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod callbacks_kunit;\n",
-        "slot",
+        "dep_map",
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod stress_kunit;\n",
