@@ -140,8 +140,7 @@ impl State {
         word.addr() > RETIRED.addr() && tag(word) == POPULATING
     }
 
-    /// Returns whether a thread is populating the slot for `registry`, or evicting the resource from
-    /// it.
+    /// Returns whether a thread is populating the slot for `registry`, or evicting the resource.
     pub(super) fn is_busy_for(&self, registry: &Registry) -> bool {
         let word = self.0.load(Relaxed);
 
