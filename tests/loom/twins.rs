@@ -28,7 +28,7 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "two_populators",
         edits: &[(
             "state.rs",
-            "self.0.load(Acquire) == dev.as_raw()",
+            "sys::is_acquired(&self.0, dev.as_raw())",
             "self.0.load(Relaxed) == dev.as_raw()",
         )],
     },

@@ -18,6 +18,10 @@ use crate::{
         devres_node,
         table::Table, //
     },
+    sync::atomic::{
+        Acquire,
+        Atomic, //
+    },
 };
 use core::{
     num::NonZero,
@@ -70,6 +74,12 @@ pub(crate) fn is_bound(dev: &Device<Bound>) -> bool {
 /// Returns a number of the current thread that no other thread has while this one runs.
 pub(crate) fn current_task() -> NonZero<usize> {
     NonZero::try_from(fault::current_task()).expect("the number of threads fits into `usize`")
+}
+
+/// Returns whether a word has this value. For a caller that gets `true`, this is an acquire load.
+#[inline]
+pub(crate) fn is_acquired<T>(word: &Atomic<*mut T>, value: *mut T) -> bool {
+    word.load(Acquire) == value
 }
 
 /// Executes a full barrier behind a read-modify-write operation with [`Full`] ordering.

@@ -24,7 +24,10 @@
 //! As the device pointer is itself the state, one acquire load and one comparison decide three
 //! questions at once: is the slot populated, for the caller's device, in this binding of it?
 
-use super::registry::Registry;
+use super::{
+    registry::Registry,
+    sys, //
+};
 use crate::{
     bindings,
     device::{
@@ -115,7 +118,7 @@ impl State {
     #[inline]
     pub(super) fn is_populated_for(&self, dev: &Device<Bound>) -> bool {
         // ORDERING: Pairs with the release in `publish()`.
-        self.0.load(Acquire) == dev.as_raw()
+        sys::is_acquired(&self.0, dev.as_raw())
     }
 
     /// Returns whether the slot is populated, and was not revoked.

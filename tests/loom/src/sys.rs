@@ -10,7 +10,11 @@ use crate::{
     },
     prelude::*,
     sync::{
-        atomic::Full,
+        atomic::{
+            Acquire,
+            Atomic,
+            Full, //
+        },
         barrier::smp_mb, //
     },
 };
@@ -53,6 +57,11 @@ pub(super) fn current_task() -> NonZero<usize> {
     loom::thread::current().id().hash(&mut hasher);
 
     NonZero::new(hasher.finish() as usize).unwrap()
+}
+
+/// Returns whether a word has this value, by an acquire load.
+pub(super) fn is_acquired<T>(word: &Atomic<*mut T>, value: *mut T) -> bool {
+    word.load(Acquire) == value
 }
 
 /// Executes a full barrier.

@@ -15,10 +15,17 @@ use crate::{
         Device, //
     },
     prelude::*,
-    sync::atomic::{
-        Acquire,
-        Atomic,
-        Full, //
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            AtomicType,
+            Full, //
+        },
+        barrier::{
+            smp_mb,
+            Read, //
+        },
     },
     task::{
         self,
@@ -107,6 +114,29 @@ pub(super) fn current_task() -> NonZero<usize> {
 
     // There is always a current task.
     task.map_or(NonZero::<usize>::MIN, NonNull::addr)
+}
+
+/// Returns whether a word has this value. A caller that gets `true` may then use what is shared by
+/// a store with [`Release`](crate::sync::atomic::Release) of this value.
+///
+/// [`Atomic::load()`] is a call, unless helpers are inlined, and a fast path saves in registers
+/// what it needs after a call. This needs less after its call, as the comparison comes first.
+#[inline]
+pub(super) fn is_acquired<T>(word: &Atomic<*mut T>, value: *mut T) -> bool
+where
+    *mut T: AtomicType,
+{
+    // This stands for `READ_ONCE()`.
+    // SAFETY: It is valid and aligned, and one word, which is not torn.
+    if unsafe { word.as_ptr().read_volatile() } != value {
+        return false;
+    }
+
+    // ORDERING: The barrier orders what the caller loads next. The branch above orders what it
+    // stores: through a shared reference that is by a marked access, or with a lock held that the
+    // caller has to load first.
+    smp_mb(Read);
+    true
 }
 
 /// Executes a full barrier behind a read-modify-write operation with [`Full`] ordering, which is
