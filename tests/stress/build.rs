@@ -62,11 +62,18 @@ fn adapt(file: &str, text: &str) -> Result<String> {
         "lazy.rs" => without_macro(text),
         // Which is not public.
         "devres_node.rs" => replace(text, "GFP_KERNEL.as_raw()", "0"),
-        "sys.rs" => replace(
-            text,
-            "    prelude::*,\n    protocol::{\n        devres_node,\n        table::Table, //\n    },\n};\n",
-            "    prelude::*, //\n};\nuse super::{devres_node, table::Table};\n",
-        ),
+        "sys.rs" => {
+            let text = replace(
+                text,
+                "    protocol::{\n        devres_node,\n        table::Table, //\n    },\n",
+                "",
+            )?;
+            replace(
+                &text,
+                "use crate::{\n",
+                "use super::{devres_node, table::Table};\nuse crate::{\n",
+            )
+        }
         _ => Ok(text.to_owned()),
     }
 }
