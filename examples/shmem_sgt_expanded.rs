@@ -285,7 +285,12 @@ impl<T: DriverObject> Object<T> {
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn unmap_sg_table(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.sgt` holds.
-        ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.sgt);
+        //
+        // SAFETY: S10: `self.sgt` is pinned, as every slot is, and the closure moves nothing. It
+        // borrows no other part of `*self`: unbind may be dropping a view, which reads `*self`.
+        ::kernel::devres::Lazy::revoke(unsafe {
+            ::core::pin::Pin::map_unchecked_mut(self, |owner| &mut owner.sgt)
+        });
     }
 }
 
@@ -295,11 +300,14 @@ impl<T: DriverObject> ::kernel::devres::HasView<SgTable> for Object<T> {
 }
 
 impl<T: DriverObject> ::kernel::devres::LazyOwner for Object<T> {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // `self.sgt` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::kernel::devres::Lazy::<Mapped<Self, SgTable>>::retire_field(&mut self, |owner: &Self| {
-            &owner.sgt
+        //
+        // SAFETY: S10: `self.sgt` is pinned, as every slot is, and the closure moves nothing. It
+        // borrows no other part of `*self`: unbind may be dropping a view, which reads `*self`.
+        ::kernel::devres::Lazy::<Mapped<Self, SgTable>>::retire(unsafe {
+            ::core::pin::Pin::map_unchecked_mut(self, |owner| &mut owner.sgt)
         });
     }
 }

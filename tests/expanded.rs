@@ -11,10 +11,14 @@
 pub mod all_cfg;
 #[path = "expand/attributes.expanded.rs"]
 pub mod attributes;
+#[path = "expand/borrowed.expanded.rs"]
+pub mod borrowed;
 #[path = "expand/cfg.expanded.rs"]
 pub mod cfg;
 #[path = "expand/crate_path.expanded.rs"]
 pub mod crate_path;
+#[path = "expand/evict.expanded.rs"]
+pub mod evict;
 #[path = "expand/form_a.expanded.rs"]
 pub mod form_a;
 #[path = "expand/form_b.expanded.rs"]

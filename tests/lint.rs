@@ -81,6 +81,7 @@ use kernel::{
         Mapped, //
     },
     devres_lazy,
+    new_evictable_lazy,
     new_lazy,
     prelude::*,
     sync::aref::ARef,
@@ -141,6 +142,26 @@ pub struct Everything<'a, T: Copy + Into<u32>, const N: usize> {
     #[lazy(fn owned, device = self.dev, init = { let _: &Device<Bound> = dev; KBox::new(7, GFP_KERNEL)? })]
     owned: KBox<u32>,
 
+    /// Unmapped while the owner is shared.
+    #[lazy(
+        pub fn evictable -> Table<N>,
+        device = self.dev,
+        init = Table::new(self.first.into())?,
+        peek = evictable_if_mapped,
+        revoke = unmap_evictable,
+        evict = evict_evictable,
+    )]
+    evictable: Table<N>,
+
+    /// The entries only, pinned.
+    #[lazy(
+        pub(crate) fn pinned -> [u32; N],
+        device = self.dev,
+        init = KBox::new([self.first.into(); N], GFP_KERNEL)?,
+        evict = evict_pinned,
+    )]
+    pinned: KBox<[u32; N]>,
+
     /// Not there.
     #[cfg(any())]
     #[lazy(fn nothing, device = self.dev, init = Nothing)]
@@ -156,6 +177,8 @@ impl<'a, T: Copy + Into<u32>, const N: usize> Everything<'a, T, N> {
                 table <- new_lazy!("Everything::table"),
                 entries <- new_lazy!("Everything::entries"),
                 owned <- new_lazy!("Everything::owned"),
+                evictable <- new_evictable_lazy!("Everything::evictable"),
+                pinned <- new_evictable_lazy!("Everything::pinned"),
             }),
             GFP_KERNEL,
         )
@@ -318,6 +341,12 @@ fn form_a() -> Result {
     assert_eq!(**everything.owned(&bound)?, 7);
     everything.as_mut().unmap_table();
     assert!(everything.try_table().is_none());
+    assert_eq!(everything.evictable(&bound)?.0, [4; 3]);
+    assert!(everything.evictable_if_mapped(&bound)?.is_some());
+    assert!(everything.evict_evictable()?);
+    everything.as_mut().unmap_evictable();
+    assert_eq!(*everything.pinned(&bound)?, [4; 3]);
+    assert!(everything.evict_pinned()?);
 
     let odd = Everything::<_, 3>::new(&dev, 5_u16)?;
     assert_eq!(odd.table(&bound).err(), Some(EINVAL));

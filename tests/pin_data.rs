@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! The macros of pin-init in the prelude: `Self`, all kinds of generics, attributes on a
-//! destructor, and items in a function.
+//! destructor, items in a function, and projections.
 
 use core::{
     cell::Cell,
-    marker::PhantomData, //
+    marker::{
+        PhantomData,
+        PhantomPinned, //
+    }, //
 };
 use kernel::{
     init::Zeroable as ZeroableAtItsPath,
@@ -71,6 +74,54 @@ where
 union Word {
     word: u32,
     bytes: [u8; 4],
+}
+
+/// A field of a type that need not be `Sized`, and fields that depend on the configuration.
+#[pin_data]
+struct Tail<T: ?Sized> {
+    #[cfg(test)]
+    #[pin]
+    pinned: PhantomPinned,
+    #[cfg(not(test))]
+    pinned: NotThere,
+    #[cfg_attr(test, cfg(not(test)))]
+    not_there: NotThere,
+    #[deprecated = "still a field"]
+    r#type: u32,
+    #[pin]
+    tail: T,
+}
+
+mod private {
+    use super::*;
+
+    #[pin_data]
+    pub(crate) struct Counter {
+        #[pin]
+        pin: PhantomPinned,
+        pub(crate) count: u32,
+    }
+
+    impl Counter {
+        pub(crate) fn new() -> impl PinInit<Self> {
+            pin_init!(Self {
+                pin: PhantomPinned,
+                count: 0,
+            })
+        }
+
+        pub(crate) fn pin(self: Pin<&mut Self>) -> Pin<&mut PhantomPinned> {
+            self.project().pin
+        }
+    }
+}
+
+fn never<const N: usize>(_: &Node<'_, u16, N>, _: &Node<'_, u16, N>) -> bool {
+    false
+}
+
+fn always<const N: usize>(_: &Node<'_, u16, N>, _: &Node<'_, u16, N>) -> bool {
+    true
 }
 
 fn same_values(a: &Node<'_>, b: &Node<'_>) -> bool {
@@ -156,5 +207,67 @@ fn zeroable() -> Result {
     assert_eq!(unsafe { word.bytes }, [0; 4]);
 
     is_zeroable::<Registers<u8, u8, 1>>();
+    Ok(())
+}
+
+#[test]
+fn projection_of_generics() -> Result {
+    let dropped = &Cell::new(0);
+    let mut node: Pin<KBox<Node<'_, u16, 2>>> = KBox::pin_init(
+        try_pin_init!(Node {
+            values: [1; 2],
+            next: None,
+            compare: never,
+            dropped,
+        }),
+        GFP_KERNEL,
+    )?;
+
+    let NodeProjection {
+        mut values,
+        next,
+        compare,
+        dropped: also_dropped,
+        ..
+    } = node.as_mut().project();
+    values.set([2, 3]);
+    *compare = always;
+    assert!(next.is_none() && core::ptr::eq(*also_dropped, dropped));
+    assert_eq!(node.values, [2, 3]);
+    assert!((node.compare)(&node, &node));
+    Ok(())
+}
+
+#[test]
+fn projection_with_an_unsized_tail() -> Result {
+    #[allow(deprecated)]
+    let tail: Pin<KBox<Tail<[u32; 2]>>> = KBox::pin_init(
+        try_pin_init!(Tail {
+            pinned: PhantomPinned,
+            r#type: 1,
+            tail: [2, 3],
+        }),
+        GFP_KERNEL,
+    )?;
+
+    let mut tail = tail;
+    let tail: Pin<&mut Tail<[u32]>> = tail.as_mut();
+    let projection: TailProjection<'_, [u32]> = tail.project();
+    let _: Pin<&mut PhantomPinned> = projection.pinned;
+    *projection.r#type += 1;
+    assert_eq!(*projection.r#type, 2);
+    let elements: Pin<&mut [u32]> = projection.tail;
+    assert_eq!(*elements, [2, 3]);
+    Ok(())
+}
+
+#[test]
+fn projection_is_as_visible_as_the_struct() -> Result {
+    let mut counter = KBox::pin_init(private::Counter::new(), GFP_KERNEL)?;
+
+    let projection: private::CounterProjection<'_> = counter.as_mut().project();
+    *projection.count += 1;
+    let _: Pin<&mut PhantomPinned> = counter.as_mut().pin();
+    assert_eq!(counter.count, 1);
     Ok(())
 }

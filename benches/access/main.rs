@@ -45,6 +45,8 @@ mod heap;
 mod measure;
 mod measured;
 mod once;
+mod owner;
+mod populate;
 mod subject;
 
 use clap::{

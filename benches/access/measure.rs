@@ -14,6 +14,7 @@ use super::{
         Nothing, //
     },
     once::SGTableMap,
+    populate,
     subject::{
         ByHand,
         CrateOnce,
@@ -59,6 +60,7 @@ struct Size {
     /// Fresh objects that are accessed first, timed at once.
     objects: usize,
     first_rounds: usize,
+    populate: populate::Size,
 }
 
 /// Batches of about a millisecond: long enough that reading the clock and starting threads do not
@@ -70,6 +72,11 @@ const FULL: Size = Size {
     thread_rounds: 201,
     objects: 100,
     first_rounds: 101,
+    populate: populate::Size {
+        rounds: 101,
+        cycles: 10_000,
+        owners: 1_000,
+    },
 };
 
 const QUICK: Size = Size {
@@ -79,9 +86,15 @@ const QUICK: Size = Size {
     thread_rounds: 21,
     objects: 20,
     first_rounds: 11,
+    populate: populate::Size {
+        rounds: 11,
+        cycles: 5_000,
+        owners: 500,
+    },
 };
 
-type Accesses<'a> = Box<dyn Fn(u64) -> Result + Sync + 'a>;
+/// Does something so many times.
+pub(crate) type Accesses<'a> = Box<dyn Fn(u64) -> Result + Sync + 'a>;
 
 /// Someone whose turn it is.
 struct Turn<'a> {
@@ -132,6 +145,7 @@ pub(crate) fn all(drm: &drm::Device<Driver>, dev: &Device<Bound>, quick: bool) -
     let rows = size.rounds * timed.len() * 2
         + size.thread_rounds * threaded.len() * 2
         + size.first_rounds * fresh.len()
+        + populate::rows(&size.populate)
         + (fresh.len() - 1) * 3
         + 2;
     println!("# {rows} rows");
@@ -151,7 +165,7 @@ pub(crate) fn all(drm: &drm::Device<Driver>, dev: &Device<Bound>, quick: bool) -
 
     in_turns(threaded, size.thread_rounds, |turn, round| {
         for (measure, threads) in [("per_us_1_thread", 1), ("per_us_2_threads", 2)] {
-            let time = together(turn, threads, size.thread_accesses)?;
+            let time = together(&turn.accesses, threads, size.thread_accesses)?;
             let accesses = threads as f64 * size.thread_accesses as f64;
             row(
                 measure,
@@ -168,16 +182,22 @@ pub(crate) fn all(drm: &drm::Device<Driver>, dev: &Device<Bound>, quick: bool) -
         let ns = time.as_secs_f64() * 1e9 / size.objects as f64;
         row("first_ns", fresh.name, round, ns);
         Ok(())
-    })
+    })?;
+
+    populate::all(dev, &size.populate)
 }
 
 /// Prints a row.
-fn row(measure: &str, name: &str, round: usize, value: f64) {
+pub(crate) fn row(measure: &str, name: &str, round: usize, value: f64) {
     println!("{measure},{name},{round},{value}");
 }
 
 /// Runs `f` for all of `subjects`, `rounds` times, each time with another one first.
-fn in_turns<T>(subjects: &[T], rounds: usize, mut f: impl FnMut(&T, usize) -> Result) -> Result {
+pub(crate) fn in_turns<T>(
+    subjects: &[T],
+    rounds: usize,
+    mut f: impl FnMut(&T, usize) -> Result,
+) -> Result {
     for round in 0..rounds {
         for turn in 0..subjects.len() {
             f(&subjects[(round + turn) % subjects.len()], round)?;
@@ -219,7 +239,7 @@ impl Access for Control {
 
 /// How long `threads` threads take, from the first one's begin to the last one's end, for
 /// `accesses` accesses each.
-fn together(turn: &Turn<'_>, threads: usize, accesses: u64) -> Result<Duration> {
+pub(crate) fn together(access: &Accesses<'_>, threads: usize, accesses: u64) -> Result<Duration> {
     let ready = AtomicUsize::new(0);
     let run = || {
         // Not a barrier, from which threads wake up one after the other.
@@ -229,7 +249,7 @@ fn together(turn: &Turn<'_>, threads: usize, accesses: u64) -> Result<Duration> 
         }
 
         let begin = Instant::now();
-        (turn.accesses)(accesses)?;
+        access(accesses)?;
         Ok((begin, Instant::now()))
     };
 

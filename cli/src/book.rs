@@ -63,15 +63,17 @@ fn chapter(row: &Row) -> String {
         .take(1)
         .flat_map(char::to_uppercase)
         .collect();
-    let text = format!(
-        "{first}{}.\n\n- Required by {}: {}\n- Discharged by the {}: {}\n- Leant on in {}.",
+    let mut text = format!(
+        "{first}{}.\n\n- Required by {}: {}\n- Discharged by the {}: {}",
         letters.as_str(),
         row.required_by,
         row.requirement,
         party(row),
-        row.how,
-        sites.join(", ")
+        row.how
     );
+    if !sites.is_empty() {
+        text.push_str(&format!("\n- Leant on in {}.", sites.join(", ")));
+    }
 
     let mut chapter = format!("\n## {}\n\n", row.number);
     for line in wrap(&text, WIDTH) {

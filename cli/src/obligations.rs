@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! All that is promised to an `unsafe` of the slot, of form B and of generated code: by whom, why it
-//! holds, and which test fails when it does not. S1, S2 and S4 are those of generated code, and come
-//! from the table that the macro has.
+//! holds, and which test fails when it does not. S1, S2, S4 and S10 are those of generated code,
+//! and come from the table that the macro has.
 
 use crate::safety::{
     self,
@@ -42,6 +42,7 @@ fn generated(obligation: &Obligation) -> String {
 /// All of them.
 pub(crate) fn rows() -> Vec<Row> {
     let [outlives, stays] = &safety::NEW_MAPPED;
+    let projected = &safety::PROJECTED;
 
     vec![
         Row {
@@ -216,7 +217,7 @@ pub(crate) fn rows() -> Vec<Row> {
             how: "`drop()` has exclusive access to the mapping. Who borrowed the target through an \
                   accessor has borrowed a bound device, which unbind waits for, and the owner; who \
                   has a guard of `try_access` is in an RCU read-side critical section, which unbind \
-                  waits for."
+                  waits for. Where the resource can be evicted, who borrowed the target has a pin."
                 .into(),
             tests: &[
                 (
@@ -250,6 +251,7 @@ pub(crate) fn rows() -> Vec<Row> {
             sites: &[
                 "Slot::claim",
                 "Slot::try_access",
+                "Slot::evict",
                 "Vacancy::populate",
                 "Vacancy::drop",
                 "Batched::new",
@@ -258,13 +260,20 @@ pub(crate) fn rows() -> Vec<Row> {
             ],
             party: Party::Runtime,
             how: "Both are written by the one thread that has claimed the empty slot, and after that \
-                  by the exclusive owner only. The state is released after the first, and a reader \
-                  acquires it before."
+                  by the thread that evicts the resource, or by the exclusive owner, only. The state \
+                  is released after the first, and a reader acquires it before. A thread that evicts \
+                  reads the registry with a pin of its own, and another one does not evict meanwhile."
                 .into(),
-            tests: &[(
-                "kernel/tree/rust/kernel/devres/lazy_kunit.rs: racing_first_access",
-                "a thread that finds the slot being populated populates it as well",
-            )],
+            tests: &[
+                (
+                    "kernel/tree/rust/kernel/devres/lazy_kunit.rs: racing_first_access",
+                    "a thread that finds the slot being populated populates it as well",
+                ),
+                (
+                    "tests/loom/src/properties.rs: evict_and_map_against_evict",
+                    "a thread that evicts reads the registry without a pin",
+                ),
+            ],
         },
         Row {
             number: "S8",
@@ -316,19 +325,21 @@ pub(crate) fn rows() -> Vec<Row> {
         Row {
             number: "S9",
             title: "a registry knows no slot that is gone",
-            required_by: "dereferencing a node",
-            requirement: "A node is valid from being linked until its resource is gone.",
+            required_by: "dereferencing a header",
+            requirement: "A header is valid from being linked until its resource is gone.",
             sites: &[
                 "Registry::claim",
-                "Registry::is_populating",
                 "Registry::abandon",
                 "Registry::link",
                 "Registry::remove",
                 "Registry::drop_claimed",
+                "Registry::drop_and_unlink",
+                "Registry::evict",
                 "Registry::release",
+                "Header::older",
                 "Header::state",
                 "Header::drop_resource",
-                "List::mark_all",
+                "List::mark_some",
                 "Slot::look",
                 "Slot::claim",
                 "Slot::drop_value",
@@ -341,9 +352,9 @@ pub(crate) fn rows() -> Vec<Row> {
             ],
             party: Party::Runtime,
             how: "A slot is pinned, and its destructor retires it, which returns only once the \
-                  resource is dropped and the node unlinked, by whichever side. Whether the node is \
+                  resource is dropped and the header unlinked, by whichever side. Whether the header is \
                   on the list is read from `state`. An owner that cannot claim its resource waits for \
-                  `GONE`, and unbind does not touch the node after it has released the lock under \
+                  `GONE`, and unbind does not touch the header after it has released the lock under \
                   which it has stored that. A panic of the resource, or a report of the host, waits \
                   until then. This assumes of pin-init that what is pinned is not freed without its \
                   destructor. In Linux 7.3 safe code can do that: `Wrapper` makes an initialiser of \
@@ -361,7 +372,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 ),
                 (
                     "tests/panics/teardown.rs: the_authors_code_panics",
-                    "a panic leaves the node of a freed slot on the list",
+                    "a panic leaves the header of a freed slot on the list",
                 ),
                 (
                     "tests/panics/populate.rs: linking_reports",
@@ -370,14 +381,14 @@ pub(crate) fn rows() -> Vec<Row> {
             ],
         },
         Row {
-            number: "S10",
+            number: projected.number,
             title: "nothing is moved out of what is pinned",
-            required_by: "`Pin::get_unchecked_mut()`",
-            requirement: "The pinned parts of an owner are not moved.",
-            sites: &["Lazy::pinned_field"],
-            party: Party::Runtime,
-            how: "Of an owner nothing is taken: `pinned_field()` goes on to one of its fields."
-                .into(),
+            required_by: "`Pin::map_unchecked_mut()`",
+            requirement: "The slot does not move for as long as the owner does not, and nothing is \
+                          moved out of the owner.",
+            sites: &[],
+            party: Party::Macro,
+            how: generated(projected),
             tests: &[(
                 "tests/ui/place/owner_is_pinned.rs",
                 "an owner can be taken out of its `Pin`, and its slots with it",
@@ -385,18 +396,35 @@ pub(crate) fn rows() -> Vec<Row> {
         },
         Row {
             number: "S11",
-            title: "a field that is revoked is a field of the owner",
-            required_by: "`Pin::new_unchecked()`, and the pointer that it is given",
-            requirement: "The slot lies in the owner that is exclusively borrowed, and is pinned.",
-            sites: &["Lazy::pinned_field"],
-            party: Party::Runtime,
-            how: "The closure names the field, and that its slot lies within `*owner` is asserted. A \
-                  slot can only be created in place, so it is pinned, and the owner with it."
+            title: "nobody excludes a view from its owner",
+            required_by: "`unsafe trait Map`",
+            requirement: "Until a view is unmapped, no part of the owner is written to, other than \
+                          by interior mutability, and no exclusive reference is made to a part \
+                          that is `Unpin`.",
+            sites: &["Map", "Mapped::drop"],
+            party: Party::Author,
+            how: "Unmapping reads the owner, on the thread that unbinds, also while another \
+                  thread has the owner to itself. Generated code makes no such reference: in a \
+                  struct with a `map` field, teardown and revoke go by \
+                  `Pin::map_unchecked_mut()` to one slot. In one without, no resource reads the \
+                  owner, and they go by `project()`. An author who calls `project()` of a struct \
+                  with a `map` field first unmaps all views by `revoke`, or does so in the \
+                  destructor, which begins with the teardown."
                 .into(),
-            tests: &[(
-                "tests/protocol/unwinding.rs: revoke_of_a_stranger",
-                "the assertion is left out",
-            )],
+            tests: &[
+                (
+                    "tests/aliasing.rs: teardown",
+                    "under Miri: the teardown of a struct with a `map` field goes by `project()`",
+                ),
+                (
+                    "tests/aliasing.rs: revoke",
+                    "under Miri: revoking a slot beside a view goes by `project()`",
+                ),
+                (
+                    "tests/aliasing.rs: unbind",
+                    "under Miri: the same, while unbind drops the view",
+                ),
+            ],
         },
         Row {
             number: "S12",
@@ -410,6 +438,8 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Send for Batched",
                 "Sync for Batched",
                 "Send for List",
+                "Send for LazyPin",
+                "Sync for LazyPin",
                 "Registry::link",
                 "Send for Mapped",
                 "Sync for Mapped",
@@ -429,25 +459,24 @@ pub(crate) fn rows() -> Vec<Row> {
         Row {
             number: "S13",
             title: "the list is whole, and changed by one thread at a time",
-            required_by: "accessing the links of a node",
-            requirement: "The lock of the registry is held that the node is on, or that its slot is \
-                          being populated for. A node that is unlinked is on its list.",
+            required_by: "accessing the links of a header",
+            requirement: "The lock of the registry is held that the header is on. A header that is \
+                          unlinked is on its list.",
             sites: &[
-                "List::links",
+                "List::newer",
                 "List::push",
                 "List::unlink",
-                "List::mark_all",
-                "Registry::claim",
-                "Registry::is_populating",
+                "List::mark_some",
                 "Registry::link",
-                "Registry::drop_claimed",
+                "Registry::drop_and_unlink",
             ],
             party: Party::Runtime,
-            how: "The methods of the list take `&mut List`, which only the lock gives. A node is \
+            how: "The methods of the list take `&mut List`, which only the lock gives. A header is \
                   linked by the thread that has claimed the empty slot, and unlinked by the thread \
-                  that has claimed its resource, together with the state that says so. While a slot \
-                  is being populated, its links have the number of the thread that does it: the \
-                  state says for which registry, and so which lock is to be held."
+                  that has claimed its resource, or evicts it, with the state that says so. Where \
+                  unbind goes on to mark stays on the list, as unlinking moves it. While a slot is \
+                  being populated, `older`, which is atomic, has the number of the thread that does \
+                  it."
                 .into(),
             tests: &[
                 (
@@ -482,9 +511,9 @@ pub(crate) fn rows() -> Vec<Row> {
                 "Lazy::drop",
             ],
             party: Party::Runtime,
-            how: "`Lazy` takes `Pin<&mut Self>` for both. Unbind uses the node, and a resource that \
+            how: "`Lazy` takes `Pin<&mut Self>` for both. Unbind uses the header, and a resource that \
                   it has claimed; an owner that cannot claim its resource waits with the registry's \
-                  lock until unbind has unlinked the node. Code that dropping the resource calls \
+                  lock until unbind has unlinked the header. Code that dropping the resource calls \
                   finds the state `DROPPING`, and neither the resource nor the registry."
                 .into(),
             tests: &[
@@ -508,7 +537,7 @@ pub(crate) fn rows() -> Vec<Row> {
             required_by: "`pin_init_from_closure()`, and writing to and dropping in a `Place`",
             requirement: "When the initialiser succeeds there is a resource in the slot, and when it \
                           fails there is none.",
-            sites: &["Vacant::populate_with", "Place::fill", "Storage::drop"],
+            sites: &["Vacant::populate_with", "Place::fill", "Place::init", "Storage::drop"],
             party: Party::Runtime,
             how: "Only `populate_with()` makes a `Place`, and only filling that makes a `Placed`, of \
                   the same lifetime. Both are invariant in it, and the initialiser has to work for \
@@ -527,6 +556,138 @@ pub(crate) fn rows() -> Vec<Row> {
                 (
                     "tests/ui/pass/place_of_another_slot.rs",
                     "a resource stays in the slot whose proof was not returned",
+                ),
+            ],
+        },
+        Row {
+            number: "S16",
+            title: "what a resource borrows is there until the slot has dropped it",
+            required_by: "`cast_pin_init()`, from `F::Of<'p>` to `F::Of<'static>`",
+            requirement: "The resource of a `LazyLt` borrows nothing that ends before the slot has \
+                          dropped it, and is returned for no longer than the device is bound.",
+            sites: &["PlaceLt::make"],
+            party: Party::Runtime,
+            how: "The closure that makes it works for every lifetime `'p` of the bound device, so it \
+                  can borrow from that device, or for `'static`, and from nothing else. Unbind drops \
+                  the resource while the device is still bound to its driver, and the owner before \
+                  unbind has come so far. `get_with()` and `get_or_populate_with()` return it as \
+                  `F::Of<'a>`, `'a` being the lifetime of the caller's bound device; the closure \
+                  `|resource| resource` compiles only if this shortens the lifetime of a covariant \
+                  type. A guard leads to no resource: it would lend a bound device that it does not \
+                  keep bound. All threads may use and drop the resource whatever its lifetime, by the \
+                  bound `for<'p> F::Of<'p>: Send + Sync`. This assumes that what is borrowed through \
+                  the device is released after the slots. A `Devres` that was created after the \
+                  slots' place was taken, and is never freed, is not; so is the `&'static` PCI device \
+                  that `TryFrom` returns in Linux 7.3.4, which a patch of the series mends."
+                .into(),
+            tests: &[
+                (
+                    "kernel/tree/rust/kernel/devres/lazy_lt_kunit.rs: borrowed_until_unbind",
+                    "unbind drops the resource when the device is not bound any more",
+                ),
+                (
+                    "tests/ui/borrowed/from_self.rs",
+                    "a resource borrows from its owner, and that compiles",
+                ),
+                (
+                    "tests/ui/borrowed/from_an_outer_device.rs",
+                    "a resource borrows for as long as a caller has bound the device, and that \
+                     compiles",
+                ),
+                (
+                    "tests/ui/borrowed/kept_beyond_device.rs",
+                    "what a resource has borrowed is used after unbind, and that compiles",
+                ),
+                (
+                    "tests/ui/borrowed/not_covariant.rs",
+                    "a resource compiles that a caller can put a reference of its own into",
+                ),
+                (
+                    "tests/ui/borrowed/not_sync.rs",
+                    "a resource that is not for all threads compiles",
+                ),
+                (
+                    "tests/ui/borrowed/guard.rs",
+                    "a guard leads to the resource, and that compiles",
+                ),
+                (
+                    "tests/ui/borrowed/from_forever.rs",
+                    "`TryFrom` has two lifetimes, as in Linux 7.3.4",
+                ),
+            ],
+        },
+        Row {
+            number: "S17",
+            title: "nobody uses what is evicted",
+            required_by: "`Slot::evict()`, and dereferencing `LazyPin::value`",
+            requirement: "Who uses the resource has a pin, taken before the slot was found \
+                          populated, until the end of the use.",
+            sites: &[
+                "EvictableLazy::evict",
+                "LazyPin::deref",
+                "Slot::evict",
+                "Slot::value_for",
+                "Registry::evict",
+                "Registry::drop_and_unlink",
+            ],
+            party: Party::Runtime,
+            how: "The functions of `EvictableLazy` that return the resource take a pin first, and \
+                  return a `LazyPin`, which has it. The `Lazy` inside is given to nobody else. Taking \
+                  a pin is a full barrier, and a thread that evicts has one between what it stores to \
+                  the state and its look at the number of pins: at least one of the two sees the \
+                  other. Dropping a pin is a release, which that look acquires. `LazyPin::map()` takes \
+                  a function for borrows of any length. A pin borrows the slot and the bound device, \
+                  so neither the owner nor unbind drops the resource while there is one."
+                .into(),
+            tests: &[
+                (
+                    "kernel/tree/rust/kernel/devres/evict_kunit.rs: evict_while_pinned",
+                    "the pins are not counted",
+                ),
+                (
+                    "tests/loom/src/properties.rs: pin_against_evict",
+                    "one of the orderings is relaxed",
+                ),
+                (
+                    "tests/ui/borrow/target_after_pin.rs",
+                    "a table is used after its pin, and that compiles",
+                ),
+                (
+                    "tests/ui/borrow/pin_after_unbind.rs",
+                    "a pin is kept after unbind, and that compiles",
+                ),
+                (
+                    "tests/ui/borrow/pin_that_is_mapped_to_a_copy.rs",
+                    "`LazyPin::map()` takes a function that keeps the borrow",
+                ),
+            ],
+        },
+        Row {
+            number: "S18",
+            title: "the chains of the table are whole, and changed by one thread at a time",
+            required_by: "accessing `Link::next`",
+            requirement: "The lock of the bucket is held that the registry is in, or nobody else has \
+                          the registry yet.",
+            sites: &[
+                "Sync for Link",
+                "table::find_in",
+                "table::add",
+                "table::remove",
+            ],
+            party: Party::Runtime,
+            how: "`find_in()` borrows the chain, which only the lock gives, and so does what it \
+                  returns. `remove()` goes on from the chain to parts of registries that are in \
+                  it. A registry in the table is valid, as the table has a reference to it. `add()` \
+                  links one that was just made."
+                .into(),
+            tests: &[
+                (
+                    "tests/loom/src/properties.rs: two_devices_in_one_bucket",
+                    "a registry is looked for without the lock, or taken out with those behind it",
+                ),
+                (
+                    "tests/loom/src/properties.rs: rebind",
+                    "a registry stays in the table",
                 ),
             ],
         },

@@ -259,13 +259,17 @@ fn every_unsafe_says_why() -> Result<()> {
                 .iter()
                 .rev()
                 .map(|line| line.trim())
+                .skip_while(|line| line.starts_with("#["))
                 .take_while(|line| line.starts_with("//"))
                 .collect();
             let reasons = comment.iter().filter(|line| line.starts_with("// - S"));
-            // A call of `Mapped::new()`, or the promise of a destructor.
-            let is_explained = match comment.last() {
+            let safety = comment.iter().find(|line| line.starts_with("// SAFETY:"));
+            // A call of `Mapped::new()`, the promise of a destructor, or a projection.
+            let is_explained = match safety {
                 Some(&"// SAFETY:") => reasons.count() == 2,
-                Some(line) => line.starts_with("// SAFETY: S4: "),
+                Some(line) => ["S4", "S10"]
+                    .iter()
+                    .any(|number| line.starts_with(&format!("// SAFETY: {number}: "))),
                 None => false,
             };
             ensure!(is_explained, "{:?}: not explained: {line}", case.path);

@@ -72,7 +72,7 @@ pub(crate) fn with_lifetime(ty: &Type, lifetime: &Lifetime) -> Type {
     ty
 }
 
-/// Returns the macro call if this is `ForLt!(..)` or `CovariantForLt!(..)`, called by whatever path.
+/// Returns the macro call if this is `ForLt!(..)` or `CovariantForLt!(..)`, by whatever path.
 fn for_lt(ty: &Type) -> Option<&Macro> {
     let Type::Macro(ty) = target::bare(ty) else {
         return None;

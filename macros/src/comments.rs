@@ -9,7 +9,10 @@ use super::{
         Slot,
         Source, //
     },
-    safety,
+    safety::{
+        self,
+        Obligation, //
+    },
 };
 use quote::ToTokens;
 use syn::{
@@ -20,8 +23,14 @@ use syn::{
 
 /// Above the fast path.
 pub(crate) fn fast_path(slot: &Slot<'_>) -> String {
+    let pin = if slot.is_evictable {
+        " The pin was taken before that was looked at, and keeps it so."
+    } else {
+        ""
+    };
+
     format!(
-        "Fast path: `self.{}` is populated for `dev`, and has not been revoked.",
+        "Fast path: `self.{}` is populated for `dev`, and has not been revoked.{pin}",
         slot.name
     )
 }
@@ -76,6 +85,12 @@ pub(crate) fn populate(slot: &Slot<'_>, vacant: &Ident) -> String {
         }
     };
 
+    let evicted = if slot.is_evictable {
+        " or, once all pins are dropped, evicted"
+    } else {
+        ""
+    };
+
     format!(
         "`populate()` cannot find `self.{field}` populated: nobody else populates it while this \
          caller has `{vacant}`.\n\
@@ -85,7 +100,7 @@ pub(crate) fn populate(slot: &Slot<'_>, vacant: &Ident) -> String {
          may succeed.\n\
          \n\
          INVARIANT: When this succeeds, `self.{field}` holds the resource, for `dev`, until `dev` \
-         is unbound, `self.{field}` is revoked, or `*self` is dropped."
+         is unbound, `self.{field}` is revoked{evicted}, or `*self` is dropped."
     )
 }
 
@@ -142,9 +157,31 @@ pub(crate) fn try_access(slot: &Slot<'_>) -> String {
 }
 
 /// In `revoke`.
-pub(crate) fn revoke(slot: &Slot<'_>) -> String {
-    format!(
+pub(crate) fn revoke(slot: &Slot<'_>, owner_has_view: bool) -> String {
+    let text = format!(
         "`self` is borrowed exclusively, so nobody borrows what `self.{}` holds.",
+        slot.name
+    );
+    if !owner_has_view {
+        return text;
+    }
+
+    format!("{text}\n\n{}", projected(slot))
+}
+
+/// Above the `unsafe` that projects an owner with a view to one of its slots.
+pub(crate) fn projected(slot: &Slot<'_>) -> String {
+    let Obligation { number, reason } = safety::PROJECTED;
+    let reason = reason.replace("{field}", &slot.name.to_string());
+
+    format!("SAFETY: {number}: {reason}")
+}
+
+/// In `evict`.
+pub(crate) fn evict(slot: &Slot<'_>) -> String {
+    format!(
+        "Who borrows what `self.{}` holds has a pin, which is counted before the slot is looked \
+         at.",
         slot.name
     )
 }

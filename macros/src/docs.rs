@@ -51,9 +51,20 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
         lines([summary])
     });
     let summary = quote!(#summary #(#words)*);
-    let contract = lines([
+    let is_evictable = slot.is_evictable;
+    let mut contract = lines([
         "",
         "The first call maps it; later calls lend the same one without taking a lock.",
+    ]);
+    if let Some(evict) = &slot.evict {
+        let evict = evict.unraw();
+        contract.extend(lines([
+            "",
+            &format!("What it returns is a pin, which may be held while sleeping: `{evict}()`"),
+            "fails meanwhile. After that has unmapped it, the next call maps it anew.",
+        ]));
+    }
+    contract.extend(lines([
         "",
         "# Errors",
         "",
@@ -62,19 +73,40 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
         "  or if it is not mapped while unbind is under way, which might miss it.",
         "- `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier",
         "  binding of `dev` is still mapping it.",
+    ]));
+    if is_evictable {
+        contract.extend(lines([
+            "- `EDEADLK` if the caller is evicting it, as its drop is that calls this.",
+        ]));
+    }
+    contract.extend(lines([
         "- `ENOMEM` if there is no memory to keep track of it; nothing is mapped.",
         "- What mapping fails with; the object stays unmapped, and a later call tries again.",
         "",
         "# Context",
         "",
         "May sleep until it is mapped; callers that race sleep, and get the same one.",
+    ]));
+    if is_evictable {
+        contract.extend(lines([
+            "A caller that comes while it is being evicted sleeps until it is gone.",
+        ]));
+    }
+    contract.extend(lines([
         "",
         "Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.",
         "Everything that unmapping needs is acquired before the registration whose callbacks call",
         "this, or kept by the resource, or lazily mapped for the same device.",
-    ]);
+    ]));
+    let borrowing = slot.borrowing.as_ref().map(|_| {
+        lines([
+            "",
+            "It borrows from the device: no part of it can be kept for longer than `dev` is",
+            "borrowed.",
+        ])
+    });
 
-    quote!(#summary #contract)
+    quote!(#summary #contract #borrowing)
 }
 
 /// The slow path.
@@ -149,5 +181,28 @@ pub(crate) fn revoke(slot: &Slot<'_>) -> TokenStream {
         "# Context",
         "",
         "May sleep: if the device is being unbound, until that has unmapped it.",
+    ])
+}
+
+/// `evict`.
+pub(crate) fn evict(slot: &Slot<'_>) -> TokenStream {
+    let name = slot.accessor.name.unraw();
+
+    lines([
+        format!("Unmaps now what `{name}()` has mapped, unless somebody uses it.").as_str(),
+        "",
+        "Returns `true` if it was unmapped, and `false` if nothing was mapped. The next call of",
+        format!("`{name}()` maps it anew.").as_str(),
+        "",
+        "# Errors",
+        "",
+        "`EBUSY` if somebody has a pin or is taking one, if it is being mapped or unmapped, or if",
+        "unbind is to unmap it.",
+        "",
+        "# Context",
+        "",
+        "Waits for nobody, and allocates nothing: a shrinker may call this. Sleeps where unmapping",
+        "does. With a shrinker, unmapping allocates no memory with `GFP_KERNEL`, and takes no lock",
+        "under which anybody does.",
     ])
 }

@@ -54,6 +54,10 @@ use proc_macro::TokenStream;
 ///   `dev`, the device that the caller passed. Evaluated once, under the slot's lock, after every
 ///   check. `?` returns from the accessor. The slot stores the resource inline: a resource of more
 ///   than 256 bytes belongs in a box, `KBox<T>`, with `T` as the target.
+///   A resource that borrows the bound device has a type such as `ForLt!(Bar<'_>)`, or `Bar<'_>` if
+///   `Bar<'static>` implements `ForLt`. The slot is a `LazyLt`, and the target `Bar<'_>` borrows as
+///   long as `dev`. `init` then compiles for every lifetime of `dev`: what it makes borrows from
+///   `dev` and from nothing else. Not together with `map` and `try_access`.
 /// - `map = Marker` (form B): the field's type is `Mapped<Self, Marker>`, a view into this object,
 ///   and `Marker` implements `Map<Self>`. Fields with the same marker write it the same way.
 /// - `peek = name`: `name(&self, dev: &Device<Bound>) -> Result<Option<&Target>>`. Never sleeps,
@@ -61,6 +65,9 @@ use proc_macro::TokenStream;
 /// - `try_access = name`: `name(&self) -> Option<LazyGuard<'_, Resource>>`. Needs no bound device;
 ///   an RCU read-side critical section.
 /// - `revoke = name`: `name(self: Pin<&mut Self>)`. Unmaps now.
+/// - `evict = name`: `name(&self) -> Result<bool>`. Unmaps now, unless somebody uses the resource.
+///   The accessor and `peek` return a `LazyPin` in place of the reference, and the field is made by
+///   `new_evictable_lazy!()`. Not together with `try_access`.
 ///
 /// # Attributes of the field
 ///

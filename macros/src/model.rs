@@ -4,6 +4,7 @@
 //! the design. Borrows from the item.
 
 use super::borrowing::Borrowing;
+use proc_macro2::Span;
 use syn::{
     ext::IdentExt,
     Attribute,
@@ -60,6 +61,9 @@ pub(crate) struct Slot<'a> {
     pub(crate) peek: Option<Ident>,
     pub(crate) try_access: Option<Ident>,
     pub(crate) revoke: Option<Ident>,
+    pub(crate) evict: Option<Ident>,
+    /// Whether the author asks for `evict`, also where the function was reported and left out.
+    pub(crate) is_evictable: bool,
 }
 
 /// `[vis] fn name [-> Target]`.
@@ -125,6 +129,26 @@ impl Slot<'_> {
         self.borrowing
             .as_ref()
             .map_or(self.resource, |borrowing| &borrowing.resource)
+    }
+
+    /// The name of the field's type.
+    pub(crate) fn slot_type(&self) -> Ident {
+        let name = if self.borrowing.is_some() {
+            "LazyLt"
+        } else if self.is_evictable {
+            "EvictableLazy"
+        } else {
+            "Lazy"
+        };
+
+        Ident::new(name, Span::call_site())
+    }
+
+    /// What the field's type is for: the resource, or the type that leaves out its lifetime.
+    pub(crate) fn stored(&self) -> &Type {
+        self.borrowing
+            .as_ref()
+            .map_or(self.resource, |borrowing| &borrowing.family)
     }
 
     /// Returns the marker of a field that is a view into the owner.

@@ -36,7 +36,15 @@ use syn::{
 };
 
 /// The keys of `#[lazy(..)]` that take a value; the accessor is the `fn` among them.
-pub(crate) const KEYS: [&str; 6] = ["device", "init", "map", "peek", "try_access", "revoke"];
+pub(crate) const KEYS: [&str; 7] = [
+    "device",
+    "init",
+    "map",
+    "peek",
+    "try_access",
+    "revoke",
+    "evict",
+];
 
 /// The arguments of `#[devres_lazy(..)]`.
 #[derive(Default)]
@@ -60,6 +68,11 @@ impl LazyAttr {
             .iter()
             .any(|broken| broken.as_ref().is_none_or(|broken| broken == key))
     }
+
+    /// Whether there is an entry for `key`, which could not be read.
+    pub(crate) fn means(&self, key: &str) -> bool {
+        self.broken.iter().flatten().any(|broken| broken == key)
+    }
 }
 
 /// One entry of `#[lazy(..)]`.
@@ -82,6 +95,7 @@ pub(crate) enum Value {
     Peek(Ident),
     TryAccess(Ident),
     Revoke(Ident),
+    Evict(Ident),
 }
 
 impl Parse for Args {
@@ -252,8 +266,9 @@ fn entry(input: ParseStream<'_>, meant: &mut Option<String>, errors: &mut Errors
         "map" => Value::Map(marker(input, &key)?),
         "peek" => Value::Peek(function(input, &key)?),
         "try_access" => Value::TryAccess(function(input, &key)?),
+        "revoke" => Value::Revoke(function(input, &key)?),
         // There is no other in `KEYS`.
-        _ => Value::Revoke(function(input, &key)?),
+        _ => Value::Evict(function(input, &key)?),
     };
 
     Ok(Entry { key, value })

@@ -51,5 +51,13 @@ pub(crate) const TEARDOWN_FIRST: Obligation = Obligation {
              is in the scope of that call.",
 };
 
+/// `Pin::map_unchecked_mut()`: what is pinned does not move.
+pub(crate) const PROJECTED: Obligation = Obligation {
+    number: "S10",
+    reason:
+        "`self.{field}` is pinned, as every slot is, and the closure moves nothing. It borrows \
+             no other part of `*self`: unbind may be dropping a view, which reads `*self`.",
+};
+
 /// What the call of `Mapped::new()` in a slow path has to meet.
 pub(crate) const NEW_MAPPED: [Obligation; 2] = [OWNER_OUTLIVES_MAPPING, OWNER_STAYS];

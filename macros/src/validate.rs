@@ -28,6 +28,7 @@ use quote::{
     ToTokens, //
 };
 use syn::{
+    ext::IdentExt,
     parse_quote,
     visit::Visit,
     Attribute,
@@ -276,6 +277,7 @@ struct Sorted {
     peek: Option<(Ident, Ident)>,
     try_access: Option<(Ident, Ident)>,
     revoke: Option<(Ident, Ident)>,
+    evict: Option<(Ident, Ident)>,
 }
 
 impl Sorted {
@@ -296,6 +298,7 @@ impl Sorted {
             Value::Peek(name) => put(&mut self.peek, key, name, errors),
             Value::TryAccess(name) => put(&mut self.try_access, key, name, errors),
             Value::Revoke(name) => put(&mut self.revoke, key, name, errors),
+            Value::Evict(name) => put(&mut self.evict, key, name, errors),
         }
     }
 }
@@ -319,6 +322,7 @@ fn slot<'a>(
     let name = field.ident.as_ref()?;
     let broken = ["fn", "device", "init", "map"].map(|key| (key, attr.is_broken(key)));
     let is_broken = |key| broken.contains(&(key, true));
+    let means_evict = attr.means("evict");
 
     let mut sorted = Sorted::default();
     for entry in attr.entries {
@@ -392,12 +396,22 @@ fn slot<'a>(
         }
     };
 
+    if let (Some((try_access, _)), Some(_)) = (&sorted.try_access, &sorted.evict) {
+        errors.report(
+            try_access,
+            "`try_access` and `evict` are mutually exclusive: the guard of `try_access` is no pin, \
+             and would not keep the resource from being evicted",
+        );
+    }
+
     if is_slot(&field.ty) {
         errors.report(
             &field.ty,
             "write the resource's type: `#[devres_lazy]` turns it into a slot",
         );
     }
+
+    let is_evictable = borrowing.is_none() && (sorted.evict.is_some() || means_evict);
 
     Some(Slot {
         name,
@@ -413,6 +427,8 @@ fn slot<'a>(
         peek: sorted.peek.map(second),
         try_access: sorted.try_access.map(second),
         revoke: sorted.revoke.map(second),
+        is_evictable,
+        evict: sorted.evict.map(second),
     })
 }
 
@@ -436,6 +452,12 @@ fn borrowing(field: &Field, sorted: &mut Sorted, errors: &mut Errors) -> Option<
             try_access,
             "`try_access` is not supported for a resource that borrows the device, which a guard \
              does not keep bound: use `peek`",
+        );
+    }
+    if let Some((evict, _)) = sorted.evict.take() {
+        errors.report(
+            evict,
+            "`evict` is not supported for a resource that borrows the device: use `revoke`",
         );
     }
 
@@ -483,26 +505,36 @@ fn leaves(expr: &Expr) -> Option<Token![return]> {
     find.0
 }
 
-/// Whether this is `devres::Lazy<..>` or `devres::LazyLt<..>`.
+/// Whether this is `devres::Lazy<..>`, or one of the other slots.
 fn is_slot(ty: &Type) -> bool {
     let Type::Path(ty) = ty else {
         return false;
     };
 
     let mut segments = ty.path.segments.iter().rev();
-    segments
+    segments.next().is_some_and(|last| {
+        ["Lazy", "LazyLt", "EvictableLazy"]
+            .iter()
+            .any(|it| last.ident == it)
+    }) && segments
         .next()
-        .is_some_and(|last| last.ident == "Lazy" || last.ident == "LazyLt")
-        && segments
-            .next()
-            .is_some_and(|module| module.ident == "devres")
+        .is_some_and(|module| module.ident == "devres")
 }
+
+/// The function of `#[pin_data]` that teardown calls.
+const PROJECT: &str = "project";
 
 /// Checks that no two functions have one name, and removes the second. Where there is a `#[cfg]`,
 /// rustc knows better.
 fn unique_functions(slots: &mut Vec<Slot<'_>>, errors: &mut Errors) {
     let mut seen: Vec<Ident> = Vec::new();
     let mut is_new = |name: &Ident| {
+        if name.unraw() == PROJECT {
+            let message = format!("`#[pin_data]` makes a function called `{PROJECT}`: rename this");
+            errors.report(name, message);
+            return false;
+        }
+
         let is_new = !seen.contains(name);
         if is_new {
             seen.push(name.clone());
@@ -520,7 +552,12 @@ fn unique_functions(slots: &mut Vec<Slot<'_>>, errors: &mut Errors) {
         let keep = is_new(&slot.accessor.name)
             && is_new(&slot.accessor.slow_path())
             && is_new(&slot.accessor.device_is());
-        for name in [&mut slot.peek, &mut slot.try_access, &mut slot.revoke] {
+        for name in [
+            &mut slot.peek,
+            &mut slot.try_access,
+            &mut slot.revoke,
+            &mut slot.evict,
+        ] {
             if name.as_ref().is_some_and(|name| !is_new(name)) {
                 *name = None;
             }

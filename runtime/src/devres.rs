@@ -11,7 +11,7 @@
 //! ```
 //! use kernel::{
 //!     device::{Bound, Device},
-//!     devres::Lazy,
+//!     devres::{Entry, Lazy},
 //!     new_lazy,
 //!     prelude::*,
 //!     testing::TestDevice,
@@ -22,12 +22,10 @@
 //!         return Ok(answer);
 //!     }
 //!
-//!     let slot = slot.lock();
-//!     if let Some(answer) = slot.get(dev) {
-//!         return Ok(answer);
+//!     match slot.entry(dev)? {
+//!         Entry::Populated(answer) => Ok(answer),
+//!         Entry::Vacant(slot) => slot.populate(|| Ok(42)),
 //!     }
-//!
-//!     slot.populate(dev, || Ok(42))
 //! }
 //!
 //! let mut dev = TestDevice::new(c"gpu0")?;
@@ -99,9 +97,10 @@
 
 pub use crate::{
     host::devres::*,
-    new_lazy,
+    new_evictable_lazy, new_lazy,
     protocol::{
         batched::*,
+        evictable::*,
         lazy::*,
         lazy_lt::*,
         mapped::*, //
@@ -123,10 +122,15 @@ use crate::{
         devres::register_foreign,
         kunit_driver,
         kunit_machine,
+        kunit_pci,
+        kunit_shrinker,
         kunit_stress, //
     },
     protocol::place, //
 };
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/bar_kunit.rs"]
+mod bar_kunit;
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/batched_kunit.rs"]
 mod batched_kunit;
@@ -138,11 +142,17 @@ mod batched_kunit;
 )]
 mod callbacks_kunit;
 #[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/evict_kunit.rs"]
+mod evict_kunit;
+#[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/kunit_support.rs"]
 pub(crate) mod kunit_support;
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/lazy_kunit.rs"]
 mod lazy_kunit;
+#[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/lazy_lt_kunit.rs"]
+mod lazy_lt_kunit;
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/order_kunit.rs"]
 mod order_kunit;

@@ -171,7 +171,7 @@ use host::{
 ///
 /// // A slab object of 8,192 bytes in the kernel, mapped or not.
 /// # #[cfg(target_pointer_width = "64")]
-/// assert_eq!(size_of::<Queue>(), 4176);
+/// assert_eq!(size_of::<Queue>(), 4168);
 /// ```
 ///
 /// Use instead:
@@ -193,7 +193,7 @@ use host::{
 ///
 /// // And 4,096 bytes once the table is mapped.
 /// # #[cfg(target_pointer_width = "64")]
-/// assert_eq!(size_of::<Queue>(), 88);
+/// assert_eq!(size_of::<Queue>(), 80);
 /// ```
 ///
 /// The accessor returns the same `&[u64; 512]`: its target is what the box derefs to.

@@ -193,15 +193,16 @@ impl Queue {
 }
 
 impl ::kernel::devres::LazyOwner for Queue {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // `self.other`, `self.table`: in the reverse order of declaration, as one may lean on those
         // before it. What each holds is dropped while all other parts of `*self` are whole, and
         // nobody populates it again (S1).
+        let this = Self::project(self);
+        let _ = &this;
         #[cfg(not(debug_assertions))]
-        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.other);
+        ::kernel::devres::Lazy::<Table>::retire(this.other);
         #[cfg(debug_assertions)]
-        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
-        let _ = &mut self;
+        ::kernel::devres::Lazy::<Table>::retire(this.table);
     }
 }
 

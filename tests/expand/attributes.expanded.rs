@@ -240,21 +240,22 @@ impl Queue {
     #[cfg_attr(not(miri), allow(unused))]
     pub fn unmap_ring(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.ring` holds.
-        ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.ring);
+        ::kernel::devres::Lazy::revoke(Self::project(self).ring);
     }
 }
 
 #[cfg(not(miri))]
 #[allow(non_snake_case, reason = "as the manual has it")]
 impl ::kernel::devres::LazyOwner for Queue {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // `self.ring`, `self.pte`: in the reverse order of declaration, as one may lean on those
         // before it. What each holds is dropped while all other parts of `*self` are whole, and
         // nobody populates it again (S1).
+        let this = Self::project(self);
         #[cfg_attr(not(miri), cfg(not(miri)))]
         #[cfg_attr(not(miri), allow(unused))]
-        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.ring);
-        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.pte);
+        ::kernel::devres::Lazy::<Table>::retire(this.ring);
+        ::kernel::devres::Lazy::<Table>::retire(this.pte);
     }
 }
 

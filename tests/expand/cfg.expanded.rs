@@ -168,7 +168,7 @@ impl Queue {
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn unmap_shadow(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.shadow` holds.
-        ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.shadow);
+        ::kernel::devres::Lazy::revoke(Self::project(self).shadow);
     }
 
     /// The queue's translation table.
@@ -251,13 +251,14 @@ impl Queue {
 }
 
 impl ::kernel::devres::LazyOwner for Queue {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // `self.table`, `self.shadow`: in the reverse order of declaration, as one may lean on
         // those before it. What each holds is dropped while all other parts of `*self` are whole,
         // and nobody populates it again (S1).
-        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
+        let this = Self::project(self);
+        ::kernel::devres::Lazy::<Table>::retire(this.table);
         #[cfg(debug_assertions)]
-        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.shadow);
+        ::kernel::devres::Lazy::<Table>::retire(this.shadow);
     }
 }
 

@@ -155,12 +155,12 @@ impl Queue {
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn unmap_table(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.table` holds.
-        dl::devres::Lazy::revoke_field(self, |owner: &Self| &owner.table);
+        dl::devres::Lazy::revoke(Self::project(self).table);
     }
 }
 
 impl dl::devres::LazyOwner for Queue {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // The destructor is the author's: `#[devres_lazy]` on it makes it begin with this (S4).
         const fn begins_with_teardown<T>()
         where
@@ -171,7 +171,8 @@ impl dl::devres::LazyOwner for Queue {
 
         // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        dl::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
+        let this = Self::project(self);
+        dl::devres::Lazy::<Table>::retire(this.table);
     }
 }
 

@@ -236,7 +236,12 @@ impl<T: DriverObject> Object<T> {
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn unmap_sg_table(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.sgt` holds.
-        ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.sgt);
+        //
+        // SAFETY: S10: `self.sgt` is pinned, as every slot is, and the closure moves nothing. It
+        // borrows no other part of `*self`: unbind may be dropping a view, which reads `*self`.
+        ::kernel::devres::Lazy::revoke(unsafe {
+            ::core::pin::Pin::map_unchecked_mut(self, |owner| &mut owner.sgt)
+        });
     }
 }
 
@@ -246,7 +251,7 @@ impl<T: DriverObject> ::kernel::devres::HasView<Table> for Object<T> {
 }
 
 impl<T: DriverObject> ::kernel::devres::LazyOwner for Object<T> {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // The destructor is the author's: `#[devres_lazy]` on it makes it begin with this (S4).
         const fn begins_with_teardown<T>()
         where
@@ -257,8 +262,11 @@ impl<T: DriverObject> ::kernel::devres::LazyOwner for Object<T> {
 
         // `self.sgt` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::kernel::devres::Lazy::<Mapped<Self, Table>>::retire_field(&mut self, |owner: &Self| {
-            &owner.sgt
+        //
+        // SAFETY: S10: `self.sgt` is pinned, as every slot is, and the closure moves nothing. It
+        // borrows no other part of `*self`: unbind may be dropping a view, which reads `*self`.
+        ::kernel::devres::Lazy::<Mapped<Self, Table>>::retire(unsafe {
+            ::core::pin::Pin::map_unchecked_mut(self, |owner| &mut owner.sgt)
         });
     }
 }

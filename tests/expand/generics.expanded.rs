@@ -140,10 +140,11 @@ impl<F, const N: usize> ::kernel::devres::LazyOwner for Queue<F, N>
 where
     F: Format,
 {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::kernel::devres::Lazy::<Table<F, N>>::retire_field(&mut self, |owner: &Self| &owner.table);
+        let this = Self::project(self);
+        ::kernel::devres::Lazy::<Table<F, N>>::retire(this.table);
     }
 }
 

@@ -115,13 +115,11 @@ impl<'a> Queue<'a> {
 }
 
 impl<'a> ::kernel::devres::LazyOwner for Queue<'a> {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // `self.lazy_lookup` goes first: what it holds is dropped while all other parts of `*self`
         // are whole, and nobody populates it again (S1).
-        ::kernel::devres::Lazy::<for<'b> fn(&'b u32) -> &'b u32>::retire_field(
-            &mut self,
-            |owner: &Self| &owner.lazy_lookup,
-        );
+        let this = Self::project(self);
+        ::kernel::devres::Lazy::<for<'b> fn(&'b u32) -> &'b u32>::retire(this.lazy_lookup);
     }
 }
 

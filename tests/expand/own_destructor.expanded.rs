@@ -104,7 +104,7 @@ impl<T: Send> Queue<T> {
 }
 
 impl<T: Send> ::kernel::devres::LazyOwner for Queue<T> {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // The destructor is the author's: `#[devres_lazy]` on it makes it begin with this (S4).
         const fn begins_with_teardown<T>()
         where
@@ -115,7 +115,8 @@ impl<T: Send> ::kernel::devres::LazyOwner for Queue<T> {
 
         // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
+        let this = Self::project(self);
+        ::kernel::devres::Lazy::<Table>::retire(this.table);
     }
 }
 

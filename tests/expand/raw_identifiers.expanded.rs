@@ -160,16 +160,17 @@ impl r#struct {
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn r#move(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.r#type` holds.
-        ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.r#type);
+        ::kernel::devres::Lazy::revoke(Self::project(self).r#type);
     }
 }
 
 #[allow(non_camel_case_types)]
 impl ::kernel::devres::LazyOwner for r#struct {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // `self.r#type` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::kernel::devres::Lazy::<r#enum>::retire_field(&mut self, |owner: &Self| &owner.r#type);
+        let this = Self::project(self);
+        ::kernel::devres::Lazy::<r#enum>::retire(this.r#type);
     }
 }
 

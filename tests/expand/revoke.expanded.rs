@@ -110,15 +110,16 @@ impl Queue {
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn unmap_table(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.table` holds.
-        ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.table);
+        ::kernel::devres::Lazy::revoke(Self::project(self).table);
     }
 }
 
 impl ::kernel::devres::LazyOwner for Queue {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
+        let this = Self::project(self);
+        ::kernel::devres::Lazy::<Table>::retire(this.table);
     }
 }
 

@@ -191,12 +191,13 @@ impl Queue {
 }
 
 impl ::kernel::devres::LazyOwner for Queue {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // `self.ring`, `self.table`: in the reverse order of declaration, as one may lean on those
         // before it. What each holds is dropped while all other parts of `*self` are whole, and
         // nobody populates it again (S1).
-        ::kernel::devres::Lazy::<Ring>::retire_field(&mut self, |owner: &Self| &owner.ring);
-        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.table);
+        let this = Self::project(self);
+        ::kernel::devres::Lazy::<Ring>::retire(this.ring);
+        ::kernel::devres::Lazy::<Table>::retire(this.table);
     }
 }
 

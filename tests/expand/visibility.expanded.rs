@@ -322,7 +322,7 @@ impl Queue {
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub(super) fn unmap_c(self: ::core::pin::Pin<&mut Self>) {
         // `self` is borrowed exclusively, so nobody borrows what `self.c` holds.
-        ::kernel::devres::Lazy::revoke_field(self, |owner: &Self| &owner.c);
+        ::kernel::devres::Lazy::revoke(Self::project(self).c);
     }
 
     /// Private, of a public field.
@@ -434,14 +434,15 @@ impl Queue {
 }
 
 impl ::kernel::devres::LazyOwner for Queue {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // `self.d`, `self.c`, `self.b`, `self.a`: in the reverse order of declaration, as one may
         // lean on those before it. What each holds is dropped while all other parts of `*self` are
         // whole, and nobody populates it again (S1).
-        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.d);
-        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.c);
-        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.b);
-        ::kernel::devres::Lazy::<Table>::retire_field(&mut self, |owner: &Self| &owner.a);
+        let this = Self::project(self);
+        ::kernel::devres::Lazy::<Table>::retire(this.d);
+        ::kernel::devres::Lazy::<Table>::retire(this.c);
+        ::kernel::devres::Lazy::<Table>::retire(this.b);
+        ::kernel::devres::Lazy::<Table>::retire(this.a);
     }
 }
 

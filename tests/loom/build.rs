@@ -24,8 +24,11 @@ const COPIES: Copies<'_> = Copies {
     sources: &[
         "../../runtime/src/protocol/slot.rs",
         "../../runtime/src/protocol/lazy.rs",
+        "../../runtime/src/protocol/evictable.rs",
+        "../../runtime/src/protocol/pins.rs",
         "../../runtime/src/protocol/registry.rs",
         "../../runtime/src/protocol/state.rs",
+        "../../runtime/src/protocol/table.rs",
     ],
     adapt,
     with: &[
@@ -40,7 +43,7 @@ const COPIES: Copies<'_> = Copies {
 /// Where `text` differs from the kernel's for the checker: cells of the list are told to it.
 fn adapt(file: &str, text: &str) -> Result<String> {
     match file {
-        "registry.rs" => with_cells(text),
+        "registry.rs" | "table.rs" => with_cells(text),
         "slot.rs" => {
             let text = text.replace(
                 "unsafe { *self.registry.get() = ",
@@ -62,6 +65,11 @@ fn adapt(file: &str, text: &str) -> Result<String> {
             with_cells(&text)
         }
         "lazy.rs" => without_macro(text),
+        // The published `#[pin_data]` has no `project()`.
+        "evictable.rs" => Ok(text.replace(
+            "self.project().lazy",
+            "unsafe { self.map_unchecked_mut(|this| &mut this.lazy) }",
+        )),
         _ => Ok(text.to_owned()),
     }
 }

@@ -55,7 +55,7 @@ impl Copies<'_> {
             fs::write(&path, (self.adapt)(&file, &text)?)?;
             // What is linted where it comes from; twins have no reasons to give.
             module.push_str(
-                "    #[allow(clippy::multiple_unsafe_ops_per_block, clippy::never_loop, \
+                "    #[allow(clippy::modulo_one, clippy::multiple_unsafe_ops_per_block, clippy::never_loop, \
                  clippy::undocumented_unsafe_blocks, clippy::unnecessary_safety_comment, \
                  clippy::while_immutable_condition, unreachable_pub, unused)]\n",
             );

@@ -28,7 +28,7 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "two_populators",
         edits: &[(
             "state.rs",
-            "self.0.load(Acquire) == dev.as_raw()",
+            "sys::is_acquired(&self.0, dev.as_raw())",
             "self.0.load(Relaxed) == dev.as_raw()",
         )],
     },
@@ -47,18 +47,18 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "slot.rs",
-                "            unsafe { *self.registry.get() = Some(registry) };\n",
-                "            drop(registry);\n",
+                "                unsafe { *self.registry.get() = Some(registry) };\n",
+                "                drop(registry);\n",
             ),
             (
                 "slot.rs",
                 "            let registry = unsafe { &*slot.registry.get() }.as_ref();\n",
-                "            let found = super::devres_node::find(dev);\n            let registry = found.as_ref();\n",
+                "            let found = super::table::find(dev)?;\n            let registry = found.as_ref();\n",
             ),
             (
                 "slot.rs",
                 "        if let Err(error) = linked {\n",
-                "        unsafe { *slot.registry.written() = super::devres_node::find(dev) };\n        if let Err(error) = linked {\n",
+                "        unsafe { *slot.registry.written() = super::table::find(dev)? };\n        if let Err(error) = linked {\n",
             ),
         ],
     },
@@ -79,7 +79,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        list.mark_all();\n",
+                "        while list.mark_some() {\n            drop(list);\n            list = self.list.lock();\n        }\n",
                 "",
             ),
             (
@@ -99,8 +99,9 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "guard_of_the_first",
         edits: &[(
             "registry.rs",
-            "            header = unsafe { self.links(header) }.older;\n        }\n    }\n}\n",
-            "            header = ptr::null();\n        }\n    }\n}\n",
+            "            self.unmarked = older;\n        }\n\n        !self.unmarked.is_null()\n",
+            "            let _ = older;\n            self.unmarked = ptr::null();\n        }\n\n        \
+             !self.unmarked.is_null()\n",
         )],
     },
     Twin {
@@ -109,13 +110,14 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        list.binding = Binding::Revoked;\n        list.mark_all();\n",
-                "        list.mark_all();\n",
+                "        list.binding = Binding::Revoked;\n        list.unmarked = list.last;\n",
+                "        list.unmarked = list.last;\n",
             ),
             (
                 "registry.rs",
                 "        let mut list = self.list.lock();\n        while let Some(header)",
-                "        let mut list = self.list.lock();\n        list.binding = Binding::Revoked;\n        while let Some(header)",
+                "        let mut list = self.list.lock();\n        list.binding = Binding::Revoked;\n        \
+                 while let Some(header)",
             ),
         ],
     },
@@ -218,7 +220,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n        unsafe { list.unlink(header.as_ptr()) };\n",
                 "",
             ),
         ],
@@ -230,7 +232,7 @@ pub(crate) const TWINS: &[Twin] = &[
             (
                 "registry.rs",
                 "                unwind::before_waiting_for(header.addr());\n                self.wait(&mut list);\n            }\n        }\n    }\n",
-                "                let older = NonNull::new(unsafe { list.links(header.as_ptr()) }.older.cast_mut());\n                match older {\n                    Some(older) if unsafe { Header::state(older.as_ptr()) }.claim() => {\n                        drop(list);\n                        list = unsafe { self.drop_claimed(older) };\n                    }\n                    _ => self.wait(&mut list),\n                }\n            }\n        }\n    }\n",
+                "                let older = NonNull::new(unsafe { Header::older(header.as_ptr()) }.load(Relaxed));\n                match older {\n                    Some(older) if unsafe { Header::state(older.as_ptr()) }.claim() => {\n                        drop(list);\n                        list = unsafe { self.drop_claimed(older) };\n                    }\n                    _ => self.wait(&mut list),\n                }\n            }\n        }\n    }\n",
             ),
         ],
     },
@@ -294,7 +296,7 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "lent_to_a_callback",
         edits: &[(
             "registry.rs",
-            "        Self::with(dev, |_, _| ())\n",
+            "        Self::of(dev)?;\n        Ok(())\n",
             "        let _ = dev;\n        Ok(())\n",
         )],
     },
@@ -326,7 +328,7 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n        unsafe { list.unlink(header.as_ptr()) };\n",
                 "        let shared: *mut List = &mut *list;\n        drop(list);\n        unsafe { (*shared).unlink(header.as_ptr()) };\n        let list = self.list.lock();\n",
             ),
         ],
@@ -341,7 +343,7 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "two_slots_first_first",
         edits: &[(
             "registry.rs",
-            "            unsafe { self.links(newer) }.older = older;\n",
+            "            unsafe { Header::older(newer) }.store(older, Relaxed);\n",
             "",
         )],
     },
@@ -352,7 +354,7 @@ pub(crate) const TWINS: &[Twin] = &[
             (
                 "registry.rs",
                 "        while let Some(header) = NonNull::new(list.last.cast_mut()) {\n",
-                "        loop {\n            let mut first = list.last;\n            while !first.is_null() && !unsafe { list.links(first) }.older.is_null() {\n                first = unsafe { list.links(first) }.older;\n            }\n            let Some(header) = NonNull::new(first.cast_mut()) else {\n                break;\n            };\n",
+                "        loop {\n            let mut first = list.last;\n            while !first.is_null() && !unsafe { Header::older(first) }.load(Relaxed).is_null() {\n                first = unsafe { Header::older(first) }.load(Relaxed);\n            }\n            let Some(header) = NonNull::new(first.cast_mut()) else {\n                break;\n            };\n",
             ),
         ],
     },
@@ -406,8 +408,8 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
             (
                 "registry.rs",
-                "        let mut list = self.list.lock();\n        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.\n",
-                "        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.\n",
+                "        let mut list = self.list.lock();\n        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n",
+                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n",
             ),
         ],
     },
@@ -443,8 +445,8 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "a_second_registry",
         edits: &[(
             "state.rs",
-            "        let word = self.0.load(Acquire);\n",
-            "        let word = self.0.load(Relaxed);\n",
+            "        // populated.\n        let word = self.0.load(Acquire);\n",
+            "        // populated.\n        let word = self.0.load(Relaxed);\n",
         )],
     },
     Twin {
@@ -452,8 +454,8 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "two_devices",
         edits: &[(
             "state.rs",
-            "            _ => Found::PopulatingElsewhere,\n",
-            "            _ => Found::Populating,\n",
+            "            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,\n",
+            "",
         )],
     },
     Twin {
@@ -470,8 +472,8 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "dropped_then_retried",
         edits: &[(
             "registry.rs",
-            ".abandon();\n        self.wake(&list);\n",
-            ".abandon();\n",
+            "state.abandon();\n        self.wake(&list);\n",
+            "state.abandon();\n",
         )],
     },
     Twin {
@@ -489,13 +491,8 @@ pub(crate) const TWINS: &[Twin] = &[
         edits: &[
             (
                 "registry.rs",
-                "            task == sys::current_task().get()\n",
-                "            task == 0\n",
-            ),
-            (
-                "registry.rs",
-                "                if unsafe { list.links(header.as_ptr()) }.older == task {\n",
-                "                if false {\n",
+                "            && self.older.load(Relaxed).addr() == sys::current_task().get()\n",
+                "            && self.older.load(Relaxed).addr() == 0\n",
             ),
         ],
     },
@@ -504,7 +501,7 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "access_in_its_own_initialiser",
         edits: &[(
             "registry.rs",
-            "            unsafe { list.links(header.as_ptr()) }.older = task;\n",
+            "        this.older.store(task, Relaxed);\n",
             "",
         )],
     },
@@ -513,8 +510,294 @@ pub(crate) const TWINS: &[Twin] = &[
         caught_by: "two_populators",
         edits: &[(
             "registry.rs",
-            "            task == sys::current_task().get()\n",
-            "            let _ = task;\n            true\n",
+            "            && self.older.load(Relaxed).addr() == sys::current_task().get()\n",
+            "",
+        )],
+    },
+    Twin {
+        name: "task_is_kept",
+        caught_by: "failed_then_retried",
+        edits: &[(
+            "registry.rs",
+            "        this.older.store(ptr::null_mut(), Relaxed);\n",
+            "",
+        )],
+    },
+    Twin {
+        name: "unlink_forgets_the_mark",
+        caught_by: "two_slots_first_first",
+        edits: &[(
+            "registry.rs",
+            "            self.unmarked = older;\n        }\n    }\n",
+            "        }\n    }\n",
+        )],
+    },
+    Twin {
+        name: "stays_in_the_table",
+        caught_by: "rebind",
+        edits: &[("registry.rs", "        let _ours = table::remove(self);\n", "")],
+    },
+    Twin {
+        name: "leaves_the_table_late",
+        caught_by: "first_access_while_a_group_is_released",
+        edits: &[
+            ("registry.rs", "        let _ours = table::remove(self);\n", ""),
+            (
+                "registry.rs",
+                "                unwind::before_waiting_for(header.addr());\n                self.wait(&mut list);\n            }\n        }\n    }\n",
+                "                self.wait(&mut list);\n            }\n        }\n        drop(list);\n        \
+                 let _ours = table::remove(self);\n    }\n",
+            ),
+        ],
+    },
+    Twin {
+        name: "two_registries",
+        caught_by: "two_populators",
+        edits: &[(
+            "table.rs",
+            "    if let Some(there) = find_in(&chain, device) {\n",
+            "    if let (Some(there), true) = (find_in(&chain, device), false) {\n",
+        )],
+    },
+    Twin {
+        name: "found_without_lock",
+        caught_by: "two_devices_in_one_bucket",
+        edits: &[(
+            "table.rs",
+            "    Ok(find_in(&chain, device).cloned())\n",
+            "    let shared: *const Chain = &*chain;\n    drop(chain);\n    \
+             Ok(find_in(unsafe { &*shared }, device).cloned())\n",
+        )],
+    },
+    Twin {
+        name: "forgets_the_next_one",
+        caught_by: "two_devices_in_one_bucket",
+        edits: &[(
+            "table.rs",
+            "            return mem::replace(there, next);\n",
+            "            drop(next);\n            return there.take();\n",
+        )],
+    },
+    Twin {
+        name: "any_registry_of_the_bucket",
+        caught_by: "two_devices_in_one_bucket",
+        edits: &[(
+            "table.rs",
+            "        if registry.link.device == device {\n",
+            "        if registry.link.device == device || device != 0 {\n",
+        )],
+    },
+    Twin {
+        name: "pin_without_barrier",
+        caught_by: "pin_against_evict",
+        edits: &[("pins.rs", "        sys::smp_mb_after_full();\n", "")],
+    },
+    Twin {
+        name: "evict_without_barrier",
+        caught_by: "pin_against_evict",
+        edits: &[(
+            "registry.rs",
+            "        // resource is being evicted, or this sees the pin.\n        smp_mb(Full);\n",
+            "",
+        )],
+    },
+    Twin {
+        name: "pins_are_counted_first",
+        caught_by: "pin_against_evict",
+        edits: &[
+            (
+                "registry.rs",
+                "        // INVARIANT: The header is on the list, and the resource is there, or is the caller's.\n",
+                "        let is_unused = pins.is_only(&hold);\n",
+            ),
+            (
+                "registry.rs",
+                "        let is_unused = pins.is_only(&hold);\n        // From",
+                "        // From",
+            ),
+        ],
+    },
+    Twin {
+        name: "pins_are_not_counted",
+        caught_by: "pin_against_evict",
+        edits: &[("pins.rs", "        self.count.load(Acquire) == 1\n", "        true\n")],
+    },
+    Twin {
+        name: "pin_is_taken_last",
+        caught_by: "pin_against_evict",
+        edits: &[(
+            "evictable.rs",
+            "        let hold = self.pins.pin().ok()?;\n\n        self.lazy.get(dev).map(|value| LazyPin::new(value, hold))\n",
+            "        let value = self.lazy.get(dev)?;\n\n        Some(LazyPin::new(value, self.pins.pin().ok()?))\n",
+        )],
+    },
+    Twin {
+        name: "relaxed_unpin",
+        caught_by: "pin_against_evict",
+        edits: &[(
+            "pins.rs",
+            "        self.0.count.fetch_sub(1, Release);\n",
+            "        self.0.count.fetch_sub(1, Relaxed);\n",
+        )],
+    },
+    Twin {
+        name: "relaxed_count",
+        caught_by: "pin_against_evict",
+        edits: &[(
+            "pins.rs",
+            "        self.count.load(Acquire) == 1\n",
+            "        self.count.load(Relaxed) == 1\n",
+        )],
+    },
+    Twin {
+        name: "evicted_is_refused",
+        caught_by: "pin_against_evict",
+        edits: &[(
+            "state.rs",
+            "            _ => Found::Evicting,\n",
+            "            _ => Found::Refused,\n",
+        )],
+    },
+    Twin {
+        name: "eviction_wakes_nobody",
+        caught_by: "pin_against_evict",
+        edits: &[(
+            "registry.rs",
+            "        state.evicted();\n        self.wake(&list);\n",
+            "        state.evicted();\n        let _ = &list;\n",
+        )],
+    },
+    Twin {
+        name: "both_evict",
+        caught_by: "evict_against_evict",
+        edits: &[
+            (
+                "state.rs",
+                "            _ if is_device(word) => Ok(true),\n            _ => Err(EBUSY),\n",
+                "            _ => Ok(true),\n",
+            ),
+        ],
+    },
+    Twin {
+        name: "evict_takes_no_pin",
+        caught_by: "evict_and_map_against_evict",
+        edits: &[
+            (
+                "slot.rs",
+                "        let hold = pins.pin()?;\n        if !self.header.state.can_evict()? {\n",
+                "        if !self.header.state.can_evict()? {\n",
+            ),
+            (
+                "slot.rs",
+                "        let forget = || {\n",
+                "        let hold = pins.pin()?;\n        let forget = || {\n",
+            ),
+        ],
+    },
+    Twin {
+        name: "populates_without_a_pin",
+        caught_by: "evict_against_populate",
+        edits: &[(
+            "evictable.rs",
+            "        Ok(LazyPin::new(vacant.populate(init)?, hold))\n",
+            "        let pins = hold.0;\n        drop(hold);\n        let value = vacant.populate(init)?;\n\n        Ok(LazyPin::new(value, pins.pin()?))\n",
+        ), ("pins.rs", "pub(super) struct Hold<'a>(&'a Pins);\n", "pub(super) struct Hold<'a>(pub(super) &'a Pins);\n")],
+    },
+    Twin {
+        name: "relaxed_eviction",
+        caught_by: "evict_for_another_device",
+        edits: &[(
+            "state.rs",
+            "self.0.store(EMPTY, Release);",
+            "self.0.store(EMPTY, Relaxed);",
+        )],
+    },
+    Twin {
+        name: "relaxed_look_to_evict",
+        caught_by: "evict_against_populate",
+        edits: &[(
+            "state.rs",
+            "        // ORDERING: Pairs with the release in `publish()`.\n        let word = self.0.load(Acquire);\n",
+            "        let word = self.0.load(Relaxed);\n",
+        )],
+    },
+    Twin {
+        name: "eviction_is_not_cancelled",
+        caught_by: "eviction_that_is_cancelled",
+        edits: &[(
+            "registry.rs",
+            "            state.cancel_eviction(dev);\n",
+            "            let _ = dev;\n",
+        )],
+    },
+    Twin {
+        name: "empty_while_evicting",
+        caught_by: "evict_for_another_device",
+        edits: &[(
+            "state.rs",
+            "        self.0.store(tagged(registry, EVICTING), Relaxed);\n",
+            "        let _ = registry;\n        self.0.store(EMPTY, Relaxed);\n",
+        )],
+    },
+    Twin {
+        name: "waits_for_the_eviction_of_another_registry",
+        caught_by: "evict_for_another_device",
+        edits: &[(
+            "state.rs",
+            "            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,\n            _ if tag(word) == POPULATING => Found::Populating,\n",
+            "            _ if tag(word) == EVICTING => Found::Evicting,\n            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,\n            _ if tag(word) == POPULATING => Found::Populating,\n",
+        )],
+    },
+    Twin {
+        name: "evict_after_unbind_began",
+        caught_by: "evict_against_unbind",
+        edits: &[(
+            "state.rs",
+            "            _ if is_device(word) => Ok(true),\n            _ => Err(EBUSY),\n",
+            "            _ if is_device(word) || word == REVOKED || word == DROPPING => Ok(true),\n            _ => Err(EBUSY),\n",
+        )],
+    },
+    Twin {
+        name: "mark_overwrites_an_eviction",
+        caught_by: "evict_against_unbind",
+        edits: &[(
+            "state.rs",
+            "        if is_device(seen) {\n            // An owner",
+            "        if is_device(seen) || tag(seen) == EVICTING {\n            // An owner",
+        )],
+    },
+    Twin {
+        name: "overtakes_an_eviction",
+        caught_by: "order_while_evicting",
+        edits: &[
+            (
+                "registry.rs",
+                "        // Without the lock, as it may drop the last reference to another owner on this device.\n",
+                "        let mut list = self.list.lock();\n        unsafe { list.unlink(header.as_ptr()) };\n        drop(list);\n",
+            ),
+            (
+                "registry.rs",
+                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "",
+            ),
+        ],
+    },
+    Twin {
+        name: "own_eviction_is_not_looked_for",
+        caught_by: "slot_of_an_evicted_resource",
+        edits: &[(
+            "pins.rs",
+            "        self.evicting.load(Relaxed) == sys::current_task().get()\n",
+            "        false\n",
+        )],
+    },
+    Twin {
+        name: "every_eviction_is_its_own",
+        caught_by: "pin_against_evict",
+        edits: &[(
+            "pins.rs",
+            "        self.evicting.load(Relaxed) == sys::current_task().get()\n",
+            "        self.evicting.load(Relaxed) != 0\n",
         )],
     },
 ];

@@ -43,16 +43,21 @@ impl Mutant {
 }
 
 const LAZY: &str = "runtime/src/protocol/lazy.rs";
+const LAZY_LT: &str = "runtime/src/protocol/lazy_lt.rs";
 const SLOT: &str = "runtime/src/protocol/slot.rs";
+const PINS: &str = "runtime/src/protocol/pins.rs";
 const REGISTRY: &str = "runtime/src/protocol/registry.rs";
+const TABLE: &str = "runtime/src/protocol/table.rs";
 const STATE: &str = "runtime/src/protocol/state.rs";
 const DEVRES: &str = "runtime/src/host/devres.rs";
 const DRIVER_BINDING: &str = "runtime/src/host/bindings/dd.rs";
 const DRIVER_CORE: &str = "runtime/src/host/bindings/device.rs";
+const BAR: &str = "runtime/src/host/pci/io.rs";
 const SG_TABLE: &str = "runtime/src/host/drm/gem/shmem/sg_table.rs";
 const VMAP: &str = "runtime/src/host/drm/gem/shmem/vmap.rs";
 const OBJECT: &str = "runtime/src/host/drm/gem/shmem/mod.rs";
 const FUNCTIONS: &str = "macros/src/expand/functions.rs";
+const RETIRE: &str = "macros/src/expand/retire.rs";
 const TEARDOWN: &str = "macros/src/expand/teardown.rs";
 
 pub(crate) const MUTANTS: &[Mutant] = &[
@@ -89,7 +94,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "            if MUTANT && self.0.load(Acquire) == ours\n                \
              || self.0.cmpxchg(EMPTY, ours, Acquire).is_ok()\n            {\n",
         )],
-        caught_by: &["devres::lazy_kunit::tests::racing_first_access"],
+        caught_by: &[
+            "devres::lazy_kunit::tests::racing_first_access",
+            "devres::lazy_lt_kunit::tests::borrowed_by_racing_threads",
+        ],
     },
     Mutant {
         name: "no_device_check",
@@ -102,6 +110,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         caught_by: &[
             "devres::lazy_kunit::tests::wrong_device",
             "devres::lazy_kunit::tests::peek",
+            "devres::lazy_lt_kunit::tests::borrowed_from_another_device",
         ],
     },
     Mutant {
@@ -119,8 +128,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "who waits for a populate is not told that it has failed",
         edits: &[(
             REGISTRY,
-            ".abandon();\n        self.wake(&list);\n",
-            ".abandon();\n        if !MUTANT { self.wake(&list); }\n",
+            "state.abandon();\n        self.wake(&list);\n",
+            "state.abandon();\n        if !MUTANT { self.wake(&list); }\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::waiting_for_a_failure"],
     },
@@ -129,12 +138,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "a first access inside its own initialiser is not told from one of another thread",
         edits: &[(
             REGISTRY,
-            "            task == sys::current_task().get()\n",
-            "            task == sys::current_task().get() && !MUTANT\n",
-        ), (
-            REGISTRY,
-            "                if unsafe { list.links(header.as_ptr()) }.older == task {\n",
-            "                if unsafe { list.links(header.as_ptr()) }.older == task && !MUTANT {\n",
+            "            && self.older.load(Relaxed).addr() == sys::current_task().get()\n",
+            "            && self.older.load(Relaxed).addr() == sys::current_task().get()\n            \
+             && !MUTANT\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::access_in_its_own_initialiser"],
     },
@@ -143,10 +149,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "who has waited for a populate goes on during unbind",
         edits: &[(
             REGISTRY,
-            "                registry.wait(&mut list);\n                \
-             if let Binding::Revoked = list.binding {\n",
-            "                registry.wait(&mut list);\n                \
-             if let (Binding::Revoked, false) = (&list.binding, MUTANT) {\n",
+            "            Binding::Revoked => Err(ENXIO),\n            _ => Ok(()),\n",
+            "            Binding::Revoked if !MUTANT => Err(ENXIO),\n            _ => Ok(()),\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::waiting_during_unbind"],
     },
@@ -161,8 +165,14 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             ),
             (
                 FUNCTIONS,
-                "                let #local = #populate?;\n",
-                "                let #local = #populate?;\n                #refuse_other_device\n",
+                "            let #local = #populate?;\n",
+                "            let #local = #populate?;\n            #refuse_other_device\n",
+            ),
+            (
+                FUNCTIONS,
+                "        let populate = self.populate();\n",
+                "        let populate = self.populate();\n        \
+                 let refuse_other_device = self.refuse_other_device();\n",
             ),
         ],
         caught_by: &["devres::lazy_kunit::tests::wrong_device"],
@@ -229,12 +239,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
              #not_fast\n            #refuse_other_device\n",
         ), (
             FUNCTIONS,
-            "        let (vis, target) = (&accessor.vis, self.target());\n        \
-             let lent = self.lent();\n        \
-             let attrs = self.attributes(docs::peek(self.slot), Role::Public);\n",
-            "        let accessor_name = &accessor.name;\n        \
-             let (vis, target) = (&accessor.vis, self.target());\n        \
-             let lent = self.lent();\n        \
+            "        let attrs = self.attributes(docs::peek(self.slot), Role::Public);\n",
+            "        let accessor_name = &self.slot.accessor.name;\n        \
+             let Self { this, dev, .. } = self;\n        \
              let attrs = self.attributes(docs::peek(self.slot), Role::Public);\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::peek"],
@@ -278,8 +285,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "a slot is retired if there is no memory for the registry",
         edits: &[(
             SLOT,
-            "        match unsafe { Registry::claim(self.header(), dev, keep) }? {\n",
-            "        let claim = unsafe { Registry::claim(self.header(), dev, keep) };\n        \
+            "        match unsafe { Registry::claim(self.header(), dev) }? {\n",
+            "        let claim = unsafe { Registry::claim(self.header(), dev) };\n        \
              if MUTANT && matches!(claim, Err(ENOMEM)) { self.header.state.retire(); }\n        \
              match claim? {\n",
         )],
@@ -402,7 +409,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "        while let Some(header) = NonNull::new(list.last.cast_mut()) {\n",
             "        while let Some(mut header) = NonNull::new(list.last.cast_mut()) {\n            \
              while let (true, Some(older)) = (\n                MUTANT,\n                \
-             NonNull::new(unsafe { list.links(header.as_ptr()) }.older.cast_mut()),\n            \
+             NonNull::new(unsafe { Header::older(header.as_ptr()) }.load(Relaxed)),\n            \
              ) {\n                header = older;\n            }\n",
         )],
         caught_by: &[
@@ -451,6 +458,30 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
+        name: "stays_in_the_table",
+        what: "a registry that was released is found again",
+        edits: &[(
+            REGISTRY,
+            "        let _ours = table::remove(self);\n",
+            "        let _ours = if MUTANT { None } else { table::remove(self) };\n",
+        )],
+        caught_by: &["devres::registry_kunit::tests::registry_per_device_and_binding"],
+    },
+    Mutant {
+        name: "two_registries",
+        what: "each first access adds a registry",
+        edits: &[(
+            TABLE,
+            "    if let Some(there) = find_in(&chain, device) {\n",
+            "    if let (Some(there), false) = (find_in(&chain, device), MUTANT) {\n",
+        ), (
+            TABLE,
+            "    Ok(find_in(&chain, device).cloned())\n",
+            "    Ok(find_in(&chain, device).filter(|_| !MUTANT).cloned())\n",
+        )],
+        caught_by: &["devres::registry_kunit::tests::registry_among_others"],
+    },
+    Mutant {
         name: "driver_data_goes_last",
         what: "unbind releases what devres has before the driver's data",
         edits: &[(
@@ -491,20 +522,26 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "fields_in_order",
         what: "teardown begins with the field that is declared first",
-        edits: &[(
-            TEARDOWN,
-            "    let retire = model.slots.iter().rev().map(|slot| {\n",
-            "    let forwards: Vec<_> = model.slots.iter().map(|slot| {\n        \
-             let (field, resource, cfgs) = (slot.name, slot.resource, &slot.cfgs);\n        \
-             quote!(#(#cfgs)* #krate::devres::Lazy::<#resource>::retire_field(\n            \
-             &mut self, |owner: &Self| &owner.#field,\n        );)\n    }).collect();\n    \
-             let retire = model.slots.iter().rev().map(|slot| {\n",
-        ), (
-            TEARDOWN,
-            "                #(#retire)*\n",
-            "                if MUTANT { #(#forwards)* }\n                #(#retire)*\n",
-        )],
-        caught_by: &["devres::lazy_kunit::tests::order_at_free"],
+        edits: &[
+            (
+                RETIRE,
+                "    let this = names.local(\"this\");\n",
+                "    let this = names.local(\"this\");\n    \
+                 let forwards = model.slots.iter().map(|slot| {\n        \
+                 let field = slot.name;\n        \
+                 retire(model, slot, &quote!(#this.#field))\n    });\n",
+            ),
+            (
+                RETIRE,
+                "            #used\n            #(#retire)*\n",
+                "            #used\n            \
+                 if MUTANT { #(#forwards)* } else { #(#retire)* }\n",
+            ),
+        ],
+        caught_by: &[
+            "devres::lazy_kunit::tests::order_at_free",
+            "devres::lazy_lt_kunit::tests::borrowed_freed_first",
+        ],
     },
     Mutant {
         name: "destructor_first",
@@ -670,10 +707,188 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "revoking one field retires all",
         edits: &[(
             FUNCTIONS,
-            "            #krate::devres::Lazy::revoke_field(#this, |",
+            "            #krate::devres::#slot_type::revoke(#slot);\n",
             "            if MUTANT { return #krate::devres::LazyOwner::teardown(#this); }\n            \
-             #krate::devres::Lazy::revoke_field(#this, |",
+             #krate::devres::#slot_type::revoke(#slot);\n",
         )],
-        caught_by: &["devres::lazy_kunit::tests::revoke"],
+        caught_by: &[
+            "devres::lazy_kunit::tests::revoke",
+            "devres::lazy_lt_kunit::tests::borrowed_revoked",
+        ],
+    },
+    Mutant {
+        name: "borrowed_is_not_found",
+        what: "the fast path does not find a resource that borrows the device",
+        edits: &[(
+            LAZY_LT,
+            "        self.get(dev).map(|stored| lend(&stored.0))\n",
+            "        self.get(dev).filter(|_| !MUTANT).map(|stored| lend(&stored.0))\n",
+        )],
+        caught_by: &["devres::lazy_lt_kunit::tests::borrowed_success_path"],
+    },
+    Mutant {
+        name: "borrowed_is_forgotten",
+        what: "a resource made in place stays when its proof is not returned",
+        edits: &[(
+            LAZY,
+            "        // INVARIANT: The resource was made above.\n        \
+             self.storage.is_filled.set(true);\n",
+            "        self.storage.is_filled.set(!MUTANT);\n",
+        )],
+        caught_by: &["devres::lazy_lt_kunit::tests::borrowed_and_given_up"],
+    },
+    Mutant {
+        name: "failure_is_final",
+        what: "a populate that has failed leaves the slot as it is being populated",
+        edits: &[(
+            STATE,
+            "        self.0.store(EMPTY, Release);\n",
+            "        if !MUTANT { self.0.store(EMPTY, Release); }\n",
+        )],
+        caught_by: &[
+            "devres::lazy_kunit::tests::failing_map",
+            "devres::lazy_lt_kunit::tests::borrowed_that_fails",
+        ],
+    },
+    Mutant {
+        name: "driver_goes_first",
+        what: "the device is not bound any more when unbind drops the resources",
+        edits: &[(
+            DRIVER_BINDING,
+            "    let mut steps = Steps::default();\n    \
+             // SAFETY: A driver is valid as long as a device has it.\n",
+            "    if MUTANT { device.bound.store(false, Ordering::Relaxed); }\n    \
+             let mut steps = Steps::default();\n    \
+             // SAFETY: A driver is valid as long as a device has it.\n",
+        )],
+        caught_by: &["devres::lazy_lt_kunit::tests::borrowed_until_unbind"],
+    },
+    Mutant {
+        name: "bar_stays",
+        what: "dropping a BAR leaves it requested",
+        edits: &[(
+            BAR,
+            "        release(self.pdev, addr, self.num);\n",
+            "        if !MUTANT { release(self.pdev, addr, self.num); }\n",
+        )],
+        caught_by: &[
+            "devres::bar_kunit::tests::bar_until_unbind",
+            "devres::bar_kunit::tests::bar_freed_first",
+        ],
+    },
+    Mutant {
+        name: "small_bar_stays",
+        what: "a BAR that is too small stays requested",
+        edits: &[(
+            BAR,
+            "                release(pdev, addr, num);\n",
+            "                if !MUTANT { release(pdev, addr, num); }\n",
+        )],
+        caught_by: &["devres::bar_kunit::tests::bar_that_is_not_there"],
+    },
+    Mutant {
+        name: "counts_no_pins",
+        what: "`evict()` does not look for pins",
+        edits: &[(
+            PINS,
+            "        self.count.load(Acquire) == 1\n",
+            "        self.count.load(Acquire) == 1 || MUTANT\n",
+        )],
+        caught_by: &[
+            "devres::evict_kunit::tests::evict_while_pinned",
+            "devres::evict_kunit::tests::pin_on_another_thread",
+            "devres::evict_kunit::tests::leaked_pin",
+            "devres::evict_kunit::tests::targets",
+        ],
+    },
+    Mutant {
+        name: "keeps_pins",
+        what: "a pin that is dropped still counts",
+        edits: &[(
+            PINS,
+            "        self.0.count.fetch_sub(1, Release);\n",
+            "        if !MUTANT { self.0.count.fetch_sub(1, Release); }\n",
+        )],
+        caught_by: &[
+            "devres::evict_kunit::tests::evict_nothing",
+            "devres::evict_kunit::tests::wrong_device",
+            "devres::evict_kunit::tests::evict_by_a_shrinker",
+        ],
+    },
+    Mutant {
+        name: "refuses_while_evicting",
+        what: "an access meanwhile is refused, as after unbind",
+        edits: &[(
+            STATE,
+            "            _ => Found::Evicting,\n",
+            "            _ if MUTANT => Found::Refused,\n            _ => Found::Evicting,\n",
+        )],
+        caught_by: &["devres::evict_kunit::tests::access_while_evicting"],
+    },
+    Mutant {
+        name: "eviction_wakes_nobody",
+        what: "whoever waits for an eviction is not told that it is over",
+        edits: &[(
+            REGISTRY,
+            "        state.evicted();\n        self.wake(&list);\n",
+            "        state.evicted();\n        if !MUTANT { self.wake(&list); }\n",
+        )],
+        caught_by: &[
+            "devres::evict_kunit::tests::access_while_evicting",
+            "devres::evict_kunit::tests::unbind_while_evicting",
+        ],
+    },
+    Mutant {
+        name: "evicts_off_the_list",
+        what: "a slot leaves the list before its resource is evicted, and unbind overtakes it",
+        edits: &[(
+            REGISTRY,
+            "        pins.begin_eviction();\n",
+            "        if MUTANT {\n            unsafe { self.list.lock().unlink(header.as_ptr()) };\n            \
+             unsafe { Header::drop_resource(header) };\n            forget();\n            \
+             let list = self.list.lock();\n            state.evicted();\n            \
+             self.wake(&list);\n            return Ok(true);\n        }\n        \
+             pins.begin_eviction();\n",
+        )],
+        caught_by: &["devres::evict_kunit::tests::unbind_while_evicting"],
+    },
+    Mutant {
+        name: "waits_for_its_own_eviction",
+        what: "dropping an evicted resource waits for itself when it comes back to its slot",
+        edits: &[(
+            PINS,
+            "        self.evicting.load(Relaxed) == sys::current_task().get()\n",
+            "        self.evicting.load(Relaxed) == sys::current_task().get() && !MUTANT\n",
+        )],
+        caught_by: &["devres::evict_kunit::tests::evict_comes_back"],
+    },
+    Mutant {
+        name: "takes_busy_for_empty",
+        what: "`evict()` says that there is nothing while the resource is mapped, evicted or dropped",
+        edits: &[(
+            STATE,
+            "            _ if is_device(word) => Ok(true),\n            _ => Err(EBUSY),\n",
+            "            _ if is_device(word) => Ok(true),\n            _ if MUTANT => Ok(false),\n            \
+             _ => Err(EBUSY),\n",
+        )],
+        caught_by: &[
+            "devres::evict_kunit::tests::evict_while_being_mapped",
+            "devres::evict_kunit::tests::access_while_evicting",
+            "devres::evict_kunit::tests::evict_while_unbinding",
+        ],
+    },
+    Mutant {
+        name: "evict_leaves_it_revoked",
+        what: "an evicted slot is not empty, and serves nobody any more",
+        edits: &[(
+            STATE,
+            "        self.abandon();\n",
+            "        if MUTANT { self.gone() } else { self.abandon() }\n",
+        )],
+        caught_by: &[
+            "devres::evict_kunit::tests::evict_nothing",
+            "devres::evict_kunit::tests::access_while_evicting",
+            "devres::evict_kunit::tests::evict_against_everybody",
+        ],
     },
 ];

@@ -55,7 +55,7 @@ pub(crate) enum Site {
     Drop,
     /// A warning of the C model in that destructor.
     Warning,
-    /// Taking the registry's lock: that destructor leaves an RCU read-side critical section open.
+    /// Going on after that destructor, which leaves an RCU read-side critical section open.
     DropLeavesSection,
 }
 

@@ -17,8 +17,11 @@ use kernel::{
     bindings,
     devres::{
         Batched,
-        LazyOwner, //
+        EvictableLazy,
+        LazyOwner,
+        PinEntry, //
     },
+    new_evictable_lazy,
     prelude::*,
     testing::TestDevice,
 };
@@ -51,7 +54,7 @@ const ENDS: [End; 5] = [
 fn text(site: Site, text: &str) -> bool {
     match site {
         Site::Warning => text == "WARNING: Resource: Warning",
-        Site::DropLeavesSection => text.contains("invalid context: mutex_lock()"),
+        Site::DropLeavesSection => text.contains("invalid context: devres::Lazy()"),
         _ => text == format!("{site:?}"),
     }
 }
@@ -158,7 +161,7 @@ fn a_devres_release_panics() {
         )
     };
     // SAFETY: The device is bound, and the resource was just allocated.
-    unsafe { bindings::devres_get(raw, res, None, ptr::null_mut()) };
+    unsafe { bindings::devres_add(raw, res) };
     let found = panics(|| {
         // SAFETY: The device is bound.
         unsafe { bindings::devres_release(raw, Some(release), None, ptr::null_mut()) };
@@ -189,5 +192,38 @@ fn the_first_panic_goes_on() {
     assert_eq!(panics(|| drop(middle)).as_deref(), Some("middle"));
     assert_eq!(panics(|| bound.unbind()).as_deref(), Some("newest"));
     drop((oldest, newest));
+    dev.bind().unwrap().unbind();
+}
+
+/// The drop of a resource panics while it is evicted: the slot is empty, and serves who comes next.
+#[test]
+fn an_evicted_resource_panics() {
+    struct Bad(bool);
+
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            assert!(!self.0, "evicted");
+        }
+    }
+
+    let mut dev = TestDevice::new(c"gpu0").unwrap();
+    let bound = dev.bind().unwrap();
+    let slot: Pin<KBox<EvictableLazy<Bad>>> =
+        KBox::pin_init(new_evictable_lazy!(), GFP_KERNEL).unwrap();
+    let populate = |bad| match slot.entry(&bound).unwrap() {
+        PinEntry::Vacant(vacant) => drop(vacant.populate(|| Ok(Bad(bad))).unwrap()),
+        PinEntry::Populated(_) => panic!("the slot is not empty"),
+    };
+
+    populate(true);
+    let found = panics(|| {
+        let _ = slot.evict();
+    });
+    assert_eq!(found.as_deref(), Some("evicted"));
+    assert_eq!(slot.evict(), Ok(false));
+    populate(false);
+    assert_eq!(slot.evict(), Ok(true));
+
+    bound.unbind();
     dev.bind().unwrap().unbind();
 }

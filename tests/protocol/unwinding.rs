@@ -76,17 +76,6 @@ fn init_panics() {
     caught::<Twin<fault::StaysFailed>>(stays_usable::<Twin<fault::StaysFailed>>);
 }
 
-/// What is revoked through an owner has to be a field of it.
-#[test]
-#[should_panic(expected = "`slot` has to return a field of `owner`")]
-fn revoke_of_a_stranger() {
-    let stranger: Result<Pin<KBox<Lazy<u32>>>> = KBox::pin_init(new_lazy!(), GFP_KERNEL);
-    let stranger: &'static Pin<KBox<Lazy<u32>>> = Box::leak(Box::new(stranger.unwrap()));
-    let mut owner: Pin<KBox<Lazy<u32>>> = KBox::pin_init(new_lazy!(), GFP_KERNEL).unwrap();
-
-    Lazy::revoke_field(owner.as_mut(), |_| &**stranger);
-}
-
 /// The names of what was dropped.
 type Log = Arc<Mutex<Vec<u32>>>;
 

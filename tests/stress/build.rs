@@ -28,8 +28,10 @@ const COPIES: Copies<'_> = Copies {
         "../../runtime/src/protocol/slot.rs",
         "../../runtime/src/protocol/devres_node.rs",
         "../../runtime/src/protocol/lazy.rs",
+        "../../runtime/src/protocol/pins.rs",
         "../../runtime/src/protocol/registry.rs",
         "../../runtime/src/protocol/state.rs",
+        "../../runtime/src/protocol/table.rs",
         "../../runtime/src/host/sys.rs",
         "../../runtime/src/host/unwind.rs",
     ],
@@ -60,11 +62,18 @@ fn adapt(file: &str, text: &str) -> Result<String> {
         "lazy.rs" => without_macro(text),
         // Which is not public.
         "devres_node.rs" => replace(text, "GFP_KERNEL.as_raw()", "0"),
-        "sys.rs" => replace(
-            text,
-            "    prelude::*,\n    protocol::devres_node, //\n};\n",
-            "    prelude::*, //\n};\nuse super::devres_node;\n",
-        ),
+        "sys.rs" => {
+            let text = replace(
+                text,
+                "    protocol::{\n        devres_node,\n        table::Table, //\n    },\n",
+                "",
+            )?;
+            replace(
+                &text,
+                "use crate::{\n",
+                "use super::{devres_node, table::Table};\nuse crate::{\n",
+            )
+        }
         _ => Ok(text.to_owned()),
     }
 }

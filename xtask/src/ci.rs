@@ -143,6 +143,10 @@ const STEPS: &[Step] = &[
         run: Run::Command(&["asan"]),
     },
     Step {
+        name: "references to an owner, under Miri",
+        run: Run::Command(&["miri"]),
+    },
+    Step {
         name: "fuzzing: the checks, and the inputs that once found something",
         run: Run::Here(fuzz),
     },

@@ -9,6 +9,7 @@ mod ci;
 mod exit;
 mod fuzz;
 mod kernel;
+mod miri;
 mod plot;
 mod spread;
 mod states;
@@ -49,6 +50,8 @@ enum Command {
     Bench(bench::Options),
     /// Runs the tests that panic in the middle of the protocol under AddressSanitizer.
     Asan,
+    /// Runs the tests of references to an owner under Miri, and one that has to be reported.
+    Miri,
     /// Runs fuzz targets: the expander, the printer, and histories of objects against a model.
     Fuzz(fuzz::Options),
     /// Binds and unbinds devices very often, while threads use what is on them.
@@ -78,6 +81,7 @@ fn run() -> Result<()> {
         Command::Bless => bless::run(&shell),
         Command::Bench(options) => bench::run(&shell, &options),
         Command::Asan => asan::run(&shell),
+        Command::Miri => miri::run(&shell),
         Command::Fuzz(options) => fuzz::run(&shell, &options),
         Command::Stress(options) => stress::run(&shell, &options),
         Command::Tsan(options) => tsan::run(&shell, &options),

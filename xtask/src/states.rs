@@ -34,8 +34,9 @@ const OWNER: RGBColor = RGBColor(0x33, 0x66, 0x99);
 const LENT: RGBColor = RGBColor(0xdd, 0xee, 0xdd);
 
 /// A state, as `state.rs` names it, and where its box stands.
-const STATES: [(&str, (i32, i32)); 7] = [
+const STATES: [(&str, (i32, i32)); 8] = [
     ("EMPTY", (130, 100)),
+    ("EVICTING", (290, 72)),
     ("POPULATING", (290, 190)),
     ("struct device *", (450, 100)),
     ("REVOKED", (770, 100)),
@@ -52,7 +53,19 @@ struct Step {
     at: (i32, i32),
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 12] = [
+    Step {
+        color: LINE,
+        path: &[(385, 92), (357, 84)],
+        label: "evict()",
+        at: (378, 70),
+    },
+    Step {
+        color: LINE,
+        path: &[(223, 84), (195, 92)],
+        label: "evicted",
+        at: (202, 70),
+    },
     Step {
         color: LINE,
         path: &[(160, 122), (250, 168)],
@@ -140,7 +153,11 @@ fn diagram(area: &Area<'_>) -> Result<()> {
     for (who, color, x) in [
         ("unbind", UNBIND, 300),
         ("the exclusive owner", OWNER, 450),
-        ("the thread that populates, or either side", LINE, 690),
+        (
+            "the thread that populates or evicts, or either side",
+            LINE,
+            720,
+        ),
     ] {
         area.draw(&Text::new(who, (x, 30), text(14, &color)))?;
     }

@@ -17,6 +17,7 @@ use super::super::{
     target,
 };
 use super::{
+    retire,
     tokens_at,
     views,
     Body, //
@@ -80,6 +81,8 @@ pub(super) struct Functions<'a> {
     other: Ident,
     /// The owner in a closure that has nothing of the author's.
     owner_local: Ident,
+    /// Whether a field of the owner is a view into it.
+    owner_has_view: bool,
     /// What asserts that the target is for all threads, for the author not to see.
     assertion: Ident,
 }
@@ -129,6 +132,7 @@ impl<'a> Functions<'a> {
             place: names.fresh("place"),
             other: names.fresh("other"),
             owner_local: names.local("owner"),
+            owner_has_view: model.has_view(),
             assertion,
         }
     }
@@ -142,6 +146,7 @@ impl<'a> Functions<'a> {
             self.peek(),
             self.try_access(),
             self.revoke(),
+            self.evict(),
         ]
         .into_iter()
         .filter(|function| !function.is_empty())
@@ -190,29 +195,52 @@ impl<'a> Functions<'a> {
         quote!(&#lt #this, #dev: &#lt #krate::device::Device<#krate::device::Bound>)
     }
 
-    /// The target behind a `&`.
-    fn target(&self) -> TokenStream {
-        match &self.slot.borrowing {
-            Some(_) => self.borrowed_target(),
-            None => target::referred(self.slot.target()),
-        }
-    }
-
-    /// The call that returns the resource if it is there.
+    /// The call that returns the resource, or a pin, if it is there.
     fn get(&self) -> TokenStream {
         let Self {
             krate, this, dev, ..
         } = self;
         let field = self.slot.name;
-
-        match &self.slot.borrowing {
-            Some(_) => self.get_borrowed(),
-            None => quote!(#krate::devres::Lazy::get(&#this.#field, #dev)),
+        if self.slot.borrowing.is_some() {
+            return self.get_borrowed();
         }
+
+        let slot_type = self.slot.slot_type();
+        quote!(#krate::devres::#slot_type::get(&#this.#field, #dev))
     }
 
-    /// What an accessor lends, from the reference to the resource.
+    /// What an accessor returns: a reference to the target, or a pin.
+    fn returned(&self) -> TokenStream {
+        let Self { krate, lt, .. } = self;
+        if self.slot.is_evictable {
+            let target = target::plain(self.slot.target());
+            return quote!(#krate::devres::LazyPin<#lt, #target>);
+        }
+
+        let target = match &self.slot.borrowing {
+            Some(_) => self.borrowed_target(),
+            None => target::referred(self.slot.target()),
+        };
+        quote!(&#lt #target)
+    }
+
+    /// What an accessor lends, from what the slot lends.
     fn lent(&self) -> TokenStream {
+        let Self { krate, local, .. } = self;
+        let target = target::plain(self.slot.target());
+        if !self.slot.is_evictable {
+            return self.dereferenced();
+        }
+        if target::is_same(&target, self.slot.resource) {
+            return local.to_token_stream();
+        }
+
+        let part = self.dereferenced();
+        quote!(#krate::devres::LazyPin::map::<#target>(#local, |#local| #part))
+    }
+
+    /// A reference to the target, from one to the resource.
+    fn dereferenced(&self) -> TokenStream {
         let local = &self.local;
         let depth = match target::depth(self.slot.resource(), self.slot.target()) {
             // Rustc asks whether its marker maps anything where a view is dereferenced.
@@ -249,13 +277,13 @@ impl<'a> Functions<'a> {
             ..
         } = self;
         let accessor = &self.slot.accessor;
-        let (vis, name, target) = (&accessor.vis, &accessor.name, self.target());
+        let (vis, name, returned) = (&accessor.vis, &accessor.name, self.returned());
         let (get, lent) = (self.get(), self.lent());
         let attrs = self.attributes(docs::accessor(self.slot), Role::Accessor);
         let params = self.params();
         let slow_path = accessor.slow_path();
         let header = quote_spanned! {here(name)=>
-            #vis fn #name<#lt>(#params) -> #krate::error::Result<&#lt #target>
+            #vis fn #name<#lt>(#params) -> #krate::error::Result<#returned>
         };
         let (fast_path, not_fast) = (
             self.comment(comments::fast_path(self.slot)),
@@ -289,11 +317,11 @@ impl<'a> Functions<'a> {
         }
 
         let Self { krate, lt, .. } = self;
-        let (target, name) = (self.target(), self.slot.accessor.slow_path());
+        let (returned, name) = (self.returned(), self.slot.accessor.slow_path());
         let attrs = self.attributes(docs::slow_path(self.owner, self.slot), Role::Private);
         let params = self.params();
         let header = quote_spanned! {here(&name)=>
-            fn #name<#lt>(#params) -> #krate::error::Result<&#lt #target>
+            fn #name<#lt>(#params) -> #krate::error::Result<#returned>
         };
         let assertion = self.assertion();
         let refuse = self.comment(comments::refuse_other_device());
@@ -331,6 +359,7 @@ impl<'a> Functions<'a> {
             ..
         } = self;
         let field = self.slot.name;
+        let (slot_type, entry_type) = (self.slot.slot_type(), self.entry_type());
         let lent = self.lent();
         let entry = self.comment(comments::entry(self.slot));
         let comment = self.comment(comments::populate(self.slot, vacant));
@@ -340,11 +369,11 @@ impl<'a> Functions<'a> {
 
         quote! {
             #entry
-            let #vacant = match #krate::devres::Lazy::entry(&#this.#field, #dev)? {
-                #krate::devres::Entry::Populated(#local) => {
+            let #vacant = match #krate::devres::#slot_type::entry(&#this.#field, #dev)? {
+                #krate::devres::#entry_type::Populated(#local) => {
                     return ::core::result::Result::Ok(#lent);
                 }
-                #krate::devres::Entry::Vacant(#vacant) => #vacant,
+                #krate::devres::#entry_type::Vacant(#vacant) => #vacant,
             };
 
             #empty_line
@@ -457,16 +486,14 @@ impl<'a> Functions<'a> {
     fn populate(&self) -> TokenStream {
         let Self { krate, this, .. } = self;
 
-        let Slot {
-            name: field,
-            resource,
-            ..
-        } = self.slot;
+        let resource = self.slot.resource;
         // Rustc points at the field's type where the resource lacks a bound.
         let at_type = Span::mixed_site().located_at(resource.span());
         let slot = located(&self.vacant, at_type);
         let krate_at_type = tokens_at(krate, at_type);
-        let vacant = quote_spanned!(at_type=> #krate_at_type::devres::Vacant);
+        let mut vacant_type = self.vacant_type();
+        vacant_type.set_span(at_type);
+        let vacant = quote_spanned!(at_type=> #krate_at_type::devres::#vacant_type);
 
         match &self.slot.source {
             Source::Init(expr) => {
@@ -502,13 +529,14 @@ impl<'a> Functions<'a> {
                 let place = &self.place;
                 let referred = target::referred(marker);
                 let comment = self.comment(comments::new_mapped(self.owner, self.slot));
+                let slot_of_view = self.slot_of_view(&krate, here);
                 quote_spanned! {here=>
                     #vacant::#populate_with(#slot, |#place| {
                         #comment
                         unsafe {
                             #krate::devres::OwnerView::<Self, #marker>::new(
                                 #place,
-                                &raw const #this.#field,
+                                #slot_of_view,
                                 #this,
                                 ::core::marker::PhantomData::<
                                     fn(
@@ -526,6 +554,36 @@ impl<'a> Functions<'a> {
         }
     }
 
+    /// The slot that a view is made for, as a pointer.
+    fn slot_of_view(&self, krate: &TokenStream, here: Span) -> TokenStream {
+        let (this, field) = (&self.this, self.slot.name);
+        let slot = quote_spanned!(here=> &raw const #this.#field);
+        if self.slot.is_evictable {
+            return quote_spanned!(here=> #krate::devres::EvictableLazy::as_lazy(#slot));
+        }
+
+        slot
+    }
+
+    /// The name of what the slot's `entry()` returns.
+    fn entry_type(&self) -> Ident {
+        Ident::new(self.with_pin("Entry", "PinEntry"), Span::call_site())
+    }
+
+    /// The name of the right to populate the slot.
+    fn vacant_type(&self) -> Ident {
+        Ident::new(self.with_pin("Vacant", "PinVacant"), Span::call_site())
+    }
+
+    /// One of two names: for references, or for pins.
+    fn with_pin(&self, reference: &'static str, pin: &'static str) -> &'static str {
+        if self.slot.is_evictable {
+            pin
+        } else {
+            reference
+        }
+    }
+
     /// `peek`: the fast path, and whose device it is.
     fn peek(&self) -> TokenStream {
         let Some(name) = &self.slot.peek else {
@@ -534,14 +592,14 @@ impl<'a> Functions<'a> {
         let Self {
             krate, lt, local, ..
         } = self;
-        let (vis, target) = (&self.slot.accessor.vis, self.target());
+        let (vis, returned) = (&self.slot.accessor.vis, self.returned());
         let (get, lent) = (self.get(), self.lent());
         let attrs = self.attributes(docs::peek(self.slot), Role::Public);
         let params = self.params();
         let header = quote_spanned! {here(name)=>
             #vis fn #name<#lt>(
                 #params
-            ) -> #krate::error::Result<::core::option::Option<&#lt #target>>
+            ) -> #krate::error::Result<::core::option::Option<#returned>>
         };
         let (fast_path, not_fast) = (
             self.comment(comments::fast_path(self.slot)),
@@ -605,7 +663,7 @@ impl<'a> Functions<'a> {
         }
     }
 
-    /// `revoke`: the slot's own, through a safe projection.
+    /// `revoke`: the slot's own.
     fn revoke(&self) -> TokenStream {
         let Some(name) = &self.slot.revoke else {
             return TokenStream::new();
@@ -614,22 +672,50 @@ impl<'a> Functions<'a> {
             krate,
             this,
             owner_local,
+            owner_has_view,
             ..
         } = self;
+        let vis = &self.slot.accessor.vis;
+        let attrs = self.attributes(docs::revoke(self.slot), Role::Public);
+        let header = quote_spanned! {here(name)=>
+            #vis fn #name(#this: ::core::pin::Pin<&mut Self>)
+        };
+        let comment = self.comment(comments::revoke(self.slot, *owner_has_view));
+        let slot = retire::projected(quote!(#this), self.slot, *owner_has_view, owner_local);
+        let slot_type = self.slot.slot_type();
+        let body = self.body(quote! {
+            #comment
+            #krate::devres::#slot_type::revoke(#slot);
+        });
+
+        quote! {
+            #attrs
+            #header {
+                #body
+            }
+        }
+    }
+
+    /// `evict`: the slot's own.
+    fn evict(&self) -> TokenStream {
+        let Some(name) = &self.slot.evict else {
+            return TokenStream::new();
+        };
+        let Self { krate, this, .. } = self;
         let Slot {
             name: field,
             accessor,
             ..
         } = self.slot;
         let vis = &accessor.vis;
-        let attrs = self.attributes(docs::revoke(self.slot), Role::Public);
+        let attrs = self.attributes(docs::evict(self.slot), Role::Public);
         let header = quote_spanned! {here(name)=>
-            #vis fn #name(#this: ::core::pin::Pin<&mut Self>)
+            #vis fn #name(&#this) -> #krate::error::Result<::core::primitive::bool>
         };
-        let comment = self.comment(comments::revoke(self.slot));
+        let comment = self.comment(comments::evict(self.slot));
         let body = self.body(quote! {
             #comment
-            #krate::devres::Lazy::revoke_field(#this, |#owner_local: &Self| &#owner_local.#field);
+            #krate::devres::EvictableLazy::evict(&#this.#field)
         });
 
         quote! {

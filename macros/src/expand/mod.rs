@@ -9,6 +9,7 @@
 //! author's own `self`.
 
 mod functions;
+mod retire;
 mod teardown;
 mod views;
 
@@ -46,6 +47,7 @@ use syn::{
     spanned::Spanned,
     visit_mut::VisitMut,
     Attribute,
+    Ident,
     Item, //
 };
 
@@ -165,16 +167,23 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
             field.attrs.push(parse_quote!(#[pin]));
         }
         let resource = &field.ty;
+        let slot = model
+            .slots
+            .iter()
+            .find(|slot| Some(slot.name) == field.ident.as_ref());
         // If it is not a resource, rustc points at what the author has written.
         let here = Span::call_site().located_at(resource.span());
         let krate = tokens_at(krate, here);
         // One that cannot be read was reported.
-        field.ty = match Borrowing::of(resource) {
-            Ok(Some(Borrowing { family, .. })) => {
-                parse_quote_spanned!(here=> #krate::devres::LazyLt<#family>)
-            }
-            Ok(None) | Err(_) => parse_quote_spanned!(here=> #krate::devres::Lazy<#resource>),
+        let borrowing = Borrowing::of(resource).ok().flatten();
+        let stored = borrowing.as_ref().map_or(resource, |it| &it.family);
+        let mut slot_type = match (slot, &borrowing) {
+            (Some(slot), _) => slot.slot_type(),
+            (None, Some(_)) => Ident::new("LazyLt", here),
+            (None, None) => Ident::new("Lazy", here),
         };
+        slot_type.set_span(here);
+        field.ty = parse_quote_spanned!(here=> #krate::devres::#slot_type<#stored>);
     }
 
     item.into_token_stream()

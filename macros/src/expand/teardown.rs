@@ -4,20 +4,21 @@
 
 use super::{
     super::{
-        attributes,
-        borrowing::Borrowing,
-        comments,
+        attributes, comments,
         model::{
             Destructor,
             OwnDestructor,
-            Owner,
-            Slot, //
+            Owner, //
         },
         names::Names,
         notes::Notes,
         validate,
     },
-    beside, //
+    beside,
+    retire::{
+        self,
+        Retired, //
+    }, //
 };
 use proc_macro2::{
     Span,
@@ -46,51 +47,22 @@ pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> T
     let krate = &model.krate;
     let name = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
-    let owner = names.local("owner");
-    let retire = model.slots.iter().rev().map(|slot| {
-        let Slot {
-            cfgs,
-            lints,
-            name: field,
-            resource,
-            borrowing,
-            ..
-        } = slot;
-        let storage = match borrowing {
-            Some(Borrowing { family, .. }) => quote!(#krate::devres::LazyLt::<#family>),
-            None => quote!(#krate::devres::Lazy::<#resource>),
-        };
-        // With the parameter, so that it is the field's type whatever that is an alias of.
-        quote! {
-            #(#cfgs)*
-            #(#lints)*
-            #storage::retire_field(
-                &mut self,
-                |#owner: &Self| &#owner.#field,
-            );
-        }
-    });
+    let Retired { this, body } = retire::all(model, names, notes);
     let empty_line = notes.empty_line();
     let (assertion, destructor) = match model.destructor {
         Destructor::Author => (assertion(model, notes), TokenStream::new()),
         Destructor::Generated => (TokenStream::new(), destructor(model, notes)),
         Destructor::TooLate => return TokenStream::new(),
     };
-    let comment = notes.comment(comments::teardown(&model.slots));
     let attrs = beside(model);
-    // Where all are configured off, `self` is not unused either.
-    let may_be_empty = model.slots.iter().all(|slot| !slot.cfgs.is_empty());
-    let used = may_be_empty.then(|| quote!(let _ = &mut self;));
 
     quote! {
         #attrs
         impl #impl_generics #krate::devres::LazyOwner for #name #ty_generics #where_clause {
-            fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+            fn teardown(#this: ::core::pin::Pin<&mut Self>) {
                 #assertion
 
-                #comment
-                #(#retire)*
-                #used
+                #body
             }
         }
 

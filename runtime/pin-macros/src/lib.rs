@@ -18,6 +18,7 @@ mod generics;
 mod kunit;
 mod pin_data;
 mod pinned_drop;
+mod projection;
 mod vtable;
 mod zeroable;
 
@@ -33,6 +34,9 @@ use syn::{
 /// `pin_init!` and `try_pin_init!` make initialisers for such a struct. With
 /// `#[pin_data(PinnedDrop)]` the struct has a destructor, which is an implementation of
 /// `PinnedDrop` under [`#[pinned_drop]`](macro@pinned_drop).
+///
+/// The struct gets a function `project(self: Pin<&mut Self>)`, as visible as the struct. It returns
+/// a struct with exclusive references to all fields, which are pinned where they have `#[pin]`.
 ///
 /// The crate that uses this macro depends on `devres-lazy` by that name. Under another name, say
 /// `runtime`, it has `extern crate runtime as kernel;` at its root.

@@ -5,7 +5,8 @@
 use crate::{
     generics,
     is_called,
-    pinned_init, //
+    pinned_init,
+    projection, //
 };
 use proc_macro2::{
     Group,
@@ -66,6 +67,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     // `Self` would mean another type where `pinned-init` repeats fields and bounds.
     let this = quote!(#ident #ty_generics);
     let replaced = |tokens: &dyn ToTokens| replace_self(tokens.to_token_stream(), &this);
+    let projection = projection::expand(&item, &replaced);
 
     let pinned_init = pinned_init();
     let attrs = attrs.iter().map(|attr| replaced(attr));
@@ -85,6 +87,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
             @decl_generics(#declared),
             @body(#fields),
         }
+
+        #projection
     })
 }
 

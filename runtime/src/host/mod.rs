@@ -16,8 +16,9 @@
 //! - `drm_file`, `pci_device` and `pci_module`: files that tests open, PCI devices that they make,
 //!   and the modules with drivers for them;
 //! - `testing`: what makes these and a few other things available to tests;
-//! - `sys`, `dep_map`, `kunit_driver`, `kunit_lockdep`, `kunit_machine` and `kunit_stress`: each stands
-//!   for a file of the same name that is added to the kernel.
+//! - `sys`, `dep_map`, `kunit_driver`, `kunit_lockdep`, `kunit_machine`, `kunit_pci`,
+//!   `kunit_shrinker` and `kunit_stress`: each stands for a file of the same name that is added to
+//!   the kernel.
 
 pub mod alloc;
 pub mod bindings;
@@ -39,6 +40,10 @@ pub(crate) mod kunit_driver;
 pub(crate) mod kunit_lockdep;
 #[cfg(test)]
 pub(crate) mod kunit_machine;
+#[cfg(test)]
+pub(crate) mod kunit_pci;
+#[cfg(test)]
+pub(crate) mod kunit_shrinker;
 #[cfg(test)]
 pub(crate) mod kunit_stress;
 pub mod page;

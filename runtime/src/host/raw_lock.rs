@@ -2,8 +2,9 @@
 
 //! The lock behind `struct mutex` and `spinlock_t`, with the checks of `PROVE_LOCKING`.
 //!
-//! Has no counterpart in the kernel. A thread that has to wait for the lock sleeps, also for a
-//! spinlock: a host thread can lose its CPU at any time, so spinning would waste it.
+//! Has no counterpart in the kernel. A thread that has to wait for the lock spins for a moment, as
+//! the holder may be about to unlock it, and then sleeps, also for a spinlock: a host thread can lose
+//! its CPU at any time, so that spinning for longer would waste it.
 
 use crate::{
     bindings,
@@ -18,10 +19,16 @@ use crate::{
     types::ScopeGuard,
     unwind, //
 };
-use core::sync::atomic::{
-    AtomicU64,
-    Ordering, //
+use core::{
+    hint,
+    sync::atomic::{
+        AtomicU64,
+        Ordering, //
+    },
 };
+
+/// How often a thread looks whether the lock is free before it sleeps.
+const SPINNING: u32 = 200;
 
 /// Where threads sleep that wait for a lock: one place for some of the locks each.
 static PARKING: [Parking; 16] = [const { Parking::new() }; 16];
@@ -74,12 +81,25 @@ impl<const SPINS: bool> RawLock<SPINS> {
             .is_ok()
     }
 
-    /// Locks, and sleeps until it can.
+    /// Locks, and waits until it can.
     #[inline]
     fn own(&self) {
         if !self.try_own() {
-            self.parking().wait_until(|| self.try_own());
+            self.wait();
         }
+    }
+
+    /// Spins, and then sleeps, until the lock is locked.
+    #[cold]
+    fn wait(&self) {
+        for _ in 0..SPINNING {
+            hint::spin_loop();
+            // Only reads while another thread holds it, which then does not lose the cache line.
+            if self.owner.load(Ordering::Relaxed) == 0 && self.try_own() {
+                return;
+            }
+        }
+        self.parking().wait_until(|| self.try_own());
     }
 
     /// Locks, and checks the lock before it waits.

@@ -14,12 +14,49 @@ use crate::{
     },
     fault,
     prelude::*,
-    protocol::devres_node, //
+    protocol::{
+        devres_node,
+        table::Table, //
+    },
+    sync::atomic::{
+        Acquire,
+        Atomic, //
+    },
 };
 use core::{
     num::NonZero,
-    sync::atomic::Ordering, //
+    sync::atomic::{
+        fence,
+        Ordering, //
+    },
 };
+use std::sync::LazyLock;
+
+/// How many buckets the table of registries has.
+pub(crate) const BUCKETS: usize = 64;
+
+/// How many slots unbind marks before it releases the lock in between.
+pub(crate) const MARKED_AT_ONCE: usize = 64;
+
+/// Returns the table of registries.
+///
+/// It is none of the allocations that a test counts, or has fail.
+#[allow(clippy::unnecessary_wraps, reason = "the kernel's may fail")]
+pub(crate) fn table() -> Result<&'static Table> {
+    static TABLE: LazyLock<Pin<Box<Table>>> = LazyLock::new(|| {
+        let table = <Box<Table> as pin_init::InPlaceInit<Table>>::pin_init(Table::new());
+        table.expect("there is memory for the table")
+    });
+
+    Ok(&TABLE)
+}
+
+/// Reports a caller that must not sleep.
+#[inline]
+#[track_caller]
+pub(crate) fn might_sleep() {
+    fault::might_sleep("devres::Lazy");
+}
 
 /// Returns whether unbind is still to come to what is added now.
 ///
@@ -39,6 +76,22 @@ pub(crate) fn current_task() -> NonZero<usize> {
     NonZero::try_from(fault::current_task()).expect("the number of threads fits into `usize`")
 }
 
+/// Returns whether a word has this value. For a caller that gets `true`, this is an acquire load.
+#[inline]
+pub(crate) fn is_acquired<T>(word: &Atomic<*mut T>, value: *mut T) -> bool {
+    word.load(Acquire) == value
+}
+
+/// Executes a full barrier behind a read-modify-write operation with [`Full`] ordering.
+///
+/// In the kernel such an operation is one itself. Here it is not: a load behind it may pass.
+///
+/// [`Full`]: crate::sync::atomic::Full
+#[inline]
+pub(crate) fn smp_mb_after_full() {
+    fence(Ordering::SeqCst);
+}
+
 /// Makes a value in place by an initialiser.
 ///
 /// # Errors
@@ -53,20 +106,6 @@ pub(crate) unsafe fn init_in_place<T, E>(slot: *mut T, init: impl PinInit<T, E>)
     // SAFETY: By the safety requirements `slot` is valid for writes, is not used after an error,
     // and does not move.
     unsafe { init.__pinned_init(slot) }
-}
-
-/// As [`devres_node::take()`].
-///
-/// # Safety
-///
-/// As [`devres_node::take()`].
-pub(crate) unsafe extern "C-unwind" fn take(
-    _dev: *mut bindings::device,
-    res: *mut c_void,
-    found: *mut c_void,
-) -> c_int {
-    // SAFETY: The caller keeps to the requirements of this function, which are the same.
-    unsafe { devres_node::take(res, found) }
 }
 
 /// As [`devres_node::is_same()`].

@@ -111,6 +111,11 @@ impl<T: 'static> Lazy<T> {
         })
     }
 
+    /// Returns what keeps the resource.
+    pub(super) fn slot(&self) -> &Slot<T> {
+        &self.inner
+    }
+
     /// Returns the resource if the slot is populated for `dev` and was not revoked.
     ///
     /// [`None`] says that one of the three does not hold; [`entry()`](Self::entry) finds out which.
@@ -239,71 +244,6 @@ impl<T: 'static> Lazy<T> {
         // SAFETY: `self` is borrowed mutably. A shared reference is what dropping the resource may
         // form as well, to the owner.
         unsafe { self.into_ref().inner.retire() };
-    }
-
-    /// As [`revoke()`](Self::revoke), for the slot that is the field `slot` of `owner`.
-    ///
-    /// # Panics
-    ///
-    /// If `slot` returns a slot that is not a field of `owner`. For a field the check folds away.
-    ///
-    /// # Context
-    ///
-    /// May sleep, as [`revoke()`](Self::revoke).
-    #[inline]
-    pub fn revoke_field<O: ?Sized>(
-        owner: Pin<&mut O>,
-        slot: impl for<'a> FnOnce(&'a O) -> &'a Self,
-    ) {
-        Self::pinned_field(owner, slot).revoke();
-    }
-
-    /// As [`retire()`](Self::retire), for the slot that is the field `slot` of `owner`.
-    ///
-    /// Takes a reference, so that a destructor can go on with the next field.
-    ///
-    /// # Panics
-    ///
-    /// As [`revoke_field()`](Self::revoke_field).
-    ///
-    /// # Context
-    ///
-    /// May sleep, as [`revoke()`](Self::revoke).
-    #[inline]
-    pub fn retire_field<O: ?Sized>(
-        owner: &mut Pin<&mut O>,
-        slot: impl for<'a> FnOnce(&'a O) -> &'a Self,
-    ) {
-        Self::pinned_field(owner.as_mut(), slot).retire();
-    }
-
-    /// Exclusive access to a field, from exclusive access to the object, with no `unsafe` on the
-    /// caller's side.
-    #[inline]
-    fn pinned_field<O: ?Sized>(
-        owner: Pin<&mut O>,
-        slot: impl for<'a> FnOnce(&'a O) -> &'a Self,
-    ) -> Pin<&mut Self> {
-        // SAFETY: Nothing is moved out of `owner`.
-        let owner = unsafe { owner.get_unchecked_mut() };
-
-        let size = size_of_val(owner);
-        let start = ptr::from_ref(owner).addr();
-        let offset = ptr::from_ref(slot(owner)).addr().wrapping_sub(start);
-        assert!(
-            size_of::<Self>() <= size && offset <= size - size_of::<Self>(),
-            "`slot` has to return a field of `owner`"
-        );
-
-        // SAFETY: The slot lies within `*owner`, as checked above.
-        let slot = unsafe { ptr::from_mut(owner).byte_add(offset) }.cast::<Self>();
-
-        // SAFETY: `slot` is valid, and exclusively borrowed since `owner` is: who borrows a part of
-        // `*owner` borrows `*owner`.
-        let slot = unsafe { &mut *slot };
-
-        // SAFETY: A slot can only be created in place, so it is pinned, and `*owner` with it.
-        unsafe { Pin::new_unchecked(slot) }
     }
 }
 
@@ -634,5 +574,16 @@ macro_rules! new_lazy {
         // same name for the same class.
         static NAME: &$crate::str::CStr = $crate::optional_name!($($name)?);
         $crate::devres::Lazy::new(NAME, $crate::static_lock_class!())
+    }};
+}
+
+/// Creates an initialiser for an empty [`EvictableLazy`](crate::devres::EvictableLazy) slot, as
+/// [`new_lazy!`](crate::new_lazy) does for a [`Lazy`] slot.
+#[macro_export]
+macro_rules! new_evictable_lazy {
+    ($($name:literal)? $(,)?) => {{
+        // In a static, as in `new_lazy!`.
+        static NAME: &$crate::str::CStr = $crate::optional_name!($($name)?);
+        $crate::devres::EvictableLazy::new(NAME, $crate::static_lock_class!())
     }};
 }

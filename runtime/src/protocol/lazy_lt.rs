@@ -67,8 +67,8 @@ impl<F: ForLt + 'static> Lazy<StoredLt<F>> {
 
     /// Returns the resource if the slot is populated for `dev`, or else makes it.
     ///
-    /// `init` makes the resource in the given place by [`Place::make()`], and returns the proof. It
-    /// has to work for every lifetime of the device. It may read from whatever it can reach; the
+    /// `init` makes the resource in the given place by [`PlaceLt::make()`], and returns the proof.
+    /// It has to work for every lifetime of the device. It may read from whatever it can reach; the
     /// resource that it makes can borrow from that device only. When `init` is called, all checks
     /// were made but one: whether unbind has begun meanwhile. `lend` is that of
     /// [`get_with()`](Self::get_with).
@@ -84,10 +84,7 @@ impl<F: ForLt + 'static> Lazy<StoredLt<F>> {
     pub fn get_or_populate_with<'a>(
         &'a self,
         dev: &'a Device<Bound>,
-        init: impl for<'p> FnOnce(
-            &'p Device<Bound>,
-            Place<'p, StoredLt<F>>,
-        ) -> Result<Placed<'p, StoredLt<F>>>,
+        init: impl for<'p> FnOnce(&'p Device<Bound>, PlaceLt<'p, F>) -> Result<PlacedLt<'p, F>>,
         lend: impl for<'l> FnOnce(&'a F::Of<'l>) -> &'a F::Of<'a>,
     ) -> Result<&'a F::Of<'a>>
     where
@@ -95,35 +92,47 @@ impl<F: ForLt + 'static> Lazy<StoredLt<F>> {
     {
         let stored = match self.entry(dev)? {
             Entry::Populated(stored) => stored,
-            Entry::Vacant(slot) => slot.populate_with(|place| init(place.dev(), place))?,
+            // INVARIANT: `init` works for every `'p`, and the bounds are those of this function.
+            Entry::Vacant(slot) => slot.populate_with(|place| init(place.dev(), PlaceLt(place)))?,
         };
 
         Ok(lend(&stored.0))
     }
 }
 
-impl<'p, F: ForLt + 'static> Place<'p, StoredLt<F>> {
+/// The proof that a resource was made in a [`PlaceLt`] of the same lifetime.
+pub type PlacedLt<'p, F> = Placed<'p, StoredLt<F>>;
+
+/// The place for a resource that borrows the device, for a slot that is being populated.
+///
+/// Only [`LazyLt::get_or_populate_with()`] makes one.
+///
+/// # Invariants
+///
+/// The code that has it works for every lifetime `'p` of the bound device, and any thread may use a
+/// resource of the family `F`, whatever its lifetime.
+pub struct PlaceLt<'p, F: ForLt + 'static>(Place<'p, StoredLt<F>>);
+
+impl<'p, F: ForLt + 'static> PlaceLt<'p, F> {
     /// Makes the resource in place, by an initialiser.
     ///
     /// # Errors
     ///
     /// What the initialiser fails with.
-    pub fn make<E>(self, init: impl PinInit<F::Of<'p>, E>) -> Result<Placed<'p, StoredLt<F>>>
+    pub fn make<E>(self, init: impl PinInit<F::Of<'p>, E>) -> Result<PlacedLt<'p, F>>
     where
         Error: From<E>,
     {
-        // INVARIANT: The caller of `get_or_populate_with()` is generic over `'p`, the lifetime of
-        // the bound device. So the resource borrows from that device, or for `'static`. The slot
-        // drops the resource before unbind of the device goes on.
-        //
         // SAFETY:
         // - `StoredLt<F>` is a transparent wrapper of `F::Of<'static>`, which differs from
         //   `F::Of<'p>` in a lifetime, and so has the same layout.
-        // - The resource is valid as `F::Of<'static>` for as long as it exists: by the invariant
-        //   above, nothing that it borrows ends before. It is only returned with the lifetime of
-        //   a reference to the bound device (S16).
+        // - The resource is valid as `F::Of<'static>` for as long as it exists. By the type
+        //   invariants it borrows from the device, or for `'static`, and the slot drops it before
+        //   unbind of the device goes on. It is returned with the lifetime of a reference to the
+        //   bound device only (S16).
+        // INVARIANT: By the type invariants of `self`, the resource borrows nothing else.
         let init = unsafe { pin_init::cast_pin_init::<F::Of<'p>, StoredLt<F>, E>(init) };
 
-        Ok(self.init(init)?)
+        Ok(self.0.init(init)?)
     }
 }

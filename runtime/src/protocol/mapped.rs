@@ -44,6 +44,10 @@ use core::{
 ///   it is unmapped. `#[devres_lazy]` takes care of this for the struct that it stands on. A
 ///   generic `impl Map<O>` must bound `O` by [`TeardownFirst`], which says so of a type;
 ///   [`LazyOwner`] does not.
+/// - Until [`unmap()`](Self::unmap) has returned, nobody may write to a part of the owner, other
+///   than by interior mutability, or make an exclusive reference to a part that is [`Unpin`].
+///   Unbind may be unmapping on another thread, also while the owner is exclusively borrowed. In
+///   particular, nobody calls the owner's `project()`, which `#[pin_data]` makes.
 ///
 /// # Rules for authors
 ///

@@ -5,8 +5,11 @@
 //! One source for the host, the model checker and the kernel, under the same rule as the slot.
 //!
 //! A device has one registry per binding, made by the first slot that is populated, and one devres
-//! node for it. Populating links a slot without an allocation, at the end of the list. A slot
-//! leaves the list in constant time.
+//! node for it. `table` finds it. Populating links a slot without an allocation, at the end of the
+//! list. A slot leaves the list in constant time.
+//!
+//! The list has a spinlock, as what is done with it is short. Nobody allocates memory, calls an
+//! author's code or sleeps with the lock held.
 //!
 //! Unbind marks all slots, waits for a grace period if somebody has called `try_access()`, and then
 //! drops the resources one by one, the last one first. An owner that is freed meanwhile drops its
@@ -17,11 +20,19 @@
 
 use super::{
     devres_node,
+    pins::{
+        Hold,
+        Pins, //
+    },
     state::{
         Found,
         State, //
     },
     sys,
+    table::{
+        self,
+        Link, //
+    },
     unwind, //
 };
 use crate::{
@@ -32,18 +43,19 @@ use crate::{
     prelude::*,
     sync::{
         atomic::{
+            Atomic,
             AtomicFlag,
             Full,
             Relaxed, //
         },
         barrier::smp_mb,
         new_condvar,
-        new_mutex,
+        new_spinlock,
         rcu,
         Arc,
         CondVar,
-        Mutex,
-        MutexGuard, //
+        SpinLock,
+        SpinLockGuard, //
     },
 };
 use core::{
@@ -61,26 +73,23 @@ use core::{
 /// # Invariants
 ///
 /// - The header is on the list of a registry while the state is a device, `REVOKED` or `DROPPING`,
-///   and on no list otherwise.
+///   or says that the resource is being evicted, and on no list otherwise.
 /// - The resource is initialised while the state is a device or `REVOKED`. While it is `DROPPING`,
-///   the resource belongs to the thread that has stored that.
-/// - `links` are accessed with the lock of a registry held: the one whose list the header is on, or
-///   that the slot is being populated for.
+///   or says that the resource is being evicted, the resource belongs to the thread that has stored
+///   that.
+/// - While the header is on the list, `older` and `newer` are its neighbours there, or null at the
+///   ends. They are accessed with the lock of the registry held.
+/// - Otherwise `older` is [`sys::current_task()`] of a thread only while that thread populates the
+///   slot, and only that thread writes `older`.
 pub(super) struct Header {
     pub(super) state: State,
-    links: UnsafeCell<Links>,
+    older: Atomic<*mut Header>,
+    newer: UnsafeCell<*const Header>,
     /// Drops the resource in place. The thread that has claimed the resource calls this once.
     drop_value: unsafe fn(NonNull<Header>),
     /// The list knows the address. `!Unpin` types are also exempt from `&mut` uniqueness, so unbind
     /// may use the header while its owner has exclusive access to the slot and waits.
     _pin: PhantomPinned,
-}
-
-/// The neighbours on the list; null at its ends.
-struct Links {
-    /// While a thread populates the slot, [`sys::current_task()`] of that thread.
-    older: *const Header,
-    newer: *const Header,
 }
 
 impl Header {
@@ -89,10 +98,8 @@ impl Header {
         // INVARIANT: The state is `EMPTY`, and the header on no list.
         Self {
             state: State::new(),
-            links: UnsafeCell::new(Links {
-                older: ptr::null(),
-                newer: ptr::null(),
-            }),
+            older: Atomic::new(ptr::null_mut()),
+            newer: UnsafeCell::new(ptr::null()),
             drop_value,
             _pin: PhantomPinned,
         }
@@ -108,13 +115,32 @@ impl Header {
         unsafe { &(*header).state }
     }
 
+    /// Returns the header's `older`.
+    ///
+    /// # Safety
+    ///
+    /// `header` is valid for `'a`.
+    unsafe fn older<'a>(header: *const Self) -> &'a Atomic<*mut Self> {
+        // SAFETY: The caller has a header that is valid for `'a`.
+        unsafe { &(*header).older }
+    }
+
+    /// Returns whether the caller is populating the slot itself.
+    ///
+    /// No lock is needed: no other thread writes the number of this one, and this one overwrites
+    /// its number before it ends a populate.
+    pub(super) fn is_populated_by_caller(&self) -> bool {
+        self.state.is_being_populated()
+            && self.older.load(Relaxed).addr() == sys::current_task().get()
+    }
+
     /// Drops the resource of a slot.
     ///
     /// # Safety
     ///
     /// The caller has claimed the resource, and has not called this since.
     unsafe fn drop_resource(header: NonNull<Self>) {
-        // SAFETY: A header is valid until its state is `GONE`, which the caller has yet to store.
+        // SAFETY: A header is valid until the caller has said that the resource is gone.
         let drop_value = unsafe { (*header.as_ptr()).drop_value };
 
         unwind::contained(header.addr(), || {
@@ -136,8 +162,8 @@ enum Binding {
 
 /// The outcome of [`Registry::claim()`].
 pub(super) enum Claim {
-    /// The slot was empty, and the caller populates it.
-    Vacant,
+    /// The slot was empty, and the caller populates it for this registry.
+    Vacant(Arc<Registry>),
     /// The slot is populated for the caller's device.
     Populated,
 }
@@ -146,10 +172,13 @@ pub(super) enum Claim {
 ///
 /// # Invariants
 ///
-/// `last` is null, or the header that was linked last. From there `older` leads to all headers on
-/// the list. They are valid as long as they are on it.
+/// - `last` is null, or the header that was linked last. From there `older` leads to all headers on
+///   the list. They are valid as long as they are on it.
+/// - `unmarked` is null, or on the list.
 struct List {
     last: *const Header,
+    /// Where unbind goes on to mark.
+    unmarked: *const Header,
     binding: Binding,
     /// How many threads wait for `changed`, at least.
     waiting: usize,
@@ -160,17 +189,17 @@ struct List {
 unsafe impl Send for List {}
 
 impl List {
-    /// Returns the links of a header.
+    /// Returns the next newer neighbour of a header.
     ///
     /// # Safety
     ///
     /// `header` is on this list, or its links are the caller's alone.
-    unsafe fn links(&mut self, header: *const Header) -> &mut Links {
+    unsafe fn newer(&mut self, header: *const Header) -> &mut *const Header {
         // SAFETY: `header` is valid: a header on the list is, and one whose links are the caller's.
-        let links = unsafe { &raw const (*header).links };
+        let newer = unsafe { &raw const (*header).newer };
 
         // SAFETY: Nobody else accesses the links: `self` is borrowed mutably, so the lock is held.
-        unsafe { &mut *UnsafeCell::raw_get(links) }
+        unsafe { &mut *UnsafeCell::raw_get(newer) }
     }
 
     /// Links a header, as the last one.
@@ -182,14 +211,13 @@ impl List {
         // INVARIANT: `header` leads to the one before.
         let older = mem::replace(&mut self.last, header);
 
+        // SAFETY: `header` is valid.
+        unsafe { Header::older(header) }.store(older.cast_mut(), Relaxed);
         // SAFETY: `header` was on no list, so its links are the caller's.
-        *unsafe { self.links(header) } = Links {
-            older,
-            newer: ptr::null(),
-        };
+        *unsafe { self.newer(header) } = ptr::null();
         if !older.is_null() {
             // SAFETY: `older` was `last`, which is on the list by the type invariants.
-            unsafe { self.links(older) }.newer = header;
+            *unsafe { self.newer(older) } = header;
         }
     }
 
@@ -200,54 +228,76 @@ impl List {
     /// `header` is on this list.
     unsafe fn unlink(&mut self, header: *const Header) {
         // SAFETY: The caller has a header that is on this list.
-        let &mut Links { older, newer } = unsafe { self.links(header) };
+        let older = unsafe { Header::older(header) }.load(Relaxed);
+        // SAFETY: The caller has a header that is on this list.
+        let newer = *unsafe { self.newer(header) };
 
-        // INVARIANT: The neighbours lead to each other.
+        // INVARIANT: The neighbours lead to each other, and `unmarked` stays on the list.
         if newer.is_null() {
             self.last = older;
         } else {
             // SAFETY: A neighbour of a header on the list is on the list.
-            unsafe { self.links(newer) }.older = older;
+            unsafe { Header::older(newer) }.store(older, Relaxed);
         }
         if !older.is_null() {
             // SAFETY: A neighbour of a header on the list is on the list.
-            unsafe { self.links(older) }.newer = newer;
+            *unsafe { self.newer(older) } = newer;
+        }
+        if ptr::eq(self.unmarked, header) {
+            self.unmarked = older;
         }
     }
 
-    /// Marks every slot whose resource nobody is dropping: accessors refuse it from now on.
-    fn mark_all(&mut self) {
-        let mut header = self.last;
-        while !header.is_null() {
-            // INVARIANT: The resource is there, and the header on the list.
-            // SAFETY: `header` is on the list, so it is valid by the type invariants.
-            unsafe { Header::state(header) }.mark();
+    /// Marks the next slots whose resources nobody is dropping: accessors refuse them from now on.
+    ///
+    /// Returns whether there are more, and then the caller releases the lock in between.
+    fn mark_some(&mut self) -> bool {
+        for _ in 0..sys::MARKED_AT_ONCE {
+            if self.unmarked.is_null() {
+                break;
+            }
+            // SAFETY: By the type invariants `unmarked` is on the list, so it is valid.
+            let state = unsafe { Header::state(self.unmarked) };
+            // SAFETY: `unmarked` is on the list.
+            let older = unsafe { Header::older(self.unmarked) }.load(Relaxed);
 
-            // SAFETY: `header` is on the list.
-            header = unsafe { self.links(header) }.older;
+            // INVARIANT: The resource is there, and the header on the list.
+            state.mark();
+            // INVARIANT: `older` is on the list, or null.
+            self.unmarked = older;
         }
+
+        !self.unmarked.is_null()
     }
 }
 
 /// All populated slots of one device, in one binding of it.
 #[pin_data]
 pub(crate) struct Registry {
+    pub(super) link: Link,
     #[pin]
-    list: Mutex<List>,
+    list: SpinLock<List>,
     /// Notified when a populate ends, and when a slot leaves the list.
     #[pin]
     changed: CondVar,
     /// Set by the first call of `try_access()`, and never cleared.
     tried: AtomicFlag,
+    /// Set when `binding` becomes [`Binding::Bound`], and never cleared. That unbind has come
+    /// meanwhile is found by [`link()`](Registry::link).
+    is_confirmed: AtomicFlag,
 }
 
 impl Registry {
-    fn new() -> impl PinInit<Self> {
+    fn new(dev: &Device<Bound>) -> impl PinInit<Self> {
+        let link = Link::new(dev);
+
         // INVARIANT: The list is empty.
         pin_init!(Self {
-            list <- new_mutex!(
+            link,
+            list <- new_spinlock!(
                 List {
                     last: ptr::null(),
+                    unmarked: ptr::null(),
                     binding: Binding::Unknown,
                     waiting: 0,
                 },
@@ -255,11 +305,14 @@ impl Registry {
             ),
             changed <- new_condvar!("devres::Registry::changed"),
             tried: AtomicFlag::new(false),
+            is_confirmed: AtomicFlag::new(false),
         })
     }
 
-    /// Calls `f` with the registry of a device, which is made if there is none, and with its lock
-    /// held, while unbind is still to come to the registry.
+    /// Returns the registry of a device, which is made if there is none, while unbind is still to
+    /// come to it.
+    ///
+    /// Not generic: each crate with an instance would have names of its own for the lock classes.
     ///
     /// # Errors
     ///
@@ -269,34 +322,21 @@ impl Registry {
     /// # Context
     ///
     /// May sleep.
-    fn with<R>(
-        dev: &Device<Bound>,
-        f: impl FnOnce(&Arc<Self>, MutexGuard<'_, List>) -> R,
-    ) -> Result<R> {
+    fn of(dev: &Device<Bound>) -> Result<Arc<Self>> {
+        sys::might_sleep();
+
         loop {
-            let registry = Self::find_or_add(dev)?;
-            let confirmed = registry.confirm(dev);
-            match confirmed {
-                Ok(list) => return Ok(f(&registry, list)),
-                // A devres group was released meanwhile, with the registry in it. The registry is
-                // off the list now, so the next attempt finds or adds another one.
+            let registry = match table::find(dev)? {
+                Some(registry) => registry,
+                None => table::add(dev, Arc::pin_init(Self::new(dev), GFP_KERNEL)?)?,
+            };
+            match registry.confirm(dev) {
+                Ok(()) => return Ok(registry),
+                // A devres group was released meanwhile, with the registry in it. The registry left
+                // the table before it was revoked, so the next attempt finds or adds another one.
                 Err(error) if error == ENXIO && sys::is_bound(dev) => (),
                 Err(error) => return Err(error),
             }
-        }
-    }
-
-    /// Returns the registry on a device's list, and adds one if there is none.
-    ///
-    /// Not generic: each crate with an instance would have names of its own for the lock classes.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM` if there is no memory.
-    fn find_or_add(dev: &Device<Bound>) -> Result<Arc<Self>> {
-        match devres_node::find(dev) {
-            Some(registry) => Ok(registry),
-            None => devres_node::add(dev, Arc::pin_init(Self::new(), GFP_KERNEL)?),
         }
     }
 
@@ -306,25 +346,30 @@ impl Registry {
     ///
     /// As [`prepare()`](super::lazy::prepare), whose work this is.
     pub(super) fn prepare(dev: &Device<Bound>) -> Result {
-        Self::with(dev, |_, _| ())
+        Self::of(dev)?;
+        Ok(())
     }
 
-    /// Locks the list, and confirms that unbind is still to come to this registry.
+    /// Confirms that unbind is still to come to this registry.
     ///
     /// A callback of a devres node that is older than all slots may run after unbind has collected
     /// the nodes that it releases. It finds no registry and adds one, which this unbind misses. The
     /// registry has no slots at this point: they are linked only after this check.
-    fn confirm(&self, dev: &Device<Bound>) -> Result<MutexGuard<'_, List>> {
+    fn confirm(&self, dev: &Device<Bound>) -> Result {
+        if self.is_confirmed.load(Relaxed) {
+            return Ok(());
+        }
         let mut list = self.list.lock();
 
         match list.binding {
-            Binding::Bound => Ok(list),
+            Binding::Bound => Ok(()),
             Binding::Revoked => Err(ENXIO),
             // `sys::is_bound()` is asked after the registry was added under the lock that unbind
             // takes to collect all nodes. If unbind had collected them before, it returns false.
             Binding::Unknown if sys::is_bound(dev) => {
                 list.binding = Binding::Bound;
-                Ok(list)
+                self.is_confirmed.store(true, Relaxed);
+                Ok(())
             }
             Binding::Unknown => {
                 drop(list);
@@ -336,17 +381,18 @@ impl Registry {
     }
 
     /// Claims a slot for the caller to populate, or finds it populated for `dev`. Where another
-    /// thread is populating the slot, this waits for it.
+    /// thread is populating the slot, or evicting its resource, this waits for it.
     ///
-    /// `keep` is called with the registry of `dev` when the caller gets [`Claim::Vacant`]. The
-    /// caller then calls [`link()`](Self::link) or [`abandon()`](Self::abandon) of that registry.
+    /// A caller that gets [`Claim::Vacant`] calls [`link()`](Self::link) or
+    /// [`abandon()`](Self::abandon) of that registry, which is the one of `dev`.
     ///
     /// # Errors
     ///
     /// - `ENXIO` if the slot was revoked or retired, or if unbind may have gone too far to find
     ///   what is populated now.
     /// - `EINVAL` if the slot is populated for another device.
-    /// - `EBUSY` if the slot is being populated for another device, or in another binding of `dev`.
+    /// - `EBUSY` if the slot is being populated for another device, or in another binding of `dev`,
+    ///   or if its resource is being evicted from there.
     /// - `EDEADLK` if the caller is populating the slot itself.
     /// - `ENOMEM` if there is no memory.
     ///
@@ -357,65 +403,47 @@ impl Registry {
     /// # Safety
     ///
     /// The slot of `header` is valid for the duration of the call, and stays where it is.
-    pub(super) unsafe fn claim(
-        header: NonNull<Header>,
-        dev: &Device<Bound>,
-        keep: impl FnOnce(Arc<Self>),
-    ) -> Result<Claim> {
-        Self::with(dev, |registry, mut list| {
-            // SAFETY: The caller has a valid header.
-            let state = unsafe { Header::state(header.as_ptr()) };
-            let task = ptr::without_provenance(sys::current_task().get());
+    pub(super) unsafe fn claim(header: NonNull<Header>, dev: &Device<Bound>) -> Result<Claim> {
+        // SAFETY: The caller has a valid header.
+        let this = unsafe { header.as_ref() };
+        let registry = Self::of(dev)?;
 
-            loop {
-                match state.begin(registry, dev) {
-                    Found::Empty => break,
-                    Found::Populated => return Ok(Claim::Populated),
-                    Found::PopulatedElsewhere => return Err(EINVAL),
-                    Found::PopulatingElsewhere => return Err(EBUSY),
-                    Found::Refused => return Err(ENXIO),
-                    Found::Populating => (),
-                }
-                // SAFETY: The slot is being populated for this registry, whose lock is held.
-                if unsafe { list.links(header.as_ptr()) }.older == task {
-                    return Err(EDEADLK);
-                }
-                registry.wait(&mut list);
-                if let Binding::Revoked = list.binding {
-                    return Err(ENXIO);
-                }
+        loop {
+            match this.state.begin(&registry, dev) {
+                Found::Empty => break,
+                Found::Populated => return Ok(Claim::Populated),
+                Found::PopulatedElsewhere => return Err(EINVAL),
+                Found::BusyElsewhere => return Err(EBUSY),
+                Found::Refused => return Err(ENXIO),
+                Found::Populating if this.is_populated_by_caller() => return Err(EDEADLK),
+                // A thread that evicts, and comes back, has found that.
+                Found::Populating | Found::Evicting => registry.wait_while_busy(&this.state)?,
             }
+        }
+        let task: *mut Header = ptr::without_provenance_mut(sys::current_task().get());
+        // INVARIANT: As of `begin()` the caller populates the slot.
+        this.older.store(task, Relaxed);
 
-            // SAFETY: As of `begin()` the slot is being populated for this registry, whose lock is
-            // held.
-            unsafe { list.links(header.as_ptr()) }.older = task;
-            drop(list);
-            keep(registry.clone());
-
-            Ok(Claim::Vacant)
-        })?
+        Ok(Claim::Vacant(registry))
     }
 
-    /// Returns whether the caller is populating the slot itself, for `dev`.
+    /// Waits until nobody populates a slot for this registry, or evicts the resource from it, or
+    /// for less long.
     ///
-    /// # Safety
+    /// # Errors
     ///
-    /// As for [`claim()`](Self::claim).
-    pub(super) unsafe fn is_populating(header: NonNull<Header>, dev: &Device<Bound>) -> bool {
-        let is_ours = Self::with(dev, |registry, mut list| {
-            // SAFETY: The caller has a valid header.
-            let state = unsafe { Header::state(header.as_ptr()) };
+    /// `ENXIO` if unbind has begun.
+    fn wait_while_busy(&self, state: &State) -> Result {
+        let mut list = self.list.lock();
+        // With the lock held, nobody ends either.
+        if state.is_busy_for(self) {
+            self.wait(&mut list);
+        }
 
-            if !state.is_being_populated_for(registry) {
-                return false;
-            }
-            // SAFETY: The slot is being populated for this registry, whose lock is held.
-            let task = unsafe { list.links(header.as_ptr()) }.older.addr();
-
-            task == sys::current_task().get()
-        });
-
-        is_ours.unwrap_or(false)
+        match list.binding {
+            Binding::Revoked => Err(ENXIO),
+            _ => Ok(()),
+        }
     }
 
     /// Ends a populate that has failed: the slot is empty again.
@@ -428,12 +456,15 @@ impl Registry {
         let list = self.list.lock();
 
         // SAFETY: The caller has claimed the slot, so the header is valid.
-        unsafe { Header::state(header.as_ptr()) }.abandon();
+        let this = unsafe { header.as_ref() };
+        // Or the caller would take a later populate of another thread for its own.
+        this.older.store(ptr::null_mut(), Relaxed);
+        this.state.abandon();
         self.wake(&list);
     }
 
-    /// Waits until a populate ends or a slot leaves the list.
-    fn wait(&self, list: &mut MutexGuard<'_, List>) {
+    /// Waits until a populate or an eviction ends, or a slot leaves the list.
+    fn wait(&self, list: &mut SpinLockGuard<'_, List>) {
         list.waiting += 1;
         self.changed.wait(list);
         list.waiting -= 1;
@@ -488,6 +519,8 @@ impl Registry {
     /// - `header` was linked here, and its slot was neither made empty nor retired since.
     /// - Nobody else uses its slot, except unbind and code that dropping the resource calls.
     pub(super) unsafe fn remove(&self, header: NonNull<Header>) {
+        sys::might_sleep();
+
         // SAFETY: The caller owns the slot, so the header is valid.
         let state = unsafe { Header::state(header.as_ptr()) };
         if state.claim() {
@@ -511,20 +544,99 @@ impl Registry {
     /// # Safety
     ///
     /// The caller has claimed the resource of `header`, which is linked here.
-    unsafe fn drop_claimed(&self, header: NonNull<Header>) -> MutexGuard<'_, List> {
-        // Without the lock, as it may drop the last reference to another owner on this device.
-        // SAFETY: The caller has claimed the resource, and it is dropped here only.
-        unsafe { Header::drop_resource(header) };
+    unsafe fn drop_claimed(&self, header: NonNull<Header>) -> SpinLockGuard<'_, List> {
+        // SAFETY: The caller has claimed the resource, which is linked here.
+        let list = unsafe { self.drop_and_unlink(header) };
 
-        let mut list = self.list.lock();
-        // SAFETY: By the invariants of `Header` it is on the list: its state is `DROPPING`.
-        unsafe { list.unlink(header.as_ptr()) };
         // INVARIANT: The resource is gone, and the header is on no list.
         // SAFETY: The other side waits for `GONE` before it frees the slot.
         unsafe { Header::state(header.as_ptr()) }.gone();
         self.wake(&list);
 
         list
+    }
+
+    /// Drops the resource of a slot without the lock, unlinks the slot, and returns with the lock
+    /// held. The state still says that the caller is at it.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed the resource of `header`, or evicts it. The slot is linked here.
+    unsafe fn drop_and_unlink(&self, header: NonNull<Header>) -> SpinLockGuard<'_, List> {
+        // Without the lock, as it may drop the last reference to another owner on this device.
+        // SAFETY: The resource is the caller's, and it is dropped here only.
+        unsafe { Header::drop_resource(header) };
+
+        // Reports an author's destructor that leaves the thread in atomic context.
+        sys::might_sleep();
+        let mut list = self.list.lock();
+        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.
+        unsafe { list.unlink(header.as_ptr()) };
+
+        list
+    }
+
+    /// Drops the resource of a slot that was linked here, unless somebody uses it. Returns whether
+    /// there was one; the slot is empty then.
+    ///
+    /// `forget` is called when the resource is gone, and nobody else uses the slot.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if somebody else has a pin, or is populating the slot, evicting or dropping the
+    /// resource, or if unbind has begun.
+    ///
+    /// # Context
+    ///
+    /// Waits for nothing but the lock of the list. Nobody allocates memory, sleeps or calls the
+    /// author's code with that lock held, and it must stay so: a shrinker calls this, with any lock
+    /// held under which memory is allocated. Dropping the resource may sleep.
+    ///
+    /// # Safety
+    ///
+    /// - `header` was linked here. It stays valid, and the owner shared, for the duration of the
+    ///   call.
+    /// - Everybody who uses the resource has a pin of `pins`, taken before the slot was found
+    ///   populated. So has the caller: `hold`, taken before the slot was found linked here.
+    pub(super) unsafe fn evict(
+        &self,
+        header: NonNull<Header>,
+        pins: &Pins,
+        hold: Hold<'_>,
+        forget: impl FnOnce(),
+    ) -> Result<bool> {
+        // SAFETY: The caller keeps the header valid.
+        let state = unsafe { Header::state(header.as_ptr()) };
+        let list = self.list.lock();
+
+        // INVARIANT: The header is on the list, and the resource is there, or is the caller's.
+        let Some(dev) = state.begin_eviction(self)? else {
+            return Ok(false);
+        };
+
+        // ORDERING: Pairs with the barrier in `Pins::pin()`: either its caller sees that the
+        // resource is being evicted, or this sees the pin.
+        smp_mb(Full);
+        let is_unused = pins.is_only(&hold);
+        // From here on the lock, or the state, keeps `self` and the slot together.
+        drop(hold);
+        if !is_unused {
+            state.cancel_eviction(dev);
+            return Err(EBUSY);
+        }
+
+        drop(list);
+        pins.begin_eviction();
+        // SAFETY: The resource is the caller's as of `begin_eviction()`: nobody has a pin, and
+        // nobody gets one any more. The slot is linked here.
+        let list = unsafe { self.drop_and_unlink(header) };
+        forget();
+        pins.end_eviction();
+        // INVARIANT: The resource is gone, and the header is on no list.
+        state.evicted();
+        self.wake(&list);
+
+        Ok(true)
     }
 
     /// Announces an access without a bound device.
@@ -546,16 +658,23 @@ impl Registry {
     /// Drops the resources of all slots, the last one first. Called when the device is unbound, or
     /// when the registry is withdrawn.
     ///
-    /// Returns when all of them are gone. Where an owner is dropping its resource, this waits
-    /// before it goes on to an older one.
+    /// Returns when all of them are gone. Where an owner is dropping its resource, or another
+    /// thread is evicting it, this waits before it goes on to an older one.
     ///
     /// # Context
     ///
     /// May sleep.
     pub(crate) fn release(&self) {
+        // Before it is revoked, so that nobody finds it again and again.
+        let _ours = table::remove(self);
+
         let mut list = self.list.lock();
         list.binding = Binding::Revoked;
-        list.mark_all();
+        list.unmarked = list.last;
+        while list.mark_some() {
+            drop(list);
+            list = self.list.lock();
+        }
         drop(list);
 
         // ORDERING: Pairs with the barrier in `announce()`.

@@ -6,6 +6,7 @@
 //! One source for the host, the model checker and the kernel, under the same rule as the slot.
 
 use super::{
+    pins::Pins,
     registry::{
         Claim,
         Header,
@@ -43,10 +44,10 @@ use core::{
 ///
 /// # Invariants
 ///
-/// - `registry` and `value` are written only by the thread that populates the slot, or by the
-///   exclusive owner.
-/// - Unless the state is `EMPTY` or `RETIRED`, `registry` is the one that the header was linked to,
-///   or that the slot is being populated for.
+/// - `registry` and `value` are written only by the thread that populates the slot or evicts the
+///   resource, or by the exclusive owner.
+/// - Unless the state is `EMPTY` or `RETIRED`, or the resource is being evicted, `registry` is the
+///   one that the header was linked to, or that the slot is being populated for.
 /// - While the state is a device, `value` is initialised.
 #[repr(C)]
 pub(super) struct Slot<T> {
@@ -113,8 +114,9 @@ impl<T> Slot<T> {
         // SAFETY:
         // - `value` is initialised: the state is a device, by the type invariants.
         // - It is not dropped during `'a`: the state is the address of `dev`, which is bound for
-        //   `'a`, and so not yet as far in unbind as to come to the slot; and dropping or revoking
-        //   the slot takes exclusive access to `self`.
+        //   `'a`, and so not yet as far in unbind as to come to the slot; dropping or revoking the
+        //   slot takes exclusive access to `self`; and who lets a slot be evicted has a pin for
+        //   `'a`, as `evict()` requires.
         unsafe { &*value }
     }
 
@@ -131,9 +133,8 @@ impl<T> Slot<T> {
             Found::PopulatedElsewhere => Err(EINVAL),
             Found::Refused => Err(ENXIO),
             Found::Empty => Ok(None),
-            Found::Populating | Found::PopulatingElsewhere => {
-                // SAFETY: The slot is valid, and stays where it is, as a thread populates it.
-                if unsafe { Registry::is_populating(self.header(), dev) } {
+            Found::Populating | Found::Evicting | Found::BusyElsewhere => {
+                if self.header.is_populated_by_caller() {
                     return Err(EDEADLK);
                 }
                 Ok(None)
@@ -151,15 +152,14 @@ impl<T> Slot<T> {
     ///
     /// `self` is pinned, and [`retire()`](Self::retire) is called before it is gone.
     pub(super) unsafe fn claim<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Claimed<'a, T>> {
-        let keep = |registry| {
-            // SAFETY: The caller populates the slot: nobody else accesses `registry`.
-            unsafe { *self.registry.get() = Some(registry) };
-        };
-
         // SAFETY: The slot is valid, and stays where it is, as `self` is pinned.
-        match unsafe { Registry::claim(self.header(), dev, keep) }? {
-            // INVARIANT: The slot was claimed for `dev`.
-            Claim::Vacant => Ok(Claimed::Vacant(Vacancy { slot: self, dev })),
+        match unsafe { Registry::claim(self.header(), dev) }? {
+            Claim::Vacant(registry) => {
+                // SAFETY: The caller populates the slot: nobody else accesses `registry`.
+                unsafe { *self.registry.get() = Some(registry) };
+                // INVARIANT: The slot was claimed for `dev`.
+                Ok(Claimed::Vacant(Vacancy { slot: self, dev }))
+            }
             // SAFETY: The slot was found populated for `dev` with the lock of the registry held.
             Claim::Populated => Ok(Claimed::Populated(unsafe { self.value_for(dev) })),
         }
@@ -184,6 +184,45 @@ impl<T> Slot<T> {
             value: self.value.get().cast(),
             _guard: guard,
             _slot: PhantomData,
+        })
+    }
+
+    /// Drops the resource now, unless somebody uses it. Returns whether there was one; the slot is
+    /// empty then.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` and `EOVERFLOW`, as [`EvictableLazy::evict()`], whose work this is.
+    ///
+    /// # Safety
+    ///
+    /// Everybody who uses what another function of this slot returns has a pin of `pins`, from
+    /// before the call until the end of the use. Nobody calls [`try_access()`](Self::try_access).
+    ///
+    /// [`EvictableLazy::evict()`]: super::evictable::EvictableLazy::evict
+    pub(super) unsafe fn evict(&self, pins: &Pins) -> Result<bool> {
+        let hold = pins.pin()?;
+        if !self.header.state.can_evict()? {
+            return Ok(false);
+        }
+        // SAFETY: The state is a device, so by the type invariants `registry` was written. It is
+        // not written again while `hold` is there: nobody else evicts the resource, and `self` is
+        // shared.
+        let Some(registry) = unsafe { &*self.registry.get() }.clone() else {
+            return Ok(false);
+        };
+
+        let forget = || {
+            // SAFETY: The resource was evicted by this call: nobody else accesses `registry`.
+            unsafe { *self.registry.get() = None };
+        };
+        unwind::to_the_end(|| {
+            // SAFETY:
+            // - The header was linked to `registry`, by the type invariants. It is valid as `self`
+            //   is, and stays where it is, as it was linked.
+            // - Everybody has a pin: the caller guarantees it. So has this, from before the state
+            //   was found to be a device.
+            unsafe { registry.evict(self.header(), pins, hold, forget) }
         })
     }
 
@@ -329,7 +368,8 @@ impl<'a, T> Vacancy<'a, T> {
 impl<T> Drop for Vacancy<'_, T> {
     fn drop(&mut self) {
         let slot = self.slot;
-        // While `self` borrows the slot, nobody leaves the states behind this one for it again.
+        // While `self` borrows the slot, nobody leaves the states behind this one for it again:
+        // where the resource can be evicted, the caller has a pin from before the slot was claimed.
         if !slot.header.state.is_being_populated() {
             return;
         }

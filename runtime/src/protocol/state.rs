@@ -9,27 +9,32 @@
 //!
 //! | state | meaning | left by |
 //! |---|---|---|
-//! | `EMPTY` | nothing is mapped | a thread that populates, locked |
-//! | a registry's address, odd | a thread populates the slot | that thread, locked |
-//! | a `struct device *` | populated for it, not revoked | unbind, locked, or the owner |
+//! | `EMPTY` | nothing is mapped | a thread that populates |
+//! | a registry's address with `POPULATING` | a thread populates the slot | that thread, locked |
+//! | a `struct device *` | populated for it, not revoked | unbind or evict, locked, or the owner |
+//! | a registry's address with `EVICTING` | a thread evicts the resource | that thread, locked |
 //! | `REVOKED` | unbind has begun; the resource is there | unbind, locked, or the owner |
 //! | `DROPPING` | the resource is being dropped | the thread that drops it, locked |
 //! | `GONE` | the resource was dropped | the owner, by revoking or retiring |
 //! | `RETIRED` | the owner is being dropped | nobody |
 //!
 //! The owner has exclusive access where it changes the state. The slot is on the list of its
-//! registry from the device on until `GONE`.
+//! registry from the device on until `GONE`, or until it is empty again.
 //!
 //! As the device pointer is itself the state, one acquire load and one comparison decide three
 //! questions at once: is the slot populated, for the caller's device, in this binding of it?
 
-use super::registry::Registry;
+use super::{
+    registry::Registry,
+    sys, //
+};
 use crate::{
     bindings,
     device::{
         Bound,
         Device, //
     },
+    prelude::*,
     sync::atomic::{
         Acquire,
         Atomic,
@@ -40,7 +45,7 @@ use crate::{
 use core::ptr;
 
 /// The values of a state.
-type Word = *mut bindings::device;
+pub(super) type Word = *mut bindings::device;
 
 /// Nothing is mapped.
 const EMPTY: Word = ptr::null_mut();
@@ -57,21 +62,27 @@ const GONE: Word = ptr::without_provenance_mut(3);
 /// The owner's destructor has begun, and the resource is gone.
 const RETIRED: Word = ptr::without_provenance_mut(4);
 
-/// Set in the address of a registry, for which a thread is populating the slot. No `struct device`
-/// and no registry has an odd address.
+/// Set in the address of a registry, for which a thread is populating the slot.
 const POPULATING: usize = 1;
+
+/// Set in the address of the slot's registry while a thread evicts the resource.
+const EVICTING: usize = 2;
+
+/// Returns the bits that no address of a `struct device` or a registry has: both hold pointers.
+#[inline]
+fn tag(word: Word) -> usize {
+    word.addr() & (POPULATING | EVICTING)
+}
 
 /// Returns whether a word is the address of a device.
 #[inline]
 fn is_device(word: Word) -> bool {
-    word.addr() > RETIRED.addr() && word.addr() & POPULATING == 0
+    word.addr() > RETIRED.addr() && tag(word) == 0
 }
 
-/// Returns the word of a slot that a thread populates for `registry`.
-fn populating(registry: &Registry) -> Word {
-    let registry = ptr::from_ref(registry).addr();
-
-    ptr::without_provenance_mut(registry | POPULATING)
+/// Returns the word of a slot that a thread populates for `registry`, or evicts from it.
+fn tagged(registry: &Registry, tag: usize) -> Word {
+    ptr::without_provenance_mut(ptr::from_ref(registry).addr() | tag)
 }
 
 /// How a thread can find a slot that it wants to populate for a device.
@@ -80,8 +91,10 @@ pub(super) enum Found {
     Empty,
     /// A thread populates the slot for the caller's registry.
     Populating,
-    /// A thread populates the slot for another registry.
-    PopulatingElsewhere,
+    /// A thread evicts the resource from the caller's registry.
+    Evicting,
+    /// A thread populates the slot for another registry, or evicts the resource from another one.
+    BusyElsewhere,
     /// Populated for the caller's device.
     Populated,
     /// Populated for another device.
@@ -105,7 +118,7 @@ impl State {
     #[inline]
     pub(super) fn is_populated_for(&self, dev: &Device<Bound>) -> bool {
         // ORDERING: Pairs with the release in `publish()`.
-        self.0.load(Acquire) == dev.as_raw()
+        sys::is_acquired(&self.0, dev.as_raw())
     }
 
     /// Returns whether the slot is populated, and was not revoked.
@@ -127,12 +140,16 @@ impl State {
     pub(super) fn is_being_populated(&self) -> bool {
         let word = self.0.load(Relaxed);
 
-        word.addr() > RETIRED.addr() && !is_device(word)
+        word.addr() > RETIRED.addr() && tag(word) == POPULATING
     }
 
-    /// Returns whether a thread is populating the slot for `registry`.
-    pub(super) fn is_being_populated_for(&self, registry: &Registry) -> bool {
-        self.0.load(Relaxed) == populating(registry)
+    /// Returns whether a thread is populating the slot for `registry`, or evicting the resource.
+    pub(super) fn is_busy_for(&self, registry: &Registry) -> bool {
+        let word = self.0.load(Relaxed);
+
+        [POPULATING, EVICTING]
+            .iter()
+            .any(|tag| word == tagged(registry, *tag))
     }
 
     /// Returns whether the slot is linked to a registry, or was until its resource was dropped.
@@ -152,34 +169,33 @@ impl State {
         self.0.load(Relaxed) == DROPPING
     }
 
-    /// Claims an empty slot: the caller that gets [`Found::Empty`] populates it, for `registry`,
-    /// whose lock the caller holds.
+    /// Claims an empty slot: the caller that gets [`Found::Empty`] populates it, for `registry`.
     pub(super) fn begin(&self, registry: &Registry, dev: &Device<Bound>) -> Found {
-        let ours = populating(registry);
+        let ours = tagged(registry, POPULATING);
 
         loop {
-            // ORDERING: Pairs with the release in `abandon()`: a populate for another registry,
-            // with another lock, has left the slot whole.
+            // ORDERING: Pairs with the release in `abandon()`: a populate that has failed, or an
+            // eviction, has left the slot whole.
             if self.0.cmpxchg(EMPTY, ours, Acquire).is_ok() {
                 return Found::Empty;
             }
-            match self.found(dev, ours) {
-                // A populate for another registry has failed in between.
+            match self.found(dev, registry) {
+                // A populate has failed in between, or an eviction has ended.
                 Found::Empty => (),
                 found => return found,
             }
         }
     }
 
-    /// Returns how a thread finds the slot that wants to populate it for `dev`. A populate counts
-    /// as one for another registry.
+    /// Returns how a thread finds the slot that wants to populate it for `dev`. A thread that
+    /// populates it, or evicts the resource, counts as one with another registry.
     pub(super) fn look(&self, dev: &Device<Bound>) -> Found {
-        self.found(dev, EMPTY)
+        self.found(dev, ptr::null())
     }
 
-    /// Returns how a thread finds the slot that wants to populate it for `dev`. `ours` is the word
-    /// of a populate for the caller's registry.
-    fn found(&self, dev: &Device<Bound>, ours: Word) -> Found {
+    /// Returns how a thread finds the slot that wants to populate it for `dev`. `registry` is the
+    /// caller's.
+    fn found(&self, dev: &Device<Bound>, registry: *const Registry) -> Found {
         // ORDERING: Pairs with the release in `publish()`, for a caller that finds the slot
         // populated.
         let word = self.0.load(Acquire);
@@ -189,15 +205,16 @@ impl State {
             REVOKED | DROPPING | GONE | RETIRED => Found::Refused,
             _ if word == dev.as_raw() => Found::Populated,
             _ if is_device(word) => Found::PopulatedElsewhere,
-            _ if word == ours => Found::Populating,
-            _ => Found::PopulatingElsewhere,
+            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,
+            _ if tag(word) == POPULATING => Found::Populating,
+            _ => Found::Evicting,
         }
     }
 
-    /// Ends a populate that has failed. The caller is the thread that began it, and holds the lock
-    /// of the registry.
+    /// Makes the slot empty again, after a populate that has failed or an eviction. The caller is
+    /// the thread that began it, and holds the lock of the registry.
     pub(super) fn abandon(&self) {
-        // ORDERING: Pairs with the acquire in `begin()`, for a populate on another registry.
+        // ORDERING: Pairs with the acquire in `begin()`.
         self.0.store(EMPTY, Release);
     }
 
@@ -220,6 +237,58 @@ impl State {
             // An owner that has claimed its resource in between keeps it: the exchange fails.
             let _ = self.0.cmpxchg(seen, REVOKED, Relaxed);
         }
+    }
+
+    /// Returns whether there is a resource that can be evicted.
+    ///
+    /// The caller that gets `true` also sees the registry.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if a thread populates the slot, or evicts or drops the resource, or if unbind has
+    /// begun.
+    pub(super) fn can_evict(&self) -> Result<bool> {
+        // ORDERING: Pairs with the release in `publish()`.
+        let word = self.0.load(Acquire);
+
+        match word {
+            EMPTY | GONE | RETIRED => Ok(false),
+            _ if is_device(word) => Ok(true),
+            _ => Err(EBUSY),
+        }
+    }
+
+    /// Begins to evict the resource: who comes for it from now on waits. Returns what
+    /// [`cancel_eviction()`](Self::cancel_eviction) takes, or [`None`] if there is no resource.
+    ///
+    /// The caller holds the lock of `registry`, and has a pin; the owner is not exclusive.
+    ///
+    /// # Errors
+    ///
+    /// As [`can_evict()`](Self::can_evict).
+    pub(super) fn begin_eviction(&self, registry: &Registry) -> Result<Option<Word>> {
+        if !self.can_evict()? {
+            return Ok(None);
+        }
+
+        // Nobody else leaves the state without the lock.
+        let dev = self.0.load(Relaxed);
+        self.0.store(tagged(registry, EVICTING), Relaxed);
+        Ok(Some(dev))
+    }
+
+    /// Ends an eviction before it has changed anything. The caller is the thread that began it, and
+    /// has held the lock of the registry since.
+    pub(super) fn cancel_eviction(&self, dev: Word) {
+        // ORDERING: As in `publish()`, for readers that see this store and not that one. The
+        // barrier in `Registry::evict()` would also do.
+        self.0.store(dev, Release);
+    }
+
+    /// Ends an eviction: the slot is empty. The caller is the thread that began it. It has dropped
+    /// the resource and unlinked the slot, and holds the lock of the registry.
+    pub(super) fn evicted(&self) {
+        self.abandon();
     }
 
     /// Claims the resource. The caller that gets `true` drops the resource; every other caller gets

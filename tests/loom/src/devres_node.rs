@@ -12,19 +12,19 @@ use crate::{
     sync::Arc, //
 };
 
-/// Returns the registry on a device's list.
-pub(super) fn find(dev: &Device<Bound>) -> Option<Arc<Registry>> {
-    dev.list().registry()
-}
+/// A node that is on no list yet.
+pub(super) struct Node(Arc<Registry>);
 
-/// Adds a registry to a device's list, unless there is one; returns the one that is there.
-pub(super) fn add(dev: &Device<Bound>, registry: Arc<Registry>) -> Result<Arc<Registry>> {
-    let mut list = dev.list();
+impl Node {
+    /// Makes the node of a registry.
+    pub(super) fn new(registry: Arc<Registry>) -> Result<Self> {
+        Ok(Self(registry))
+    }
 
-    Ok(list.registry().unwrap_or_else(|| {
-        list.set_registry(registry.clone());
-        registry
-    }))
+    /// Adds the node to a device's list.
+    pub(super) fn add(self, dev: &Device<Bound>) {
+        dev.list().set_registry(self.0);
+    }
 }
 
 /// Takes a registry off a device's list, if it is there, and releases it now.

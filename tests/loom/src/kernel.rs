@@ -49,6 +49,7 @@ pub(crate) mod error {
         pub(crate) const EBUSY: Error = Error(16);
         pub(crate) const EINVAL: Error = Error(22);
         pub(crate) const EDEADLK: Error = Error(35);
+        pub(crate) const EOVERFLOW: Error = Error(75);
     }
 }
 
@@ -292,7 +293,7 @@ pub(crate) mod sync {
 
     pub(crate) use crate::{
         new_condvar,
-        new_mutex, //
+        new_spinlock, //
     };
 
     pub(crate) mod atomic {
@@ -300,7 +301,9 @@ pub(crate) mod sync {
 
         use loom::sync::atomic::{
             AtomicBool,
+            AtomicIsize,
             AtomicPtr,
+            AtomicUsize,
             Ordering, //
         };
 
@@ -325,38 +328,88 @@ pub(crate) mod sync {
             const ORDER: Ordering = Ordering::Release;
         }
 
-        /// An atomic pointer: others are not used.
-        pub(crate) struct Atomic<T: Pointer>(AtomicPtr<T::Target>);
-
-        pub(crate) trait Pointer {
-            type Target;
+        // The full barrier is one of its own, in `sys`.
+        impl Order for Full {
+            const ORDER: Ordering = Ordering::AcqRel;
         }
 
-        impl<T> Pointer for *mut T {
-            type Target = T;
+        /// An atomic pointer or number.
+        pub(crate) struct Atomic<T: AtomicType>(T::Backing);
+
+        /// A type that the checker has an atomic variable of.
+        pub(crate) trait AtomicType: Sized {
+            type Backing: Backing<Self>;
         }
 
-        impl<T> Atomic<*mut T> {
-            pub(crate) fn new(value: *mut T) -> Self {
-                Self(AtomicPtr::new(value))
+        pub(crate) trait Backing<T> {
+            fn new(value: T) -> Self;
+            fn load(&self, order: Ordering) -> T;
+            fn store(&self, value: T, order: Ordering);
+            fn cmpxchg(&self, old: T, new: T, order: Ordering) -> Result<T, T>;
+        }
+
+        macro_rules! atomics {
+            ($([$($parameter:ident)?] $type:ty => $backing:ty,)*) => {$(
+                impl$(<$parameter>)? AtomicType for $type {
+                    type Backing = $backing;
+                }
+
+                impl$(<$parameter>)? Backing<$type> for $backing {
+                    fn new(value: $type) -> Self {
+                        Self::new(value)
+                    }
+
+                    fn load(&self, order: Ordering) -> $type {
+                        self.load(order)
+                    }
+
+                    fn store(&self, value: $type, order: Ordering) {
+                        self.store(value, order);
+                    }
+
+                    fn cmpxchg(
+                        &self,
+                        old: $type,
+                        new: $type,
+                        order: Ordering,
+                    ) -> Result<$type, $type> {
+                        self.compare_exchange(old, new, order, Ordering::Relaxed)
+                    }
+                }
+            )*};
+        }
+
+        atomics! {
+            [T] *mut T => AtomicPtr<T>,
+            [] isize => AtomicIsize,
+            [] usize => AtomicUsize,
+        }
+
+        impl<T: AtomicType> Atomic<T> {
+            pub(crate) fn new(value: T) -> Self {
+                Self(T::Backing::new(value))
             }
 
-            pub(crate) fn load<O: Order>(&self, _: O) -> *mut T {
+            pub(crate) fn load<O: Order>(&self, _: O) -> T {
                 self.0.load(O::ORDER)
             }
 
-            pub(crate) fn store<O: Order>(&self, value: *mut T, _: O) {
+            pub(crate) fn store<O: Order>(&self, value: T, _: O) {
                 self.0.store(value, O::ORDER);
             }
 
-            pub(crate) fn cmpxchg<O: Order>(
-                &self,
-                old: *mut T,
-                new: *mut T,
-                _: O,
-            ) -> Result<*mut T, *mut T> {
-                self.0
-                    .compare_exchange(old, new, O::ORDER, Ordering::Relaxed)
+            pub(crate) fn cmpxchg<O: Order>(&self, old: T, new: T, _: O) -> Result<T, T> {
+                self.0.cmpxchg(old, new, O::ORDER)
+            }
+        }
+
+        impl Atomic<isize> {
+            pub(crate) fn fetch_add<O: Order>(&self, value: isize, _: O) -> isize {
+                self.0.fetch_add(value, O::ORDER)
+            }
+
+            pub(crate) fn fetch_sub<O: Order>(&self, value: isize, _: O) -> isize {
+                self.0.fetch_sub(value, O::ORDER)
             }
         }
 
@@ -508,6 +561,11 @@ pub(crate) mod sync {
         }
     }
 
+    /// The checker has one kind of lock.
+    pub(crate) type SpinLock<T> = Mutex<T>;
+
+    pub(crate) type SpinLockGuard<'a, T> = MutexGuard<'a, T>;
+
     pub(crate) struct CondVar(loom::sync::Condvar);
 
     impl CondVar {
@@ -527,7 +585,7 @@ pub(crate) mod sync {
 
 /// As the kernel's, without a name.
 #[macro_export]
-macro_rules! new_mutex {
+macro_rules! new_spinlock {
     ($value:expr, $name:literal) => {
         $crate::kernel::sync::Mutex::unnamed($value)
     };

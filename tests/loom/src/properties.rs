@@ -3,6 +3,11 @@
 //! What has to hold, one property each: on the protocol, and not on some twin.
 
 use super::{
+    evictable::{
+        EvictableLazy,
+        LazyPin,
+        PinEntry, //
+    },
     lazy::{
         self,
         Entry,
@@ -46,6 +51,8 @@ pub(crate) const ALL: &[crate::Property] = &[
     ("two_devices", two_devices),
     ("two_devices_and_a_failure", two_devices_and_a_failure),
     ("a_second_registry", a_second_registry),
+    ("first_access_while_a_group_is_released", first_access_while_a_group_is_released),
+    ("two_devices_in_one_bucket", two_devices_in_one_bucket),
     ("access_against_unbind", access_against_unbind),
     ("guard_against_unbind", guard_against_unbind),
     ("two_guards_against_unbind", two_guards_against_unbind),
@@ -68,6 +75,16 @@ pub(crate) const ALL: &[crate::Property] = &[
     ("lent_to_a_callback", lent_to_a_callback),
     ("rebind", rebind),
     ("drop_of_another_owner", drop_of_another_owner),
+    ("pin_against_evict", pin_against_evict),
+    ("two_pins_against_evict", two_pins_against_evict),
+    ("evict_against_evict", evict_against_evict),
+    ("evict_and_map_against_evict", evict_and_map_against_evict),
+    ("evict_against_populate", evict_against_populate),
+    ("evict_for_another_device", evict_for_another_device),
+    ("evict_against_unbind", evict_against_unbind),
+    ("order_while_evicting", order_while_evicting),
+    ("eviction_that_is_cancelled", eviction_that_is_cancelled),
+    ("slot_of_an_evicted_resource", slot_of_an_evicted_resource),
 ];
 
 type Slot = Pin<Box<Lazy<Resource>>>;
@@ -134,17 +151,17 @@ fn populators(threads: usize) {
 
 /// Two first accesses: one maps, both get the same, whole.
 fn two_populators() {
-    check(None, || populators(2));
+    check(Some(3), || populators(2));
 }
 
 /// Three of them.
 fn three_populators() {
-    check(Some(2), || populators(3));
+    check(Some(1), || populators(3));
 }
 
 /// The first to map fails: the slot stays empty, and whoever is next maps.
 fn failed_then_retried() {
-    check(Some(3), || {
+    check(Some(2), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
         let has_failed = Arc::new(AtomicBool::new(false));
 
@@ -178,7 +195,7 @@ fn failed_then_retried() {
 
 /// A thread that gets the right to populate, and drops it, is no obstacle to another one.
 fn dropped_then_retried() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
 
         let other = {
@@ -199,7 +216,7 @@ fn dropped_then_retried() {
 /// A first access inside the initialiser of the slot fails, and the one outside does not; nor does
 /// that of another thread.
 fn access_in_its_own_initialiser() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
 
         let populate = {
@@ -225,7 +242,7 @@ fn access_in_its_own_initialiser() {
 
 /// A slot that two threads populate for two devices is populated for one of them.
 fn two_devices() {
-    check(None, || {
+    check(Some(3), || {
         let (devs, ledger, slot) = ([device(), device()], Ledger::new(), Arc::new(slot()));
 
         let populate = |name: usize| {
@@ -256,7 +273,7 @@ fn two_devices() {
 
 /// As above, and the first one fails: the second one finds the slot whole.
 fn two_devices_and_a_failure() {
-    check(None, || {
+    check(Some(3), || {
         let (devs, ledger, slot) = ([device(), device()], Ledger::new(), Arc::new(slot()));
         let memory = Arc::new(Memory(UnsafeCell::new(())));
 
@@ -291,7 +308,7 @@ fn two_devices_and_a_failure() {
 /// A devres group is released with the registry in it. Before the registry is released, another
 /// thread adds a second one, and finds what was populated.
 fn a_second_registry() {
-    check(None, || {
+    check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
 
         let other = {
@@ -313,6 +330,65 @@ fn a_second_registry() {
         unbind(&dev);
         assert_eq!(ledger.dropped().len(), ledger.made());
     });
+}
+
+/// Populates another slot when it is dropped.
+struct Populates {
+    slot: Arc<Slot>,
+    dev: Arc<Device<Bound>>,
+    ledger: Arc<Ledger>,
+}
+
+impl Drop for Populates {
+    fn drop(&mut self) {
+        access(&self.slot, &self.dev, || self.ledger.make(1)).unwrap().read();
+    }
+}
+
+/// A devres group is released with the registry in it. What is populated meanwhile has a second
+/// registry, as the device is still bound.
+fn first_access_while_a_group_is_released() {
+    check(None, || {
+        let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot()]);
+        let [first, second] = slots.map(Arc::new);
+        let populates = Populates {
+            slot: second.clone(),
+            dev: dev.clone(),
+            ledger: ledger.clone(),
+        };
+        access(&first, &dev, || ledger.make_owning(0, populates)).unwrap();
+
+        dev.release_group(Registry::release, || ());
+        assert_eq!(ledger.dropped(), [0]);
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0, 1]);
+    });
+}
+
+/// Two devices whose registries are in one bucket. One is unbound while the other one is used, the
+/// one that has entered the bucket last or first.
+fn two_devices_in_one_bucket() {
+    for last in [true, false] {
+        check(Some(3), move || {
+            let (devs, ledger) = ([device(), device()], Ledger::new());
+            let slots = Arc::new([slot(), slot(), slot()]);
+            for (name, dev) in devs.iter().enumerate() {
+                access(&slots[name], dev, || ledger.make(name)).unwrap();
+            }
+            let [unbound, used] = if last { [1, 0] } else { [0, 1] };
+
+            let other = {
+                let (dev, ledger, slots) = (devs[used].clone(), ledger.clone(), slots.clone());
+                thread::spawn(move || access(&slots[2], &dev, || ledger.make(2)).unwrap().read())
+            };
+            unbind(&devs[unbound]);
+            assert_eq!(ledger.dropped(), [unbound]);
+            other.join().unwrap();
+
+            unbind(&devs[used]);
+            assert_eq!(ledger.dropped(), [unbound, 2, used]);
+        });
+    }
 }
 
 /// Accesses with a bound device, which unbind waits for, and one by a callback that unbind makes
@@ -570,7 +646,7 @@ fn slot_of_a_dying_resource() {
 }
 
 fn two_slots(free: fn([Slot; 2])) {
-    check(None, move || {
+    check(Some(3), move || {
         let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot()]);
         for (name, slot) in (0..).zip(&slots) {
             access(slot, &dev, || ledger.make(name)).unwrap();
@@ -601,25 +677,31 @@ fn two_slots_first_first() {
     });
 }
 
-/// Slots that are neighbours on the list, freed by two threads, and the one between them by unbind.
+/// Slots that are neighbours on the list, or of one between them, freed by two threads, and the
+/// other one by unbind.
 fn neighbours_against_each_other() {
-    check(None, || {
-        let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot(), slot()]);
-        for (name, slot) in (0..).zip(&slots) {
-            access(slot, &dev, || ledger.make(name)).unwrap();
-        }
+    for freed in [[0, 2], [0, 1], [2, 1]] {
+        check(None, move || {
+            let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot(), slot()]);
+            for (name, slot) in (0..).zip(&slots) {
+                access(slot, &dev, || ledger.make(name)).unwrap();
+            }
 
-        let [first, middle, last] = slots;
-        let others = [first, last].map(|slot| thread::spawn(move || drop(slot)));
-        for other in others {
-            other.join().unwrap();
-        }
-        unbind(&dev);
-        drop(middle);
-        let mut dropped = ledger.dropped();
-        dropped.sort_unstable();
-        assert_eq!(dropped, [0, 1, 2]);
-    });
+            let mut slots = slots.map(Some);
+            let others = freed.map(|name| {
+                let slot = slots[name].take();
+                thread::spawn(move || drop(slot))
+            });
+            for other in others {
+                other.join().unwrap();
+            }
+            unbind(&dev);
+            drop(slots);
+            let mut dropped = ledger.dropped();
+            dropped.sort_unstable();
+            assert_eq!(dropped, [0, 1, 2]);
+        });
+    }
 }
 
 /// Unbind drops in the reverse order of population, whoever has populated.
@@ -797,7 +879,7 @@ fn lent_to_a_callback() {
 fn rebind() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
-        let gate = Gate::new();
+        let (gate, fresh) = (Gate::new(), self::slot());
 
         let other = {
             let (dev, ledger, slot, gate) = (dev.clone(), ledger.clone(), slot.clone(), gate.clone());
@@ -822,10 +904,11 @@ fn rebind() {
             }
         });
         other.join().unwrap();
+        access(&fresh, &dev, || ledger.make(2)).unwrap().read();
 
         unbind(&dev);
-        assert_eq!(ledger.made(), 1);
-        assert_eq!(ledger.dropped().len(), 1);
+        assert_eq!(ledger.made(), 2);
+        assert_eq!(ledger.dropped().len(), 2);
     });
 }
 
@@ -844,5 +927,296 @@ fn drop_of_another_owner() {
         dropped.sort_unstable();
         assert_eq!(dropped, [0, 1]);
         other.join().unwrap();
+    });
+}
+
+type Evictable = Pin<Box<EvictableLazy<Resource>>>;
+
+fn evictable() -> Evictable {
+    static KEY: LockClassKey = LockClassKey;
+
+    let mut slot = Box::new(std::mem::MaybeUninit::<EvictableLazy<Resource>>::uninit());
+    let init = EvictableLazy::new(c"slot", Pin::static_ref(&KEY));
+    // SAFETY: It is fresh memory, which does not move.
+    let Ok(()) = unsafe { init.__pinned_init(slot.as_mut_ptr()) };
+
+    // SAFETY: It was initialised.
+    let slot = unsafe { Box::from_raw(Box::into_raw(slot).cast()) };
+    Box::into_pin(slot)
+}
+
+/// The accessor that `#[devres_lazy]` writes for a field with `evict`.
+fn pin<'a>(
+    slot: &'a EvictableLazy<Resource>,
+    dev: &'a Device<Bound>,
+    init: impl FnOnce() -> Result<Resource>,
+) -> Result<LazyPin<'a, Resource>> {
+    if let Some(resource) = slot.get(dev) {
+        return Ok(resource);
+    }
+
+    match slot.entry(dev)? {
+        PinEntry::Populated(resource) => Ok(resource),
+        PinEntry::Vacant(vacant) => vacant.populate(init),
+    }
+}
+
+/// What `evict()` may return while other threads use the slot.
+fn evict(slot: &EvictableLazy<Resource>) -> bool {
+    match slot.evict() {
+        Ok(is_evicted) => is_evicted,
+        Err(error) => {
+            assert_eq!(error, EBUSY);
+            false
+        }
+    }
+}
+
+fn pins(threads: usize) {
+    let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
+    drop(pin(&slot, &dev, || ledger.make(0)).unwrap());
+
+    let others: Vec<_> = (0..threads)
+        .map(|_| {
+            let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
+            thread::spawn(move || {
+                let resource = pin(&slot, &dev, || ledger.make(0)).unwrap();
+                resource.read();
+            })
+        })
+        .collect();
+    let is_evicted = evict(&slot);
+    for other in others {
+        other.join().unwrap();
+    }
+    assert_eq!(ledger.dropped().len(), usize::from(is_evicted));
+
+    unbind(&dev);
+    assert_eq!(ledger.dropped().len(), ledger.made());
+}
+
+/// A thread pins, reads and unpins, and another one evicts: what is pinned stays. Who comes while
+/// the resource is evicted gets another one.
+fn pin_against_evict() {
+    check(None, || pins(1));
+}
+
+/// As above, with two pins: the one that is dropped last orders the use of both.
+fn two_pins_against_evict() {
+    check(Some(2), || pins(2));
+}
+
+/// Two threads evict: one of them does, or none, where each has met the pin of the other.
+fn evict_against_evict() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
+        drop(pin(&slot, &dev, || ledger.make(0)).unwrap());
+
+        let other = {
+            let slot = slot.clone();
+            thread::spawn(move || evict(&slot))
+        };
+        let is_first = evict(&slot);
+        let is_second = other.join().unwrap();
+        assert!(!is_first || !is_second, "evicted by both");
+        assert_eq!(ledger.dropped().len(), usize::from(is_first || is_second));
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0]);
+    });
+}
+
+/// A thread evicts and maps anew while another one evicts.
+fn evict_and_map_against_evict() {
+    check(Some(3), || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
+        drop(pin(&slot, &dev, || ledger.make(0)).unwrap());
+
+        let other = {
+            let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
+            thread::spawn(move || {
+                evict(&slot);
+                pin(&slot, &dev, || ledger.make(1)).unwrap();
+            })
+        };
+        evict(&slot);
+        other.join().unwrap();
+        unbind(&dev);
+        assert_eq!(ledger.dropped().len(), ledger.made());
+    });
+}
+
+/// A first access, and a thread that evicts: who has populated also has the pin.
+fn evict_against_populate() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
+
+        let other = {
+            let slot = slot.clone();
+            thread::spawn(move || evict(&slot))
+        };
+        let resource = pin(&slot, &dev, || ledger.make(0)).unwrap();
+        resource.read();
+        drop(resource);
+        let is_evicted = other.join().unwrap();
+        assert_eq!(ledger.dropped().len(), usize::from(is_evicted));
+
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0]);
+    });
+}
+
+/// A thread evicts what one device has, and another one populates for a second device: it fails, or
+/// it finds the slot whole.
+fn evict_for_another_device() {
+    check(None, || {
+        let (devs, ledger, slot) = ([device(), device()], Ledger::new(), Arc::new(evictable()));
+        let memory = Arc::new(Memory(UnsafeCell::new(())));
+        let used = InMemory(memory.clone());
+        drop(pin(&slot, &devs[0], || ledger.make_owning(0, used)).unwrap());
+
+        let other = {
+            let (dev, ledger, slot) = (devs[1].clone(), ledger.clone(), slot.clone());
+            thread::spawn(move || {
+                let result = pin(&slot, &dev, || {
+                    memory.write();
+                    ledger.make(1)
+                });
+                match result {
+                    Ok(resource) => resource.read(),
+                    Err(error) => assert!(error == EBUSY || error == EINVAL, "{error:?}"),
+                }
+            })
+        };
+        evict(&slot);
+        other.join().unwrap();
+
+        for dev in &devs {
+            unbind(dev);
+        }
+        assert_eq!(ledger.dropped().len(), ledger.made());
+    });
+}
+
+/// A thread evicts while unbind is under way: one of them drops the resource, and unbind does not
+/// return before it is gone.
+fn evict_against_unbind() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
+        drop(pin(&slot, &dev, || ledger.make(0)).unwrap());
+
+        let other = {
+            let (ledger, slot) = (ledger.clone(), slot.clone());
+            thread::spawn(move || {
+                let is_evicted = evict(&slot);
+                if is_evicted {
+                    assert_eq!(ledger.dropped(), [0], "evict returned too early");
+                }
+                is_evicted
+            })
+        };
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [0], "unbind returned too early");
+
+        // What was evicted serves the next binding, and what was unbound does not.
+        let is_evicted = other.join().unwrap();
+        dev.bind();
+        let again = pin(&slot, &dev, || ledger.make(1));
+        assert_eq!(again.err(), (!is_evicted).then_some(ENXIO));
+        unbind(&dev);
+    });
+}
+
+/// While a thread evicts the resource that was populated last, unbind does not drop an older one.
+fn order_while_evicting() {
+    check(None, || {
+        let (dev, ledger, older) = (device(), Ledger::new(), slot());
+        let newer = Arc::new(evictable());
+        let is_gone = Arc::new(loom::sync::atomic::AtomicBool::new(false));
+        let (needed, needs) = (Needed(is_gone.clone()), Needs(is_gone));
+        access(&older, &dev, || ledger.make_owning(0, needed)).unwrap();
+        drop(pin(&newer, &dev, || ledger.make_owning(1, needs)).unwrap());
+
+        let other = {
+            let newer = newer.clone();
+            thread::spawn(move || evict(&newer))
+        };
+        unbind(&dev);
+        assert_eq!(ledger.dropped(), [1, 0], "unbind has overtaken a thread that evicts");
+        other.join().unwrap();
+        drop(older);
+    });
+}
+
+/// A thread populates and keeps its pin, another one tries to evict, and a third one reads: also
+/// after the second has put the state back.
+fn eviction_that_is_cancelled() {
+    check(Some(3), || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
+
+        let user = {
+            let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
+            thread::spawn(move || {
+                let resource = pin(&slot, &dev, || ledger.make(0)).unwrap();
+                thread::yield_now();
+                resource.read();
+            })
+        };
+        let other = {
+            let slot = slot.clone();
+            thread::spawn(move || evict(&slot))
+        };
+        if let Some(resource) = slot.get(&dev) {
+            resource.read();
+        }
+        user.join().unwrap();
+        let is_evicted = other.join().unwrap();
+        assert_eq!(ledger.dropped().len(), usize::from(is_evicted));
+        unbind(&dev);
+    });
+}
+
+/// Looks into the slot of the resource that owns it, when that is evicted.
+struct Evicted {
+    slot: *const EvictableLazy<Resource>,
+    dev: Arc<Device<Bound>>,
+}
+
+// SAFETY: Any thread may use a slot and a device.
+unsafe impl Send for Evicted {}
+
+impl Drop for Evicted {
+    fn drop(&mut self) {
+        // SAFETY: The slot is there until its resource is dropped.
+        let slot = unsafe { &*self.slot };
+
+        assert!(slot.get(&self.dev).is_none(), "what is dropped is lent");
+        assert_eq!(slot.evict(), Err(EBUSY));
+        let again = pin(slot, &self.dev, || Err(EIO)).err();
+        assert!(again == Some(EDEADLK) || again == Some(ENXIO), "{again:?}");
+    }
+}
+
+/// What dropping a resource finds in its own slot: it neither waits for itself nor gets anything,
+/// while another thread waits and then maps anew.
+fn slot_of_an_evicted_resource() {
+    check(None, || {
+        let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
+        let evicted = Evicted {
+            slot: &raw const **slot,
+            dev: dev.clone(),
+        };
+        drop(pin(&slot, &dev, || ledger.make_owning(0, evicted)).unwrap());
+
+        let other = {
+            let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
+            thread::spawn(move || {
+                // Who reads gets the resource that is there, or another one.
+                drop(pin(&slot, &dev, || ledger.make(1)).unwrap());
+            })
+        };
+        evict(&slot);
+        other.join().unwrap();
+        unbind(&dev);
+        assert_eq!(ledger.dropped().len(), ledger.made());
     });
 }

@@ -243,7 +243,7 @@ impl World {
 
         for _ in 0..2 {
             gate.enter(|dev| self.access(&owner, dev, random));
-            Lazy::revoke_field(owner.as_mut(), |owner| &owner.lazy);
+            owner.as_mut().project().lazy.revoke();
             count(&self.counts.revocations);
         }
         gate.enter(|dev| self.access(&owner, dev, random));

@@ -95,8 +95,7 @@ mod user {
                     slot.entry(dev)
                 }
 
-                fn retire_field<O>(_: &mut Pin<&mut O>, _: impl for<'a> FnOnce(&'a O) -> &'a Real) {
-                }
+                fn retire(_: Pin<&mut Real>) {}
             }
 
             impl<T: ?Sized> Found for T {}

@@ -26,13 +26,14 @@ use kernel::{
         PciDevice, //
     },
     types::{
+        self,
         CovariantForLt,
         ForLt, //
     },
 };
 
 /// What the driver knows of its device.
-struct Registers<'a> {
+struct Ring<'a> {
     bar: Bar<'a>,
     dev: &'a Device<Bound>,
     base: usize,
@@ -68,18 +69,18 @@ struct Queue<const N: usize> {
 
     /// In a box.
     #[lazy(
-        fn registers -> Registers<'_>,
+        fn ring -> Ring<'_>,
         device = &self.dev,
         init = KBox::new(
-            Registers {
-                bar: pdev(dev)?.iomap_region(2, c"registers")?,
+            Ring {
+                bar: pdev(dev)?.iomap_region(2, c"ring")?,
                 dev,
                 base: self.base,
             },
             GFP_KERNEL,
         )?,
     )]
-    registers: kernel::types::CovariantForLt!(for<'d> KBox<Registers<'d>>),
+    ring: types::CovariantForLt!(for<'d> KBox<Ring<'d>>),
 
     /// The device itself, and nothing of it.
     #[lazy(fn dev -> &Device<Bound>, device = &self.dev, init = dev)]
@@ -97,7 +98,7 @@ fn use_both<'a, const N: usize>(
     queue: &'a Queue<N>,
     dev: &'a Device<Bound>,
 ) -> Result<(&'a Bar<'a>, &'a Device<Bound>)> {
-    Ok((queue.bar(dev)?, queue.registers(dev)?.dev))
+    Ok((queue.bar(dev)?, queue.ring(dev)?.dev))
 }
 
 fn main() -> Result {
@@ -115,7 +116,7 @@ fn main() -> Result {
             base: 4,
             bar <- new_lazy!(),
             sized_bar <- new_lazy!(),
-            registers <- new_lazy!(),
+            ring <- new_lazy!(),
             itself <- new_lazy!(),
             len <- new_lazy!(),
             none <- new_lazy!(),
@@ -127,8 +128,8 @@ fn main() -> Result {
     assert_eq!(queue.bar(dev)?.try_read8(4)?, 5);
     assert!(queue.peek_bar(dev)?.is_some());
     assert_eq!(queue.sized_bar(dev)?.read32(4), 0x0909_0909);
-    let registers = queue.registers(dev)?;
-    assert_eq!(registers.bar.try_read8(registers.base)?, 7);
+    let ring = queue.ring(dev)?;
+    assert_eq!(ring.bar.try_read8(ring.base)?, 7);
     let (_, same) = use_both(&queue, dev)?;
     assert_eq!(same.as_raw(), dev.as_raw());
     assert_eq!(queue.dev(dev)?.as_raw(), dev.as_raw());

@@ -47,6 +47,7 @@
 use kernel::{
     device::Device,
     devres_lazy,
+    new_evictable_lazy,
     new_lazy,
     prelude::*,
     testing::TestDevice, //
@@ -73,6 +74,17 @@ struct Queue<'dev, T: Clone + Into<u32>, const N: usize> {
     /// The shadow of the table.
     #[lazy(fn shadow -> [u32; N], device = self.dev, init = [0; N])]
     shadow: [u32; N],
+
+    /// What is unmapped while the queue is shared.
+    #[lazy(
+        fn ring -> [Table],
+        device = self.dev,
+        init = vec![Table(self.first.clone().into())],
+        peek = ring_if_mapped,
+        revoke = unmap_ring,
+        evict = evict_ring,
+    )]
+    ring: Vec<Table>,
 }
 
 #[devres_lazy]
@@ -89,6 +101,7 @@ impl<'dev, T: Clone + Into<u32>, const N: usize> Queue<'dev, T, N> {
                 first,
                 table <- new_lazy!("Queue::table"),
                 shadow <- new_lazy!("Queue::shadow"),
+                ring <- new_evictable_lazy!("Queue::ring"),
             }),
             GFP_KERNEL,
         )
@@ -107,6 +120,10 @@ fn main() -> Result {
     assert!(queue.try_table().is_some());
     queue.as_mut().unmap_table();
     assert!(queue.try_table().is_none());
+    assert_eq!(queue.ring(&bound)?[0].0, 42);
+    assert!(queue.ring_if_mapped(&bound)?.is_some());
+    assert_eq!(queue.evict_ring(), Ok(true));
+    queue.as_mut().unmap_ring();
     bound.unbind();
     Ok(())
 }

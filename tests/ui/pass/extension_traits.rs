@@ -36,8 +36,8 @@ mod by_value {
     use super::*;
 
     by_value! {
-        as_mut as_ref deref drop fill get into lock new populate populate_with retire retire_field
-        revoke revoke_field same_device table_device_is table_slow teardown teardown_first
+        as_mut as_ref deref drop fill get into lock map_unchecked_mut new populate populate_with
+        project retire revoke same_device table_device_is table_slow teardown teardown_first
         try_access view_device_is view_slow
     }
 }
@@ -100,7 +100,7 @@ impl PinnedDrop for Owner {
 struct Ring {
     dev: ARef<Device>,
 
-    #[lazy(fn table -> u32, device = &self.dev, init = 9)]
+    #[lazy(fn table -> u32, device = &self.dev, init = 9, revoke = unmap_table)]
     table: u32,
 }
 
@@ -118,7 +118,7 @@ fn main() -> Result {
         GFP_KERNEL,
     )?;
     let dev = bound.device();
-    let ring = KBox::try_pin_init(
+    let mut ring = KBox::try_pin_init(
         try_pin_init!(Ring {
             dev,
             table <- new_lazy!(),
@@ -137,5 +137,7 @@ fn main() -> Result {
     Pin::as_mut(&mut owner).unmap_view();
     assert!(Owner::try_view(&owner).is_none());
     assert_eq!(owner.table(&bound), Ok(&7));
+    Pin::as_mut(&mut ring).unmap_table();
+    assert_eq!(ring.table(&bound), Ok(&9));
     Ok(())
 }

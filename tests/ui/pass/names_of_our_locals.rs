@@ -55,7 +55,7 @@ struct Owner {
     )]
     revoke: T,
 
-    #[lazy(fn project -> T, device = &self.owner_device, init = T(3))]
+    #[lazy(fn this -> T, device = &self.owner_device, init = T(3))]
     this: T,
 }
 
@@ -77,7 +77,7 @@ fn main() -> Result {
 
     assert_eq!(object.lock(&bound)?.0, 33);
     assert_eq!(object.revoke(&bound)?.0, 4);
-    assert_eq!(object.project(&bound)?.0, 3);
+    assert_eq!(object.this(&bound)?.0, 3);
     assert!(Owner::get(&object, &bound)?.is_some());
     assert!(Owner::populate(&object).is_some());
     object.as_mut().teardown_slot();

@@ -8,6 +8,7 @@ use ::kernel::{
     device::Device,
     devres_lazy,
     error::Error,
+    new_evictable_lazy,
     new_lazy,
     prelude::{
         pin_data,
@@ -47,6 +48,15 @@ struct Queue {
         revoke = unmap_table,
     )]
     table: Table,
+
+    #[lazy(
+        fn pinned -> Table,
+        device = &self.dev,
+        init = KBox::new(Table(44), GFP_KERNEL)?,
+        peek = pinned_if_mapped,
+        evict = evict_pinned,
+    )]
+    pinned: KBox<Table>,
 }
 
 #[devres_lazy]
@@ -72,6 +82,7 @@ fn main() -> Result<(), Error> {
         try_pin_init!(Queue {
             dev,
             table <- new_lazy!(),
+            pinned <- new_evictable_lazy!(),
         }),
         GFP_KERNEL,
     )?;
@@ -90,6 +101,9 @@ fn main() -> Result<(), Error> {
     assert!(queue.try_table().is_some());
     queue.as_mut().unmap_table();
     assert!(queue.try_table().is_none());
+    assert_eq!(queue.pinned(&bound)?.0, 44);
+    assert!(queue.pinned_if_mapped(&bound)?.is_some());
+    assert!(queue.evict_pinned()?);
     drop(ring);
     bound.unbind();
     Ok(())

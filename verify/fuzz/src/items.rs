@@ -332,7 +332,7 @@ impl Writer<'_, '_> {
     /// `lazy(..)`.
     fn lazy(&mut self, is_map: bool) {
         let mut keys = vec!["fn", "device", if is_map { "map" } else { "init" }];
-        for key in ["peek", "try_access", "revoke"] {
+        for key in ["peek", "try_access", "revoke", "evict"] {
             if self.rarely(3) {
                 keys.push(key);
             }
@@ -409,7 +409,7 @@ impl Writer<'_, '_> {
                 "__group_( Marker )",
                 "( Marker )",
             ]),
-            "peek" | "try_access" | "revoke" => {
+            "peek" | "try_access" | "revoke" | "evict" => {
                 let name = self.name();
                 self.tokens(&name);
                 if self.mistake(512) {

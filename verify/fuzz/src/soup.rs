@@ -17,6 +17,7 @@ const WORDS: &[&str] = &[
     "peek",
     "try_access",
     "revoke",
+    "evict",
     "self",
     "dev",
     "&self.dev",

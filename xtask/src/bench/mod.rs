@@ -96,6 +96,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let results = Results::new(counts, &rows)?;
 
     print!("\n{}", table::text(&results));
+    print!("\n{}", table::populating(&results));
     println!("\nraw results: {}/*.csv", raw.display());
     if !options.quick {
         match &results.counts {

@@ -14,6 +14,12 @@ use anyhow::Result;
 /// How much more two threads have to do than one.
 const THREADS: f64 = 1.9;
 
+/// The same, where they populate and free on one device.
+const POPULATING: f64 = 1.0;
+
+/// How much longer populating may take among other managed resources of the device.
+const AMONG: f64 = 1.25;
+
 /// How two threads compare with one.
 #[derive(Clone, Copy)]
 pub(crate) struct Threads {
@@ -24,9 +30,9 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    fn new(rows: &Rows, subject: &str) -> Result<Self> {
-        let one = rows.get("per_us_1_thread", subject)?;
-        let two = rows.get("per_us_2_threads", subject)?;
+    fn new(rows: &Rows, what: &str, subject: &str) -> Result<Self> {
+        let one = rows.get(&format!("{what}_1_thread"), subject)?;
+        let two = rows.get(&format!("{what}_2_threads"), subject)?;
         let best = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
 
         Ok(Self {
@@ -73,6 +79,18 @@ pub(crate) struct Subject {
     pub(crate) first_ns: Spread,
 }
 
+/// What it takes to populate an owner with nothing but the slot, and to free it.
+pub(crate) struct Populated {
+    pub(crate) title: &'static str,
+    /// Owners that a thread creates, populates and frees in a microsecond.
+    pub(crate) cycles: Spread,
+    /// The same on two threads, for one device.
+    pub(crate) threads: Threads,
+    /// Nanoseconds of populating one, and the same on a device with many other managed resources.
+    pub(crate) alone: Spread,
+    pub(crate) among: Spread,
+}
+
 /// Everything.
 pub(crate) struct Results {
     /// Instructions, unless there is no Valgrind.
@@ -85,6 +103,8 @@ pub(crate) struct Results {
     pub(crate) helper_bytes: f64,
     /// Two threads that do write to shared memory.
     pub(crate) control: Threads,
+    /// Ours, and by hand.
+    pub(crate) populated: Vec<Populated>,
 }
 
 impl Results {
@@ -106,7 +126,7 @@ impl Results {
                         rows.get("chained_ns", "nothing")?,
                     ))?,
                     ratio: Spread::new(&ratios(ns, by_hand))?,
-                    threads: Threads::new(rows, name)?,
+                    threads: Threads::new(rows, "per_us", name)?,
                     inline: one("inline_bytes", name)?,
                     heap: one("heap_bytes", name)? - one("heap_bytes", "helper")?,
                     blocks: one("heap_blocks", name)? - one("heap_blocks", "helper")?,
@@ -120,7 +140,19 @@ impl Results {
             subjects,
             helper_ns: Spread::new(rows.get("first_ns", "helper")?)?,
             helper_bytes: Spread::new(rows.get("heap_bytes", "helper")?)?.median,
-            control: Threads::new(rows, "control")?,
+            control: Threads::new(rows, "per_us", "control")?,
+            populated: SUBJECTS[..2]
+                .iter()
+                .map(|&super::Subject { name, title }| {
+                    Ok(Populated {
+                        title,
+                        cycles: Spread::new(rows.get("cycles_per_us_1_thread", name)?)?,
+                        threads: Threads::new(rows, "cycles_per_us", name)?,
+                        alone: Spread::new(rows.get("populate_ns", name)?)?,
+                        among: Spread::new(rows.get("populate_among_ns", name)?)?,
+                    })
+                })
+                .collect::<Result<_>>()?,
         })
     }
 
@@ -138,6 +170,10 @@ impl Results {
                 counts.map(|counts| counts.iter().map(|count| count.out_of_line).collect()),
             ),
             threads(self.subjects[0].threads.best, self.control.best),
+            // Not the best round: two threads that have one CPU in turns do not get in each other's
+            // way.
+            populating(self.populated[0].threads.median),
+            among(self.populated[0].alone.low, self.populated[0].among.low),
         ]
     }
 }
@@ -148,8 +184,10 @@ fn fewest(text: &'static str, instructions: Option<Vec<u64>>) -> Target {
         Some([ours, others @ ..]) => {
             let held = others.iter().all(|other| ours <= other);
             let others: Vec<String> = others.iter().map(u64::to_string).collect();
-            let verdict = if held { Verdict::Held } else { Verdict::Missed };
-            (verdict, format!("{ours}, and {}", others.join(", ")))
+            (
+                Verdict::of(held),
+                format!("{ours}, and {}", others.join(", ")),
+            )
         }
         _ => (Verdict::NotMeasured, "no Valgrind".to_owned()),
     };
@@ -186,6 +224,31 @@ fn threads(ours: f64, control: f64) -> Target {
     }
 }
 
+/// Two threads that populate and free on one device do not less than one.
+fn populating(ours: f64) -> Target {
+    Target {
+        text: format!(
+            "two threads populate and free on one device at least {POPULATING:.1} times as fast as one"
+        ),
+        found: format!("{ours:.2} times"),
+        verdict: Verdict::of(ours >= POPULATING),
+        of_time: true,
+    }
+}
+
+/// Other managed resources of a device do not count.
+fn among(alone: f64, among: f64) -> Target {
+    Target {
+        text: format!(
+            "populating takes at most {:.0} % longer among 10,000 other managed resources of the device",
+            (AMONG - 1.0) * 100.0
+        ),
+        found: format!("{among:.0} ns, without them {alone:.0}"),
+        verdict: Verdict::of(among <= alone * AMONG),
+        of_time: true,
+    }
+}
+
 /// Something that has to hold.
 pub(crate) struct Target {
     pub(crate) text: String,
@@ -204,6 +267,16 @@ pub(crate) enum Verdict {
     NotMeasured,
 }
 
+impl Verdict {
+    fn of(held: bool) -> Self {
+        if held {
+            Self::Held
+        } else {
+            Self::Missed
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,6 +288,14 @@ mod tests {
         assert_eq!(verdict(Some(&[5, 46, 7, 5])), Verdict::Held);
         assert_eq!(verdict(Some(&[5, 46, 7, 4])), Verdict::Missed);
         assert_eq!(verdict(None), Verdict::NotMeasured);
+    }
+
+    #[test]
+    fn limits_are_limits() {
+        assert_eq!(populating(1.0).verdict, Verdict::Held);
+        assert_eq!(populating(0.99).verdict, Verdict::Missed);
+        assert_eq!(among(100.0, 125.0).verdict, Verdict::Held);
+        assert_eq!(among(100.0, 126.0).verdict, Verdict::Missed);
     }
 
     #[test]

@@ -132,6 +132,20 @@ impl TryFrom<u32> for Direction {
     }
 }
 
+/// Maps the registers, and finds out whether they are those of the device.
+fn map_registers(dev: &Device<Bound>) -> Result<Bar<'_>> {
+    let pdev: &pci::Device<Bound> = dev.try_into()?;
+    let bar = pdev.iomap_region_sized::<{ regs::END }>(0, c"rust_drm_edu")?;
+    let id = bar.read(regs::ID);
+
+    if id.magic() != MAGIC {
+        dev_err!(dev, "The device says that it is another one: {:#x}.\n", id.magic());
+        return Err(ENODEV);
+    }
+    dev_dbg!(dev, "edu {}.{}\n", id.major(), id.minor());
+    Ok(bar)
+}
+
 /// The device, as files see it. It is part of the DRM device, which an open file keeps.
 #[devres_lazy]
 #[pin_data]
@@ -139,12 +153,7 @@ struct Edu {
     dev: ARef<Device>,
 
     /// The registers of the device.
-    #[lazy(
-        fn registers -> Bar<'_>,
-        device = &self.dev,
-        init = <&pci::Device<Bound>>::try_from(dev)?
-            .iomap_region_sized::<{ regs::END }>(0, c"rust_drm_edu"),
-    )]
+    #[lazy(fn registers -> Bar<'_>, device = &self.dev, init = map_registers(dev)?)]
     registers: ForLt!(Bar<'_>),
 
     /// The page that says how far the device has come.
@@ -530,17 +539,9 @@ impl pci::Driver for EduDriver {
         unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<28>())? };
 
         let drm = drm::UnregisteredDevice::<EduDrmDriver>::new(pdev, Edu::new(pdev.as_ref()))?;
-        let id = drm.registers(pdev.as_ref())?.read(regs::ID);
-        if id.magic() != MAGIC {
-            dev_err!(pdev, "The device says that it is another one: {:#x}.\n", id.magic());
-            return Err(ENODEV);
-        }
-
         // SAFETY: The registration is part of the driver's data, which is dropped when the driver
         // is unbound.
         let registration = unsafe { drm::Registration::new(pdev.as_ref(), drm, Ok::<_, Error>(()), 0)? };
-
-        dev_info!(pdev, "edu {}.{}\n", id.major(), id.minor());
         Ok(EduDriverData {
             _registration: registration,
         })

@@ -47,8 +47,8 @@ impl Functions<'_> {
         quote!(#krate::devres::LazyLt::get_with(&#this.#field, #dev, #lend))
     }
 
-    /// What follows the check of the device in the slow path: finds the slot populated, or populates
-    /// it.
+    /// What follows the check of the device in the slow path: finds the slot populated, or
+    /// populates it.
     pub(super) fn populate_borrowed(&self, init: &Expr) -> TokenStream {
         let Self {
             krate,
@@ -99,7 +99,8 @@ impl Functions<'_> {
         let (place, make) = if diverge::diverges(expr) {
             (quote!(_), quote!(#init))
         } else {
-            let make = quote_spanned!(here=> #krate::devres::Place::make);
+            let krate = tokens_at(krate, here);
+            let make = quote_spanned!(here=> #krate::devres::PlaceLt::make);
             let made = if diverge::is_ok(expr) {
                 // With the runtime's error, as nothing else says which one.
                 quote_spanned!(here=> #make::<#krate::error::Error>(#place, #init))

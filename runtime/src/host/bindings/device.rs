@@ -677,74 +677,27 @@ impl device {
     }
 }
 
-/// Finds the latest resource of a device that has this release function and matches:
-/// `devres_find()`. Returns its data, or null.
+/// Adds a resource to what is released when the device is unbound: `devres_add()`.
 ///
 /// # Safety
 ///
-/// `dev` must be valid, and `matches` must be made for such resources, and neither sleep nor use
-/// the device's list.
-pub unsafe fn devres_find(
-    dev: *mut device,
-    release: dr_release_t,
-    matches: dr_match_t,
-    match_data: *mut c_void,
-) -> *mut c_void {
+/// `dev` must be valid. `res` must come from [`__devres_alloc_node()`] and be on no list.
+pub unsafe fn devres_add(dev: *mut device, res: *mut c_void) {
     // SAFETY: By the caller's promise.
-    let dev = unsafe { &*dev };
-    let list = dev.devres();
+    let mut list = unsafe { &*dev }.devres();
 
-    // SAFETY: As above.
-    match unsafe { dev.find_dr(&list, release, matches, match_data) } {
-        Some(index) => devres::data(list[index].0.cast()),
-        None => ptr::null_mut(),
-    }
+    list.push(Entry(devres::of(res).cast()));
 }
 
-/// Finds as [`devres_find()`], and if there is none, adds `new_res`: `devres_get()`. If one is
-/// found, `new_res` is freed, and its release function not called.
-///
-/// # Safety
-///
-/// As for [`devres_find()`], and `new_res` must come from [`__devres_alloc_node()`], be on no list,
-/// and not be used after this unless it is what is returned.
-pub unsafe fn devres_get(
-    dev: *mut device,
-    new_res: *mut c_void,
-    matches: dr_match_t,
-    match_data: *mut c_void,
-) -> *mut c_void {
-    let new = devres::of(new_res);
-    // SAFETY: By the caller's promise.
-    let release = unsafe { &*new }.release;
-    // SAFETY: As above.
-    let dev = unsafe { &*dev };
-    let mut list = dev.devres();
-
-    // SAFETY: As above.
-    match unsafe { dev.find_dr(&list, release, matches, match_data) } {
-        Some(index) => {
-            let found = devres::data(list[index].0.cast());
-            drop(list);
-            // SAFETY: As above.
-            unsafe { devres_free(new_res) };
-            found
-        }
-        None => {
-            list.push(Entry(new.cast()));
-            new_res
-        }
-    }
-}
-
-/// Finds as [`devres_find()`], takes what is found off the device, calls its release function and
-/// frees it: `devres_release()`.
+/// Finds the latest resource of a device that has this release function and matches, takes it off
+/// the device, calls its release function and frees it: `devres_release()`.
 ///
 /// Returns 0, or `-ENOENT` if there is none.
 ///
 /// # Safety
 ///
-/// As for [`devres_find()`].
+/// `dev` must be valid, and `matches` must be made for such resources, and neither sleep nor use
+/// the device's list.
 pub unsafe fn devres_release(
     dev: *mut device,
     release: dr_release_t,

@@ -4,12 +4,13 @@
 //!
 //! | in the tree | what |
 //! |---|---|
-//! | `rust/kernel/devres/{lazy,batched,slot,registry,mapped,place}.rs` | the slot and form B, from `runtime/src/protocol/` |
+//! | `rust/kernel/devres/{lazy,lazy_lt,evictable,pins,batched,slot,registry,table,mapped,place}.rs` | the slot and form B, from `runtime/src/protocol/` |
 //! | `rust/macros/devres_lazy/` | the macro, from `macros/src/` |
 //! | everything in `kernel/tree/` | test suites, samples, the macro's entry |
 //! | `kunit_skip.rs`, `crates_kunit.rs` | parts of test suites, from `runtime/src/kunit/` |
 //! | `rust/kernel/devres.rs`, `rust/kernel/lib.rs`, `rust/macros/lib.rs` | declarations |
 //! | `rust/kernel/devres.rs` | `register()`: see `devres` |
+//! | `rust/kernel/{i2c,pci,platform}.rs` | one lifetime for both sides of `TryFrom`: see `try_from` |
 //! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
 //! | `samples/rust/{Kconfig,Makefile}` | the sample drivers: see `samples` |
 //! | `rust/uapi/uapi_helper.h` | what user space asks of one of them: see `uapi` |
@@ -30,6 +31,7 @@ mod kconfig;
 mod samples;
 mod shmem;
 mod source;
+mod try_from;
 mod uapi;
 
 use super::tree::Tree;
@@ -101,7 +103,11 @@ struct Step {
 }
 
 /// Each of these leaves a tree that can be built.
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
+    Step {
+        name: "try_from",
+        run: try_from,
+    },
     Step {
         name: "slot",
         run: slot,
@@ -177,19 +183,32 @@ const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 /// What is declared in `devres.rs`.
 const DEVRES_MODULES: &str = "\
 mod batched;
-mod slot;
 mod dep_map;
 mod devres_node;
+mod evictable;
 mod lazy;
+mod lazy_lt;
 mod mapped;
+mod pins;
 mod place;
 mod registry;
+mod slot;
 mod state;
 mod sys;
+mod table;
 mod unwind;
 
-pub use crate::new_lazy;
+pub use crate::{
+    new_evictable_lazy,
+    new_lazy, //
+};
 pub use batched::Batched;
+pub use evictable::{
+    EvictableLazy,
+    LazyPin,
+    PinEntry,
+    PinVacant, //
+};
 pub use lazy::{
     prepare,
     same_device,
@@ -201,6 +220,12 @@ pub use lazy::{
     Placed,
     TeardownFirst,
     Vacant, //
+};
+pub use lazy_lt::{
+    LazyLt,
+    PlaceLt,
+    PlacedLt,
+    StoredLt, //
 };
 pub use mapped::{
     HasView,
@@ -214,30 +239,44 @@ pub use mapped::{
 ";
 
 /// The same for tests, with the modules that stand behind them.
-const DEVRES_TESTS: [(&str, &str); 6] = [
+const DEVRES_TESTS: [(&str, &str); 9] = [
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_driver;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_lockdep;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_machine;\n\
+         #[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]\nmod kunit_pci;\n\
+         #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_shrinker;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_skip;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_stress;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
         "lazy",
     ),
-    ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "mapped"),
+    (
+        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod evict_kunit;\n",
+        "evictable",
+    ),
+    ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "lazy_lt"),
+    (
+        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_lt_kunit;\n",
+        "mapped",
+    ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod order_kunit;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod phases_kunit;\n",
-        "place",
+        "pins",
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n",
-        "state",
+        "slot",
+    ),
+    (
+        "#[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]\nmod bar_kunit;\n",
+        "batched",
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod callbacks_kunit;\n",
-        "slot",
+        "dep_map",
     ),
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod stress_kunit;\n",
@@ -326,6 +365,14 @@ pub(crate) fn stages(tree: &Tree, object: Object) -> Result<Vec<Stage>> {
     }
 
     Ok(stages)
+}
+
+/// The devices of the buses.
+fn try_from(tree: &mut Tree) -> Result<()> {
+    for bus in try_from::BUSES {
+        edit(tree, bus, try_from::one_lifetime)?;
+    }
+    Ok(())
 }
 
 /// The slot, and form B.
@@ -533,6 +580,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             let register = match *file {
                 DEVRES => devres::REGISTER,
+                bus if try_from::BUSES.contains(&bus) => try_from::TRY_FROM,
                 _ => "",
             };
             fs::write(path, format!("use their::s;\n\n{register}")).unwrap();
@@ -545,11 +593,11 @@ mod tests {
     fn only_the_printed_form_goes_without_the_macro() {
         assert_eq!(
             step_names(Object::Annotated),
-            ["slot", "macro", "sg_table", "kunit", "sample"]
+            ["try_from", "slot", "macro", "sg_table", "kunit", "sample"]
         );
         assert_eq!(
             step_names(Object::Expanded),
-            ["slot", "sg_table", "kunit", "sample"]
+            ["try_from", "slot", "sg_table", "kunit", "sample"]
         );
         assert_eq!(step_names(Object::ByHand), ["control"]);
     }
@@ -587,7 +635,8 @@ mod tests {
             "rust/macros/devres_lazy/model.rs",
             "rust/macros/devres_lazy.rs",
         ] {
-            let (_folder, mut tree) = tree(&[file, DEVRES]);
+            let [i2c, pci, platform] = try_from::BUSES;
+            let (_folder, mut tree) = tree(&[file, DEVRES, i2c, pci, platform]);
             let error = run(&mut tree, Object::Annotated, None).unwrap_err();
 
             assert!(
@@ -601,7 +650,8 @@ mod tests {
 
     #[test]
     fn a_tree_with_other_items_is_told_from_it() {
-        let (_folder, mut tree) = tree(&[MACROS, KERNEL, DEVRES, SHMEM]);
+        let [i2c, pci, platform] = try_from::BUSES;
+        let (_folder, mut tree) = tree(&[MACROS, KERNEL, DEVRES, SHMEM, i2c, pci, platform]);
         let error = run(&mut tree, Object::Annotated, None).unwrap_err();
 
         assert!(!error.is::<Exit>(), "{error}");

@@ -25,6 +25,8 @@ pub(super) struct Freed {
     pub(super) bare: &'static str,
     pub(super) bare_text: &'static str,
     pub(super) text: &'static str,
+    /// Whether what is compared with by hand is how many times as long as the same without the slot.
+    pub(super) over_bare: bool,
     /// Whether random order is judged, too. For objects it is not: what their memory and that of the
     /// C helper is like then differs more from one number to the next than the slot's part is.
     pub(super) random: bool,
@@ -36,6 +38,7 @@ pub(super) const FREED: [Freed; 2] = [
         bare: "object_bare",
         bare_text: "mapped by the C helper alone",
         text: "an object with its table",
+        over_bare: true,
         random: false,
     },
     Freed {
@@ -43,6 +46,7 @@ pub(super) const FREED: [Freed; 2] = [
         bare: "owner_empty",
         bare_text: "never populated",
         text: "an owner with nothing but the slot",
+        over_bare: false,
         random: true,
     },
 ];
@@ -149,9 +153,33 @@ impl Subjected {
         best_of_parts(&rows.values("part_ns", what, order, n), rounds).map(|ns| ns / 1e3 / n as f64)
     }
 
-    /// Microseconds of the first access to an object.
-    pub(super) fn first_access_us(&self) -> Option<Spread> {
-        self.spread("ns", "first_access", "plain", 1, 1e3)
+    /// Microseconds of a first access.
+    pub(super) fn first_us(&self, what: &str, how: &str) -> Option<Spread> {
+        let n = *self.measured.rows.numbers_of(what, how).first()?;
+        self.spread("ns", what, how, n, 1e3 * n as f64)
+    }
+
+    /// The same, of the best round for each of the parts.
+    pub(super) fn best_first_us(&self, what: &str, how: &str) -> Result<f64> {
+        let n = self.measured.rows.numbers_of(what, how).first().copied();
+        n.and_then(|n| self.best_free_us(what, how, n))
+            .with_context(|| format!("{what}, {how}, was not measured"))
+    }
+
+    /// How much faster two threads populate and free than one does, by the best rounds: where both
+    /// use one device, or each its own.
+    pub(super) fn speedup(&self, how: &str) -> Result<f64> {
+        Ok(2.0 * self.best_cycle_us("one")? / self.best_cycle_us(how)?)
+    }
+
+    /// Microseconds of creating, populating and freeing an owner, of the best round.
+    pub(super) fn best_cycle_us(&self, how: &str) -> Result<f64> {
+        let rows = &self.measured.rows;
+        let n = rows.numbers_of("together", how).first().copied();
+        let n = n.with_context(|| format!("nobody has populated and freed: {how}"))?;
+        let times = rows.values("ns", "together", how, n);
+
+        Ok(times.into_iter().fold(f64::INFINITY, f64::min) / 1e3 / n as f64)
     }
 
     /// Nanoseconds of an access, in a loop of its own.
@@ -260,7 +288,18 @@ pub(super) mod tests {
     pub(in super::super) fn results() -> Results {
         let of_both = [
             "ns,access,out_of_line,1000,0,20000",
-            "ns,first_access,plain,1,0,8000",
+            "part_ns,first_object_bare,alone,1000,0,7000000",
+            "ns,first_object_bare,alone,1000,0,7000000",
+            "part_ns,first_object,alone,1000,0,8000000",
+            "ns,first_object,alone,1000,0,8000000",
+            "part_ns,first_owner,alone,1000,0,500000",
+            "ns,first_owner,alone,1000,0,500000",
+            "part_ns,first_owner,among,1000,0,500000",
+            "ns,first_owner,among,1000,0,500000",
+            "ns,together,one,1000,0,1000000",
+            "ns,together,one,1000,1,1100000",
+            "ns,together,two,1000,0,1600000",
+            "ns,together,apart,1000,0,1000000",
             "part_ns,object,creation,1000,0,3000000",
             "part_ns,object,creation,1000,1,1000000",
             "ns,object,creation,1000,0,4000000",
@@ -287,7 +326,7 @@ pub(super) mod tests {
 
         let by_hand = measured(&[&of_both[..], &by_hand].concat(), 38, &[("plain", 100)]);
         let calls = [("plain", 0), ("tried", 1)];
-        let ours = measured(&[&of_both[..], &ours].concat(), 20, &calls);
+        let ours = measured(&[&of_both[..], &ours].concat(), 18, &calls);
         Results(vec![
             Subjected {
                 subject: &SUBJECTS[0],
@@ -345,6 +384,11 @@ pub(super) mod tests {
         assert_eq!(ours.synchronize("tried", 10_000), Some(1));
         assert_eq!(ours.access_ns("out_of_line").unwrap().median, 20.0);
         assert_eq!(ours.best_free_us("object", "creation", 1000), Some(4.0));
+        assert_eq!(ours.best_first_us("first_object", "alone").unwrap(), 8.0);
+        assert!(ours.best_first_us("first_object", "among").is_err());
+        assert_eq!(ours.speedup("two").unwrap(), 1.25);
+        assert_eq!(ours.speedup("apart").unwrap(), 2.0);
+        assert!(ours.speedup("three").is_err());
         assert_eq!(hand.mapped().unwrap(), 48.0 + 128.0);
         assert_eq!(ours.mapped().unwrap(), 88.0);
         assert_eq!(numbers(&results, "unbind"), [100, 10_000]);

@@ -91,6 +91,8 @@ pub(super) fn grids(results: &Results) -> Result<Vec<Grid>> {
         grids.push(free(results, freed)?);
     }
     grids.push(access(results)?);
+    grids.push(first(results)?);
+    grids.push(together(results)?);
     grids.push(bytes(results)?);
     Ok(grids)
 }
@@ -265,11 +267,81 @@ fn access(results: &Results) -> Result<Grid> {
     });
     time("ns, in a loop, with that", &|it| it.access_ns("in_loop"));
     time("ns, the loop alone", &|it| it.access_ns("nothing"));
-    time("us, the first access to an object", &|it| {
-        it.first_access_us()
-    });
 
     Ok(Grid::new("An access (quartiles)", rows))
+}
+
+/// First accesses.
+fn first(results: &Results) -> Result<Grid> {
+    let (hand, ours) = (results.by_hand()?, results.ours()?);
+    let mut rows = vec![subjects(results)];
+    let kinds = [
+        ("an object", "first_object", "alone"),
+        (
+            "an object: the C helper alone",
+            "first_object_bare",
+            "alone",
+        ),
+        ("an owner with nothing but the slot", "first_owner", "alone"),
+        (
+            "the same, among 10,000 other managed resources",
+            "first_owner",
+            "among",
+        ),
+    ];
+    for (title, what, how) in kinds {
+        let mut row = vec![title.to_owned()];
+        for it in &results.0 {
+            let us = it.first_us(what, how);
+            row.push(us.map_or_else(|| NOTHING.to_owned(), |us| spread(&us)));
+        }
+        row.push(times(hand.first_us(what, how), ours.first_us(what, how)));
+        rows.push(row);
+
+        let mut row = vec![format!("{title}: least")];
+        for it in &results.0 {
+            row.push(three_digits(it.best_first_us(what, how)?));
+        }
+        let [hand, ours] = [hand, ours].map(|it| it.best_first_us(what, how));
+        row.push(three_digits(hand? / ours?));
+        rows.push(row);
+    }
+
+    Ok(Grid::new("The first access to, us each (quartiles)", rows))
+}
+
+/// Populating and freeing, on two CPUs.
+fn together(results: &Results) -> Result<Grid> {
+    let (hand, ours) = (results.by_hand()?, results.ours()?);
+    let mut rows = vec![subjects(results)];
+    let mut line = |title: &str, of: &dyn Fn(&Subjected) -> Result<f64>| -> Result<()> {
+        let mut row = vec![title.to_owned()];
+        for it in &results.0 {
+            row.push(three_digits(of(it)?));
+        }
+        row.push(three_digits(of(hand)? / of(ours)?));
+        rows.push(row);
+        Ok(())
+    };
+
+    line("one thread, us", &|it| it.best_cycle_us("one"))?;
+    line("two threads on one device, us", &|it| {
+        it.best_cycle_us("two")
+    })?;
+    line("two threads on two devices, us", &|it| {
+        it.best_cycle_us("apart")
+    })?;
+    line("two threads over one, on one device", &|it| {
+        it.speedup("two")
+    })?;
+    line("two threads over one, on two devices", &|it| {
+        it.speedup("apart")
+    })?;
+
+    Ok(Grid::new(
+        "To create, populate and free an owner with nothing but the slot, least",
+        rows,
+    ))
 }
 
 fn bytes(results: &Results) -> Result<Grid> {

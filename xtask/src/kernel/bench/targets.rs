@@ -15,6 +15,7 @@ use super::{
         thousands, //
     },
 };
+use crate::spread::Spread;
 use anyhow::{
     Context,
     Result, //
@@ -31,8 +32,11 @@ const QUICK_UNBIND_RATIO: (u64, f64) = (100, 10.0);
 const FLAT: f64 = 1.25;
 
 /// Instructions of an access.
-const OUT_OF_LINE: u64 = 20;
-const IN_LOOP: u64 = 14;
+const OUT_OF_LINE: u64 = 18;
+const IN_LOOP: u64 = 10;
+
+/// How much faster two threads have to be than one, on one device.
+const SPEEDUP: f64 = 1.0;
 
 /// How many bytes a mapped object may have for each one that it has by hand.
 const BYTES: f64 = 2.0 / 3.0;
@@ -67,6 +71,9 @@ pub(super) fn targets(results: &Results, quick: bool) -> Result<Vec<Target>> {
             for order in judged {
                 targets.push(flat(ours, freed, order)?);
             }
+            for order in ORDERS {
+                targets.push(no_slower(hand, ours, freed, order)?);
+            }
         }
     }
     targets.push(instructions(
@@ -79,6 +86,10 @@ pub(super) fn targets(results: &Results, quick: bool) -> Result<Vec<Target>> {
         IN_LOOP,
         [hand, ours].map(|it| it.measured.in_loop.instructions),
     ));
+    targets.push(first_object(hand, ours)?);
+    targets.push(first_owner(hand, ours)?);
+    targets.push(among(ours)?);
+    targets.push(together(hand, ours)?);
     targets.push(bytes([hand.mapped()?, ours.mapped()?]));
     targets.push(allocated([
         hand.size("object_allocated")?,
@@ -201,6 +212,92 @@ fn is_flat(what: &str, us: &[f64], bare: &[f64], bare_text: &str) -> Result<Targ
     })
 }
 
+/// The two were booted one after the other, so each is compared with what the C helper takes by
+/// itself in the same boot.
+fn first_object(hand: &Subjected, ours: &Subjected) -> Result<Target> {
+    let over_bare = |it: &Subjected| -> Result<f64> {
+        Ok(it.best_first_us("first_object", "alone")?
+            / it.best_first_us("first_object_bare", "alone")?)
+    };
+    let (hand, ours) = (over_bare(hand)?, over_bare(ours)?);
+
+    Ok(Target {
+        text: "the first access to an object is no slower than by hand".to_owned(),
+        found: format!("{ours:.2} times what the C helper takes alone, by hand {hand:.2}"),
+        held: ours <= hand,
+    })
+}
+
+fn first_owner(hand: &Subjected, ours: &Subjected) -> Result<Target> {
+    let [hand, ours] = [hand, ours].map(|it| it.best_first_us("first_owner", "alone"));
+    let (hand, ours) = (hand?, ours?);
+
+    Ok(Target {
+        text: "the first access to an owner with nothing but the slot is no slower than by hand"
+            .to_owned(),
+        found: format!("{ours:.2} us, by hand {hand:.2}"),
+        held: ours <= hand,
+    })
+}
+
+fn among(ours: &Subjected) -> Result<Target> {
+    let [alone, among] = ["alone", "among"].map(|how| ours.best_first_us("first_owner", how));
+    let (alone, among) = (alone?, among?);
+
+    Ok(Target {
+        text: format!(
+            "a first access takes at most {:.0} % longer among 10,000 other managed resources of \
+             the device",
+            (FLAT - 1.0) * 100.0
+        ),
+        found: format!("{among:.2} us, without them {alone:.2}"),
+        held: among <= alone * FLAT,
+    })
+}
+
+fn together(hand: &Subjected, ours: &Subjected) -> Result<Target> {
+    let (hand, ours) = (hand.speedup("two")?, ours.speedup("two")?);
+
+    Ok(Target {
+        text: format!(
+            "two threads populate and free on one device at least {SPEEDUP:.1} times as fast as one"
+        ),
+        found: format!("{ours:.2} times, by hand {hand:.2}"),
+        held: ours >= SPEEDUP,
+    })
+}
+
+/// The median of how many times as long a free takes by hand, over all numbers that both have freed.
+fn no_slower(hand: &Subjected, ours: &Subjected, freed: &Freed, order: &str) -> Result<Target> {
+    // What both do to free an object is not of the slot, and not as fast in both boots.
+    let best = |it: &Subjected, n| -> Option<f64> {
+        let all = it.best_free_us(freed.name, order, n)?;
+        match freed.over_bare {
+            true => Some(all / it.best_free_us(freed.bare, order, n)?),
+            false => Some(all),
+        }
+    };
+    let numbers = ours.measured.rows.numbers(freed.name);
+    let ratios = numbers
+        .into_iter()
+        .filter_map(|n| Some(best(hand, n)? / best(ours, n)?));
+    let ratio = Spread::new(&ratios.collect::<Vec<_>>())?.median;
+    let beyond = match freed.over_bare {
+        true => format!(", each over {}", freed.bare_text),
+        false => String::new(),
+    };
+
+    Ok(Target {
+        text: format!(
+            "to free {}, {}, takes no longer than by hand{beyond}",
+            freed.text,
+            order_title(order)
+        ),
+        found: format!("by hand {ratio:.2} times as long"),
+        held: ratio >= 1.0,
+    })
+}
+
 fn instructions(text: &str, most: u64, [hand, ours]: [u64; 2]) -> Target {
     Target {
         text: format!("{text} at most {most} instructions"),
@@ -236,7 +333,7 @@ mod tests {
     fn targets_of_a_quick_run_need_few_objects() {
         let targets = targets(&results(), true).unwrap();
 
-        assert_eq!(targets.len(), 6);
+        assert_eq!(targets.len(), 10);
         for target in targets {
             assert!(target.held, "{}: {}", target.text, target.found);
         }

@@ -4,6 +4,7 @@
 
 use super::{
     kunit_support::{
+        devres_nodes,
         ensure,
         ensure_ok,
         TestDevice,
@@ -166,9 +167,35 @@ mod tests {
         log.ensure(&[1])
     }
 
-    /// A first access in the middle of unbind is refused, whether there is a slot that this unbind
-    /// goes through or not: nobody would drop what it maps. It is no revocation; the next binding
-    /// serves it.
+    /// All slots of a device share one devres node, also where other managed resources of the
+    /// device were added in between.
+    #[test]
+    fn registry_among_others() -> Result {
+        let log = Log::new()?;
+        let mut dev = TestDevice::new()?;
+        let bound = dev.bound()?.as_ref();
+        let before = devres_nodes(bound);
+
+        let slots = [Slot::new()?, Slot::new()?];
+        slots[0].populate(bound, 0, &log, None)?;
+        let first = devres_nodes(bound);
+        register(bound, 0_u32, GFP_KERNEL)?;
+        slots[1].populate(bound, 1, &log, None)?;
+        let second = devres_nodes(bound);
+
+        ensure!(
+            first == before + 1,
+            "the first one has added {}",
+            first - before
+        );
+        ensure!(second == first + 1, "the second one has added a node");
+        dev.unbind();
+        log.ensure(&[1, 0])
+    }
+
+    /// A first access in the middle of unbind is refused if this unbind is through with the slots:
+    /// nobody would drop what it maps. It is no revocation; the next binding serves it. If unbind
+    /// is still to come to the slots, the access is served, and this unbind drops what it maps.
     #[test]
     fn first_access_during_unbind() -> Result {
         for (is_one_populated, is_callback_first) in
@@ -205,17 +232,29 @@ mod tests {
 
             dev.unbind();
             let result: Option<Result> = *result.lock();
+            let (in_the_middle, dropped): (_, &[i32]) = match (is_callback_first, is_one_populated)
+            {
+                (true, true) => (Err(ENXIO), &[0]),
+                (true, false) => (Err(ENXIO), &[]),
+                (false, true) => (Ok(()), &[1, 0]),
+                (false, false) => (Ok(()), &[1]),
+            };
             ensure!(
-                result == Some(Err(ENXIO)),
+                result == Some(in_the_middle),
                 "in the middle of unbind: {result:?}"
             );
-            log.ensure(if is_one_populated { &[0] } else { &[] })?;
+            log.ensure(dropped)?;
 
             // Nothing is left on the device, which would refuse to be bound.
             ensure_ok!(dev.rebind(), "the next binding");
-            late.populate(dev.bound()?.as_ref(), 2, &log, None)?;
+            let next = late.populate(dev.bound()?.as_ref(), 2, &log, None);
+            let (expected, dropped): (_, &[i32]) = match in_the_middle {
+                Ok(()) => (Err(ENXIO), &[]),
+                Err(_) => (Ok(()), &[2]),
+            };
+            ensure!(next == expected, "in the next binding: {next:?}");
             dev.unbind();
-            log.ensure(&[2])?;
+            log.ensure(dropped)?;
         }
         Ok(())
     }

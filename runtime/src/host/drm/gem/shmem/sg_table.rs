@@ -30,6 +30,7 @@ pub struct SgTable;
 //   objects that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever
 //   advised or purged, since this module calls neither function and no C driver has an `Object`.
 // - Objects are only ever dropped by `free_callback()`, which begins with their teardown.
+// - Until then only C code writes to an `Object`, in `obj`, and nobody calls its `project()`.
 unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
     type Target = scatterlist::SGTable;
 

@@ -7,8 +7,10 @@
 //! an owner that has a slot and no more; `subject` says how these are made in this tree.
 
 mod access;
+mod first;
 mod measure;
 mod subject;
+mod together;
 
 use super::{
     contract_kunit::{
@@ -65,6 +67,8 @@ struct Scale {
     free: &'static [usize],
     /// How many are mapped one by one.
     first: usize,
+    /// How often each of two threads populates and frees.
+    together: usize,
     /// How often an object is accessed.
     access: &'static [usize],
     /// How many objects and owners are weighed.
@@ -76,6 +80,7 @@ const FULL: Scale = Scale {
     unbind: &[1, 10, 100, 400, 1_000, 10_000],
     free: &[1_000, 2_000, 4_000, 8_000, 16_000, 32_000],
     first: 1_000,
+    together: 20_000,
     access: &[1_000_000],
     weigh: 30_000,
 };
@@ -85,7 +90,8 @@ const QUICK: Scale = Scale {
     rounds: ENOUGH,
     unbind: &[1, 100],
     free: &[1_000],
-    first: 100,
+    first: 1_000,
+    together: 5_000,
     access: &[100_000],
     weigh: 10_000,
 };
@@ -96,6 +102,7 @@ const TRACED: Scale = Scale {
     unbind: &[1, 10, 100, 400, 10_000],
     free: &[],
     first: 0,
+    together: 0,
     // What one access executes is the difference of the two.
     access: &[1_000, 2_000],
     weigh: 0,
@@ -395,38 +402,10 @@ fn free_once<T: Freed>(n: usize, order: Order, round: usize) -> Result<Delta> {
         *time = watch.elapsed();
     }
 
-    let mut before = Delta::from_nanos(0);
-    for (part, time) in times.into_iter().enumerate() {
-        // Parts are numbered through all rounds.
-        let number = round * PARTS + part;
-        let taken = (time - before).as_nanos();
-        measure::row("part_ns", T::NAME, order.name(), n, number, taken);
-        before = time;
-    }
-    measure::row("ns", T::NAME, order.name(), n, round, before.as_nanos());
+    measure::parts(T::NAME, order.name(), n, round, &times);
     drop(rest);
     measure::settle();
-    Ok(before)
-}
-
-/// The time of the first access to each of many objects.
-fn first_access(scale: &Scale) -> Result {
-    let gpu = Gpu::new()?;
-    // What all objects share on the device is there.
-    gpu.map_another()?;
-    let objects = many(scale.first, || object(&gpu))?;
-    measure::settle();
-
-    let mut times = KVVec::with_capacity(objects.len(), GFP_KERNEL)?;
-    for obj in &objects {
-        let watch = Stopwatch::start();
-        access::consume(obj.sg_table(gpu.bound()?)?);
-        times.push(watch.elapsed(), GFP_KERNEL)?;
-    }
-    for (round, time) in times.iter().enumerate() {
-        measure::row("ns", "first_access", "plain", 1, round, time.as_nanos());
-    }
-    Ok(())
+    Ok(times[PARTS - 1])
 }
 
 /// The time of accesses to what is mapped.
@@ -517,7 +496,12 @@ mod full {
 
     #[test]
     fn first_access() -> Result {
-        super::first_access(&FULL)
+        first::accesses(&FULL)
+    }
+
+    #[test]
+    fn two_cpus() -> Result {
+        together::owners(&FULL)
     }
 
     #[test]
@@ -554,7 +538,8 @@ mod quick {
     #[test]
     fn all() -> Result {
         bytes(&QUICK)?;
-        first_access(&QUICK)?;
+        first::accesses(&QUICK)?;
+        together::owners(&QUICK)?;
         fast_path(&QUICK)?;
         free::<Pin<KBox<Owner>>, EmptyOwner>(&QUICK)?;
         free::<ARef<Gem>, BareObject>(&QUICK)?;

@@ -29,6 +29,20 @@ pub(super) fn row(unit: &str, what: &str, how: &str, n: usize, round: usize, val
     ));
 }
 
+/// Prints how long something took, in parts: when each of them was done.
+///
+/// Parts are numbered through all rounds.
+pub(super) fn parts(what: &str, how: &str, n: usize, round: usize, times: &[Delta]) {
+    let mut before = Delta::from_nanos(0);
+    for (part, &time) in times.iter().enumerate() {
+        let number = round * times.len() + part;
+        let taken = (time - before).as_nanos();
+        row("part_ns", what, how, n, number, taken);
+        before = time;
+    }
+    row("ns", what, how, n, round, before.as_nanos());
+}
+
 /// Says that there are no more rows.
 pub(super) fn end() {
     row("end", "bench", "plain", 0, 0, 0);

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! From an owner that is exclusively borrowed to its slots, which are emptied.
+//!
+//! `project()`, which `#[pin_data]` writes, takes an exclusive reference to each field. Nobody else
+//! may use a field at that time, but views read their owner: unbind may be dropping one on another
+//! thread. An owner with views is projected to one slot instead. References to the owner and to the
+//! slot exclude nobody, as both types are `!Unpin`.
+
+use super::super::{
+    comments,
+    model::{
+        Owner,
+        Slot, //
+    },
+    names::Names,
+    notes::Notes, //
+};
+use proc_macro2::{
+    Ident,
+    TokenStream, //
+};
+use quote::quote;
+
+/// One slot of `this`, an expression of type `Pin<&mut Self>`.
+pub(super) fn projected(
+    this: TokenStream,
+    slot: &Slot<'_>,
+    owner_has_view: bool,
+    owner: &Ident,
+) -> TokenStream {
+    let field = slot.name;
+    if owner_has_view {
+        quote!(unsafe { ::core::pin::Pin::map_unchecked_mut(#this, |#owner| &mut #owner.#field) })
+    } else {
+        quote!(Self::project(#this).#field)
+    }
+}
+
+/// Retires all slots of `self`, in reverse order of declaration.
+pub(super) struct Retired {
+    /// The parameter.
+    pub(super) this: TokenStream,
+    pub(super) body: TokenStream,
+}
+
+pub(super) fn all(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> Retired {
+    if model.has_view() {
+        one_by_one(model, names, notes)
+    } else {
+        at_once(model, names, notes)
+    }
+}
+
+/// With one projection.
+fn at_once(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> Retired {
+    let comment = notes.comment(comments::teardown(&model.slots));
+    let this = names.local("this");
+    let retire = model.slots.iter().rev().map(|slot| {
+        let field = slot.name;
+        retire(model, slot, &quote!(#this.#field))
+    });
+    // Where all are configured off, `this` is not unused either.
+    let used = may_be_empty(model).then(|| quote!(let _ = &#this;));
+
+    Retired {
+        this: quote!(self),
+        body: quote! {
+            #comment
+            let #this = Self::project(self);
+            #used
+            #(#retire)*
+        },
+    }
+}
+
+/// With one projection for each.
+fn one_by_one(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> Retired {
+    let owner = names.local("owner");
+    // The only one is projected from `self`, and others from what is borrowed of it.
+    let is_only = model.slots.len() == 1 && !may_be_empty(model);
+    let this = if is_only {
+        quote!(self)
+    } else {
+        quote!(::core::pin::Pin::as_mut(&mut self))
+    };
+    let retire = model.slots.iter().rev().enumerate().map(|(index, slot)| {
+        let mut text = comments::projected(slot);
+        if index == 0 {
+            text = format!("{}\n\n{text}", comments::teardown(&model.slots));
+        }
+        let comment = notes.comment(text);
+        let retire = retire(model, slot, &projected(this.clone(), slot, true, &owner));
+        quote!(#comment #retire)
+    });
+    let used = may_be_empty(model).then(|| quote!(let _ = &mut self;));
+
+    Retired {
+        this: if is_only {
+            quote!(self)
+        } else {
+            quote!(mut self)
+        },
+        body: quote!(#used #(#retire)*),
+    }
+}
+
+/// Whether all slots may be configured off.
+fn may_be_empty(model: &Owner<'_>) -> bool {
+    model.slots.iter().all(|slot| !slot.cfgs.is_empty())
+}
+
+/// Retires `pinned`, which is `slot` projected.
+fn retire(model: &Owner<'_>, slot: &Slot<'_>, pinned: &TokenStream) -> TokenStream {
+    let krate = &model.krate;
+    let Slot { cfgs, lints, .. } = slot;
+    let (slot_type, stored) = (slot.slot_type(), slot.stored());
+
+    // With the parameter, so that it is the field's type whatever that is an alias of.
+    quote! {
+        #(#cfgs)*
+        #(#lints)*
+        #krate::devres::#slot_type::<#stored>::retire(#pinned);
+    }
+}

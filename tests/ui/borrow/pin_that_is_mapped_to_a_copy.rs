@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What a pin is mapped to is borrowed from the resource, for as long as the pin is there.
+
+use kernel::{
+    device::Device,
+    devres_lazy,
+    new_evictable_lazy,
+    prelude::*,
+    sync::aref::ARef,
+    testing::TestDevice, //
+};
+
+struct Table(u32);
+
+#[devres_lazy]
+#[pin_data]
+struct Queue {
+    dev: ARef<Device>,
+
+    #[lazy(
+        fn table -> Table,
+        device = &self.dev,
+        init = Table(42),
+        evict = evict_table,
+    )]
+    table: Table,
+}
+
+fn main() -> Result {
+    let mut gpu = TestDevice::new(c"gpu0")?;
+    let bound = gpu.bind()?;
+    let dev = bound.device();
+    let queue = KBox::pin_init(
+        try_pin_init!(Queue {
+            dev,
+            table <- new_evictable_lazy!(),
+        }),
+        GFP_KERNEL,
+    )?;
+
+    let mut entry = None;
+    let table = queue.table(&bound)?;
+    let table = kernel::devres::LazyPin::map(table, |table| {
+        entry = Some(&table.0);
+        table
+    });
+    drop(table);
+    assert_eq!(entry, Some(&42));
+    Ok(())
+}

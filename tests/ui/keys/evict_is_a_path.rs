@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! A path where there has to be a name.
+
+use kernel::{
+    device::Device,
+    devres_lazy,
+    new_evictable_lazy,
+    prelude::*,
+    sync::aref::ARef,
+    testing::TestDevice, //
+};
+
+struct Table;
+
+#[devres_lazy]
+#[pin_data]
+struct Queue {
+    dev: ARef<Device>,
+
+    #[lazy(
+        fn table -> Table,
+        device = &self.dev,
+        init = Table,
+        evict = Queue::evict_table,
+    )]
+    table: Table,
+}
+
+fn main() -> Result {
+    let mut gpu = TestDevice::new(c"gpu0")?;
+    let bound = gpu.bind()?;
+    let dev = bound.device();
+
+    let queue = KBox::pin_init(
+        try_pin_init!(Queue {
+            dev,
+            table <- new_evictable_lazy!(),
+        }),
+        GFP_KERNEL,
+    )?;
+
+    queue.table(&bound)?;
+    Ok(())
+}
