@@ -139,7 +139,11 @@ fn map_registers(dev: &Device<Bound>) -> Result<Bar<'_>> {
     let id = bar.read(regs::ID);
 
     if id.magic() != MAGIC {
-        dev_err!(dev, "The device says that it is another one: {:#x}.\n", id.magic());
+        dev_err!(
+            dev,
+            "The device says that it is another one: {:#x}.\n",
+            id.magic()
+        );
         return Err(ENODEV);
     }
     dev_dbg!(dev, "edu {}.{}\n", id.major(), id.minor());
@@ -222,8 +226,20 @@ impl Edu {
         let len = size_of::<u32>() as u32;
 
         io_write!(fence, [try: FENCE_OUT], number);
-        self.transfer(dev, address(FENCE_OUT), MEMORY_FENCE, len, Direction::ToDevice)?;
-        self.transfer(dev, address(FENCE_IN), MEMORY_FENCE, len, Direction::FromDevice)?;
+        self.transfer(
+            dev,
+            address(FENCE_OUT),
+            MEMORY_FENCE,
+            len,
+            Direction::ToDevice,
+        )?;
+        self.transfer(
+            dev,
+            address(FENCE_IN),
+            MEMORY_FENCE,
+            len,
+            Direction::FromDevice,
+        )?;
 
         if io_read!(fence, [try: FENCE_IN]) == number {
             Ok(())
@@ -541,7 +557,8 @@ impl pci::Driver for EduDriver {
         let drm = drm::UnregisteredDevice::<EduDrmDriver>::new(pdev, Edu::new(pdev.as_ref()))?;
         // SAFETY: The registration is part of the driver's data, which is dropped when the driver
         // is unbound.
-        let registration = unsafe { drm::Registration::new(pdev.as_ref(), drm, Ok::<_, Error>(()), 0)? };
+        let registration =
+            unsafe { drm::Registration::new(pdev.as_ref(), drm, Ok::<_, Error>(()), 0)? };
         Ok(EduDriverData {
             _registration: registration,
         })
