@@ -86,7 +86,7 @@ const QEMU: [&str; 6] = [
 
 /// What the kernel is told.
 const KERNEL: &str =
-    "console=ttyS0 panic=-1 oops=panic kunit.enable=0 intel_iommu=on iommu.strict=1";
+    "console=ttyS0 panic=-1 oops=panic kunit.enable=0 intel_iommu=on iommu.strict=1 printk.devkmsg=on";
 
 /// What the lines of the program begin with.
 const MARK: &str = "edu: ";
@@ -216,11 +216,12 @@ fn boot(command: &mut Command, log: &Path, limit: Duration) -> Result<()> {
     let mut detector = Detector::default();
     let mut report = Report::default();
     let mut read = |line: &str, progress: &mut Progress| {
-        if report.line(line) {
-            progress.print(&format!("{line}\n"));
-            progress.step(line);
-        } else if !line.contains(FAULT) {
-            detector.line(without_time(line));
+        let text = without_time(line);
+        if report.line(text) {
+            progress.print(&format!("{text}\n"));
+            progress.step(text);
+        } else if !text.contains(FAULT) {
+            detector.line(text);
         }
     };
 

@@ -53,6 +53,7 @@ use kernel::{
     types::ForLt,
     uapi, //
 };
+use core::ptr;
 
 mod regs {
     use kernel::io::register;
@@ -146,7 +147,6 @@ fn map_registers(dev: &Device<Bound>) -> Result<Bar<'_>> {
         );
         return Err(ENODEV);
     }
-    dev_dbg!(dev, "edu {}.{}\n", id.major(), id.minor());
     Ok(bar)
 }
 
@@ -533,7 +533,7 @@ struct EduDriverData<'bound> {
 kernel::pci_device_table!(
     PCI_TABLE,
     <EduDriver as pci::Driver>::IdInfo,
-    [(pci::DeviceId::from_class(CLASS << 8, !0), ())]
+    [(pci::DeviceId::from_class(CLASS, 0xff_ffff), ())]
 );
 
 impl pci::Driver for EduDriver {
