@@ -801,14 +801,14 @@ mod tests {
         ensure!(evicted == Ok(true), "the eviction: {evicted:?}");
         ensure!(older.dropped() == 1, "the older one is left");
 
-        // What was evicted was not revoked: the next binding is served.
+        // The slot was empty at unbind, so it serves the next binding.
         dev.rebind()?;
         let again = object.access(dev.bound()?.as_ref());
         ensure!(again == Ok(2), "in the next binding: {again:?}");
         Ok(())
     }
 
-    /// What was evicted is not on the device any more: neighbours are dropped in their order.
+    /// A slot leaves the list when it is evicted: its neighbours are dropped in their order.
     #[test]
     fn evict_between_others() -> Result {
         let probe = Probe::new()?;

@@ -18,7 +18,7 @@ use crate::{
 /// lost memory cannot be told from what one run differs from the next.
 const BINDINGS: i64 = 1000;
 
-/// What comes before a larger number on the kernel's command line.
+/// The parameter of the kernel that asks for more bindings.
 const PARAMETER: &str = "rust_lazy_stress.bindings=";
 
 /// Returns how often the device is bound and unbound.
