@@ -60,8 +60,8 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
         let evict = evict.unraw();
         contract.extend(lines([
             "",
-            &format!("What it returns is a pin, which may be held while sleeping: `{evict}()`"),
-            "fails meanwhile. After that has unmapped it, the next call maps it anew.",
+            "Returns a pin, which may be held while sleeping. While there is one,",
+            &format!("`{evict}()` fails. After an eviction the next call maps it anew."),
         ]));
     }
     contract.extend(lines([

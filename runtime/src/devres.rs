@@ -145,6 +145,9 @@ mod callbacks_kunit;
 #[path = "../../kernel/tree/rust/kernel/devres/evict_kunit.rs"]
 mod evict_kunit;
 #[cfg(test)]
+#[path = "../../kernel/tree/rust/kernel/devres/kunit_gate.rs"]
+mod kunit_gate;
+#[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/kunit_support.rs"]
 pub(crate) mod kunit_support;
 #[cfg(test)]

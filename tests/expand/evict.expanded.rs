@@ -62,8 +62,8 @@ impl Queue {
     ///
     /// The first call maps it; later calls lend the same one without taking a lock.
     ///
-    /// What it returns is a pin, which may be held while sleeping: `evict_table()`
-    /// fails meanwhile. After that has unmapped it, the next call maps it anew.
+    /// Returns a pin, which may be held while sleeping. While there is one,
+    /// `evict_table()` fails. After an eviction the next call maps it anew.
     ///
     /// # Errors
     ///
@@ -220,8 +220,8 @@ impl Queue {
     ///
     /// The first call maps it; later calls lend the same one without taking a lock.
     ///
-    /// What it returns is a pin, which may be held while sleeping: `evict_directory()`
-    /// fails meanwhile. After that has unmapped it, the next call maps it anew.
+    /// Returns a pin, which may be held while sleeping. While there is one,
+    /// `evict_directory()` fails. After an eviction the next call maps it anew.
     ///
     /// # Errors
     ///
@@ -348,8 +348,8 @@ impl Queue {
     ///
     /// The first call maps it; later calls lend the same one without taking a lock.
     ///
-    /// What it returns is a pin, which may be held while sleeping: `evict_doorbell()`
-    /// fails meanwhile. After that has unmapped it, the next call maps it anew.
+    /// Returns a pin, which may be held while sleeping. While there is one,
+    /// `evict_doorbell()` fails. After an eviction the next call maps it anew.
     ///
     /// # Errors
     ///

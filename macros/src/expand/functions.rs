@@ -488,7 +488,7 @@ impl<'a> Functions<'a> {
 
         let resource = self.slot.resource;
         // Rustc points at the field's type where the resource lacks a bound.
-        let at_type = Span::mixed_site().located_at(resource.span());
+        let at_type = self.at_type();
         let slot = located(&self.vacant, at_type);
         let krate_at_type = tokens_at(krate, at_type);
         let mut vacant_type = self.vacant_type();
@@ -563,6 +563,11 @@ impl<'a> Functions<'a> {
         }
 
         slot
+    }
+
+    /// Where the field's type stands, for tokens that are not the author's.
+    fn at_type(&self) -> Span {
+        Span::mixed_site().located_at(self.slot.resource.span())
     }
 
     /// The name of what the slot's `entry()` returns.

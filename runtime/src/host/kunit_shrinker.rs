@@ -18,7 +18,7 @@ use std::{
     },
 };
 
-/// What has something to give back when memory runs short.
+/// An object that can give memory back when it runs short.
 pub(crate) trait Shrink: Send + Sync + 'static {
     /// Returns how many things there are.
     fn count(&self) -> usize;
@@ -27,7 +27,7 @@ pub(crate) trait Shrink: Send + Sync + 'static {
     fn scan(&self) -> usize;
 }
 
-/// What is called when memory is reclaimed: its address, and what gives back.
+/// An object's address, and what is called for it when memory is reclaimed.
 type Entry = (usize, Box<dyn Fn() + Send + Sync>);
 
 /// All shrinkers.

@@ -345,8 +345,8 @@ impl Drop for Populates {
     }
 }
 
-/// A devres group is released with the registry in it. What is populated meanwhile has a second
-/// registry, as the device is still bound.
+/// A devres group is released with the registry in it. A slot that is populated meanwhile has a
+/// second registry, as the device is still bound.
 fn first_access_while_a_group_is_released() {
     check(None, || {
         let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot()]);
@@ -995,8 +995,8 @@ fn pins(threads: usize) {
     assert_eq!(ledger.dropped().len(), ledger.made());
 }
 
-/// A thread pins, reads and unpins, and another one evicts: what is pinned stays. Who comes while
-/// the resource is evicted gets another one.
+/// A thread pins, reads and unpins, and another one evicts: a pinned resource stays. A thread that
+/// comes during the eviction gets a new resource.
 fn pin_against_evict() {
     check(None, || pins(1));
 }
@@ -1117,7 +1117,7 @@ fn evict_against_unbind() {
         unbind(&dev);
         assert_eq!(ledger.dropped(), [0], "unbind returned too early");
 
-        // What was evicted serves the next binding, and what was unbound does not.
+        // A slot that was evicted serves the next binding, and one that was revoked does not.
         let is_evicted = other.join().unwrap();
         dev.bind();
         let again = pin(&slot, &dev, || ledger.make(1));

@@ -333,7 +333,11 @@ impl Writer<'_, '_> {
     fn lazy(&mut self, is_map: bool) {
         let mut keys = vec!["fn", "device", if is_map { "map" } else { "init" }];
         for key in ["peek", "try_access", "revoke", "evict"] {
-            if self.rarely(3) {
+            if !self.rarely(3) {
+                continue;
+            }
+            // A guard is no pin.
+            if key != "evict" || !keys.contains(&"try_access") || self.mistake(4) {
                 keys.push(key);
             }
         }

@@ -129,8 +129,4 @@ impl Functions<'_> {
 
         quote_spanned!(at_type=> |#local| #local)
     }
-
-    fn at_type(&self) -> Span {
-        Span::mixed_site().located_at(self.slot.resource.span())
-    }
 }

@@ -242,6 +242,7 @@ pub use mapped::{
 const DEVRES_TESTS: [(&str, &str); 9] = [
     (
         "#[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_driver;\n\
+         #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_gate;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_lockdep;\n\
          #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_machine;\n\
          #[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]\nmod kunit_pci;\n\

@@ -4,6 +4,7 @@
 //! shrinker while memory runs short.
 
 use super::{
+    kunit_gate::Gate,
     kunit_shrinker::{
         exhaust,
         Pages,
@@ -40,15 +41,12 @@ use crate::{
     sync::{
         aref::ARef,
         atomic::{
-            Acquire,
             Atomic,
             AtomicFlag,
             Full,
-            Relaxed,
-            Release, //
+            Relaxed, //
         },
-        Arc,
-        Completion, //
+        Arc, //
     },
     time::{
         delay::fsleep,
@@ -75,50 +73,6 @@ const _: () = assert!(size_of::<Result<LazyPin<'_, usize>>>() == 2 * WORD);
 
 /// How long something that must happen may take, on a slow and busy machine.
 const PATIENCE: Delta = Delta::from_secs(60);
-
-/// Where a test can stop a thread.
-#[pin_data]
-struct Gate {
-    is_closed: AtomicFlag,
-    #[pin]
-    reached: Completion,
-    #[pin]
-    opened: Completion,
-}
-
-impl Gate {
-    fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
-            is_closed: AtomicFlag::new(false),
-            reached <- Completion::new(),
-            opened <- Completion::new(),
-        })
-    }
-
-    /// From here on, whoever comes to the gate waits.
-    fn close(&self) {
-        self.is_closed.store(true, Release);
-    }
-
-    /// Lets everybody through.
-    fn open(&self) {
-        self.is_closed.store(false, Release);
-        self.opened.complete_all();
-    }
-
-    /// Waits until the gate is open.
-    fn pass(&self) {
-        if self.is_closed.load(Acquire) {
-            self.reached.complete_all();
-            self.opened.wait_for_completion();
-        }
-    }
-
-    /// Waits until somebody stands at the gate.
-    fn wait_for_somebody(&self) {
-        self.reached.wait_for_completion();
-    }
-}
 
 /// What a test sees of its resources, and where it can stop them.
 #[pin_data]
@@ -847,14 +801,14 @@ mod tests {
         ensure!(evicted == Ok(true), "the eviction: {evicted:?}");
         ensure!(older.dropped() == 1, "the older one is left");
 
-        // What was evicted was not revoked: the next binding is served.
+        // The slot was empty at unbind, so it serves the next binding.
         dev.rebind()?;
         let again = object.access(dev.bound()?.as_ref());
         ensure!(again == Ok(2), "in the next binding: {again:?}");
         Ok(())
     }
 
-    /// What was evicted is not on the device any more: neighbours are dropped in their order.
+    /// A slot leaves the list when it is evicted: its neighbours are dropped in their order.
     #[test]
     fn evict_between_others() -> Result {
         let probe = Probe::new()?;

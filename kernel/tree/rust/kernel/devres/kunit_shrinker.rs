@@ -21,7 +21,7 @@ use core::{
     },
 };
 
-/// What has something to give back when memory runs short.
+/// An object that can give memory back when it runs short.
 pub(crate) trait Shrink: Send + Sync + 'static {
     /// Returns how many things there are.
     fn count(&self) -> usize;

@@ -18,7 +18,7 @@ use crate::{
 /// lost memory cannot be told from what one run differs from the next.
 const BINDINGS: i64 = 1000;
 
-/// What comes before a larger number on the kernel's command line.
+/// The parameter of the kernel that asks for more bindings.
 const PARAMETER: &str = "rust_lazy_stress.bindings=";
 
 /// Returns how often the device is bound and unbound.
@@ -34,7 +34,13 @@ pub(crate) fn bindings() -> Result<i64> {
         .split_whitespace()
         .find_map(|argument| argument.strip_prefix(PARAMETER))
         .map_or(Ok(BINDINGS), |number| number.parse().map_err(|_| EINVAL))
-        .and_then(|number| if number >= BINDINGS { Ok(number) } else { Err(EINVAL) })
+        .and_then(|number| {
+            if number >= BINDINGS {
+                Ok(number)
+            } else {
+                Err(EINVAL)
+            }
+        })
 }
 
 /// Runs `function`, during which no other stress uses memory: tests run one after the other.
@@ -90,8 +96,7 @@ impl Usage {
         let slack = Self::slack(bindings);
         // KASAN keeps freed memory in quarantine, up to a thirty-second of the memory. There,
         // kmemleak has to find lost memory.
-        let is_slab_back =
-            cfg!(CONFIG_KASAN_GENERIC) || self.slab <= before.slab + slack.slab;
+        let is_slab_back = cfg!(CONFIG_KASAN_GENERIC) || self.slab <= before.slab + slack.slab;
 
         is_slab_back
             && self.shmem <= before.shmem + slack.shmem

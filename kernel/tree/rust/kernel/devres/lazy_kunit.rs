@@ -6,6 +6,7 @@
 //! matters: while a resource is made, and while one is dropped.
 
 use super::{
+    kunit_gate::Gate,
     kunit_lockdep,
     kunit_support::{
         comes_true,
@@ -39,12 +40,9 @@ use crate::{
     sync::{
         aref::ARef,
         atomic::{
-            Acquire,
             Atomic,
-            AtomicFlag,
             Full,
-            Relaxed,
-            Release, //
+            Relaxed, //
         },
         rcu,
         Arc,
@@ -58,50 +56,6 @@ use core::ptr;
 
 /// How long something that must happen may take, on a slow and busy machine.
 const PATIENCE: Delta = Delta::from_secs(20);
-
-/// A gate that a test may close, once.
-#[pin_data]
-struct Gate {
-    is_closed: AtomicFlag,
-    #[pin]
-    reached: Completion,
-    #[pin]
-    opened: Completion,
-}
-
-impl Gate {
-    fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
-            is_closed: AtomicFlag::new(false),
-            reached <- Completion::new(),
-            opened <- Completion::new(),
-        })
-    }
-
-    /// From here on, whoever comes to the gate waits.
-    fn close(&self) {
-        self.is_closed.store(true, Release);
-    }
-
-    /// Lets everybody through.
-    fn open(&self) {
-        self.is_closed.store(false, Release);
-        self.opened.complete_all();
-    }
-
-    /// Waits until the gate is open.
-    fn pass(&self) {
-        if self.is_closed.load(Acquire) {
-            self.reached.complete_all();
-            self.opened.wait_for_completion();
-        }
-    }
-
-    /// Waits until somebody stands at the gate.
-    fn wait_for_somebody(&self) {
-        self.reached.wait_for_completion();
-    }
-}
 
 /// What a test plans for the resources of its objects, and what it sees of them.
 #[pin_data]

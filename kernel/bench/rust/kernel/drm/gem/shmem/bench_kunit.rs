@@ -124,7 +124,7 @@ impl Scale {
 
 /// Something that is freed.
 trait Freed: Sized {
-    /// What it is called.
+    /// Its name in the output.
     const NAME: &'static str;
 
     /// Keeps what is released by another thread, later.

@@ -39,7 +39,7 @@ use crate::{
 /// How large the buffers are.
 const SIZE: usize = 4 * PAGE_SIZE;
 
-/// What is written to the memory of a buffer.
+/// The word that is written to the memory of a buffer.
 const WORD: u32 = 0x5eed_cafe;
 
 /// Reads a table, which has to be all of the object.

@@ -32,7 +32,7 @@ const OTHERS: usize = 10_000;
 
 /// Something that is populated.
 trait Populated: Sized {
-    /// What it is called.
+    /// Its name in the output.
     const NAME: &'static str;
 
     /// Creates one that is empty.
