@@ -1,268 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What user space sees of the sample driver rust_drm_edu, as the only process
- * of a machine that has QEMU's device edu behind an IOMMU.
- *
- * Each scenario prints a row: its name, what is expected, what has happened,
- * and how long it took. The last line says how many rows are off. Then the
- * machine is switched off.
+ * What user space sees of the sample driver rust_drm_edu.
  *
  * There is no libpthread here, as the kernel may have no futex: who races is a
  * process.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/klog.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/reboot.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-#include <drm/edu_drm.h>
+#include "edu_device.h"
+#include "scenario.h"
 
-#define DRIVER		"rust_drm_edu"
-#define SYSFS_DRIVER	"/sys/bus/pci/drivers/" DRIVER
-#define PAGE		4096u
 #define PAGES		4u
 #define HALF		(PAGE / 2)
 #define RACERS		4
 #define UNBINDS		30
 #define MANY		10000
-
-/* Where edu has its DMA registers. */
-#define EDU_DMA_SOURCE		(0x80 / 4)
-#define EDU_DMA_DESTINATION	(0x88 / 4)
-#define EDU_DMA_COUNT		(0x90 / 4)
-#define EDU_DMA_COMMAND		(0x98 / 4)
-#define EDU_DMA_START		1u
-#define EDU_DMA_TO_RAM		2u
-#define EDU_MEMORY		0x40000u
-
-static int off;
-static char slot[64];
-
-/* The kernel's log: lines that go there are not mixed with the kernel's. */
-static int kmsg = -1;
-
-/* What has gone wrong in a scenario, in words. Empty if nothing has. */
-static char fault[256];
-
-#define FAIL(...) do {							\
-	if (!fault[0])							\
-		snprintf(fault, sizeof(fault), __VA_ARGS__);		\
-	return;								\
-} while (0)
-
-#define ENSURE(condition, ...) do {					\
-	if (!(condition))						\
-		FAIL(__VA_ARGS__);					\
-} while (0)
-
-/* Prints a line, at once: dprintf() would seek, which the log does not allow. */
-static void say(const char *format, ...)
-{
-	char line[512];
-	va_list arguments;
-	int len;
-
-	va_start(arguments, format);
-	len = vsnprintf(line, sizeof(line), format, arguments);
-	va_end(arguments);
-	if (write(kmsg, line, len) < 0)
-		off++;
-}
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
-}
-
-static void pause_ms(int ms)
-{
-	struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
-
-	while (nanosleep(&time, &time))
-		;
-}
-
-/* As ioctl(), but returns the error number. */
-static int request(int fd, unsigned long command, void *data)
-{
-	return ioctl(fd, command, data) ? errno : 0;
-}
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	int error = 0;
-
-	if (fd < 0)
-		return errno;
-	if (write(fd, text, strlen(text)) < 0)
-		error = errno;
-	close(fd);
-	return error;
-}
-
-static int bind_driver(void)
-{
-	return write_file(SYSFS_DRIVER "/bind", slot);
-}
-
-static int unbind_driver(void)
-{
-	return write_file(SYSFS_DRIVER "/unbind", slot);
-}
-
-/* Opens the render node of the driver: each binding has another one. */
-static int open_node(void)
-{
-	DIR *dir = opendir("/dev/dri");
-	struct dirent *entry;
-	int found = -1;
-
-	if (!dir)
-		return -1;
-	while (found < 0 && (entry = readdir(dir))) {
-		char path[PATH_MAX], name[32] = "";
-		struct drm_version version = {
-			.name = name, .name_len = sizeof(name) - 1,
-		};
-
-		if (strncmp(entry->d_name, "renderD", 7))
-			continue;
-		snprintf(path, sizeof(path), "/dev/dri/%s", entry->d_name);
-		found = open(path, O_RDWR | O_CLOEXEC);
-		if (found < 0)
-			continue;
-		if (request(found, DRM_IOCTL_VERSION, &version) ||
-		    strcmp(name, DRIVER)) {
-			close(found);
-			found = -1;
-		}
-	}
-	closedir(dir);
-	return found;
-}
-
-static int create(int fd, size_t size, uint32_t *handle)
-{
-	struct drm_edu_bo_create args = { .size = size };
-	int error = request(fd, DRM_IOCTL_EDU_BO_CREATE, &args);
-
-	*handle = args.handle;
-	return error;
-}
-
-static int map(int fd, uint32_t handle, uint64_t *address)
-{
-	struct drm_edu_bo_map args = { .handle = handle };
-	int error = request(fd, DRM_IOCTL_EDU_BO_MAP, &args);
-
-	if (address)
-		*address = args.address;
-	return error;
-}
-
-static void *map_for_us(int fd, uint32_t handle, size_t size)
-{
-	struct drm_edu_bo_mmap args = { .handle = handle };
-	void *memory;
-
-	if (request(fd, DRM_IOCTL_EDU_BO_MMAP, &args))
-		return NULL;
-	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		      args.offset);
-	return memory == MAP_FAILED ? NULL : memory;
-}
-
-static int copy(int fd, uint32_t handle, uint32_t direction, uint64_t offset,
-		uint32_t len)
-{
-	struct drm_edu_copy args = {
-		.handle = handle,
-		.direction = direction,
-		.offset = offset,
-		.len = len,
-	};
-
-	return request(fd, DRM_IOCTL_EDU_COPY, &args);
-}
-
-static void fill(uint8_t *memory, size_t size, unsigned int seed)
-{
-	for (size_t i = 0; i < size; i++)
-		memory[i] = seed = seed * 1103515245u + 12345u;
-}
-
-/* Whether a line of a file has this text in it. */
-static int file_has(const char *path, const char *text)
-{
-	char line[256];
-	FILE *file = fopen(path, "r");
-	int found = 0;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = strstr(line, text) != NULL;
-	if (file)
-		fclose(file);
-	return found;
-}
-
-/* How often the IOMMU has refused the device a write. */
-static int faults(void)
-{
-	static char log[1 << 20];
-	int len = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1);
-	int count = 0;
-
-	log[len > 0 ? len : 0] = 0;
-	for (char *at = log; (at = strstr(at, "[DMA Write")); at++)
-		count++;
-	return count;
-}
-
-/* Has the device write to this address, past the driver. */
-static int write_past_driver(uint64_t address, uint32_t len)
-{
-	char path[128];
-	volatile uint32_t *registers;
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource0", slot);
-	fd = open(path, O_RDWR);
-	if (fd < 0)
-		return errno;
-	registers = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	if (registers == MAP_FAILED)
-		return errno;
-
-	registers[EDU_DMA_SOURCE] = EDU_MEMORY;
-	registers[EDU_DMA_DESTINATION] = address;
-	registers[EDU_DMA_COUNT] = len;
-	registers[EDU_DMA_COMMAND] = EDU_DMA_START | EDU_DMA_TO_RAM;
-	while (registers[EDU_DMA_COMMAND] & EDU_DMA_START)
-		pause_ms(10);
-	munmap((void *)registers, PAGE);
-	return 0;
-}
 
 static void copy_both_ways(void)
 {
@@ -542,10 +298,9 @@ static void stale_dma(void)
 	close(fd);
 }
 
-static double unbinding;
-
 static void many_buffers(void)
 {
+	double unbinding;
 	int fd = open_node();
 
 	ENSURE(fd >= 0, "there is no device node");
@@ -561,14 +316,13 @@ static void many_buffers(void)
 	unbinding = now();
 	ENSURE(!unbind_driver(), "unbind");
 	unbinding = now() - unbinding;
+	say("device: unbind with %d mapped buffers: %.1f ms\n", MANY,
+	    unbinding * 1000);
 	ENSURE(!bind_driver(), "bind");
 	close(fd);
 }
 
-static const struct {
-	const char *name, *expected;
-	void (*run)(void);
-} scenarios[] = {
+const struct scenario edu_scenarios[] = {
 	{ "copy_both_ways", "the same bytes come back", copy_both_ways },
 	{ "cpu_buffer", "the CPU fills and adds up a buffer", cpu_buffer },
 	{ "racing_first_accesses", "one mapping for all processes",
@@ -583,58 +337,5 @@ static const struct {
 	  unbind_under_load },
 	{ "stale_dma", "refused by the IOMMU; memory stays as it is", stale_dma },
 	{ "many_buffers", "10000 mapped buffers, unbound", many_buffers },
+	{ 0 },
 };
-
-/* Finds the device by its ids, and keeps where it is. */
-static int find_device(void)
-{
-	DIR *dir = opendir("/sys/bus/pci/devices");
-	struct dirent *entry;
-
-	while (dir && !slot[0] && (entry = readdir(dir))) {
-		char path[PATH_MAX];
-
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/device",
-			 entry->d_name);
-		if (file_has(path, "0x11e8"))
-			snprintf(slot, sizeof(slot), "%.63s", entry->d_name);
-	}
-	if (dir)
-		closedir(dir);
-	return slot[0] ? 0 : ENODEV;
-}
-
-int main(void)
-{
-	mkdir("/proc", 0755);
-	mkdir("/sys", 0755);
-	mkdir("/dev", 0755);
-	mount("proc", "/proc", "proc", 0, NULL);
-	mount("sysfs", "/sys", "sysfs", 0, NULL);
-	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
-	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
-
-	if (find_device()) {
-		say("edu: there is no device\n");
-		off = 1;
-	}
-	for (size_t i = 0; !off && i < sizeof(scenarios) / sizeof(*scenarios); i++) {
-		double begin = now();
-
-		fault[0] = 0;
-		scenarios[i].run();
-		say("edu: %s: %s: %s: %s: %.0f ms\n",
-		       fault[0] ? "off" : "ok", scenarios[i].name,
-		       scenarios[i].expected, fault[0] ? fault : "so it is",
-		       (now() - begin) * 1000);
-		/* What follows would not start from where it should. */
-		if (fault[0])
-			off++;
-	}
-	say("edu: unbind with %d mapped buffers: %.1f ms\n", MANY,
-	       unbinding * 1000);
-	say("edu: %d off\n", off);
-	sync();
-	reboot(RB_POWER_OFF);
-	return 0;
-}

@@ -4,7 +4,7 @@
 //! IOMMU.
 //!
 //! The kernel is that of `test`, with the sample driver `rust_drm_edu` in it. Its init is
-//! `kernel/user/edu.c`, which prints a row for each scenario.
+//! `kernel/user/`, which prints a row for each scenario.
 
 use super::{
     apply::Object,
@@ -88,8 +88,11 @@ const QEMU: [&str; 6] = [
 const KERNEL: &str =
     "console=ttyS0 panic=-1 oops=panic kunit.enable=0 intel_iommu=on iommu.strict=1 printk.devkmsg=on";
 
+/// Where the program is.
+const SOURCES: &str = "kernel/user";
+
 /// What the lines of the program begin with.
-const MARK: &str = "edu: ";
+const MARK: &str = "device: ";
 
 /// What a line of a fault of the IOMMU contains. It is what one scenario is about.
 const FAULT: &str = "DMAR: ";
@@ -191,17 +194,22 @@ fn program(prepared: &Prepared, log: &Path) -> Result<PathBuf> {
         job::tail(log, 20)
     );
 
-    let program = prepared.work.join("edu");
+    let program = prepared.work.join("user");
+    let mut sources = Vec::new();
+    for file in fs::read_dir(root().join(SOURCES))? {
+        sources.push(file?.path());
+    }
+    sources.retain(|path| path.extension().is_some_and(|it| it == "c"));
     let mut compiler = Command::new("cc");
     compiler
         .args(["-static", "-O2", "-Wall", "-Wextra", "-Werror", "-isystem"])
         .arg(out.join("usr/include"))
         .arg("-o")
         .arg(&program)
-        .arg(root().join("kernel/user/edu.c"));
+        .args(sources);
     ensure!(
         Job::start(&mut compiler, log)?.finish()?,
-        "kernel/user/edu.c cannot be built:\n{}",
+        "{SOURCES} cannot be built:\n{}",
         job::tail(log, 20)
     );
     Ok(program)
@@ -310,17 +318,17 @@ mod tests {
         report
     }
 
-    const OK: &str = "edu: ok: copy: the same bytes come back: so it is: 12 ms";
-    const OFF: &str = "edu: off: bind: bound again: bind: No such device: 3 ms";
+    const OK: &str = "device: ok: copy: the same bytes come back: so it is: 12 ms";
+    const OFF: &str = "device: off: bind: bound again: bind: No such device: 3 ms";
 
     #[test]
     fn rows_are_read() {
         let report = report(&[
             OK,
-            "[ 1.0] edu: no row",
-            "edu: unbind: 1.0 ms",
+            "[ 1.0] device: no row",
+            "device: unbind: 1.0 ms",
             OFF,
-            "edu: 1 off",
+            "device: 1 off",
         ]);
 
         assert_eq!(report.rows.len(), 2);
@@ -335,14 +343,14 @@ mod tests {
     fn what_is_off_or_missing_fails() {
         let error = |lines: &[&str]| judge(&report(lines)).unwrap_err().to_string();
 
-        judge(&report(&[OK, "edu: 0 off"])).unwrap();
+        judge(&report(&[OK, "device: 0 off"])).unwrap();
         assert_eq!(error(&[]), "the program has printed no row");
         assert_eq!(error(&[OK]), "the program has not come to its end");
         assert_eq!(
-            error(&[OK, OFF, "edu: 0 off"]),
+            error(&[OK, OFF, "device: 0 off"]),
             "the program has not come to its end"
         );
-        assert_eq!(error(&[OK, OFF, "edu: 1 off"]), "1 of 2 rows are off");
+        assert_eq!(error(&[OK, OFF, "device: 1 off"]), "1 of 2 rows are off");
     }
 
     #[test]

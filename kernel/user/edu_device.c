@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * QEMU's device edu, with the sample driver rust_drm_edu and without it.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/ioctl.h>
+#include <sys/klog.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "edu_device.h"
+#include "scenario.h"
+
+#define SYSFS_DRIVER	"/sys/bus/pci/drivers/" DRIVER
+
+/* Where edu has its DMA registers. */
+#define EDU_DMA_SOURCE		(0x80 / 4)
+#define EDU_DMA_DESTINATION	(0x88 / 4)
+#define EDU_DMA_COUNT		(0x90 / 4)
+#define EDU_DMA_COMMAND		(0x98 / 4)
+#define EDU_DMA_START		1u
+#define EDU_DMA_TO_RAM		2u
+#define EDU_MEMORY		0x40000u
+
+/* Where the device is. */
+static char slot[64];
+
+int find_device(void)
+{
+	DIR *dir = opendir("/sys/bus/pci/devices");
+	struct dirent *entry;
+
+	while (dir && !slot[0] && (entry = readdir(dir))) {
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/device",
+			 entry->d_name);
+		if (file_has(path, "0x11e8"))
+			snprintf(slot, sizeof(slot), "%.63s", entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return slot[0] ? 0 : ENODEV;
+}
+
+int bind_driver(void)
+{
+	return write_file(SYSFS_DRIVER "/bind", slot);
+}
+
+int unbind_driver(void)
+{
+	return write_file(SYSFS_DRIVER "/unbind", slot);
+}
+
+int open_node(void)
+{
+	DIR *dir = opendir("/dev/dri");
+	struct dirent *entry;
+	int found = -1;
+
+	if (!dir)
+		return -1;
+	while (found < 0 && (entry = readdir(dir))) {
+		char path[PATH_MAX], name[32] = "";
+		struct drm_version version = {
+			.name = name, .name_len = sizeof(name) - 1,
+		};
+
+		if (strncmp(entry->d_name, "renderD", 7))
+			continue;
+		snprintf(path, sizeof(path), "/dev/dri/%s", entry->d_name);
+		found = open(path, O_RDWR | O_CLOEXEC);
+		if (found < 0)
+			continue;
+		if (request(found, DRM_IOCTL_VERSION, &version) ||
+		    strcmp(name, DRIVER)) {
+			close(found);
+			found = -1;
+		}
+	}
+	closedir(dir);
+	return found;
+}
+
+int create(int fd, size_t size, uint32_t *handle)
+{
+	struct drm_edu_bo_create args = { .size = size };
+	int error = request(fd, DRM_IOCTL_EDU_BO_CREATE, &args);
+
+	*handle = args.handle;
+	return error;
+}
+
+int map(int fd, uint32_t handle, uint64_t *address)
+{
+	struct drm_edu_bo_map args = { .handle = handle };
+	int error = request(fd, DRM_IOCTL_EDU_BO_MAP, &args);
+
+	if (address)
+		*address = args.address;
+	return error;
+}
+
+void *map_for_us(int fd, uint32_t handle, size_t size)
+{
+	struct drm_edu_bo_mmap args = { .handle = handle };
+	void *memory;
+
+	if (request(fd, DRM_IOCTL_EDU_BO_MMAP, &args))
+		return NULL;
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		      args.offset);
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+int copy(int fd, uint32_t handle, uint32_t direction, uint64_t offset,
+		uint32_t len)
+{
+	struct drm_edu_copy args = {
+		.handle = handle,
+		.direction = direction,
+		.offset = offset,
+		.len = len,
+	};
+
+	return request(fd, DRM_IOCTL_EDU_COPY, &args);
+}
+
+int faults(void)
+{
+	static char log[1 << 20];
+	int len = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1);
+	int count = 0;
+
+	log[len > 0 ? len : 0] = 0;
+	for (char *at = log; (at = strstr(at, "[DMA Write")); at++)
+		count++;
+	return count;
+}
+
+int write_past_driver(uint64_t address, uint32_t len)
+{
+	char path[128];
+	volatile uint32_t *registers;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource0", slot);
+	fd = open(path, O_RDWR);
+	if (fd < 0)
+		return errno;
+	registers = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (registers == MAP_FAILED)
+		return errno;
+
+	registers[EDU_DMA_SOURCE] = EDU_MEMORY;
+	registers[EDU_DMA_DESTINATION] = address;
+	registers[EDU_DMA_COUNT] = len;
+	registers[EDU_DMA_COMMAND] = EDU_DMA_START | EDU_DMA_TO_RAM;
+	while (registers[EDU_DMA_COMMAND] & EDU_DMA_START)
+		pause_ms(10);
+	munmap((void *)registers, PAGE);
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * QEMU's device edu, with the sample driver rust_drm_edu and without it.
+ */
+#ifndef EDU_DEVICE_H
+#define EDU_DEVICE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <drm/edu_drm.h>
+
+#define DRIVER		"rust_drm_edu"
+
+/* Finds the device by its ids. Returns the error number. */
+int find_device(void);
+
+int bind_driver(void);
+int unbind_driver(void);
+
+/* Opens the render node of the driver: each binding has another one. */
+int open_node(void);
+
+/* What the driver does. These return the error number. */
+int create(int fd, size_t size, uint32_t *handle);
+int map(int fd, uint32_t handle, uint64_t *address);
+int copy(int fd, uint32_t handle, uint32_t direction, uint64_t offset,
+	 uint32_t len);
+
+/* Maps a buffer for this process. Returns NULL if that fails. */
+void *map_for_us(int fd, uint32_t handle, size_t size);
+
+/* How often the IOMMU has refused the device a write. */
+int faults(void);
+
+/* Has the device write to this address, past the driver. */
+int write_past_driver(uint64_t address, uint32_t len);
+
+#endif

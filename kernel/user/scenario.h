@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What all scenarios use: a verdict, the kernel's log, files, processes.
+ */
+#ifndef SCENARIO_H
+#define SCENARIO_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PAGE		4096u
+
+/*
+ * A scenario, which prints a row. It returns early if something is wrong, and
+ * what follows would then not start from where it should.
+ */
+struct scenario {
+	const char *name, *expected;
+	void (*run)(void);
+};
+
+/* The scenarios of a file; the last one has no name. */
+extern const struct scenario edu_scenarios[];
+
+/* What has gone wrong in a scenario, in words. Empty if nothing has. */
+extern char fault[256];
+
+#define FAIL(...) do {							\
+	if (!fault[0])							\
+		snprintf(fault, sizeof(fault), __VA_ARGS__);		\
+	return;								\
+} while (0)
+
+#define ENSURE(condition, ...) do {					\
+	if (!(condition))						\
+		FAIL(__VA_ARGS__);					\
+} while (0)
+
+/* Prints a line into the kernel's log, where it is not mixed with others. */
+__attribute__((format(printf, 1, 2))) void say(const char *format, ...);
+
+/* The time, in seconds. */
+double now(void);
+void pause_ms(int ms);
+
+/* As ioctl(), but returns the error number. */
+int request(int fd, unsigned long command, void *data);
+
+/* Writes a text. Returns the error number. */
+int write_file(const char *path, const char *text);
+
+/* Whether a line of a file has this text in it. */
+int file_has(const char *path, const char *text);
+
+/* Fills memory with what only this seed gives. */
+void fill(uint8_t *memory, size_t size, unsigned int seed);
+
+#endif
