@@ -19,7 +19,8 @@
 struct Object<T: DriverObject> {
     /// Scatter-gather table of this object's DMA pages.
     ///
-    /// Must not be called with the object's reservation lock held, which mapping takes.
+    /// Must not be called with the object's reservation lock held, which mapping takes. The table
+    /// of an imported object is mapped by the exporter of its buffer.
     #[lazy(
         pub fn sg_table -> scatterlist::SGTable,
         device = self.dev().as_ref().as_ref(),

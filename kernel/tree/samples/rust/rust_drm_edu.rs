@@ -355,6 +355,8 @@ impl DriverObject for BufferData {
     type Driver = EduDrmDriver;
     type Args = ();
 
+    const DEFAULT_ARGS: Option<fn()> = Some(Default::default);
+
     fn new(_drm: &EduDevice, _size: usize, _args: ()) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {})
     }

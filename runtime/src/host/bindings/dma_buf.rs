@@ -178,6 +178,17 @@ pub unsafe fn drm_gem_prime_export(obj: *mut drm_gem_object, _flags: c_int) -> *
     buf
 }
 
+/// Takes a reference: `get_dma_buf()`.
+///
+/// # Safety
+///
+/// `buf` comes from [`drm_gem_prime_export`], and there is a reference to it.
+#[track_caller]
+pub unsafe fn get_dma_buf(buf: *mut dma_buf) {
+    // SAFETY: There is a reference.
+    unsafe { &(*buf).refcount }.inc(format_args!("dma-buf {buf:p}"));
+}
+
 /// Puts a reference, and releases the buffer with the last one: `dma_buf_put()`. May sleep.
 ///
 /// An importer that is still attached then is a loud failure.
@@ -450,16 +461,30 @@ pub unsafe fn dma_buf_vunmap(buf: *mut dma_buf, map: *mut iosys_map) {
     }
 }
 
-/// Lets go of an imported buffer: `drm_prime_gem_destroy()` of `drm_prime.c`. The table, if there
-/// is one, stays the exporter's.
-pub(crate) fn drm_prime_gem_destroy(attach: &dma_buf_attachment, sgt: *mut sg_table) {
-    // SAFETY: An attachment is to a live buffer.
-    let buf = unsafe { &*attach.dmabuf };
+/// Lets go of an imported buffer: `drm_prime_gem_destroy()` of `drm_prime.c`. Unmaps the table, if
+/// there is one, detaches, and puts the importer's reference to the buffer. May sleep.
+///
+/// # Safety
+///
+/// - `attach` comes from [`dma_buf_attach`], and `sgt` is null or its table. Nobody uses either any
+///   more.
+/// - The caller gives up a reference to the buffer.
+#[track_caller]
+pub(crate) unsafe fn drm_prime_gem_destroy(attach: *mut dma_buf_attachment, sgt: *mut sg_table) {
+    // SAFETY: The attachment is valid.
+    let buf = unsafe { (*attach).dmabuf };
 
-    if !sgt.is_null() {
-        buf.mappings.fetch_sub(1, Ordering::Relaxed);
-    }
-    buf.attachments.fetch_sub(1, Ordering::Relaxed);
+    report_afterwards(|| {
+        if !sgt.is_null() {
+            let both = dma_data_direction::DMA_BIDIRECTIONAL;
+            // SAFETY: The table is that of the attachment, and nobody uses it any more.
+            unsafe { dma_buf_unmap_attachment_unlocked(attach, sgt, both) };
+        }
+        // SAFETY: Nothing is mapped any more, and nobody uses the attachment.
+        unsafe { dma_buf_detach(buf, attach) };
+        // SAFETY: The caller gives up a reference.
+        unsafe { dma_buf_put(buf) };
+    });
 }
 
 #[cfg(test)]

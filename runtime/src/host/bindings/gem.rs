@@ -289,19 +289,21 @@ pub unsafe fn drm_gem_private_object_fini(obj: *mut drm_gem_object) {
     unsafe { dma_resv_fini(resv, gem) };
 }
 
-/// Gives an object an mmap offset: `drm_gem_create_mmap_offset()`.
+/// Gives an object an mmap offset: `drm_gem_create_mmap_offset()`. Returns 0, as the model never runs
+/// out of offsets.
 ///
 /// # Safety
 ///
 /// `obj` points to an initialised object that nobody else uses.
 #[track_caller]
-pub(crate) unsafe fn drm_gem_create_mmap_offset(obj: *mut drm_gem_object) {
+pub unsafe fn drm_gem_create_mmap_offset(obj: *mut drm_gem_object) -> c_int {
     // SAFETY: By the requirement of this function.
     let dev = unsafe { (*obj).dev };
     // SAFETY: As before.
     unsafe { (*obj).has_mmap_offset = true };
     // SAFETY: `dev` was a DRM device when the object was initialised.
     unsafe { drm_vma_offset_add(dev, "drm_gem_create_mmap_offset") };
+    0
 }
 
 /// Takes the mmap offset from an object, if it has one: `drm_gem_free_mmap_offset()`.

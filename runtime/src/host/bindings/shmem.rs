@@ -379,8 +379,7 @@ unsafe fn __drm_gem_shmem_init(
     }
 
     // SAFETY: Initialised above, and nobody else uses it.
-    unsafe { drm_gem_create_mmap_offset(obj) };
-    0
+    unsafe { drm_gem_create_mmap_offset(obj) }
 }
 
 /// Initialises a shmem object of `size` bytes in memory of the caller's: `drm_gem_shmem_init()`.
@@ -557,7 +556,8 @@ pub unsafe fn drm_gem_shmem_release(shmem: *mut drm_gem_shmem_object) {
 
     report_afterwards(|| {
         if let Some(attach) = shmem.gem.import_attach() {
-            drm_prime_gem_destroy(attach, shmem.sgt());
+            // SAFETY: Nobody else uses the object, its attachment or its table.
+            unsafe { drm_prime_gem_destroy(ptr::from_ref(attach).cast_mut(), shmem.sgt()) };
         } else {
             shmem.locked(|| {
                 shmem.warn_on_count(shmem.vmap_use_count(), "vmap_use_count");

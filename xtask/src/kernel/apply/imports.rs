@@ -3,12 +3,16 @@
 //! Imports, in the kernel's style: one a line, and `//` behind the last of a list, which keeps
 //! rustfmt from joining them.
 
+use super::source::Source;
 use anyhow::{
+    bail,
     ensure,
+    Context,
     Result, //
 };
 use syn::{
     ItemUse,
+    UseGroup,
     UseTree, //
 };
 
@@ -31,21 +35,17 @@ impl Imports {
 
     /// Adds a name to the outermost list, in order.
     pub(crate) fn add(&mut self, name: &str) -> Result<()> {
-        let UseTree::Path(path) = &mut self.0.tree else {
-            anyhow::bail!("the import is not of the form `use path::{{..}};`");
-        };
-        let UseTree::Group(group) = &mut *path.tree else {
-            anyhow::bail!("the import is not of the form `use path::{{..}};`");
-        };
+        add(&mut self.0.tree, name)
+    }
 
-        let tree: UseTree = syn::parse_str(name)?;
-        let at = group
+    /// Adds a name to the list of a module that is in the outermost list, in order.
+    pub(crate) fn add_below(&mut self, module: &str, name: &str) -> Result<()> {
+        let tree = list(&mut self.0.tree)?
             .items
-            .iter()
-            .position(|item| first(item).as_str() > name)
-            .unwrap_or(group.items.len());
-        group.items.insert(at, tree);
-        Ok(())
+            .iter_mut()
+            .find(|item| first(item) == module)
+            .with_context(|| format!("nothing is imported from `{module}`"))?;
+        add(tree, name)
     }
 
     /// The import as text, without a newline at its end.
@@ -55,6 +55,52 @@ impl Imports {
         text.push(';');
         text
     }
+}
+
+/// Edits what a file imports from `crate` and from `core`, by the crate's name.
+pub(crate) fn edit_imports(
+    source: &mut Source,
+    edit: impl Fn(&str, &mut Imports) -> Result<()>,
+) -> Result<()> {
+    let mut edits = Vec::new();
+
+    for item in source.imports() {
+        if let UseTree::Path(path) = &item.tree {
+            let root = path.ident.to_string();
+            if root == "crate" || root == "core" {
+                let mut imports = Imports::new(item);
+                edit(&root, &mut imports)?;
+                edits.push((source.range(item), imports.print()));
+            }
+        }
+    }
+
+    for (range, text) in edits {
+        source.replace(range, text);
+    }
+    Ok(())
+}
+
+/// The list of a tree that is a path and a list.
+fn list(tree: &mut UseTree) -> Result<&mut UseGroup> {
+    if let UseTree::Path(path) = tree {
+        if let UseTree::Group(group) = &mut *path.tree {
+            return Ok(group);
+        }
+    }
+    bail!("the import is not of the form `use path::{{..}};`")
+}
+
+/// Adds a name to the list of a tree, in order.
+fn add(tree: &mut UseTree, name: &str) -> Result<()> {
+    let group = list(tree)?;
+    let at = group
+        .items
+        .iter()
+        .position(|item| first(item).as_str() > name)
+        .unwrap_or(group.items.len());
+    group.items.insert(at, syn::parse_str(name)?);
+    Ok(())
 }
 
 /// The name that a tree begins with.
@@ -134,10 +180,13 @@ mod tests {
         imports.remove("M").unwrap();
         imports.remove("N").unwrap();
         imports.add("b").unwrap();
+        imports.add_below("c", "W").unwrap();
+        assert!(imports.add_below("a", "X").is_err());
+        assert!(imports.add_below("d", "X").is_err());
         assert!(imports.remove("Q").is_err());
         assert_eq!(
             imports.print(),
-            "use crate::{\n    a,\n    b,\n    c::{\n        self,\n        X,\n        Y, //\n    },\n    \
+            "use crate::{\n    a,\n    b,\n    c::{\n        self,\n        W,\n        X,\n        Y, //\n    },\n    \
              sync::z::Z, //\n};"
         );
     }

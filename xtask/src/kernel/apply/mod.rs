@@ -12,6 +12,7 @@
 //! | `rust/kernel/devres.rs` | `register()`: see `devres` |
 //! | `rust/kernel/{i2c,pci,platform}.rs` | one lifetime for both sides of `TryFrom`: see `try_from` |
 //! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
+//! | `rust/kernel/drm/gem/{mod,shmem}.rs`, `rust/helpers/helpers.c`, `rust/bindings/bindings_helper.h` | imports: see `import` |
 //! | `samples/rust/{Kconfig,Makefile}` | the sample drivers: see `samples` |
 //! | `rust/uapi/uapi_helper.h` | what user space asks of one of them: see `uapi` |
 //!
@@ -26,7 +27,9 @@ mod bench;
 mod count;
 mod devres;
 mod expanded;
+mod import;
 mod imports;
+mod includes;
 mod kconfig;
 mod samples;
 mod shmem;
@@ -103,7 +106,7 @@ struct Step {
 }
 
 /// Each of these leaves a tree that can be built.
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step {
         name: "try_from",
         run: try_from,
@@ -119,6 +122,10 @@ const STEPS: [Step; 6] = [
     Step {
         name: SG_TABLE,
         run: |tree| edit(tree, SHMEM, shmem::convert),
+    },
+    Step {
+        name: "import",
+        run: import_buffers,
     },
     Step {
         name: "kunit",
@@ -172,7 +179,11 @@ const OF_THE_SLOT: [&str; 3] = [
     "rust/kernel/devres/unwind.rs",
 ];
 
+const BINDINGS_HELPER: &str = "rust/bindings/bindings_helper.h";
 const DEVRES: &str = "rust/kernel/devres.rs";
+const GEM: &str = "rust/kernel/drm/gem/mod.rs";
+const HELPERS: &str = "rust/helpers";
+const HELPERS_C: &str = "rust/helpers/helpers.c";
 const KERNEL: &str = "rust/kernel/lib.rs";
 const MACROS: &str = "rust/macros/lib.rs";
 const SHMEM: &str = "rust/kernel/drm/gem/shmem.rs";
@@ -304,6 +315,8 @@ mod contract_kunit;
 #[doc(hidden)]
 pub mod crates_kunit;
 #[cfg(CONFIG_KUNIT = \"y\")]
+mod import_kunit;
+#[cfg(CONFIG_KUNIT = \"y\")]
 mod lazy_kunit;
 #[cfg(CONFIG_KUNIT = \"y\")]
 mod stress_kunit;
@@ -402,6 +415,15 @@ fn attribute(tree: &mut Tree) -> Result<()> {
     add_files_of_tree(tree, |path| path.starts_with("rust/macros"))?;
     edit(tree, MACROS, macros)?;
     edit(tree, KERNEL, kernel)
+}
+
+/// Objects that user space creates by DRM itself, imported ones among them.
+fn import_buffers(tree: &mut Tree) -> Result<()> {
+    add_files_of_tree(tree, |path| path.starts_with(HELPERS))?;
+    edit(tree, HELPERS_C, import::helpers)?;
+    edit(tree, BINDINGS_HELPER, import::bindings)?;
+    edit(tree, GEM, import::default_args)?;
+    edit(tree, SHMEM, import::operations)
 }
 
 /// The test suites.
@@ -594,11 +616,11 @@ mod tests {
     fn only_the_printed_form_goes_without_the_macro() {
         assert_eq!(
             step_names(Object::Annotated),
-            ["try_from", "slot", "macro", "sg_table", "kunit", "sample"]
+            ["try_from", "slot", "macro", "sg_table", "import", "kunit", "sample"]
         );
         assert_eq!(
             step_names(Object::Expanded),
-            ["try_from", "slot", "sg_table", "kunit", "sample"]
+            ["try_from", "slot", "sg_table", "import", "kunit", "sample"]
         );
         assert_eq!(step_names(Object::ByHand), ["control"]);
     }
@@ -608,7 +630,7 @@ mod tests {
         let from = root().join("kernel/tree");
         for file in files(&from).unwrap() {
             let name = file.strip_prefix(&from).unwrap();
-            let steps = ["rust/macros", "rust/kernel", "samples"];
+            let steps = ["rust/macros", "rust/kernel", HELPERS, "samples", "include"];
             assert!(
                 steps.iter().any(|step| name.starts_with(step)),
                 "no step adds {}",

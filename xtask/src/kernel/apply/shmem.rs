@@ -4,7 +4,7 @@
 //! scatter-gather table by hand.
 
 use super::{
-    imports::Imports,
+    imports::edit_imports,
     source::{
         self,
         Source, //
@@ -18,10 +18,7 @@ use anyhow::{
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::ops::Range;
-use syn::{
-    Field,
-    UseTree, //
-};
+use syn::Field;
 
 /// The items of the host that map and unmap the table.
 const SG_TABLE: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/sg_table.rs");
@@ -210,30 +207,6 @@ fn imports(source: &mut Source) -> Result<()> {
         }
         Ok(())
     })
-}
-
-/// Edits the imports from each crate, by its name.
-fn edit_imports(
-    source: &mut Source,
-    edit: impl Fn(&str, &mut Imports) -> Result<()>,
-) -> Result<()> {
-    let mut edits = Vec::new();
-
-    for item in source.imports() {
-        if let UseTree::Path(path) = &item.tree {
-            let root = path.ident.to_string();
-            if root == "crate" || root == "core" {
-                let mut imports = Imports::new(item);
-                edit(&root, &mut imports)?;
-                edits.push((source.range(item), imports.print()));
-            }
-        }
-    }
-
-    for (range, text) in edits {
-        source.replace(range, text);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -36,6 +36,12 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
     /// What [`new`](Self::new) is passed besides device and size.
     type Args;
 
+    /// Makes the arguments of an object that user space creates by DRM itself: a dumb buffer, or an
+    /// imported buffer. With [`None`], both are refused.
+    ///
+    /// There is no user space here, so this is for drivers that set it in the kernel.
+    const DEFAULT_ARGS: Option<fn() -> Self::Args> = None;
+
     /// Makes the driver's part of an object of `size` bytes.
     fn new(
         dev: &drm::Device<Self::Driver>,

@@ -8,6 +8,9 @@
 #[path = "../../../../../../kernel/tree/rust/kernel/drm/gem/shmem/contract_kunit.rs"]
 mod contract_kunit;
 #[cfg(test)]
+#[path = "../../../../../../kernel/tree/rust/kernel/drm/gem/shmem/import_kunit.rs"]
+mod import_kunit;
+#[cfg(test)]
 #[path = "../../../../../../kernel/tree/rust/kernel/drm/gem/shmem/lazy_kunit.rs"]
 mod lazy_kunit;
 #[cfg(test)]
@@ -20,6 +23,8 @@ mod vmap_kunit;
 #[doc(hidden)]
 #[path = "../../../../kunit/crates_kunit.rs"]
 pub mod crates_kunit;
+#[cfg(test)]
+mod import;
 mod resv;
 mod sg_table;
 mod vmap;
@@ -117,7 +122,8 @@ pub struct Object<T: DriverObject> {
 
     /// Scatter-gather table of this object's DMA pages.
     ///
-    /// Must not be called with the object's reservation lock held, which mapping takes.
+    /// Must not be called with the object's reservation lock held, which mapping takes. The table
+    /// of an imported object is mapped by the exporter of its buffer.
     #[lazy(
         pub fn sg_table -> scatterlist::SGTable,
         device = self.dev().as_ref().as_ref(),
@@ -180,23 +186,10 @@ impl<T: DriverObject> Object<T> {
         config: ObjectConfig<'_, T>,
         args: T::Args,
     ) -> Result<ARef<Self>> {
-        let new: Pin<KBox<Self>> = KBox::try_pin_init(
-            try_pin_init!(Self {
-                obj <- Opaque::ffi_init(|obj: *mut bindings::drm_gem_shmem_object| {
-                    // SAFETY: `obj` is valid for writes, and zeroes are a valid value of it.
-                    unsafe { obj.write_bytes(0, 1) }
-                }),
-                parent_resv_obj: config.parent_resv_obj.map(|parent| parent.into()),
-                sgt <- new_lazy!("Object::sgt"),
-                inner <- T::new(dev, size, args),
-                drm: dev.into(),
-            }),
-            GFP_KERNEL,
-        )?;
+        let parent = config.parent_resv_obj.map(|parent| parent.into());
+        let new = Self::allocate(dev, size, parent, args)?;
         let shmem = new.as_raw_shmem();
 
-        // SAFETY: Nobody else knows of the object.
-        unsafe { (*shmem).base.funcs = const { &Self::VTABLE } };
         // SAFETY: `dev` is alive, and the object is zeroed up to its functions.
         to_result(unsafe { bindings::drm_gem_shmem_init(dev.as_raw(), shmem, size) })?;
 
@@ -215,6 +208,32 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: Nobody else knows of the object.
         unsafe { (*shmem).map_wc = config.map_wc };
 
+        Ok(new)
+    }
+
+    /// Allocates an object, which C code has yet to initialise.
+    fn allocate(
+        dev: &Device<T::Driver>,
+        size: usize,
+        parent_resv_obj: Option<ARef<Self>>,
+        args: T::Args,
+    ) -> Result<Pin<KBox<Self>>> {
+        let new: Pin<KBox<Self>> = KBox::try_pin_init(
+            try_pin_init!(Self {
+                obj <- Opaque::ffi_init(|obj: *mut bindings::drm_gem_shmem_object| {
+                    // SAFETY: `obj` is valid for writes, and zeroes are a valid value of it.
+                    unsafe { obj.write_bytes(0, 1) }
+                }),
+                parent_resv_obj,
+                sgt <- new_lazy!("Object::sgt"),
+                inner <- T::new(dev, size, args),
+                drm: dev.into(),
+            }),
+            GFP_KERNEL,
+        )?;
+
+        // SAFETY: Nobody else knows of the object.
+        unsafe { (*new.as_raw()).funcs = const { &Self::VTABLE } };
         Ok(new)
     }
 

@@ -20,8 +20,22 @@ use kernel::{
     scatterlist, //
 };
 
-/// Maps the scatter-gather table that the C helper keeps in the object.
+/// Maps the scatter-gather table that the C helper keeps in the object, or that the exporter of an
+/// imported object makes.
 pub struct SgTable;
+
+impl SgTable {
+    const DIRECTION: bindings::dma_data_direction = bindings::dma_data_direction::DMA_BIDIRECTIONAL;
+
+    /// The attachment to the buffer that the object was imported from.
+    fn attachment<T: DriverObject>(
+        obj: &Object<T>,
+    ) -> Option<NonNull<bindings::dma_buf_attachment>> {
+        // SAFETY: `obj` is a valid GEM object. Its attachment is set before anybody else knows of
+        // the object, and does not change.
+        NonNull::new(unsafe { (*obj.as_raw()).import_attach })
+    }
+}
 
 // SAFETY:
 // - The table that `drm_gem_shmem_get_pages_sgt()` returns does not change. Three functions of the
@@ -29,33 +43,44 @@ pub struct SgTable;
 //   `drm_gem_shmem_release()` comes after the teardown. `drm_gem_shmem_purge_locked()` is for
 //   objects that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever
 //   advised or purged, since this module calls neither function and no C driver has an `Object`.
+// - The table that `dma_buf_map_attachment_unlocked()` returns does not change, and its exporter
+//   keeps it until it is unmapped: the attachment is static, as `dma_buf_attach()` makes it. Nobody
+//   else has the table, which is not put into the object.
 // - Objects are only ever dropped by `free_callback()`, which begins with their teardown.
 // - Until then only C code writes to an `Object`, in `obj`, and nobody calls its `project()`.
 unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
     type Target = scatterlist::SGTable;
 
-    /// Unmapping reads `obj->dev->dev`, and the object keeps `obj->dev`.
+    /// Unmapping reads `obj->dev->dev`, or the attachment. The object keeps both.
     type Keep = ();
 
     fn keep(_obj: &Object<T>) -> Self::Keep {}
 
     fn map(obj: &Object<T>, _dev: &device::Device<Bound>) -> Result<NonNull<scatterlist::SGTable>> {
-        // SAFETY: `obj` is a valid GEM object.
-        let is_imported = unsafe { !(*obj.as_raw()).import_attach.is_null() };
+        let sgt = match Self::attachment(obj) {
+            // SAFETY: `drm_gem_shmem_release()` detaches, after the teardown. The attachment is for
+            // the object's device, which is bound.
+            Some(attach) => unsafe {
+                bindings::dma_buf_map_attachment_unlocked(attach.as_ptr(), Self::DIRECTION)
+            },
+            // SAFETY: `obj` is an initialised shmem object.
+            None => unsafe { bindings::drm_gem_shmem_get_pages_sgt(obj.as_raw_shmem()) },
+        };
 
-        // The table of an imported object is the exporter's, who also unmaps it.
-        if is_imported {
-            return Err(EOPNOTSUPP);
-        }
-
-        // SAFETY: `obj` is an initialised shmem object.
-        let sgt =
-            from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(obj.as_raw_shmem()) })?;
-
-        NonNull::new(sgt.cast()).ok_or(ENOMEM)
+        NonNull::new(from_err_ptr(sgt)?.cast()).ok_or(ENOMEM)
     }
 
-    unsafe fn unmap(obj: &Object<T>, _keep: &Self::Keep, _sgt: NonNull<scatterlist::SGTable>) {
+    unsafe fn unmap(obj: &Object<T>, _keep: &Self::Keep, sgt: NonNull<scatterlist::SGTable>) {
+        if let Some(attach) = Self::attachment(obj) {
+            let sgt = sgt.as_ptr().cast();
+
+            // SAFETY: The table was mapped like this, and nobody uses it any more.
+            unsafe {
+                bindings::dma_buf_unmap_attachment_unlocked(attach.as_ptr(), sgt, Self::DIRECTION)
+            };
+            return;
+        }
+
         let _resv = DmaResvGuard::new(obj);
 
         // SAFETY: The table is mapped, nobody uses it any more, and the reservation lock is held.

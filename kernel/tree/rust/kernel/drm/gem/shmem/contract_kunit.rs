@@ -53,6 +53,7 @@ use crate::{
     new_mutex,
     page::PAGE_SIZE,
     prelude::*,
+    scatterlist::SGTable,
     sync::{
         aref::ARef,
         atomic::{
@@ -70,7 +71,10 @@ use crate::{
 };
 use core::{
     mem,
-    ptr, //
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 
 /// How long something that has to happen is given.
@@ -297,24 +301,64 @@ fn make_table(obj: &Gem) -> Result<usize> {
     Ok(from_err_ptr(sgt)?.addr())
 }
 
-/// Calls `with` while the object looks like one that is imported from the buffer `dmabuf`: null for
-/// code that does not look at the buffer.
+/// Bytes that a table has for the device.
+pub(super) fn dma_len(table: &SGTable) -> ResourceSize {
+    table.iter().map(|entry| entry.dma_len()).sum()
+}
+
+/// An object that is shared with other drivers.
+///
+/// # Invariants
+///
+/// The pointer is to a valid buffer, and a reference to it.
+pub(super) struct DmaBuf(NonNull<bindings::dma_buf>);
+
+impl DmaBuf {
+    /// Exports an object.
+    pub(super) fn export(obj: &Gem) -> Result<Self> {
+        // SAFETY: The object is initialised.
+        let buf = from_err_ptr(unsafe { bindings::drm_gem_prime_export(obj.as_raw(), 0) })?;
+
+        // INVARIANT: The function has returned a reference.
+        Ok(Self(NonNull::new(buf).ok_or(EINVAL)?))
+    }
+
+    pub(super) fn as_raw(&self) -> *mut bindings::dma_buf {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for DmaBuf {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants this is a reference.
+        unsafe { bindings::dma_buf_put(self.0.as_ptr()) };
+        // A thread of the kernel's leaves the release to a worker.
+        // SAFETY: There are no requirements.
+        unsafe { bindings::flush_delayed_fput() };
+    }
+}
+
+/// Calls `with` while the object looks like one that was imported from the buffer `dmabuf`, whose
+/// lock reserves it.
 pub(super) fn as_imported<R>(
     obj: &Gem,
     dmabuf: *mut bindings::dma_buf,
     with: impl FnOnce() -> R,
 ) -> Result<R> {
-    let mut attachment = KBox::new(
-        pin_init::zeroed::<bindings::dma_buf_attachment>(),
-        GFP_KERNEL,
-    )?;
-    attachment.dmabuf = dmabuf;
+    // SAFETY: The object is initialised.
+    let drm = unsafe { (*obj.as_raw()).dev };
+    // SAFETY: The tests keep the DRM device of an object.
+    let dev = unsafe { (*drm).dev };
+    // SAFETY: The buffer is valid, and a DRM device has a reference to its parent.
+    let attach = from_err_ptr(unsafe { bindings::dma_buf_attach(dmabuf, dev) })?;
     // SAFETY: The object is initialised, and the tests call this when no other thread uses it.
-    unsafe { (*obj.as_raw()).import_attach = &mut *attachment };
+    unsafe { (*obj.as_raw()).import_attach = attach };
 
     let _reset = ScopeGuard::new(|| {
         // SAFETY: The object is initialised, and no other thread uses it.
         unsafe { (*obj.as_raw()).import_attach = ptr::null_mut() };
+        // SAFETY: It was attached above, and nobody uses it any more.
+        unsafe { bindings::dma_buf_detach(dmabuf, attach) };
     });
     Ok(with())
 }
@@ -1031,23 +1075,40 @@ mod tests {
         Ok(())
     }
 
-    /// The table of an imported object is the exporter's: refused, and nothing is mapped.
+    /// The table of an imported object is made by its exporter, of the exporter's pages. It is
+    /// unmapped by the exporter as well, when the importer is unbound.
     #[test]
     fn imported_object() -> Result {
-        let gpu = Gpu::new()?;
-        let obj = gpu.object()?;
-        let dev = gpu.bound()?;
+        let exporter = Gpu::new()?;
+        let mut gpu = Gpu::new()?;
+        let theirs = exporter.object()?;
+        let dmabuf = DmaBuf::export(&theirs)?;
+        let obj = gpu.object_below(&theirs)?;
+        let mappings = dma_mappings();
 
-        let (result, is_mapped) = as_imported(&obj, ptr::null_mut(), || {
-            let result = address(obj.sg_table(dev));
-            (result, is_mapped(&obj))
-        })?;
+        let (len, own, pinned, left) = as_imported(&obj, dmabuf.as_raw(), || {
+            let table = ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+            let len = dma_len(table);
+            let own = (is_mapped(&obj), page_uses(&obj));
+            let pinned = page_uses(&theirs);
 
-        ensure!(result.is_err(), "the exporter's table is lent: {result:x?}");
-        ensure!(!is_mapped, "mapped");
+            gpu.dev.unbind();
+            Ok((len, own, pinned, dma_mappings()))
+        })??;
 
-        // It was refused before anything was stored.
-        ensure_ok!(obj.sg_table(dev), "as an object that is not imported");
+        ensure!(
+            own == (false, 0),
+            "a table of its own and uses of its own pages: {own:?}"
+        );
+        ensure!(
+            len == SIZE as ResourceSize,
+            "{len} bytes of {SIZE} are mapped"
+        );
+        ensure!(pinned == 1, "{pinned} uses of the exporter's pages");
+        ensure!(
+            left == mappings,
+            "DMA mappings: {mappings:?}, after unbind {left:?}"
+        );
         Ok(())
     }
 }

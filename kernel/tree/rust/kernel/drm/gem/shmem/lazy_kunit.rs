@@ -13,6 +13,7 @@ use super::{
         page_uses,
         refs,
         surplus_uses,
+        DmaBuf,
         Gem,
         Gpu,
         KunitDriver,
@@ -36,10 +37,7 @@ use crate::{
         Thread,
         GRACE, //
     },
-    drm::{
-        self,
-        gem::IntoGEMObject, //
-    },
+    drm,
     error::from_err_ptr,
     io::ResourceSize,
     prelude::*,
@@ -70,64 +68,6 @@ unsafe fn exclusive(obj: &mut ARef<Gem>) -> Pin<&mut Gem> {
     unsafe { Pin::new_unchecked(obj) }
 }
 
-/// An object that is shared with other drivers.
-///
-/// # Invariants
-///
-/// The pointer is to a valid buffer, and a reference to it.
-pub(super) struct DmaBuf(NonNull<bindings::dma_buf>);
-
-impl DmaBuf {
-    /// Exports an object.
-    pub(super) fn export(obj: &Gem) -> Result<Self> {
-        // SAFETY: The object is initialised.
-        let buf = from_err_ptr(unsafe { bindings::drm_gem_prime_export(obj.as_raw(), 0) })?;
-
-        // INVARIANT: The function has returned a reference.
-        Ok(Self(NonNull::new(buf).ok_or(EINVAL)?))
-    }
-
-    pub(super) fn as_raw(&self) -> *mut bindings::dma_buf {
-        self.0.as_ptr()
-    }
-
-    /// Maps the buffer for the device of another driver.
-    fn import(&self, dev: &Device<Bound>) -> Result<Import<'_>> {
-        // SAFETY: Both are valid.
-        let attach =
-            from_err_ptr(unsafe { bindings::dma_buf_attach(self.0.as_ptr(), dev.as_raw()) })?;
-
-        // SAFETY: The attachment is new.
-        let sgt = from_err_ptr(unsafe {
-            bindings::dma_buf_map_attachment_unlocked(
-                attach,
-                bindings::dma_data_direction::DMA_BIDIRECTIONAL,
-            )
-        })
-        .inspect_err(|_| {
-            // SAFETY: As above, and nobody uses it after this.
-            unsafe { bindings::dma_buf_detach(self.0.as_ptr(), attach) };
-        })?;
-
-        // INVARIANT: Mapped above.
-        Ok(Import {
-            buffer: self,
-            attach,
-            sgt,
-        })
-    }
-}
-
-impl Drop for DmaBuf {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants this is a reference.
-        unsafe { bindings::dma_buf_put(self.0.as_ptr()) };
-        // A thread of the kernel's leaves the release to a worker.
-        // SAFETY: There are no requirements.
-        unsafe { bindings::flush_delayed_fput() };
-    }
-}
-
 /// A buffer that is mapped for the device of another driver.
 ///
 /// # Invariants
@@ -139,7 +79,33 @@ struct Import<'a> {
     sgt: *mut bindings::sg_table,
 }
 
-impl Import<'_> {
+impl<'a> Import<'a> {
+    /// Maps a buffer for the device of another driver.
+    fn new(buffer: &'a DmaBuf, dev: &Device<Bound>) -> Result<Self> {
+        // SAFETY: Both are valid.
+        let attach =
+            from_err_ptr(unsafe { bindings::dma_buf_attach(buffer.as_raw(), dev.as_raw()) })?;
+
+        // SAFETY: The attachment is new.
+        let sgt = from_err_ptr(unsafe {
+            bindings::dma_buf_map_attachment_unlocked(
+                attach,
+                bindings::dma_data_direction::DMA_BIDIRECTIONAL,
+            )
+        })
+        .inspect_err(|_| {
+            // SAFETY: As above, and nobody uses it after this.
+            unsafe { bindings::dma_buf_detach(buffer.as_raw(), attach) };
+        })?;
+
+        // INVARIANT: Mapped above.
+        Ok(Self {
+            buffer,
+            attach,
+            sgt,
+        })
+    }
+
     /// Bytes that are mapped.
     fn len(&self) -> ResourceSize {
         // SAFETY: By the type invariants it is mapped.
@@ -160,7 +126,7 @@ impl Drop for Import<'_> {
         };
 
         // SAFETY: By the type invariants it is attached, and nobody uses it after this.
-        unsafe { bindings::dma_buf_detach(self.buffer.0.as_ptr(), self.attach) };
+        unsafe { bindings::dma_buf_detach(self.buffer.as_raw(), self.attach) };
     }
 }
 
@@ -371,7 +337,7 @@ mod tests {
         let obj = gpu.object()?;
         ensure_ok!(obj.sg_table(gpu.bound()?), "the exporter's access");
         let buffer = DmaBuf::export(&obj)?;
-        let import = buffer.import(importer.bound()?)?;
+        let import = Import::new(&buffer, importer.bound()?)?;
         ensure!(page_uses(&obj) == 2, "{} uses, shared", page_uses(&obj));
 
         gpu.dev.unbind();

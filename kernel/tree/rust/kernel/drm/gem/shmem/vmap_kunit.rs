@@ -14,12 +14,12 @@ use super::{
         race_to_first,
         refs,
         surplus_uses,
+        DmaBuf,
         Gem,
         Gpu,
         KunitObject,
         SIZE, //
     },
-    lazy_kunit::DmaBuf,
     DmaResvGuard,
     ObjectConfig,
     VMapOwned, //
