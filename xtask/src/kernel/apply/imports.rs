@@ -3,6 +3,7 @@
 //! Imports, in the kernel's style: one a line, and `//` behind the last of a list, which keeps
 //! rustfmt from joining them.
 
+use super::source::Source;
 use anyhow::{
     ensure,
     Result, //
@@ -55,6 +56,31 @@ impl Imports {
         text.push(';');
         text
     }
+}
+
+/// Edits the imports from each crate, by its name.
+pub(crate) fn edit(
+    source: &mut Source,
+    edit: impl Fn(&str, &mut Imports) -> Result<()>,
+) -> Result<()> {
+    let mut edits = Vec::new();
+
+    for item in source.imports() {
+        if let UseTree::Path(path) = &item.tree {
+            let mut imports = Imports::new(item);
+            let before = imports.print();
+            edit(&path.ident.to_string(), &mut imports)?;
+            let after = imports.print();
+            if after != before {
+                edits.push((source.range(item), after));
+            }
+        }
+    }
+
+    for (range, text) in edits {
+        source.replace(range, text);
+    }
+    Ok(())
 }
 
 /// The name that a tree begins with.
