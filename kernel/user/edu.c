@@ -260,6 +260,57 @@ static void unbind_under_load(void)
 	munmap((void *)mapped, PAGE);
 }
 
+/*
+ * The driver has a buffer of its own from here on, which goes at unbind with
+ * what it belongs to.
+ */
+static void driver_buffer(void)
+{
+	struct drm_edu_clear args = { .len = HALF };
+	uint8_t zeroes[HALF] = { 0 };
+	uint8_t *memory;
+	uint32_t handle;
+	int fd = open_node();
+
+	ENSURE(fd >= 0, "there is no device node");
+	ENSURE(!create(fd, PAGE, &handle), "create");
+	memory = map_for_us(fd, handle, PAGE);
+	ENSURE(memory, "mmap: %s", strerror(errno));
+	fill(memory, PAGE, 4);
+	ENSURE(!copy(fd, handle, EDU_COPY_TO_DEVICE, 0, HALF), "to the device");
+	ENSURE(!request(fd, DRM_IOCTL_EDU_CLEAR, &args), "clear");
+	ENSURE(!copy(fd, handle, EDU_COPY_FROM_DEVICE, 0, HALF),
+	       "from the device");
+	ENSURE(!memcmp(memory, zeroes, HALF), "the device has other bytes");
+
+	munmap(memory, PAGE);
+	close(fd);
+	ENSURE(!unbind_driver(), "unbind");
+	ENSURE(!bind_driver(), "bind");
+}
+
+/* A buffer that the DRM core makes for the driver, which has not made it. */
+static void dumb_buffer(void)
+{
+	struct drm_mode_create_dumb args = {
+		.width = 32, .height = 32, .bpp = 32,
+	};
+	int error, fd = open_primary_node();
+
+	ENSURE(fd >= 0, "there is no device node");
+	error = request(fd, DRM_IOCTL_MODE_CREATE_DUMB, &args);
+	if (!error) {
+		uint64_t address = 0;
+
+		error = map(fd, args.handle, &address);
+		ENSURE(!error, "map: %s", strerror(error));
+		ENSURE(address, "map: no address");
+	} else {
+		ENSURE(error == ENOSYS, "%s", strerror(error));
+	}
+	close(fd);
+}
+
 static void stale_dma(void)
 {
 	uint8_t expected[PAGE];
@@ -335,6 +386,9 @@ const struct scenario edu_scenarios[] = {
 	{ "unbind_during_copy", "unbind waits for the copy", unbind_during_copy },
 	{ "unbind_under_load", "30 times, with ENODEV and nothing else",
 	  unbind_under_load },
+	{ "driver_buffer", "the driver's own buffer goes with its device",
+	  driver_buffer },
+	{ "dumb_buffer", "refused, or a buffer as others", dumb_buffer },
 	{ "stale_dma", "refused by the IOMMU; memory stays as it is", stale_dma },
 	{ "many_buffers", "10000 mapped buffers, unbound", many_buffers },
 	{ 0 },

@@ -55,7 +55,8 @@ int unbind_driver(void)
 	return write_file(SYSFS_DRIVER "/unbind", slot);
 }
 
-int open_node(void)
+/* Opens the node of the driver whose name begins like this. */
+static int open_named(const char *prefix)
 {
 	DIR *dir = opendir("/dev/dri");
 	struct dirent *entry;
@@ -69,7 +70,7 @@ int open_node(void)
 			.name = name, .name_len = sizeof(name) - 1,
 		};
 
-		if (strncmp(entry->d_name, "renderD", 7))
+		if (strncmp(entry->d_name, prefix, strlen(prefix)))
 			continue;
 		snprintf(path, sizeof(path), "/dev/dri/%s", entry->d_name);
 		found = open(path, O_RDWR | O_CLOEXEC);
@@ -83,6 +84,16 @@ int open_node(void)
 	}
 	closedir(dir);
 	return found;
+}
+
+int open_node(void)
+{
+	return open_named("renderD");
+}
+
+int open_primary_node(void)
+{
+	return open_named("card");
 }
 
 int create(int fd, size_t size, uint32_t *handle)

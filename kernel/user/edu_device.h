@@ -17,8 +17,9 @@ int find_device(void);
 int bind_driver(void);
 int unbind_driver(void);
 
-/* Opens the render node of the driver: each binding has another one. */
+/* Open a node of the driver: each binding has others. */
 int open_node(void);
+int open_primary_node(void);
 
 /* What the driver does. These return the error number. */
 int create(int fd, size_t size, uint32_t *handle);

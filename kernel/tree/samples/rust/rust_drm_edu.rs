@@ -10,6 +10,7 @@
 //! To make this driver probe, QEMU must be run with `-device edu`, and with an IOMMU or with no
 //! memory above 256 MiB: the device has 28 bits for addresses.
 
+use core::ptr;
 use kernel::{
     device::{
         Bound,
@@ -41,7 +42,10 @@ use kernel::{
     },
     new_lazy,
     new_mutex,
-    page::page_align,
+    page::{
+        page_align,
+        PAGE_SIZE, //
+    },
     pci,
     prelude::*,
     sync::{
@@ -53,7 +57,6 @@ use kernel::{
     types::ForLt,
     uapi, //
 };
-use core::ptr;
 
 mod regs {
     use kernel::io::register;
@@ -133,6 +136,16 @@ impl TryFrom<u32> for Direction {
     }
 }
 
+/// What to copy.
+struct CopyRequest {
+    direction: Direction,
+    /// Where in the buffer, in bytes.
+    offset: u64,
+    /// Where in the memory of the device, in bytes.
+    device_offset: u32,
+    len: u32,
+}
+
 /// Maps the registers, and finds out whether they are those of the device.
 fn map_registers(dev: &Device<Bound>) -> Result<Bar<'_>> {
     let pdev: &pci::Device<Bound> = dev.try_into()?;
@@ -186,16 +199,10 @@ impl Edu {
     /// Copies between a buffer and the memory of the device, and returns when all of it was copied.
     ///
     /// What is not mapped yet is mapped now.
-    fn copy(
-        &self,
-        dev: &Device<Bound>,
-        object: &BufferObject,
-        args: &uapi::drm_edu_copy,
-    ) -> Result {
-        let direction = args.direction.try_into()?;
-        let end = args.offset.checked_add(args.len.into()).ok_or(EINVAL)?;
-        let device_end = args.device_offset.checked_add(args.len).ok_or(EINVAL)?;
-        if args.len == 0 || end > object.size() as u64 || device_end > MEMORY_SIZE {
+    fn copy(&self, dev: &Device<Bound>, object: &BufferObject, copy: &CopyRequest) -> Result {
+        let end = copy.offset.checked_add(copy.len.into()).ok_or(EINVAL)?;
+        let device_end = copy.device_offset.checked_add(copy.len).ok_or(EINVAL)?;
+        if copy.len == 0 || end > object.size() as u64 || device_end > MEMORY_SIZE {
             return Err(EINVAL);
         }
 
@@ -204,13 +211,13 @@ impl Edu {
         let mut begin = 0;
         for segment in table.iter() {
             let len = segment.dma_len();
-            let from = args.offset.max(begin);
+            let from = copy.offset.max(begin);
             let to = end.min(begin + len);
 
             if from < to {
                 let address = segment.dma_address() + (from - begin);
-                let device = MEMORY + args.device_offset + (from - args.offset) as u32;
-                self.transfer(dev, address, device, (to - from) as u32, direction)?;
+                let device = MEMORY + copy.device_offset + (from - copy.offset) as u32;
+                self.transfer(dev, address, device, (to - from) as u32, copy.direction)?;
             }
             begin += len;
         }
@@ -414,7 +421,7 @@ impl FileData {
 
     fn bo_create(
         drm: &EduDevice<Registered>,
-        _data: &(),
+        _data: &RegistrationData,
         args: &mut uapi::drm_edu_bo_create,
         file: &EduFile,
     ) -> Result<u32> {
@@ -431,7 +438,7 @@ impl FileData {
 
     fn bo_mmap(
         _drm: &EduDevice<Registered>,
-        _data: &(),
+        _data: &RegistrationData,
         args: &mut uapi::drm_edu_bo_mmap,
         file: &EduFile,
     ) -> Result<u32> {
@@ -445,7 +452,7 @@ impl FileData {
 
     fn bo_map(
         drm: &EduDevice<Registered>,
-        _data: &(),
+        _data: &RegistrationData,
         args: &mut uapi::drm_edu_bo_map,
         file: &EduFile,
     ) -> Result<u32> {
@@ -459,19 +466,42 @@ impl FileData {
 
     fn copy(
         drm: &EduDevice<Registered>,
-        _data: &(),
+        _data: &RegistrationData,
         args: &mut uapi::drm_edu_copy,
         file: &EduFile,
     ) -> Result<u32> {
+        let copy = CopyRequest {
+            direction: args.direction.try_into()?,
+            offset: args.offset,
+            device_offset: args.device_offset,
+            len: args.len,
+        };
         let object = BufferObject::lookup_handle(file, args.handle)?;
 
-        drm.copy(parent(drm), &object, args)?;
+        drm.copy(parent(drm), &object, &copy)?;
+        Ok(0)
+    }
+
+    fn clear(
+        drm: &EduDevice<Registered>,
+        data: &RegistrationData,
+        args: &mut uapi::drm_edu_clear,
+        _file: &EduFile,
+    ) -> Result<u32> {
+        let copy = CopyRequest {
+            direction: Direction::ToDevice,
+            offset: 0,
+            device_offset: args.device_offset,
+            len: args.len,
+        };
+
+        drm.copy(parent(drm), &*data.zeroes(drm)?, &copy)?;
         Ok(0)
     }
 
     fn cpu(
         drm: &EduDevice<Registered>,
-        _data: &(),
+        _data: &RegistrationData,
         args: &mut uapi::drm_edu_cpu,
         file: &EduFile,
     ) -> Result<u32> {
@@ -495,6 +525,34 @@ fn parent(drm: &EduDevice<Registered>) -> &Device<Bound> {
     AsRef::<pci::Device<Bound>>::as_ref(drm).as_ref()
 }
 
+/// What files have as long as the device is bound.
+#[pin_data]
+struct RegistrationData {
+    /// Zeroes, in a buffer of the driver's own.
+    #[pin]
+    zeroes: Mutex<Option<ARef<BufferObject>>>,
+}
+
+impl RegistrationData {
+    fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            zeroes <- new_mutex!(None),
+        })
+    }
+
+    /// Returns a buffer of zeroes, as large as the memory of the device.
+    fn zeroes(&self, drm: &EduDevice<Registered>) -> Result<ARef<BufferObject>> {
+        let mut zeroes = self.zeroes.lock();
+
+        if let Some(zeroes) = &*zeroes {
+            return Ok(zeroes.clone());
+        }
+        let config = shmem::ObjectConfig::default();
+        let new = BufferObject::new(drm, PAGE_SIZE, config, ())?;
+        Ok(zeroes.insert(new).clone())
+    }
+}
+
 struct EduDrmDriver;
 
 type EduDevice<Ctx = drm::Normal> = drm::Device<EduDrmDriver, Ctx>;
@@ -502,7 +560,7 @@ type EduDevice<Ctx = drm::Normal> = drm::Device<EduDrmDriver, Ctx>;
 #[vtable]
 impl drm::Driver for EduDrmDriver {
     type Data = Edu;
-    type RegistrationData<'drm> = ();
+    type RegistrationData<'drm> = RegistrationData;
     type File = FileData;
     type Object = BufferObject;
     type ParentDevice<Ctx: DeviceContext> = pci::Device<Ctx>;
@@ -522,6 +580,7 @@ impl drm::Driver for EduDrmDriver {
         (EDU_BO_MAP, drm_edu_bo_map, ioctl::RENDER_ALLOW | ioctl::ROOT_ONLY, FileData::bo_map),
         (EDU_COPY, drm_edu_copy, ioctl::RENDER_ALLOW, FileData::copy),
         (EDU_CPU, drm_edu_cpu, ioctl::RENDER_ALLOW, FileData::cpu),
+        (EDU_CLEAR, drm_edu_clear, ioctl::RENDER_ALLOW, FileData::clear),
     }
 }
 
@@ -560,7 +619,7 @@ impl pci::Driver for EduDriver {
         // SAFETY: The registration is part of the driver's data, which is dropped when the driver
         // is unbound.
         let registration =
-            unsafe { drm::Registration::new(pdev.as_ref(), drm, Ok::<_, Error>(()), 0)? };
+            unsafe { drm::Registration::new(pdev.as_ref(), drm, RegistrationData::new(), 0)? };
         Ok(EduDriverData {
             _registration: registration,
         })

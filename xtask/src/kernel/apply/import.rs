@@ -7,8 +7,7 @@
 //! In `rust/kernel/drm/gem/shmem.rs`, `Object` gets the operations, and what they need.
 
 use super::{
-    imports::edit_imports,
-    includes,
+    imports, includes,
     source::{
         self,
         Source, //
@@ -96,7 +95,7 @@ pub(crate) fn operations(text: String) -> Result<String> {
         source.replace(old, new);
     }
 
-    edit_imports(&mut source, |root, imports| {
+    imports::edit(&mut source, |root, imports| {
         if root == "crate" {
             imports.add_below("error", "from_result")?;
             imports.add("page::page_align")?;

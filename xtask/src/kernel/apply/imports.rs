@@ -57,8 +57,8 @@ impl Imports {
     }
 }
 
-/// Edits what a file imports from `crate` and from `core`, by the crate's name.
-pub(crate) fn edit_imports(
+/// Edits the imports from each crate, by its name.
+pub(crate) fn edit(
     source: &mut Source,
     edit: impl Fn(&str, &mut Imports) -> Result<()>,
 ) -> Result<()> {
@@ -66,11 +66,12 @@ pub(crate) fn edit_imports(
 
     for item in source.imports() {
         if let UseTree::Path(path) = &item.tree {
-            let root = path.ident.to_string();
-            if root == "crate" || root == "core" {
-                let mut imports = Imports::new(item);
-                edit(&root, &mut imports)?;
-                edits.push((source.range(item), imports.print()));
+            let mut imports = Imports::new(item);
+            let before = imports.print();
+            edit(&path.ident.to_string(), &mut imports)?;
+            let after = imports.print();
+            if after != before {
+                edits.push((source.range(item), after));
             }
         }
     }

@@ -17,8 +17,9 @@
 //! | `rust/uapi/uapi_helper.h` | what user space asks of one of them: see `uapi` |
 //!
 //! It is done in steps, which are the patches of a series. The printed form (`expanded`) goes
-//! without the macro. The control gets the suite of the contract, what is in `kernel/control/`, and
-//! nothing else. What measures is added to either, by itself (`bench`).
+//! without the macro. The control gets the suite of the contract, what is in `kernel/control/`, the
+//! driver that user space uses, by hand (`edu`), and nothing else; one of its forms gets two fixes.
+//! What measures is added to either, by itself (`bench`).
 //!
 //! Nothing is written before all of it has been found to work, and nothing is replaced: a tree that
 //! has any of the new files is refused.
@@ -26,6 +27,7 @@
 mod bench;
 mod count;
 mod devres;
+mod edu;
 mod expanded;
 mod import;
 mod imports;
@@ -53,6 +55,7 @@ pub(crate) use count::{
     count,
     Counts, //
 };
+use samples::Sample;
 use source::Source;
 use std::{
     fs,
@@ -72,6 +75,8 @@ pub(crate) enum Object {
     Expanded,
     /// The one by hand that the tree has, on which the tests have to fail.
     ByHand,
+    /// The same, with two fixes: see [`shmem::fix()`].
+    Fixed,
 }
 
 impl Object {
@@ -86,7 +91,7 @@ impl Object {
 
     /// Whether it has lazy fields, in whatever form.
     pub(crate) fn is_lazy(self) -> bool {
-        self != Self::ByHand
+        matches!(self, Self::Annotated | Self::Expanded)
     }
 
     /// What the names of logs have for it.
@@ -95,6 +100,7 @@ impl Object {
             Self::Annotated => "",
             Self::Expanded => "-expanded",
             Self::ByHand => "-control",
+            Self::Fixed => "-fixed",
         }
     }
 }
@@ -137,11 +143,24 @@ const STEPS: [Step; 7] = [
     },
 ];
 
-/// The one step for the control.
-const CONTROL: [Step; 1] = [Step {
-    name: "control",
-    run: control,
-}];
+/// The steps for the control. The last one is left out but for the fixed object.
+const CONTROL: [Step; 3] = [
+    Step {
+        name: "control",
+        run: control,
+    },
+    Step {
+        name: "sample",
+        run: sample_by_hand,
+    },
+    Step {
+        name: FIX,
+        run: |tree| edit(tree, SHMEM, shmem::fix),
+    },
+];
+
+/// The step for the fixed object.
+const FIX: &str = "fix";
 
 /// The step that is left out for the printed form.
 const MACRO: &str = "macro";
@@ -188,6 +207,7 @@ const KERNEL: &str = "rust/kernel/lib.rs";
 const MACROS: &str = "rust/macros/lib.rs";
 const SHMEM: &str = "rust/kernel/drm/gem/shmem.rs";
 const UAPI_HELPER: &str = "rust/uapi/uapi_helper.h";
+const EDU: &str = "samples/rust/rust_drm_edu.rs";
 const SAMPLES_KCONFIG: &str = "samples/rust/Kconfig";
 const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 
@@ -356,6 +376,7 @@ fn steps(object: Object) -> impl Iterator<Item = &'static Step> {
     steps
         .iter()
         .filter(move |step| has_macro || step.name != MACRO)
+        .filter(move |step| object == Object::Fixed || step.name != FIX)
 }
 
 /// Adds the code to a tree, step by step. Returns what it is after each.
@@ -445,9 +466,27 @@ fn sample(tree: &mut Tree) -> Result<()> {
     add_files_of_tree(tree, |path| {
         ["samples", "include"].iter().any(|of| path.starts_with(of))
     })?;
+    declare_samples(tree, &samples::ALL)
+}
+
+/// The one of them that user space uses, without the annotation.
+fn sample_by_hand(tree: &mut Tree) -> Result<()> {
+    add_files_of_tree(tree, |path| {
+        path == Path::new(EDU) || path.starts_with("include")
+    })?;
+    edit(tree, EDU, edu::by_hand)?;
+    declare_samples(tree, &[samples::EDU])
+}
+
+/// Makes samples known to the build.
+fn declare_samples(tree: &mut Tree, samples: &[Sample]) -> Result<()> {
     edit(tree, UAPI_HELPER, uapi::helper)?;
-    edit(tree, SAMPLES_KCONFIG, samples::kconfig)?;
-    edit(tree, SAMPLES_MAKEFILE, samples::makefile)
+    edit(tree, SAMPLES_KCONFIG, |text| {
+        samples::kconfig(text, samples)
+    })?;
+    edit(tree, SAMPLES_MAKEFILE, |text| {
+        samples::makefile(text, samples)
+    })
 }
 
 /// What the control needs.
@@ -622,7 +661,8 @@ mod tests {
             step_names(Object::Expanded),
             ["try_from", "slot", "sg_table", "import", "kunit", "sample"]
         );
-        assert_eq!(step_names(Object::ByHand), ["control"]);
+        assert_eq!(step_names(Object::ByHand), ["control", "sample"]);
+        assert_eq!(step_names(Object::Fixed), ["control", "sample", "fix"]);
     }
 
     #[test]

@@ -13,16 +13,16 @@ use anyhow::{
 const LAST: &str = "SAMPLE_RUST_HOSTPROGS";
 
 /// A sample driver.
-struct Sample {
+pub(super) struct Sample {
     /// What is added to `Kconfig`.
     entry: &'static str,
     /// What is added to `Makefile`.
     target: &'static str,
 }
 
-const SAMPLES: [Sample; 2] = [
-    Sample {
-        entry: "\
+/// The driver on no device, with its unit tests.
+const DEVRES_LAZY: Sample = Sample {
+    entry: "\
 config SAMPLE_RUST_DEVRES_LAZY
 	tristate \"Lazily mapped device resources\"
 	depends on DRM=y && MMU
@@ -38,10 +38,12 @@ config SAMPLE_RUST_DEVRES_LAZY
 	  If unsure, say N.
 
 ",
-        target: "obj-$(CONFIG_SAMPLE_RUST_DEVRES_LAZY)\t\t+= rust_devres_lazy.o\n",
-    },
-    Sample {
-        entry: "\
+    target: "obj-$(CONFIG_SAMPLE_RUST_DEVRES_LAZY)\t\t+= rust_devres_lazy.o\n",
+};
+
+/// The driver that user space uses.
+pub(super) const EDU: Sample = Sample {
+    entry: "\
 config SAMPLE_RUST_DRM_EDU
 	tristate \"DRM driver for QEMU's device edu\"
 	depends on DRM=y && MMU
@@ -57,20 +59,22 @@ config SAMPLE_RUST_DRM_EDU
 	  If unsure, say N.
 
 ",
-        target: "obj-$(CONFIG_SAMPLE_RUST_DRM_EDU)\t\t+= rust_drm_edu.o\n",
-    },
-];
+    target: "obj-$(CONFIG_SAMPLE_RUST_DRM_EDU)\t\t+= rust_drm_edu.o\n",
+};
+
+/// All of them.
+pub(super) const ALL: [Sample; 2] = [DEVRES_LAZY, EDU];
 
 /// `samples/rust/Kconfig`: one option more for each sample.
-pub(crate) fn kconfig(text: String) -> Result<String> {
-    SAMPLES
+pub(super) fn kconfig(text: String, samples: &[Sample]) -> Result<String> {
+    samples
         .iter()
         .try_fold(text, |text, sample| kconfig::add(text, sample.entry, LAST))
 }
 
 /// `samples/rust/Makefile`: one target more for each sample.
-pub(crate) fn makefile(text: String) -> Result<String> {
-    SAMPLES.iter().try_fold(text, |mut text, sample| {
+pub(super) fn makefile(text: String, samples: &[Sample]) -> Result<String> {
+    samples.iter().try_fold(text, |mut text, sample| {
         let (name, _) = sample.target.split_once(')').context("not a target")?;
         ensure!(!text.contains(name), "there is `{name})` already");
         let (at, line) = lines(&text)
@@ -118,19 +122,19 @@ rust_print-y := rust_print_main.o
 
     #[test]
     fn the_options_come_before_the_last_one() {
-        let text = kconfig(KCONFIG.to_owned()).unwrap();
+        let text = kconfig(KCONFIG.to_owned(), &ALL).unwrap();
         let (before, after) = KCONFIG.split_at(KCONFIG.find("config SAMPLE_RUST_HOST").unwrap());
 
-        let entries = SAMPLES.map(|sample| sample.entry).concat();
+        let entries = ALL.map(|sample| sample.entry).concat();
         assert_eq!(text, format!("{before}{entries}{after}"));
     }
 
     #[test]
     fn the_targets_come_behind_the_others() {
-        let text = makefile(MAKEFILE.to_owned()).unwrap();
+        let text = makefile(MAKEFILE.to_owned(), &ALL).unwrap();
         let (before, after) = MAKEFILE.split_at(MAKEFILE.find("\nrust_print-y").unwrap());
 
-        let targets = SAMPLES.map(|sample| sample.target).concat();
+        let targets = ALL.map(|sample| sample.target).concat();
         assert_eq!(text, format!("{before}{targets}{after}"));
     }
 
@@ -139,19 +143,19 @@ rust_print-y := rust_print_main.o
         let error = |result: Result<String>| result.unwrap_err().to_string();
 
         assert_eq!(
-            error(kconfig("config SAMPLE_RUST_SOC\n".to_owned())),
+            error(kconfig("config SAMPLE_RUST_SOC\n".to_owned(), &ALL)),
             "there is no option `SAMPLE_RUST_HOSTPROGS` to stand in front of"
         );
         assert_eq!(
-            error(makefile("obj-y += x.o\n".to_owned())),
+            error(makefile("obj-y += x.o\n".to_owned(), &ALL)),
             "there is no line `obj-$(CONFIG_SAMPLE_RUST_..)` to stand behind"
         );
         assert_eq!(
-            error(kconfig(KCONFIG.to_owned()).and_then(kconfig)),
+            error(kconfig(KCONFIG.to_owned(), &ALL).and_then(|text| kconfig(text, &ALL))),
             "there is `SAMPLE_RUST_DEVRES_LAZY` already"
         );
         assert_eq!(
-            error(makefile(MAKEFILE.to_owned()).and_then(makefile)),
+            error(makefile(MAKEFILE.to_owned(), &ALL).and_then(|text| makefile(text, &ALL))),
             "there is `obj-$(CONFIG_SAMPLE_RUST_DEVRES_LAZY)` already"
         );
     }

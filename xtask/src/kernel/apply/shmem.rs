@@ -4,7 +4,7 @@
 //! scatter-gather table by hand.
 
 use super::{
-    imports::edit_imports,
+    imports,
     source::{
         self,
         Source, //
@@ -18,7 +18,10 @@ use anyhow::{
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::ops::Range;
-use syn::Field;
+use syn::{
+    Field,
+    ImplItem, //
+};
 
 /// The items of the host that map and unmap the table.
 const SG_TABLE: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/sg_table.rs");
@@ -116,15 +119,6 @@ pub(crate) fn convert(text: String) -> Result<String> {
     source.replace(resource, new.field.as_str());
     source.replace(lock, "");
 
-    // The device, behind all that is there, where it is dropped last.
-    let behind = source
-        .structure("Object")?
-        .fields
-        .iter()
-        .last()
-        .map(|field| lines(&source, field).end)
-        .ok_or_else(|| anyhow!("`struct Object` has no fields"))?;
-    source.insert(behind, new.last.field.as_str());
     let body = |source: &Source| -> Result<Range<usize>> {
         let block = &source.function("Object", "dev")?.block;
         let [.., end] = &block.stmts[..] else {
@@ -155,19 +149,10 @@ pub(crate) fn convert(text: String) -> Result<String> {
     let constructor = source.function("Object", "new")?.block.to_token_stream();
     let initialiser = |name: &str| slot(&source, &constructor, name);
     let (resource, lock) = (initialiser("sgt_res")?, initialiser("sgt_lock")?);
-    let end = source
-        .structure("Object")?
-        .fields
-        .iter()
-        .last()
-        .map(|field| initialiser(&name(field)?))
-        .transpose()?
-        .map(|range| range.end)
-        .ok_or_else(|| anyhow!("`struct Object` has no fields"))?;
     let indent = source.indent(resource.start).to_owned();
     source.replace(resource, new.slot(&indent));
     source.replace(lock, "");
-    source.insert(end, format!("{indent}{}: dev.into(),\n", new.last.name));
+    keep_device(&mut source, &new.last)?;
 
     // The type that unmapped the table.
     let structure = source.lines(source.range(source.structure("SGTableMap")?));
@@ -185,6 +170,56 @@ pub(crate) fn convert(text: String) -> Result<String> {
     Ok(source.finish())
 }
 
+/// Adds the field that keeps the device, behind all that is there, where it is dropped last.
+fn keep_device(source: &mut Source, last: &Last) -> Result<()> {
+    let fields = &source.structure("Object")?.fields;
+    let end = fields
+        .iter()
+        .last()
+        .context("`struct Object` has no fields")?;
+    let behind = lines(source, end).end;
+    let constructor = source.function("Object", "new")?.block.to_token_stream();
+    let initialiser = slot(source, &constructor, &name(end)?)?;
+    let indent = source.indent(initialiser.start).to_owned();
+
+    source.insert(behind, last.field.as_str());
+    source.insert(
+        initialiser.end,
+        format!("{indent}{}: dev.into(),\n", last.name),
+    );
+    Ok(())
+}
+
+/// The object by hand, with the least that keeps user space from using memory that is freed or of
+/// another kind: it keeps its DRM device, and nothing but the driver makes objects.
+pub(crate) fn fix(text: String) -> Result<String> {
+    let ours = Source::parse(include_str!("../../../../kernel/items/shmem.rs").to_owned())?;
+    let new = New::read(&ours, SG_TABLE)?;
+    let mut source = Source::parse(text)?;
+
+    keep_device(&mut source, &new.last)?;
+    for operation in ["gem_prime_import_sg_table", "dumb_create"] {
+        let with = operation_of(&source, operation)?;
+        source.replace(with, format!("{operation}: None,"));
+    }
+    Ok(source.finish())
+}
+
+/// Where the operation stands that an object has for DRM.
+fn operation_of(source: &Source, name: &str) -> Result<Range<usize>> {
+    source
+        .impls("Object")
+        .into_iter()
+        .flat_map(|item| &item.items)
+        .find_map(|item| match item {
+            ImplItem::Const(item) if item.ident == "ALLOC_OPS" => {
+                source::part(item.expr.to_token_stream(), name)
+            }
+            _ => None,
+        })
+        .with_context(|| format!("`Object` has no operation `{name}`"))
+}
+
 /// The lines in which the constructor initialises a field.
 fn slot(source: &Source, constructor: &TokenStream, name: &str) -> Result<Range<usize>> {
     source::part(constructor.clone(), name)
@@ -194,7 +229,7 @@ fn slot(source: &Source, constructor: &TokenStream, name: &str) -> Result<Range<
 
 /// Imports what is used now, and no longer what is not.
 fn imports(source: &mut Source) -> Result<()> {
-    edit_imports(source, |root, imports| {
+    imports::edit(source, |root, imports| {
         match root {
             "crate" => {
                 for name in ["new_mutex", "Mutex", "SetOnce"] {

@@ -110,11 +110,25 @@ struct drm_edu_cpu {
 	__u64 sum;
 };
 
+/**
+ * struct drm_edu_clear - clear memory of the device
+ *
+ * The driver has zeroes in a buffer of its own, from the first use on.
+ */
+struct drm_edu_clear {
+	/** @device_offset: Where to begin in the memory of the device, in bytes. */
+	__u32 device_offset;
+
+	/** @len: How many bytes to clear. */
+	__u32 len;
+};
+
 #define DRM_EDU_BO_CREATE	0x00
 #define DRM_EDU_BO_MMAP		0x01
 #define DRM_EDU_BO_MAP		0x02
 #define DRM_EDU_COPY		0x03
 #define DRM_EDU_CPU		0x04
+#define DRM_EDU_CLEAR		0x05
 
 /* This is an enum so that bindgen resolves it. */
 enum {
@@ -128,6 +142,8 @@ enum {
 					   struct drm_edu_copy),
 	DRM_IOCTL_EDU_CPU	= DRM_IOWR(DRM_COMMAND_BASE + DRM_EDU_CPU,
 					   struct drm_edu_cpu),
+	DRM_IOCTL_EDU_CLEAR	= DRM_IOWR(DRM_COMMAND_BASE + DRM_EDU_CLEAR,
+					   struct drm_edu_clear),
 };
 
 #if defined(__cplusplus)
