@@ -24,25 +24,30 @@
 #define EDU_DMA_TO_RAM		2u
 #define EDU_MEMORY		0x40000u
 
-/* Where the device is. */
-static char slot[64];
+/* Where the devices are. */
+static char slots[2][64];
+
+/* The one that the scenarios are about. */
+#define slot		slots[0]
 
 int find_device(void)
 {
 	DIR *dir = opendir("/sys/bus/pci/devices");
 	struct dirent *entry;
+	unsigned int found = 0;
 
-	while (dir && !slot[0] && (entry = readdir(dir))) {
+	while (dir && found < 2 && (entry = readdir(dir))) {
 		char path[PATH_MAX];
 
 		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/device",
 			 entry->d_name);
 		if (file_has(path, "0x11e8"))
-			snprintf(slot, sizeof(slot), "%.63s", entry->d_name);
+			snprintf(slots[found++], sizeof(slot), "%.63s",
+				 entry->d_name);
 	}
 	if (dir)
 		closedir(dir);
-	return slot[0] ? 0 : ENODEV;
+	return found ? 0 : ENODEV;
 }
 
 int bind_driver(void)
@@ -55,45 +60,59 @@ int unbind_driver(void)
 	return write_file(SYSFS_DRIVER "/unbind", slot);
 }
 
-/* Opens the node of the driver whose name begins like this. */
-static int open_named(const char *prefix)
+int bind_second(void)
 {
-	DIR *dir = opendir("/dev/dri");
+	return write_file(SYSFS_DRIVER "/bind", slots[1]);
+}
+
+int unbind_second(void)
+{
+	return write_file(SYSFS_DRIVER "/unbind", slots[1]);
+}
+
+int open_node_of(const char *device, const char *prefix)
+{
+	char path[PATH_MAX];
 	struct dirent *entry;
 	int found = -1;
+	DIR *dir;
 
+	snprintf(path, sizeof(path), "%s/drm", device);
+	dir = opendir(path);
 	if (!dir)
 		return -1;
 	while (found < 0 && (entry = readdir(dir))) {
-		char path[PATH_MAX], name[32] = "";
-		struct drm_version version = {
-			.name = name, .name_len = sizeof(name) - 1,
-		};
-
 		if (strncmp(entry->d_name, prefix, strlen(prefix)))
 			continue;
 		snprintf(path, sizeof(path), "/dev/dri/%s", entry->d_name);
 		found = open(path, O_RDWR | O_CLOEXEC);
-		if (found < 0)
-			continue;
-		if (request(found, DRM_IOCTL_VERSION, &version) ||
-		    strcmp(name, DRIVER)) {
-			close(found);
-			found = -1;
-		}
 	}
 	closedir(dir);
 	return found;
 }
 
+/* Opens the node of an edu whose name begins like this. */
+static int open_named(const char *of, const char *prefix)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", of);
+	return open_node_of(path, prefix);
+}
+
 int open_node(void)
 {
-	return open_named("renderD");
+	return open_named(slot, "renderD");
 }
 
 int open_primary_node(void)
 {
-	return open_named("card");
+	return open_named(slot, "card");
+}
+
+int open_second_node(void)
+{
+	return open_named(slots[1], "renderD");
 }
 
 int create(int fd, size_t size, uint32_t *handle)

@@ -11,7 +11,10 @@
 
 #define DRIVER		"rust_drm_edu"
 
-/* Finds the device by its ids. Returns the error number. */
+/*
+ * Finds the device by its ids. There may be a second one, which exports buffers.
+ * Returns the error number.
+ */
 int find_device(void);
 
 int bind_driver(void);
@@ -20,6 +23,14 @@ int unbind_driver(void);
 /* Open a node of the driver: each binding has others. */
 int open_node(void);
 int open_primary_node(void);
+
+/* The same for the second device. */
+int bind_second(void);
+int unbind_second(void);
+int open_second_node(void);
+
+/* Opens the DRM node of a device in sysfs whose name begins like this. */
+int open_node_of(const char *device, const char *prefix);
 
 /* What the driver does. These return the error number. */
 int create(int fd, size_t size, uint32_t *handle);

@@ -40,10 +40,12 @@ int main(void)
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 
-	if (find_device())
+	if (find_device()) {
 		say("device: there is no edu\n");
-	else
+	} else {
 		run(edu_scenarios);
+		run(import_scenarios);
+	}
 	say("device: %d off\n", off);
 	reboot(RB_POWER_OFF);
 	return 0;

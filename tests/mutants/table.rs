@@ -53,6 +53,7 @@ const DEVRES: &str = "runtime/src/host/devres.rs";
 const DRIVER_BINDING: &str = "runtime/src/host/bindings/dd.rs";
 const DRIVER_CORE: &str = "runtime/src/host/bindings/device.rs";
 const BAR: &str = "runtime/src/host/pci/io.rs";
+const IMPORT: &str = "runtime/src/host/drm/gem/shmem/import.rs";
 const SG_TABLE: &str = "runtime/src/host/drm/gem/shmem/sg_table.rs";
 const VMAP: &str = "runtime/src/host/drm/gem/shmem/vmap.rs";
 const OBJECT: &str = "runtime/src/host/drm/gem/shmem/mod.rs";
@@ -586,10 +587,48 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "the table of an imported object is taken for its own",
         edits: &[(
             SG_TABLE,
-            "        if is_imported {\n",
-            "        if is_imported && !MUTANT {\n",
+            "        let sgt = match Self::attachment(obj) {\n",
+            "        let sgt = match Self::attachment(obj).filter(|_| !MUTANT) {\n",
         )],
         caught_by: &["host::drm::gem::shmem::contract_kunit::tests::imported_object"],
+    },
+    Mutant {
+        name: "import_stays_mapped",
+        what: "the table of an imported object is not unmapped",
+        edits: &[(
+            SG_TABLE,
+            "            unsafe {\n                bindings::dma_buf_unmap_attachment_unlocked(\
+             attach.as_ptr(), sgt, Self::DIRECTION)\n            };\n",
+            "            if !MUTANT {\n                unsafe {\n                    \
+             bindings::dma_buf_unmap_attachment_unlocked(attach.as_ptr(), sgt, Self::DIRECTION)\n\
+             \x20               };\n            }\n",
+        )],
+        caught_by: &[
+            "host::drm::gem::shmem::contract_kunit::tests::imported_object",
+            "host::drm::gem::shmem::import_kunit::tests::import_unbind_release",
+            "host::drm::gem::shmem::import_kunit::tests::exporter_gone_before_first_access",
+            "host::drm::gem::shmem::import_kunit::tests::importer_unbound_before_release",
+        ],
+    },
+    Mutant {
+        name: "import_borrows_the_buffer",
+        what: "an import takes no reference to its buffer",
+        edits: &[(
+            IMPORT,
+            "        unsafe { bindings::get_dma_buf(dma_buf) };\n",
+            "        if !MUTANT { unsafe { bindings::get_dma_buf(dma_buf) }; }\n",
+        )],
+        caught_by: &["host::drm::gem::shmem::import_kunit::tests::exporter_gone_before_first_access"],
+    },
+    Mutant {
+        name: "import_has_its_own_lock",
+        what: "an import is not reserved by the lock of its buffer",
+        edits: &[(
+            IMPORT,
+            "        unsafe { (*new.as_raw()).resv = resv };\n",
+            "        if !MUTANT { unsafe { (*new.as_raw()).resv = resv }; }\n",
+        )],
+        caught_by: &["host::drm::gem::shmem::vmap_kunit::tests::imported_object"],
     },
     Mutant {
         name: "no_drm_device",

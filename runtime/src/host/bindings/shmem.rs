@@ -1107,7 +1107,6 @@ mod tests {
         bindings::{
             self,
             collect_warnings,
-            dma_buf,
             drm_driver,
             Ledger, //
         },
@@ -1117,10 +1116,6 @@ mod tests {
             ledger,
             TestDevice, //
         },
-    };
-    use core::sync::atomic::{
-        AtomicU32,
-        Ordering, //
     };
 
     static DRIVER: drm_driver = drm_driver::new();
@@ -1694,40 +1689,35 @@ mod tests {
         let dev = TestDevice::new(c"gpu0").unwrap();
         let drm = drm_device(&dev);
         let exported = Buffer::new(drm, 1);
-        let sgt = exported.map().unwrap();
+        let both = dma_data_direction::DMA_BIDIRECTIONAL;
 
-        let buf = Box::into_raw(Box::new(dma_buf {
-            size: PAGE_SIZE,
-            attachments: AtomicU32::new(1),
-            mappings: AtomicU32::new(1),
-            ..dma_buf::default()
-        }));
-        let attach = Box::into_raw(Box::new(dma_buf_attachment {
-            dmabuf: buf,
-            ..dma_buf_attachment::default()
-        }));
-        // SAFETY: All of them outlive the object.
+        // SAFETY: The object is initialised. The import takes over the reference to the buffer.
+        let buf = unsafe { bindings::drm_gem_prime_export(exported.shmem().gem.as_ptr(), 0) };
+        // SAFETY: The buffer is valid, and the device outlives the test.
+        let attach = unsafe { bindings::dma_buf_attach(buf, dev.device().as_raw()) };
+        // SAFETY: The attachment is new.
+        let sgt = unsafe { bindings::dma_buf_map_attachment_unlocked(attach, both) };
+        // SAFETY: The object keeps both of them.
         let obj = unsafe { drm_gem_shmem_prime_import_sg_table(drm, attach, sgt) };
         // The base comes first.
         let imported = Buffer(obj.cast());
         imported.set_import_attach(attach);
+        // SAFETY: Nobody else uses the object, and the buffer is valid.
+        unsafe { (*obj).resv = (*buf).resv };
 
         assert_eq!(imported.map(), Ok(sgt));
         assert_eq!(imported.counts(), (0, 0, 0));
-        assert_eq!(imported.vmap(), Err(code::EINVAL.to_errno()));
+        assert_eq!(exported.counts(), (1, 1, 0));
         let ((), warnings) = collect_warnings(|| imported.unmap());
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].starts_with("BUG: invalid free in __drm_gem_shmem_free_sgt_locked()"));
 
+        // The release unmaps, detaches, and puts the buffer.
+        assert_eq!(ledger(&dev.device()).live, 1);
         imported.put();
-        // SAFETY: The object that used it is gone.
-        drop(unsafe { Box::from_raw(attach) });
-        // SAFETY: As before.
-        let buf = unsafe { Box::from_raw(buf) };
-        assert_eq!(buf.attachments.load(Ordering::Relaxed), 0);
-        assert_eq!(buf.mappings.load(Ordering::Relaxed), 0);
+        assert_eq!(ledger(&dev.device()).live, 0);
+        assert_eq!(exported.counts(), (0, 0, 0));
 
-        assert_eq!(exported.map(), Ok(sgt));
         exported.put();
         drm_put(drm);
     }

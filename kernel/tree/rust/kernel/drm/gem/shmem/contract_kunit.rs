@@ -340,7 +340,7 @@ impl Drop for DmaBuf {
 
 /// Calls `with` while the object looks like one that was imported from the buffer `dmabuf`, whose
 /// lock reserves it.
-pub(super) fn as_imported<R>(
+fn as_imported<R>(
     obj: &Gem,
     dmabuf: *mut bindings::dma_buf,
     with: impl FnOnce() -> R,

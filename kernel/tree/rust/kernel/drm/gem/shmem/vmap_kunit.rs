@@ -9,7 +9,6 @@
 
 use super::{
     contract_kunit::{
-        as_imported,
         is_mapped,
         race_to_first,
         refs,
@@ -20,6 +19,7 @@ use super::{
         KunitObject,
         SIZE, //
     },
+    import_kunit::import,
     DmaResvGuard,
     ObjectConfig,
     VMapOwned, //
@@ -126,6 +126,13 @@ impl Uses {
         vmap: 0,
         pins: 0,
         pages: 0,
+    };
+
+    /// An importer is attached to it.
+    const ATTACHED: Self = Self {
+        vmap: 0,
+        pins: 1,
+        pages: 1,
     };
 
     /// It is mapped once.
@@ -494,21 +501,26 @@ mod tests {
         let mut gpu = Gpu::new()?;
         let theirs = exporter.object()?;
         let dmabuf = DmaBuf::export(&theirs)?;
-        // An imported object is reserved by the lock of its buffer.
-        let buffer = Buffer::new(gpu.object_below(&theirs)?)?;
+        let buffer = Buffer::new(import(&gpu, &dmabuf)?)?;
+        let attached = Uses::of(&theirs);
 
-        let uses = as_imported(&buffer.obj, dmabuf.as_raw(), || {
-            let memory = ensure_ok!(buffer.memory(gpu.bound()?), "the first access");
-            let written = memory.try_write32(0x5eed_cafe, 0);
-            let mapped = Uses::of(&theirs);
-            gpu.dev.unbind();
-            written.map(|()| (mapped, Uses::of(&theirs)))
-        })?;
-        let (mapped, unbound) = uses?;
+        let memory = ensure_ok!(buffer.memory(gpu.bound()?), "the first access");
+        memory.try_write32(0x5eed_cafe, 0)?;
+        let mapped = Uses::of(&theirs);
+        gpu.dev.unbind();
+        let unbound = Uses::of(&theirs);
 
-        ensure!(mapped == Uses::MAPPED, "of the exporter: {mapped:?}");
+        ensure!(attached == Uses::ATTACHED, "of the exporter: {attached:?}");
         ensure!(
-            unbound == Uses::NONE,
+            mapped
+                == Uses {
+                    pins: 2,
+                    ..Uses::MAPPED
+                },
+            "of the exporter: {mapped:?}"
+        );
+        ensure!(
+            unbound == Uses::ATTACHED,
             "of the exporter, unbound: {unbound:?}"
         );
         let uses = Uses::of(&buffer.obj);

@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Buffers of other drivers, which edu imports: memory of user space (udmabuf),
+ * of a GPU without a device (vgem), and of a second edu.
+ *
+ * An import is attached to its buffer at once, and mapped on first use.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/udmabuf.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "edu_device.h"
+#include "scenario.h"
+
+#define SIZE		(2 * PAGE)
+#define HALF		(PAGE / 2)
+#define VGEM		"/sys/devices/faux/vgem"
+
+/* A buffer of another driver, and what its exporter has of it. */
+struct exported {
+	int dmabuf;
+	int file;
+	uint8_t *memory;
+};
+
+/* Exports the buffer of a handle. Returns the error number. */
+static int export_handle(int fd, uint32_t handle, int *dmabuf)
+{
+	struct drm_prime_handle args = {
+		.handle = handle, .flags = DRM_CLOEXEC | DRM_RDWR,
+	};
+	int error = request(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &args);
+
+	*dmabuf = args.fd;
+	return error;
+}
+
+/* Imports a buffer. Returns the error number. */
+static int import(int fd, int dmabuf, uint32_t *handle)
+{
+	struct drm_prime_handle args = { .fd = dmabuf };
+	int error = request(fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &args);
+
+	*handle = args.handle;
+	return error;
+}
+
+/* Closes a handle. Returns the error number. */
+static int forget(int fd, uint32_t handle)
+{
+	struct drm_gem_close args = { .handle = handle };
+
+	return request(fd, DRM_IOCTL_GEM_CLOSE, &args);
+}
+
+/* Has DRM make a buffer of so many pages. Returns the error number. */
+static int create_dumb(int fd, uint32_t pages, uint32_t *handle)
+{
+	struct drm_mode_create_dumb args = {
+		.width = PAGE / 4, .height = pages, .bpp = 32,
+	};
+	int error = request(fd, DRM_IOCTL_MODE_CREATE_DUMB, &args);
+
+	*handle = args.handle;
+	return error;
+}
+
+/* Maps such a buffer for this process. Returns NULL if that fails. */
+static void *map_dumb_for_us(int fd, uint32_t handle, size_t size)
+{
+	struct drm_mode_map_dumb args = { .handle = handle };
+	void *memory;
+
+	if (request(fd, DRM_IOCTL_MODE_MAP_DUMB, &args))
+		return NULL;
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		      args.offset);
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static int export_udmabuf(struct exported *it)
+{
+	struct udmabuf_create args = { .size = SIZE };
+	int fd = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+
+	it->file = memfd_create("exported", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	if (fd < 0 || it->file < 0 || ftruncate(it->file, SIZE) ||
+	    fcntl(it->file, F_ADD_SEALS, F_SEAL_SHRINK))
+		return errno;
+	it->memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  it->file, 0);
+	if (it->memory == MAP_FAILED)
+		return errno;
+
+	args.memfd = it->file;
+	it->dmabuf = ioctl(fd, UDMABUF_CREATE, &args);
+	if (it->dmabuf < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+static int export_vgem(struct exported *it)
+{
+	uint32_t handle;
+	int error;
+
+	it->file = open_node_of(VGEM, "card");
+	if (it->file < 0)
+		return ENODEV;
+	error = create_dumb(it->file, SIZE / PAGE, &handle);
+	if (error)
+		return error;
+	it->memory = map_dumb_for_us(it->file, handle, SIZE);
+	if (!it->memory)
+		return errno;
+	return export_handle(it->file, handle, &it->dmabuf);
+}
+
+static int export_edu(struct exported *it)
+{
+	uint32_t handle;
+	int error;
+
+	it->file = open_second_node();
+	if (it->file < 0)
+		return ENODEV;
+	error = create(it->file, SIZE, &handle);
+	if (error)
+		return error;
+	it->memory = map_for_us(it->file, handle, SIZE);
+	if (!it->memory)
+		return errno;
+	return export_handle(it->file, handle, &it->dmabuf);
+}
+
+static void end_export(struct exported *it)
+{
+	close(it->dmabuf);
+	munmap(it->memory, SIZE);
+	close(it->file);
+}
+
+/* Copies by way of the device. Returns the error number. */
+static int copy_over(int fd, uint32_t from, uint32_t to)
+{
+	for (size_t at = 0; at < SIZE; at += HALF) {
+		int error = copy(fd, from, EDU_COPY_TO_DEVICE, at, HALF);
+
+		if (!error)
+			error = copy(fd, to, EDU_COPY_FROM_DEVICE, at, HALF);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static void copies(int (*export)(struct exported *))
+{
+	struct exported theirs;
+	uint32_t imported, own;
+	uint8_t *memory;
+	int error, fd = open_node();
+
+	ENSURE(fd >= 0, "there is no device node");
+	error = export(&theirs);
+	ENSURE(!error, "export: %s", strerror(error));
+	error = import(fd, theirs.dmabuf, &imported);
+	ENSURE(!error, "import: %s", strerror(error));
+	ENSURE(!create(fd, SIZE, &own), "create");
+	memory = map_for_us(fd, own, SIZE);
+	ENSURE(memory, "mmap: %s", strerror(errno));
+
+	fill(theirs.memory, SIZE, 5);
+	error = copy_over(fd, imported, own);
+	ENSURE(!error, "from the import: %s", strerror(error));
+	ENSURE(!memcmp(memory, theirs.memory, SIZE),
+	       "other bytes have come out of the import");
+
+	fill(memory, SIZE, 6);
+	error = copy_over(fd, own, imported);
+	ENSURE(!error, "to the import: %s", strerror(error));
+	ENSURE(!memcmp(memory, theirs.memory, SIZE),
+	       "other bytes have come into the import");
+
+	end_export(&theirs);
+	munmap(memory, SIZE);
+	close(fd);
+}
+
+/*
+ * Whatever the exporter still has goes away before the first use of the import,
+ * but for what the import keeps.
+ */
+static void exporter_goes_first(int (*export)(struct exported *),
+				int (*unbind)(void), int (*bind)(void))
+{
+	struct drm_edu_cpu cpu = { .op = EDU_CPU_SUM };
+	uint8_t expected[SIZE];
+	struct exported theirs;
+	uint32_t imported, own;
+	uint64_t sum = 0;
+	uint8_t *memory;
+	int error, fd = open_node();
+
+	ENSURE(fd >= 0, "there is no device node");
+	error = export(&theirs);
+	ENSURE(!error, "export: %s", strerror(error));
+	error = import(fd, theirs.dmabuf, &imported);
+	ENSURE(!error, "import: %s", strerror(error));
+	ENSURE(!create(fd, SIZE, &own), "create");
+	memory = map_for_us(fd, own, SIZE);
+	ENSURE(memory, "mmap: %s", strerror(errno));
+
+	fill(theirs.memory, SIZE, 7);
+	fill(expected, SIZE, 7);
+	if (unbind)
+		ENSURE(!unbind(), "unbind");
+	end_export(&theirs);
+
+	error = copy_over(fd, imported, own);
+	ENSURE(!error, "from the import: %s", strerror(error));
+	ENSURE(!memcmp(memory, expected, SIZE),
+	       "other bytes have come out of the import");
+	cpu.handle = imported;
+	error = request(fd, DRM_IOCTL_EDU_CPU, &cpu);
+	ENSURE(!error, "sum: %s", strerror(error));
+	for (size_t i = 0; i < SIZE / 4; i++)
+		sum += ((uint32_t *)memory)[i];
+	ENSURE(cpu.sum == sum, "the CPU sees other bytes");
+
+	error = forget(fd, imported);
+	ENSURE(!error, "close: %s", strerror(error));
+	if (bind)
+		ENSURE(!bind(), "bind");
+	munmap(memory, SIZE);
+	close(fd);
+}
+
+/*
+ * The importer is unbound while its file is open, with the import mapped: what
+ * its device does from then on reaches nothing. The exporter and its buffer do
+ * not notice, and can be imported again.
+ */
+static void importer_goes_first(int (*export)(struct exported *))
+{
+	static const uint8_t zeroes[SIZE];
+	uint8_t expected[HALF];
+	struct exported theirs;
+	uint32_t imported;
+	uint64_t address;
+	int before, error, fd = open_node();
+
+	ENSURE(fd >= 0, "there is no device node");
+	error = export(&theirs);
+	ENSURE(!error, "export: %s", strerror(error));
+	error = import(fd, theirs.dmabuf, &imported);
+	ENSURE(!error, "import: %s", strerror(error));
+	fill(theirs.memory, SIZE, 8);
+	fill(expected, HALF, 8);
+	ENSURE(!copy(fd, imported, EDU_COPY_TO_DEVICE, 0, HALF), "copy");
+	ENSURE(!map(fd, imported, &address), "map");
+
+	/* While it is mapped, what goes past the driver arrives. */
+	before = faults();
+	memset(theirs.memory, 0, SIZE);
+	error = write_past_driver(address, HALF);
+	ENSURE(!error, "resource0: %s", strerror(error));
+	ENSURE(!memcmp(theirs.memory, expected, HALF),
+	       "while mapped, nothing arrives");
+	ENSURE(faults() == before, "while mapped, the IOMMU refuses it");
+
+	ENSURE(!unbind_driver(), "unbind");
+	memset(theirs.memory, 0, SIZE);
+	error = write_past_driver(address, HALF);
+	ENSURE(!error, "resource0 after unbind: %s", strerror(error));
+	ENSURE(!memcmp(theirs.memory, zeroes, SIZE),
+	       "the exporter's memory has changed after unbind");
+	ENSURE(faults() > before, "the IOMMU has let it through");
+	error = map(fd, imported, &address);
+	ENSURE(error == ENODEV, "map after unbind: %s", strerror(error));
+
+	/* The file still has its import when another one is made. */
+	ENSURE(!bind_driver(), "bind");
+	before = open_node();
+	ENSURE(before >= 0, "there is no device node after a rebind");
+	error = import(before, theirs.dmabuf, &imported);
+	ENSURE(!error, "import after a rebind: %s", strerror(error));
+	error = copy(before, imported, EDU_COPY_FROM_DEVICE, 0, HALF);
+	ENSURE(!error, "copy after a rebind: %s", strerror(error));
+	ENSURE(!memcmp(theirs.memory, expected, HALF),
+	       "after a rebind, nothing arrives");
+
+	close(fd);
+	fill(theirs.memory, SIZE, 9);
+	error = copy(before, imported, EDU_COPY_FROM_DEVICE, 0, HALF);
+	ENSURE(!error, "copy without the old file: %s", strerror(error));
+	ENSURE(!memcmp(theirs.memory, expected, HALF),
+	       "without the old file, nothing arrives");
+	close(before);
+	end_export(&theirs);
+}
+
+static void copies_udmabuf(void)
+{
+	copies(export_udmabuf);
+}
+
+static void copies_vgem(void)
+{
+	copies(export_vgem);
+}
+
+static void copies_edu(void)
+{
+	copies(export_edu);
+}
+
+static void exporter_first_udmabuf(void)
+{
+	exporter_goes_first(export_udmabuf, NULL, NULL);
+}
+
+static void exporter_first_vgem(void)
+{
+	exporter_goes_first(export_vgem, NULL, NULL);
+}
+
+static void exporter_first_edu(void)
+{
+	exporter_goes_first(export_edu, unbind_second, bind_second);
+}
+
+static void importer_first_udmabuf(void)
+{
+	importer_goes_first(export_udmabuf);
+}
+
+static void importer_first_vgem(void)
+{
+	importer_goes_first(export_vgem);
+}
+
+/* The driver's own buffer, imported by another file. */
+static void own_buffer(void)
+{
+	int from = open_node(), to = open_node(), dmabuf, error;
+	uint64_t addresses[2];
+	uint32_t handles[2];
+
+	ENSURE(from >= 0 && to >= 0, "there is no device node");
+	ENSURE(!create(from, SIZE, &handles[0]), "create");
+	error = export_handle(from, handles[0], &dmabuf);
+	ENSURE(!error, "export: %s", strerror(error));
+	error = import(to, dmabuf, &handles[1]);
+	ENSURE(!error, "import: %s", strerror(error));
+	ENSURE(!map(from, handles[0], &addresses[0]) &&
+	       !map(to, handles[1], &addresses[1]), "map");
+	ENSURE(addresses[0] == addresses[1], "it is mapped twice");
+
+	close(dmabuf);
+	close(from);
+	close(to);
+}
+
+/* A buffer that DRM has made is one as others are. */
+static void dumb_copies(void)
+{
+	uint32_t dumb, own;
+	uint8_t *theirs, *memory;
+	int error, fd = open_primary_node();
+
+	ENSURE(fd >= 0, "there is no device node");
+	error = create_dumb(fd, SIZE / PAGE, &dumb);
+	ENSURE(!error, "create, by DRM: %s", strerror(error));
+	ENSURE(!create(fd, SIZE, &own), "create");
+	theirs = map_dumb_for_us(fd, dumb, SIZE);
+	memory = map_for_us(fd, own, SIZE);
+	ENSURE(theirs && memory, "mmap: %s", strerror(errno));
+
+	fill(theirs, SIZE, 10);
+	error = copy_over(fd, dumb, own);
+	ENSURE(!error, "copy: %s", strerror(error));
+	ENSURE(!memcmp(memory, theirs, SIZE), "other bytes have come");
+
+	munmap(theirs, SIZE);
+	munmap(memory, SIZE);
+	close(fd);
+}
+
+/*
+ * There is a limit to what can be mapped of a device. What is made when nothing
+ * is left is taken back, and there is as much as before when the rest is gone.
+ */
+static void no_offsets_left(void)
+{
+	struct exported theirs;
+	uint32_t handle;
+	int error, buffers = 0, fd = open_primary_node();
+
+	ENSURE(fd >= 0, "there is no device node");
+	error = export_udmabuf(&theirs);
+	ENSURE(!error, "export: %s", strerror(error));
+	for (uint32_t pages = UINT32_MAX / PAGE; pages; pages /= 2) {
+		while (!(error = create_dumb(fd, pages, &handle)))
+			buffers++;
+		ENSURE(error == ENOSPC, "create %d, by DRM: %s", buffers,
+		       strerror(error));
+	}
+	ENSURE(buffers, "no buffer was made");
+	for (int i = 0; i < 3; i++) {
+		error = import(fd, theirs.dmabuf, &handle);
+		ENSURE(error == ENOSPC, "import: %s", strerror(error));
+		error = create(fd, PAGE, &handle);
+		ENSURE(error == ENOSPC, "create: %s", strerror(error));
+	}
+
+	close(fd);
+	fd = open_primary_node();
+	ENSURE(!create_dumb(fd, 1, &handle), "then create, by DRM");
+	error = import(fd, theirs.dmabuf, &handle);
+	ENSURE(!error, "then import: %s", strerror(error));
+	ENSURE(!map(fd, handle, NULL), "then map");
+	end_export(&theirs);
+	close(fd);
+}
+
+static void wrong_imports(void)
+{
+	int error, fd = open_node();
+	uint32_t handle;
+
+	ENSURE(fd >= 0, "there is no device node");
+	error = import(fd, -1, &handle);
+	ENSURE(error == EBADF, "no file: %s", strerror(error));
+	error = import(fd, fd, &handle);
+	ENSURE(error == EINVAL, "another file: %s", strerror(error));
+	close(fd);
+}
+
+const struct scenario import_scenarios[] = {
+	{ "import_udmabuf", "the same bytes, both ways", copies_udmabuf },
+	{ "import_vgem", "the same bytes, both ways", copies_vgem },
+	{ "import_edu", "the same bytes, both ways", copies_edu },
+	{ "import_own_buffer", "the same object", own_buffer },
+	{ "import_wrong_files", "EBADF or EINVAL", wrong_imports },
+	{ "importer_first_udmabuf", "unmapped at unbind; memory stays",
+	  importer_first_udmabuf },
+	{ "importer_first_vgem", "unmapped at unbind; memory stays",
+	  importer_first_vgem },
+	{ "exporter_first_udmabuf", "the import keeps the bytes",
+	  exporter_first_udmabuf },
+	{ "exporter_first_vgem", "the import keeps the bytes",
+	  exporter_first_vgem },
+	{ "exporter_first_edu", "unbound; the import keeps the bytes",
+	  exporter_first_edu },
+	{ "dumb_copies", "a buffer as others", dumb_copies },
+	{ "no_offsets_left", "ENOSPC, and nothing is lost", no_offsets_left },
+	{ 0 },
+};
