@@ -75,11 +75,14 @@ pub(crate) struct Options {
 }
 
 /// The machine, beside what all guests have.
-const QEMU: [&str; 6] = [
+const QEMU: [&str; 8] = [
     "-machine",
     "q35",
     "-device",
     "intel-iommu,intremap=off",
+    "-device",
+    "edu",
+    // Exports buffers.
     "-device",
     "edu",
 ];

@@ -315,8 +315,8 @@ impl<T: DriverObject> driver::AllocImpl for Object<T> {
     fn what_is_not_as_expected_is_said() {
         for (from, to, expected) in [
             (
-                "try_pin_init!(Self {})",
-                "other",
+                "KBox::try_pin_init(try_pin_init!(Self {}))",
+                "other()",
                 "`Object::new()` does not begin by allocating an object and setting its functions",
             ),
             (

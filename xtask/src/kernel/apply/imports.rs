@@ -181,13 +181,13 @@ mod tests {
         imports.remove("M").unwrap();
         imports.remove("N").unwrap();
         imports.add("b").unwrap();
-        imports.add_below("c", "W").unwrap();
+        imports.add_below("c", "Xa").unwrap();
         assert!(imports.add_below("a", "X").is_err());
         assert!(imports.add_below("d", "X").is_err());
         assert!(imports.remove("Q").is_err());
         assert_eq!(
             imports.print(),
-            "use crate::{\n    a,\n    b,\n    c::{\n        self,\n        W,\n        X,\n        Y, //\n    },\n    \
+            "use crate::{\n    a,\n    b,\n    c::{\n        self,\n        X,\n        Xa,\n        Y, //\n    },\n    \
              sync::z::Z, //\n};"
         );
     }
