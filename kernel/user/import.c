@@ -343,50 +343,42 @@ static void importer_first_vgem(void)
 	importer_goes_first(export_vgem);
 }
 
-/* The driver's own buffer, imported by another file. */
+/*
+ * A buffer of the driver's own, which DRM has made, is imported by another file:
+ * it is one as others are, and the same for both files.
+ */
 static void own_buffer(void)
 {
-	int from = open_node(), to = open_node(), dmabuf, error;
-	uint64_t addresses[2];
-	uint32_t handles[2];
-
-	ENSURE(from >= 0 && to >= 0, "there is no device node");
-	ENSURE(!create(from, SIZE, &handles[0]), "create");
-	error = export_handle(from, handles[0], &dmabuf);
-	ENSURE(!error, "export: %s", strerror(error));
-	error = import(to, dmabuf, &handles[1]);
-	ENSURE(!error, "import: %s", strerror(error));
-	ENSURE(!map(from, handles[0], &addresses[0]) &&
-	       !map(to, handles[1], &addresses[1]), "map");
-	ENSURE(addresses[0] == addresses[1], "it is mapped twice");
-
-	close(dmabuf);
-	close(from);
-	close(to);
-}
-
-/* A buffer that DRM has made is one as others are. */
-static void dumb_copies(void)
-{
-	uint32_t dumb, own;
+	int primary = open_primary_node(), fd = open_node(), dmabuf, error;
+	uint32_t dumb, imported, own;
 	uint8_t *theirs, *memory;
-	int error, fd = open_primary_node();
+	uint64_t addresses[2];
 
-	ENSURE(fd >= 0, "there is no device node");
-	error = create_dumb(fd, SIZE / PAGE, &dumb);
+	ENSURE(primary >= 0 && fd >= 0, "there is no device node");
+	error = create_dumb(primary, SIZE / PAGE, &dumb);
 	ENSURE(!error, "create, by DRM: %s", strerror(error));
+	theirs = map_dumb_for_us(primary, dumb, SIZE);
+	ENSURE(theirs, "mmap: %s", strerror(errno));
+	error = export_handle(primary, dumb, &dmabuf);
+	ENSURE(!error, "export: %s", strerror(error));
+	error = import(fd, dmabuf, &imported);
+	ENSURE(!error, "import: %s", strerror(error));
 	ENSURE(!create(fd, SIZE, &own), "create");
-	theirs = map_dumb_for_us(fd, dumb, SIZE);
 	memory = map_for_us(fd, own, SIZE);
-	ENSURE(theirs && memory, "mmap: %s", strerror(errno));
+	ENSURE(memory, "mmap: %s", strerror(errno));
 
 	fill(theirs, SIZE, 10);
-	error = copy_over(fd, dumb, own);
+	error = copy_over(fd, imported, own);
 	ENSURE(!error, "copy: %s", strerror(error));
 	ENSURE(!memcmp(memory, theirs, SIZE), "other bytes have come");
+	ENSURE(!map(primary, dumb, &addresses[0]) &&
+	       !map(fd, imported, &addresses[1]), "map");
+	ENSURE(addresses[0] == addresses[1], "it is mapped twice");
 
 	munmap(theirs, SIZE);
 	munmap(memory, SIZE);
+	close(dmabuf);
+	close(primary);
 	close(fd);
 }
 
@@ -444,19 +436,19 @@ const struct scenario import_scenarios[] = {
 	{ "import_udmabuf", "the same bytes, both ways", copies_udmabuf },
 	{ "import_vgem", "the same bytes, both ways", copies_vgem },
 	{ "import_edu", "the same bytes, both ways", copies_edu },
-	{ "import_own_buffer", "the same object", own_buffer },
+	{ "import_own_buffer", "the object that DRM has made", own_buffer },
 	{ "import_wrong_files", "EBADF or EINVAL", wrong_imports },
-	{ "importer_first_udmabuf", "unmapped at unbind; memory stays",
+	{ "import_unbind_udmabuf", "unmapped at unbind; memory stays",
 	  importer_first_udmabuf },
-	{ "importer_first_vgem", "unmapped at unbind; memory stays",
+	{ "import_unbind_vgem", "unmapped at unbind; memory stays",
 	  importer_first_vgem },
-	{ "exporter_first_udmabuf", "the import keeps the bytes",
+	{ "import_keeps_udmabuf", "the bytes stay without the exporter",
 	  exporter_first_udmabuf },
-	{ "exporter_first_vgem", "the import keeps the bytes",
+	{ "import_keeps_vgem", "the bytes stay without the exporter",
 	  exporter_first_vgem },
-	{ "exporter_first_edu", "unbound; the import keeps the bytes",
+	{ "import_keeps_edu", "the bytes stay; the exporter is unbound",
 	  exporter_first_edu },
-	{ "dumb_copies", "a buffer as others", dumb_copies },
-	{ "no_offsets_left", "ENOSPC, and nothing is lost", no_offsets_left },
+	{ "import_without_offsets", "ENOSPC, and nothing is lost",
+	  no_offsets_left },
 	{ 0 },
 };

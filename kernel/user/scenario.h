@@ -14,8 +14,8 @@
 #define PAGE		4096u
 
 /*
- * A scenario, which prints a row. It returns early if something is wrong, and
- * what follows would then not start from where it should.
+ * A scenario, for which a row is printed. It returns early if something is
+ * wrong, and says so in @fault.
  */
 struct scenario {
 	const char *name, *expected;

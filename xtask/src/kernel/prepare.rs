@@ -175,8 +175,8 @@ fn fragments(request: &Request<'_>) -> Vec<&'static str> {
     let mut names = vec!["base", request.variant.name()];
     let is_lazy = request.object.is_lazy();
     // Its options come with the last step.
-    if is_lazy && request.until.is_none() {
-        names.push("lazy");
+    if request.until.is_none() {
+        names.push(if is_lazy { "lazy" } else { "control" });
     }
     if is_lazy && request.variant == Variant::Debug {
         names.push("assertions");

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What the scenarios have to say about the driver with fields by hand, on the tree as it is and with
+//! two fixes, beside the annotated one.
+
+use super::report::{
+    Report,
+    Row, //
+};
+use crate::kernel::{
+    apply::Object,
+    prepare::Variant, //
+};
+use anyhow::{
+    ensure,
+    Result, //
+};
+
+/// The trees that are compared, and what their columns are called.
+pub(super) const TREES: [(Object, &str); 3] = [
+    (Object::ByHand, "by hand"),
+    (Object::Fixed, "by hand, with P2 and P3"),
+    (Object::Annotated, "annotated"),
+];
+
+/// What is expected of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Expected {
+    Holds,
+    /// The kernel complains, and says this.
+    Report(&'static str),
+    /// It is left out: without KASAN, nobody knows what comes of it.
+    LeftOut,
+}
+
+/// A scenario that does not simply hold by hand.
+struct Hole {
+    scenario: &'static str,
+    report: &'static str,
+}
+
+const HOLES: [Hole; 2] = [
+    // H11: the object outlives the DRM device that its release reads.
+    Hole {
+        scenario: "driver_buffer",
+        report: "KASAN: slab-use-after-free",
+    },
+    // H10: what C has made is taken for the driver's own type.
+    Hole {
+        scenario: "dumb_buffer",
+        report: "KASAN: slab-out-of-bounds",
+    },
+];
+
+/// The scenarios about imports, and what their names begin with. By hand, an import is no object of the
+/// driver's.
+const IMPORTS: &str = "imports";
+const IMPORT: &str = "import_";
+
+/// What is expected of a scenario in a tree.
+fn expected(object: Object, variant: Variant, scenario: &str) -> Expected {
+    if !object.is_lazy() && scenario.starts_with(IMPORT) {
+        return Expected::LeftOut;
+    }
+    let hole = HOLES.iter().find(|hole| hole.scenario == scenario);
+
+    match (object, variant, hole) {
+        (Object::ByHand, Variant::Debug, Some(hole)) => Expected::Report(hole.report),
+        (Object::ByHand, Variant::Fast, Some(_)) => Expected::LeftOut,
+        _ => Expected::Holds,
+    }
+}
+
+/// The scenarios that are left out in a tree.
+pub(super) fn left_out(object: Object, variant: Variant) -> Vec<&'static str> {
+    let names = HOLES.iter().map(|hole| hole.scenario);
+    names
+        .filter(|name| expected(object, variant, name) == Expected::LeftOut)
+        .chain((!object.is_lazy()).then_some(IMPORTS))
+        .collect()
+}
+
+impl Expected {
+    /// Whether this is what has come of a scenario.
+    fn is(self, row: Option<&Row>) -> bool {
+        match (self, row) {
+            (Self::Holds, Some(row)) => row.holds && row.splats.is_empty(),
+            (Self::Report(text), Some(row)) => row.splats.iter().any(|splat| splat.contains(text)),
+            (Self::LeftOut, row) => row.is_none(),
+            _ => false,
+        }
+    }
+}
+
+/// What came of a tree.
+pub(super) struct Column {
+    pub(super) object: Object,
+    pub(super) title: &'static str,
+    pub(super) report: Report,
+}
+
+impl Column {
+    fn row(&self, name: &str) -> Option<&Row> {
+        self.report.rows.iter().find(|row| row.name == name)
+    }
+
+    fn cell(&self, name: &str) -> String {
+        match self.row(name) {
+            Some(row) => row.outcome(),
+            None => "left out".to_owned(),
+        }
+    }
+
+    fn figure(&self, what: &str) -> &str {
+        let figures = &self.report.figures;
+        let found = figures.iter().find(|figure| figure.what == what);
+        found.map_or("-", |figure| &figure.value)
+    }
+}
+
+/// The trees side by side: the rows of the last one, which leaves out nothing, then its figures.
+pub(super) fn table(columns: &[Column]) -> Vec<Vec<String>> {
+    let header = ["scenario", "what has to hold"].map(str::to_owned);
+    let titles = columns.iter().map(|column| column.title.to_owned());
+    let mut table = vec![header.into_iter().chain(titles).collect()];
+    let Some(last) = columns.last() else {
+        return table;
+    };
+
+    for row in &last.report.rows {
+        let mut cells = vec![format!("`{}`", row.name), row.expected.clone()];
+        cells.extend(columns.iter().map(|column| column.cell(&row.name)));
+        table.push(cells);
+    }
+    for figure in &last.report.figures {
+        let mut cells = vec![figure.what.clone(), String::new()];
+        let values = columns.iter().map(|column| column.figure(&figure.what));
+        cells.extend(values.map(str::to_owned));
+        table.push(cells);
+    }
+    table
+}
+
+/// Fails if a tree does other things than expected.
+pub(super) fn judge(variant: Variant, columns: &[Column]) -> Result<()> {
+    let mut differs = 0;
+    let names = columns
+        .last()
+        .map_or(&[][..], |column| &column.report.rows[..]);
+
+    for column in columns {
+        column.report.ensure_complete()?;
+        for Row { name, .. } in names {
+            let expected = expected(column.object, variant, name);
+            if !expected.is(column.row(name)) {
+                differs += 1;
+                println!(
+                    "differs: {name}, {}: {}, and not: {expected:?}",
+                    column.title,
+                    column.cell(name)
+                );
+            }
+        }
+        for splat in &column.report.rest {
+            differs += 1;
+            println!("differs: after all rows, {}: {}", column.title, splat.title);
+        }
+    }
+    ensure!(
+        differs == 0,
+        "the control is not as expected: either the scenarios do not find what is wrong by hand, \
+         or this Linux has another object"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::report::tests::report,
+        *, //
+    };
+
+    const KASAN: &str = "BUG: KASAN: slab-out-of-bounds in f+0x1/0x2";
+    const COPY: &str = "device: ok: copy: the same bytes: 1 ms";
+    const DUMB: &str = "device: ok: dumb_buffer: refused: 1 ms";
+    const UNBIND: &str = "device: unbind: 2.0 ms";
+    const END: &str = "device: end";
+
+    fn columns(by_hand: &[&str], annotated: &[&str]) -> Vec<Column> {
+        let column = |(object, title), lines| Column {
+            object,
+            title,
+            report: report(lines),
+        };
+        vec![column(TREES[0], by_hand), column(TREES[2], annotated)]
+    }
+
+    #[test]
+    fn trees_stand_side_by_side() {
+        let columns = columns(
+            &[COPY, KASAN, DUMB, "device: unbind: 9.0 ms", END],
+            &[COPY, DUMB, UNBIND, END],
+        );
+
+        judge(Variant::Debug, &columns).unwrap();
+        let table = table(&columns);
+        assert_eq!(
+            table[0],
+            ["scenario", "what has to hold", "by hand", "annotated"]
+        );
+        assert_eq!(table[1], ["`copy`", "the same bytes", "holds", "holds"]);
+        assert!(table[2][2].contains("slab-out-of-bounds"), "{table:?}");
+        assert_eq!(table[3], ["unbind", "", "9.0 ms", "2.0 ms"]);
+    }
+
+    #[test]
+    fn what_should_fail_and_holds_differs() {
+        let both = &[COPY, DUMB, END][..];
+
+        judge(Variant::Debug, &columns(both, both)).unwrap_err();
+        judge(Variant::Fast, &columns(both, both)).unwrap_err();
+        judge(Variant::Fast, &columns(&[COPY, END], both)).unwrap();
+    }
+
+    #[test]
+    fn what_should_hold_and_fails_differs() {
+        let by_hand = &[COPY, KASAN, DUMB, END][..];
+        for annotated in [
+            &[COPY, KASAN, DUMB, END][..],
+            &["device: off: copy: the same bytes: others", DUMB, END],
+            &[COPY, DUMB, END, KASAN],
+            &[COPY, DUMB],
+        ] {
+            judge(Variant::Debug, &columns(by_hand, annotated)).unwrap_err();
+        }
+        // A report of another kind is not the one.
+        let other = &[COPY, "WARNING: x", DUMB, END][..];
+        judge(Variant::Debug, &columns(other, &[COPY, DUMB, END])).unwrap_err();
+    }
+
+    #[test]
+    fn holes_without_kasan_and_imports_are_left_out() {
+        let fast = left_out(Object::ByHand, Variant::Fast);
+
+        assert_eq!(fast, ["driver_buffer", "dumb_buffer", IMPORTS]);
+        for (object, variant) in [
+            (Object::ByHand, Variant::Debug),
+            (Object::Fixed, Variant::Fast),
+        ] {
+            assert_eq!(left_out(object, variant), [IMPORTS]);
+        }
+        assert!(left_out(Object::Annotated, Variant::Fast).is_empty());
+    }
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `cargo xtask kernel device`: a driver that user space uses, on a device that does DMA behind an
+//! IOMMU.
+//!
+//! The kernel is that of `test`, with the sample driver `rust_drm_edu` in it. Its init is
+//! `kernel/user/`, which prints a row for each scenario.
+
+mod control;
+mod page;
+mod report;
+
+use super::{
+    apply::Object,
+    boot::{
+        qemu,
+        Accelerator, //
+    },
+    build,
+    cache::Cache,
+    console::Console,
+    initramfs,
+    job::{
+        self,
+        Job,
+        Next, //
+    },
+    prepare::{
+        prepare,
+        Prepared,
+        Request,
+        Variant, //
+    },
+    seconds,
+    tools,
+    tree::Version,
+    Progress, //
+};
+use crate::root;
+use anyhow::{
+    bail,
+    ensure,
+    Context,
+    Result, //
+};
+use clap::Parser;
+use control::Column;
+use report::Report;
+use std::{
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::Command,
+    slice,
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+use xshell::Shell;
+
+/// What to run.
+#[derive(Parser)]
+pub(crate) struct Options {
+    /// Tests in a copy of this tree, 7.3 or newer, in place of Debian's.
+    #[arg(long, value_name = "DIR")]
+    linux: Option<PathBuf>,
+
+    /// How the kernel is configured.
+    #[arg(long, value_enum, default_value_t = Variant::Fast)]
+    variant: Variant,
+
+    /// Compares the driver with the same by hand, on Linux as it is and with two fixes, in both
+    /// variants. Takes an hour where nothing is built yet. Writes docs/device.md.
+    #[arg(long, conflicts_with_all = ["variant", "expanded"])]
+    control: bool,
+
+    /// Has the driver in its printed form, in a tree that has no macro.
+    #[arg(long)]
+    expanded: bool,
+
+    /// Installs what is missing on this machine with apt-get, as root. `doctor` says what that is.
+    #[arg(long)]
+    install: bool,
+}
+
+/// The machine, beside what all guests have.
+const QEMU: [&str; 8] = [
+    "-machine",
+    "q35",
+    "-device",
+    "intel-iommu,intremap=off",
+    "-device",
+    "edu",
+    // Exports buffers.
+    "-device",
+    "edu",
+];
+
+/// What the kernel is told.
+const KERNEL: &str =
+    "console=ttyS0 panic=-1 oops=panic kunit.enable=0 intel_iommu=on iommu.strict=1 printk.devkmsg=on kasan_multi_shot";
+
+/// How long a boot may take. By hand, unbinding 10,000 buffers takes two minutes.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// What the comparison writes.
+const PAGE: &str = "docs/device.md";
+
+/// Where the program is.
+const SOURCES: &str = "kernel/user";
+
+/// Builds, boots, prints a table, and fails if it is not as expected.
+pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
+    let cache = Cache::open()?;
+    tools::ensure_machine(&cache, options.install)?;
+
+    if options.control {
+        return control(shell, &cache, options);
+    }
+    let object = Object::lazy(options.expanded);
+    let (report, _) = boot(shell, &cache, options, options.variant, object)?;
+    let column = Column {
+        object,
+        title: "what has happened",
+        report,
+    };
+    println!(
+        "\n{}",
+        page::table(&control::table(slice::from_ref(&column)))
+    );
+    column.report.judge()
+}
+
+/// Compares three trees in both variants, and writes that down.
+fn control(shell: &Shell, cache: &Cache, options: &Options) -> Result<()> {
+    let mut tables = Vec::new();
+    let mut linux = None;
+
+    for variant in [Variant::Fast, Variant::Debug] {
+        let mut columns = Vec::new();
+        for (object, title) in control::TREES {
+            let (report, version) = boot(shell, cache, options, variant, object)?;
+            linux = Some(version);
+            columns.push(Column {
+                object,
+                title,
+                report,
+            });
+        }
+        let table = page::table(&control::table(&columns));
+        println!("\n{table}");
+        control::judge(variant, &columns)?;
+        tables.push((variant, table));
+    }
+
+    let linux = linux.context("nothing was built")?;
+    let qemu = tools::qemu().context("QEMU does not say its version")?;
+    fs::write(root().join(PAGE), page::text(linux, qemu, &tables))?;
+    println!("written: {PAGE}");
+    Ok(())
+}
+
+/// Builds a tree and boots it. Returns what was printed, and the version of Linux.
+fn boot(
+    shell: &Shell,
+    cache: &Cache,
+    options: &Options,
+    variant: Variant,
+    object: Object,
+) -> Result<(Report, Version)> {
+    let run = format!("device-{}{}", variant.name(), object.suffix());
+    let prepared = prepare(
+        shell,
+        cache,
+        &Request {
+            work: variant.name(),
+            logs: &run,
+            variant,
+            linux: options.linux.as_deref(),
+            object,
+            until: None,
+            bench: None,
+        },
+    )?;
+    let log = |step: &str| cache.path(&format!("logs/{run}-{step}.log"));
+
+    let begin = Instant::now();
+    let (image, steps) = build::run(&prepared.make, &prepared.work, &log("build"))?;
+    println!("build    {steps} steps, {}", seconds(begin.elapsed()));
+    let program = program(&prepared, &log("program"))?;
+    let archive = prepared.work.join("device.cpio");
+    fs::write(&archive, initramfs::of_one(fs::read(program)?)?)?;
+
+    let console = log("console");
+    println!("running  the scenarios, log: {}\n", console.display());
+    let arguments = [KERNEL, "--"]
+        .into_iter()
+        .chain(control::left_out(object, variant));
+    let mut command = qemu(&image, Accelerator::Tcg);
+    command
+        .args(QEMU)
+        .args(["-serial", "stdio", "-append"])
+        .arg(arguments.collect::<Vec<_>>().join(" "))
+        .arg("-initrd")
+        .arg(archive);
+    let report = listen(&mut command, &console, LIMIT)?;
+    Ok((report, prepared.tree.version()))
+}
+
+/// Builds the program, with the headers that the tree has for user space.
+fn program(prepared: &Prepared, log: &Path) -> Result<PathBuf> {
+    let out = prepared.work.join("out");
+    let mut headers = prepared.make.command(&out)?;
+    headers.arg("headers");
+    ensure!(
+        Job::start(&mut headers, log)?.finish()?,
+        "the headers cannot be made:\n{}",
+        job::tail(log, 20)
+    );
+
+    let program = prepared.work.join("user");
+    let mut sources = Vec::new();
+    for file in fs::read_dir(root().join(SOURCES))? {
+        sources.push(file?.path());
+    }
+    sources.retain(|path| path.extension().is_some_and(|it| it == "c"));
+    let mut compiler = Command::new("cc");
+    compiler
+        .args(["-static", "-O2", "-Wall", "-Wextra", "-Werror", "-isystem"])
+        .arg(out.join("usr/include"))
+        .arg("-o")
+        .arg(&program)
+        .args(sources);
+    ensure!(
+        Job::start(&mut compiler, log)?.finish()?,
+        "{SOURCES} cannot be built:\n{}",
+        job::tail(log, 20)
+    );
+    Ok(program)
+}
+
+/// Boots, and reads what the console says.
+fn listen(command: &mut Command, log: &Path, limit: Duration) -> Result<Report> {
+    let begin = Instant::now();
+    let mut job = Job::start(command, log)?;
+    let mut progress = Progress::new("running", None)?;
+    let mut console = Console::default();
+    let mut report = Report::default();
+    let mut read = |line: &str| {
+        if let Some(text) = report.line(line) {
+            progress.print(&format!("{text}\n"));
+            progress.step(text);
+        } else {
+            progress.tick();
+        }
+    };
+
+    loop {
+        match job.next(Duration::from_millis(250))? {
+            Next::Line(line) => {
+                if let Some(line) = console.line(&line) {
+                    read(&line);
+                }
+            }
+            Next::Silence => (),
+            Next::End(status) => {
+                ensure!(status.success(), "QEMU has failed, {status}");
+                break;
+            }
+        }
+        if begin.elapsed() > limit {
+            job.kill();
+            bail!(
+                "the machine has taken {}, see {}",
+                seconds(limit),
+                log.display()
+            );
+        }
+    }
+    if let Some(line) = console.finish() {
+        read(&line);
+    }
+    progress.finish();
+    Ok(report.finish())
+}

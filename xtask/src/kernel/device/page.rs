@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Tables of scenarios, and `docs/device.md`.
+
+use crate::kernel::{
+    prepare::Variant,
+    tree::Version, //
+};
+
+/// What is said to have written the page.
+const COMMAND: &str = "cargo xtask kernel device --control";
+
+/// A table, as Markdown in columns. The first row is its header.
+pub(super) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+
+    let mut text = String::new();
+    for (index, row) in rows.iter().enumerate() {
+        for (cell, width) in row.iter().zip(&widths) {
+            text += &format!("| {cell:width$} ");
+        }
+        text += "|\n";
+        if index == 0 {
+            for width in &widths {
+                text += &format!("|{}", "-".repeat(width + 2));
+            }
+            text += "|\n";
+        }
+    }
+    text
+}
+
+/// The whole page, with a table for each variant.
+pub(super) fn text(linux: Version, qemu: Version, tables: &[(Variant, String)]) -> String {
+    let tables: String = tables
+        .iter()
+        .map(|(variant, table)| format!("## {}\n\n{table}\n", title(*variant)))
+        .collect();
+
+    format!(
+        "<!-- Written by `{COMMAND}`. -->
+
+# A driver that user space uses, by hand and annotated
+
+`samples/rust/rust_drm_edu.rs` is a DRM driver for QEMU's device `edu`, which copies between memory
+and a memory of its own. It runs in Linux {linux} under QEMU {qemu}, behind an IOMMU. A program uses
+it as user space does, and prints a row for each scenario. The three columns are one driver on three
+trees:
+
+- **by hand**: Linux {linux} as it is. The sg table is that of `shmem::Object`. The driver's own
+  fields are made lazy in the same manner, by `kernel/items/edu.rs`.
+- **by hand, with P2 and P3**: the same, and an object keeps its DRM device (P2), and nothing but the
+  driver makes objects (P3).
+- **annotated**: the object and the driver with `#[devres_lazy]`.
+
+A cell is what has happened: the row holds, it is off, or the kernel complains, with the first of its
+reports. A row is left out where nothing but KASAN could tell what comes of it.
+
+{tables}"
+    )
+}
+
+fn title(variant: Variant) -> &'static str {
+    match variant {
+        Variant::Fast => "As drivers run",
+        Variant::Debug => "With KASAN, lockdep and the debugging of DMA",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_cells() {
+        let rows = [["a", "b"], ["long", "c"]].map(|row| row.map(str::to_owned).to_vec());
+
+        assert_eq!(table(&rows), "| a    | b |\n|------|---|\n| long | c |\n");
+    }
+}
