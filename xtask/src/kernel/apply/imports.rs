@@ -181,14 +181,24 @@ mod tests {
         imports.remove("M").unwrap();
         imports.remove("N").unwrap();
         imports.add("b").unwrap();
-        imports.add_below("c", "Xa").unwrap();
-        assert!(imports.add_below("a", "X").is_err());
-        assert!(imports.add_below("d", "X").is_err());
         assert!(imports.remove("Q").is_err());
         assert_eq!(
             imports.print(),
-            "use crate::{\n    a,\n    b,\n    c::{\n        self,\n        X,\n        Xa,\n        Y, //\n    },\n    \
+            "use crate::{\n    a,\n    b,\n    c::{\n        self,\n        X,\n        Y, //\n    },\n    \
              sync::z::Z, //\n};"
+        );
+    }
+
+    #[test]
+    fn names_come_below_a_module() {
+        let mut imports = imports("use crate::{a, c::{d, f}};");
+        imports.add_below("c", "e").unwrap();
+        for module in ["a", "b"] {
+            assert!(imports.add_below(module, "e").is_err(), "{module}");
+        }
+        assert_eq!(
+            imports.print(),
+            "use crate::{\n    a,\n    c::{\n        d,\n        e,\n        f, //\n    },\n};"
         );
     }
 }

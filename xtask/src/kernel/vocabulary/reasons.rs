@@ -21,6 +21,7 @@ const REASONS: &[(&str, &str)] = &[
         "Device::as_raw()",
         "private to the kernel crate there; abstractions live outside of this one",
     ),
+    ("DriverObject::DEFAULT_ARGS", ADDED),
     ("SgTable", ADDED),
     ("Vendor::*", "a macro makes it there"),
     ("lock_class_key", "of the C headers there"),
