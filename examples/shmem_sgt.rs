@@ -98,7 +98,8 @@ pub struct Object<T: DriverObject> {
     // <lazy>
     /// Scatter-gather table of this object's DMA pages.
     ///
-    /// Must not be called with the object's reservation lock held, which mapping takes.
+    /// Must not be called with the object's reservation lock held, which mapping takes. The table
+    /// of an imported object is mapped by the exporter of its buffer.
     #[lazy(
         pub fn sg_table -> scatterlist::SGTable,
         device = self.dev().as_ref().as_ref(),
@@ -126,6 +127,9 @@ unsafe impl<T: DriverObject> Sync for Object<T> {}
 impl<T: DriverObject> Object<T> {
     const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
         free: Some(Self::free_callback),
+        pin: Some(bindings::drm_gem_shmem_object_pin),
+        unpin: Some(bindings::drm_gem_shmem_object_unpin),
+        get_sg_table: Some(bindings::drm_gem_shmem_object_get_sg_table),
         ..bindings::drm_gem_object_funcs::new()
     };
 

@@ -93,6 +93,9 @@ unsafe impl<T: DriverObject> Sync for Object<T> {}
 impl<T: DriverObject> Object<T> {
     const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
         free: Some(Self::free_callback),
+        pin: Some(bindings::drm_gem_shmem_object_pin),
+        unpin: Some(bindings::drm_gem_shmem_object_unpin),
+        get_sg_table: Some(bindings::drm_gem_shmem_object_get_sg_table),
         ..bindings::drm_gem_object_funcs::new()
     };
 
