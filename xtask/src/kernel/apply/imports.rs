@@ -198,7 +198,8 @@ mod tests {
         }
         assert_eq!(
             imports.print(),
-            "use crate::{\n    a,\n    c::{\n        d,\n        e,\n        f, //\n    },\n};"
+            "use crate::{\n    a,\n    c::{\n        d,\n        e,\n        f, //\n    },\n\
+             };"
         );
     }
 }

@@ -52,8 +52,8 @@ const HOLES: [Hole; 2] = [
     },
 ];
 
-/// The scenarios about imports, and what their names begin with. By hand, an import is no object of the
-/// driver's.
+/// The scenarios about imports, and what their names begin with. By hand, an import is no object of
+/// the driver's.
 const IMPORTS: &str = "imports";
 const IMPORT: &str = "import_";
 

@@ -24,7 +24,8 @@ use kernel::{
 };
 
 impl<T: DriverObject> Object<T> {
-    /// Imports a buffer of another driver: creates an object, and attaches its device to the buffer.
+    /// Imports a buffer of another driver: creates an object, and attaches the device to the
+    /// buffer.
     ///
     /// Nothing is mapped. [`sg_table()`](Self::sg_table) maps the buffer on first use; unbind, or
     /// the release of the object, unmaps it. The release then detaches the device and puts the
