@@ -104,6 +104,10 @@ const STEPS: &[Step] = &[
         run: Run::Here(|shell| Ok(cmd!(shell, "cargo run --example dependent_fields").run()?)),
     },
     Step {
+        name: "example: registers, and a page that a device writes to",
+        run: Run::Here(|shell| Ok(cmd!(shell, "cargo run --example registers").run()?)),
+    },
+    Step {
         name: "example: the object by hand is off",
         run: Run::Here(|shell| {
             let status = cmd!(shell, "cargo run --example shmem_sgt -- --by-hand")
@@ -187,6 +191,10 @@ const STEPS: &[Step] = &[
         run: Run::Command(&["kernel", "test", "--control"]),
     },
     Step {
+        name: "kernel, a device that user space uses, behind an IOMMU",
+        run: Run::Command(&["kernel", "device"]),
+    },
+    Step {
         name: "kernel, benchmark: instructions, grace periods, bytes",
         run: Run::Command(&["kernel", "bench", "--quick"]),
     },
@@ -238,6 +246,10 @@ const LONG: &[Step] = &[
     Step {
         name: "kernel, with all checkers, with the printed form in place of the macro",
         run: Run::Command(&["kernel", "test", "--variant", "debug", "--expanded"]),
+    },
+    Step {
+        name: "kernel, a device that user space uses, by hand and annotated",
+        run: Run::Command(&["kernel", "device", "--control"]),
     },
     Step {
         name: "kernel, its memory model",

@@ -96,7 +96,6 @@ impl Report {
 
     /// Fails if a row is missing or off, or if the kernel complains.
     pub(super) fn judge(&self) -> Result<()> {
-        self.ensure_complete()?;
         let off: Vec<_> = self.rows.iter().filter(|row| !row.holds).collect();
         let splats = self.rows.iter().flat_map(|row| &row.splats);
         let splats: Vec<_> = splats.chain(&self.rest).collect();
@@ -104,6 +103,7 @@ impl Report {
         for splat in &splats {
             println!("{}\n", splat.lines.join("\n"));
         }
+        self.ensure_complete()?;
         ensure!(splats.is_empty(), "the kernel complains");
         ensure!(
             off.is_empty(),
