@@ -1702,8 +1702,10 @@ mod tests {
         // The base comes first.
         let imported = Buffer(obj.cast());
         imported.set_import_attach(attach);
-        // SAFETY: Nobody else uses the object, and the buffer is valid.
-        unsafe { (*obj).resv = (*buf).resv };
+        // SAFETY: The buffer is valid.
+        let resv = unsafe { (*buf).resv };
+        // SAFETY: Nobody else uses the object.
+        unsafe { (*obj).resv = resv };
 
         assert_eq!(imported.map(), Ok(sgt));
         assert_eq!(imported.counts(), (0, 0, 0));
