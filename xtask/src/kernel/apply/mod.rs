@@ -339,6 +339,8 @@ mod import_kunit;
 #[cfg(CONFIG_KUNIT = \"y\")]
 mod lazy_kunit;
 #[cfg(CONFIG_KUNIT = \"y\")]
+mod prime_kunit;
+#[cfg(CONFIG_KUNIT = \"y\")]
 mod stress_kunit;
 #[cfg(CONFIG_KUNIT = \"y\")]
 mod vmap_kunit;
