@@ -362,6 +362,7 @@ impl DriverObject for BufferData {
     type Driver = EduDrmDriver;
     type Args = ();
 
+    /// Dumb buffers, and those of other drivers, are buffers as all others.
     const DEFAULT_ARGS: Option<fn()> = Some(Default::default);
 
     fn new(_drm: &EduDevice, _size: usize, _args: ()) -> impl PinInit<Self, Error> {
