@@ -43,7 +43,7 @@ pub(super) fn by_hand(text: String) -> Result<String> {
 
     imports::edit(&mut source, |root, imports| {
         if root == "kernel" {
-            for name in ["devres_lazy", "new_lazy"] {
+            for name in ["devres_lazy", "new_lazy", "ForLt"] {
                 imports.remove(name)?;
             }
             imports.add("devres::{Devres, DevresLt}")?;
@@ -81,7 +81,7 @@ mod tests {
         let text = by_hand(SAMPLE.to_owned()).unwrap();
 
         syn::parse_file(&text).unwrap();
-        for gone in ["lazy(", "devres_lazy", "new_lazy"] {
+        for gone in ["lazy(", "devres_lazy", "new_lazy", "ForLt"] {
             assert!(SAMPLE.contains(gone), "{gone}");
             assert!(!text.contains(gone), "{gone}");
         }
