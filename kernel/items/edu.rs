@@ -26,7 +26,7 @@ struct Edu {
     dev: ARef<Device>,
 
     /// The registers of the device.
-    registers: SetOnce<DevresLt<ForLt!(Bar<'_>)>>,
+    registers: SetOnce<DevresLt<Bar<'static>>>,
 
     /// Who holds this maps the registers.
     #[pin]

@@ -57,7 +57,7 @@ pub(super) fn by_hand(text: String) -> Result<String> {
 
     imports::edit(&mut source, |root, imports| {
         if root == "kernel" {
-            for name in ["devres_lazy", "new_lazy"] {
+            for name in ["devres_lazy", "new_lazy", "ForLt"] {
                 imports.remove(name)?;
             }
             imports.add("devres::{Devres, DevresLt}")?;
@@ -95,7 +95,7 @@ mod tests {
         let text = by_hand(SAMPLE.to_owned()).unwrap();
 
         syn::parse_file(&text).unwrap();
-        for gone in ["lazy(", "devres_lazy", "new_lazy", "DEFAULT_ARGS"] {
+        for gone in ["lazy(", "devres_lazy", "new_lazy", "ForLt", "DEFAULT_ARGS"] {
             assert!(SAMPLE.contains(gone), "{gone}");
             assert!(!text.contains(gone), "{gone}");
         }

@@ -114,15 +114,23 @@ fn first(tree: &UseTree) -> String {
     }
 }
 
-/// Removes a name from below `tree`, and lists that are empty then.
+/// Whether a tree imports nothing but this name.
+fn is(tree: &UseTree, name: &str) -> bool {
+    match tree {
+        UseTree::Path(path) => is(&path.tree, name),
+        UseTree::Name(item) => item.ident == name,
+        _ => false,
+    }
+}
+
+/// Removes a name from below `tree`, with the path to it if that leads to nothing else.
 fn remove(tree: &mut UseTree, name: &str) -> bool {
     match tree {
         UseTree::Path(path) => remove(&mut path.tree, name),
         UseTree::Group(group) => {
-            let named = |item: &UseTree| matches!(item, UseTree::Name(item) if item.ident == name);
             let before = group.items.len();
             let items = std::mem::take(&mut group.items);
-            group.items = items.into_iter().filter(|item| !named(item)).collect();
+            group.items = items.into_iter().filter(|item| !is(item, name)).collect();
 
             group.items.len() < before || group.items.iter_mut().any(|item| remove(item, name))
         }
@@ -177,9 +185,10 @@ mod tests {
 
     #[test]
     fn names_come_and_go() {
-        let mut imports = imports("use crate::{a, c::{self, X, Y}, sync::{z::Z, M, N}};");
+        let mut imports = imports("use crate::{a, c::{self, X, Y}, sync::{z::Z, M, N}, types::F};");
         imports.remove("M").unwrap();
         imports.remove("N").unwrap();
+        imports.remove("F").unwrap();
         imports.add("b").unwrap();
         assert!(imports.remove("Q").is_err());
         assert_eq!(
