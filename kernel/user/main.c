@@ -44,6 +44,7 @@ int main(void)
 		say("device: there is no edu\n");
 	else
 		run(edu_scenarios);
+	run(vram_scenarios);
 	say("device: %d off\n", off);
 	reboot(RB_POWER_OFF);
 	return 0;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! `cargo xtask kernel device`: a driver that user space uses, on a device that does DMA behind an
-//! IOMMU.
+//! IOMMU, and on one that shows its memory on a `screen`.
 //!
-//! The kernel is that of `test`, with the sample driver `rust_drm_edu` in it. Its init is
-//! `kernel/user/`, which prints a row for each scenario.
+//! The kernel is that of `test`, with the sample drivers `rust_drm_edu` and `rust_drm_bochs` in it.
+//! Its init is `kernel/user/`, which prints a row for each scenario.
 
 use super::{
     apply::Object,
@@ -27,6 +27,7 @@ use super::{
         Request,
         Variant, //
     },
+    screen::Screen,
     seconds,
     splat::Detector,
     tools,
@@ -69,30 +70,40 @@ pub(crate) struct Options {
     #[arg(long)]
     expanded: bool,
 
+    /// Writes what the screen shows to this file, as PNG.
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+
     /// Installs what is missing on this machine with apt-get, as root. `doctor` says what that is.
     #[arg(long)]
     install: bool,
 }
 
 /// The machine, beside what all guests have.
-const QEMU: [&str; 6] = [
+const QEMU: [&str; 8] = [
     "-machine",
     "q35",
     "-device",
     "intel-iommu,intremap=off",
     "-device",
     "edu",
+    "-device",
+    "bochs-display",
 ];
 
-/// What the kernel is told.
-const KERNEL: &str =
-    "console=ttyS0 panic=-1 oops=panic kunit.enable=0 intel_iommu=on iommu.strict=1 printk.devkmsg=on";
+/// What the kernel is told. It is to say how the CPU accesses what is mapped (`debugpat`).
+const KERNEL: &str = "console=ttyS0 panic=-1 oops=panic kunit.enable=0 intel_iommu=on \
+                      iommu.strict=1 printk.devkmsg=on debugpat";
 
 /// Where the program is.
 const SOURCES: &str = "kernel/user";
 
 /// What the lines of the program begin with.
 const MARK: &str = "device: ";
+
+/// What a line of the program begins with that asks for a look at the screen. The seed of a picture
+/// follows, and a full stop: without, the line was cut off, and comes again.
+const SCREEN: &str = "screen ";
 
 /// What a line of a fault of the IOMMU contains. It is what one scenario is about.
 const FAULT: &str = "DMAR: ";
@@ -124,6 +135,9 @@ impl Report {
             return false;
         };
 
+        if text.starts_with(SCREEN) {
+            return true;
+        }
         let parts: Vec<&str> = text.splitn(5, ": ").collect();
         match parts.as_slice() {
             [verdict @ ("ok" | "off"), name, expected, happened, time] => self.rows.push(Row {
@@ -173,12 +187,17 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     fs::write(&archive, initramfs::of_one(fs::read(program)?)?)?;
 
     println!("running  the scenarios\n");
+    let mut screen = Screen::new(options.picture.as_deref())?;
     let mut command = qemu(&image, Accelerator::Tcg);
     command
         .args(QEMU)
-        .args(["-serial", "stdio", "-append", KERNEL, "-initrd"])
+        .args(["-serial", "stdio"])
+        .args(screen.arguments())
+        .args(["-append", KERNEL, "-initrd"])
         .arg(archive);
-    boot(&mut command, &log("device"), options.variant.limit())?;
+    let limit = options.variant.limit();
+    boot(&mut command, &mut screen, &log("device"), limit)?;
+    screen.finish()?;
     println!("log: {}", log("device").display());
     Ok(())
 }
@@ -216,7 +235,7 @@ fn program(prepared: &Prepared, log: &Path) -> Result<PathBuf> {
 }
 
 /// Boots, and judges what the console says.
-fn boot(command: &mut Command, log: &Path, limit: Duration) -> Result<()> {
+fn boot(command: &mut Command, screen: &mut Screen, log: &Path, limit: Duration) -> Result<()> {
     let begin = Instant::now();
     let mut job = Job::start(command, log)?;
     let mut progress = Progress::new("running", None)?;
@@ -236,6 +255,10 @@ fn boot(command: &mut Command, log: &Path, limit: Duration) -> Result<()> {
     loop {
         match job.next(Duration::from_millis(250))? {
             Next::Line(line) => {
+                // The program waits, so no line follows that would show that this one is whole.
+                if let Some(seed) = asked(&line) {
+                    screen.compare(seed)?;
+                }
                 if let Some(line) = console.line(&line) {
                     read(&line, &mut progress);
                 }
@@ -298,6 +321,14 @@ fn judge(report: &Report) -> Result<()> {
     Ok(())
 }
 
+/// The picture that a line of the console asks to compare the screen with, by its seed.
+fn asked(line: &str) -> Option<usize> {
+    let text = without_time(line).strip_prefix(MARK)?;
+    let seed = text.strip_prefix(SCREEN)?.strip_suffix('.')?;
+
+    seed.parse().ok()
+}
+
 /// A line of the console without the time that the kernel puts before it.
 fn without_time(line: &str) -> &str {
     line.strip_prefix('[')
@@ -351,6 +382,15 @@ mod tests {
             "the program has not come to its end"
         );
         assert_eq!(error(&[OK, OFF, "device: 1 off"]), "1 of 2 rows are off");
+    }
+
+    #[test]
+    fn looks_at_the_screen_are_asked_for_in_whole_lines() {
+        assert_eq!(asked("[    1.000000] device: screen 128."), Some(128));
+        assert_eq!(asked("device: screen 12"), None);
+        assert_eq!(asked("device: screen ."), None);
+        assert_eq!(asked("screen 128."), None);
+        assert!(report(&["device: screen 128."]).figures.is_empty());
     }
 
     #[test]

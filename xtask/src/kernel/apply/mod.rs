@@ -12,8 +12,9 @@
 //! | `rust/kernel/devres.rs` | `register()`: see `devres` |
 //! | `rust/kernel/{i2c,pci,platform}.rs` | one lifetime for both sides of `TryFrom`: see `try_from` |
 //! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
+//! | `rust/kernel/pci/io.rs` | a BAR can be mapped write-combined: see `pci_io` |
 //! | `samples/rust/{Kconfig,Makefile}` | the sample drivers: see `samples` |
-//! | `rust/uapi/uapi_helper.h` | what user space asks of one of them: see `uapi` |
+//! | `rust/uapi/uapi_helper.h` | what user space asks of two of them: see `uapi` |
 //!
 //! It is done in steps, which are the patches of a series. The printed form (`expanded`) goes
 //! without the macro. The control gets the suite of the contract, what is in `kernel/control/`, and
@@ -28,6 +29,7 @@ mod devres;
 mod expanded;
 mod imports;
 mod kconfig;
+mod pci_io;
 mod samples;
 mod shmem;
 mod source;
@@ -103,7 +105,7 @@ struct Step {
 }
 
 /// Each of these leaves a tree that can be built.
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step {
         name: "try_from",
         run: try_from,
@@ -123,6 +125,10 @@ const STEPS: [Step; 6] = [
     Step {
         name: "kunit",
         run: kunit,
+    },
+    Step {
+        name: "pci_wc",
+        run: |tree| edit(tree, PCI_IO, pci_io::write_combined),
     },
     Step {
         name: "sample",
@@ -175,6 +181,7 @@ const OF_THE_SLOT: [&str; 3] = [
 const DEVRES: &str = "rust/kernel/devres.rs";
 const KERNEL: &str = "rust/kernel/lib.rs";
 const MACROS: &str = "rust/macros/lib.rs";
+const PCI_IO: &str = "rust/kernel/pci/io.rs";
 const SHMEM: &str = "rust/kernel/drm/gem/shmem.rs";
 const UAPI_HELPER: &str = "rust/uapi/uapi_helper.h";
 const SAMPLES_KCONFIG: &str = "samples/rust/Kconfig";
@@ -594,11 +601,11 @@ mod tests {
     fn only_the_printed_form_goes_without_the_macro() {
         assert_eq!(
             step_names(Object::Annotated),
-            ["try_from", "slot", "macro", "sg_table", "kunit", "sample"]
+            ["try_from", "slot", "macro", "sg_table", "kunit", "pci_wc", "sample"]
         );
         assert_eq!(
             step_names(Object::Expanded),
-            ["try_from", "slot", "sg_table", "kunit", "sample"]
+            ["try_from", "slot", "sg_table", "kunit", "pci_wc", "sample"]
         );
         assert_eq!(step_names(Object::ByHand), ["control"]);
     }
@@ -608,7 +615,7 @@ mod tests {
         let from = root().join("kernel/tree");
         for file in files(&from).unwrap() {
             let name = file.strip_prefix(&from).unwrap();
-            let steps = ["rust/macros", "rust/kernel", "samples"];
+            let steps = ["include", "rust/macros", "rust/kernel", "samples"];
             assert!(
                 steps.iter().any(|step| name.starts_with(step)),
                 "no step adds {}",

@@ -20,7 +20,7 @@ struct Sample {
     target: &'static str,
 }
 
-const SAMPLES: [Sample; 2] = [
+const SAMPLES: [Sample; 3] = [
     Sample {
         entry: "\
 config SAMPLE_RUST_DEVRES_LAZY
@@ -39,6 +39,24 @@ config SAMPLE_RUST_DEVRES_LAZY
 
 ",
         target: "obj-$(CONFIG_SAMPLE_RUST_DEVRES_LAZY)\t\t+= rust_devres_lazy.o\n",
+    },
+    Sample {
+        entry: "\
+config SAMPLE_RUST_DRM_BOCHS
+	tristate \"DRM driver for QEMU's device bochs-display\"
+	depends on DRM=y
+	depends on PCI
+	help
+	  This option builds the Rust sample of a DRM driver with a framebuffer
+	  that is mapped write-combined on first use.
+
+	  To compile this as a module, choose M here:
+	  the module will be called rust_drm_bochs.
+
+	  If unsure, say N.
+
+",
+        target: "obj-$(CONFIG_SAMPLE_RUST_DRM_BOCHS)\t\t+= rust_drm_bochs.o\n",
     },
     Sample {
         entry: "\

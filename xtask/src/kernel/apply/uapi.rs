@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! `rust/uapi/`: what user space asks of a sample, for Rust.
+//! `rust/uapi/`: what user space asks of the samples, for Rust.
 
 use anyhow::{
     ensure,
@@ -8,21 +8,27 @@ use anyhow::{
     Result, //
 };
 
-/// What is added to the list of headers, which is sorted, and what it comes behind.
-const HEADER: &str = "#include <uapi/drm/edu_drm.h>\n";
-const BEHIND: &str = "#include <uapi/drm/drm.h>\n";
+/// A line of the list of headers, which is sorted.
+const DRM: &str = "#include <uapi/drm/drm.h>\n";
 
-/// `rust/uapi/uapi_helper.h`: one more header.
+/// What is added before and behind it.
+const BEFORE: &str = "#include <uapi/drm/bochs_drm.h>\n";
+const BEHIND: &str = "#include <uapi/drm/edu_drm.h>\n";
+
+/// `rust/uapi/uapi_helper.h`: two more headers.
 pub(crate) fn helper(mut text: String) -> Result<String> {
-    ensure!(
-        !text.contains(HEADER),
-        "there is `{}` already",
-        HEADER.trim_end()
-    );
+    for header in [BEFORE, BEHIND] {
+        ensure!(
+            !text.contains(header),
+            "there is `{}` already",
+            header.trim_end()
+        );
+    }
     let at = text
-        .find(BEHIND)
-        .with_context(|| format!("there is no `{}` to stand behind", BEHIND.trim_end()))?;
-    text.insert_str(at + BEHIND.len(), HEADER);
+        .find(DRM)
+        .with_context(|| format!("there is no `{}` to stand beside", DRM.trim_end()))?;
+    text.insert_str(at + DRM.len(), BEHIND);
+    text.insert_str(at, BEFORE);
 
     Ok(text)
 }
@@ -32,20 +38,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_comes_in_order() {
+    fn the_headers_come_in_order() {
         let before = "#include <uapi/drm/drm.h>\n#include <uapi/drm/nova_drm.h>\n";
         let after = helper(before.to_owned()).unwrap();
         let mut lines: Vec<&str> = after.lines().collect();
         lines.sort_unstable();
 
+        assert_eq!(lines.len(), 4);
         assert_eq!(after.lines().collect::<Vec<_>>(), lines);
         assert_eq!(
             helper(after).unwrap_err().to_string(),
-            "there is `#include <uapi/drm/edu_drm.h>` already"
+            "there is `#include <uapi/drm/bochs_drm.h>` already"
         );
         assert_eq!(
             helper(String::new()).unwrap_err().to_string(),
-            "there is no `#include <uapi/drm/drm.h>` to stand behind"
+            "there is no `#include <uapi/drm/drm.h>` to stand beside"
         );
     }
 }
