@@ -20,7 +20,11 @@ config RUST_DRM_GEM_DMA_HELPER
 	depends on RUST && DRM=y
 	select DRM_GEM_DMA_HELPER
 	help
-	  Choose this if you need the GEM DMA helper functions in Rust
+	  Choose this if you need the GEM DMA helper functions in Rust: GEM
+	  objects whose memory is contiguous for the device.
+
+	  A driver that needs them selects this. It can also be chosen to run
+	  their KUnit tests.
 
 ";
 const OPTION: &str = "RUST_DRM_GEM_SHMEM_HELPER";
@@ -64,7 +68,7 @@ mod tests {
     fn all_stand_in_front_of_shmem() {
         let before = "config DRM_GEM_SHMEM_HELPER\n\nconfig RUST_DRM_GEM_SHMEM_HELPER\n\tbool\n";
         let text = option(before.to_owned()).unwrap();
-        assert!(text.contains("in Rust\n\nconfig RUST_DRM_GEM_SHMEM_HELPER\n\tbool\n"));
+        assert!(text.contains("tests.\n\nconfig RUST_DRM_GEM_SHMEM_HELPER\n\tbool\n"));
 
         let before = "#include <drm/drm_gem.h>\n#include <drm/drm_gem_shmem_helper.h>\n";
         let text = header(before.to_owned()).unwrap();
