@@ -13,11 +13,18 @@
 #include "edu_device.h"
 #include "scenario.h"
 
-/* The names of scenarios that are left out, as the kernel was told. */
-static char **left_out;
+/* All scenarios. */
+static const struct {
+	const char *name;
+	const struct scenario *scenarios;
+} groups[] = {
+	{ "edu", edu_scenarios },
+	{ "import", import_scenarios },
+	{ "vram", vram_scenarios },
+};
 
-/* The same for all of a file. */
-#define IMPORTS		"imports"
+/* The names of groups and scenarios that are left out, as the kernel was told. */
+static char **left_out;
 
 static int is_left_out(const char *name)
 {
@@ -60,13 +67,11 @@ int main(int argc, char **argv)
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 
-	if (find_device()) {
+	if (find_device())
 		say("device: there is no edu\n");
-	} else {
-		run(edu_scenarios);
-		if (!is_left_out(IMPORTS))
-			run(import_scenarios);
-	}
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
+		if (!is_left_out(groups[i].name))
+			run(groups[i].scenarios);
 	say("device: end\n");
 	reboot(RB_POWER_OFF);
 	return 0;

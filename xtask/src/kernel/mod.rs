@@ -126,7 +126,8 @@ enum Command {
     #[command(after_help = HELP)]
     Test(test::Options),
     /// Has user space use a driver with lazily mapped resources, on a device that does DMA behind an
-    /// IOMMU: copies, unbinds, binds again, and what comes too late.
+    /// IOMMU, and another one that shows its memory on a screen: copies, draws, unbinds, binds again,
+    /// and what comes too late.
     ///
     /// Prints a row for each scenario. Fails if one is off, and if the kernel complains.
     #[command(after_help = HELP)]

@@ -7,7 +7,11 @@
 //! In `rust/kernel/drm/gem/shmem.rs`, `Object` gets the operations, and what they need.
 
 use super::{
-    imports, includes,
+    imports,
+    includes::{
+        self,
+        Beside, //
+    },
     source::{
         self,
         Source, //
@@ -110,7 +114,7 @@ pub(crate) fn bindings(text: String) -> Result<String> {
     includes::add(
         text,
         "#include <drm/drm_dumb_buffers.h>",
-        "#include <drm/drm_drv.h>",
+        Beside::Behind("#include <drm/drm_drv.h>"),
     )
 }
 
@@ -119,7 +123,7 @@ pub(crate) fn helpers(text: String) -> Result<String> {
     includes::add(
         text,
         "#include \"dma-buf.c\"",
-        "#ifdef CONFIG_DMA_SHARED_BUFFER",
+        Beside::Behind("#ifdef CONFIG_DMA_SHARED_BUFFER"),
     )
 }
 

@@ -8,18 +8,30 @@ use anyhow::{
     Result, //
 };
 
-/// Adds a line to a list of includes, behind another line. Both are without a newline.
-pub(crate) fn add(mut text: String, line: &str, behind: &str) -> Result<String> {
+/// Where a line comes, beside another one that is there.
+#[derive(Clone, Copy)]
+pub(crate) enum Beside<'a> {
+    Before(&'a str),
+    Behind(&'a str),
+}
+
+/// Adds a line to a list of includes. No line is given with its newline.
+pub(crate) fn add(mut text: String, line: &str, beside: Beside<'_>) -> Result<String> {
     let line = format!("{line}\n");
     ensure!(
         !text.contains(&line),
         "there is `{}` already",
         line.trim_end()
     );
-    let at = text
-        .find(&format!("{behind}\n"))
-        .with_context(|| format!("there is no `{behind}` to stand behind"))?;
-    text.insert_str(at + behind.len() + 1, &line);
+    let (Beside::Before(other) | Beside::Behind(other)) = beside;
+    let begin = text
+        .find(&format!("{other}\n"))
+        .with_context(|| format!("there is no `{other}` to stand beside"))?;
+    let at = match beside {
+        Beside::Before(_) => begin,
+        Beside::Behind(_) => begin + other.len() + 1,
+    };
+    text.insert_str(at, &line);
 
     Ok(text)
 }
@@ -30,18 +42,23 @@ mod tests {
 
     #[test]
     fn a_line_comes_where_it_is_asked_for() {
-        let (line, behind) = ("#include <b.h>", "#include <a.h>");
-        let before = "#include <a.h>\n#include <c.h>\n".to_owned();
-        let after = add(before, line, behind).unwrap();
+        let line = "#include <b.h>";
+        for beside in [
+            Beside::Behind("#include <a.h>"),
+            Beside::Before("#include <c.h>"),
+        ] {
+            let before = "#include <a.h>\n#include <c.h>\n".to_owned();
+            let after = add(before, line, beside).unwrap();
 
-        assert_eq!(after, "#include <a.h>\n#include <b.h>\n#include <c.h>\n");
-        assert_eq!(
-            add(after, line, behind).unwrap_err().to_string(),
-            "there is `#include <b.h>` already"
-        );
-        assert_eq!(
-            add(String::new(), line, behind).unwrap_err().to_string(),
-            "there is no `#include <a.h>` to stand behind"
-        );
+            assert_eq!(after, "#include <a.h>\n#include <b.h>\n#include <c.h>\n");
+            assert_eq!(
+                add(after, line, beside).unwrap_err().to_string(),
+                "there is `#include <b.h>` already"
+            );
+            assert!(add(String::new(), line, beside)
+                .unwrap_err()
+                .to_string()
+                .starts_with("there is no `#include"));
+        }
     }
 }

@@ -13,8 +13,10 @@
 //! | `rust/kernel/{i2c,pci,platform}.rs` | one lifetime for both sides of `TryFrom`: see `try_from` |
 //! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
 //! | `rust/kernel/drm/gem/{mod,shmem}.rs`, `rust/helpers/helpers.c`, `rust/bindings/bindings_helper.h` | imports: see `import` |
+//! | `rust/kernel/drm/gem/mod.rs`, `drivers/gpu/drm/Kconfig`, `rust/bindings/bindings_helper.h` | the GEM DMA helper: see `gem_dma` |
+//! | `rust/kernel/pci/io.rs` | a BAR can be mapped write-combined: see `pci_io` |
 //! | `samples/rust/{Kconfig,Makefile}` | the sample drivers: see `samples` |
-//! | `rust/uapi/uapi_helper.h` | what user space asks of one of them: see `uapi` |
+//! | `rust/uapi/uapi_helper.h` | what user space asks of two of them: see `uapi` |
 //!
 //! It is done in steps, which are the patches of a series. The printed form (`expanded`) goes
 //! without the macro. The control gets the suite of the contract, what is in `kernel/control/`, the
@@ -29,10 +31,12 @@ mod count;
 mod devres;
 mod edu;
 mod expanded;
+mod gem_dma;
 mod import;
 mod imports;
 mod includes;
 mod kconfig;
+mod pci_io;
 mod samples;
 mod shmem;
 mod source;
@@ -112,7 +116,7 @@ struct Step {
 }
 
 /// Each of these leaves a tree that can be built.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 9] = [
     Step {
         name: "try_from",
         run: try_from,
@@ -136,6 +140,14 @@ const STEPS: [Step; 7] = [
     Step {
         name: "kunit",
         run: kunit,
+    },
+    Step {
+        name: "gem_dma",
+        run: gem_dma,
+    },
+    Step {
+        name: "pci_wc",
+        run: |tree| edit(tree, PCI_IO, pci_io::write_combined),
     },
     Step {
         name: "sample",
@@ -198,13 +210,21 @@ const OF_THE_SLOT: [&str; 3] = [
     "rust/kernel/devres/unwind.rs",
 ];
 
+/// The files of `kernel/tree/` that are the GEM DMA helper, with its suite.
+const OF_GEM_DMA: [&str; 2] = [
+    "rust/kernel/drm/gem/dma.rs",
+    "rust/kernel/drm/gem/dma/lazy_kunit.rs",
+];
+
 const BINDINGS_HELPER: &str = "rust/bindings/bindings_helper.h";
 const DEVRES: &str = "rust/kernel/devres.rs";
+const DRM_KCONFIG: &str = "drivers/gpu/drm/Kconfig";
 const GEM: &str = "rust/kernel/drm/gem/mod.rs";
 const HELPERS: &str = "rust/helpers";
 const HELPERS_C: &str = "rust/helpers/helpers.c";
 const KERNEL: &str = "rust/kernel/lib.rs";
 const MACROS: &str = "rust/macros/lib.rs";
+const PCI_IO: &str = "rust/kernel/pci/io.rs";
 const SHMEM: &str = "rust/kernel/drm/gem/shmem.rs";
 const UAPI_HELPER: &str = "rust/uapi/uapi_helper.h";
 const EDU: &str = "samples/rust/rust_drm_edu.rs";
@@ -452,7 +472,8 @@ fn import_buffers(tree: &mut Tree) -> Result<()> {
 /// The test suites.
 fn kunit(tree: &mut Tree) -> Result<()> {
     add_files_of_tree(tree, |path| {
-        path.starts_with("rust/kernel") && OF_THE_SLOT.iter().all(|of| path != Path::new(of))
+        let mut others = OF_THE_SLOT.iter().chain(&OF_GEM_DMA);
+        path.starts_with("rust/kernel") && others.all(|of| path != Path::new(of))
     })?;
     add_kunit_of_the_host(tree, |_| true)?;
     for (declaration, behind) in DEVRES_TESTS {
@@ -461,6 +482,16 @@ fn kunit(tree: &mut Tree) -> Result<()> {
         })?;
     }
     edit(tree, SHMEM, |text| source::declare(text, SHMEM_MODULES))
+}
+
+/// The GEM DMA helper.
+fn gem_dma(tree: &mut Tree) -> Result<()> {
+    add_files_of_tree(tree, |path| {
+        OF_GEM_DMA.iter().any(|of| path == Path::new(of))
+    })?;
+    edit(tree, BINDINGS_HELPER, gem_dma::header)?;
+    edit(tree, DRM_KCONFIG, gem_dma::option)?;
+    edit(tree, GEM, gem_dma::module)
 }
 
 /// The sample drivers.
@@ -657,11 +688,14 @@ mod tests {
     fn only_the_printed_form_goes_without_the_macro() {
         assert_eq!(
             step_names(Object::Annotated),
-            ["try_from", "slot", "macro", "sg_table", "import", "kunit", "sample"]
+            [
+                "try_from", "slot", "macro", "sg_table", "import", "kunit", "gem_dma", "pci_wc",
+                "sample"
+            ]
         );
         assert_eq!(
             step_names(Object::Expanded),
-            ["try_from", "slot", "sg_table", "import", "kunit", "sample"]
+            ["try_from", "slot", "sg_table", "import", "kunit", "gem_dma", "pci_wc", "sample"]
         );
         assert_eq!(step_names(Object::ByHand), ["control", "sample"]);
         assert_eq!(step_names(Object::Fixed), ["control", "sample", "fix"]);

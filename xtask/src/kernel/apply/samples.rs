@@ -41,6 +41,26 @@ config SAMPLE_RUST_DEVRES_LAZY
     target: "obj-$(CONFIG_SAMPLE_RUST_DEVRES_LAZY)\t\t+= rust_devres_lazy.o\n",
 };
 
+/// The driver that draws.
+const BOCHS: Sample = Sample {
+    entry: "\
+config SAMPLE_RUST_DRM_BOCHS
+	tristate \"DRM driver for QEMU's device bochs-display\"
+	depends on DRM=y
+	depends on PCI
+	help
+	  This option builds the Rust sample of a DRM driver with a framebuffer
+	  that is mapped write-combined on first use.
+
+	  To compile this as a module, choose M here:
+	  the module will be called rust_drm_bochs.
+
+	  If unsure, say N.
+
+",
+    target: "obj-$(CONFIG_SAMPLE_RUST_DRM_BOCHS)\t\t+= rust_drm_bochs.o\n",
+};
+
 /// The driver that user space uses.
 pub(super) const EDU: Sample = Sample {
     entry: "\
@@ -63,7 +83,7 @@ config SAMPLE_RUST_DRM_EDU
 };
 
 /// All of them.
-pub(super) const ALL: [Sample; 2] = [DEVRES_LAZY, EDU];
+pub(super) const ALL: [Sample; 3] = [DEVRES_LAZY, BOCHS, EDU];
 
 /// `samples/rust/Kconfig`: one option more for each sample.
 pub(super) fn kconfig(text: String, samples: &[Sample]) -> Result<String> {

@@ -1,17 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! `rust/uapi/`: what user space asks of a sample, for Rust.
+//! `rust/uapi/`: what user space asks of the samples, for Rust.
 
-use super::includes;
+use super::includes::{
+    self,
+    Beside, //
+};
 use anyhow::Result;
 
-/// What is added to the list of headers, which is sorted, and what it comes behind.
-const HEADER: &str = "#include <uapi/drm/edu_drm.h>";
-const BEHIND: &str = "#include <uapi/drm/drm.h>";
+/// A line of the list of headers, which is sorted.
+const DRM: &str = "#include <uapi/drm/drm.h>";
 
-/// `rust/uapi/uapi_helper.h`: one more header.
+/// What is added, and where.
+const HEADERS: [(&str, Beside<'_>); 2] = [
+    ("#include <uapi/drm/bochs_drm.h>", Beside::Before(DRM)),
+    ("#include <uapi/drm/edu_drm.h>", Beside::Behind(DRM)),
+];
+
+/// `rust/uapi/uapi_helper.h`: two more headers.
 pub(crate) fn helper(text: String) -> Result<String> {
-    includes::add(text, HEADER, BEHIND)
+    HEADERS
+        .into_iter()
+        .try_fold(text, |text, (header, beside)| {
+            includes::add(text, header, beside)
+        })
 }
 
 #[cfg(test)]
@@ -19,13 +31,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_comes_in_order() {
+    fn the_headers_come_in_order() {
         let before = "#include <uapi/drm/drm.h>\n#include <uapi/drm/nova_drm.h>\n";
         let after = helper(before.to_owned()).unwrap();
         let mut lines: Vec<&str> = after.lines().collect();
         lines.sort_unstable();
 
-        assert_eq!(lines.len(), 3);
+        assert_eq!(lines.len(), 4);
         assert_eq!(after.lines().collect::<Vec<_>>(), lines);
     }
 }

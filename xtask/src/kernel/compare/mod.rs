@@ -62,7 +62,11 @@ pub(crate) struct Options {
 const OURS: [&str; 2] = ["rust_devres_lazy_", "rust_lazy_"];
 
 /// Suites that one side may be without, and why.
-const OF_ONE_SIDE: [(&str, &str); 4] = [
+const OF_ONE_SIDE: [(&str, &str); 5] = [
+    (
+        "rust_devres_lazy_gem_dma",
+        "the host has no model of the C helper",
+    ),
     (
         "rust_devres_lazy_prime",
         "what DRM asks of a driver for user space, which the host has not",

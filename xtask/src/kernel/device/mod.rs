@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! `cargo xtask kernel device`: a driver that user space uses, on a device that does DMA behind an
-//! IOMMU.
+//! IOMMU, and on one that shows its memory on a `screen`.
 //!
-//! The kernel is that of `test`, with the sample driver `rust_drm_edu` in it. Its init is
-//! `kernel/user/`, which prints a row for each scenario.
+//! The kernel is that of `test`, with the sample drivers `rust_drm_edu` and `rust_drm_bochs` in it.
+//! Its init is `kernel/user/`, which prints a row for each scenario.
 
 mod control;
 mod page;
 mod report;
+mod screen;
 
 use super::{
     apply::Object,
@@ -46,6 +47,7 @@ use anyhow::{
 use clap::Parser;
 use control::Column;
 use report::Report;
+use screen::Screen;
 use std::{
     fs,
     path::{
@@ -81,13 +83,17 @@ pub(crate) struct Options {
     #[arg(long)]
     expanded: bool,
 
+    /// Writes what the screen shows to this file, as PNG.
+    #[arg(long, value_name = "FILE", conflicts_with = "control")]
+    picture: Option<PathBuf>,
+
     /// Installs what is missing on this machine with apt-get, as root. `doctor` says what that is.
     #[arg(long)]
     install: bool,
 }
 
 /// The machine, beside what all guests have.
-const QEMU: [&str; 8] = [
+const QEMU: [&str; 10] = [
     "-machine",
     "q35",
     "-device",
@@ -97,11 +103,13 @@ const QEMU: [&str; 8] = [
     // Exports buffers.
     "-device",
     "edu",
+    "-device",
+    "bochs-display",
 ];
 
-/// What the kernel is told.
-const KERNEL: &str =
-    "console=ttyS0 panic=-1 oops=panic kunit.enable=0 intel_iommu=on iommu.strict=1 printk.devkmsg=on kasan_multi_shot";
+/// What the kernel is told. It is to say how the CPU accesses what is mapped (`debugpat`).
+const KERNEL: &str = "console=ttyS0 panic=-1 oops=panic kunit.enable=0 intel_iommu=on \
+                      iommu.strict=1 printk.devkmsg=on kasan_multi_shot debugpat";
 
 /// How long a boot may take. By hand, unbinding 10,000 buffers takes two minutes.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -199,14 +207,18 @@ fn boot(
     let arguments = [KERNEL, "--"]
         .into_iter()
         .chain(control::left_out(object, variant));
+    let mut screen = Screen::new(options.picture.as_deref())?;
     let mut command = qemu(&image, Accelerator::Tcg);
     command
         .args(QEMU)
-        .args(["-serial", "stdio", "-append"])
+        .args(["-serial", "stdio"])
+        .args(screen.arguments())
+        .arg("-append")
         .arg(arguments.collect::<Vec<_>>().join(" "))
         .arg("-initrd")
         .arg(archive);
-    let report = listen(&mut command, &console, LIMIT)?;
+    let report = listen(&mut command, &mut screen, &console)?;
+    screen.finish()?;
     Ok((report, prepared.tree.version()))
 }
 
@@ -243,7 +255,7 @@ fn program(prepared: &Prepared, log: &Path) -> Result<PathBuf> {
 }
 
 /// Boots, and reads what the console says.
-fn listen(command: &mut Command, log: &Path, limit: Duration) -> Result<Report> {
+fn listen(command: &mut Command, screen: &mut Screen, log: &Path) -> Result<Report> {
     let begin = Instant::now();
     let mut job = Job::start(command, log)?;
     let mut progress = Progress::new("running", None)?;
@@ -261,6 +273,10 @@ fn listen(command: &mut Command, log: &Path, limit: Duration) -> Result<Report> 
     loop {
         match job.next(Duration::from_millis(250))? {
             Next::Line(line) => {
+                // The program waits, so no line follows that would show that this one is whole.
+                if let Some(seed) = report::asked(&line) {
+                    screen.compare(seed)?;
+                }
                 if let Some(line) = console.line(&line) {
                     read(&line);
                 }
@@ -271,11 +287,11 @@ fn listen(command: &mut Command, log: &Path, limit: Duration) -> Result<Report> 
                 break;
             }
         }
-        if begin.elapsed() > limit {
+        if begin.elapsed() > LIMIT {
             job.kill();
             bail!(
                 "the machine has taken {}, see {}",
-                seconds(limit),
+                seconds(LIMIT),
                 log.display()
             );
         }

@@ -15,6 +15,10 @@ use anyhow::{
 /// What the lines of the program begin with.
 const MARK: &str = "device: ";
 
+/// What a line of the program begins with that asks for a look at the screen. The seed of a picture
+/// follows, and a full stop: without, the line was cut off, and comes again.
+const SCREEN: &str = "screen ";
+
 /// What a line of a fault of the IOMMU contains. One scenario is about these.
 const FAULT: &str = "DMAR: ";
 
@@ -122,6 +126,14 @@ impl Report {
     }
 }
 
+/// The picture that a line of the console asks to compare the screen with, by its seed.
+pub(super) fn asked(line: &str) -> Option<usize> {
+    let text = without_time(line).strip_prefix(MARK)?;
+    let seed = text.strip_prefix(SCREEN)?.strip_suffix('.')?;
+
+    seed.parse().ok()
+}
+
 /// A line of the console without the time that the kernel puts before it.
 fn without_time(line: &str) -> &str {
     line.strip_prefix('[')
@@ -194,6 +206,15 @@ pub(super) mod tests {
         assert_eq!(error(&[OK, OFF, END]), "1 of 2 rows are off");
         assert_eq!(error(&[WARNING, OK, END]), "the kernel complains");
         assert_eq!(error(&[OK, END, WARNING]), "the kernel complains");
+    }
+
+    #[test]
+    fn looks_at_the_screen_are_asked_for_in_whole_lines() {
+        assert_eq!(asked("[    1.000000] device: screen 128."), Some(128));
+        assert_eq!(asked("device: screen 12"), None);
+        assert_eq!(asked("device: screen ."), None);
+        assert_eq!(asked("screen 128."), None);
+        assert!(report(&["device: screen 128."]).figures.is_empty());
     }
 
     #[test]

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! GEM DMA objects: what `sg_table()` returns, what unbind ends, and what it leaves, which is the
+//! memory.
+
+use super::Object;
+use crate::{
+    device,
+    devres::kunit_support::{
+        completion,
+        devres_nodes,
+        dma_mappings,
+        ensure,
+        ensure_ok,
+        skip,
+        DmaDebugPause,
+        FailNth,
+        TestDevice,
+        Thread, //
+    },
+    dma::DmaAddress,
+    drm::{
+        self,
+        gem::{
+            BaseObject,
+            DriverObject, //
+        },
+        UnregisteredDevice, //
+    },
+    faux,
+    io::{
+        Io,
+        ResourceSize, //
+    },
+    page::PAGE_SIZE,
+    prelude::*,
+    scatterlist::SGTable,
+    sync::aref::ARef, //
+};
+use core::ptr;
+
+/// How large the objects are.
+const SIZE: usize = 4 * PAGE_SIZE;
+
+/// The least that makes a DRM driver.
+struct KunitDriver;
+
+/// The driver's private data, and its part of an open file.
+struct KunitFile;
+
+/// The driver's part of an object.
+#[pin_data]
+struct KunitObject {}
+
+impl drm::file::DriverFile for KunitFile {
+    type Driver = KunitDriver;
+
+    fn open(_dev: &drm::Device<KunitDriver>) -> Result<Pin<KBox<Self>>> {
+        Ok(KBox::new(Self, GFP_KERNEL)?.into())
+    }
+}
+
+impl DriverObject for KunitObject {
+    type Driver = KunitDriver;
+    type Args = ();
+
+    fn new(_dev: &drm::Device<KunitDriver>, _size: usize, _args: ()) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {})
+    }
+}
+
+#[vtable]
+impl drm::Driver for KunitDriver {
+    type Data = KunitFile;
+    type RegistrationData<'a> = ();
+    type File = KunitFile;
+    type Object = Gem;
+    type ParentDevice<Ctx: device::DeviceContext> = faux::Device<Ctx>;
+
+    const INFO: drm::DriverInfo = drm::DriverInfo {
+        major: 0,
+        minor: 0,
+        patchlevel: 0,
+        name: c"lazy-kunit-dma",
+        desc: c"KUnit driver for GEM DMA objects",
+    };
+    const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
+}
+
+type Gem = Object<KunitObject>;
+
+/// A DRM device, and the device below it.
+struct Gpu {
+    drm: ARef<drm::Device<KunitDriver>>,
+    dev: TestDevice,
+}
+
+impl Gpu {
+    /// Creates a device that DMA works on.
+    fn new() -> Result<Self> {
+        let dev = TestDevice::new()?;
+        let drm = UnregisteredDevice::new(dev.bound()?, Ok::<_, Error>(KunitFile))?;
+        allow_dma(dev.bound()?.as_ref());
+
+        Ok(Self {
+            drm: ARef::from(&*drm),
+            dev,
+        })
+    }
+
+    fn bound(&self) -> Result<&device::Device<device::Bound>> {
+        Ok(self.dev.bound()?.as_ref())
+    }
+
+    /// Binds the same `struct device` again.
+    fn rebind(&mut self) -> Result {
+        self.dev.rebind()?;
+        allow_dma(self.bound()?);
+
+        Ok(())
+    }
+
+    fn object(&self) -> Result<ARef<Gem>> {
+        Gem::new(&self.drm, self.bound()?, SIZE, ())
+    }
+}
+
+/// Says that a device has all address bits for DMA. A faux device does not say by itself.
+fn allow_dma(dev: &device::Device<device::Bound>) {
+    let dev = dev.as_raw();
+
+    // SAFETY: `dev` is valid, and no test sets its mask while another thread uses it.
+    let mask = unsafe { &raw mut (*dev).coherent_dma_mask };
+
+    // SAFETY: `mask` is a field of `dev`, which is valid.
+    unsafe { mask.write(u64::MAX) };
+    // SAFETY: `dev` is valid, and `mask` lives as long.
+    unsafe { (*dev).dma_mask = mask };
+}
+
+/// Where a table begins and ends for the device. Fails if there is a hole.
+fn range(table: &SGTable) -> Result<(DmaAddress, DmaAddress)> {
+    let begin = table.iter().next().ok_or(EINVAL)?.dma_address();
+    let mut end = begin;
+
+    for entry in table.iter() {
+        ensure!(
+            entry.dma_address() == end,
+            "{:#x} comes behind {end:#x}",
+            entry.dma_address()
+        );
+        end += entry.dma_len() as DmaAddress;
+    }
+    Ok((begin, end))
+}
+
+/// The address of what is lent, for comparison only.
+fn address(lent: Result<&SGTable>) -> Result<usize> {
+    lent.map(|lent| ptr::from_ref(lent).addr())
+}
+
+#[kunit_tests(rust_devres_lazy_gem_dma)]
+mod tests {
+    use super::*;
+
+    /// The table is that of all memory of the object, which the CPU sees, too, and finds zeroed.
+    #[test]
+    fn all_memory_in_one_piece() -> Result {
+        let gpu = Gpu::new()?;
+        let obj = Gem::new(&gpu.drm, gpu.bound()?, SIZE - 1, ())?;
+        ensure!(obj.size() == SIZE, "{} bytes", obj.size());
+
+        let before = obj.sg_table_if_made(gpu.bound()?).map(|it| it.is_some());
+        ensure!(before == Ok(false), "before the first access: {before:?}");
+        let table = ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+        let (begin, end) = range(table)?;
+        // SAFETY: The object is initialised.
+        let dma_addr = unsafe { (*obj.as_raw_dma()).dma_addr };
+        ensure!(begin == dma_addr, "{begin:#x}, not {dma_addr:#x}");
+        ensure!(
+            end - begin == SIZE as DmaAddress,
+            "{:#x} bytes",
+            end - begin
+        );
+        let len: ResourceSize = table.iter().map(|entry| entry.dma_len()).sum();
+        ensure!(len == SIZE as ResourceSize, "{len} bytes of {SIZE}");
+
+        let memory = obj.memory();
+        ensure!(memory.size() == SIZE, "{} bytes of memory", memory.size());
+        for at in (0..SIZE).step_by(4) {
+            let word = memory.try_read32(at)?;
+            ensure!(word == 0, "{word:#x} at {at}");
+        }
+        memory.try_write32(7, SIZE - 4)?;
+        ensure!(memory.try_read32(SIZE - 4)? == 7, "what was written is not");
+        let behind = memory.try_write32(7, SIZE);
+        ensure!(behind == Err(EINVAL), "behind the end: {behind:?}");
+        Ok(())
+    }
+
+    /// Threads that race to the first access all get one table.
+    #[test]
+    fn racing_first_accesses() -> Result {
+        const THREADS: usize = 8;
+        let gpu = Gpu::new()?;
+        let obj = gpu.object()?;
+
+        let go = completion()?;
+        let mut threads = KVec::new();
+        for _ in 0..THREADS {
+            let (obj, go) = (obj.clone(), go.clone());
+            let dev: ARef<device::Device> = gpu.bound()?.into();
+            let thread = Thread::new(move || {
+                go.wait_for_completion();
+                // SAFETY: The device is unbound when `gpu` is dropped, after `threads`, which waits
+                // for this thread.
+                let dev = unsafe { dev.as_bound() };
+                address(obj.sg_table(dev))
+            })?;
+            threads.push(thread, GFP_KERNEL)?;
+        }
+        for thread in &threads {
+            thread.start();
+        }
+        go.complete_all();
+
+        let mut first = None;
+        for thread in threads {
+            let this = ensure_ok!(thread.join()?, "a thread");
+            let first = *first.get_or_insert(this);
+            ensure!(this == first, "{this:#x}, and {first:#x}");
+        }
+        Ok(())
+    }
+
+    /// Another device is refused, when the object is made and when it is used.
+    #[test]
+    fn wrong_device() -> Result {
+        let gpu = Gpu::new()?;
+        let other = Gpu::new()?;
+
+        let made = Gem::new(&gpu.drm, other.bound()?, SIZE, ()).map(|_| ());
+        ensure!(made == Err(EINVAL), "an object is made: {made:?}");
+        let obj = gpu.object()?;
+        for round in 1..=2 {
+            let wrong = address(obj.sg_table(other.bound()?));
+            ensure!(wrong == Err(EINVAL), "round {round}: {wrong:?}");
+            ensure_ok!(obj.sg_table(gpu.bound()?), "the right device");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn wrong_sizes() -> Result {
+        let gpu = Gpu::new()?;
+        let mappings = dma_mappings();
+
+        for (size, error) in [
+            (0, EINVAL),
+            (usize::MAX, EINVAL),
+            // There is no such memory in one piece, and no such room among the offsets for mmap().
+            (1 << 34, ENOMEM),
+            (1 << 40, ENOSPC),
+        ] {
+            let made = Gem::new(&gpu.drm, gpu.bound()?, size, ()).map(|_| ());
+            ensure!(made == Err(error), "{size:#x} bytes: {made:?}");
+        }
+        ensure!(dma_mappings() == mappings, "memory is left");
+        Ok(())
+    }
+
+    /// Unbind ends the table and leaves the memory. Then there is no table any more, not even for
+    /// the same device that is bound again, whether or not there was one before.
+    #[test]
+    fn unbind_ends_table() -> Result {
+        let mut gpu = Gpu::new()?;
+        let mappings = dma_mappings();
+        let used = gpu.object()?;
+        let unused = gpu.object()?;
+        ensure_ok!(used.sg_table(gpu.bound()?), "the first access");
+        used.memory().try_write32(7, 0)?;
+
+        gpu.dev.unbind();
+        ensure!(used.memory().try_read32(0)? == 7, "the memory has changed");
+        gpu.rebind()?;
+        for (what, obj) in [("used", &used), ("unused", &unused)] {
+            for _ in 0..2 {
+                let again = address(obj.sg_table(gpu.bound()?));
+                ensure!(again == Err(ENXIO), "{what}: {again:?}");
+            }
+        }
+        ensure!(used.memory().try_read32(0)? == 7, "the memory has changed");
+
+        // A new object of the new binding is not concerned.
+        let new = gpu.object()?;
+        ensure_ok!(new.sg_table(gpu.bound()?), "a new object");
+
+        drop((used, unused, new));
+        ensure!(
+            dma_mappings() == mappings,
+            "{mappings:?} before, now {:?}",
+            dma_mappings()
+        );
+        Ok(())
+    }
+
+    /// An object that is freed first leaves nothing on the device.
+    #[test]
+    fn freed_before_unbind() -> Result {
+        let gpu = Gpu::new()?;
+        // What all objects share on the device is there from here on.
+        let first = gpu.object()?;
+        ensure_ok!(first.sg_table(gpu.bound()?), "the first object");
+        let nodes = devres_nodes(gpu.bound()?);
+        let mappings = dma_mappings();
+
+        for is_used in [false, true] {
+            let obj = gpu.object()?;
+            if is_used {
+                ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+            }
+            drop(obj);
+            let now = devres_nodes(gpu.bound()?);
+            ensure!(now == nodes, "used: {is_used}: {nodes} nodes, now {now}");
+            ensure!(
+                dma_mappings() == mappings,
+                "used: {is_used}: {mappings:?} before, now {:?}",
+                dma_mappings()
+            );
+        }
+        Ok(())
+    }
+
+    /// An object may be the last that holds its DRM device, which freeing it reads.
+    #[test]
+    fn last_holder() -> Result {
+        for is_used in [false, true] {
+            let mut gpu = Gpu::new()?;
+            let obj = gpu.object()?;
+            if is_used {
+                ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
+            }
+            let Gpu { drm, ref mut dev } = gpu;
+            drop(drm);
+            dev.unbind();
+            drop(obj);
+        }
+        Ok(())
+    }
+
+    /// Each allocation fails once, in making an object and its table. The next call is fine.
+    #[test]
+    fn failing_allocations() -> Result {
+        if !FailNth::AVAILABLE {
+            return skip(c"needs CONFIG_FAILSLAB and CONFIG_FAULT_INJECTION_DEBUG_FS");
+        }
+
+        let gpu = Gpu::new()?;
+        let dev = gpu.bound()?;
+        ensure_ok!(gpu.object()?.sg_table(dev), "what all objects share");
+        let nodes = devres_nodes(dev);
+        let _pause = DmaDebugPause::new();
+        for nth in 1.. {
+            let fault = FailNth::new(nth)?;
+            let obj = gpu.object();
+            let table = match &obj {
+                Ok(obj) => address(obj.sg_table(dev)).map(|_| ()),
+                Err(error) => Err(*error),
+            };
+            let has_failed = fault.tripped();
+            drop(fault);
+
+            if let Err(error) = table {
+                ensure!(has_failed, "without a fault: {error:?}");
+                ensure!(error == ENOMEM, "allocation {nth}: {error:?}");
+            }
+            if let Ok(obj) = &obj {
+                ensure_ok!(obj.sg_table(dev), "the next access");
+            }
+            drop(obj);
+            ensure!(
+                devres_nodes(dev) == nodes,
+                "allocation {nth}: something is left on the device"
+            );
+            if !has_failed {
+                ensure!(nth > 1, "nothing is allocated");
+                break;
+            }
+        }
+        Ok(())
+    }
+}

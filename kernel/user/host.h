@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is asked of the host, which sees the machine from outside.
+ */
+#ifndef HOST_H
+#define HOST_H
+
+#include <stddef.h>
+
+/* The size of the screen. */
+#define SCREEN_WIDTH	640
+#define SCREEN_HEIGHT	480
+
+/*
+ * A pixel of the picture of this seed. The host computes the same, in
+ * xtask/src/kernel/screen.rs.
+ */
+static inline unsigned int picture(unsigned int x, unsigned int y,
+				   unsigned int seed)
+{
+	return ((x + seed) & 0xff) << 16 | (y & 0xff) << 8 | ((x ^ y) & 0xff);
+}
+
+/* What the host answers if the screen is as it should be. */
+#define SAME		"the same"
+
+/*
+ * Has the host compare the screen with the picture of this seed, and waits for
+ * its answer. Returns the error number.
+ */
+int host_compare(unsigned int seed, char *answer, size_t size);
+
+#endif
