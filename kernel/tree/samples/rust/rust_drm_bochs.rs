@@ -92,7 +92,7 @@ const DEVICE: u16 = 0x1111;
 const MAGIC: u16 = 0xb0c;
 
 /// Its class: a display that is no VGA.
-const CLASS: u32 = 0x0380_00;
+const CLASS: u32 = 0x0003_8000;
 
 /// The BARs of the device.
 const FRAMEBUFFER: u32 = 0;

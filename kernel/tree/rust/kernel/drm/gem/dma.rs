@@ -266,27 +266,36 @@ impl<T: DriverObject> Object<T> {
         unsafe { bindings::drm_gem_dma_free(dma) };
     }
 
-    unsafe extern "C" fn get_sg_table_callback(
+    extern "C" fn get_sg_table_callback(
         obj: *mut bindings::drm_gem_object,
     ) -> *mut bindings::sg_table {
-        // SAFETY: DRM calls this for an object with this vtable, which has memory.
-        unsafe { bindings::drm_gem_dma_get_sg_table(Self::from_base(obj)) }
+        // SAFETY: DRM calls this for an object with this vtable, which is part of an `Object<T>`.
+        let dma = unsafe { Self::from_base(obj) };
+
+        // SAFETY: The object is initialised and has memory.
+        unsafe { bindings::drm_gem_dma_get_sg_table(dma) }
     }
 
-    unsafe extern "C" fn vmap_callback(
+    extern "C" fn vmap_callback(
         obj: *mut bindings::drm_gem_object,
         map: *mut bindings::iosys_map,
     ) -> c_int {
-        // SAFETY: DRM calls this for an object with this vtable, and `map` is valid for writes.
-        unsafe { bindings::drm_gem_dma_vmap(Self::from_base(obj), map) }
+        // SAFETY: DRM calls this for an object with this vtable, which is part of an `Object<T>`.
+        let dma = unsafe { Self::from_base(obj) };
+
+        // SAFETY: The object is initialised and has memory, and DRM passes a valid `map`.
+        unsafe { bindings::drm_gem_dma_vmap(dma, map) }
     }
 
-    unsafe extern "C" fn mmap_callback(
+    extern "C" fn mmap_callback(
         obj: *mut bindings::drm_gem_object,
         vma: *mut bindings::vm_area_struct,
     ) -> c_int {
-        // SAFETY: DRM calls this for an object with this vtable, and with a new VMA.
-        unsafe { bindings::drm_gem_dma_mmap(Self::from_base(obj), vma) }
+        // SAFETY: DRM calls this for an object with this vtable, which is part of an `Object<T>`.
+        let dma = unsafe { Self::from_base(obj) };
+
+        // SAFETY: The object is initialised and has memory, and DRM passes a valid `vma`.
+        unsafe { bindings::drm_gem_dma_mmap(dma, vma) }
     }
 
     /// Returns the DMA object that a GEM object is the base of.
@@ -388,11 +397,13 @@ impl Deref for SgTable {
 
 impl Drop for SgTable {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants this owns the table, which the C helper has allocated.
-        unsafe {
-            bindings::sg_free_table(self.0.as_ptr());
-            bindings::kfree(self.0.as_ptr().cast());
-        }
+        let table = self.0.as_ptr();
+
+        // SAFETY: By the type invariants this owns the table.
+        unsafe { bindings::sg_free_table(table) };
+
+        // SAFETY: The C helper has allocated the table by `kzalloc()`.
+        unsafe { bindings::kfree(table.cast()) };
     }
 }
 

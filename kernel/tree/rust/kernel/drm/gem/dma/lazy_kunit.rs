@@ -5,6 +5,7 @@
 
 use super::Object;
 use crate::{
+    bindings,
     device,
     devres::kunit_support::{
         completion,
@@ -23,9 +24,14 @@ use crate::{
         self,
         gem::{
             BaseObject,
-            DriverObject, //
+            DriverObject,
+            IntoGEMObject, //
         },
         UnregisteredDevice, //
+    },
+    error::{
+        from_err_ptr,
+        to_result, //
     },
     faux,
     io::{
@@ -35,9 +41,13 @@ use crate::{
     page::PAGE_SIZE,
     prelude::*,
     scatterlist::SGTable,
-    sync::aref::ARef, //
+    sync::aref::ARef,
+    types::ScopeGuard, //
 };
-use core::ptr;
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
 
 /// How large the objects are.
 const SIZE: usize = 4 * PAGE_SIZE;
@@ -157,6 +167,97 @@ fn range(table: &SGTable) -> Result<(DmaAddress, DmaAddress)> {
 /// The address of what is lent, for comparison only.
 fn address(lent: Result<&SGTable>) -> Result<usize> {
     lent.map(|lent| ptr::from_ref(lent).addr())
+}
+
+/// An object's memory, as another driver has it that knows the buffer only.
+///
+/// # Invariants
+///
+/// This owns a reference to `buffer`, and `attach` is attached to that for a device that stays bound
+/// as long as `'a`. `table` is mapped for it.
+struct Import<'a> {
+    buffer: *mut bindings::dma_buf,
+    attach: *mut bindings::dma_buf_attachment,
+    table: *mut bindings::sg_table,
+    _dev: PhantomData<&'a device::Device<device::Bound>>,
+}
+
+impl<'a> Import<'a> {
+    /// Exports an object, and maps the buffer for `dev`.
+    fn new(obj: &Gem, dev: &'a device::Device<device::Bound>) -> Result<Self> {
+        // SAFETY: The object is initialised.
+        let buffer = from_err_ptr(unsafe { bindings::drm_gem_prime_export(obj.as_raw(), 0) })?;
+        let put = ScopeGuard::new(|| {
+            // SAFETY: The reference that was returned above is not used any more.
+            unsafe { bindings::dma_buf_put(buffer) }
+        });
+
+        // SAFETY: Both are valid.
+        let attach = from_err_ptr(unsafe { bindings::dma_buf_attach(buffer, dev.as_raw()) })?;
+        // SAFETY: The attachment is new.
+        let table = from_err_ptr(unsafe {
+            bindings::dma_buf_map_attachment_unlocked(
+                attach,
+                bindings::dma_data_direction::DMA_BIDIRECTIONAL,
+            )
+        })
+        .inspect_err(|_| {
+            // SAFETY: It was attached above, and nobody uses it any more.
+            unsafe { bindings::dma_buf_detach(buffer, attach) }
+        })?;
+
+        put.dismiss();
+        // INVARIANT: The buffer was exported, attached and mapped above.
+        Ok(Self {
+            buffer,
+            attach,
+            table,
+            _dev: PhantomData,
+        })
+    }
+
+    /// How many bytes are mapped.
+    fn len(&self) -> ResourceSize {
+        // SAFETY: By the type invariants the table is mapped.
+        let table = unsafe { SGTable::from_raw(self.table) };
+        table.iter().map(|entry| entry.dma_len()).sum()
+    }
+
+    /// Reads the last word of the memory, by a mapping for the CPU.
+    fn last_word(&self) -> Result<u32> {
+        let mut map = pin_init::zeroed::<bindings::iosys_map>();
+        // SAFETY: By the type invariants the buffer is valid.
+        to_result(unsafe { bindings::dma_buf_vmap_unlocked(self.buffer, &mut map) })?;
+
+        // SAFETY: The memory of these objects is not that of a device.
+        let memory = unsafe { map.__bindgen_anon_1.vaddr }.cast::<u32>();
+        // SAFETY: The mapping has `SIZE` bytes, and begins with a page.
+        let word = unsafe { memory.add(SIZE / 4 - 1).read_volatile() };
+        // SAFETY: It was mapped above, and nobody uses the mapping any more.
+        unsafe { bindings::dma_buf_vunmap_unlocked(self.buffer, &mut map) };
+
+        Ok(word)
+    }
+}
+
+impl Drop for Import<'_> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants the table is mapped, and nobody uses it any more.
+        unsafe {
+            bindings::dma_buf_unmap_attachment_unlocked(
+                self.attach,
+                self.table,
+                bindings::dma_data_direction::DMA_BIDIRECTIONAL,
+            )
+        };
+        // SAFETY: By the type invariants it is attached, and nobody uses it any more.
+        unsafe { bindings::dma_buf_detach(self.buffer, self.attach) };
+        // SAFETY: By the type invariants this owns a reference.
+        unsafe { bindings::dma_buf_put(self.buffer) };
+        // A thread of the kernel's leaves the release to a worker.
+        // SAFETY: There are no requirements.
+        unsafe { bindings::flush_delayed_fput() };
+    }
 }
 
 #[kunit_tests(rust_devres_lazy_gem_dma)]
@@ -345,6 +446,34 @@ mod tests {
             dev.unbind();
             drop(obj);
         }
+        Ok(())
+    }
+
+    /// An importer of the buffer has the memory until it is done with it, whatever becomes of the
+    /// exporter.
+    #[test]
+    fn exporter_unbound_before_importer() -> Result {
+        let mappings = dma_mappings();
+        let mut gpu = Gpu::new()?;
+        let importer = Gpu::new()?;
+        let obj = gpu.object()?;
+        obj.memory().try_write32(7, SIZE - 4)?;
+        let import = Import::new(&obj, importer.bound()?)?;
+
+        gpu.dev.unbind();
+        drop(gpu.drm);
+        drop(obj);
+        let len = import.len();
+        let word = import.last_word();
+        drop(import);
+
+        ensure!(len == SIZE as ResourceSize, "{len} bytes of {SIZE}");
+        ensure!(word == Ok(7), "the memory has changed: {word:?}");
+        ensure!(
+            dma_mappings() == mappings,
+            "{mappings:?} before, now {:?}",
+            dma_mappings()
+        );
         Ok(())
     }
 
