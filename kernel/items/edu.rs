@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the sample driver `rust_drm_edu` has in place of its annotated fields, in a tree without the
-//! annotation: for each of them, what Linux 7.3 writes by hand in `shmem::Object::sg_table()`. Each
+//! What the sample driver `rust_drm_edu` has in place of its annotated fields, in a tree without
+//! the annotation: for each of them, what Linux 7.3 writes by hand in `shmem::Object::sg_table()`. Each
 //! part is taken from here by name: the fields and the constructors of the two structs, and the
 //! accessors, which are added.
 

@@ -23,7 +23,7 @@ static const struct {
 	{ "vram", vram_scenarios },
 };
 
-/* The names of groups and scenarios that are left out, as the kernel was told. */
+/* The names of groups and scenarios that the kernel was told to leave out. */
 static char **left_out;
 
 static int is_left_out(const char *name)
