@@ -12,8 +12,8 @@
 #define DRIVER		"rust_drm_edu"
 
 /*
- * Finds the device by its ids. There may be a second one, which exports buffers.
- * Returns the error number.
+ * Finds the device by its ids. There may be a second one, which exports
+ * buffers. Returns the error number.
  */
 int find_device(void);
 

@@ -344,8 +344,8 @@ static void importer_first_vgem(void)
 }
 
 /*
- * A buffer of the driver's own, which DRM has made, is imported by another file:
- * it is one as others are, and the same for both files.
+ * A buffer of the driver's own, which DRM has made, is imported by another
+ * file: it is one as others are, and the same for both files.
  */
 static void own_buffer(void)
 {

@@ -173,8 +173,8 @@ fn address(lent: Result<&SGTable>) -> Result<usize> {
 ///
 /// # Invariants
 ///
-/// This owns a reference to `buffer`, and `attach` is attached to that for a device that stays bound
-/// as long as `'a`. `table` is mapped for it.
+/// This owns a reference to `buffer`, and `attach` is attached to that for a device that stays
+/// bound as long as `'a`. `table` is mapped for it.
 struct Import<'a> {
     buffer: *mut bindings::dma_buf,
     attach: *mut bindings::dma_buf_attachment,
