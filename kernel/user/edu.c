@@ -289,28 +289,6 @@ static void driver_buffer(void)
 	ENSURE(!bind_driver(), "bind");
 }
 
-/* A buffer that the DRM core makes for the driver, which has not made it. */
-static void dumb_buffer(void)
-{
-	struct drm_mode_create_dumb args = {
-		.width = 32, .height = 32, .bpp = 32,
-	};
-	int error, fd = open_primary_node();
-
-	ENSURE(fd >= 0, "there is no device node");
-	error = request(fd, DRM_IOCTL_MODE_CREATE_DUMB, &args);
-	if (!error) {
-		uint64_t address = 0;
-
-		error = map(fd, args.handle, &address);
-		ENSURE(!error, "map: %s", strerror(error));
-		ENSURE(address, "map: no address");
-	} else {
-		ENSURE(error == ENOSYS, "%s", strerror(error));
-	}
-	close(fd);
-}
-
 static void stale_dma(void)
 {
 	uint8_t expected[PAGE];
@@ -388,9 +366,8 @@ const struct scenario edu_scenarios[] = {
 	  unbind_under_load },
 	{ "stale_dma", "refused by the IOMMU; memory stays as it is", stale_dma },
 	{ "many_buffers", "10000 mapped buffers, unbound", many_buffers },
-	/* Where these do not hold, they may leave a kernel that goes on badly. */
+	/* Where this does not hold, it may leave a kernel that goes on badly. */
 	{ "driver_buffer", "the driver's own buffer goes with its device",
 	  driver_buffer },
-	{ "dumb_buffer", "refused, or a buffer as others", dumb_buffer },
 	{ 0 },
 };

@@ -157,6 +157,49 @@ static int copy_over(int fd, uint32_t from, uint32_t to)
 	return 0;
 }
 
+/*
+ * A buffer that DRM has made for the driver, or refused to make, is a buffer as
+ * others.
+ */
+static void is_whole(int fd, uint32_t handle, int error, int refused)
+{
+	uint64_t address = 0;
+
+	if (error) {
+		ENSURE(error == refused, "%s", strerror(error));
+		return;
+	}
+	error = map(fd, handle, &address);
+	ENSURE(!error, "map: %s", strerror(error));
+	ENSURE(address, "map: no address");
+}
+
+static void dumb_buffer(void)
+{
+	int error, fd = open_primary_node();
+	uint32_t handle;
+
+	ENSURE(fd >= 0, "there is no device node");
+	error = create_dumb(fd, 1, &handle);
+	is_whole(fd, handle, error, ENOSYS);
+	close(fd);
+}
+
+static void prime_buffer(void)
+{
+	struct exported theirs;
+	int error, fd = open_node();
+	uint32_t handle;
+
+	ENSURE(fd >= 0, "there is no device node");
+	error = export_udmabuf(&theirs);
+	ENSURE(!error, "export: %s", strerror(error));
+	error = import(fd, theirs.dmabuf, &handle);
+	is_whole(fd, handle, error, EINVAL);
+	close(fd);
+	end_export(&theirs);
+}
+
 static void copies(int (*export)(struct exported *))
 {
 	struct exported theirs;
@@ -431,6 +474,13 @@ static void wrong_imports(void)
 	ENSURE(error == EINVAL, "another file: %s", strerror(error));
 	close(fd);
 }
+
+/* Where these do not hold, they may leave a kernel that goes on badly. */
+const struct scenario made_scenarios[] = {
+	{ "dumb_buffer", "refused, or a buffer as others", dumb_buffer },
+	{ "prime_buffer", "refused, or a buffer as others", prime_buffer },
+	{ 0 },
+};
 
 const struct scenario import_scenarios[] = {
 	{ "import_udmabuf", "the same bytes, both ways", copies_udmabuf },

@@ -19,6 +19,7 @@ static const struct {
 	const struct scenario *scenarios;
 } groups[] = {
 	{ "edu", edu_scenarios },
+	{ "made", made_scenarios },
 	{ "import", import_scenarios },
 	{ "vram", vram_scenarios },
 };

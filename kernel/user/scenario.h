@@ -25,6 +25,7 @@ struct scenario {
 /* The scenarios of a file; the last one has no name. */
 extern const struct scenario edu_scenarios[];
 extern const struct scenario import_scenarios[];
+extern const struct scenario made_scenarios[];
 extern const struct scenario vram_scenarios[];
 
 /* What has gone wrong in a scenario, in words. Empty if nothing has. */

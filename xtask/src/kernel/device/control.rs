@@ -39,7 +39,7 @@ struct Hole {
     report: &'static str,
 }
 
-const HOLES: [Hole; 2] = [
+const HOLES: [Hole; 3] = [
     // H11: the object outlives the DRM device that its release reads.
     Hole {
         scenario: "driver_buffer",
@@ -48,6 +48,10 @@ const HOLES: [Hole; 2] = [
     // H10: what C has made is taken for the driver's own type.
     Hole {
         scenario: "dumb_buffer",
+        report: "KASAN: slab-out-of-bounds",
+    },
+    Hole {
+        scenario: "prime_buffer",
         report: "KASAN: slab-out-of-bounds",
     },
 ];
@@ -243,7 +247,16 @@ mod tests {
     fn holes_without_kasan_and_imports_are_left_out() {
         let fast = left_out(Object::ByHand, Variant::Fast);
 
-        assert_eq!(fast, ["driver_buffer", "dumb_buffer", "import", "vram"]);
+        assert_eq!(
+            fast,
+            [
+                "driver_buffer",
+                "dumb_buffer",
+                "prime_buffer",
+                "import",
+                "vram"
+            ]
+        );
         for (object, variant) in [
             (Object::ByHand, Variant::Debug),
             (Object::Fixed, Variant::Fast),
