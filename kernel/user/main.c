@@ -24,15 +24,24 @@ static const struct {
 	{ "vram", vram_scenarios },
 };
 
-/* The names of groups and scenarios that the kernel was told to leave out. */
-static char **left_out;
+/*
+ * What the kernel was told: "without" names of groups and scenarios, which are
+ * left out, or "only" names of scenarios, which are run.
+ */
+static const char *how = "without";
+static char **names;
 
-static int is_left_out(const char *name)
+static int is_named(const char *name)
 {
-	for (char **other = left_out; *other; other++)
+	for (char **other = names; *other; other++)
 		if (!strcmp(name, *other))
 			return 1;
 	return 0;
+}
+
+static int is_wanted(const char *name)
+{
+	return is_named(name) == !strcmp(how, "only");
 }
 
 static void run(const struct scenario *scenario)
@@ -40,7 +49,7 @@ static void run(const struct scenario *scenario)
 	for (; scenario->name; scenario++) {
 		double begin = now();
 
-		if (is_left_out(scenario->name))
+		if (!is_wanted(scenario->name))
 			continue;
 		fault[0] = 0;
 		scenario->run();
@@ -59,7 +68,11 @@ static void run(const struct scenario *scenario)
 
 int main(int argc, char **argv)
 {
-	left_out = argc ? argv + 1 : argv;
+	names = argv + argc;
+	if (argc > 1) {
+		how = argv[1];
+		names = argv + 2;
+	}
 
 	mkdir("/proc", 0755);
 	mkdir("/sys", 0755);
@@ -71,7 +84,7 @@ int main(int argc, char **argv)
 	if (find_device())
 		say("device: there is no edu\n");
 	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
-		if (!is_left_out(groups[i].name))
+		if (!strcmp(how, "only") || is_wanted(groups[i].name))
 			run(groups[i].scenarios);
 	say("device: end\n");
 	reboot(RB_POWER_OFF);

@@ -129,7 +129,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         return control(shell, &cache, options);
     }
     let object = Object::lazy(options.expanded);
-    let (report, _) = boot(shell, &cache, options, options.variant, object)?;
+    let (report, _) = boot(shell, &cache, options, options.variant, object, None)?;
     let column = Column {
         object,
         title: "what has happened",
@@ -150,7 +150,11 @@ fn control(shell: &Shell, cache: &Cache, options: &Options) -> Result<()> {
     for variant in [Variant::Fast, Variant::Debug] {
         let mut columns = Vec::new();
         for (object, title) in control::TREES {
-            let (report, version) = boot(shell, cache, options, variant, object)?;
+            let (mut report, version) = boot(shell, cache, options, variant, object, None)?;
+            for name in control::alone(object, variant) {
+                let (alone, _) = boot(shell, cache, options, variant, object, Some(name))?;
+                report.rows.push(alone.alone(name));
+            }
             linux = Some(version);
             columns.push(Column {
                 object,
@@ -171,13 +175,15 @@ fn control(shell: &Shell, cache: &Cache, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Builds a tree and boots it. Returns what was printed, and the version of Linux.
+/// Builds a tree and boots it, for this scenario only if there is one. Returns what was printed, and
+/// the version of Linux.
 fn boot(
     shell: &Shell,
     cache: &Cache,
     options: &Options,
     variant: Variant,
     object: Object,
+    only: Option<&str>,
 ) -> Result<(Report, Version)> {
     let run = format!("device-{}{}", variant.name(), object.suffix());
     let prepared = prepare(
@@ -202,11 +208,16 @@ fn boot(
     let archive = prepared.work.join("device.cpio");
     fs::write(&archive, initramfs::of_one(fs::read(program)?)?)?;
 
-    let console = log("console");
+    let console = log(only.unwrap_or("console"));
     println!("running  the scenarios, log: {}\n", console.display());
-    let arguments = [KERNEL, "--"]
-        .into_iter()
-        .chain(control::left_out(object, variant));
+    let arguments = match only {
+        Some(name) => vec![KERNEL, "-- only", name],
+        None => [
+            vec![KERNEL, "-- without"],
+            control::without(object, variant),
+        ]
+        .concat(),
+    };
     let mut screen = Screen::new(options.picture.as_deref())?;
     let mut command = qemu(&image, Accelerator::Tcg);
     command
@@ -214,7 +225,7 @@ fn boot(
         .args(["-serial", "stdio"])
         .args(screen.arguments())
         .arg("-append")
-        .arg(arguments.collect::<Vec<_>>().join(" "))
+        .arg(arguments.join(" "))
         .arg("-initrd")
         .arg(archive);
     let report = listen(&mut command, &mut screen, &console)?;

@@ -34,12 +34,12 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// In words: what is off, or else what the kernel complains about first.
+    /// In words: what the kernel complains about first, or else what is off.
     pub(super) fn outcome(&self) -> String {
         match self.splats.first() {
-            _ if !self.holds => format!("off: {}", self.happened),
             Some(splat) => splat.title.clone(),
-            None => "holds".to_owned(),
+            None if self.holds => "holds".to_owned(),
+            None => format!("off: {}", self.happened),
         }
     }
 }
@@ -96,6 +96,19 @@ impl Report {
     pub(super) fn finish(mut self) -> Self {
         self.rest = self.detector.take();
         self
+    }
+
+    /// The row of a boot with this scenario alone, which the kernel may have died of.
+    pub(super) fn alone(mut self, name: &str) -> Row {
+        let mut row = self.rows.pop().unwrap_or_else(|| Row {
+            holds: false,
+            name: name.to_owned(),
+            expected: String::new(),
+            happened: "the kernel has died".to_owned(),
+            splats: Vec::new(),
+        });
+        row.splats.extend(self.rest);
+        row
     }
 
     /// Fails if a row is missing or off, or if the kernel complains.
@@ -206,6 +219,22 @@ pub(super) mod tests {
         assert_eq!(error(&[OK, OFF, END]), "1 of 2 rows are off");
         assert_eq!(error(&[WARNING, OK, END]), "the kernel complains");
         assert_eq!(error(&[OK, END, WARNING]), "the kernel complains");
+    }
+
+    #[test]
+    fn a_scenario_alone_has_a_row_whatever_comes_of_it() {
+        let row = report(&[OK, END, WARNING]).alone("copy");
+        assert!(row.holds);
+        assert_eq!(row.splats.len(), 1);
+
+        let row = report(&[WARNING]).alone("copy");
+        assert!(!row.holds);
+        assert_eq!(row.name, "copy");
+        assert!(row.outcome().contains("WARNING"));
+        assert_eq!(
+            report(&[]).alone("copy").outcome(),
+            "off: the kernel has died"
+        );
     }
 
     #[test]
