@@ -98,7 +98,7 @@ const DEVICE: u16 = 0x11e8;
 const MAGIC: u32 = 0xed;
 
 /// Its class: none of those that the standard has.
-const CLASS: u32 = 0x00ff_00;
+const CLASS: u32 = 0x00ff00;
 
 /// Where the memory of the device is, as its DMA engine sees it.
 const MEMORY: u32 = 0x4_0000;
