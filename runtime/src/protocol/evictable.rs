@@ -108,7 +108,7 @@ impl<T: 'static> EvictableLazy<T> {
     ///   accessor of its own slot;
     /// - [`EBUSY`] if another thread is evicting the resource for another device, or in an earlier
     ///   binding of `dev`;
-    /// - [`EOVERFLOW`] if [`isize::MAX`] pins were leaked.
+    /// - [`EOVERFLOW`] if more than [`isize::MAX`] pins were leaked.
     ///
     /// # Context
     ///
@@ -144,7 +144,7 @@ impl<T: 'static> EvictableLazy<T> {
     /// - the resource is being mapped, or is being evicted or dropped by another caller;
     /// - unbind has begun, and is to drop the resource.
     ///
-    /// [`EOVERFLOW`] if [`isize::MAX`] pins were leaked.
+    /// [`EOVERFLOW`] if more than [`isize::MAX`] pins were leaked.
     ///
     /// # Context
     ///

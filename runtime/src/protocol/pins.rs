@@ -23,7 +23,7 @@ use crate::{
 /// How many pins of a slot there are, and who is evicting its resource.
 pub(super) struct Pins {
     /// Pins that were taken, also by threads that have yet to find out whether there is a resource.
-    /// Never negative for longer than [`pin()`](Self::pin) takes.
+    /// Negative if there are more than [`isize::MAX`]: no further ones are lent then.
     count: Atomic<isize>,
     /// [`sys::current_task()`] of the thread that is evicting the resource, and otherwise zero.
     evicting: Atomic<usize>,
@@ -43,7 +43,7 @@ impl Pins {
     ///
     /// # Errors
     ///
-    /// `EOVERFLOW` if there are [`isize::MAX`] pins. Nearly all of them were leaked.
+    /// `EOVERFLOW` if there are more than [`isize::MAX`] pins. Nearly all of them were leaked.
     #[inline]
     pub(super) fn pin(&self) -> Result<Hold<'_>> {
         // ORDERING: Pairs with the barrier in `Registry::evict()`.
