@@ -3,7 +3,6 @@
  * QEMU's device edu, with the sample driver rust_drm_edu and without it.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/ioctl.h>
@@ -11,9 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "edu_device.h"
+#include "pci_driver.h"
 #include "scenario.h"
-
-#define SYSFS_DRIVER	"/sys/bus/pci/drivers/" DRIVER
 
 /* Where edu has its DMA registers. */
 #define EDU_DMA_SOURCE		(0x80 / 4)
@@ -24,95 +22,51 @@
 #define EDU_DMA_TO_RAM		2u
 #define EDU_MEMORY		0x40000u
 
-/* Where the devices are. */
-static char slots[2][64];
+#define EDU_IDS			"v00001234d000011E8"
 
-/* The one that the scenarios are about. */
-#define slot		slots[0]
+/* The device that the scenarios are about, and one that exports buffers. */
+static struct pci_driver edu = { .name = DRIVER, .ids = EDU_IDS };
+static struct pci_driver second = { .name = DRIVER, .ids = EDU_IDS, .nth = 1 };
 
 int find_device(void)
 {
-	DIR *dir = opendir("/sys/bus/pci/devices");
-	struct dirent *entry;
-	unsigned int found = 0;
-
-	while (dir && found < 2 && (entry = readdir(dir))) {
-		char path[PATH_MAX];
-
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/device",
-			 entry->d_name);
-		if (file_has(path, "0x11e8"))
-			snprintf(slots[found++], sizeof(slot), "%.63s",
-				 entry->d_name);
-	}
-	if (dir)
-		closedir(dir);
-	return found ? 0 : ENODEV;
+	pci_find(&second);
+	return pci_find(&edu);
 }
 
 int bind_driver(void)
 {
-	return write_file(SYSFS_DRIVER "/bind", slot);
+	return pci_bind(&edu);
 }
 
 int unbind_driver(void)
 {
-	return write_file(SYSFS_DRIVER "/unbind", slot);
+	return pci_unbind(&edu);
 }
 
 int bind_second(void)
 {
-	return write_file(SYSFS_DRIVER "/bind", slots[1]);
+	return pci_bind(&second);
 }
 
 int unbind_second(void)
 {
-	return write_file(SYSFS_DRIVER "/unbind", slots[1]);
-}
-
-int open_node_of(const char *device, const char *prefix)
-{
-	char path[PATH_MAX];
-	struct dirent *entry;
-	int found = -1;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "%s/drm", device);
-	dir = opendir(path);
-	if (!dir)
-		return -1;
-	while (found < 0 && (entry = readdir(dir))) {
-		if (strncmp(entry->d_name, prefix, strlen(prefix)))
-			continue;
-		snprintf(path, sizeof(path), "/dev/dri/%s", entry->d_name);
-		found = open(path, O_RDWR | O_CLOEXEC);
-	}
-	closedir(dir);
-	return found;
-}
-
-/* Opens the node of an edu whose name begins like this. */
-static int open_named(const char *of, const char *prefix)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", of);
-	return open_node_of(path, prefix);
+	return pci_unbind(&second);
 }
 
 int open_node(void)
 {
-	return open_named(slot, "renderD");
+	return pci_open_node(&edu, RENDER);
 }
 
 int open_primary_node(void)
 {
-	return open_named(slot, "card");
+	return pci_open_node(&edu, PRIMARY);
 }
 
 int open_second_node(void)
 {
-	return open_named(slots[1], "renderD");
+	return pci_open_node(&second, RENDER);
 }
 
 int create(int fd, size_t size, uint32_t *handle)
@@ -177,7 +131,8 @@ int write_past_driver(uint64_t address, uint32_t len)
 	volatile uint32_t *registers;
 	int fd;
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource0", slot);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource0",
+		 edu.slot);
 	fd = open(path, O_RDWR);
 	if (fd < 0)
 		return errno;

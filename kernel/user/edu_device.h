@@ -29,9 +29,6 @@ int bind_second(void);
 int unbind_second(void);
 int open_second_node(void);
 
-/* Opens the DRM node of a device in sysfs whose name begins like this. */
-int open_node_of(const char *device, const char *prefix);
-
 /* What the driver does. These return the error number. */
 int create(int fd, size_t size, uint32_t *handle);
 int map(int fd, uint32_t handle, uint64_t *address);

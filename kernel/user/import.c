@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "edu_device.h"
+#include "pci_driver.h"
 #include "scenario.h"
 
 #define SIZE		(2 * PAGE)
@@ -107,7 +108,7 @@ static int export_vgem(struct exported *it)
 	uint32_t handle;
 	int error;
 
-	it->file = open_node_of(VGEM, "card");
+	it->file = open_node_of(VGEM, PRIMARY);
 	if (it->file < 0)
 		return ENODEV;
 	error = create_dumb(it->file, SIZE / PAGE, &handle);

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <unistd.h>
-#include <drm/drm.h>
 #include "pci_driver.h"
 #include "scenario.h"
 
@@ -17,13 +16,14 @@ int pci_find(struct pci_driver *driver)
 {
 	DIR *dir = opendir(DEVICES);
 	struct dirent *entry;
+	int nth = driver->nth;
 
 	while (dir && !driver->slot[0] && (entry = readdir(dir))) {
 		char path[PATH_MAX];
 
 		snprintf(path, sizeof(path), DEVICES "/%s/modalias",
 			 entry->d_name);
-		if (file_has(path, driver->ids))
+		if (file_has(path, driver->ids) && !nth--)
 			snprintf(driver->slot, sizeof(driver->slot), "%.63s",
 				 entry->d_name);
 	}
@@ -69,32 +69,31 @@ unsigned long long pci_bar(const struct pci_driver *driver, int bar)
 	return start;
 }
 
-int pci_open_node(const struct pci_driver *driver)
+int open_node_of(const char *device, const char *prefix)
 {
-	DIR *dir = opendir("/dev/dri");
+	char path[PATH_MAX];
 	struct dirent *entry;
 	int found = -1;
+	DIR *dir;
 
+	snprintf(path, sizeof(path), "%s/drm", device);
+	dir = opendir(path);
 	if (!dir)
 		return -1;
 	while (found < 0 && (entry = readdir(dir))) {
-		char path[PATH_MAX], name[32] = "";
-		struct drm_version version = {
-			.name = name, .name_len = sizeof(name) - 1,
-		};
-
-		if (strncmp(entry->d_name, "renderD", 7))
+		if (strncmp(entry->d_name, prefix, strlen(prefix)))
 			continue;
 		snprintf(path, sizeof(path), "/dev/dri/%s", entry->d_name);
 		found = open(path, O_RDWR | O_CLOEXEC);
-		if (found < 0)
-			continue;
-		if (request(found, DRM_IOCTL_VERSION, &version) ||
-		    strcmp(name, driver->name)) {
-			close(found);
-			found = -1;
-		}
 	}
 	closedir(dir);
 	return found;
+}
+
+int pci_open_node(const struct pci_driver *driver, const char *prefix)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), DEVICES "/%s", driver->slot);
+	return open_node_of(path, prefix);
 }

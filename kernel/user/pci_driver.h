@@ -8,8 +8,11 @@
 struct pci_driver {
 	const char *name;
 
-	/* The device by its ids, as in modalias, and where it is. */
+	/* The device by its ids, as in modalias, and which of several it is. */
 	const char *ids;
+	int nth;
+
+	/* Where it is. */
 	char slot[64];
 };
 
@@ -22,7 +25,12 @@ int pci_unbind(const struct pci_driver *driver);
 /* Reads where a BAR begins. Returns 0 if it cannot. */
 unsigned long long pci_bar(const struct pci_driver *driver, int bar);
 
-/* Opens the render node of the driver: each binding has another one. */
-int pci_open_node(const struct pci_driver *driver);
+/* What the names of DRM nodes begin with. Each binding has other nodes. */
+#define RENDER		"renderD"
+#define PRIMARY		"card"
+
+/* Open a node of a device, which is given by its driver or in sysfs. */
+int pci_open_node(const struct pci_driver *driver, const char *prefix);
+int open_node_of(const char *device, const char *prefix);
 
 #endif

@@ -77,7 +77,7 @@ static int bind_again(void)
 	pci_unbind(&driver);
 	if (pci_bind(&driver))
 		return -1;
-	return pci_open_node(&driver);
+	return pci_open_node(&driver, RENDER);
 }
 
 /*

@@ -58,8 +58,9 @@ trees:
   driver makes objects (P3).
 - **annotated**: the object and the driver with `#[devres_lazy]`.
 
-A cell is what has happened: the row holds, it is off, or the kernel complains, with the first of its
-reports. A row is left out where nothing but KASAN could tell what comes of it.
+A cell is what has happened: the row holds, it is off, or the kernel complains, with the report of KASAN
+if there is one. A row is left out where nothing but KASAN could tell what comes of it, and where the tree
+has no driver for it: by hand an import is no object of the driver's, and there is none for the display.
 
 {tables}"
     )

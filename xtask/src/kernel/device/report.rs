@@ -34,9 +34,12 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// In words: what the kernel complains about first, or else what is off.
+    /// In words: what the kernel complains about, or else what is off. Of several reports, KASAN's say
+    /// most.
     pub(super) fn outcome(&self) -> String {
-        match self.splats.first() {
+        let mut splats = self.splats.iter();
+        let first = splats.clone().next();
+        match splats.find(|splat| splat.title.contains("KASAN")).or(first) {
             Some(splat) => splat.title.clone(),
             None if self.holds => "holds".to_owned(),
             None => format!("off: {}", self.happened),
@@ -206,6 +209,8 @@ pub(super) mod tests {
         assert_eq!(Vec::from_iter(found), [0, 1]);
         assert!(report.rows[1].outcome().contains("WARNING"));
         assert_eq!(report.rest.len(), 1);
+        let of_two = self::report(&[WARNING, "BUG: KASAN: x", OK]);
+        assert!(of_two.rows[0].outcome().contains("KASAN"));
     }
 
     #[test]
