@@ -43,8 +43,8 @@ pub(super) fn text(linux: Version, qemu: Version, tables: &[(Variant, String)]) 
         .collect();
 
     format!(
-        "<!-- Written by `{COMMAND}`. -->
-
+        "<!-- SPDX-License-Identifier: Apache-2.0 OR MIT -->
+<!-- Written by `{COMMAND}`. Do not edit. -->
 # A driver that user space uses, by hand and annotated
 
 `samples/rust/rust_drm_edu.rs` is a DRM driver for QEMU's device `edu`, which copies between memory
@@ -76,6 +76,16 @@ fn title(variant: Variant) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_has_a_table_for_each_variant() {
+        let tables = [(Variant::Fast, "| a |".to_owned())];
+        let page = text(Version(7, 3, 4), Version(7, 2, 22), &tables);
+
+        assert!(page.starts_with("<!-- SPDX-License-Identifier: "));
+        assert!(page.contains("\n## As drivers run\n\n| a |\n"), "{page}");
+        assert!(page.contains("in Linux 7.3.4 under QEMU 7.2.22"), "{page}");
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_cells() {
