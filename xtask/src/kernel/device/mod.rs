@@ -34,7 +34,6 @@ use super::{
     },
     seconds,
     tools,
-    tree::Version,
     Progress, //
 };
 use crate::root;
@@ -129,7 +128,8 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         return control(shell, &cache, options);
     }
     let object = Object::lazy(options.expanded);
-    let (report, _) = boot(shell, &cache, options, options.variant, object, None)?;
+    let machine = Machine::build(shell, &cache, options, options.variant, object)?;
+    let report = machine.boot(None)?;
     let column = Column {
         object,
         title: "what has happened",
@@ -150,12 +150,12 @@ fn control(shell: &Shell, cache: &Cache, options: &Options) -> Result<()> {
     for variant in [Variant::Fast, Variant::Debug] {
         let mut columns = Vec::new();
         for (object, title) in control::TREES {
-            let (mut report, version) = boot(shell, cache, options, variant, object, None)?;
+            let machine = Machine::build(shell, cache, options, variant, object)?;
+            let mut report = machine.boot(None)?;
             for name in control::alone(object, variant) {
-                let (alone, _) = boot(shell, cache, options, variant, object, Some(name))?;
-                report.rows.push(alone.alone(name));
+                report.rows.push(machine.boot(Some(name))?.alone(name));
             }
-            linux = Some(version);
+            linux = Some(machine.prepared.tree.version());
             columns.push(Column {
                 object,
                 title,
@@ -175,62 +175,96 @@ fn control(shell: &Shell, cache: &Cache, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Builds a tree and boots it, for this scenario only if there is one. Returns what was printed, and
-/// the version of Linux.
-fn boot(
-    shell: &Shell,
-    cache: &Cache,
-    options: &Options,
+/// A kernel that is built, and what it is booted with.
+struct Machine<'a> {
+    cache: &'a Cache,
+    options: &'a Options,
     variant: Variant,
     object: Object,
-    only: Option<&str>,
-) -> Result<(Report, Version)> {
-    let run = format!("device-{}{}", variant.name(), object.suffix());
-    let prepared = prepare(
-        shell,
-        cache,
-        &Request {
-            work: variant.name(),
-            logs: &run,
+    prepared: Prepared,
+    image: PathBuf,
+    archive: PathBuf,
+}
+
+impl<'a> Machine<'a> {
+    /// Builds a tree, and the program.
+    fn build(
+        shell: &Shell,
+        cache: &'a Cache,
+        options: &'a Options,
+        variant: Variant,
+        object: Object,
+    ) -> Result<Self> {
+        let prepared = prepare(
+            shell,
+            cache,
+            &Request {
+                work: variant.name(),
+                logs: &name(variant, object),
+                variant,
+                linux: options.linux.as_deref(),
+                object,
+                until: None,
+                bench: None,
+            },
+        )?;
+        let log = |step: &str| log(cache, variant, object, step);
+
+        let begin = Instant::now();
+        let (image, steps) = build::run(&prepared.make, &prepared.work, &log("build"))?;
+        println!("build    {steps} steps, {}", seconds(begin.elapsed()));
+        let program = program(&prepared, &log("program"))?;
+        let archive = prepared.work.join("device.cpio");
+        fs::write(&archive, initramfs::of_one(fs::read(program)?)?)?;
+
+        Ok(Self {
+            cache,
+            options,
             variant,
-            linux: options.linux.as_deref(),
             object,
-            until: None,
-            bench: None,
-        },
-    )?;
-    let log = |step: &str| cache.path(&format!("logs/{run}-{step}.log"));
+            prepared,
+            image,
+            archive,
+        })
+    }
 
-    let begin = Instant::now();
-    let (image, steps) = build::run(&prepared.make, &prepared.work, &log("build"))?;
-    println!("build    {steps} steps, {}", seconds(begin.elapsed()));
-    let program = program(&prepared, &log("program"))?;
-    let archive = prepared.work.join("device.cpio");
-    fs::write(&archive, initramfs::of_one(fs::read(program)?)?)?;
+    /// Boots, for this scenario only if there is one. Returns what was printed.
+    fn boot(&self, only: Option<&str>) -> Result<Report> {
+        let step = only.unwrap_or("console");
+        let console = log(self.cache, self.variant, self.object, step);
+        println!("running  the scenarios, log: {}\n", console.display());
 
-    let console = log(only.unwrap_or("console"));
-    println!("running  the scenarios, log: {}\n", console.display());
-    let arguments = match only {
-        Some(name) => vec![KERNEL, "-- only", name],
-        None => [
-            vec![KERNEL, "-- without"],
-            control::without(object, variant),
-        ]
-        .concat(),
-    };
-    let mut screen = Screen::new(options.picture.as_deref())?;
-    let mut command = qemu(&image, Accelerator::Tcg);
-    command
-        .args(QEMU)
-        .args(["-serial", "stdio"])
-        .args(screen.arguments())
-        .arg("-append")
-        .arg(arguments.join(" "))
-        .arg("-initrd")
-        .arg(archive);
-    let report = listen(&mut command, &mut screen, &console)?;
-    screen.finish()?;
-    Ok((report, prepared.tree.version()))
+        let arguments = match only {
+            Some(name) => vec![KERNEL, "-- only", name],
+            None => [
+                vec![KERNEL, "-- without"],
+                control::without(self.object, self.variant),
+            ]
+            .concat(),
+        };
+        let mut screen = Screen::new(self.options.picture.as_deref())?;
+        let mut command = qemu(&self.image, Accelerator::Tcg);
+        command
+            .args(QEMU)
+            .args(["-serial", "stdio"])
+            .args(screen.arguments())
+            .arg("-append")
+            .arg(arguments.join(" "))
+            .arg("-initrd")
+            .arg(&self.archive);
+        let report = listen(&mut command, &mut screen, &console)?;
+        screen.finish()?;
+        Ok(report)
+    }
+}
+
+/// What the logs of a machine begin with.
+fn name(variant: Variant, object: Object) -> String {
+    format!("device-{}{}", variant.name(), object.suffix())
+}
+
+fn log(cache: &Cache, variant: Variant, object: Object, step: &str) -> PathBuf {
+    cache.path(&format!("logs/{}-{step}.log", name(variant, object)))
 }
 
 /// Builds the program, with the headers that the tree has for user space.
