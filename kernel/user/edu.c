@@ -15,7 +15,6 @@
 #include "scenario.h"
 
 #define PAGES		4u
-#define HALF		(PAGE / 2)
 #define RACERS		4
 #define UNBINDS		30
 #define MANY		10000
@@ -295,7 +294,7 @@ static void stale_dma(void)
 	uint8_t *memory;
 	uint64_t address;
 	uint32_t handle;
-	int before, error, fd = open_node();
+	int fd = open_node();
 
 	ENSURE(fd >= 0, "there is no device node");
 	ENSURE(!create(fd, PAGE, &handle), "create");
@@ -305,23 +304,9 @@ static void stale_dma(void)
 	ENSURE(!copy(fd, handle, EDU_COPY_TO_DEVICE, 0, HALF), "copy");
 	ENSURE(!map(fd, handle, &address), "map");
 
-	/* While it is mapped, what goes past the driver arrives. */
-	before = faults();
-	memset(memory, 0, PAGE);
-	error = write_past_driver(address, HALF);
-	ENSURE(!error, "resource0: %s", strerror(error));
 	fill(expected, PAGE, 3);
-	ENSURE(!memcmp(memory, expected, HALF), "while mapped, nothing arrives");
-	ENSURE(faults() == before, "while mapped, the IOMMU refuses it");
-
-	ENSURE(!unbind_driver(), "unbind");
-	memset(memory, 0, PAGE);
-	memset(expected, 0, PAGE);
-	error = write_past_driver(address, HALF);
-	ENSURE(!error, "resource0 after unbind: %s", strerror(error));
-	ENSURE(!memcmp(memory, expected, PAGE), "memory has changed after unbind");
-	ENSURE(faults() > before, "the IOMMU has let it through");
-
+	writes_end_at_unbind(memory, PAGE, expected, address);
+	ENSURE_NO_FAULT();
 	ENSURE(!bind_driver(), "bind");
 	munmap(memory, PAGE);
 	close(fd);

@@ -113,7 +113,8 @@ int copy(int fd, uint32_t handle, uint32_t direction, uint64_t offset,
 	return request(fd, DRM_IOCTL_EDU_COPY, &args);
 }
 
-int faults(void)
+/* How often the IOMMU has refused the device a write. */
+static int faults(void)
 {
 	static char log[1 << 20];
 	int len = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1);
@@ -125,7 +126,8 @@ int faults(void)
 	return count;
 }
 
-int write_past_driver(uint64_t address, uint32_t len)
+/* Has the device write to this address. Returns the error number. */
+static int write_to(uint64_t address, uint32_t len)
 {
 	char path[128];
 	volatile uint32_t *registers;
@@ -149,4 +151,24 @@ int write_past_driver(uint64_t address, uint32_t len)
 		pause_ms(10);
 	munmap((void *)registers, PAGE);
 	return 0;
+}
+
+void writes_end_at_unbind(uint8_t *memory, size_t size,
+			  const uint8_t *expected, uint64_t address)
+{
+	int error, before = faults();
+
+	memset(memory, 0, size);
+	error = write_to(address, HALF);
+	ENSURE(!error, "resource0: %s", strerror(error));
+	ENSURE(!memcmp(memory, expected, HALF), "while mapped, nothing arrives");
+	ENSURE(faults() == before, "while mapped, the IOMMU refuses it");
+
+	ENSURE(!unbind_driver(), "unbind");
+	memset(memory, 0, size);
+	error = write_to(address, HALF);
+	ENSURE(!error, "resource0 after unbind: %s", strerror(error));
+	for (size_t i = 0; i < size; i++)
+		ENSURE(!memory[i], "memory has changed after unbind");
+	ENSURE(faults() > before, "the IOMMU has let it through");
 }

@@ -11,6 +11,9 @@
 
 #define DRIVER		"rust_drm_edu"
 
+/* How many bytes are copied at once: the device has less than a page. */
+#define HALF		(PAGE / 2)
+
 /*
  * Finds the device by its ids. There may be a second one, which exports
  * buffers. Returns the error number.
@@ -38,10 +41,12 @@ int copy(int fd, uint32_t handle, uint32_t direction, uint64_t offset,
 /* Maps a buffer for this process. Returns NULL if that fails. */
 void *map_for_us(int fd, uint32_t handle, size_t size);
 
-/* How often the IOMMU has refused the device a write. */
-int faults(void);
-
-/* Has the device write to this address, past the driver. */
-int write_past_driver(uint64_t address, uint32_t len);
+/*
+ * Has the device write the first HALF bytes of @expected to @address, past the
+ * driver: it arrives in @memory while that is mapped. Then unbinds the driver,
+ * and has it write again: the IOMMU has to refuse it.
+ */
+void writes_end_at_unbind(uint8_t *memory, size_t size,
+			  const uint8_t *expected, uint64_t address);
 
 #endif

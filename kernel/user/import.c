@@ -16,7 +16,6 @@
 #include "scenario.h"
 
 #define SIZE		(2 * PAGE)
-#define HALF		(PAGE / 2)
 #define VGEM		"/sys/devices/faux/vgem"
 
 /* A buffer of another driver, and what its exporter has of it. */
@@ -201,37 +200,61 @@ static void prime_buffer(void)
 	end_export(&theirs);
 }
 
+/* A buffer that a file has imported. */
+struct imported {
+	struct exported theirs;
+	int fd;
+	uint32_t handle;
+};
+
+/* Exports a buffer, and imports it into a new file. */
+static void begin_import(struct imported *it, int (*export)(struct exported *))
+{
+	int error;
+
+	it->fd = open_node();
+	ENSURE(it->fd >= 0, "there is no device node");
+	error = export(&it->theirs);
+	ENSURE(!error, "export: %s", strerror(error));
+	error = import(it->fd, it->theirs.dmabuf, &it->handle);
+	ENSURE(!error, "import: %s", strerror(error));
+}
+
+/* Makes a buffer of the file's own. Returns its memory for this process. */
+static uint8_t *create_own(int fd, uint32_t *handle)
+{
+	if (create(fd, SIZE, handle))
+		return NULL;
+	return map_for_us(fd, *handle, SIZE);
+}
+
 static void copies(int (*export)(struct exported *))
 {
-	struct exported theirs;
-	uint32_t imported, own;
+	struct imported it;
 	uint8_t *memory;
-	int error, fd = open_node();
+	uint32_t own;
+	int error;
 
-	ENSURE(fd >= 0, "there is no device node");
-	error = export(&theirs);
-	ENSURE(!error, "export: %s", strerror(error));
-	error = import(fd, theirs.dmabuf, &imported);
-	ENSURE(!error, "import: %s", strerror(error));
-	ENSURE(!create(fd, SIZE, &own), "create");
-	memory = map_for_us(fd, own, SIZE);
-	ENSURE(memory, "mmap: %s", strerror(errno));
+	begin_import(&it, export);
+	ENSURE_NO_FAULT();
+	memory = create_own(it.fd, &own);
+	ENSURE(memory, "a buffer of our own: %s", strerror(errno));
 
-	fill(theirs.memory, SIZE, 5);
-	error = copy_over(fd, imported, own);
+	fill(it.theirs.memory, SIZE, 5);
+	error = copy_over(it.fd, it.handle, own);
 	ENSURE(!error, "from the import: %s", strerror(error));
-	ENSURE(!memcmp(memory, theirs.memory, SIZE),
+	ENSURE(!memcmp(memory, it.theirs.memory, SIZE),
 	       "other bytes have come out of the import");
 
 	fill(memory, SIZE, 6);
-	error = copy_over(fd, own, imported);
+	error = copy_over(it.fd, own, it.handle);
 	ENSURE(!error, "to the import: %s", strerror(error));
-	ENSURE(!memcmp(memory, theirs.memory, SIZE),
+	ENSURE(!memcmp(memory, it.theirs.memory, SIZE),
 	       "other bytes have come into the import");
 
-	end_export(&theirs);
+	end_export(&it.theirs);
 	munmap(memory, SIZE);
-	close(fd);
+	close(it.fd);
 }
 
 /*
@@ -243,44 +266,40 @@ static void exporter_goes_first(int (*export)(struct exported *),
 {
 	struct drm_edu_cpu cpu = { .op = EDU_CPU_SUM };
 	uint8_t expected[SIZE];
-	struct exported theirs;
-	uint32_t imported, own;
+	struct imported it;
 	uint64_t sum = 0;
 	uint8_t *memory;
-	int error, fd = open_node();
+	uint32_t own;
+	int error;
 
-	ENSURE(fd >= 0, "there is no device node");
-	error = export(&theirs);
-	ENSURE(!error, "export: %s", strerror(error));
-	error = import(fd, theirs.dmabuf, &imported);
-	ENSURE(!error, "import: %s", strerror(error));
-	ENSURE(!create(fd, SIZE, &own), "create");
-	memory = map_for_us(fd, own, SIZE);
-	ENSURE(memory, "mmap: %s", strerror(errno));
+	begin_import(&it, export);
+	ENSURE_NO_FAULT();
+	memory = create_own(it.fd, &own);
+	ENSURE(memory, "a buffer of our own: %s", strerror(errno));
 
-	fill(theirs.memory, SIZE, 7);
+	fill(it.theirs.memory, SIZE, 7);
 	fill(expected, SIZE, 7);
 	if (unbind)
 		ENSURE(!unbind(), "unbind");
-	end_export(&theirs);
+	end_export(&it.theirs);
 
-	error = copy_over(fd, imported, own);
+	error = copy_over(it.fd, it.handle, own);
 	ENSURE(!error, "from the import: %s", strerror(error));
 	ENSURE(!memcmp(memory, expected, SIZE),
 	       "other bytes have come out of the import");
-	cpu.handle = imported;
-	error = request(fd, DRM_IOCTL_EDU_CPU, &cpu);
+	cpu.handle = it.handle;
+	error = request(it.fd, DRM_IOCTL_EDU_CPU, &cpu);
 	ENSURE(!error, "sum: %s", strerror(error));
 	for (size_t i = 0; i < SIZE / 4; i++)
 		sum += ((uint32_t *)memory)[i];
 	ENSURE(cpu.sum == sum, "the CPU sees other bytes");
 
-	error = forget(fd, imported);
+	error = forget(it.fd, it.handle);
 	ENSURE(!error, "close: %s", strerror(error));
 	if (bind)
 		ENSURE(!bind(), "bind");
 	munmap(memory, SIZE);
-	close(fd);
+	close(it.fd);
 }
 
 /*
@@ -290,61 +309,41 @@ static void exporter_goes_first(int (*export)(struct exported *),
  */
 static void importer_goes_first(int (*export)(struct exported *))
 {
-	static const uint8_t zeroes[SIZE];
 	uint8_t expected[HALF];
-	struct exported theirs;
-	uint32_t imported;
+	struct imported it;
 	uint64_t address;
-	int before, error, fd = open_node();
+	int error, new;
 
-	ENSURE(fd >= 0, "there is no device node");
-	error = export(&theirs);
-	ENSURE(!error, "export: %s", strerror(error));
-	error = import(fd, theirs.dmabuf, &imported);
-	ENSURE(!error, "import: %s", strerror(error));
-	fill(theirs.memory, SIZE, 8);
+	begin_import(&it, export);
+	ENSURE_NO_FAULT();
+	fill(it.theirs.memory, SIZE, 8);
 	fill(expected, HALF, 8);
-	ENSURE(!copy(fd, imported, EDU_COPY_TO_DEVICE, 0, HALF), "copy");
-	ENSURE(!map(fd, imported, &address), "map");
-
-	/* While it is mapped, what goes past the driver arrives. */
-	before = faults();
-	memset(theirs.memory, 0, SIZE);
-	error = write_past_driver(address, HALF);
-	ENSURE(!error, "resource0: %s", strerror(error));
-	ENSURE(!memcmp(theirs.memory, expected, HALF),
-	       "while mapped, nothing arrives");
-	ENSURE(faults() == before, "while mapped, the IOMMU refuses it");
-
-	ENSURE(!unbind_driver(), "unbind");
-	memset(theirs.memory, 0, SIZE);
-	error = write_past_driver(address, HALF);
-	ENSURE(!error, "resource0 after unbind: %s", strerror(error));
-	ENSURE(!memcmp(theirs.memory, zeroes, SIZE),
-	       "the exporter's memory has changed after unbind");
-	ENSURE(faults() > before, "the IOMMU has let it through");
-	error = map(fd, imported, &address);
+	ENSURE(!copy(it.fd, it.handle, EDU_COPY_TO_DEVICE, 0, HALF), "copy");
+	ENSURE(!map(it.fd, it.handle, &address), "map");
+	writes_end_at_unbind(it.theirs.memory, SIZE, expected, address);
+	ENSURE_NO_FAULT();
+	error = map(it.fd, it.handle, &address);
 	ENSURE(error == ENODEV, "map after unbind: %s", strerror(error));
 
 	/* The file still has its import when another one is made. */
 	ENSURE(!bind_driver(), "bind");
-	before = open_node();
-	ENSURE(before >= 0, "there is no device node after a rebind");
-	error = import(before, theirs.dmabuf, &imported);
+	new = open_node();
+	ENSURE(new >= 0, "there is no device node after a rebind");
+	error = import(new, it.theirs.dmabuf, &it.handle);
 	ENSURE(!error, "import after a rebind: %s", strerror(error));
-	error = copy(before, imported, EDU_COPY_FROM_DEVICE, 0, HALF);
+	error = copy(new, it.handle, EDU_COPY_FROM_DEVICE, 0, HALF);
 	ENSURE(!error, "copy after a rebind: %s", strerror(error));
-	ENSURE(!memcmp(theirs.memory, expected, HALF),
+	ENSURE(!memcmp(it.theirs.memory, expected, HALF),
 	       "after a rebind, nothing arrives");
 
-	close(fd);
-	fill(theirs.memory, SIZE, 9);
-	error = copy(before, imported, EDU_COPY_FROM_DEVICE, 0, HALF);
+	close(it.fd);
+	fill(it.theirs.memory, SIZE, 9);
+	error = copy(new, it.handle, EDU_COPY_FROM_DEVICE, 0, HALF);
 	ENSURE(!error, "copy without the old file: %s", strerror(error));
-	ENSURE(!memcmp(theirs.memory, expected, HALF),
+	ENSURE(!memcmp(it.theirs.memory, expected, HALF),
 	       "without the old file, nothing arrives");
-	close(before);
-	end_export(&theirs);
+	close(new);
+	end_export(&it.theirs);
 }
 
 static void copies_udmabuf(void)
@@ -407,9 +406,8 @@ static void own_buffer(void)
 	ENSURE(!error, "export: %s", strerror(error));
 	error = import(fd, dmabuf, &imported);
 	ENSURE(!error, "import: %s", strerror(error));
-	ENSURE(!create(fd, SIZE, &own), "create");
-	memory = map_for_us(fd, own, SIZE);
-	ENSURE(memory, "mmap: %s", strerror(errno));
+	memory = create_own(fd, &own);
+	ENSURE(memory, "a buffer of our own: %s", strerror(errno));
 
 	fill(theirs, SIZE, 10);
 	error = copy_over(fd, imported, own);

@@ -42,6 +42,12 @@ extern char fault[256];
 		FAIL(__VA_ARGS__);					\
 } while (0)
 
+/* Returns if something was wrong in a function that was called. */
+#define ENSURE_NO_FAULT() do {						\
+	if (fault[0])							\
+		return;							\
+} while (0)
+
 /* Prints a line into the kernel's log, where it is not mixed with others. */
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 
