@@ -43,13 +43,9 @@ pub(super) fn by_hand(text: String) -> Result<String> {
 
     // The tree knows no default.
     let default = source
-        .items()
-        .iter()
-        .filter_map(|item| match item {
-            Item::Impl(item) => Some(&item.items),
-            _ => None,
-        })
-        .flatten()
+        .impls("BufferData")
+        .into_iter()
+        .flat_map(|item| &item.items)
         .find(|item| matches!(item, ImplItem::Const(item) if item.ident == "DEFAULT_ARGS"))
         .map(|item| source.lines(source.range(item)))
         .context("there is no `DEFAULT_ARGS`")?;

@@ -7,6 +7,7 @@
 //! In `rust/kernel/drm/gem/shmem.rs`, `Object` gets the operations, and what they need.
 
 use super::{
+    alloc_ops::AllocOps,
     imports,
     includes::{
         self,
@@ -18,19 +19,16 @@ use super::{
     },
 };
 use anyhow::{
+    bail,
+    ensure,
     Context,
     Result, //
 };
 use quote::ToTokens;
 use std::ops::Range;
 use syn::{
-    spanned::Spanned,
-    Expr,
-    ExprStruct,
-    ImplItem,
     Item,
     ItemTrait,
-    Member,
     Stmt,
     TraitItem, //
 };
@@ -44,10 +42,6 @@ const OF_THE_HOST: &str = include_str!("../../../../runtime/src/host/drm/gem/shm
 /// The trait, and the constant that it gets.
 const TRAIT: &str = "DriverObject";
 const DEFAULT_ARGS: &str = "DEFAULT_ARGS";
-
-/// The trait of objects, and its constant.
-const ALLOC_IMPL: &str = "AllocImpl";
-const ALLOC_OPS: &str = "ALLOC_OPS";
 
 /// `rust/kernel/drm/gem/mod.rs`: how a driver's part of an object is made by default.
 pub(crate) fn default_args(text: String) -> Result<String> {
@@ -81,15 +75,10 @@ pub(crate) fn operations(text: String) -> Result<String> {
     }
 
     // The import itself, and the operations.
-    let theirs = alloc_impl(&source)?;
+    let theirs = AllocOps::of(&source)?;
     let mut edits = Vec::new();
-    for field in &alloc_impl(&ours)?.ops.fields {
-        let old = theirs
-            .ops
-            .fields
-            .iter()
-            .find(|old| old.member == field.member)
-            .with_context(|| format!("`{ALLOC_OPS}` has no `{}`", name(&field.member)))?;
+    for field in AllocOps::of(&ours)?.fields {
+        let old = theirs.operation(&field.member)?;
         let new = ours.text(ours.lines(ours.range(field)));
         edits.push((source.lines(source.range(old)), new));
     }
@@ -164,9 +153,9 @@ fn allocation(source: &Source) -> Result<Range<usize>> {
     let statements_of = &source.function("Object", "new")?.block.stmts;
     let mentions = |stmt: &Stmt, name| source::mentions(stmt.to_token_stream(), name);
     let [made, set, ..] = &statements_of[..] else {
-        anyhow::bail!("`Object::new()` has too few statements");
+        bail!("`Object::new()` has too few statements");
     };
-    anyhow::ensure!(
+    ensure!(
         mentions(made, "try_pin_init") && mentions(set, "VTABLE"),
         "`Object::new()` does not begin by allocating an object and setting its functions"
     );
@@ -177,42 +166,10 @@ fn allocation(source: &Source) -> Result<Range<usize>> {
 /// The lines of some statements.
 fn statements(source: &Source, stmts: &[Stmt]) -> Result<Range<usize>> {
     let (Some(first), Some(last)) = (stmts.first(), stmts.last()) else {
-        anyhow::bail!("there are no statements");
+        bail!("there are no statements");
     };
 
     Ok(source.lines(source.range(first)).start..source.lines(source.range(last)).end)
-}
-
-/// What says which operations an object has.
-struct AllocImpl<'a> {
-    lines: Range<usize>,
-    ops: &'a ExprStruct,
-}
-
-fn alloc_impl(source: &Source) -> Result<AllocImpl<'_>> {
-    source
-        .impls("Object")
-        .into_iter()
-        .find_map(|item| {
-            let (_, path, _) = item.trait_.as_ref()?;
-            (path.segments.last()?.ident == ALLOC_IMPL).then_some(())?;
-            let ops = item.items.iter().find_map(|constant| match constant {
-                ImplItem::Const(constant) if constant.ident == ALLOC_OPS => Some(&constant.expr),
-                _ => None,
-            })?;
-            let Expr::Struct(ops) = ops else {
-                return None;
-            };
-            Some(AllocImpl {
-                lines: source.lines(source.range(&item.span())),
-                ops,
-            })
-        })
-        .with_context(|| format!("there is no `{ALLOC_IMPL}::{ALLOC_OPS}` of `Object`"))
-}
-
-fn name(member: &Member) -> String {
-    member.to_token_stream().to_string()
 }
 
 #[cfg(test)]

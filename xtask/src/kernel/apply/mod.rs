@@ -26,6 +26,7 @@
 //! Nothing is written before all of it has been found to work, and nothing is replaced: a tree that
 //! has any of the new files is refused.
 
+mod alloc_ops;
 mod bench;
 mod count;
 mod devres;

@@ -4,6 +4,7 @@
 //! scatter-gather table by hand.
 
 use super::{
+    alloc_ops::AllocOps,
     imports,
     source::{
         self,
@@ -18,10 +19,7 @@ use anyhow::{
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::ops::Range;
-use syn::{
-    Field,
-    ImplItem, //
-};
+use syn::Field;
 
 /// The items of the host that map and unmap the table.
 const SG_TABLE: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/sg_table.rs");
@@ -198,26 +196,16 @@ pub(crate) fn fix(text: String) -> Result<String> {
     let mut source = Source::parse(text)?;
 
     keep_device(&mut source, &new.last)?;
+    let ops = AllocOps::of(&source)?;
+    let mut values = Vec::new();
     for operation in ["gem_prime_import_sg_table", "dumb_create"] {
-        let with = operation_of(&source, operation)?;
-        source.replace(with, format!("{operation}: None,"));
+        let operation = ops.operation(&syn::parse_str(operation)?)?;
+        values.push(source.range(&operation.expr));
+    }
+    for value in values {
+        source.replace(value, "None");
     }
     Ok(source.finish())
-}
-
-/// Where the operation stands that an object has for DRM.
-fn operation_of(source: &Source, name: &str) -> Result<Range<usize>> {
-    source
-        .impls("Object")
-        .into_iter()
-        .flat_map(|item| &item.items)
-        .find_map(|item| match item {
-            ImplItem::Const(item) if item.ident == "ALLOC_OPS" => {
-                source::part(item.expr.to_token_stream(), name)
-            }
-            _ => None,
-        })
-        .with_context(|| format!("`Object` has no operation `{name}`"))
 }
 
 /// The lines in which the constructor initialises a field.
@@ -320,6 +308,29 @@ mod tests {}
 
     fn converted() -> String {
         convert(BY_HAND.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn two_fixes_leave_the_table_by_hand() {
+        let ops = "\
+impl<T> AllocImpl for Object<T> {
+    const ALLOC_OPS: AllocOps = AllocOps {
+        gem_create_object: None,
+        gem_prime_import_sg_table: Some(theirs),
+        dumb_create: Some(theirs),
+    };
+}
+";
+        let text = fix(format!("{BY_HAND}\n{ops}")).unwrap();
+
+        assert!(text.contains("            drm: dev.into(),\n        })\n"));
+        assert!(text.contains("        gem_prime_import_sg_table: None,\n"));
+        assert!(text.contains("        dumb_create: None,\n"));
+        assert!(text.contains("sgt_res: ManuallyDrop<SetOnce<"));
+        assert_eq!(
+            fix(BY_HAND.to_owned()).unwrap_err().to_string(),
+            "there is no `AllocImpl::ALLOC_OPS` of `Object`"
+        );
     }
 
     #[test]
