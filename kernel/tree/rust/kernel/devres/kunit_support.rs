@@ -154,6 +154,20 @@ impl TestDevice {
     }
 }
 
+/// Says how many address bits a device has for DMA. A faux device does not say by itself.
+pub(crate) fn set_dma_bits(dev: &Device<Bound>, bits: u32) {
+    let dev = dev.as_raw();
+
+    // Not by `dma_set_mask()`, which refuses what the system cannot serve: a test wants just that.
+    // SAFETY: `dev` is valid, and no test sets its mask while another thread uses it.
+    let mask = unsafe { &raw mut (*dev).coherent_dma_mask };
+
+    // SAFETY: As above.
+    unsafe { mask.write(u64::MAX >> (u64::BITS - bits)) };
+    // SAFETY: As above.
+    unsafe { (*dev).dma_mask = mask };
+}
+
 /// What a thread and the test that created it share.
 #[pin_data]
 struct Shared<R> {

@@ -13,6 +13,7 @@ use crate::{
         dma_mappings,
         ensure,
         ensure_ok,
+        set_dma_bits,
         skip,
         DmaDebugPause,
         FailNth,
@@ -110,7 +111,7 @@ impl Gpu {
     fn new() -> Result<Self> {
         let dev = TestDevice::new()?;
         let drm = UnregisteredDevice::new(dev.bound()?, Ok::<_, Error>(KunitFile))?;
-        allow_dma(dev.bound()?.as_ref());
+        set_dma_bits(dev.bound()?.as_ref(), 64);
 
         Ok(Self {
             drm: ARef::from(&*drm),
@@ -125,7 +126,7 @@ impl Gpu {
     /// Binds the same `struct device` again.
     fn rebind(&mut self) -> Result {
         self.dev.rebind()?;
-        allow_dma(self.bound()?);
+        set_dma_bits(self.bound()?, 64);
 
         Ok(())
     }
@@ -133,19 +134,6 @@ impl Gpu {
     fn object(&self) -> Result<ARef<Gem>> {
         Gem::new(&self.drm, self.bound()?, SIZE, ())
     }
-}
-
-/// Says that a device has all address bits for DMA. A faux device does not say by itself.
-fn allow_dma(dev: &device::Device<device::Bound>) {
-    let dev = dev.as_raw();
-
-    // SAFETY: `dev` is valid, and no test sets its mask while another thread uses it.
-    let mask = unsafe { &raw mut (*dev).coherent_dma_mask };
-
-    // SAFETY: `mask` is a field of `dev`, which is valid.
-    unsafe { mask.write(u64::MAX) };
-    // SAFETY: `dev` is valid, and `mask` lives as long.
-    unsafe { (*dev).dma_mask = mask };
 }
 
 /// Where a table begins and ends for the device. Fails if there is a hole.

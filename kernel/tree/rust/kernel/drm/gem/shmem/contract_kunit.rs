@@ -25,6 +25,7 @@ use crate::{
             ensure_ok,
             expect_warning,
             meet,
+            set_dma_bits,
             skip,
             with_pending_signal,
             DmaDebugPause,
@@ -244,20 +245,6 @@ pub(super) fn refs(obj: &Gem) -> i32 {
 
     // SAFETY: The count is only ever accessed atomically.
     unsafe { Atomic::from_ptr(count) }.load(Relaxed)
-}
-
-/// Says how many address bits a device has for DMA. A faux device does not say by itself.
-fn set_dma_bits(dev: &device::Device<device::Bound>, bits: u32) {
-    let dev = dev.as_raw();
-
-    // Not by `dma_set_mask()`, which refuses what the system cannot serve: a test wants just that.
-    // SAFETY: `dev` is valid, and no test sets its mask while another thread uses it.
-    let mask = unsafe { &raw mut (*dev).coherent_dma_mask };
-
-    // SAFETY: As above.
-    unsafe { mask.write(u64::MAX >> (u64::BITS - bits)) };
-    // SAFETY: As above.
-    unsafe { (*dev).dma_mask = mask };
 }
 
 /// Whether the C helper has a table in the object.
