@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is added to `rust/kernel/pci/io.rs`, so that a BAR can be mapped write-combined. Each part
-//! is taken from here by name: the type, the statement of `Bar::new()` that maps, and the function
+//! A BAR that is mapped write-combined, for `rust/kernel/pci/io.rs`. Each part is taken from here by
+//! name: the type, the statement of `Bar::new()` that maps, and the function
 //! of `Device`.
 
 /// How the CPU accesses a BAR that is mapped.

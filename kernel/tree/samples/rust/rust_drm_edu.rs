@@ -198,7 +198,7 @@ impl Edu {
 
     /// Copies between a buffer and the memory of the device, and returns when all of it was copied.
     ///
-    /// What is not mapped yet is mapped now.
+    /// Maps the registers, the buffer and the fence if this is their first use.
     fn copy(&self, dev: &Device<Bound>, object: &BufferObject, copy: &CopyRequest) -> Result {
         let end = copy.offset.checked_add(copy.len.into()).ok_or(EINVAL)?;
         let device_end = copy.device_offset.checked_add(copy.len).ok_or(EINVAL)?;

@@ -12,8 +12,8 @@ use super::{
 };
 use anyhow::Result;
 
-/// What is added to `drivers/gpu/drm/Kconfig`, and the option that it stands in front of. Without a
-/// driver that selects it, it can be asked for where there is KUnit.
+/// An option for `drivers/gpu/drm/Kconfig`, and the one that it stands in front of. A driver selects
+/// it. Where there is KUnit it can also be asked for.
 const ENTRY: &str = "\
 config RUST_DRM_GEM_DMA_HELPER
 	bool \"GEM DMA helper functions in Rust\" if KUNIT
@@ -62,7 +62,7 @@ mod tests {
 
         let before = "#include <drm/drm_gem.h>\n#include <drm/drm_gem_shmem_helper.h>\n";
         let text = header(before.to_owned()).unwrap();
-        assert_eq!(text.lines().nth(1), Some(HEADER.trim_end()));
+        assert_eq!(text.lines().nth(1), Some(HEADER));
         assert_eq!(
             header(text).unwrap_err().to_string(),
             "there is `#include <drm/drm_gem_dma_helper.h>` already"

@@ -14,13 +14,13 @@ const LAST: &str = "SAMPLE_RUST_HOSTPROGS";
 
 /// A sample driver.
 pub(super) struct Sample {
-    /// What is added to `Kconfig`.
+    /// Its option in `Kconfig`.
     entry: &'static str,
-    /// What is added to `Makefile`.
+    /// Its line in `Makefile`.
     target: &'static str,
 }
 
-/// The driver on no device, with its unit tests.
+/// The driver for `pci-testdev`, with its unit tests.
 const DEVRES_LAZY: Sample = Sample {
     entry: "\
 config SAMPLE_RUST_DEVRES_LAZY
@@ -82,7 +82,7 @@ config SAMPLE_RUST_DRM_EDU
     target: "obj-$(CONFIG_SAMPLE_RUST_DRM_EDU)\t\t+= rust_drm_edu.o\n",
 };
 
-/// All of them.
+/// All samples, in the order of their names.
 pub(super) const ALL: [Sample; 3] = [DEVRES_LAZY, BOCHS, EDU];
 
 /// `samples/rust/Kconfig`: one option more for each sample.

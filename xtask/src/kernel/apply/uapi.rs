@@ -11,7 +11,7 @@ use anyhow::Result;
 /// A line of the list of headers, which is sorted.
 const DRM: &str = "#include <uapi/drm/drm.h>";
 
-/// What is added, and where.
+/// The samples' headers, and where each one goes.
 const HEADERS: [(&str, Beside<'_>); 2] = [
     ("#include <uapi/drm/bochs_drm.h>", Beside::Before(DRM)),
     ("#include <uapi/drm/edu_drm.h>", Beside::Behind(DRM)),

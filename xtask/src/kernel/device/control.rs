@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the scenarios have to say about the driver with fields by hand, on the tree as it is and with
-//! two fixes, beside the annotated one.
+//! What the scenarios have to say about the driver with fields by hand, on the tree as it is and
+//! with two fixes, beside the annotated one.
 
 use super::report::{
     Report,
@@ -23,13 +23,13 @@ pub(super) const TREES: [(Object, &str); 3] = [
     (Object::Annotated, "annotated"),
 ];
 
-/// What is expected of a scenario.
+/// How a scenario has to end.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Expected {
     Holds,
     /// The kernel complains, and says this.
     Report(&'static str),
-    /// It is left out: without KASAN, nobody knows what comes of it.
+    /// It is left out: only KASAN could tell what comes of it, or the tree has no driver for it.
     LeftOut,
 }
 
@@ -56,11 +56,12 @@ const HOLES: [Hole; 3] = [
     },
 ];
 
-/// The groups of scenarios that only the annotated tree has. What the names of their scenarios begin
-/// with. By hand, an import is no object of the driver's, and there is no driver for the display.
+/// The groups of scenarios that only the annotated tree has. The names of their scenarios begin
+/// with the group's. By hand, an import is no object of the driver's, and the display has no
+/// driver.
 const GROUPS: [&str; 2] = ["import", "vram"];
 
-/// What is expected of a scenario in a tree.
+/// How a scenario has to end in a tree.
 fn expected(object: Object, variant: Variant, scenario: &str) -> Expected {
     let is_in = |group: &&str| scenario.split('_').next() == Some(*group);
     if !object.is_lazy() && GROUPS.iter().any(is_in) {

@@ -7,7 +7,7 @@ use crate::kernel::{
     tree::Version, //
 };
 
-/// What is said to have written the page.
+/// The command that writes the page.
 const COMMAND: &str = "cargo xtask kernel device --control";
 
 /// A table, as Markdown in columns. The first row is its header.

@@ -34,8 +34,8 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// In words: what the kernel complains about, or else what is off. Of several reports, KASAN's say
-    /// most.
+    /// In words: what the kernel complains about, or else what is off. Of several reports, KASAN's
+    /// say most.
     pub(super) fn outcome(&self) -> String {
         let mut splats = self.splats.iter();
         let first = splats.clone().next();
@@ -95,7 +95,7 @@ impl Report {
         Some(line)
     }
 
-    /// What is left when the console is closed.
+    /// Takes the reports that came after the last row. The console is closed.
     pub(super) fn finish(mut self) -> Self {
         self.rest = self.detector.take();
         self

@@ -366,7 +366,8 @@ impl SgTable {
         let mut address = unsafe { (*dma).dma_addr };
         // SAFETY: The table is valid.
         let mut entry = unsafe { (*table).sgl };
-        // The memory was mapped when it was allocated, in one piece. What is left is to say so.
+        // The memory was mapped when it was allocated, in one piece. The C helper leaves these
+        // addresses unset.
         while !entry.is_null() {
             // SAFETY: `entry` is an entry of the table, which nobody else uses yet.
             let raw = unsafe { &mut *entry };

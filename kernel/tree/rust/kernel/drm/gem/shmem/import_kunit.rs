@@ -74,7 +74,7 @@ mod tests {
             page_uses(&theirs)
         );
 
-        // What was revoked stays so, and the buffer can be imported again.
+        // The slot stays revoked, and the buffer can be imported again.
         gpu.rebind()?;
         let revoked = obj.sg_table(gpu.bound()?).map(drop);
         ensure!(revoked == Err(ENXIO), "after a rebind: {revoked:?}");
@@ -98,7 +98,7 @@ mod tests {
     }
 
     /// The exporter is unbound and lets go of its object and its DRM device before the importer
-    /// maps the buffer. What it has exported stays for as long as the import.
+    /// maps the buffer. The exported buffer stays for as long as the import.
     #[test]
     fn exporter_gone_before_first_access() -> Result {
         let mappings = dma_mappings();
