@@ -203,6 +203,7 @@ mod tests {
             text: "it is fast".to_owned(),
             found: "it is not".to_owned(),
             held: false,
+            needs_full_run: true,
         };
         let plots = ["kernel-benchmark-unbind.svg".to_owned()];
         let page = text(

@@ -47,6 +47,8 @@ pub(super) struct Target {
     /// What was found.
     pub(super) found: String,
     pub(super) held: bool,
+    /// A quick run shows it and does not judge it: it compares times that lie close to each other.
+    pub(super) needs_full_run: bool,
 }
 
 /// How the targets stand; those that need many objects are left out if there were few.
@@ -112,6 +114,7 @@ fn unbind_ratio(hand: &Subjected, ours: &Subjected, (n, least): (u64, f64)) -> R
         ),
         found: format!("{ratio:.0} times"),
         held: ratio >= least,
+        needs_full_run: false,
     })
 }
 
@@ -132,6 +135,7 @@ fn unbind_limit(ours: &Subjected) -> Result<Target> {
             plain.median, tried.median
         ),
         held: plain.median.max(tried.median) < most,
+        needs_full_run: true,
     })
 }
 
@@ -163,6 +167,7 @@ fn waits(n: u64, plain: u64, tried: u64, control: &[(&str, u64, u64)]) -> Target
         ),
         found,
         held: control_holds && plain == 0 && tried == 1,
+        needs_full_run: false,
     }
 }
 
@@ -209,6 +214,7 @@ fn is_flat(what: &str, us: &[f64], bare: &[f64], bare_text: &str) -> Result<Targ
         ),
         found: format!("{} us, {bare_text} {} us", list(us), list(bare)),
         held,
+        needs_full_run: true,
     })
 }
 
@@ -225,6 +231,7 @@ fn first_object(hand: &Subjected, ours: &Subjected) -> Result<Target> {
         text: "the first access to an object is no slower than by hand".to_owned(),
         found: format!("{ours:.2} times what the C helper takes alone, by hand {hand:.2}"),
         held: ours <= hand,
+        needs_full_run: true,
     })
 }
 
@@ -237,6 +244,7 @@ fn first_owner(hand: &Subjected, ours: &Subjected) -> Result<Target> {
             .to_owned(),
         found: format!("{ours:.2} us, by hand {hand:.2}"),
         held: ours <= hand,
+        needs_full_run: true,
     })
 }
 
@@ -252,6 +260,7 @@ fn among(ours: &Subjected) -> Result<Target> {
         ),
         found: format!("{among:.2} us, without them {alone:.2}"),
         held: among <= alone * FLAT,
+        needs_full_run: true,
     })
 }
 
@@ -264,6 +273,7 @@ fn together(hand: &Subjected, ours: &Subjected) -> Result<Target> {
         ),
         found: format!("{ours:.2} times, by hand {hand:.2}"),
         held: ours >= SPEEDUP,
+        needs_full_run: true,
     })
 }
 
@@ -295,6 +305,7 @@ fn no_slower(hand: &Subjected, ours: &Subjected, freed: &Freed, order: &str) -> 
         ),
         found: format!("by hand {ratio:.2} times as long"),
         held: ratio >= 1.0,
+        needs_full_run: true,
     })
 }
 
@@ -303,6 +314,7 @@ fn instructions(text: &str, most: u64, [hand, ours]: [u64; 2]) -> Target {
         text: format!("{text} at most {most} instructions"),
         found: format!("{ours}, by hand {hand}"),
         held: ours <= most,
+        needs_full_run: false,
     }
 }
 
@@ -311,6 +323,7 @@ fn bytes([hand, ours]: [f64; 2]) -> Target {
         text: "a mapped object has at most two thirds of the bytes".to_owned(),
         found: format!("{ours}, by hand {hand}"),
         held: ours <= hand * BYTES,
+        needs_full_run: false,
     }
 }
 
@@ -319,6 +332,7 @@ fn allocated([hand, ours]: [f64; 2]) -> Target {
         text: "an object is allocated from the size class that it has by hand".to_owned(),
         found: format!("{ours}, by hand {hand}"),
         held: ours <= hand,
+        needs_full_run: false,
     }
 }
 
