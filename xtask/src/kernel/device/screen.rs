@@ -12,6 +12,10 @@ use anyhow::{
     Context,
     Result, //
 };
+use png::{
+    BitDepth,
+    ColorType, //
+};
 use serde_json::{
     json,
     Value, //
@@ -24,7 +28,6 @@ use std::{
     io::{
         BufRead,
         BufReader,
-        BufWriter,
         Write, //
     },
     os::unix::net::UnixStream,
@@ -92,7 +95,7 @@ impl Screen {
 
     /// Compares the screen with the picture of a seed, and tells the machine.
     pub(crate) fn compare(&mut self, seed: usize) -> Result<()> {
-        let file = self.path("screen.ppm");
+        let file = self.path("screen.png");
         let connection = match &mut self.connection {
             Some(connection) => connection,
             None => {
@@ -101,14 +104,11 @@ impl Screen {
             }
         };
 
-        connection.execute("screendump", json!({ "filename": file }))?;
-        let image = Image::parse(&fs::read(&file)?)?;
-        let answer = image.difference(seed);
+        connection.execute("screendump", json!({ "filename": file, "format": "png" }))?;
+        let answer = Image::read(&file)?.difference(seed);
         if answer.is_none() {
             if let Some(png) = self.png.take() {
-                image
-                    .write(&png)
-                    .with_context(|| png.display().to_string())?;
+                fs::copy(&file, &png).with_context(|| png.display().to_string())?;
                 println!("screen   {}", png.display());
             }
         }
@@ -172,7 +172,6 @@ impl Connection {
 }
 
 /// An image, with three bytes for each pixel.
-#[derive(Debug, PartialEq)]
 struct Image {
     width: usize,
     height: usize,
@@ -180,29 +179,24 @@ struct Image {
 }
 
 impl Image {
-    /// Reads an image in QEMU's own format, PPM.
-    fn parse(file: &[u8]) -> Result<Self> {
-        let mut parts = file.splitn(4, |byte| byte.is_ascii_whitespace());
-        let mut word = || {
-            let word = parts.next().context("the image has no header")?;
-            std::str::from_utf8(word).context("the image has another header")
-        };
-        ensure!(word()? == "P6", "the image is not in binary PPM");
-        let (width, height) = (word()?.parse()?, word()?.parse()?);
-        let rest = parts.next().context("the image has no depth")?;
-        let bytes = rest
-            .strip_prefix(b"255\n")
-            .context("the image has another depth")?;
+    /// Reads what QEMU has written, PNG without an alpha channel.
+    fn read(file: &Path) -> Result<Self> {
+        let mut reader = png::Decoder::new(BufReader::new(File::open(file)?)).read_info()?;
+        let format = reader.output_color_type();
         ensure!(
-            bytes.len() == width * height * 3,
-            "the image has {} bytes for {width} x {height} pixels",
-            bytes.len()
+            format == (ColorType::Rgb, BitDepth::Eight),
+            "the image has pixels of another format: {format:?}"
         );
+        let size = reader
+            .output_buffer_size()
+            .context("the image is too large")?;
+        let mut bytes = vec![0; size];
+        let info = reader.next_frame(&mut bytes)?;
 
         Ok(Self {
-            width,
-            height,
-            bytes: bytes.to_owned(),
+            width: info.width.try_into()?,
+            height: info.height.try_into()?,
+            bytes,
         })
     }
 
@@ -229,18 +223,6 @@ impl Image {
                     .then(|| format!("pixel {x}, {y} is {pixel:#08x}, not {expected:#08x}"))
             })
     }
-
-    /// Writes it as PNG.
-    fn write(&self, path: &Path) -> Result<()> {
-        let file = BufWriter::new(File::create(path)?);
-        let mut encoder = png::Encoder::new(file, self.width.try_into()?, self.height.try_into()?);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        let mut writer = encoder.write_header()?;
-        writer.write_image_data(&self.bytes)?;
-        writer.finish()?;
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -251,66 +233,73 @@ mod tests {
         thread, //
     };
 
-    /// A screen that shows the picture of a seed, in PPM.
-    fn screen(seed: usize) -> Vec<u8> {
-        let mut file = format!("P6\n{WIDTH} {HEIGHT}\n255\n").into_bytes();
-        for y in 0..HEIGHT {
-            for x in 0..WIDTH {
-                let pixel = picture(x, y, seed);
-                file.extend([16, 8, 0].map(|shift| (pixel >> shift & 0xff) as u8));
-            }
+    /// Writes a screen that shows the picture of a seed, but for the last bytes.
+    fn write(
+        path: &Path,
+        (width, height): (usize, usize),
+        color: ColorType,
+        seed: usize,
+        last: u8,
+    ) {
+        let mut encoder = png::Encoder::new(
+            File::create(path).unwrap(),
+            width.try_into().unwrap(),
+            height.try_into().unwrap(),
+        );
+        encoder.set_color(color);
+        let mut bytes = Vec::new();
+        for index in 0..width * height {
+            let pixel = picture(index % width, index / width, seed);
+            bytes.extend([16, 8, 0].map(|shift| (pixel >> shift & 0xff) as u8));
         }
-        file
+        bytes.truncate(width * height * color.samples());
+        *bytes.last_mut().unwrap() ^= last;
+
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(&bytes).unwrap();
+    }
+
+    /// The screen with the picture of a seed.
+    fn draw(path: &Path, seed: usize) {
+        write(path, (WIDTH, HEIGHT), ColorType::Rgb, seed, 0);
+    }
+
+    fn difference(path: &Path, seed: usize) -> Option<String> {
+        Image::read(path).unwrap().difference(seed)
     }
 
     #[test]
     fn a_single_wrong_pixel_is_found() {
-        let mut file = screen(7);
-        assert_eq!(Image::parse(&file).unwrap().difference(7), None);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("screen.png");
+        draw(&path, 7);
+        assert_eq!(difference(&path, 7), None);
         assert_eq!(
-            Image::parse(&file).unwrap().difference(8).unwrap(),
+            difference(&path, 8).unwrap(),
             "pixel 0, 0 is 0x070000, not 0x080000"
         );
 
-        *file.last_mut().unwrap() ^= 1;
+        write(&path, (WIDTH, HEIGHT), ColorType::Rgb, 7, 1);
         assert_eq!(
-            Image::parse(&file).unwrap().difference(7).unwrap(),
+            difference(&path, 7).unwrap(),
             "pixel 639, 479 is 0x86dfa1, not 0x86dfa0"
         );
     }
 
     #[test]
     fn other_sizes_and_formats_are_refused() {
-        let small = Image::parse(b"P6\n2 1\n255\nabcdef").unwrap();
-        assert_eq!(
-            small.difference(0).unwrap(),
-            "the screen has 2 x 1 pixels, not 640 x 480"
-        );
-        for file in [
-            b"".as_slice(),
-            b"P5\n2 1\n255\nab",
-            b"P6\n2 1\n255\nabcde",
-            b"P6\n2 1\n65535\nabcdef",
-            b"P6\n2 x\n255\nabcdef",
-        ] {
-            assert!(Image::parse(file).is_err());
-        }
-    }
-
-    #[test]
-    fn a_png_has_the_same_pixels() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("screen.png");
-        let image = Image::parse(&screen(1)).unwrap();
-        image.write(&path).unwrap();
+        write(&path, (2, 1), ColorType::Rgb, 0, 0);
+        assert_eq!(
+            difference(&path, 0).unwrap(),
+            "the screen has 2 x 1 pixels, not 640 x 480"
+        );
 
-        let file = BufReader::new(File::open(&path).unwrap());
-        let mut reader = png::Decoder::new(file).read_info().unwrap();
-        let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
-        let info = reader.next_frame(&mut bytes).unwrap();
-        bytes.truncate(info.buffer_size());
-        assert_eq!((info.width, info.height), (640, 480));
-        assert_eq!(bytes, image.bytes);
+        write(&path, (2, 1), ColorType::Grayscale, 0, 0);
+        assert!(Image::read(&path).is_err());
+        fs::write(&path, "P6\n2 1\n255\nabcdef").unwrap();
+        assert!(Image::read(&path).is_err());
     }
 
     /// What takes the place of QEMU: answers each request, and dumps the picture of seed 3.
@@ -326,7 +315,7 @@ mod tests {
             match request["execute"].as_str()? {
                 "qmp_capabilities" => (),
                 "screendump" => {
-                    fs::write(request["arguments"]["filename"].as_str()?, screen(3)).ok()?;
+                    draw(Path::new(request["arguments"]["filename"].as_str()?), 3);
                 }
                 _ => return say(r#"{"error": {}}"#),
             }
