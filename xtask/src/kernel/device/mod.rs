@@ -108,7 +108,10 @@ const QEMU: [&str; 10] = [
 
 /// What the kernel is told. It is to say how the CPU accesses what is mapped (`debugpat`).
 const KERNEL: &str = "console=ttyS0 panic=-1 oops=panic kunit.enable=0 intel_iommu=on \
-                      iommu.strict=1 printk.devkmsg=on kasan_multi_shot debugpat";
+                      iommu.strict=1 printk.devkmsg=on debugpat";
+
+/// What it is told besides if it has KASAN. Another kernel would pass this on to its init.
+const WITH_KASAN: &str = "kasan_multi_shot";
 
 /// How long a boot may take. By hand, unbinding 10,000 buffers takes two minutes.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -234,7 +237,11 @@ impl<'a> Machine<'a> {
         let console = log(self.cache, self.variant, self.object, step);
         println!("running  the scenarios, log: {}\n", console.display());
 
-        let arguments = [&[KERNEL, "--"], choice].concat();
+        let checkers = match self.variant {
+            Variant::Fast => "",
+            Variant::Debug => WITH_KASAN,
+        };
+        let arguments = [&[KERNEL, checkers, "--"], choice].concat();
         let mut screen = Screen::new(self.options.picture.as_deref())?;
         let mut command = qemu(&self.image, Accelerator::Tcg);
         command
