@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the README says of the code is so: its figures are counted, and its excerpts are excerpts.
-//! The snippets that stand alone are compiled as documentation tests.
+//! The README and the pages of `docs/` are right about the code: figures are counted, excerpts are
+//! compared, and links lead somewhere. Snippets that stand alone are compiled as documentation tests.
 
 use anyhow::{
     ensure,
@@ -18,7 +18,10 @@ use kernel::{
     prelude::pin_data,
     sync::aref::ARef, //
 };
-use std::fs;
+use std::{
+    fs,
+    path::Path, //
+};
 
 /// The queue of the README, with its table in a box.
 #[devres_lazy]
@@ -103,27 +106,33 @@ fn count_unsafe(lines: &[&str]) -> usize {
 
 #[test]
 fn figures_are_counted() -> Result<()> {
-    let readme = read("README.md")?;
     let by_hand = read("examples/shmem/by_hand.rs")?;
     let annotated = read("examples/shmem_sgt.rs")?;
     let items = read(SG_TABLE)?;
     let by_hand = marked(&by_hand);
     let annotated = [marked(&annotated), below_imports(&items)?].concat();
+    let lines = [by_hand.len(), annotated.len()];
+    let uses = [count_unsafe(&by_hand), count_unsafe(&annotated)];
 
     let rows = [
-        format!(
-            "| lines of code | {} | {} |",
-            by_hand.len(),
-            annotated.len()
+        (
+            "docs/shmem.md",
+            format!("| lines of code | {} | {} |", lines[0], lines[1]),
         ),
-        format!(
-            "| `unsafe` | {} | {} |",
-            count_unsafe(&by_hand),
-            count_unsafe(&annotated)
+        (
+            "docs/shmem.md",
+            format!("| `unsafe` | {} | {} |", uses[0], uses[1]),
+        ),
+        (
+            "README.md",
+            format!(
+                "the field | {}, {} | {}, {} |",
+                lines[0], uses[0], lines[1], uses[1]
+            ),
         ),
     ];
-    for row in rows {
-        ensure!(readme.contains(&row), "the README should say: {row}");
+    for (page, row) in rows {
+        ensure!(read(page)?.contains(&row), "{page} should say: {row}");
     }
     Ok(())
 }
@@ -135,16 +144,19 @@ fn queues_are_measured() -> Result<()> {
     ensure!((1000..10_000).contains(&inline), "{inline} has no comma");
 
     let claims = [
-        format!("The queue above takes {boxed} bytes, and 4,096 more once its table is mapped."),
+        format!("takes {boxed} bytes, and 4,096 more once its table is mapped."),
         format!(
             "With `table: [u64; 512]` every queue would take {},{:03} bytes.",
             inline / 1000,
             inline % 1000
         ),
     ];
-    let readme = words("README.md")?;
+    let page = words("docs/annotation.md")?;
     for claim in claims {
-        ensure!(readme.contains(&claim), "the README should say: {claim}");
+        ensure!(
+            page.contains(&claim),
+            "docs/annotation.md should say: {claim}"
+        );
     }
     Ok(())
 }
@@ -158,16 +170,15 @@ fn excerpts_are_excerpts() -> Result<()> {
             .collect()
     }
 
-    let readme = read("README.md")?;
+    let page = read("docs/shmem.md")?;
     let sources = [
         "examples/shmem/by_hand.rs",
         "examples/shmem_sgt.rs",
-        "examples/shmem_sgt_expanded.rs",
         SG_TABLE,
     ]
     .map(|path| read(path).map(|text| trimmed(&text)));
 
-    let excerpts: Vec<_> = readme
+    let excerpts: Vec<_> = page
         .split("```rust,ignore\n")
         .skip(1)
         .filter_map(|rest| rest.split("```").next())
@@ -185,19 +196,83 @@ fn excerpts_are_excerpts() -> Result<()> {
 }
 
 #[test]
-fn properties_and_twins_are_counted() -> Result<()> {
+fn properties_and_mutants_are_counted() -> Result<()> {
     let properties = read("tests/loom/src/properties.rs")?;
     let (_, list) = properties
         .split_once("pub(crate) const ALL")
         .context("there is no list of properties")?;
     let (list, _) = list.split_once("\n];").context("it does not end")?;
     let properties = list.matches("\n    (\"").count();
-    let twins = read("tests/loom/twins.rs")?
+    let mutants = read("tests/loom/twins.rs")?
         .matches("\n    Twin {\n")
         .count();
 
-    let claim = format!("{properties} properties hold, and each of {twins} mutants is caught");
-    let readme = words("README.md")?;
-    ensure!(readme.contains(&claim), "the README should say: {claim}");
+    let claim = format!("{properties} properties hold, and each of {mutants} mutants is caught");
+    let page = words("docs/protocol.md")?;
+    ensure!(
+        page.contains(&claim),
+        "docs/protocol.md should say: {claim}"
+    );
     Ok(())
+}
+
+/// The anchor that a heading of Markdown has.
+fn anchor(heading: &str) -> String {
+    heading
+        .trim_start_matches('#')
+        .trim()
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+/// The targets of the links in a page, without those to other sites.
+fn links(page: &str) -> impl Iterator<Item = &str> {
+    page.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .filter(|link| !link.contains("://"))
+}
+
+#[test]
+fn links_lead_somewhere() -> Result<()> {
+    let mut pages = vec![Path::new("README.md").to_owned()];
+    for entry in fs::read_dir("docs")? {
+        pages.push(entry?.path());
+    }
+    pages.retain(|page| page.extension().is_some_and(|it| it == "md"));
+
+    let mut found = 0;
+    for page in &pages {
+        let text = fs::read_to_string(page)?;
+        let folder = page.parent().context("a page without a folder")?;
+        for link in links(&text) {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match path {
+                "" => page.clone(),
+                path => folder.join(path),
+            };
+            ensure!(target.exists(), "{}: no file {link}", page.display());
+            if !heading.is_empty() {
+                let text = fs::read_to_string(&target)?;
+                let mut headings = text.lines().filter(|line| line.starts_with('#'));
+                ensure!(
+                    headings.any(|line| anchor(line) == heading),
+                    "{}: no heading {link}",
+                    page.display()
+                );
+            }
+            found += 1;
+        }
+    }
+    ensure!(found > 50, "only {found} links");
+    Ok(())
+}
+
+#[test]
+fn a_link_to_a_heading_is_made_as_on_the_web() {
+    assert_eq!(anchor("## A screen"), "a-screen");
+    assert_eq!(anchor("## `map` fields, and `init`"), "map-fields-and-init");
 }
