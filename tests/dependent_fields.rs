@@ -5,7 +5,7 @@
 //! Unbind goes by the order of population, which follows the dependency either way. A free goes by
 //! the order of declaration.
 
-#[path = "../examples/dependent_fields/hardware.rs"]
+#[path = "support/hardware.rs"]
 mod hardware;
 
 use hardware::{

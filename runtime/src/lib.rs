@@ -210,6 +210,7 @@ pub use host::{
     drm,
     error,
     faux,
+    firmware,
     fmt,
     init,
     io,

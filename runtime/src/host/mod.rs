@@ -30,6 +30,7 @@ pub mod dma;
 pub mod drm;
 pub mod error;
 pub mod faux;
+pub mod firmware;
 pub mod fmt;
 pub mod init;
 pub mod io;

@@ -9,6 +9,7 @@
 //!   [`Device::as_bound()`] is for threads and callbacks;
 //! - [`Driver`]: a driver with callbacks, for tests that are about them;
 //! - [`PciDevice`] and [`PciModule`]: a PCI device, and the module that a driver's file declares;
+//! - [`install_firmware()`]: a file that drivers request as firmware;
 //! - [`fail_nth()`]: the n-th allocation of this thread fails;
 //! - [`Task`]: a thread that others send signals to;
 //! - [`collect_warnings()`]: what the kernel would warn about, as text and not as a panic;
@@ -82,6 +83,7 @@ pub use crate::{
     bindings::{
         collect_printed,
         collect_warnings,
+        install_firmware,
         ledger,
         Ledger,
         Printed, //

@@ -53,6 +53,7 @@ mod dma_coherent;
 mod drm_unplug_srcu;
 mod err;
 mod faux;
+mod firmware_loader;
 mod gem;
 mod io;
 #[path = "page.rs"]
@@ -83,6 +84,7 @@ pub use self::{
     drm_files::*,
     err::*,
     faux::*,
+    firmware_loader::*,
     gem::*,
     io::*,
     kunit_test::*,
