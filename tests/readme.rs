@@ -186,13 +186,13 @@ fn excerpts_are_excerpts() -> Result<()> {
 
 #[test]
 fn properties_and_twins_are_counted() -> Result<()> {
-    let properties = read("tests/loom/src/properties.rs")?;
+    let properties = read("verify/loom/src/properties.rs")?;
     let (_, list) = properties
         .split_once("pub(crate) const ALL")
         .context("there is no list of properties")?;
     let (list, _) = list.split_once("\n];").context("it does not end")?;
     let properties = list.matches("\n    (\"").count();
-    let twins = read("tests/loom/twins.rs")?
+    let twins = read("verify/loom/twins.rs")?
         .matches("\n    Twin {\n")
         .count();
 

@@ -2,7 +2,7 @@
 
 //! `cargo xtask kernel litmus`: the protocol's orderings under the kernel's own memory model.
 //!
-//! Each file of `kernel/litmus` is a piece of the protocol, or a twin of one that is broken in one
+//! Each file of `verify/litmus` is a piece of the protocol, or a twin of one that is broken in one
 //! way, and says in its comment what the model has to find, as those in the kernel's tree do. Which
 //! piece of the source it stands for is said in `docs/protocol.md`.
 
@@ -99,7 +99,7 @@ impl Finding {
 /// All tests, sorted.
 fn tests() -> Result<Vec<PathBuf>> {
     let mut tests = Vec::new();
-    for entry in fs::read_dir(root().join("kernel/litmus"))? {
+    for entry in fs::read_dir(root().join("verify/litmus"))? {
         tests.push(entry?.path());
     }
     tests.sort();
