@@ -8,6 +8,7 @@
 //!
 //! `main()` populates the fields, ends them in both ways, and prints what happened.
 
+// In a folder, as each file beside an example is an example of its own.
 #[path = "dependent_fields/hardware.rs"]
 mod hardware;
 

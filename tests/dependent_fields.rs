@@ -5,6 +5,7 @@
 //! Unbind goes by the order of population, which follows the dependency either way. A free goes by
 //! the order of declaration.
 
+// Shared with the example.
 #[path = "../examples/dependent_fields/hardware.rs"]
 mod hardware;
 

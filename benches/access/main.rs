@@ -15,6 +15,7 @@
 //! The last two do not handle unbind at all: their table is still there when the device's driver is
 //! gone. They show what the fast path of such a cell costs, and are not a choice that a driver has.
 
+// The objects that are measured are those of the example.
 #[path = "../../examples/shmem/by_hand.rs"]
 #[allow(
     clippy::duplicate_mod,

@@ -111,7 +111,6 @@ pub use crate::{
 #[cfg(feature = "attribute")]
 pub(crate) use crate::host::kunit_lockdep;
 #[cfg(feature = "attribute")]
-#[path = "kunit/kunit_skip.rs"]
 pub(crate) mod kunit_skip;
 
 // The suites of the kernel, which run here from the same files. What they do to the machine is

@@ -10,6 +10,7 @@ mod driver_data;
 mod driver_override;
 mod file;
 mod hotplug;
+// `tests/protocol` and `tests/support` are shared.
 #[path = "../protocol/probe.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod probe;

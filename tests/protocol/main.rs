@@ -7,10 +7,11 @@
 //! annotated object, which has to hold; a slot written from scratch, which has to hold too; and
 //! twins of that slot which are broken in one way each, and have to be caught.
 
-#[path = "../support/history/mod.rs"]
-mod history;
+// `tests/support` is shared with other tests and with `verify/fuzz`.
+#[path = "../support/histories/mod.rs"]
+mod histories;
 mod model;
-#[path = "../support/history/one_field.rs"]
+#[path = "../support/histories/one_field.rs"]
 mod one_field;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod probe;

@@ -4,7 +4,7 @@
 //! of broken copies of that, which have to be caught.
 
 use super::{
-    history::{
+    histories::{
         run,
         Annotated,
         Object,

@@ -3,6 +3,7 @@
 //! Makes the twins that ThreadSanitizer has to report, out of those of the model checker, and a
 //! copy without an edit, as proof that it is the edits that are reported.
 
+// Shared with the model checker's build script.
 #[path = "../loom/copies.rs"]
 mod copies;
 #[path = "../loom/twins.rs"]

@@ -7,7 +7,8 @@
     reason = "what only `tests/protocol` uses of its own modules"
 )]
 
-#[path = "../../../tests/support/history/one_field.rs"]
+// Shared with `tests/protocol`.
+#[path = "../../../tests/support/histories/one_field.rs"]
 mod one_field;
 #[path = "../../../tests/protocol/probe.rs"]
 mod probe;
@@ -17,7 +18,7 @@ mod subject;
 mod twin;
 
 use crate::{
-    histories as history,
+    histories,
     history::check_for, //
 };
 use one_field::OneField;

@@ -8,5 +8,6 @@ pub(crate) mod lazy {
     pub(crate) use kernel::devres::Lazy;
 }
 
+// Each copy of the protocol compiles this file, too.
 #[path = "stress.rs"]
 pub(crate) mod stress;

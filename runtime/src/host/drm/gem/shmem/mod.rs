@@ -21,7 +21,6 @@ mod stress_kunit;
 mod vmap_kunit;
 
 #[doc(hidden)]
-#[path = "../../../../kunit/crates_kunit.rs"]
 pub mod crates_kunit;
 #[cfg(test)]
 mod import;

@@ -4,7 +4,7 @@
 //! slot, too, are gone through.
 
 use super::{
-    history::{
+    histories::{
         world::Event,
         Field,
         Object,
