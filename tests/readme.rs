@@ -185,18 +185,18 @@ fn excerpts_are_excerpts() -> Result<()> {
 }
 
 #[test]
-fn properties_and_twins_are_counted() -> Result<()> {
+fn properties_and_mutants_are_counted() -> Result<()> {
     let properties = read("verify/loom/src/properties.rs")?;
     let (_, list) = properties
         .split_once("pub(crate) const ALL")
         .context("there is no list of properties")?;
     let (list, _) = list.split_once("\n];").context("it does not end")?;
     let properties = list.matches("\n    (\"").count();
-    let twins = read("verify/loom/twins.rs")?
-        .matches("\n    Twin {\n")
+    let mutants = read("verify/loom/mutants.rs")?
+        .matches("\n    Mutant {\n")
         .count();
 
-    let claim = format!("{properties} properties hold, and each of {twins} mutants is caught");
+    let claim = format!("{properties} properties hold, and each of {mutants} mutants is caught");
     let readme = words("README.md")?;
     ensure!(readme.contains(&claim), "the README should say: {claim}");
     Ok(())

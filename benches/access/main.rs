@@ -45,10 +45,10 @@ mod shmem_sgt;
 mod heap;
 mod measure;
 mod measured;
+mod object;
 mod once;
 mod owner;
 mod populate;
-mod subject;
 
 use clap::{
     Parser,
@@ -62,7 +62,7 @@ use kernel::{
     prelude::*,
     testing::TestDevice, //
 };
-use subject::Subject;
+use object::Object;
 
 /// Counts what the thread has allocated.
 #[global_allocator]
@@ -84,7 +84,7 @@ enum Command {
     /// Maps one object and accesses it, for an instruction counter to watch.
     Access {
         /// Whose access it is.
-        subject: Subject,
+        object: Object,
         /// What it is compiled into.
         shape: Shape,
         /// How often, after the first time.
@@ -117,10 +117,10 @@ fn main() -> Result {
 
     match args.command {
         Some(Command::Access {
-            subject,
+            object,
             shape,
             accesses,
-        }) => subject.access(&drm, &bound, shape, accesses),
+        }) => object.access(&drm, &bound, shape, accesses),
         Some(Command::Measure { quick }) => measure::all(&drm, &bound, quick),
         None => measure::all(&drm, &bound, !args.bench),
     }

@@ -13,15 +13,15 @@ use super::{
         Access,
         Nothing, //
     },
-    once::SGTableMap,
-    populate,
-    subject::{
+    object::{
         ByHand,
         CrateOnce,
         Generated,
         Shmem,
         StdOnce, //
     },
+    once::SGTableMap,
+    populate,
 };
 use kernel::{
     bindings,
@@ -192,15 +192,15 @@ pub(crate) fn row(measure: &str, name: &str, round: usize, value: f64) {
     println!("{measure},{name},{round},{value}");
 }
 
-/// Runs `f` for all of `subjects`, `rounds` times, each time with another one first.
+/// Runs `f` for each of `all`, `rounds` times, each time with another one first.
 pub(crate) fn in_turns<T>(
-    subjects: &[T],
+    all: &[T],
     rounds: usize,
     mut f: impl FnMut(&T, usize) -> Result,
 ) -> Result {
     for round in 0..rounds {
-        for turn in 0..subjects.len() {
-            f(&subjects[(round + turn) % subjects.len()], round)?;
+        for turn in 0..all.len() {
+            f(&all[(round + turn) % all.len()], round)?;
         }
     }
 

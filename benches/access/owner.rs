@@ -3,7 +3,7 @@
 //! Owners with a lazily made number and nothing else: what populating and freeing them takes is the
 //! slot's own part.
 
-use super::subject::{
+use super::object::{
     ByHand,
     Generated,
     Shmem, //

@@ -39,7 +39,7 @@ pub(crate) struct Size {
     pub(crate) owners: usize,
 }
 
-/// How many rows each subject has in a round.
+/// How many rows each object has in a round.
 const ROWS: usize = 4;
 
 /// How many rows are printed.

@@ -17,11 +17,11 @@ mod scenarios {
             Check,
             Wrong, //
         },
-        subject::Subject,
         support::{
             balanced,
             device, //
         },
+        tested::Tested,
     };
     use kernel::{
         prelude::*,
@@ -31,7 +31,7 @@ mod scenarios {
 
     /// `device_match_driver_override()` lets only the named driver match; the `struct device` stays,
     /// as with vfio-pci. `__device_set_driver_override()` does not unbind the driver that is bound.
-    pub(super) fn object_of_the_driver_before<S: Subject>() -> Check {
+    pub(super) fn object_of_the_driver_before<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let mut dev = device()?;
 

@@ -63,11 +63,11 @@ mod scenarios {
             Check,
             Wrong, //
         },
-        subject::Subject,
         support::{
             balanced,
             device, //
         },
+        tested::Tested,
     };
     use kernel::prelude::*;
     use std::{
@@ -77,7 +77,7 @@ mod scenarios {
 
     /// `device_del()` unbinds the driver by `bus_remove_device()`. The `struct device` stays until
     /// `put_device()` by the object, so the one that the rescan makes has another address.
-    pub(super) fn removed_and_found_elsewhere<S: Subject>() -> Check {
+    pub(super) fn removed_and_found_elsewhere<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let mut dev = device()?;
         let bound = dev.bind()?;

@@ -17,17 +17,17 @@ mod probe;
 mod probing;
 #[path = "../protocol/real.rs"]
 mod real;
+#[path = "../protocol/reference_copy.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod reference_copy;
 #[path = "../support/scenario.rs"]
 mod scenario;
 mod signal;
-#[path = "../protocol/subject.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod subject;
 mod supplier;
 mod support;
-#[path = "../protocol/twin.rs"]
+#[path = "../protocol/tested.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
-mod twin;
+mod tested;
 
 /// A test of a scenario, with the mutants that it has to catch.
 macro_rules! field {
@@ -45,15 +45,15 @@ macro_rules! field {
                         caught,
                         holds, //
                     },
-                    twin::{
+                    reference_copy::{
                         fault,
-                        Twin, //
+                        ReferenceCopy, //
                     },
                 };
 
                 holds::<Real>(scenarios::$scenario::<Real>);
-                holds::<Twin<fault::None>>(scenarios::$scenario::<Twin<fault::None>>);
-                $(caught::<Twin<fault::$fault>>(scenarios::$scenario::<Twin<fault::$fault>>);)+
+                holds::<ReferenceCopy<fault::None>>(scenarios::$scenario::<ReferenceCopy<fault::None>>);
+                $(caught::<ReferenceCopy<fault::$fault>>(scenarios::$scenario::<ReferenceCopy<fault::$fault>>);)+
             }
         )*
     };

@@ -21,12 +21,12 @@ mod scenarios {
             Check,
             Wrong, //
         },
-        subject::Subject,
         support::{
             balanced,
             device,
             GRACE, //
         },
+        tested::Tested,
     };
     use kernel::{
         device::{
@@ -46,7 +46,7 @@ mod scenarios {
     /// An initialiser that sleeps interruptibly returns `-EINTR` or `-ERESTARTSYS`, such as
     /// `dma_resv_lock_interruptible()`, and `wait_for_completion_killable()` with a fatal signal. It
     /// is an error as any other: the call is restarted, or the task goes.
-    pub(super) fn interrupted_and_restarted<S: Subject>() -> Check {
+    pub(super) fn interrupted_and_restarted<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let mut dev = device()?;
         let bound = dev.bind()?;
@@ -70,7 +70,7 @@ mod scenarios {
     }
 
     /// The thread that waits does not get the other one's error: the signal was not its own.
-    pub(super) fn interrupted_with_a_waiter<S: Subject>() -> Check {
+    pub(super) fn interrupted_with_a_waiter<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let mut dev = device()?;
         let bound = dev.bind()?;

@@ -12,9 +12,9 @@ use super::{
     },
     one_field::OneField,
     real::Real,
-    twin::{
+    reference_copy::{
         fault,
-        Twin, //
+        ReferenceCopy, //
     },
 };
 use proptest::{
@@ -46,7 +46,7 @@ fn histories<O: Object>() -> Result<(), TestError<Bytes>> {
 fn holds() {
     histories::<Annotated>().unwrap();
     histories::<OneField<Real>>().unwrap();
-    histories::<OneField<Twin<fault::None>>>().unwrap();
+    histories::<OneField<ReferenceCopy<fault::None>>>().unwrap();
 }
 
 /// A test that these faults are caught.
@@ -54,7 +54,7 @@ macro_rules! catches {
     ($($fault:ident)+) => {
         #[test]
         fn catches() {
-            $(histories::<OneField<Twin<fault::$fault>>>().unwrap_err();)+
+            $(histories::<OneField<ReferenceCopy<fault::$fault>>>().unwrap_err();)+
         }
     };
 }

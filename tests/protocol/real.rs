@@ -7,7 +7,7 @@ use super::{
         Probe,
         Resource, //
     },
-    subject::Subject,
+    tested::Tested,
 };
 use kernel::{
     device::{
@@ -40,7 +40,7 @@ struct Object {
 /// The object as its user has it.
 pub(crate) struct Real(Pin<KBox<Object>>);
 
-impl Subject for Real {
+impl Tested for Real {
     fn new(dev: &Device<Bound>, probe: &Arc<Probe>) -> Result<Self> {
         let object = KBox::try_pin_init(
             try_pin_init!(Object {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Makes the twins: copies of the protocol, each with its edits, and one without.
+//! Makes the mutants: copies of the protocol, each with its edits, and one without.
 
 mod copies;
-mod twins;
+mod mutants;
 
 use anyhow::Result;
 use copies::{
@@ -11,13 +11,13 @@ use copies::{
     without_macro,
     Copies, //
 };
+use mutants::{
+    Mutant,
+    MUTANTS, //
+};
 use std::{
     fmt::Write,
     fs, //
-};
-use twins::{
-    Twin,
-    TWINS, //
 };
 
 const COPIES: Copies<'_> = Copies {
@@ -87,26 +87,26 @@ fn with_cells(text: &str) -> Result<String> {
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=copies.rs");
-    println!("cargo::rerun-if-changed=twins.rs");
+    println!("cargo::rerun-if-changed=mutants.rs");
 
     let mut modules = COPIES.write("sound", &[])?;
-    let mut twins = String::new();
+    let mut mutants = String::new();
     let mut variants = String::from("        \"sound\" => sound::properties::ALL,\n");
-    for Twin {
+    for Mutant {
         name,
         caught_by,
         edits,
-    } in TWINS
+    } in MUTANTS
     {
         modules.push_str(&COPIES.write(name, edits)?);
-        writeln!(twins, "    ({name:?}, {caught_by:?}),")?;
+        writeln!(mutants, "    ({name:?}, {caught_by:?}),")?;
         writeln!(variants, "        {name:?} => {name}::properties::ALL,")?;
     }
 
     write!(
         modules,
-        "/// All twins, with the property that has to catch each.\n\
-         const TWINS: &[(&str, &str)] = &[\n{twins}];\n\
+        "/// All mutants, with the property that has to catch each.\n\
+         const MUTANTS: &[(&str, &str)] = &[\n{mutants}];\n\
          \n\
          /// The properties, compiled for a variant of the protocol.\n\
          fn properties(variant: &str) -> Option<&'static [Property]> {{\n    \

@@ -53,7 +53,7 @@ impl Copies<'_> {
 
             let path = folder.join(&*file);
             fs::write(&path, (self.adapt)(&file, &text)?)?;
-            // What is linted where it comes from; twins have no reasons to give.
+            // What is linted where it comes from; mutants have no reasons to give.
             module.push_str(
                 "    #[allow(clippy::modulo_one, clippy::multiple_unsafe_ops_per_block, clippy::never_loop, \
                  clippy::undocumented_unsafe_blocks, clippy::unnecessary_safety_comment, \
@@ -62,7 +62,7 @@ impl Copies<'_> {
             declare(&mut module, &path)?;
         }
         for file in self.with {
-            // Some twin does not use it.
+            // Some mutant does not use it.
             module.push_str("    #[allow(unused)]\n");
             declare(&mut module, &env::current_dir()?.join(file))?;
         }
@@ -77,7 +77,7 @@ pub(crate) fn replace(text: &str, from: &str, to: &str) -> Result<String> {
     let count = text.matches(from).count();
     ensure!(
         count == 1,
-        "this is there {count} times, and not once; does the twin follow the source?\n{from}"
+        "this is there {count} times, and not once; does the mutant follow the source?\n{from}"
     );
 
     Ok(text.replace(from, to))

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Makes the twins that ThreadSanitizer has to report, out of those of the model checker, and a
+//! Makes the mutants that ThreadSanitizer has to report, out of those of the model checker, and a
 //! copy without an edit, as proof that it is the edits that are reported.
 
 // Shared with the model checker's build script.
 #[path = "../loom/copies.rs"]
 mod copies;
-#[path = "../loom/twins.rs"]
-mod twins;
+#[path = "../loom/mutants.rs"]
+mod mutants;
 
 use anyhow::{
     Context,
@@ -18,11 +18,11 @@ use copies::{
     without_macro,
     Copies, //
 };
+use mutants::MUTANTS;
 use std::{
     fmt::Write,
     fs, //
 };
-use twins::TWINS;
 
 const COPIES: Copies<'_> = Copies {
     sources: &[
@@ -40,7 +40,7 @@ const COPIES: Copies<'_> = Copies {
     with: &["src/stress.rs", "../loom/src/dep_map.rs"],
 };
 
-/// The twins that are wrong on a machine often enough to be seen within seconds. Others take a
+/// The mutants that are wrong on a machine often enough to be seen within seconds. Others take a
 /// machine that reorders what this one does not, or orders that nearly never come.
 const SEEN: [&str; 12] = [
     "relaxed_publication",
@@ -82,17 +82,17 @@ fn adapt(file: &str, text: &str) -> Result<String> {
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=../loom/copies.rs");
-    println!("cargo::rerun-if-changed=../loom/twins.rs");
+    println!("cargo::rerun-if-changed=../loom/mutants.rs");
 
     let mut modules = COPIES.write("unedited", &[])?;
     let mut tests = String::new();
     for name in SEEN {
-        let twin = TWINS
+        let mutant = MUTANTS
             .iter()
-            .find(|twin| twin.name == name)
-            .with_context(|| format!("there is no twin `{name}`"))?;
-        modules.push_str(&COPIES.write(name, twin.edits)?);
-        let caught_by = twin.caught_by;
+            .find(|mutant| mutant.name == name)
+            .with_context(|| format!("there is no mutant `{name}`"))?;
+        modules.push_str(&COPIES.write(name, mutant.edits)?);
+        let caught_by = mutant.caught_by;
         writeln!(
             tests,
             "    /// `{caught_by}` is what the model checker catches it by.\n    \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! A subject of `tests/protocol` as an object with one `init` field, so that broken copies of a
-//! slot, too, are gone through.
+//! What `tests/protocol` tests, as an object with one `init` field: histories are run on mutants of
+//! the reference copy, too.
 
 use super::{
     histories::{
@@ -15,7 +15,7 @@ use super::{
         Probe,
         Watch, //
     },
-    subject::Subject,
+    tested::Tested,
 };
 use kernel::{
     device::{
@@ -43,7 +43,7 @@ impl Watch for World {
 /// An object with one field.
 pub(crate) struct OneField<S>(S);
 
-impl<S: Subject> Object for OneField<S> {
+impl<S: Tested> Object for OneField<S> {
     const FIELDS: &'static [Field] = &[Field::Init];
     const SITES: &'static [Site] = &[Site::InitHalfWay];
     /// The slot from scratch needs memory to keep what it has made.

@@ -12,21 +12,21 @@
 mod one_field;
 #[path = "../../../tests/protocol/probe.rs"]
 mod probe;
-#[path = "../../../tests/protocol/subject.rs"]
-mod subject;
-#[path = "../../../tests/protocol/twin.rs"]
-mod twin;
+#[path = "../../../tests/protocol/reference_copy.rs"]
+mod reference_copy;
+#[path = "../../../tests/protocol/tested.rs"]
+mod tested;
 
 use crate::{
     histories,
     history::check_for, //
 };
 use one_field::OneField;
-use std::panic::catch_unwind;
-use twin::{
+use reference_copy::{
     fault,
-    Twin, //
+    ReferenceCopy, //
 };
+use std::panic::catch_unwind;
 
 /// How many executions it may take.
 const EXECUTIONS: usize = 100;
@@ -47,8 +47,9 @@ fn bytes(seed: usize) -> Vec<u8> {
 
 /// How many executions it takes until a fault is found; [`None`] if that are too many.
 fn found<F: fault::Fault>() -> Option<usize> {
-    (0..EXECUTIONS)
-        .find(|&seed| catch_unwind(|| check_for::<OneField<Twin<F>>>(&bytes(seed))).is_err())
+    (0..EXECUTIONS).find(|&seed| {
+        catch_unwind(|| check_for::<OneField<ReferenceCopy<F>>>(&bytes(seed))).is_err()
+    })
 }
 
 #[test]

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! The protocol under the model checker: its sources, unchanged, run in every order that the memory
-//! model allows, up to the printed number of preemptions. Then the same for twins of it that are
+//! model allows, up to the printed number of preemptions. Then the same for mutants of it that are
 //! broken in one way each, which have to be caught.
 //!
 //! Usage: `cargo test --package devres-lazy-loom [-- NAME]`, with a part of the name of a property
-//! or a twin.
+//! or a mutant.
 
 #![allow(
     clippy::duplicate_mod,
-    reason = "each twin is compiled with its own properties"
+    reason = "each mutant is compiled with its own properties"
 )]
 
 extern crate pinned_init as pin_init;
@@ -114,14 +114,14 @@ fn main() -> Result<()> {
         }
     }
 
-    for (twin, property) in TWINS {
-        if !is_wanted(twin) {
+    for (mutant, property) in MUTANTS {
+        if !is_wanted(mutant) {
             continue;
         }
-        match apart(twin, property)? {
-            Err(what) => println!("caught  {twin} by {property}: {what}"),
+        match apart(mutant, property)? {
+            Err(what) => println!("caught  {mutant} by {property}: {what}"),
             Ok(orders) => {
-                println!("MISSED  {twin} by {property}: {orders}");
+                println!("MISSED  {mutant} by {property}: {orders}");
                 wrong += 1;
             }
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What has to hold, one property each: on the protocol, and not on some twin.
+//! What has to hold, one property each: on the protocol, and not on some mutant.
 
 use super::{
     evictable::{

@@ -4,7 +4,7 @@
 //! and unbound over and over.
 //!
 //! In `cargo test` it is a matter of a second. `cargo xtask tsan` runs it for longer, under
-//! ThreadSanitizer, and then the twins, each of which has to be reported. What that shows, and what
+//! ThreadSanitizer, and then the mutants, each of which has to be reported. What that shows, and what
 //! it does not, is in `docs/protocol.md`.
 
 #![allow(
@@ -34,7 +34,7 @@ fn slot() {
     sound::stress::run();
 }
 
-/// So does a copy of it: that twins fail is due to their edits.
+/// So does a copy of it: that mutants fail is due to their edits.
 #[test]
 fn copy() {
     unedited::stress::run();

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! A slot written from scratch, out of locks that are easy to believe in, and the ways in which it
-//! can be broken.
+//! The reference copy: a slot written from scratch, out of locks that are easy to believe in. With a
+//! fault it is a mutant.
 
 use super::{
     probe::{
         Probe,
         Resource, //
     },
-    subject::Subject,
+    tested::Tested,
 };
 use fault::Fault;
 use kernel::{
@@ -109,8 +109,8 @@ pub(crate) mod fault {
 
 use fault::Kind;
 
-/// An object with a slot that has the fault `F`.
-pub(crate) struct Twin<F: Fault> {
+/// An object with such a slot, and with the fault `F`.
+pub(crate) struct ReferenceCopy<F: Fault> {
     dev: ARef<Device>,
     probe: Arc<Probe>,
     lock: Pin<KBox<Mutex<()>>>,
@@ -210,7 +210,7 @@ impl<F: Fault> Drop for Release<F> {
     }
 }
 
-impl<F: Fault> Twin<F> {
+impl<F: Fault> ReferenceCopy<F> {
     /// The fast path.
     fn get(&self, dev: &Device<Bound>) -> Option<u32> {
         match &*lock(&self.slot.0) {
@@ -277,7 +277,7 @@ impl<F: Fault> Twin<F> {
     }
 }
 
-impl<F: Fault> Subject for Twin<F> {
+impl<F: Fault> Tested for ReferenceCopy<F> {
     fn new(dev: &Device<Bound>, probe: &Arc<Probe>) -> Result<Self> {
         Ok(Self {
             dev: dev.into(),
@@ -361,7 +361,7 @@ impl<F: Fault> Subject for Twin<F> {
     }
 }
 
-impl<F: Fault> Drop for Twin<F> {
+impl<F: Fault> Drop for ReferenceCopy<F> {
     fn drop(&mut self) {
         if F::KIND != Kind::DropKeeps {
             self.drop_resource();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What scenarios are run on.
+//! What scenarios test.
 
 use super::probe::Probe;
 use kernel::{
@@ -13,7 +13,7 @@ use kernel::{
 use std::sync::Arc;
 
 /// An object with one lazy field. Resources are known by their ids.
-pub(crate) trait Subject: Send + Sync + Sized + 'static {
+pub(crate) trait Tested: Send + Sync + Sized + 'static {
     /// Creates an object that belongs to `dev`.
     fn new(dev: &Device<Bound>, probe: &Arc<Probe>) -> Result<Self>;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Whose accesses are measured.
+//! The objects whose accesses are measured.
 
 use super::{
     by_hand,
@@ -118,10 +118,10 @@ impl Shmem for CrateOnce {
     }
 }
 
-/// The names of the above on the command line.
+/// The names of these objects on the command line.
 #[derive(Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
-pub(crate) enum Subject {
+pub(crate) enum Object {
     /// [`Generated`].
     Generated,
     /// [`ByHand`].
@@ -134,7 +134,7 @@ pub(crate) enum Subject {
     Nothing,
 }
 
-impl Subject {
+impl Object {
     /// Maps an object, and accesses it `n` times more in a function of this shape.
     pub(crate) fn access(
         self,

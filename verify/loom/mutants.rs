@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The twins: the protocol with one thing wrong, and the property that has to notice. Each is an
+//! The mutants: the protocol with one thing wrong, and the property that has to notice. Each is an
 //! edit of the source, which must fit in exactly one place.
 
 /// A broken copy of the protocol.
-pub(crate) struct Twin {
+pub(crate) struct Mutant {
     /// What is wrong.
     pub(crate) name: &'static str,
     /// What notices.
@@ -13,8 +13,8 @@ pub(crate) struct Twin {
     pub(crate) edits: &'static [(&'static str, &'static str, &'static str)],
 }
 
-pub(crate) const TWINS: &[Twin] = &[
-    Twin {
+pub(crate) const MUTANTS: &[Mutant] = &[
+    Mutant {
         name: "relaxed_publication",
         caught_by: "two_populators",
         edits: &[(
@@ -23,7 +23,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "self.0.store(dev.as_raw(), Relaxed);",
         )],
     },
-    Twin {
+    Mutant {
         name: "relaxed_reader",
         caught_by: "two_populators",
         edits: &[(
@@ -32,7 +32,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "self.0.load(Relaxed) == dev.as_raw()",
         )],
     },
-    Twin {
+    Mutant {
         name: "relaxed_guard",
         caught_by: "guard_against_populate",
         edits: &[(
@@ -41,7 +41,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "is_device(self.0.load(Relaxed))",
         )],
     },
-    Twin {
+    Mutant {
         name: "registry_comes_late",
         caught_by: "guard_against_populate",
         edits: &[
@@ -62,7 +62,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "failure_is_final",
         caught_by: "failed_then_retried",
         edits: &[
@@ -73,7 +73,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "mark_is_left_out",
         caught_by: "access_against_unbind",
         edits: &[
@@ -94,7 +94,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "last_one_is_marked",
         caught_by: "guard_of_the_first",
         edits: &[(
@@ -104,7 +104,7 @@ pub(crate) const TWINS: &[Twin] = &[
              !self.unmarked.is_null()\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "refuses_too_late",
         caught_by: "guard_of_a_late_one",
         edits: &[
@@ -121,12 +121,12 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "no_grace_period",
         caught_by: "guard_against_unbind",
         edits: &[("registry.rs", "            rcu::synchronize_rcu();\n", "")],
     },
-    Twin {
+    Mutant {
         name: "grace_period_before_marking",
         caught_by: "guard_against_unbind",
         edits: &[
@@ -142,7 +142,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "announce_without_barrier",
         caught_by: "guard_against_unbind",
         edits: &[
@@ -153,7 +153,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "barrier_only_for_the_first",
         caught_by: "two_guards_against_unbind",
         edits: &[
@@ -169,7 +169,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "release_without_barrier",
         caught_by: "guard_against_unbind",
         edits: &[(
@@ -178,7 +178,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "",
         )],
     },
-    Twin {
+    Mutant {
         name: "guard_without_second_look",
         caught_by: "guard_against_unbind",
         edits: &[(
@@ -187,7 +187,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "        true\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "free_does_not_wait",
         caught_by: "free_against_unbind",
         edits: &[
@@ -198,7 +198,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "unbind_does_not_wait",
         caught_by: "free_against_unbind",
         edits: &[
@@ -209,7 +209,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "overtakes_an_owner",
         caught_by: "order_while_an_owner_drops",
         edits: &[
@@ -225,7 +225,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "skips_an_owner",
         caught_by: "order_beside_an_owner_that_drops",
         edits: &[
@@ -236,7 +236,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "nobody_is_woken",
         caught_by: "free_against_unbind",
         edits: &[
@@ -247,7 +247,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "mark_overwrites",
         caught_by: "free_against_unbind",
         edits: &[
@@ -258,7 +258,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "gone_is_seen_without_lock",
         caught_by: "owner_reuses_the_memory",
         edits: &[
@@ -269,7 +269,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "dying_is_lent_by_free",
         caught_by: "slot_of_a_dying_resource",
         edits: &[
@@ -280,7 +280,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "dying_is_empty",
         caught_by: "slot_of_a_dying_resource",
         edits: &[
@@ -291,7 +291,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "not_prepared",
         caught_by: "lent_to_a_callback",
         edits: &[(
@@ -300,7 +300,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "        let _ = dev;\n        Ok(())\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "both_drop",
         caught_by: "free_against_unbind",
         edits: &[
@@ -311,7 +311,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "both_claim",
         caught_by: "free_against_unbind",
         edits: &[
@@ -322,7 +322,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "unlink_without_lock",
         caught_by: "neighbours_against_each_other",
         edits: &[
@@ -333,12 +333,12 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "unlink_forgets_the_end",
         caught_by: "two_slots_last_first",
         edits: &[("registry.rs", "            self.last = older;\n", "")],
     },
-    Twin {
+    Mutant {
         name: "unlink_forgets_a_neighbour",
         caught_by: "two_slots_first_first",
         edits: &[(
@@ -347,7 +347,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "",
         )],
     },
-    Twin {
+    Mutant {
         name: "oldest_goes_first",
         caught_by: "order",
         edits: &[
@@ -358,7 +358,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "link_after_unbind",
         caught_by: "unbind_during_populate",
         edits: &[(
@@ -367,7 +367,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "        if let Binding::Revoked = list.binding {\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "late_registry_is_trusted",
         caught_by: "first_access_during_unbind",
         edits: &[(
@@ -381,12 +381,12 @@ pub(crate) const TWINS: &[Twin] = &[
              drop(list);\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "late_registry_is_left",
         caught_by: "first_access_during_unbind",
         edits: &[("registry.rs", "                devres_node::withdraw(dev, self);\n", "")],
     },
-    Twin {
+    Mutant {
         name: "empty_after_unbind",
         caught_by: "rebind",
         edits: &[
@@ -397,7 +397,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "drop_with_lock_held",
         caught_by: "drop_of_another_owner",
         edits: &[
@@ -413,7 +413,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "both_populate",
         caught_by: "two_devices",
         edits: &[(
@@ -422,7 +422,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "            if self.0.load(Acquire) == EMPTY {\n                self.0.store(ours, Relaxed);\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "relaxed_claim",
         caught_by: "two_devices_and_a_failure",
         edits: &[(
@@ -431,7 +431,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "self.0.cmpxchg(EMPTY, ours, Relaxed)",
         )],
     },
-    Twin {
+    Mutant {
         name: "relaxed_abandonment",
         caught_by: "two_devices_and_a_failure",
         edits: &[(
@@ -440,7 +440,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "self.0.store(EMPTY, Relaxed);",
         )],
     },
-    Twin {
+    Mutant {
         name: "relaxed_look",
         caught_by: "a_second_registry",
         edits: &[(
@@ -449,7 +449,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "        // populated.\n        let word = self.0.load(Relaxed);\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "waits_for_another_registry",
         caught_by: "two_devices",
         edits: &[(
@@ -458,7 +458,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "",
         )],
     },
-    Twin {
+    Mutant {
         name: "population_wakes_nobody",
         caught_by: "two_populators",
         edits: &[(
@@ -467,7 +467,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ".publish(dev);\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "failure_wakes_nobody",
         caught_by: "dropped_then_retried",
         edits: &[(
@@ -476,7 +476,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "state.abandon();\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "failure_is_kept",
         caught_by: "dropped_then_retried",
         edits: &[(
@@ -485,7 +485,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "                let _ = &registry;\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "own_populate_is_not_looked_for",
         caught_by: "access_in_its_own_initialiser",
         edits: &[
@@ -496,7 +496,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "task_is_not_noted",
         caught_by: "access_in_its_own_initialiser",
         edits: &[(
@@ -505,7 +505,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "",
         )],
     },
-    Twin {
+    Mutant {
         name: "every_populate_is_its_own",
         caught_by: "two_populators",
         edits: &[(
@@ -514,7 +514,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "",
         )],
     },
-    Twin {
+    Mutant {
         name: "task_is_kept",
         caught_by: "failed_then_retried",
         edits: &[(
@@ -523,7 +523,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "",
         )],
     },
-    Twin {
+    Mutant {
         name: "unlink_forgets_the_mark",
         caught_by: "two_slots_first_first",
         edits: &[(
@@ -532,12 +532,12 @@ pub(crate) const TWINS: &[Twin] = &[
             "        }\n    }\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "stays_in_the_table",
         caught_by: "rebind",
         edits: &[("registry.rs", "        let _ours = table::remove(self);\n", "")],
     },
-    Twin {
+    Mutant {
         name: "leaves_the_table_late",
         caught_by: "first_access_while_a_group_is_released",
         edits: &[
@@ -550,7 +550,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "two_registries",
         caught_by: "two_populators",
         edits: &[(
@@ -559,7 +559,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "    if let (Some(there), true) = (find_in(&chain, device), false) {\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "found_without_lock",
         caught_by: "two_devices_in_one_bucket",
         edits: &[(
@@ -569,7 +569,7 @@ pub(crate) const TWINS: &[Twin] = &[
              Ok(find_in(unsafe { &*shared }, device).cloned())\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "forgets_the_next_one",
         caught_by: "two_devices_in_one_bucket",
         edits: &[(
@@ -578,7 +578,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "            drop(next);\n            return there.take();\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "any_registry_of_the_bucket",
         caught_by: "two_devices_in_one_bucket",
         edits: &[(
@@ -587,12 +587,12 @@ pub(crate) const TWINS: &[Twin] = &[
             "        if registry.link.device == device || device != 0 {\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "pin_without_barrier",
         caught_by: "pin_against_evict",
         edits: &[("pins.rs", "        sys::smp_mb_after_full();\n", "")],
     },
-    Twin {
+    Mutant {
         name: "evict_without_barrier",
         caught_by: "pin_against_evict",
         edits: &[(
@@ -601,7 +601,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "",
         )],
     },
-    Twin {
+    Mutant {
         name: "pins_are_counted_first",
         caught_by: "pin_against_evict",
         edits: &[
@@ -617,12 +617,12 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "pins_are_not_counted",
         caught_by: "pin_against_evict",
         edits: &[("pins.rs", "        self.count.load(Acquire) == 1\n", "        true\n")],
     },
-    Twin {
+    Mutant {
         name: "pin_is_taken_last",
         caught_by: "pin_against_evict",
         edits: &[(
@@ -631,7 +631,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "        let value = self.lazy.get(dev)?;\n\n        Some(LazyPin::new(value, self.pins.pin().ok()?))\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "relaxed_unpin",
         caught_by: "pin_against_evict",
         edits: &[(
@@ -640,7 +640,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "        self.0.count.fetch_sub(1, Relaxed);\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "relaxed_count",
         caught_by: "pin_against_evict",
         edits: &[(
@@ -649,7 +649,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "        self.count.load(Relaxed) == 1\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "evicted_is_refused",
         caught_by: "pin_against_evict",
         edits: &[(
@@ -658,7 +658,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "            _ => Found::Refused,\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "eviction_wakes_nobody",
         caught_by: "pin_against_evict",
         edits: &[(
@@ -667,7 +667,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "        state.evicted();\n        let _ = &list;\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "both_evict",
         caught_by: "evict_against_evict",
         edits: &[
@@ -678,7 +678,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "evict_takes_no_pin",
         caught_by: "evict_and_map_against_evict",
         edits: &[
@@ -694,7 +694,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "populates_without_a_pin",
         caught_by: "evict_against_populate",
         edits: &[(
@@ -703,7 +703,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "        let pins = hold.0;\n        drop(hold);\n        let value = vacant.populate(init)?;\n\n        Ok(LazyPin::new(value, pins.pin()?))\n",
         ), ("pins.rs", "pub(super) struct Hold<'a>(&'a Pins);\n", "pub(super) struct Hold<'a>(pub(super) &'a Pins);\n")],
     },
-    Twin {
+    Mutant {
         name: "relaxed_eviction",
         caught_by: "evict_for_another_device",
         edits: &[(
@@ -712,7 +712,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "self.0.store(EMPTY, Relaxed);",
         )],
     },
-    Twin {
+    Mutant {
         name: "relaxed_look_to_evict",
         caught_by: "evict_against_populate",
         edits: &[(
@@ -721,7 +721,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "        let word = self.0.load(Relaxed);\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "eviction_is_not_cancelled",
         caught_by: "eviction_that_is_cancelled",
         edits: &[(
@@ -730,7 +730,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "            let _ = dev;\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "empty_while_evicting",
         caught_by: "evict_for_another_device",
         edits: &[(
@@ -739,7 +739,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "        let _ = registry;\n        self.0.store(EMPTY, Relaxed);\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "waits_for_the_eviction_of_another_registry",
         caught_by: "evict_for_another_device",
         edits: &[(
@@ -748,7 +748,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "            _ if tag(word) == EVICTING => Found::Evicting,\n            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,\n            _ if tag(word) == POPULATING => Found::Populating,\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "evict_after_unbind_began",
         caught_by: "evict_against_unbind",
         edits: &[(
@@ -757,7 +757,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "            _ if is_device(word) || word == REVOKED || word == DROPPING => Ok(true),\n            _ => Err(EBUSY),\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "mark_overwrites_an_eviction",
         caught_by: "evict_against_unbind",
         edits: &[(
@@ -766,7 +766,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "        if is_device(seen) || tag(seen) == EVICTING {\n            // An owner",
         )],
     },
-    Twin {
+    Mutant {
         name: "overtakes_an_eviction",
         caught_by: "order_while_evicting",
         edits: &[
@@ -782,7 +782,7 @@ pub(crate) const TWINS: &[Twin] = &[
             ),
         ],
     },
-    Twin {
+    Mutant {
         name: "own_eviction_is_not_looked_for",
         caught_by: "slot_of_an_evicted_resource",
         edits: &[(
@@ -791,7 +791,7 @@ pub(crate) const TWINS: &[Twin] = &[
             "        false\n",
         )],
     },
-    Twin {
+    Mutant {
         name: "every_eviction_is_its_own",
         caught_by: "pin_against_evict",
         edits: &[(
