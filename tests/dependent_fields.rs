@@ -8,21 +8,13 @@
 #[path = "support/hardware.rs"]
 mod hardware;
 
-use hardware::{
-    Hardware,
-    PageTable,
-    Ring, //
-};
+use hardware::{Hardware, PageTable, Ring};
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 use std::sync::Arc;
 

@@ -3,25 +3,15 @@
 //! The README and the pages of `docs/` are right about the code: figures are counted, excerpts are
 //! compared, and links lead somewhere. Snippets that stand alone are compiled as documentation tests.
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use kernel::{
-    alloc::{
-        flags::GFP_KERNEL,
-        KBox, //
-    },
+    alloc::{flags::GFP_KERNEL, KBox},
     device::Device,
     devres_lazy,
     prelude::pin_data,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
-use std::{
-    fs,
-    path::Path, //
-};
+use std::{fs, path::Path};
 
 /// The queue of the README, with its table in a box.
 #[devres_lazy]
@@ -197,14 +187,14 @@ fn excerpts_are_excerpts() -> Result<()> {
 
 #[test]
 fn properties_and_mutants_are_counted() -> Result<()> {
-    let properties = read("tests/loom/src/properties.rs")?;
+    let properties = read("verify/loom/src/properties.rs")?;
     let (_, list) = properties
         .split_once("pub(crate) const ALL")
         .context("there is no list of properties")?;
     let (list, _) = list.split_once("\n];").context("it does not end")?;
     let properties = list.matches("\n    (\"").count();
-    let mutants = read("tests/loom/twins.rs")?
-        .matches("\n    Twin {\n")
+    let mutants = read("verify/loom/mutants.rs")?
+        .matches("\n    Mutant {\n")
         .count();
 
     let claim = format!("{properties} properties hold, and each of {mutants} mutants is caught");

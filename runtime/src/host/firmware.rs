@@ -2,18 +2,10 @@
 
 //! Firmware images. Stands for `rust/kernel/firmware.rs`. C header: `include/linux/firmware.h`.
 
-use crate::{
-    bindings,
-    device::Device,
-    error::to_result,
-    prelude::*, //
-};
+use crate::{bindings, device::Device, error::to_result, prelude::*};
 use core::{
-    ptr::{
-        self,
-        NonNull, //
-    },
-    slice, //
+    ptr::{self, NonNull},
+    slice,
 };
 
 /// What requests an image: `request_firmware()` or one of its variants.

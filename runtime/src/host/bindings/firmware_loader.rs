@@ -4,31 +4,16 @@
 //!
 //! A test installs files, in place of `/lib/firmware`.
 
-use super::{
-    device,
-    kmalloc_obj,
-    printk,
-    GFP_KERNEL,
-    KERN_WARNING, //
-};
+use super::{device, kmalloc_obj, printk, GFP_KERNEL, KERN_WARNING};
 use crate::error::code;
 use core::{
-    ffi::{
-        c_char,
-        c_int,
-        c_void,
-        CStr, //
-    },
-    ptr, //
+    ffi::{c_char, c_int, c_void, CStr},
+    ptr,
 };
 use std::{
     collections::BTreeMap,
     ffi::CString,
-    sync::{
-        Arc,
-        Mutex,
-        PoisonError, //
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// The installed files by name.
@@ -156,19 +141,11 @@ mod tests {
     use super::*;
     use crate::{
         error::{
-            code::{
-                EINVAL,
-                ENOENT,
-                ENOMEM, //
-            },
-            Result, //
+            code::{EINVAL, ENOENT, ENOMEM},
+            Result,
         },
         firmware::Firmware,
-        testing::{
-            collect_printed,
-            fail_nth,
-            TestDevice, //
-        },
+        testing::{collect_printed, fail_nth, TestDevice},
     };
 
     #[test]
