@@ -98,7 +98,7 @@ impl<const N: usize> Deref for Table<N> {
     }
 }
 
-/// Form A, with everything that can be asked for.
+/// An `init` field with every key that it can have.
 #[devres_lazy]
 #[pin_data]
 pub struct Everything<'a, T: Copy + Into<u32>, const N: usize> {
@@ -178,7 +178,7 @@ impl<T: Copy + Into<u32>, const N: usize> Debug for Everything<'_, T, N> {
     }
 }
 
-/// Form B, with an own destructor.
+/// A `map` field, with an own destructor.
 #[devres_lazy]
 #[pin_data(PinnedDrop)]
 pub struct View {
