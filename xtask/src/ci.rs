@@ -100,14 +100,6 @@ const STEPS: &[Step] = &[
         run: Run::Here(|shell| Ok(cmd!(shell, "cargo run --example shmem_sgt").run()?)),
     },
     Step {
-        name: "example: fields that depend on each other",
-        run: Run::Here(|shell| Ok(cmd!(shell, "cargo run --example dependent_fields").run()?)),
-    },
-    Step {
-        name: "example: registers, and a page that a device writes to",
-        run: Run::Here(|shell| Ok(cmd!(shell, "cargo run --example registers").run()?)),
-    },
-    Step {
         name: "example: the object by hand is off",
         run: Run::Here(|shell| {
             let status = cmd!(shell, "cargo run --example shmem_sgt -- --by-hand")
@@ -167,7 +159,7 @@ const STEPS: &[Step] = &[
         run: Run::Command(&["fuzz", "history", "--minutes", "1", "--install"]),
     },
     Step {
-        name: "the protocol under ThreadSanitizer, and twins that it has to report",
+        name: "the protocol under ThreadSanitizer, and mutants that it has to report",
         run: Run::Command(&["tsan"]),
     },
     Step {
