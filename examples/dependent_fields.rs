@@ -12,23 +12,11 @@
 #[path = "dependent_fields/hardware.rs"]
 mod hardware;
 
-use hardware::{
-    Hardware,
-    PageTable,
-    Ring, //
-};
+use hardware::{Hardware, PageTable, Ring};
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
-use std::{
-    process::ExitCode,
-    sync::Arc, //
-};
+use std::{process::ExitCode, sync::Arc};
 
 /// A queue of commands.
 #[devres_lazy]

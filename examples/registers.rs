@@ -6,22 +6,15 @@
 //! `main()` uses both, unbinds the device, and binds it again.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres_lazy,
     dma::Coherent,
     io::Io,
-    new_lazy,
-    pci,
+    new_lazy, pci,
     prelude::*,
     sync::aref::ARef,
-    testing::{
-        PciConfig,
-        PciDevice, //
-    },
-    types::ForLt, //
+    testing::{PciConfig, PciDevice},
+    types::ForLt,
 };
 
 /// What the device's ID register says, which is its first one.

@@ -49,10 +49,7 @@ pub mod undocumented;
 #[path = "expand/visibility.expanded.rs"]
 pub mod visibility;
 
-use anyhow::{
-    ensure,
-    Result, //
-};
+use anyhow::{ensure, Result};
 use std::fs;
 
 #[test]

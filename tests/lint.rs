@@ -60,32 +60,18 @@
 )]
 
 use core::{
-    fmt::{
-        self,
-        Debug, //
-    },
+    fmt::{self, Debug},
     ops::Deref,
     ptr::NonNull,
-    sync::atomic::{
-        AtomicU32,
-        Ordering::Relaxed, //
-    },
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
-    devres_lazy,
-    new_evictable_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres::{Map, Mapped},
+    devres_lazy, new_evictable_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 
 /// A table of `N` entries.

@@ -3,20 +3,13 @@
 //! What the README says of the code is so: its figures are counted, and its excerpts are excerpts.
 //! The snippets that stand alone are compiled as documentation tests.
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use kernel::{
-    alloc::{
-        flags::GFP_KERNEL,
-        KBox, //
-    },
+    alloc::{flags::GFP_KERNEL, KBox},
     device::Device,
     devres_lazy,
     prelude::pin_data,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 use std::fs;
 

@@ -8,20 +8,9 @@
 mod sample;
 
 use kernel::{
-    pci::{
-        self,
-        Vendor, //
-    },
+    pci::{self, Vendor},
     prelude::*,
-    testing::{
-        collect_printed,
-        fail_nth,
-        ledger,
-        Ledger,
-        PciConfig,
-        PciDevice,
-        Printed, //
-    },
+    testing::{collect_printed, fail_nth, ledger, Ledger, PciConfig, PciDevice, Printed},
 };
 use sample::MODULE;
 

@@ -50,18 +50,10 @@ mod once;
 mod owner;
 mod populate;
 
-use clap::{
-    Parser,
-    Subcommand,
-    ValueEnum, //
-};
+use clap::{Parser, Subcommand, ValueEnum};
 use driver::Driver;
 use heap::Heap;
-use kernel::{
-    drm,
-    prelude::*,
-    testing::TestDevice, //
-};
+use kernel::{drm, prelude::*, testing::TestDevice};
 use object::Object;
 
 /// Counts what the thread has allocated.

@@ -8,27 +8,14 @@
 use super::{
     driver::Driver,
     heap,
-    measured::{
-        self,
-        Access,
-        Nothing, //
-    },
-    object::{
-        ByHand,
-        CrateOnce,
-        Generated,
-        Shmem,
-        StdOnce, //
-    },
+    measured::{self, Access, Nothing},
+    object::{ByHand, CrateOnce, Generated, Shmem, StdOnce},
     once::SGTableMap,
     populate,
 };
 use kernel::{
     bindings,
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     drm,
     error::Result,
     sync::aref::ARef,
@@ -37,16 +24,9 @@ use std::{
     hint::black_box,
     mem::size_of,
     panic,
-    sync::atomic::{
-        AtomicU64,
-        AtomicUsize,
-        Ordering, //
-    },
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     thread,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::{Duration, Instant},
 };
 
 /// How much is measured.

@@ -4,40 +4,19 @@
 
 use super::{
     by_hand,
-    driver::{
-        Buffer,
-        Driver, //
-    },
-    measured::{
-        self,
-        Access,
-        Nothing, //
-    },
-    once::{
-        self,
-        LockedOnce,
-        SGTableMap, //
-    },
-    shmem_sgt,
-    Shape, //
+    driver::{Buffer, Driver},
+    measured::{self, Access, Nothing},
+    once::{self, LockedOnce, SGTableMap},
+    shmem_sgt, Shape,
 };
 use clap::ValueEnum;
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    drm::{
-        self,
-        gem::IntoGEMObject, //
-    },
+    device::{Bound, Device},
+    drm::{self, gem::IntoGEMObject},
     error::Result,
     page::PAGE_SIZE,
     scatterlist::SGTable,
-    sync::aref::{
-        ARef,
-        AlwaysRefCounted, //
-    },
+    sync::aref::{ARef, AlwaysRefCounted},
 };
 use once_cell::sync::OnceCell;
 use std::mem::size_of;

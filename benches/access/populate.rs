@@ -4,26 +4,14 @@
 //! managed resources.
 
 use super::{
-    measure::{
-        in_turns,
-        row,
-        together,
-        Accesses, //
-    },
-    owner::{
-        Owner,
-        WithDevres,
-        WithSlot, //
-    },
+    measure::{in_turns, row, together, Accesses},
+    owner::{Owner, WithDevres, WithSlot},
 };
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres::register,
     prelude::*,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 use std::time::Instant;
 

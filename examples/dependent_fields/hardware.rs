@@ -4,13 +4,8 @@
 //! mapped through the page table. Both note what happens to them.
 
 use std::sync::{
-    atomic::{
-        AtomicBool,
-        Ordering::SeqCst, //
-    },
-    Arc,
-    Mutex,
-    PoisonError, //
+    atomic::{AtomicBool, Ordering::SeqCst},
+    Arc, Mutex, PoisonError,
 };
 
 /// The device.

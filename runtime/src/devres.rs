@@ -98,13 +98,7 @@
 pub use crate::{
     host::devres::*,
     new_evictable_lazy, new_lazy,
-    protocol::{
-        batched::*,
-        evictable::*,
-        lazy::*,
-        lazy_lt::*,
-        mapped::*, //
-    },
+    protocol::{batched::*, evictable::*, lazy::*, lazy_lt::*, mapped::*},
 };
 
 // What the sample's suite needs, which is in a crate of its own.
@@ -118,14 +112,10 @@ pub(crate) mod kunit_skip;
 #[cfg(test)]
 use crate::{
     host::{
-        devres::register_foreign,
-        kunit_driver,
-        kunit_machine,
-        kunit_pci,
-        kunit_shrinker,
-        kunit_stress, //
+        devres::register_foreign, kunit_driver, kunit_machine, kunit_pci, kunit_shrinker,
+        kunit_stress,
     },
-    protocol::place, //
+    protocol::place,
 };
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/bar_kunit.rs"]

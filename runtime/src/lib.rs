@@ -8,12 +8,7 @@
 //!
 //! ```
 //! use kernel::{
-//!     device::Device,
-//!     devres_lazy,
-//!     new_lazy,
-//!     prelude::*,
-//!     sync::aref::ARef,
-//!     testing::TestDevice, //
+//!     device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 //! };
 //!
 //! /// A table of 16 entries.
@@ -76,15 +71,7 @@ pub mod devres;
 mod host;
 mod protocol;
 
-use host::{
-    fault,
-    lockdep,
-    parking,
-    raw_lock,
-    signal,
-    unwind,
-    wait, //
-};
+use host::{fault, lockdep, parking, raw_lock, signal, unwind, wait};
 
 /// # Examples
 ///
@@ -201,32 +188,7 @@ use host::{
 pub use devres_lazy_macros::devres_lazy;
 
 pub use host::{
-    alloc,
-    bindings,
-    build_assert,
-    device,
-    device_id,
-    dma,
-    drm,
-    error,
-    faux,
-    fmt,
-    init,
-    io,
-    kunit,
-    page,
-    pci,
-    prelude,
-    print,
-    processor,
-    ptr,
-    revocable,
-    scatterlist,
-    str,
-    sync,
-    testing,
-    time,
-    transmute,
-    types,
-    workqueue, //
+    alloc, bindings, build_assert, device, device_id, dma, drm, error, faux, fmt, init, io, kunit,
+    page, pci, prelude, print, processor, ptr, revocable, scatterlist, str, sync, testing, time,
+    transmute, types, workqueue,
 };

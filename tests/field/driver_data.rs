@@ -16,26 +16,15 @@ field! {
 mod scenarios {
     use crate::{
         probe::Probe,
-        scenario::{
-            ensure,
-            Check,
-            Wrong, //
-        },
-        support::{
-            balanced,
-            device,
-            Seen, //
-        },
+        scenario::{ensure, Check, Wrong},
+        support::{balanced, device, Seen},
         tested::Tested,
     };
     use kernel::{
-        devres::{
-            prepare,
-            Devres, //
-        },
+        devres::{prepare, Devres},
         prelude::*,
         testing::Driver,
-        types::ScopeGuard, //
+        types::ScopeGuard,
     };
     use std::sync::Arc;
 

@@ -12,21 +12,11 @@ field! {
 mod scenarios {
     use crate::{
         probe::Probe,
-        scenario::{
-            ensure,
-            Check,
-            Wrong, //
-        },
-        support::{
-            balanced,
-            device, //
-        },
+        scenario::{ensure, Check, Wrong},
+        support::{balanced, device},
         tested::Tested,
     };
-    use kernel::{
-        prelude::*,
-        testing::Driver, //
-    };
+    use kernel::{prelude::*, testing::Driver};
     use std::sync::Arc;
 
     /// `device_match_driver_override()` lets only the named driver match; the `struct device` stays,

@@ -21,34 +21,17 @@ field! {
 mod scenarios {
     use crate::{
         probe::Probe,
-        scenario::{
-            comes_true,
-            ensure,
-            Check,
-            Wrong, //
-        },
-        support::{
-            balanced,
-            device,
-            Seen,
-            GRACE, //
-        },
+        scenario::{comes_true, ensure, Check, Wrong},
+        support::{balanced, device, Seen, GRACE},
         tested::Tested,
     };
-    use kernel::{
-        prelude::*,
-        testing::Driver, //
-    };
+    use kernel::{prelude::*, testing::Driver};
     use std::{
         sync::{
-            atomic::{
-                AtomicBool,
-                Ordering::SeqCst, //
-            },
-            mpsc,
-            Arc, //
+            atomic::{AtomicBool, Ordering::SeqCst},
+            mpsc, Arc,
         },
-        thread, //
+        thread,
     };
 
     /// `device_remove()` holds the device's lock and nothing of devres: a free in that time is an

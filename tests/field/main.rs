@@ -43,11 +43,11 @@ macro_rules! field {
                     real::Real,
                     scenario::{
                         caught,
-                        holds, //
+                        holds,
                     },
                     reference_copy::{
                         fault,
-                        ReferenceCopy, //
+                        ReferenceCopy,
                     },
                 };
 

@@ -16,15 +16,8 @@ field! {
 mod scenarios {
     use crate::{
         probe::Probe,
-        scenario::{
-            ensure,
-            Check,
-            Wrong, //
-        },
-        support::{
-            balanced,
-            device, //
-        },
+        scenario::{ensure, Check, Wrong},
+        support::{balanced, device},
         tested::Tested,
     };
     use kernel::prelude::*;

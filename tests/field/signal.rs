@@ -15,32 +15,17 @@ field! {
 mod scenarios {
     use crate::{
         probe::Probe,
-        scenario::{
-            comes_true,
-            ensure,
-            Check,
-            Wrong, //
-        },
-        support::{
-            balanced,
-            device,
-            GRACE, //
-        },
+        scenario::{comes_true, ensure, Check, Wrong},
+        support::{balanced, device, GRACE},
         tested::Tested,
     };
     use kernel::{
-        device::{
-            Bound,
-            Device, //
-        },
+        device::{Bound, Device},
         prelude::*,
     };
     use std::{
-        sync::{
-            mpsc,
-            Arc, //
-        },
-        thread, //
+        sync::{mpsc, Arc},
+        thread,
     };
 
     /// An initialiser that sleeps interruptibly returns `-EINTR` or `-ERESTARTSYS`, such as

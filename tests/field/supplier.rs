@@ -12,23 +12,13 @@ field! {
 mod scenarios {
     use crate::{
         probe::Probe,
-        scenario::{
-            ensure,
-            Check,
-            Wrong, //
-        },
-        support::{
-            balanced,
-            Seen, //
-        },
+        scenario::{ensure, Check, Wrong},
+        support::{balanced, Seen},
         tested::Tested,
     };
     use kernel::{
         prelude::*,
-        testing::{
-            Driver,
-            TestDevice, //
-        },
+        testing::{Driver, TestDevice},
     };
     use std::sync::Arc;
 

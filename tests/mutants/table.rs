@@ -2,11 +2,7 @@
 
 //! The mutants: what each one gets wrong, where, and which tests have to see it.
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use std::collections::BTreeMap;
 
 /// A copy that is broken in one way.

@@ -4,26 +4,14 @@
 //! of broken copies of that, which have to be caught.
 
 use super::{
-    histories::{
-        run,
-        Annotated,
-        Object,
-        Step, //
-    },
+    histories::{run, Annotated, Object, Step},
     one_field::OneField,
     real::Real,
-    reference_copy::{
-        fault,
-        ReferenceCopy, //
-    },
+    reference_copy::{fault, ReferenceCopy},
 };
 use proptest::{
     prelude::*,
-    test_runner::{
-        Config,
-        TestError,
-        TestRunner, //
-    },
+    test_runner::{Config, TestError, TestRunner},
 };
 
 /// What a history is made from.

@@ -3,21 +3,12 @@
 //! A resource that counts, and can be told to misbehave.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     prelude::*,
 };
 use std::sync::{
-    atomic::{
-        AtomicU32,
-        Ordering::SeqCst, //
-    },
-    Arc,
-    Condvar,
-    Mutex,
-    PoisonError, //
+    atomic::{AtomicU32, Ordering::SeqCst},
+    Arc, Condvar, Mutex, PoisonError,
 };
 
 /// Who is told of resources, numbers them, and may let one fail half way.

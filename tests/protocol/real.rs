@@ -3,17 +3,11 @@
 //! The annotated object.
 
 use super::{
-    probe::{
-        Probe,
-        Resource, //
-    },
+    probe::{Probe, Resource},
     tested::Tested,
 };
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,

@@ -4,36 +4,20 @@
 //! fault it is a mutant.
 
 use super::{
-    probe::{
-        Probe,
-        Resource, //
-    },
+    probe::{Probe, Resource},
     tested::Tested,
 };
 use fault::Fault;
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres, new_mutex,
     prelude::*,
-    sync::{
-        aref::ARef,
-        rcu,
-        Mutex, //
-    },
+    sync::{aref::ARef, rcu, Mutex},
 };
 use std::{
     marker::PhantomData,
     mem, ptr,
-    sync::{
-        Arc,
-        Condvar,
-        Mutex as Word,
-        MutexGuard as WordGuard,
-        PoisonError, //
-    },
+    sync::{Arc, Condvar, Mutex as Word, MutexGuard as WordGuard, PoisonError},
 };
 
 pub(crate) mod fault {

@@ -4,10 +4,7 @@
 
 use super::probe::Probe;
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     prelude::*,
 };
 use std::sync::Arc;

@@ -5,38 +5,20 @@
 use super::{
     probe::Probe,
     real::Real,
-    reference_copy::{
-        fault,
-        ReferenceCopy, //
-    },
-    scenario::{
-        caught,
-        ensure,
-        holds,
-        Check,
-        Wrong, //
-    },
+    reference_copy::{fault, ReferenceCopy},
+    scenario::{caught, ensure, holds, Check, Wrong},
     tested::Tested,
 };
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres::Lazy,
     new_lazy,
     prelude::*,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 use std::{
-    panic::{
-        self,
-        AssertUnwindSafe, //
-    },
-    sync::{
-        Arc,
-        Mutex, //
-    },
+    panic::{self, AssertUnwindSafe},
+    sync::{Arc, Mutex},
     thread,
 };
 

@@ -6,15 +6,9 @@
 use kernel::prelude::*;
 use std::{
     any::type_name,
-    panic::{
-        self,
-        AssertUnwindSafe, //
-    },
+    panic::{self, AssertUnwindSafe},
     thread,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::{Duration, Instant},
 };
 
 /// What is wrong with the tested object.

@@ -6,19 +6,9 @@ mod copies;
 mod mutants;
 
 use anyhow::Result;
-use copies::{
-    replace,
-    without_macro,
-    Copies, //
-};
-use mutants::{
-    Mutant,
-    MUTANTS, //
-};
-use std::{
-    fmt::Write,
-    fs, //
-};
+use copies::{replace, without_macro, Copies};
+use mutants::{Mutant, MUTANTS};
+use std::{fmt::Write, fs};
 
 const COPIES: Copies<'_> = Copies {
     sources: &[

@@ -3,19 +3,12 @@
 //! Makes copies of the protocol, with edits or without, for the build scripts of the model checker
 //! and of the stress test.
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use std::{
     env,
     fmt::Write,
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
 };
 
 /// What a copy is made of.

@@ -9,20 +9,10 @@ mod copies;
 #[path = "../loom/mutants.rs"]
 mod mutants;
 
-use anyhow::{
-    Context,
-    Result, //
-};
-use copies::{
-    replace,
-    without_macro,
-    Copies, //
-};
+use anyhow::{Context, Result};
+use copies::{replace, without_macro, Copies};
 use mutants::MUTANTS;
-use std::{
-    fmt::Write,
-    fs, //
-};
+use std::{fmt::Write, fs};
 
 const COPIES: Copies<'_> = Copies {
     sources: &[
@@ -64,11 +54,7 @@ fn adapt(file: &str, text: &str) -> Result<String> {
         // Which is not public.
         "devres_node.rs" => replace(text, "GFP_KERNEL.as_raw()", "0"),
         "sys.rs" => {
-            let text = replace(
-                text,
-                "    protocol::{\n        devres_node,\n        table::Table, //\n    },\n",
-                "",
-            )?;
+            let text = replace(text, "    protocol::{devres_node, table::Table},\n", "")?;
             replace(
                 &text,
                 "use crate::{\n",

@@ -19,77 +19,37 @@
 use crate::{
     alloc::flags::GFP_KERNEL,
     bindings,
-    device::{
-        Bound,
-        Core,
-        Device, //
-    },
+    device::{Bound, Core, Device},
     error::{
-        code::{
-            EBUSY,
-            EINVAL,
-            ENODEV,
-            ENOMEM, //
-        },
-        from_err_ptr,
-        to_result,
-        Result, //
+        code::{EBUSY, EINVAL, ENODEV, ENOMEM},
+        from_err_ptr, to_result, Result,
     },
     str::CStr,
     sync::aref::ARef,
 };
 use core::{
-    ffi::{
-        c_int,
-        c_void, //
-    },
+    ffi::{c_int, c_void},
     fmt,
     marker::PhantomData,
     mem::ManuallyDrop,
     ops::Deref,
     pin::Pin,
-    ptr::{
-        self,
-        NonNull, //
-    },
+    ptr::{self, NonNull},
 };
 use std::{
     any::Any,
     ffi::CString,
-    sync::{
-        Arc,
-        Mutex,
-        PoisonError, //
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 pub use super::{
     drm_file::DrmFile,
-    pci_device::{
-        DriverData,
-        PciBinding,
-        PciConfig,
-        PciDevice, //
-    },
-    pci_module::{
-        name_of_module,
-        ModuleData,
-        ModuleInfo,
-        PciModule, //
-    },
+    pci_device::{DriverData, PciBinding, PciConfig, PciDevice},
+    pci_module::{name_of_module, ModuleData, ModuleInfo, PciModule},
 };
 pub use crate::{
-    bindings::{
-        collect_printed,
-        collect_warnings,
-        ledger,
-        Ledger,
-        Printed, //
-    },
-    fault::{
-        fail_nth,
-        FailNth, //
-    },
+    bindings::{collect_printed, collect_warnings, ledger, Ledger, Printed},
+    fault::{fail_nth, FailNth},
     signal::Task,
     sync::rcu::rcu_grace_periods,
 };
@@ -770,25 +730,16 @@ impl<D> fmt::Debug for Consumer<'_, D> {
 mod tests {
     use super::*;
     use crate::{
-        devres::{
-            self,
-            Devres, //
-        },
+        devres::{self, Devres},
         prelude::*,
         sync::rcu,
     };
     use std::{
         ffi::CString,
         mem,
-        panic::{
-            catch_unwind,
-            AssertUnwindSafe, //
-        },
-        sync::{
-            atomic::Ordering::Relaxed,
-            Arc, //
-        },
-        thread, //
+        panic::{catch_unwind, AssertUnwindSafe},
+        sync::{atomic::Ordering::Relaxed, Arc},
+        thread,
     };
 
     #[test]

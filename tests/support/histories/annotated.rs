@@ -2,38 +2,19 @@
 
 //! An annotated object: `init` fields and `map` fields by turns, and a destructor of its own.
 
-use super::{
-    world::Event,
-    Field,
-    Object,
-    Site,
-    World, //
-};
+use super::{world::Event, Field, Object, Site, World};
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
+    device::{Bound, Device},
+    devres::{Map, Mapped},
     devres_lazy, new_lazy, new_mutex,
     prelude::*,
-    sync::{
-        aref::ARef,
-        Mutex, //
-    },
+    sync::{aref::ARef, Mutex},
 };
 use std::{
     ptr::NonNull,
     sync::{
-        atomic::{
-            AtomicU32,
-            AtomicU64,
-            Ordering::Relaxed, //
-        },
-        Arc, //
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+        Arc,
     },
 };
 

@@ -14,16 +14,10 @@ pub(crate) mod world;
 pub(crate) use annotated::Annotated;
 pub(crate) use model::run;
 pub(crate) use step::Step;
-pub(crate) use world::{
-    Site,
-    World, //
-};
+pub(crate) use world::{Site, World};
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     prelude::*,
 };
 use std::sync::Arc;

@@ -3,42 +3,21 @@
 //! What should happen.
 
 use super::{
-    step::{
-        Step,
-        DEVICES,
-        OBJECTS, //
-    },
-    world::{
-        Event,
-        Fault,
-        Injected,
-        Site,
-        World, //
-    },
-    Field,
-    Object, //
+    step::{Step, DEVICES, OBJECTS},
+    world::{Event, Fault, Injected, Site, World},
+    Field, Object,
 };
 use kernel::{
     bindings,
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     prelude::*,
     sync::aref::ARef,
-    testing::{
-        fail_nth,
-        TestDevice, //
-    },
+    testing::{fail_nth, TestDevice},
 };
 use std::{
     collections::BTreeSet,
     mem,
-    panic::{
-        catch_unwind,
-        resume_unwind,
-        AssertUnwindSafe, //
-    },
+    panic::{catch_unwind, resume_unwind, AssertUnwindSafe},
     sync::Arc,
 };
 

@@ -4,24 +4,12 @@
 //! the reference copy, too.
 
 use super::{
-    histories::{
-        world::Event,
-        Field,
-        Object,
-        Site,
-        World, //
-    },
-    probe::{
-        Probe,
-        Watch, //
-    },
+    histories::{world::Event, Field, Object, Site, World},
+    probe::{Probe, Watch},
     tested::Tested,
 };
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     prelude::*,
 };
 use std::sync::Arc;

@@ -2,10 +2,7 @@
 
 //! What is done in a history.
 
-use super::world::{
-    Fault,
-    Site, //
-};
+use super::world::{Fault, Site};
 
 /// How many objects there are at most.
 pub(crate) const OBJECTS: usize = 3;

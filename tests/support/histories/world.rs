@@ -7,11 +7,7 @@ use std::{
     collections::BTreeSet,
     mem,
     panic::resume_unwind,
-    sync::{
-        Mutex,
-        MutexGuard,
-        PoisonError, //
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// A place in the code of an author.

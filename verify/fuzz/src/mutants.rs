@@ -17,15 +17,9 @@ mod reference_copy;
 #[path = "../../../tests/protocol/tested.rs"]
 mod tested;
 
-use crate::{
-    histories,
-    history::check_for, //
-};
+use crate::{histories, history::check_for};
 use one_field::OneField;
-use reference_copy::{
-    fault,
-    ReferenceCopy, //
-};
+use reference_copy::{fault, ReferenceCopy};
 use std::panic::catch_unwind;
 
 /// How many executions it may take.

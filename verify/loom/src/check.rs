@@ -8,21 +8,13 @@ use loom::{
     cell::UnsafeCell,
     model::Builder,
     sync::Mutex as Lock,
-    thread::{
-        self,
-        ThreadId, //
-    },
+    thread::{self, ThreadId},
 };
 use std::{
     any::Any,
     sync::{
-        atomic::{
-            AtomicBool,
-            AtomicUsize,
-            Ordering::SeqCst, //
-        },
-        Arc,
-        Mutex, //
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        Arc, Mutex,
     },
 };
 

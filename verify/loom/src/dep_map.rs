@@ -2,11 +2,7 @@
 
 //! What lockdep sees of a slot: nothing, as there is no lockdep here.
 
-use crate::{
-    prelude::*,
-    str::CStr,
-    sync::LockClassKey, //
-};
+use crate::{prelude::*, str::CStr, sync::LockClassKey};
 
 pub(super) struct DepMap;
 

@@ -4,12 +4,9 @@
 
 use super::registry::Registry;
 use crate::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     prelude::*,
-    sync::Arc, //
+    sync::Arc,
 };
 
 /// A node that is on no list yet.

@@ -7,17 +7,8 @@ use std::any::Any;
 pub(crate) mod prelude {
     //! Stands for `kernel::prelude`.
 
-    pub(crate) use super::error::{
-        code::*,
-        Error,
-        Result, //
-    };
-    pub(crate) use pin_init::{
-        pin_data,
-        pin_init,
-        pinned_drop,
-        PinInit, //
-    };
+    pub(crate) use super::error::{code::*, Error, Result};
+    pub(crate) use pin_init::{pin_data, pin_init, pinned_drop, PinInit};
     pub(crate) use std::pin::Pin;
 
     /// Allocations do not fail here.
@@ -108,10 +99,7 @@ pub(crate) mod bindings {
 
     #![allow(non_camel_case_types, reason = "the names are the C ones")]
 
-    use super::{
-        sync::Mutex,
-        Managed, //
-    };
+    use super::{sync::Mutex, Managed};
     use loom::sync::atomic::AtomicBool;
     use std::pin::Pin;
 
@@ -129,15 +117,8 @@ pub(crate) mod bindings {
 pub(crate) mod device {
     //! Stands for `kernel::device`.
 
-    use super::{
-        bindings,
-        sync::Mutex,
-        List, //
-    };
-    use loom::sync::atomic::{
-        AtomicBool,
-        Ordering, //
-    };
+    use super::{bindings, sync::Mutex, List};
+    use loom::sync::atomic::{AtomicBool, Ordering};
     use std::marker::PhantomData;
 
     /// A driver is bound.
@@ -285,27 +266,15 @@ pub(crate) mod sync {
     use std::{
         cell::UnsafeCell,
         mem::MaybeUninit,
-        ops::{
-            Deref,
-            DerefMut, //
-        },
+        ops::{Deref, DerefMut},
     };
 
-    pub(crate) use crate::{
-        new_condvar,
-        new_spinlock, //
-    };
+    pub(crate) use crate::{new_condvar, new_spinlock};
 
     pub(crate) mod atomic {
         //! Stands for `kernel::sync::atomic`.
 
-        use loom::sync::atomic::{
-            AtomicBool,
-            AtomicIsize,
-            AtomicPtr,
-            AtomicUsize,
-            Ordering, //
-        };
+        use loom::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Ordering};
 
         pub(crate) struct Relaxed;
         pub(crate) struct Acquire;
@@ -434,10 +403,7 @@ pub(crate) mod sync {
         //! Stands for `kernel::sync::barrier`.
 
         use super::atomic::Full;
-        use loom::sync::atomic::{
-            fence,
-            Ordering, //
-        };
+        use loom::sync::atomic::{fence, Ordering};
 
         pub(crate) fn smp_mb(_: Full) {
             fence(Ordering::SeqCst);
@@ -448,10 +414,7 @@ pub(crate) mod sync {
         //! Stands for `kernel::sync::rcu`, and promises more: a grace period waits for all readers,
         //! those included that have come after it began, and one reader is ordered with another.
 
-        use loom::sync::{
-            Condvar,
-            Mutex, //
-        };
+        use loom::sync::{Condvar, Mutex};
 
         loom::lazy_static! {
             static ref READERS: Mutex<usize> = Mutex::new(0);

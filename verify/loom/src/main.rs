@@ -17,26 +17,10 @@ extern crate pinned_init as pin_init;
 mod check;
 mod kernel;
 
-pub(crate) use kernel::{
-    bindings,
-    cell,
-    device,
-    prelude,
-    str,
-    sync, //
-};
+pub(crate) use kernel::{bindings, cell, device, prelude, str, sync};
 
-use anyhow::{
-    bail,
-    Context,
-    Result, //
-};
-use std::{
-    env,
-    process::Command,
-    sync::atomic::Ordering::SeqCst,
-    time::Instant, //
-};
+use anyhow::{bail, Context, Result};
+use std::{env, process::Command, sync::atomic::Ordering::SeqCst, time::Instant};
 
 include!(concat!(env!("OUT_DIR"), "/variants.rs"));
 

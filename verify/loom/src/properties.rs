@@ -3,41 +3,19 @@
 //! What has to hold, one property each: on the protocol, and not on some mutant.
 
 use super::{
-    evictable::{
-        EvictableLazy,
-        LazyPin,
-        PinEntry, //
-    },
-    lazy::{
-        self,
-        Entry,
-        Lazy, //
-    },
-    registry::Registry, //
+    evictable::{EvictableLazy, LazyPin, PinEntry},
+    lazy::{self, Entry, Lazy},
+    registry::Registry,
 };
 use crate::{
-    check::{
-        check,
-        Gate,
-        Ledger,
-        Resource, //
-    },
-    device::{
-        Bound,
-        Device, //
-    },
+    check::{check, Gate, Ledger, Resource},
+    device::{Bound, Device},
     prelude::*,
     sync::LockClassKey,
 };
-use loom::{
-    cell::UnsafeCell,
-    thread, //
-};
+use loom::{cell::UnsafeCell, thread};
 use std::sync::{
-    atomic::{
-        AtomicBool,
-        Ordering::SeqCst, //
-    },
+    atomic::{AtomicBool, Ordering::SeqCst},
     Arc,
 };
 

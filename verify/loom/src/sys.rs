@@ -4,28 +4,17 @@
 
 use super::table::Table;
 use crate::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     prelude::*,
     sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Full, //
-        },
-        barrier::smp_mb, //
+        atomic::{Acquire, Atomic, Full},
+        barrier::smp_mb,
     },
 };
 use pin_init::InPlaceInit;
 use std::{
-    hash::{
-        DefaultHasher,
-        Hash,
-        Hasher, //
-    },
-    num::NonZero, //
+    hash::{DefaultHasher, Hash, Hasher},
+    num::NonZero,
 };
 
 /// How many buckets the table of registries has: all devices share one.

@@ -4,10 +4,7 @@
 
 use std::{
     num::NonZeroU64,
-    sync::atomic::{
-        AtomicU64,
-        Ordering, //
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 thread_local! {

@@ -17,14 +17,7 @@ mod sound;
 mod world;
 
 // What the copies find at the root of the runtime.
-use kernel::{
-    bindings,
-    device,
-    prelude,
-    str,
-    sync,
-    types, //
-};
+use kernel::{bindings, device, prelude, str, sync, types};
 
 include!(concat!(env!("OUT_DIR"), "/variants.rs"));
 

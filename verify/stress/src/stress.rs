@@ -3,21 +3,9 @@
 //! The stress, compiled once for each variant of the protocol.
 
 use super::lazy::Lazy;
-use crate::world::{
-    count,
-    Counts,
-    End,
-    Gate,
-    Ledger,
-    Random,
-    Resource,
-    DEVICES, //
-};
+use crate::world::{count, Counts, End, Gate, Ledger, Random, Resource, DEVICES};
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     prelude::*,
     static_lock_class,
     sync::Arc,
@@ -25,11 +13,7 @@ use kernel::{
 };
 use std::{
     array, mem,
-    sync::{
-        self,
-        Mutex,
-        PoisonError, //
-    },
+    sync::{self, Mutex, PoisonError},
     thread,
     time::Duration,
 };

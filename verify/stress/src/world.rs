@@ -7,30 +7,17 @@
 //! protocol does not.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     sync::aref::ARef,
 };
 use std::{
     env,
     sync::{
-        atomic::{
-            AtomicBool,
-            AtomicI64,
-            AtomicU64,
-            Ordering::Relaxed, //
-        },
-        Arc,
-        PoisonError,
-        RwLock, //
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
+        Arc, PoisonError, RwLock,
     },
     thread,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::{Duration, Instant},
 };
 
 /// How many devices there are.

@@ -8,49 +8,17 @@
 //! worker. File descriptors and fences are not modelled.
 
 use super::{
-    device,
-    dma_data_direction,
-    dma_map_sgtable,
-    dma_resv,
-    dma_resv_assert_held,
-    dma_resv_lock,
-    dma_resv_unlock,
-    dma_unmap_sgtable,
-    drm_dev_get,
-    drm_dev_put,
-    drm_gem_free_sg_table,
-    drm_gem_object,
-    drm_gem_object_funcs,
-    drm_gem_object_get,
-    drm_gem_object_put,
-    iosys_map,
-    kfree_obj,
-    kmalloc_obj,
-    refcount_t,
-    report_afterwards,
-    sg_table,
-    warn,
-    Gem,
-    ERR_PTR,
-    GFP_KERNEL,
-    IS_ERR, //
+    device, dma_data_direction, dma_map_sgtable, dma_resv, dma_resv_assert_held, dma_resv_lock,
+    dma_resv_unlock, dma_unmap_sgtable, drm_dev_get, drm_dev_put, drm_gem_free_sg_table,
+    drm_gem_object, drm_gem_object_funcs, drm_gem_object_get, drm_gem_object_put, iosys_map,
+    kfree_obj, kmalloc_obj, refcount_t, report_afterwards, sg_table, warn, Gem, ERR_PTR,
+    GFP_KERNEL, IS_ERR,
 };
-use crate::error::{
-    code,
-    Error, //
-};
+use crate::error::{code, Error};
 use core::{
-    ffi::{
-        c_int,
-        c_long,
-        c_void, //
-    },
+    ffi::{c_int, c_long, c_void},
     ptr,
-    sync::atomic::{
-        AtomicPtr,
-        AtomicU32,
-        Ordering, //
-    },
+    sync::atomic::{AtomicPtr, AtomicU32, Ordering},
 };
 
 /// A buffer: what the model keeps of `struct dma_buf`.
@@ -492,25 +460,11 @@ mod tests {
     use super::*;
     use crate::{
         bindings::{
-            __drm_dev_alloc,
-            collect_warnings,
-            drm_device,
-            drm_driver,
-            drm_gem_shmem_create,
-            drm_gem_shmem_object,
-            drm_gem_shmem_unpin_locked,
-            PAGE_SIZE, //
+            __drm_dev_alloc, collect_warnings, drm_device, drm_driver, drm_gem_shmem_create,
+            drm_gem_shmem_object, drm_gem_shmem_unpin_locked, PAGE_SIZE,
         },
-        error::{
-            from_err_ptr,
-            to_result,
-            Result, //
-        },
-        testing::{
-            fail_nth,
-            ledger,
-            TestDevice, //
-        },
+        error::{from_err_ptr, to_result, Result},
+        testing::{fail_nth, ledger, TestDevice},
     };
 
     const BOTH: dma_data_direction = dma_data_direction::DMA_BIDIRECTIONAL;

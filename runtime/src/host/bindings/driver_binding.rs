@@ -10,42 +10,18 @@
 //! goes on.
 
 use super::{
-    bus_notifier_event_BUS_NOTIFY_UNBIND_DRIVER,
-    dev_set_drvdata,
-    device,
-    device_guard,
-    device_kind,
-    device_links_busy,
-    device_links_check_suppliers,
-    device_links_driver_bound,
-    device_links_driver_cleanup,
-    device_links_no_driver,
-    device_links_unbind_consumers,
-    device_lock_assert,
-    devres_release_all,
-    dma_check_unbind,
-    faux::FAUX_DRIVER,
-    Steps, //
+    bus_notifier_event_BUS_NOTIFY_UNBIND_DRIVER, dev_set_drvdata, device, device_guard,
+    device_kind, device_links_busy, device_links_check_suppliers, device_links_driver_bound,
+    device_links_driver_cleanup, device_links_no_driver, device_links_unbind_consumers,
+    device_lock_assert, devres_release_all, dma_check_unbind, faux::FAUX_DRIVER, Steps,
 };
-use crate::{
-    error::code,
-    fault,
-    str::CStr,
-    unwind::go_on, //
-};
+use crate::{error::code, fault, str::CStr, unwind::go_on};
 use core::{
-    ffi::{
-        c_char,
-        c_int, //
-    },
+    ffi::{c_char, c_int},
     ptr,
-    sync::atomic::Ordering, //
+    sync::atomic::Ordering,
 };
-use std::{
-    ffi::CString,
-    panic::catch_unwind,
-    sync::PoisonError, //
-};
+use std::{ffi::CString, panic::catch_unwind, sync::PoisonError};
 
 /// A driver: `struct device_driver`, as far as the driver core calls it here.
 pub struct device_driver {

@@ -11,57 +11,25 @@
 //! they are.
 
 use super::{
-    bus_type,
-    device_driver,
-    device_links_purge,
-    device_release_driver,
-    dma_check_unbind,
-    faux::FAUX_BUS,
-    faux_device,
-    pci::PCI_BUS,
-    pci_dev,
-    remove_nodes,
-    DmaState, //
+    bus_type, device_driver, device_links_purge, device_release_driver, dma_check_unbind,
+    faux::FAUX_BUS, faux_device, pci::PCI_BUS, pci_dev, remove_nodes, DmaState,
 };
 use crate::{
-    alloc::flags::GFP_KERNEL,
-    error::code,
-    fault,
-    str::CStr,
-    types::ScopeGuard,
-    unwind::go_on, //
+    alloc::flags::GFP_KERNEL, error::code, fault, str::CStr, types::ScopeGuard, unwind::go_on,
 };
 use core::{
     alloc::Layout,
-    ffi::{
-        c_char,
-        c_int,
-        c_void, //
-    },
+    ffi::{c_char, c_int, c_void},
     mem::offset_of,
     num::NonZeroU64,
     ptr,
-    sync::atomic::{
-        AtomicBool,
-        AtomicPtr,
-        AtomicU32,
-        AtomicUsize,
-        Ordering, //
-    },
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering},
 };
 use std::{
     any::Any,
     ffi::CString,
-    panic::{
-        catch_unwind,
-        AssertUnwindSafe, //
-    },
-    sync::{
-        Condvar,
-        Mutex,
-        MutexGuard,
-        PoisonError, //
-    },
+    panic::{catch_unwind, AssertUnwindSafe},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
 /// Releases what a node stands for: `dr_node_release_t`.
@@ -862,19 +830,12 @@ mod tests {
     use super::*;
     use crate::{
         bindings::{
-            collect_warnings,
-            device_driver__bindgen_ty_1,
-            device_driver_attach,
-            device_is_bound, //
+            collect_warnings, device_driver__bindgen_ty_1, device_driver_attach, device_is_bound,
         },
         error::from_err_ptr,
-        testing::fail_nth, //
+        testing::fail_nth,
     };
-    use std::{
-        cell::RefCell,
-        sync::mpsc,
-        thread, //
-    };
+    use std::{cell::RefCell, sync::mpsc, thread};
 
     /// A driver that does nothing.
     static DRIVER: device_driver = device_driver {

@@ -13,48 +13,18 @@
 //! it.
 
 use super::{
-    dev_label,
-    device,
-    drm_file,
-    drm_unplug_srcu,
-    get_device,
-    kref,
-    may_not_allocate,
-    refcount_t,
-    report_afterwards,
-    warn,
-    ERR_PTR,
-    GFP_KERNEL, //
+    dev_label, device, drm_file, drm_unplug_srcu, get_device, kref, may_not_allocate, refcount_t,
+    report_afterwards, warn, ERR_PTR, GFP_KERNEL,
 };
-use crate::{
-    error::code,
-    fault, //
-};
+use crate::{error::code, fault};
 use core::{
-    ffi::{
-        c_char,
-        c_int,
-        c_long,
-        c_uint,
-        c_ulong,
-        c_void, //
-    },
+    ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void},
     fmt, ptr,
-    sync::atomic::{
-        AtomicBool,
-        AtomicUsize,
-        Ordering, //
-    },
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 use std::{
-    alloc::{
-        alloc_zeroed,
-        Layout, //
-    },
-    sync::{
-        Mutex,
-        PoisonError, //
-    },
+    alloc::{alloc_zeroed, Layout},
+    sync::{Mutex, PoisonError},
 };
 
 /// The driver uses GEM objects: `DRIVER_GEM`.

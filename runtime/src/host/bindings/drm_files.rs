@@ -7,36 +7,18 @@
 //! node of the device comes to in C.
 
 use super::{
-    drm_dev_get,
-    drm_dev_put,
-    drm_device,
-    drm_gem_object,
-    drm_gem_object_get,
-    drm_gem_object_put,
-    may_not_allocate,
-    report_afterwards,
-    Gem,
-    ERR_PTR,
-    GFP_KERNEL, //
+    drm_dev_get, drm_dev_put, drm_device, drm_gem_object, drm_gem_object_get, drm_gem_object_put,
+    may_not_allocate, report_afterwards, Gem, ERR_PTR, GFP_KERNEL,
 };
 use crate::error::code;
 use core::{
-    ffi::{
-        c_int,
-        c_long,
-        c_void, //
-    },
-    mem,
-    ptr,
-    sync::atomic::Ordering, //
+    ffi::{c_int, c_long, c_void},
+    mem, ptr,
+    sync::atomic::Ordering,
 };
 use std::{
     collections::BTreeMap,
-    sync::{
-        Mutex,
-        MutexGuard,
-        PoisonError, //
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// An open file: `struct drm_file`.

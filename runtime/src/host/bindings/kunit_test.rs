@@ -2,17 +2,10 @@
 
 //! The test that a thread runs: `include/kunit/test.h`.
 
-use core::{
-    cell::Cell,
-    ffi::CStr,
-    ptr, //
-};
+use core::{cell::Cell, ffi::CStr, ptr};
 use std::{
     cell::RefCell,
-    sync::{
-        atomic::AtomicU32,
-        Arc, //
-    },
+    sync::{atomic::AtomicU32, Arc},
 };
 
 /// How a test has ended: `enum kunit_status`.

@@ -15,30 +15,14 @@
 //! the first 1.5 GiB.
 
 use super::refcount_t;
-use crate::{
-    error::code,
-    fault, //
-};
+use crate::{error::code, fault};
 use core::{
-    ffi::{
-        c_int,
-        c_longlong,
-        c_uint,
-        c_void, //
-    },
+    ffi::{c_int, c_longlong, c_uint, c_void},
     ptr,
 };
 use std::{
-    alloc::{
-        alloc_zeroed,
-        dealloc,
-        Layout, //
-    },
-    sync::{
-        Arc,
-        Mutex,
-        PoisonError, //
-    },
+    alloc::{alloc_zeroed, dealloc, Layout},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// Base-2 logarithm of [`PAGE_SIZE`].

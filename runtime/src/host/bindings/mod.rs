@@ -59,34 +59,10 @@ mod warning;
 mod workqueue;
 
 pub use self::{
-    buffers::*,
-    bus::*,
-    device_links::*,
-    devres_group::*,
-    dma::*,
-    dma_coherent::*,
-    driver_binding::*,
-    driver_core::*,
-    drm_core::*,
-    drm_files::*,
-    err::*,
-    faux::*,
-    gem::*,
-    io::*,
-    kunit_test::*,
-    mm::*,
-    mutexes::*,
-    pci::*,
-    printk::*,
-    refcount::*,
-    resv::*,
-    sg::*,
-    shmem::*,
-    spinlock::*,
-    time::*,
-    vmalloc::*,
-    warning::*,
-    workqueue::*, //
+    buffers::*, bus::*, device_links::*, devres_group::*, dma::*, dma_coherent::*,
+    driver_binding::*, driver_core::*, drm_core::*, drm_files::*, err::*, faux::*, gem::*, io::*,
+    kunit_test::*, mm::*, mutexes::*, pci::*, printk::*, refcount::*, resv::*, sg::*, shmem::*,
+    spinlock::*, time::*, vmalloc::*, warning::*, workqueue::*,
 };
 
 pub use crate::lockdep::lock_class_key;

@@ -3,15 +3,8 @@
 //! The mutex, as in `include/linux/mutex.h`. Uses `fault` and `lockdep`.
 
 use super::lock_class_key;
-use crate::{
-    fault,
-    raw_lock::RawLock,
-    str::CStr, //
-};
-use core::ffi::{
-    c_char,
-    c_int, //
-};
+use crate::{fault, raw_lock::RawLock, str::CStr};
+use core::ffi::{c_char, c_int};
 
 /// `struct mutex`.
 pub struct mutex(RawLock<false>);

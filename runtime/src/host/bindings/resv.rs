@@ -11,20 +11,14 @@ use super::warn;
 use crate::{
     error::code,
     fault,
-    lockdep::{
-        LockClassKey,
-        LockdepMap, //
-    },
+    lockdep::{LockClassKey, LockdepMap},
     parking::Parking,
-    signal::signal_pending, //
+    signal::signal_pending,
 };
 use core::{
     ffi::c_int,
     fmt,
-    sync::atomic::{
-        AtomicU64,
-        Ordering, //
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 /// `struct ww_acquire_ctx`, of which no value exists: callers pass null, which locks without a
 /// context.
@@ -215,17 +209,11 @@ pub(crate) unsafe fn dma_resv_fini(obj: *mut dma_resv, whose: impl fmt::Display)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        bindings::collect_warnings,
-        signal::Task, //
-    };
+    use crate::{bindings::collect_warnings, signal::Task};
     use core::ptr;
     use std::{
-        sync::{
-            mpsc,
-            Arc, //
-        },
-        thread, //
+        sync::{mpsc, Arc},
+        thread,
     };
 
     fn raw(resv: &dma_resv) -> *mut dma_resv {

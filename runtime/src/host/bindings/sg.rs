@@ -5,28 +5,13 @@
 //! Uses the pages of the C model. A table is one array here; the kernel chains arrays of up to 128
 //! entries, which [`sg_next`] hides there just as well.
 
-use super::{
-    gfp_t,
-    may_not_allocate,
-    page,
-    page_to_phys,
-    phys_addr_t,
-    warn,
-    PAGE_SIZE, //
-};
+use super::{gfp_t, may_not_allocate, page, page_to_phys, phys_addr_t, warn, PAGE_SIZE};
 use crate::error::code;
 use core::{
-    ffi::{
-        c_int,
-        c_uint,
-        c_ulong, //
-    },
+    ffi::{c_int, c_uint, c_ulong},
     ptr,
 };
-use std::sync::{
-    Mutex,
-    PoisonError, //
-};
+use std::sync::{Mutex, PoisonError};
 
 /// An address as a device uses it: `dma_addr_t`.
 pub type dma_addr_t = u64;
@@ -298,12 +283,7 @@ fn use_after_free(sgt: *const sg_table, who: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::{
-        collect_warnings,
-        file,
-        GFP_KERNEL,
-        PAGES_PER_RUN, //
-    };
+    use crate::bindings::{collect_warnings, file, GFP_KERNEL, PAGES_PER_RUN};
 
     /// `(length, offset)` of each entry of a table over a file of `npages`, or what the allocation
     /// returned.

@@ -11,10 +11,7 @@
 //! - otherwise: it panics with the text, at once or when the protocol allows: `unwind::report()`.
 
 use crate::unwind;
-use std::{
-    cell::RefCell,
-    mem, //
-};
+use std::{cell::RefCell, mem};
 
 std::thread_local! {
     /// What the collectors of this thread have gathered, innermost last.
@@ -55,10 +52,7 @@ pub fn warn(text: impl Into<String>) {
 /// # Examples
 ///
 /// ```
-/// use kernel::{
-///     bindings,
-///     testing, //
-/// };
+/// use kernel::{bindings, testing};
 ///
 /// let (sum, warnings) = testing::collect_warnings(|| {
 ///     bindings::warn("gpu0: suspicious");
@@ -150,10 +144,7 @@ impl Drop for Collector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        panic,
-        thread, //
-    };
+    use std::{panic, thread};
 
     #[test]
     #[should_panic(expected = "WARNING: gpu0: broken")]
