@@ -3,8 +3,8 @@
 //! Scenarios of the field: what happens to objects around drivers and devices that come and go.
 //!
 //! Each says what is right, and which function of Linux 7.3 says so. It is run on the annotated
-//! object and on the slot that the contract's tests have written from scratch, which have to hold,
-//! and on mutants of that slot, which it has to catch.
+//! object and on the reference copy, which have to hold, and on mutants of the reference copy, which
+//! it has to catch.
 
 mod driver_data;
 mod driver_override;

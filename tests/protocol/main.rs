@@ -3,7 +3,7 @@
 //! What the KUnit suites leave: random histories against a model, and panics.
 //!
 //! The contract itself, row by row, is in the suites of `kernel/tree/`, which run on the host as
-//! well; `tests/mutants` has broken copies that they have to catch. Here, three kinds of objects are
+//! well; `tests/mutants` has mutants that they have to catch. Here, three kinds of objects are
 //! tested: the annotated object and a reference copy of its slot, written from scratch, have to
 //! hold; mutants of the reference copy, broken in one way each, have to be caught.
 

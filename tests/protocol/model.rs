@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Random histories against a model: of the annotated object, of a slot written from scratch, and
-//! of broken copies of that, which have to be caught.
+//! Random histories against a model: of the annotated object, of the reference copy, and of mutants
+//! of the reference copy, which have to be caught.
 
 use super::{
     histories::{run, Annotated, Object, Step},

@@ -34,7 +34,7 @@ pub(crate) struct OneField<S>(S);
 impl<S: Tested> Object for OneField<S> {
     const FIELDS: &'static [Field] = &[Field::Init];
     const SITES: &'static [Site] = &[Site::InitHalfWay];
-    /// The slot from scratch needs memory to keep what it has made.
+    /// The reference copy needs memory to keep what it has made.
     const ALLOCATES_FIRST: bool = false;
 
     fn new(dev: &Device<Bound>, world: &Arc<World>) -> Result<Self> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Broken copies of a slot, which the check of histories has to catch.
+//! Mutants of the reference copy, which the check of histories has to catch.
 
 #![allow(
     dead_code,
