@@ -40,7 +40,7 @@ use xshell::{
 };
 
 /// Something with a fast path.
-struct Subject {
+struct Object {
     /// As `benches/access` calls it.
     name: &'static str,
     /// As the tables do.
@@ -50,21 +50,21 @@ struct Subject {
 /// What times are compared with.
 const BY_HAND: &str = "by_hand";
 
-/// All subjects. The first one is ours.
-const SUBJECTS: [Subject; 4] = [
-    Subject {
+/// All objects. The first one is ours.
+const OBJECTS: [Object; 4] = [
+    Object {
         name: "generated",
         title: "`#[devres_lazy]`",
     },
-    Subject {
+    Object {
         name: BY_HAND,
         title: "by hand",
     },
-    Subject {
+    Object {
         name: "once_lock",
         title: "`OnceLock`",
     },
-    Subject {
+    Object {
         name: "once_cell",
         title: "`OnceCell`",
     },

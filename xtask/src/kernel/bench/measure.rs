@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Builds a subject, and boots it: once to be timed, and once to be traced.
+//! Builds a candidate, and boots it: once to be timed, and once to be traced.
 
 use super::{
     code::Code,
@@ -10,8 +10,8 @@ use super::{
         PerAccess,
         Trace, //
     },
+    Candidate, //
     Options,
-    Subject, //
 };
 use crate::kernel::{
     boot::{
@@ -53,7 +53,7 @@ const NORMAL: &str = "rcupdate.rcu_normal=1";
 /// For one test, in seconds. KUnit gives five minutes otherwise.
 const TIMEOUT: &str = "kunit.timeout=3600";
 
-/// Everything that was seen of a subject.
+/// Everything that was seen of a candidate.
 pub(super) struct Measured {
     pub(super) rows: Rows,
     pub(super) traced: Rows,
@@ -80,20 +80,20 @@ struct Kernel {
     image: PathBuf,
 }
 
-/// Does it all, for one subject.
+/// Does it all, for one candidate.
 pub(super) fn measure(
     shell: &Shell,
     cache: &Cache,
     options: &Options,
-    subject: &Subject,
+    candidate: &Candidate,
 ) -> Result<Measured> {
-    let kernel = build(shell, cache, options, subject)?;
+    let kernel = build(shell, cache, options, candidate)?;
     let suite = if options.quick {
         "rust_lazy_bench_quick"
     } else {
         "rust_lazy_bench"
     };
-    let console = |name: &str| cache.path(&format!("logs/bench-{}-{name}.log", subject.file));
+    let console = |name: &str| cache.path(&format!("logs/bench-{}-{name}.log", candidate.file));
 
     println!("running  {suite}\n");
     let rows = boot(&kernel, suite, options.accel, &[], &[], &console("console"))?;
@@ -143,10 +143,10 @@ fn access(code: &Code, traced: PerAccess, nothing: u64) -> Result<Access> {
     })
 }
 
-fn build(shell: &Shell, cache: &Cache, options: &Options, subject: &Subject) -> Result<Kernel> {
-    println!("\n== {}", subject.title.replace('`', ""));
+fn build(shell: &Shell, cache: &Cache, options: &Options, candidate: &Candidate) -> Result<Kernel> {
+    println!("\n== {}", candidate.title.replace('`', ""));
     let variant = Variant::Fast;
-    let logs = format!("bench-{}", subject.file);
+    let logs = format!("bench-{}", candidate.file);
     let prepared = prepare(
         shell,
         cache,
@@ -155,9 +155,9 @@ fn build(shell: &Shell, cache: &Cache, options: &Options, subject: &Subject) -> 
             logs: &logs,
             variant,
             linux: options.linux.as_deref(),
-            object: subject.object,
+            object: candidate.object,
             until: None,
-            bench: Some(subject.file),
+            bench: Some(candidate.file),
         },
     )?;
     let log = cache.path(&format!("logs/{logs}-build.log"));

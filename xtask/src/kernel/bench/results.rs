@@ -4,8 +4,8 @@
 
 use super::{
     measure::Measured,
-    Subject,
-    SUBJECTS, //
+    Candidate,
+    CANDIDATES, //
 };
 use crate::spread::Spread;
 use anyhow::{
@@ -51,37 +51,37 @@ pub(super) const FREED: [Freed; 2] = [
     },
 ];
 
-/// Everything about one subject.
-pub(super) struct Subjected {
-    pub(super) subject: &'static Subject,
+/// Everything about one candidate.
+pub(super) struct Outcome {
+    pub(super) candidate: &'static Candidate,
     pub(super) measured: Measured,
 }
 
 /// Everything.
-pub(super) struct Results(pub(super) Vec<Subjected>);
+pub(super) struct Results(pub(super) Vec<Outcome>);
 
 impl Results {
     /// What everything is compared with.
-    pub(super) fn by_hand(&self) -> Result<&Subjected> {
+    pub(super) fn by_hand(&self) -> Result<&Outcome> {
         self.of(&super::BY_HAND)
     }
 
-    pub(super) fn ours(&self) -> Result<&Subjected> {
+    pub(super) fn ours(&self) -> Result<&Outcome> {
         self.of(&super::OURS)
     }
 
-    fn of(&self, subject: &Subject) -> Result<&Subjected> {
+    fn of(&self, candidate: &Candidate) -> Result<&Outcome> {
         self.0
             .iter()
-            .find(|it| it.subject.file == subject.file)
-            .with_context(|| format!("{} was not measured", subject.title))
+            .find(|it| it.candidate.file == candidate.file)
+            .with_context(|| format!("{} was not measured", candidate.title))
     }
 
     /// All values, as CSV.
     pub(super) fn csv(&self) -> String {
-        let mut text = format!("subject,boot,{}\n", super::rows::HEADER);
+        let mut text = format!("candidate,boot,{}\n", super::rows::HEADER);
         for it in &self.0 {
-            let file = it.subject.file;
+            let file = it.candidate.file;
             for row in it.measured.rows.csv() {
                 text += &format!("{file},timed,{row}\n");
             }
@@ -104,7 +104,7 @@ impl Results {
     }
 }
 
-impl Subjected {
+impl Outcome {
     /// Whether something was not timed because it would have taken too long.
     pub(super) fn is_too_long(&self, what: &str, how: &str, n: u64) -> bool {
         let values = self.measured.rows.values("too_long", what, how, n);
@@ -230,7 +230,7 @@ fn best_of_parts(values: &[f64], rounds: usize) -> Option<f64> {
     )
 }
 
-/// With how many something was timed, for any subject.
+/// With how many something was timed, for any candidate.
 pub(super) fn numbers(results: &Results, what: &str) -> Vec<u64> {
     let timed = results
         .0
@@ -249,16 +249,16 @@ pub(super) fn traced_numbers(results: &Results, what: &str) -> Vec<u64> {
     all.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Measures all subjects.
+/// Measures all candidates.
 pub(super) fn collect(
-    mut measure: impl FnMut(&'static Subject) -> Result<Measured>,
+    mut measure: impl FnMut(&'static Candidate) -> Result<Measured>,
 ) -> Result<Results> {
-    SUBJECTS
+    CANDIDATES
         .iter()
-        .map(|subject| {
-            Ok(Subjected {
-                subject,
-                measured: measure(subject)?,
+        .map(|candidate| {
+            Ok(Outcome {
+                candidate,
+                measured: measure(candidate)?,
             })
         })
         .collect::<Result<_>>()
@@ -328,12 +328,12 @@ pub(super) mod tests {
         let calls = [("plain", 0), ("tried", 1)];
         let ours = measured(&[&of_both[..], &ours].concat(), 18, &calls);
         Results(vec![
-            Subjected {
-                subject: &SUBJECTS[0],
+            Outcome {
+                candidate: &CANDIDATES[0],
                 measured: by_hand,
             },
-            Subjected {
-                subject: &SUBJECTS[1],
+            Outcome {
+                candidate: &CANDIDATES[1],
                 measured: ours,
             },
         ])
@@ -398,7 +398,7 @@ pub(super) mod tests {
     fn all_values_are_in_the_csv() {
         let csv = results().csv();
 
-        assert!(csv.starts_with("subject,boot,unit,what,how,n,round,value\n"));
+        assert!(csv.starts_with("candidate,boot,unit,what,how,n,round,value\n"));
         for line in [
             "by_hand,timed,ns,unbind,plain,100,0,1000000000",
             "lazy,timed,part_ns,object,creation,1000,0,3000000 1000000",
