@@ -159,7 +159,7 @@ const STEPS: &[Step] = &[
         run: Run::Command(&["fuzz", "history", "--minutes", "1", "--install"]),
     },
     Step {
-        name: "the protocol under ThreadSanitizer, and mutants that it has to report",
+        name: "the protocol under ThreadSanitizer, and twins that it has to report",
         run: Run::Command(&["tsan"]),
     },
     Step {

@@ -56,7 +56,7 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Binds and unbinds devices very often, while threads use what is on them.
     Stress(stress::Options),
-    /// Runs the protocol under ThreadSanitizer, and mutants of it that have to be
+    /// Runs the protocol under ThreadSanitizer, and twins of it that are broken and have to be
     /// reported.
     Tsan(tsan::Options),
     /// Builds and boots a Linux with the code in it, and runs its tests.

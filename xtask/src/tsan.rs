@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! `cargo xtask tsan`: the protocol under ThreadSanitizer, and mutants that it has to report.
+//! `cargo xtask tsan`: the protocol under ThreadSanitizer, and twins that it has to report.
 //!
 //! The standard library is built with it, too: it would take what it does not see there, such as a
 //! mutex, for the lack of one. That takes the sources of the library, which are got as for a kernel
@@ -53,7 +53,7 @@ Exit status:
 #[derive(Parser)]
 #[command(after_help = HELP)]
 pub(crate) struct Options {
-    /// How long the slot is under stress, and each mutant at most.
+    /// How long the slot is under stress, and each twin at most.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
 }
@@ -67,7 +67,7 @@ const LIMIT: Duration = Duration::from_secs(15 * 60);
 /// How long a program may take to end, when the time is up that it was told.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How often a mutant is run that crashes.
+/// How often a twin is run that crashes.
 const CHANCES: usize = 4;
 
 /// What is tested beside the stress: what `cargo test` calls it, and what we do.
@@ -83,8 +83,8 @@ const TESTS: [(&str, &str); 6] = [
 /// What the stress is called.
 const STRESS: &str = "stress";
 
-/// What the names of mutants begin with.
-const MUTANTS: &str = "mutants::";
+/// What the names of twins begin with.
+const TWINS: &str = "twins::";
 
 /// How a program has ended.
 enum End {
@@ -142,10 +142,10 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         wrong += u32::from(!holds(&stress(test)?, test, &["--exact", test])?);
     }
 
-    let mutants = mutants(&stress(STRESS)?)?;
-    for mutant in &mutants {
-        let name = mutant.trim_start_matches(MUTANTS);
-        wrong += u32::from(!is_caught(&stress(name)?, name, mutant)?);
+    let twins = twins(&stress(STRESS)?)?;
+    for twin in &twins {
+        let name = twin.trim_start_matches(TWINS);
+        wrong += u32::from(!is_caught(&stress(name)?, name, twin)?);
     }
 
     println!("logs: {}", target.join("*.log").display());
@@ -356,25 +356,25 @@ fn is_count(line: &str) -> bool {
             .is_some_and(|word| word.parse::<u64>().is_ok())
 }
 
-/// The names of the mutants.
-fn mutants(program: &Program<'_>) -> Result<Vec<String>> {
+/// The names of the twins.
+fn twins(program: &Program<'_>) -> Result<Vec<String>> {
     let End::Held(text) = program.run(&["--list", "--ignored"])? else {
-        bail!("the stress does not say which mutants there are");
+        bail!("the stress does not say which twins there are");
     };
-    let mutants: Vec<String> = text
+    let twins: Vec<String> = text
         .lines()
         .filter_map(|line| line.strip_suffix(": test"))
-        .filter(|name| name.starts_with(MUTANTS))
+        .filter(|name| name.starts_with(TWINS))
         .map(str::to_owned)
         .collect();
 
-    ensure!(!mutants.is_empty(), "there are no mutants");
-    Ok(mutants)
+    ensure!(!twins.is_empty(), "there are no twins");
+    Ok(twins)
 }
 
 /// Runs what has to be reported, and says whether it is.
 ///
-/// What a mutant does to memory may end it before it is reported. That proves nothing, and it gets
+/// What a twin does to memory may end it before it is reported. That proves nothing, and it gets
 /// another chance.
 fn is_caught(program: &Program<'_>, name: &str, test: &str) -> Result<bool> {
     let begin = Instant::now();

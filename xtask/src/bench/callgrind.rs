@@ -8,7 +8,7 @@
 
 use super::{
     progress,
-    OBJECTS, //
+    SUBJECTS, //
 };
 use anyhow::{
     ensure,
@@ -65,33 +65,33 @@ pub(crate) fn version(shell: &Shell) -> Option<String> {
         .ok()
 }
 
-/// Counts for all objects, in their order.
+/// Counts for all subjects, in their order.
 pub(crate) fn count(shell: &Shell, program: &Path, raw: &Path) -> Result<Vec<Count>> {
-    let mut csv = String::from("object,shape,accesses,instructions\n");
+    let mut csv = String::from("subject,shape,accesses,instructions\n");
     let bar = progress(
         "instructions",
-        (2 * OBJECTS.len() as u64 + 1) * ACCESSES.len() as u64,
+        (2 * SUBJECTS.len() as u64 + 1) * ACCESSES.len() as u64,
     )?;
 
-    let mut per_access = |object: &str, shape: &str| -> Result<PerAccess> {
+    let mut per_access = |subject: &str, shape: &str| -> Result<PerAccess> {
         let mut profiles = Vec::new();
         for accesses in ACCESSES {
-            bar.set_message(format!("{object} {shape}"));
-            let out = raw.join(format!("callgrind.{object}.{shape}.{accesses}.out"));
-            let profile = profile(shell, program, &out, object, shape, accesses)?;
-            writeln!(csv, "{object},{shape},{accesses},{}", profile.total())?;
+            bar.set_message(format!("{subject} {shape}"));
+            let out = raw.join(format!("callgrind.{subject}.{shape}.{accesses}.out"));
+            let profile = profile(shell, program, &out, subject, shape, accesses)?;
+            writeln!(csv, "{subject},{shape},{accesses},{}", profile.total())?;
             profiles.push(profile);
             bar.inc(1);
         }
 
-        difference(&profiles[0], &profiles[1]).with_context(|| format!("{object} {shape}"))
+        difference(&profiles[0], &profiles[1]).with_context(|| format!("{subject} {shape}"))
     };
 
     let empty_loop = per_access("nothing", "in_loop")?.instructions;
     let mut counts = Vec::new();
-    for object in &OBJECTS {
-        let in_loop = per_access(object.name, "in_loop")?;
-        let out_of_line = per_access(object.name, "out_of_line")?;
+    for subject in &SUBJECTS {
+        let in_loop = per_access(subject.name, "in_loop")?;
+        let out_of_line = per_access(subject.name, "out_of_line")?;
 
         counts.push(Count {
             in_loop: in_loop
@@ -114,7 +114,7 @@ fn profile(
     shell: &Shell,
     program: &Path,
     out: &Path,
-    object: &str,
+    subject: &str,
     shape: &str,
     accesses: u64,
 ) -> Result<Profile> {
@@ -127,7 +127,7 @@ fn profile(
         "valgrind --tool=callgrind --callgrind-out-file={out}
             --collect-atstart=no --toggle-collect={function}
             --dump-instr=yes --compress-strings=no --compress-pos=no
-            {program} access {object} {shape} {accesses}"
+            {program} access {subject} {shape} {accesses}"
     )
     .quiet()
     .ignore_status()
@@ -237,7 +237,7 @@ impl Profile {
     }
 }
 
-/// The instructions that the first object executes out of line, as many as were counted; none if
+/// The instructions that the first subject executes out of line, as many as were counted; none if
 /// there is nothing to disassemble with.
 pub(crate) fn listing(shell: &Shell, program: &Path, counts: &[Count]) -> Result<Vec<String>> {
     let Some(count) = counts.first() else {

@@ -40,7 +40,7 @@ use xshell::{
 };
 
 /// Something with a fast path.
-struct Object {
+struct Subject {
     /// As `benches/access` calls it.
     name: &'static str,
     /// As the tables do.
@@ -50,21 +50,21 @@ struct Object {
 /// What times are compared with.
 const BY_HAND: &str = "by_hand";
 
-/// All objects. The first one is ours.
-const OBJECTS: [Object; 4] = [
-    Object {
+/// All subjects. The first one is ours.
+const SUBJECTS: [Subject; 4] = [
+    Subject {
         name: "generated",
         title: "`#[devres_lazy]`",
     },
-    Object {
+    Subject {
         name: BY_HAND,
         title: "by hand",
     },
-    Object {
+    Subject {
         name: "once_lock",
         title: "`OnceLock`",
     },
-    Object {
+    Subject {
         name: "once_cell",
         title: "`OnceCell`",
     },

@@ -4,7 +4,7 @@
 
 use super::{
     callgrind::Count,
-    OBJECTS, //
+    SUBJECTS, //
 };
 use crate::plot::{
     self,
@@ -90,9 +90,9 @@ fn bars(area: &Area<'_>, counts: &[Count]) -> Result<()> {
     // The axis has no labels for what is between two numbers.
     let below = TextStyle::from(("sans-serif", 15)).pos(Pos::new(HPos::Center, VPos::Top));
     let mut names = Vec::new();
-    for (index, object) in OBJECTS.iter().enumerate() {
+    for (index, subject) in SUBJECTS.iter().enumerate() {
         let (x, y) = chart.backend_coord(&(index as f64 + 0.5, 0.0));
-        let title = object.title.replace('`', "");
+        let title = subject.title.replace('`', "");
         for (line, text) in (0..).zip(title.split(", ")) {
             names.push((text.to_owned(), (x, y + 8 + 18 * line)));
         }

@@ -6,7 +6,7 @@ use super::{
     callgrind::Count,
     rows::Rows,
     BY_HAND,
-    OBJECTS, //
+    SUBJECTS, //
 };
 use crate::spread::Spread;
 use anyhow::Result;
@@ -30,9 +30,9 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    fn new(rows: &Rows, what: &str, object: &str) -> Result<Self> {
-        let one = rows.get(&format!("{what}_1_thread"), object)?;
-        let two = rows.get(&format!("{what}_2_threads"), object)?;
+    fn new(rows: &Rows, what: &str, subject: &str) -> Result<Self> {
+        let one = rows.get(&format!("{what}_1_thread"), subject)?;
+        let two = rows.get(&format!("{what}_2_threads"), subject)?;
         let best = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
 
         Ok(Self {
@@ -60,8 +60,8 @@ fn differences(values: &[f64], to: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// Everything about one object but its instructions.
-pub(crate) struct Object {
+/// Everything about one subject but its instructions.
+pub(crate) struct Subject {
     pub(crate) title: &'static str,
     /// Nanoseconds of an access, many of which overlap.
     pub(crate) ns: Spread,
@@ -95,8 +95,8 @@ pub(crate) struct Populated {
 pub(crate) struct Results {
     /// Instructions, unless there is no Valgrind.
     pub(crate) counts: Option<Vec<Count>>,
-    /// In the order of [`OBJECTS`].
-    pub(crate) objects: Vec<Object>,
+    /// In the order of [`SUBJECTS`].
+    pub(crate) subjects: Vec<Subject>,
     /// Nanoseconds of the C helper alone, which every first access calls.
     pub(crate) helper_ns: Spread,
     /// Bytes that it allocates.
@@ -110,15 +110,15 @@ pub(crate) struct Results {
 impl Results {
     /// Draws them from the rows.
     pub(crate) fn new(counts: Option<Vec<Count>>, rows: &Rows) -> Result<Self> {
-        let objects = OBJECTS
+        let subjects = SUBJECTS
             .iter()
-            .map(|&super::Object { name, title }| {
-                let one = |measure, object| -> Result<f64> {
-                    Ok(Spread::new(rows.get(measure, object)?)?.median)
+            .map(|&super::Subject { name, title }| {
+                let one = |measure, subject| -> Result<f64> {
+                    Ok(Spread::new(rows.get(measure, subject)?)?.median)
                 };
                 let by_hand = rows.get("ns", BY_HAND)?;
                 let ns = rows.get("ns", name)?;
-                Ok(Object {
+                Ok(Subject {
                     title,
                     ns: Spread::new(ns)?,
                     chained_ns: Spread::new(&differences(
@@ -137,13 +137,13 @@ impl Results {
 
         Ok(Self {
             counts,
-            objects,
+            subjects,
             helper_ns: Spread::new(rows.get("first_ns", "helper")?)?,
             helper_bytes: Spread::new(rows.get("heap_bytes", "helper")?)?.median,
             control: Threads::new(rows, "per_us", "control")?,
-            populated: OBJECTS[..2]
+            populated: SUBJECTS[..2]
                 .iter()
-                .map(|&super::Object { name, title }| {
+                .map(|&super::Subject { name, title }| {
                     Ok(Populated {
                         title,
                         cycles: Spread::new(rows.get("cycles_per_us_1_thread", name)?)?,
@@ -169,7 +169,7 @@ impl Results {
                 "out of line, `#[devres_lazy]` takes no more instructions than the others",
                 counts.map(|counts| counts.iter().map(|count| count.out_of_line).collect()),
             ),
-            threads(self.objects[0].threads.best, self.control.best),
+            threads(self.subjects[0].threads.best, self.control.best),
             // Not the best round: two threads that have one CPU in turns do not get in each other's
             // way.
             populating(self.populated[0].threads.median),

@@ -29,28 +29,28 @@ use xshell::{
     Shell, //
 };
 
-/// The values of each measure and object, in the order of rounds.
+/// The values of each measure and subject, in the order of rounds.
 #[derive(Default)]
 pub(crate) struct Rows(BTreeMap<(String, String), Vec<f64>>);
 
 impl Rows {
-    /// The values of a measure of an object.
-    pub(crate) fn get(&self, measure: &str, object: &str) -> Result<&[f64]> {
+    /// The values of a measure of a subject.
+    pub(crate) fn get(&self, measure: &str, subject: &str) -> Result<&[f64]> {
         self.0
-            .get(&(measure.to_owned(), object.to_owned()))
+            .get(&(measure.to_owned(), subject.to_owned()))
             .map(Vec::as_slice)
-            .with_context(|| format!("there are no rows of {measure} for {object}"))
+            .with_context(|| format!("there are no rows of {measure} for {subject}"))
     }
 
-    /// Adds a row, `measure,object,round,value`.
+    /// Adds a row, `measure,subject,round,value`.
     fn add(&mut self, row: &str) -> Result<()> {
         let fields: Vec<&str> = row.split(',').collect();
-        let [measure, object, round, value] = fields[..] else {
+        let [measure, subject, round, value] = fields[..] else {
             bail!("not a row: {row}");
         };
         let values = self
             .0
-            .entry((measure.to_owned(), object.to_owned()))
+            .entry((measure.to_owned(), subject.to_owned()))
             .or_default();
 
         ensure!(
@@ -81,7 +81,7 @@ pub(crate) fn measure(shell: &Shell, program: &Path, csv: &Path, quick: bool) ->
         .next()
         .context("the benchmark has not printed a header")??;
     ensure!(
-        header == "measure,object,round,value",
+        header == "measure,subject,round,value",
         "not the header: {header}"
     );
     writeln!(csv, "{header}")?;
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_kept_by_measure_and_object() {
+    fn rows_are_kept_by_measure_and_subject() {
         let mut rows = Rows::default();
         for row in ["ns,a,0,1.5", "ns,b,0,2", "ns,a,1,2.5"] {
             rows.add(row).unwrap();

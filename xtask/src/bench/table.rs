@@ -19,13 +19,13 @@ const HEADER: [&str; 10] = [
     "us of the first access (quartiles)",
 ];
 
-/// The cells, a row for each object.
+/// The cells, a row for each subject.
 fn cells(results: &Results) -> Vec<[String; 10]> {
     results
-        .objects
+        .subjects
         .iter()
         .enumerate()
-        .map(|(index, object)| {
+        .map(|(index, subject)| {
             let (in_loop, out_of_line) = match &results.counts {
                 Some(counts) => {
                     let count = &counts[index];
@@ -39,19 +39,22 @@ fn cells(results: &Results) -> Vec<[String; 10]> {
             };
 
             [
-                object.title.to_owned(),
+                subject.title.to_owned(),
                 in_loop,
                 out_of_line,
-                spread(object.ns, 1.0),
-                format!("{:.2}", object.ratio.median),
-                spread(object.chained_ns, 1.0),
-                format!("{:.2} ({:.2})", object.threads.best, object.threads.median),
-                object.inline.to_string(),
-                match object.blocks {
-                    0.0 => object.heap.to_string(),
-                    blocks => format!("{} in {blocks}", object.heap),
+                spread(subject.ns, 1.0),
+                format!("{:.2}", subject.ratio.median),
+                spread(subject.chained_ns, 1.0),
+                format!(
+                    "{:.2} ({:.2})",
+                    subject.threads.best, subject.threads.median
+                ),
+                subject.inline.to_string(),
+                match subject.blocks {
+                    0.0 => subject.heap.to_string(),
+                    blocks => format!("{} in {blocks}", subject.heap),
                 },
-                spread(object.first_ns, 1e3),
+                spread(subject.first_ns, 1e3),
             ]
         })
         .collect()

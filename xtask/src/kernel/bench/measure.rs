@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Builds a candidate, and boots it: once to be timed, and once to be traced.
+//! Builds a subject, and boots it: once to be timed, and once to be traced.
 
 use super::{
     code::Code,
@@ -10,8 +10,8 @@ use super::{
         PerAccess,
         Trace, //
     },
-    Candidate, //
     Options,
+    Subject, //
 };
 use crate::kernel::{
     boot::{
@@ -53,7 +53,7 @@ const NORMAL: &str = "rcupdate.rcu_normal=1";
 /// For one test, in seconds. KUnit gives five minutes otherwise.
 const TIMEOUT: &str = "kunit.timeout=3600";
 
-/// Everything that was seen of a candidate.
+/// Everything that was seen of a subject.
 pub(super) struct Measured {
     pub(super) rows: Rows,
     pub(super) traced: Rows,
@@ -80,20 +80,20 @@ struct Kernel {
     image: PathBuf,
 }
 
-/// Does it all, for one candidate.
+/// Does it all, for one subject.
 pub(super) fn measure(
     shell: &Shell,
     cache: &Cache,
     options: &Options,
-    candidate: &Candidate,
+    subject: &Subject,
 ) -> Result<Measured> {
-    let kernel = build(shell, cache, options, candidate)?;
+    let kernel = build(shell, cache, options, subject)?;
     let suite = if options.quick {
         "rust_lazy_bench_quick"
     } else {
         "rust_lazy_bench"
     };
-    let console = |name: &str| cache.path(&format!("logs/bench-{}-{name}.log", candidate.file));
+    let console = |name: &str| cache.path(&format!("logs/bench-{}-{name}.log", subject.file));
 
     println!("running  {suite}\n");
     let rows = boot(&kernel, suite, options.accel, &[], &[], &console("console"))?;
@@ -143,10 +143,10 @@ fn access(code: &Code, traced: PerAccess, nothing: u64) -> Result<Access> {
     })
 }
 
-fn build(shell: &Shell, cache: &Cache, options: &Options, candidate: &Candidate) -> Result<Kernel> {
-    println!("\n== {}", candidate.title.replace('`', ""));
+fn build(shell: &Shell, cache: &Cache, options: &Options, subject: &Subject) -> Result<Kernel> {
+    println!("\n== {}", subject.title.replace('`', ""));
     let variant = Variant::Fast;
-    let logs = format!("bench-{}", candidate.file);
+    let logs = format!("bench-{}", subject.file);
     let prepared = prepare(
         shell,
         cache,
@@ -155,9 +155,9 @@ fn build(shell: &Shell, cache: &Cache, options: &Options, candidate: &Candidate)
             logs: &logs,
             variant,
             linux: options.linux.as_deref(),
-            object: candidate.object,
+            object: subject.object,
             until: None,
-            bench: Some(candidate.file),
+            bench: Some(subject.file),
         },
     )?;
     let log = cache.path(&format!("logs/{logs}-build.log"));

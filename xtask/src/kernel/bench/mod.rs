@@ -3,7 +3,7 @@
 //! `cargo xtask kernel bench`: measures in a real kernel what lazily mapped tables cost, prints
 //! tables, and says whether the targets hold.
 //!
-//! Each candidate is built, and booted twice: once to be timed (`rows`), and once in a machine that
+//! Each subject is built, and booted twice: once to be timed (`rows`), and once in a machine that
 //! writes down what it executes (`trace`), where instructions and calls are counted.
 
 mod code;
@@ -67,8 +67,8 @@ pub(crate) struct Options {
 }
 
 /// What is measured.
-pub(crate) struct Candidate {
-    /// The name of its file in `kernel/bench/candidates/`, which raw results have, too.
+pub(crate) struct Subject {
+    /// The name of its file in `kernel/bench/subjects/`, which raw results have, too.
     pub(crate) file: &'static str,
     /// What tables call it.
     title: &'static str,
@@ -76,20 +76,20 @@ pub(crate) struct Candidate {
 }
 
 /// What all others are compared with.
-const BY_HAND: Candidate = Candidate {
+const BY_HAND: Subject = Subject {
     file: "by_hand",
     title: "by hand",
     object: Object::ByHand,
 };
 
 /// What the targets are for.
-pub(crate) const OURS: Candidate = Candidate {
+pub(crate) const OURS: Subject = Subject {
     file: "lazy",
     title: "`#[devres_lazy]`",
     object: Object::Annotated,
 };
 
-const CANDIDATES: [Candidate; 2] = [BY_HAND, OURS];
+const SUBJECTS: [Subject; 2] = [BY_HAND, OURS];
 
 /// What is said to have written the files in docs/, and how their names begin.
 const COMMAND: &str = "cargo xtask kernel bench";
@@ -99,8 +99,7 @@ const STEM: &str = "kernel-benchmark";
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     tools::ensure_machine(&cache, options.install)?;
-    let results =
-        results::collect(|candidate| measure::measure(shell, &cache, options, candidate))?;
+    let results = results::collect(|subject| measure::measure(shell, &cache, options, subject))?;
     let targets = targets::targets(&results, options.quick)?;
 
     for grid in table::grids(&results)? {
@@ -182,12 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn each_candidate_has_a_file() {
-        let folder = root().join("kernel/bench/candidates");
-        for candidate in &CANDIDATES {
-            let file = folder.join(format!("{}.rs", candidate.file));
+    fn each_subject_has_a_file() {
+        let folder = root().join("kernel/bench/subjects");
+        for subject in &SUBJECTS {
+            let file = folder.join(format!("{}.rs", subject.file));
             assert!(file.exists(), "{}", file.display());
         }
-        assert_eq!(fs::read_dir(folder).unwrap().count(), CANDIDATES.len());
+        assert_eq!(fs::read_dir(folder).unwrap().count(), SUBJECTS.len());
     }
 }

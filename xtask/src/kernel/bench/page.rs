@@ -4,8 +4,8 @@
 
 use super::{
     results::{
-        Outcome, //
         Results,
+        Subjected, //
     },
     table::{
         grids,
@@ -88,7 +88,7 @@ in [{STEM}.csv]({STEM}.csv).
   not all by the same factor, while grace periods take as long as anywhere, since a timer decides
   that. So mind what is compared: by hand, unbind is nothing but waiting, and with slots it is all
   instructions.
-- The kernels are booted minutes apart, and what else the machine does is not the same then: *the loop
+- The subjects are booted minutes apart, and what else the machine does is not the same then: *the loop
   alone* is the same code for both, so its ratio says how far off the other ratios of nanoseconds may
   be. Instructions, calls, grace periods and bytes do not depend on that.
 - **Quartiles** are in brackets behind medians, of nine rounds, or of three and more where nine take
@@ -151,9 +151,9 @@ fn plot_title(name: &str) -> &'static str {
 }
 
 /// What is to be said of objects that are never mapped.
-fn unmapped(hand: &Outcome, ours: &Outcome) -> Result<String> {
+fn unmapped(hand: &Subjected, ours: &Subjected) -> Result<String> {
     let size =
-        |it: &Outcome, what: &str| -> Result<String> { Ok(thousands(it.size(what)? as u64)) };
+        |it: &Subjected, what: &str| -> Result<String> { Ok(thousands(it.size(what)? as u64)) };
     let beside = hand.slab("owner", "populated")?.round();
 
     Ok(format!(
@@ -173,11 +173,11 @@ fn unmapped(hand: &Outcome, ours: &Outcome) -> Result<String> {
     ))
 }
 
-fn listing(it: &Outcome) -> String {
+fn listing(it: &Subjected) -> String {
     let access = &it.measured.out_of_line;
     format!(
         "\n{}, {} instructions:\n\n```text\n{}\n```\n",
-        it.candidate.title,
+        it.subject.title,
         access.instructions,
         access.listing.join("\n")
     )

@@ -22,7 +22,7 @@ use anyhow::Result;
 use plotters::style::RGBColor;
 use std::path::Path;
 
-/// The colours of candidates, in their order.
+/// The colours of subjects, in their order.
 const COLORS: [RGBColor; 3] = [
     RGBColor(0xcc, 0x77, 0x22),
     RGBColor(0x33, 0x66, 0x99),
@@ -67,7 +67,7 @@ fn unbind(results: &Results) -> Vec<Line> {
                 .collect();
             if !points.is_empty() {
                 lines.push(Line {
-                    label: it.candidate.title.replace('`', "") + suffix,
+                    label: it.subject.title.replace('`', "") + suffix,
                     color,
                     gap,
                     points,
@@ -90,7 +90,7 @@ fn free(results: &Results, freed: &Freed) -> Vec<Line> {
             lines.push(Line {
                 label: format!(
                     "{}, {}",
-                    it.candidate.title.replace('`', ""),
+                    it.subject.title.replace('`', ""),
                     order_title(order)
                 ),
                 color,

@@ -4,8 +4,8 @@
 
 use super::{
     measure::Measured,
-    Candidate,
-    CANDIDATES, //
+    Subject,
+    SUBJECTS, //
 };
 use crate::spread::Spread;
 use anyhow::{
@@ -51,37 +51,37 @@ pub(super) const FREED: [Freed; 2] = [
     },
 ];
 
-/// Everything about one candidate.
-pub(super) struct Outcome {
-    pub(super) candidate: &'static Candidate,
+/// Everything about one subject.
+pub(super) struct Subjected {
+    pub(super) subject: &'static Subject,
     pub(super) measured: Measured,
 }
 
 /// Everything.
-pub(super) struct Results(pub(super) Vec<Outcome>);
+pub(super) struct Results(pub(super) Vec<Subjected>);
 
 impl Results {
     /// What everything is compared with.
-    pub(super) fn by_hand(&self) -> Result<&Outcome> {
+    pub(super) fn by_hand(&self) -> Result<&Subjected> {
         self.of(&super::BY_HAND)
     }
 
-    pub(super) fn ours(&self) -> Result<&Outcome> {
+    pub(super) fn ours(&self) -> Result<&Subjected> {
         self.of(&super::OURS)
     }
 
-    fn of(&self, candidate: &Candidate) -> Result<&Outcome> {
+    fn of(&self, subject: &Subject) -> Result<&Subjected> {
         self.0
             .iter()
-            .find(|it| it.candidate.file == candidate.file)
-            .with_context(|| format!("{} was not measured", candidate.title))
+            .find(|it| it.subject.file == subject.file)
+            .with_context(|| format!("{} was not measured", subject.title))
     }
 
     /// All values, as CSV.
     pub(super) fn csv(&self) -> String {
-        let mut text = format!("candidate,boot,{}\n", super::rows::HEADER);
+        let mut text = format!("subject,boot,{}\n", super::rows::HEADER);
         for it in &self.0 {
-            let file = it.candidate.file;
+            let file = it.subject.file;
             for row in it.measured.rows.csv() {
                 text += &format!("{file},timed,{row}\n");
             }
@@ -104,7 +104,7 @@ impl Results {
     }
 }
 
-impl Outcome {
+impl Subjected {
     /// Whether something was not timed because it would have taken too long.
     pub(super) fn is_too_long(&self, what: &str, how: &str, n: u64) -> bool {
         let values = self.measured.rows.values("too_long", what, how, n);
@@ -230,7 +230,7 @@ fn best_of_parts(values: &[f64], rounds: usize) -> Option<f64> {
     )
 }
 
-/// With how many something was timed, for any candidate.
+/// With how many something was timed, for any subject.
 pub(super) fn numbers(results: &Results, what: &str) -> Vec<u64> {
     let timed = results
         .0
@@ -249,16 +249,16 @@ pub(super) fn traced_numbers(results: &Results, what: &str) -> Vec<u64> {
     all.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Measures all candidates.
+/// Measures all subjects.
 pub(super) fn collect(
-    mut measure: impl FnMut(&'static Candidate) -> Result<Measured>,
+    mut measure: impl FnMut(&'static Subject) -> Result<Measured>,
 ) -> Result<Results> {
-    CANDIDATES
+    SUBJECTS
         .iter()
-        .map(|candidate| {
-            Ok(Outcome {
-                candidate,
-                measured: measure(candidate)?,
+        .map(|subject| {
+            Ok(Subjected {
+                subject,
+                measured: measure(subject)?,
             })
         })
         .collect::<Result<_>>()
@@ -328,12 +328,12 @@ pub(super) mod tests {
         let calls = [("plain", 0), ("tried", 1)];
         let ours = measured(&[&of_both[..], &ours].concat(), 18, &calls);
         Results(vec![
-            Outcome {
-                candidate: &CANDIDATES[0],
+            Subjected {
+                subject: &SUBJECTS[0],
                 measured: by_hand,
             },
-            Outcome {
-                candidate: &CANDIDATES[1],
+            Subjected {
+                subject: &SUBJECTS[1],
                 measured: ours,
             },
         ])
@@ -398,7 +398,7 @@ pub(super) mod tests {
     fn all_values_are_in_the_csv() {
         let csv = results().csv();
 
-        assert!(csv.starts_with("candidate,boot,unit,what,how,n,round,value\n"));
+        assert!(csv.starts_with("subject,boot,unit,what,how,n,round,value\n"));
         for line in [
             "by_hand,timed,ns,unbind,plain,100,0,1000000000",
             "lazy,timed,part_ns,object,creation,1000,0,3000000 1000000",

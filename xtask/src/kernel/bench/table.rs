@@ -7,8 +7,8 @@ use super::{
         numbers,
         traced_numbers,
         Freed,
-        Outcome,
         Results,
+        Subjected,
         FREED,
         ORDERS, //
     },
@@ -98,7 +98,7 @@ pub(super) fn grids(results: &Results) -> Result<Vec<Grid>> {
 }
 
 /// What stands where nothing was measured.
-fn absent(it: &Outcome, what: &str, how: &str, n: u64) -> String {
+fn absent(it: &Subjected, what: &str, how: &str, n: u64) -> String {
     if it.is_too_long(what, how, n) {
         TOO_LONG.to_owned()
     } else {
@@ -131,7 +131,7 @@ fn unbind(results: &Results) -> Result<Grid> {
                 continue;
             }
             rows.push(row(
-                format!("{}{suffix}", it.candidate.title),
+                format!("{}{suffix}", it.subject.title),
                 &numbers,
                 |n| {
                     it.unbind_ms(how, n)
@@ -159,7 +159,7 @@ fn grace_periods(results: &Results) -> Grid {
             if it.measured.rows.numbers_of("unbind", how).is_empty() {
                 continue;
             }
-            let title = format!("{}{suffix}", it.candidate.title);
+            let title = format!("{}{suffix}", it.subject.title);
             rows.push(row(format!("{title}: waited for"), &all, |n| {
                 it.synchronize(how, n)
                     .map_or_else(|| NOTHING.to_owned(), thousands)
@@ -181,22 +181,22 @@ fn grace_periods(results: &Results) -> Grid {
 fn free(results: &Results, freed: &Freed) -> Result<Grid> {
     let numbers = numbers(results, freed.name);
     let (hand, ours) = (results.by_hand()?, results.ours()?);
-    let best = |it: &Outcome, what: &str, order: &str, n| it.best_free_us(what, order, n);
+    let best = |it: &Subjected, what: &str, order: &str, n| it.best_free_us(what, order, n);
     let mut rows = vec![header(&numbers)];
     for order in ORDERS {
         let title = order_title(order);
         for it in &results.0 {
-            let candidate = it.candidate.title;
-            rows.push(row(format!("{title}, {candidate}"), &numbers, |n| {
+            let subject = it.subject.title;
+            rows.push(row(format!("{title}, {subject}"), &numbers, |n| {
                 it.free_us(freed.name, order, n)
                     .map_or_else(|| absent(it, freed.name, order, n), |us| spread(&us))
             }));
-            rows.push(row(format!("{title}, {candidate}: least"), &numbers, |n| {
+            rows.push(row(format!("{title}, {subject}: least"), &numbers, |n| {
                 best(it, freed.name, order, n)
                     .map_or_else(|| absent(it, freed.name, order, n), three_digits)
             }));
             rows.push(row(
-                format!("{title}, {candidate}: {}", freed.bare_text),
+                format!("{title}, {subject}: {}", freed.bare_text),
                 &numbers,
                 |n| {
                     best(it, freed.bare, order, n)
@@ -223,21 +223,21 @@ fn free(results: &Results, freed: &Freed) -> Result<Grid> {
     ))
 }
 
-/// A header with candidates.
-fn candidates(results: &Results) -> Vec<String> {
+/// A header with subjects.
+fn subjects(results: &Results) -> Vec<String> {
     [String::new()]
         .into_iter()
-        .chain(results.0.iter().map(|it| it.candidate.title.to_owned()))
+        .chain(results.0.iter().map(|it| it.subject.title.to_owned()))
         .chain([ratio_title()])
         .collect()
 }
 
 fn access(results: &Results) -> Result<Grid> {
     let (hand, ours) = (results.by_hand()?, results.ours()?);
-    let mut rows = vec![candidates(results)];
+    let mut rows = vec![subjects(results)];
 
-    let mut instructions = |title: &str, of: fn(&Outcome) -> (u64, bool)| {
-        let cell = |it: &Outcome| match of(it) {
+    let mut instructions = |title: &str, of: fn(&Subjected) -> (u64, bool)| {
+        let cell = |it: &Subjected| match of(it) {
             (count, true) => format!("{count}, a call"),
             (count, false) => count.to_string(),
         };
@@ -255,7 +255,7 @@ fn access(results: &Results) -> Result<Grid> {
         (access.instructions, access.calls_accessor)
     });
 
-    let mut time = |title: &str, of: &dyn Fn(&Outcome) -> Option<Spread>| {
+    let mut time = |title: &str, of: &dyn Fn(&Subjected) -> Option<Spread>| {
         let mut row = vec![title.to_owned()];
         let cell = |it| of(it).map_or_else(|| NOTHING.to_owned(), |it| spread(&it));
         row.extend(results.0.iter().map(cell));
@@ -274,7 +274,7 @@ fn access(results: &Results) -> Result<Grid> {
 /// First accesses.
 fn first(results: &Results) -> Result<Grid> {
     let (hand, ours) = (results.by_hand()?, results.ours()?);
-    let mut rows = vec![candidates(results)];
+    let mut rows = vec![subjects(results)];
     let kinds = [
         ("an object", "first_object", "alone"),
         (
@@ -313,8 +313,8 @@ fn first(results: &Results) -> Result<Grid> {
 /// Populating and freeing, on two CPUs.
 fn together(results: &Results) -> Result<Grid> {
     let (hand, ours) = (results.by_hand()?, results.ours()?);
-    let mut rows = vec![candidates(results)];
-    let mut line = |title: &str, of: &dyn Fn(&Outcome) -> Result<f64>| -> Result<()> {
+    let mut rows = vec![subjects(results)];
+    let mut line = |title: &str, of: &dyn Fn(&Subjected) -> Result<f64>| -> Result<()> {
         let mut row = vec![title.to_owned()];
         for it in &results.0 {
             row.push(three_digits(of(it)?));
@@ -346,8 +346,8 @@ fn together(results: &Results) -> Result<Grid> {
 
 fn bytes(results: &Results) -> Result<Grid> {
     let (hand, ours) = (results.by_hand()?, results.ours()?);
-    let mut rows = vec![candidates(results)];
-    let mut line = |title: &str, of: &dyn Fn(&Outcome) -> Result<f64>| -> Result<()> {
+    let mut rows = vec![subjects(results)];
+    let mut line = |title: &str, of: &dyn Fn(&Subjected) -> Result<f64>| -> Result<()> {
         let mut row = vec![title.to_owned()];
         for it in &results.0 {
             row.push(thousands(of(it)?.round() as u64));
@@ -365,7 +365,7 @@ fn bytes(results: &Results) -> Result<Grid> {
     line("allocated when the slot is populated", &|it| {
         it.slab("owner", "populated")
     })?;
-    line("**both: a mapped object**", &Outcome::mapped)?;
+    line("**both: a mapped object**", &Subjected::mapped)?;
     line("the object", &|it| it.size("object"))?;
     line("the object, as it is allocated", &|it| {
         it.size("object_allocated")
