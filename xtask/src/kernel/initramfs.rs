@@ -4,19 +4,11 @@
 //! in `kernel/init/` as its first process.
 
 use super::{
-    apt::{
-        self,
-        Apt, //
-    },
-    cache::Cache,
-    tools,
+    apt,
+    cache::Cache, //
 };
-use crate::{
-    exit::Exit,
-    root, //
-};
+use crate::root;
 use anyhow::{
-    bail,
     Context,
     Result, //
 };
@@ -48,21 +40,8 @@ impl Busybox {
             return Ok(Self(busybox));
         }
 
-        let package = match tools::downloaded(cache, PACKAGE, |_| true)? {
-            Some(package) => package,
-            None => {
-                let instead = "busybox cannot be had, which a kernel needs after its tests";
-                let apt = Apt::new(cache, apt::STABLE).context(instead)?;
-                let versions = apt.versions(PACKAGE)?;
-                let Some(version) = versions.first() else {
-                    bail!(Exit::Skipped(format!(
-                        "{instead}: {} does not have {PACKAGE}",
-                        apt::STABLE
-                    )));
-                };
-                apt.download(cache, PACKAGE, version).context(instead)?
-            }
-        };
+        let package = apt::package(cache, apt::STABLE, PACKAGE, |_| true)
+            .context("busybox cannot be had, which a kernel needs after its tests")?;
         let unfinished = cache.temporary()?;
         apt::unpack(&package, unfinished.path())?;
         let unpacked = PLACES

@@ -3,28 +3,22 @@
 //! The kernel's source, if nobody names a tree.
 
 use super::{
-    apt::{
-        self,
-        Apt, //
-    },
+    apt,
     cache::Cache,
     job::{
         self,
         Job, //
     },
-    spinner, tools,
+    progress::spinner,
     tree::{
         Tree,
         Version,
         MINIMUM, //
     },
 };
-use crate::exit::Exit;
 use anyhow::{
-    bail,
     ensure,
     Context,
-    Error,
     Result, //
 };
 use std::{
@@ -65,22 +59,7 @@ pub(crate) fn get(cache: &Cache) -> Result<PathBuf> {
     }
     cache.ensure_space(SPACE, "the kernel's source")?;
 
-    let package = match tools::downloaded(cache, PACKAGE, |_| true)? {
-        Some(package) => package,
-        None => {
-            let apt = Apt::new(cache, apt::SUITE).context(INSTEAD)?;
-            let versions = apt.versions(PACKAGE)?;
-            let Some(version) = versions.first() else {
-                bail!(Error::new(Exit::Skipped(format!(
-                    "{} does not have {PACKAGE}",
-                    apt::SUITE
-                )))
-                .context(INSTEAD));
-            };
-            apt.download(cache, PACKAGE, version).context(INSTEAD)?
-        }
-    };
-
+    let package = apt::package(cache, apt::SUITE, PACKAGE, |_| true).context(INSTEAD)?;
     let spinner = spinner(format!("unpacking {}", package.display()));
     let unfinished = cache.temporary()?;
     apt::unpack(&package, unfinished.path())?;

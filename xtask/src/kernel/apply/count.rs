@@ -3,17 +3,8 @@
 //! How much code there is in `drm/gem/shmem.rs`, before and after. Tests, comments and
 //! documentation are not counted, nor are lines that are empty.
 
-use super::{
-    Object,
-    Stage,
-    Tree,
-    SG_TABLE,
-    SHMEM, //
-};
-use anyhow::{
-    Context,
-    Result, //
-};
+use crate::kernel::tree::Tree;
+use anyhow::Result;
 use proc_macro2::{
     TokenStream,
     TokenTree, //
@@ -40,6 +31,7 @@ pub(crate) struct Count {
 
 /// The table.
 pub(crate) struct Counts {
+    path: &'static str,
     pub(crate) by_hand: Count,
     /// With the lazy field.
     pub(crate) converted: Count,
@@ -47,22 +39,21 @@ pub(crate) struct Counts {
     form: &'static str,
 }
 
-/// Counts the file in this tree, and as the conversion leaves it.
-pub(crate) fn count(tree: &Tree, stages: &[Stage], object: Object) -> Result<Counts> {
-    let converted = stages
-        .iter()
-        .find(|stage| stage.step == SG_TABLE)
-        .with_context(|| format!("there is no step `{SG_TABLE}`"))?;
-
-    Ok(Counts {
-        by_hand: code(&tree.read(SHMEM)?)?,
-        converted: code(&converted.tree.read(SHMEM)?)?,
-        form: if object == Object::Expanded {
-            "printed"
-        } else {
-            "annotated"
-        },
-    })
+impl Counts {
+    /// Counts a file of two trees.
+    pub(super) fn of(
+        path: &'static str,
+        tree: &Tree,
+        converted: &Tree,
+        form: &'static str,
+    ) -> Result<Self> {
+        Ok(Self {
+            path,
+            by_hand: code(&tree.read(path)?)?,
+            converted: code(&converted.read(path)?)?,
+            form,
+        })
+    }
 }
 
 /// Counts the code of a file.
@@ -118,7 +109,7 @@ impl Lines {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:30} lines of code  `unsafe`", SHMEM)?;
+        writeln!(f, "{:30} lines of code  `unsafe`", self.path)?;
         for (what, count) in [("by hand", self.by_hand), (self.form, self.converted)] {
             writeln!(f, "  {what:28} {:13}  {:8}", count.lines, count.unsafes)?;
         }

@@ -52,7 +52,7 @@ impl New {
         let last = fields
             .next()
             .context("there is no field to become the last one of `Object`")?;
-        let host = Source::parse(host.to_owned())?;
+        let host = Source::parse(host)?;
         let items = host.rest(host.behind_imports()?);
 
         let docs = structure.attrs.iter();
@@ -79,7 +79,7 @@ impl New {
 
 /// The lines of a field, with those of its documentation.
 fn lines(source: &Source, field: &Field) -> Range<usize> {
-    source.lines(source.range(field))
+    source.lines_of(field)
 }
 
 fn name(field: &Field) -> Result<String> {
@@ -91,21 +91,21 @@ fn name(field: &Field) -> Result<String> {
 }
 
 /// Puts the annotated field in place of the table by hand.
-pub(crate) fn convert(text: String) -> Result<String> {
-    let ours = Source::parse(include_str!("../../../../kernel/items/shmem.rs").to_owned())?;
+pub(crate) fn convert(text: &str) -> Result<String> {
+    let ours = Source::parse(include_str!("../../../../kernel/items/shmem.rs"))?;
     let new = New::read(&ours, SG_TABLE)?;
     let teardown = ours
         .function("Object", "free_callback")?
         .block
         .stmts
         .first()
-        .map(|stmt| ours.text(ours.lines(ours.range(stmt))))
+        .map(|stmt| ours.text_of(stmt))
         .ok_or_else(|| anyhow!("there is no statement in `free_callback()`"))?;
     let mut source = Source::parse(text)?;
 
     // The fields.
-    let resource = source.lines(source.range(source.field("Object", "sgt_res")?));
-    let lock = source.lines(source.range(source.field("Object", "sgt_lock")?));
+    let resource = source.lines_of(source.field("Object", "sgt_res")?);
+    let lock = source.lines_of(source.field("Object", "sgt_lock")?);
     let attribute = source
         .structure("Object")?
         .attrs
@@ -123,13 +123,13 @@ pub(crate) fn convert(text: String) -> Result<String> {
             return Err(anyhow!("there is nothing in `Object::dev()`"));
         };
         let start = source.range(&block.brace_token.span.open()).end + 1;
-        Ok(start..source.lines(source.range(end)).end)
+        Ok(start..source.lines_of(end).end)
     };
     let dev = body(&source)?;
     source.replace(dev, ours.text(body(&ours)?));
 
     // The accessor, which the macro writes.
-    let accessor = source.lines(source.range(source.function("Object", "sg_table")?));
+    let accessor = source.lines_of(source.function("Object", "sg_table")?);
     source.replace(accessor, "");
 
     // The teardown.
@@ -139,7 +139,7 @@ pub(crate) fn convert(text: String) -> Result<String> {
         .stmts
         .iter()
         .find(|stmt| source::mentions(stmt.to_token_stream(), "sgt_res"))
-        .map(|stmt| source.lines(source.range(stmt)))
+        .map(|stmt| source.lines_of(stmt))
         .ok_or_else(|| anyhow!("`Object::free_callback()` does not drop `sgt_res`"))?;
     source.replace(by_hand, format!("{teardown}\n"));
 
@@ -153,11 +153,11 @@ pub(crate) fn convert(text: String) -> Result<String> {
     keep_device(&mut source, &new.last)?;
 
     // The type that unmapped the table.
-    let structure = source.lines(source.range(source.structure("SGTableMap")?));
+    let structure = source.lines_of(source.structure("SGTableMap")?);
     let impls: Vec<_> = source
         .impls("SGTableMap")
         .into_iter()
-        .map(|item| source.lines(source.range(item)))
+        .map(|item| source.lines_of(item))
         .collect();
     source.replace(structure, new.items + "\n");
     for item in impls {
@@ -190,8 +190,8 @@ fn keep_device(source: &mut Source, last: &Last) -> Result<()> {
 
 /// The object by hand, with the least that keeps user space from using memory that is freed or of
 /// another kind: it keeps its DRM device, and nothing but the driver makes objects.
-pub(crate) fn fix(text: String) -> Result<String> {
-    let ours = Source::parse(include_str!("../../../../kernel/items/shmem.rs").to_owned())?;
+pub(crate) fn fix(text: &str) -> Result<String> {
+    let ours = Source::parse(include_str!("../../../../kernel/items/shmem.rs"))?;
     let new = New::read(&ours, SG_TABLE)?;
     let mut source = Source::parse(text)?;
 
@@ -307,7 +307,7 @@ mod tests {}
 ";
 
     fn converted() -> String {
-        convert(BY_HAND.to_owned()).unwrap()
+        convert(BY_HAND).unwrap()
     }
 
     #[test]
@@ -321,21 +321,21 @@ impl<T> AllocImpl for Object<T> {
     };
 }
 ";
-        let text = fix(format!("{BY_HAND}\n{ops}")).unwrap();
+        let text = fix(&format!("{BY_HAND}\n{ops}")).unwrap();
 
         assert!(text.contains("            drm: dev.into(),\n        })\n"));
         assert!(text.contains("        gem_prime_import_sg_table: None,\n"));
         assert!(text.contains("        dumb_create: None,\n"));
         assert!(text.contains("sgt_res: ManuallyDrop<SetOnce<"));
         assert_eq!(
-            fix(BY_HAND.to_owned()).unwrap_err().to_string(),
+            fix(BY_HAND).unwrap_err().to_string(),
             "there is no `AllocImpl::ALLOC_OPS` of `Object`"
         );
     }
 
     #[test]
     fn every_field_has_its_slot() {
-        let source = Source::parse(converted()).unwrap();
+        let source = Source::parse(&converted()).unwrap();
         let constructor = source.function("Object", "new").unwrap();
         let slots = source.text(source.range(&constructor.block));
 
@@ -410,7 +410,7 @@ impl<T> AllocImpl for Object<T> {
         ] {
             assert!(BY_HAND.contains(from), "{from}");
             let text = BY_HAND.replace(from, to);
-            assert_eq!(convert(text).err().unwrap().to_string(), error);
+            assert_eq!(convert(&text).err().unwrap().to_string(), error);
         }
     }
 }

@@ -38,11 +38,11 @@ pub(crate) struct Source {
 
 impl Source {
     /// Parses a file.
-    pub(crate) fn parse(text: String) -> Result<Self> {
-        let file = syn::parse_file(&text).context("it cannot be parsed")?;
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let file = syn::parse_file(text).context("it cannot be parsed")?;
 
         Ok(Self {
-            text,
+            text: text.to_owned(),
             file,
             edits: Vec::new(),
         })
@@ -110,7 +110,7 @@ impl Source {
     /// Where the last import ends, with the empty line behind it.
     pub(crate) fn behind_imports(&self) -> Result<usize> {
         self.imports()
-            .map(|item| self.lines(self.range(item)).end)
+            .map(|item| self.lines_of(item).end)
             .max()
             .ok_or_else(|| anyhow!("there are no imports"))
     }
@@ -140,6 +140,16 @@ impl Source {
         }
 
         start..end
+    }
+
+    /// The lines of something, with the comments above it.
+    pub(crate) fn lines_of(&self, what: &impl Spanned) -> Range<usize> {
+        self.lines(self.range(what))
+    }
+
+    /// The text of these lines.
+    pub(crate) fn text_of(&self, what: &impl Spanned) -> &str {
+        self.text(self.lines_of(what))
     }
 
     fn start_of_line(&self, at: usize) -> usize {
@@ -172,11 +182,6 @@ impl Source {
         self.replace(at..at, text);
     }
 
-    /// Adds text at the end.
-    pub(crate) fn append(&mut self, text: &str) {
-        self.insert(self.text.len(), text);
-    }
-
     /// The file with all edits.
     pub(crate) fn finish(mut self) -> String {
         self.edits.sort_by_key(|(range, _)| range.start);
@@ -189,7 +194,7 @@ impl Source {
 }
 
 /// Declares child modules behind the imports.
-pub(crate) fn declare(text: String, modules: &str) -> Result<String> {
+pub(crate) fn declare(text: &str, modules: &str) -> Result<String> {
     let mut source = Source::parse(text)?;
     let behind = source.behind_imports()?;
     source.insert(behind, modules);
@@ -197,18 +202,28 @@ pub(crate) fn declare(text: String, modules: &str) -> Result<String> {
     Ok(source.finish())
 }
 
-/// Declares a child module in front of another one.
-pub(crate) fn declare_before(text: String, next: &str, module: &str) -> Result<String> {
+/// Declares child modules among those that are there, in order of their names.
+pub(crate) fn declare_in_order(text: &str, modules: &str) -> Result<String> {
     let mut source = Source::parse(text)?;
-    let at = source
-        .file
-        .items
-        .iter()
-        .find(|item| matches!(item, Item::Mod(item) if item.ident == next))
-        .map(|item| source.lines(source.range(item)).start)
-        .ok_or_else(|| anyhow!("there is no `mod {next}`"))?;
-    source.insert(at, module);
+    let new = Source::parse(modules)?;
+    let mods = |source: &Source| -> Vec<(String, usize)> {
+        let mods = source.items().iter().filter_map(|item| match item {
+            Item::Mod(item) if item.content.is_none() => Some(item),
+            _ => None,
+        });
+        mods.map(|item| (item.ident.to_string(), source.lines_of(item).start))
+            .collect()
+    };
 
+    let (theirs, ours) = (mods(&source), mods(&new));
+    let ends = ours.iter().skip(1).map(|(_, start)| *start);
+    for ((name, start), end) in ours.iter().zip(ends.chain([modules.len()])) {
+        let (_, at) = theirs
+            .iter()
+            .find(|(other, _)| other > name)
+            .ok_or_else(|| anyhow!("there is no module that `{name}` would stand before"))?;
+        source.insert(*at, &modules[*start..end]);
+    }
     Ok(source.finish())
 }
 
@@ -286,20 +301,20 @@ impl One {
 ";
 
     fn source() -> Source {
-        Source::parse(TEXT.to_owned()).unwrap()
+        Source::parse(TEXT).unwrap()
     }
 
     #[test]
     fn items_have_their_comments() {
         let source = source();
-        let one = source.lines(source.range(source.structure("One").unwrap()));
+        let one = source.lines_of(source.structure("One").unwrap());
         assert!(source.text(one.clone()).starts_with("// One.\nstruct"));
         assert!(source.text(one).ends_with("}\n\n"));
 
-        let two = source.lines(source.range(source.impls("One")[0]));
+        let two = source.lines_of(source.impls("One")[0]);
         assert!(source.text(two).starts_with("// Two, one.\n// Two, two.\n"));
 
-        let first = source.lines(source.range(source.field("One", "first").unwrap()));
+        let first = source.lines_of(source.field("One", "first").unwrap());
         assert_eq!(source.text(first), "    // The first.\n    first: u32,\n\n");
     }
 
@@ -324,22 +339,24 @@ impl One {
     #[test]
     fn modules_are_declared_in_order() {
         let text = "use a::b;\nuse c::{\n    d,\n    e, //\n};\n\nstruct One;\n".to_owned();
-        let text = declare(text, "mod f;\n#[cfg(g)]\nmod h;\n\n").unwrap();
-        let text = declare_before(text, "h", "mod g;\n").unwrap();
+        let text = declare(&text, "mod f;\n#[cfg(g)]\nmod h;\n\n").unwrap();
+        let text = declare_in_order(&text, "mod e;\n#[cfg(i)]\nmod g;\nmod gg;\n").unwrap();
         assert!(
-            text.ends_with("};\n\nmod f;\nmod g;\n#[cfg(g)]\nmod h;\n\nstruct One;\n"),
+            text.ends_with(
+                "};\n\nmod e;\nmod f;\n#[cfg(i)]\nmod g;\nmod gg;\n#[cfg(g)]\nmod h;\n\nstruct One;\n"
+            ),
             "{text}"
         );
 
-        let error = declare_before(text, "i", "").err().unwrap().to_string();
-        assert_eq!(error, "there is no `mod i`");
-        assert!(declare("struct One;\n".to_owned(), "").is_err());
+        let error = declare_in_order(&text, "mod i;\n").unwrap_err().to_string();
+        assert_eq!(error, "there is no module that `i` would stand before");
+        assert!(declare("struct One;\n", "").is_err());
     }
 
     #[test]
     fn edits_do_not_move_each_other() {
         let mut source = source();
-        let first = source.lines(source.range(source.field("One", "first").unwrap()));
+        let first = source.lines_of(source.field("One", "first").unwrap());
         let at = source.range(source.structure("One").unwrap()).start;
         source.replace(first, "");
         source.insert(at, "#[new]\n");
