@@ -145,24 +145,8 @@ const EDU: &str = "samples/rust/rust_drm_edu.rs";
 const SAMPLES_KCONFIG: &str = "samples/rust/Kconfig";
 const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 
-/// What is declared in `devres.rs`.
-const DEVRES_MODULES: &str = "\
-mod batched;
-mod dep_map;
-mod devres_node;
-mod evictable;
-mod lazy;
-mod lazy_lt;
-mod mapped;
-mod pins;
-mod place;
-mod registry;
-mod slot;
-mod state;
-mod sys;
-mod table;
-mod unwind;
-
+/// What `devres.rs` has from its new modules.
+const DEVRES_USES: &str = "\
 pub use crate::{
     new_evictable_lazy,
     new_lazy, //
@@ -200,90 +184,6 @@ pub use mapped::{
     Names,
     OwnerView, //
 };
-
-";
-
-/// The same for tests.
-const DEVRES_TESTS: &str = "\
-#[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]
-mod bar_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod batched_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod callbacks_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod evict_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod kunit_driver;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod kunit_gate;
-#[cfg(CONFIG_KUNIT = \"y\")]
-pub(crate) mod kunit_lockdep;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod kunit_machine;
-#[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]
-mod kunit_pci;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod kunit_shrinker;
-#[cfg(CONFIG_KUNIT = \"y\")]
-pub(crate) mod kunit_skip;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod kunit_stress;
-#[cfg(CONFIG_KUNIT = \"y\")]
-pub(crate) mod kunit_support;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod lazy_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod lazy_lt_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod order_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod phases_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod registry_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-pub(crate) mod stress_kunit;
-";
-
-/// The same for the control.
-const DEVRES_MODULES_BY_HAND: &str = "\
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod kunit_machine;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod kunit_skip;
-#[cfg(CONFIG_KUNIT = \"y\")]
-pub(crate) mod kunit_support;
-
-";
-
-/// What is declared in `shmem.rs`.
-const SHMEM_MODULES: &str = "\
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod contract_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-#[doc(hidden)]
-pub mod crates_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod import_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod lazy_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod prime_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod stress_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod vmap_kunit;
-
-";
-
-/// The same for the control.
-const SHMEM_MODULES_BY_HAND: &str = "\
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod contract_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod kasan_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod oops_kunit;
 
 ";
 
@@ -385,7 +285,7 @@ fn slot(tree: &mut Tree) -> Result<()> {
     add_files_of_tree(tree, |path| {
         OF_THE_SLOT.iter().any(|of| path == Path::new(of))
     })?;
-    edit(tree, DEVRES, |text| source::declare(text, DEVRES_MODULES))?;
+    declare_new(tree, DEVRES, DEVRES_USES)?;
     edit(tree, DEVRES, devres::take_place)
 }
 
@@ -418,10 +318,8 @@ fn kunit(tree: &mut Tree) -> Result<()> {
         path.starts_with("rust/kernel") && others.all(|of| path != Path::new(of))
     })?;
     add_kunit_of_the_host(tree, |_| true)?;
-    edit(tree, DEVRES, |text| {
-        source::declare_in_order(text, DEVRES_TESTS)
-    })?;
-    edit(tree, SHMEM, |text| source::declare(text, SHMEM_MODULES))
+    declare_new(tree, DEVRES, "")?;
+    declare_new(tree, SHMEM, "")
 }
 
 /// The GEM DMA helper.
@@ -431,10 +329,8 @@ fn gem_dma(tree: &mut Tree) -> Result<()> {
     })?;
     edit(tree, BINDINGS_HELPER, lists::gem_dma_header)?;
     edit(tree, DRM_KCONFIG, lists::gem_dma_option)?;
-    edit(tree, GEM, |text| {
-        let module = "#[cfg(CONFIG_RUST_DRM_GEM_DMA_HELPER)]\npub mod dma;\n";
-        source::declare_in_order(text, module)
-    })
+    let module = "#[cfg(CONFIG_RUST_DRM_GEM_DMA_HELPER)]\npub mod dma;\n";
+    edit(tree, GEM, |text| source::declare(text, &[module], ""))
 }
 
 /// The sample drivers.
@@ -475,11 +371,7 @@ fn bench(tree: &mut Tree, subject: &str) -> Result<()> {
     let file = folder.join("subjects").join(format!("{subject}.rs"));
     let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     tree.write(SUBJECT, text);
-
-    edit(tree, SHMEM, |text| {
-        let module = "#[cfg(CONFIG_KUNIT = \"y\")]\nmod bench_kunit;\n";
-        source::declare_in_order(text, module)
-    })
+    declare_new(tree, SHMEM, "")
 }
 
 /// What the control needs.
@@ -492,12 +384,37 @@ fn control(tree: &mut Tree) -> Result<()> {
         true
     })?;
 
-    edit(tree, DEVRES, |text| {
-        source::declare(text, DEVRES_MODULES_BY_HAND)
-    })?;
-    edit(tree, SHMEM, |text| {
-        source::declare(text, SHMEM_MODULES_BY_HAND)
-    })
+    declare_new(tree, DEVRES, "")?;
+    declare_new(tree, SHMEM, "")
+}
+
+/// Declares the new files beside a file as its modules, in order of their names, and then `uses`.
+fn declare_new(tree: &mut Tree, path: &str, uses: &str) -> Result<()> {
+    let folder = Path::new(path).with_extension("");
+    let mut names: Vec<&str> = tree
+        .edited()
+        .filter(|file| file.parent() == Some(&folder))
+        .filter_map(|file| file.file_name()?.to_str()?.strip_suffix(".rs"))
+        .collect();
+    names.sort_unstable();
+    let modules: Vec<String> = names.into_iter().map(declaration).collect();
+
+    edit(tree, path, |text| source::declare(text, &modules, uses))
+}
+
+/// How a module is declared. Suites are not there without KUnit.
+fn declaration(name: &str) -> String {
+    let with = match name {
+        "bar_kunit" | "kunit_pci" => "#[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]\n",
+        _ if name.contains("kunit") => "#[cfg(CONFIG_KUNIT = \"y\")]\n",
+        _ => "",
+    };
+    let public = match name {
+        "crates_kunit" => "#[doc(hidden)]\npub ",
+        "kunit_lockdep" | "kunit_skip" | "kunit_support" | "stress_kunit" => "pub(crate) ",
+        _ => "",
+    };
+    format!("{with}{public}mod {name};\n")
 }
 
 /// Adds the files of `kernel/tree/` that are wanted.
@@ -577,7 +494,7 @@ fn macros(text: &str) -> Result<String> {
         .map(|item| new.text_of(item).to_owned())
         .ok_or_else(|| anyhow!("there is no `fn devres_lazy()` among our own items"))?;
 
-    let text = source::declare_in_order(text, "mod devres_lazy;\n")?;
+    let text = source::declare(text, &["mod devres_lazy;\n"], "")?;
     Ok(format!("{text}\n{function}"))
 }
 

@@ -24,6 +24,7 @@ use syn::{
     ImplItemFn,
     Item,
     ItemImpl,
+    ItemMod,
     ItemStruct,
     Type, //
 };
@@ -193,36 +194,36 @@ impl Source {
     }
 }
 
-/// Declares child modules behind the imports.
-pub(crate) fn declare(text: &str, modules: &str) -> Result<String> {
+/// Declares child modules that are not declared yet, in order of their names among those that are.
+/// Where there are none, they come behind the imports, and `rest` behind them.
+pub(crate) fn declare(text: &str, modules: &[impl AsRef<str>], rest: &str) -> Result<String> {
     let mut source = Source::parse(text)?;
-    let behind = source.behind_imports()?;
-    source.insert(behind, modules);
-
-    Ok(source.finish())
-}
-
-/// Declares child modules among those that are there, in order of their names.
-pub(crate) fn declare_in_order(text: &str, modules: &str) -> Result<String> {
-    let mut source = Source::parse(text)?;
-    let new = Source::parse(modules)?;
-    let mods = |source: &Source| -> Vec<(String, usize)> {
-        let mods = source.items().iter().filter_map(|item| match item {
-            Item::Mod(item) if item.content.is_none() => Some(item),
+    let theirs: Vec<(String, Range<usize>)> = source
+        .items()
+        .iter()
+        .filter_map(|item| match item {
+            Item::Mod(item) if item.content.is_none() => {
+                Some((item.ident.to_string(), source.lines_of(item)))
+            }
             _ => None,
-        });
-        mods.map(|item| (item.ident.to_string(), source.lines_of(item).start))
-            .collect()
+        })
+        .collect();
+    let Some((_, last)) = theirs.last() else {
+        let modules: String = modules.iter().map(AsRef::as_ref).collect();
+        let behind = source.behind_imports()?;
+        source.insert(behind, format!("{modules}\n{rest}"));
+        return Ok(source.finish());
     };
 
-    let (theirs, ours) = (mods(&source), mods(&new));
-    let ends = ours.iter().skip(1).map(|(_, start)| *start);
-    for ((name, start), end) in ours.iter().zip(ends.chain([modules.len()])) {
-        let (_, at) = theirs
-            .iter()
-            .find(|(other, _)| other > name)
-            .ok_or_else(|| anyhow!("there is no module that `{name}` would stand before"))?;
-        source.insert(*at, &modules[*start..end]);
+    // In front of the empty line behind the last one.
+    let end = last.start + source.text(last.clone()).trim_end().len() + 1;
+    for module in modules.iter().map(AsRef::as_ref) {
+        let item: ItemMod = syn::parse_str(module)?;
+        let name = item.ident.to_string();
+        let next = theirs.iter().find(|(other, _)| *other >= name);
+        if next.is_none_or(|(other, _)| *other != name) {
+            source.insert(next.map_or(end, |(_, lines)| lines.start), module);
+        }
     }
     Ok(source.finish())
 }
@@ -338,19 +339,22 @@ impl One {
 
     #[test]
     fn modules_are_declared_in_order() {
-        let text = "use a::b;\nuse c::{\n    d,\n    e, //\n};\n\nstruct One;\n".to_owned();
-        let text = declare(&text, "mod f;\n#[cfg(g)]\nmod h;\n\n").unwrap();
-        let text = declare_in_order(&text, "mod e;\n#[cfg(i)]\nmod g;\nmod gg;\n").unwrap();
+        let text = "use a::b;\nuse c::{\n    d,\n    e, //\n};\n\nstruct One;\n";
+        let text = declare(
+            text,
+            &["mod f;\n", "#[cfg(g)]\nmod h;\n"],
+            "pub use f::F;\n\n",
+        );
+        let modules = ["mod e;\n", "mod f;\n", "mod g;\n", "#[cfg(i)]\nmod i;\n"];
+        let text = declare(&text.unwrap(), &modules, "").unwrap();
         assert!(
             text.ends_with(
-                "};\n\nmod e;\nmod f;\n#[cfg(i)]\nmod g;\nmod gg;\n#[cfg(g)]\nmod h;\n\nstruct One;\n"
+                "};\n\nmod e;\nmod f;\nmod g;\n#[cfg(g)]\nmod h;\n#[cfg(i)]\nmod i;\n\n\
+                 pub use f::F;\n\nstruct One;\n"
             ),
             "{text}"
         );
-
-        let error = declare_in_order(&text, "mod i;\n").unwrap_err().to_string();
-        assert_eq!(error, "there is no module that `i` would stand before");
-        assert!(declare("struct One;\n", "").is_err());
+        assert!(declare("struct One;\n", &["mod f;\n"], "").is_err());
     }
 
     #[test]
