@@ -3,23 +3,11 @@
 //! How much code there is in `drm/gem/shmem.rs`, before and after. Tests, comments and
 //! documentation are not counted, nor are lines that are empty.
 
+use super::source::Source;
 use crate::kernel::tree::Tree;
 use anyhow::Result;
-use proc_macro2::{
-    TokenStream,
-    TokenTree, //
-};
-use quote::ToTokens;
-use std::{
-    collections::BTreeSet,
-    fmt, //
-};
-use syn::{
-    visit_mut::VisitMut,
-    Attribute,
-    File,
-    Item, //
-};
+use std::fmt;
+use syn::Item;
 
 /// How much there is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,53 +46,21 @@ impl Counts {
 
 /// Counts the code of a file.
 fn code(text: &str) -> Result<Count> {
-    let mut file: File = syn::parse_file(text)?;
-    NoDocumentation.visit_file_mut(&mut file);
-    // Tests.
-    file.items.retain(|item| !matches!(item, Item::Mod(_)));
-
-    let mut lines = Lines::default();
-    lines.read(file.into_token_stream());
-    Ok(Count {
-        lines: lines.used.len(),
-        unsafes: lines.unsafes,
-    })
-}
-
-/// Takes documentation away, which is an attribute.
-struct NoDocumentation;
-
-impl VisitMut for NoDocumentation {
-    fn visit_attributes_mut(&mut self, attrs: &mut Vec<Attribute>) {
-        attrs.retain(|attr| !attr.path().is_ident("doc"));
+    let source = Source::parse(text)?;
+    let items = source.items().iter();
+    // Tests are modules.
+    let items = items.filter(|item| !matches!(item, Item::Mod(_)));
+    let mut count = Count {
+        lines: 0,
+        unsafes: 0,
+    };
+    for line in items.flat_map(|item| source.text(source.range(item)).lines()) {
+        let code = line.split("//").next().unwrap_or_default();
+        let words = code.split(|char: char| !char.is_alphanumeric() && char != '_');
+        count.lines += usize::from(!code.trim().is_empty());
+        count.unsafes += words.filter(|word| *word == "unsafe").count();
     }
-}
-
-/// The lines that tokens stand in.
-#[derive(Default)]
-struct Lines {
-    used: BTreeSet<usize>,
-    unsafes: usize,
-}
-
-impl Lines {
-    fn read(&mut self, tokens: TokenStream) {
-        for token in tokens {
-            match token {
-                TokenTree::Group(group) => {
-                    self.used.insert(group.span_open().start().line);
-                    self.used.insert(group.span_close().end().line);
-                    self.read(group.stream());
-                }
-                token => {
-                    let span = token.span();
-                    self.used.extend(span.start().line..=span.end().line);
-                    self.unsafes +=
-                        usize::from(matches!(&token, TokenTree::Ident(name) if name == "unsafe"));
-                }
-            }
-        }
-    }
+    Ok(count)
 }
 
 impl fmt::Display for Counts {

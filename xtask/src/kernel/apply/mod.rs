@@ -397,13 +397,16 @@ fn declare_new(tree: &mut Tree, path: &str, uses: &str) -> Result<()> {
         .filter_map(|file| file.file_name()?.to_str()?.strip_suffix(".rs"))
         .collect();
     names.sort_unstable();
-    let modules: Vec<String> = names.into_iter().map(declaration).collect();
+    let modules: Vec<String> = names
+        .into_iter()
+        .map(|name| declaration(&folder, name))
+        .collect();
 
     edit(tree, path, |text| source::declare(text, &modules, uses))
 }
 
 /// How a module is declared. Suites are not there without KUnit.
-fn declaration(name: &str) -> String {
+fn declaration(folder: &Path, name: &str) -> String {
     let with = match name {
         "bar_kunit" | "kunit_pci" => "#[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]\n",
         _ if name.contains("kunit") => "#[cfg(CONFIG_KUNIT = \"y\")]\n",
@@ -411,7 +414,8 @@ fn declaration(name: &str) -> String {
     };
     let public = match name {
         "crates_kunit" => "#[doc(hidden)]\npub ",
-        "kunit_lockdep" | "kunit_skip" | "kunit_support" | "stress_kunit" => "pub(crate) ",
+        "kunit_lockdep" | "kunit_skip" | "kunit_support" => "pub(crate) ",
+        "stress_kunit" if folder.ends_with("devres") => "pub(crate) ",
         _ => "",
     };
     format!("{with}{public}mod {name};\n")
