@@ -4,10 +4,21 @@
 //! tests there.
 //!
 //! Everything that is got or made on the way is in a cache (`cache`), and nothing else on the
-//! machine is changed. The steps, in order: `tools`, `linux` (both by way of `apt`), `apply` to a
-//! copy of the `tree`, `config`, `build`, `boot`, more than once if the `plan` says so; what is
-//! heard on the `console` is read by `ktap` and `splat`, and judged by `run`, or by `control` if
-//! tests have to fail. A `series` has the steps of `apply` as patches.
+//! machine is changed.
+//!
+//! `test` calls these, each once, in this order; all others have parts of its walk:
+//!
+//! | file | what |
+//! |---|---|
+//! | `cache`, `machine` | where things are kept, and whether the machine has what it takes |
+//! | `plan` | which boots a `flavour` of the kernel needs |
+//! | `prepare` | `linux` gets a `tree`, `make` finds the `tools`, `apply` adds the code, `config` |
+//! | `build` | the kernel |
+//! | `boot` | each line of QEMU goes by way of `console` to `run`, and there to `ktap` and `splat` |
+//! | `run`, `control` | the verdict; the latter if tests have to fail |
+//!
+//! A `series` has the steps of `apply` as patches. Commands that take long are a `job`, which has a
+//! `group` of processes and shows its `progress`; `apt` gets packages.
 
 mod apply;
 mod apt;

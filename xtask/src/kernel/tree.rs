@@ -227,32 +227,24 @@ impl Tree {
         sharing: Sharing,
         built: bool,
     ) -> Result<Vec<PathBuf>> {
-        let files = self.files()?;
+        let mut files = self.files()?;
+        files.extend(self.edits.keys().cloned());
         let mut changed = Vec::new();
 
         for path in &files {
-            if self.edits.contains_key(path) {
-                continue;
-            }
             let from = self.root.join(path);
             let to = copy.join(path);
-            let differs = copy_if_different(&from, &to, sharing, built)
-                .with_context(|| format!("{} cannot be copied", from.display()))?;
-            if differs {
+            let differs = match self.edits.get(path) {
+                Some(text) => replace_if_different(&to, text),
+                None => copy_if_different(&from, &to, sharing, built),
+            };
+            if differs.with_context(|| format!("{} cannot be copied", from.display()))? {
                 changed.push(path.clone());
             }
         }
-        for (path, text) in &self.edits {
-            if replace_if_different(&copy.join(path), text)? {
-                changed.push(path.clone());
-            }
-        }
-
-        for path in walk(copy)? {
-            if !files.contains(&path) && !self.edits.contains_key(&path) {
-                fs::remove_file(copy.join(&path))?;
-                changed.push(path);
-            }
+        for path in walk(copy)?.difference(&files) {
+            fs::remove_file(copy.join(path))?;
+            changed.push(path.clone());
         }
         Ok(changed)
     }

@@ -9,10 +9,7 @@ use anyhow::{
     Result, //
 };
 use quote::ToTokens;
-use syn::{
-    Item,
-    ItemFn, //
-};
+use syn::ItemFn;
 
 /// Documentation that is added in front of the examples.
 const DOCS: &str = "\
@@ -42,14 +39,7 @@ const EXAMPLES: &str = "/// # Examples\n";
 /// Edits the function.
 pub(super) fn take_place(text: &str) -> Result<String> {
     let mut source = Source::parse(text)?;
-    let function = source
-        .items()
-        .iter()
-        .find_map(|item| match item {
-            Item::Fn(item) if item.sig.ident == "register" => Some(item),
-            _ => None,
-        })
-        .context("there is no `fn register()`")?;
+    let function = source.free_function("register")?;
     ensure!(
         adds_action(function),
         "`register()` does not make a box and register it"

@@ -43,29 +43,30 @@ use super::{
         Flavour,
         Object, //
     },
-    tree::Tree, //
+    tree::{
+        walk,
+        Tree, //
+    },
 };
 use crate::{
     exit::Exit,
     root, //
 };
 use anyhow::{
-    anyhow,
     bail,
     Context,
     Result, //
 };
 pub(crate) use count::Counts;
-use lists::Sample;
+use lists::{
+    Beside,
+    Sample, //
+};
 use source::Source;
 use std::{
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::Path, //
 };
-use syn::Item;
 
 /// A part of what is done to a tree, as much as makes one patch, and its name.
 type Step = (&'static str, fn(&mut Tree) -> Result<()>);
@@ -231,6 +232,10 @@ fn steps(object: Object) -> Vec<Step> {
 
 /// Adds the code to a tree, step by step. Returns what it is after each.
 pub(crate) fn stages(tree: &Tree, object: Object) -> Result<Vec<Stage>> {
+    // Before the first edit, which would not find what it expects.
+    for path in walk(&root().join("kernel/tree"))? {
+        ensure_new(tree, &path)?;
+    }
     let mut annotated = tree.clone();
     let mut printed = tree.clone();
     let mut stages = Vec::new();
@@ -442,17 +447,11 @@ fn add_files(
     to: &Path,
     is_wanted: impl Fn(&Path) -> bool,
 ) -> Result<()> {
-    for file in files(from)? {
-        let name = file.strip_prefix(from)?;
-        if is_wanted(name) {
-            let new = to.join(name);
-            if tree.has(&new) {
-                bail!(Exit::Usage(format!(
-                    "this tree has the code already: {} is there. Take it out first, or begin \
-                     with a tree without it",
-                    new.display()
-                )));
-            }
+    for name in walk(from)? {
+        if is_wanted(&name) {
+            let new = to.join(&name);
+            ensure_new(tree, &new)?;
+            let file = from.join(name);
             let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
             tree.write(new, text);
         }
@@ -461,20 +460,16 @@ fn add_files(
     Ok(())
 }
 
-/// All files below a folder, in order.
-fn files(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(self::files(&path)?);
-        } else {
-            files.push(path);
-        }
+/// Refuses a tree that has this file, which is one of ours.
+fn ensure_new(tree: &Tree, path: &Path) -> Result<()> {
+    if tree.has(path) {
+        bail!(Exit::Usage(format!(
+            "this tree has the code already: {} is there. Take it out first, or begin with a tree \
+             without it",
+            path.display()
+        )));
     }
-    files.sort();
-
-    Ok(files)
+    Ok(())
 }
 
 /// Edits a file of the tree.
@@ -489,31 +484,21 @@ fn edit(tree: &mut Tree, path: &str, with: impl FnOnce(&str) -> Result<String>) 
 
 /// `rust/macros/lib.rs`: a module, and an attribute at the end.
 fn macros(text: &str) -> Result<String> {
-    let new = include_str!("../../../../kernel/items/macros.rs");
-    let new = Source::parse(new)?;
-    let function = new
-        .items()
-        .iter()
-        .find(|item| matches!(item, Item::Fn(item) if item.sig.ident == "devres_lazy"))
-        .map(|item| new.text_of(item).to_owned())
-        .ok_or_else(|| anyhow!("there is no `fn devres_lazy()` among our own items"))?;
-
+    let ours = Source::parse(include_str!("../../../../kernel/items/macros.rs"))?;
+    let function = ours.text_of(ours.free_function("devres_lazy")?);
     let text = source::declare(text, &["mod devres_lazy;\n"], "")?;
+
     Ok(format!("{text}\n{function}"))
 }
 
 /// `rust/kernel/lib.rs`: the attribute's name.
 fn kernel(text: &str) -> Result<String> {
-    let mut source = Source::parse(text)?;
-    let behind = source
-        .items()
-        .iter()
-        .find(|item| source.text(source.range(item)) == "pub use macros;")
-        .map(|item| source.range(item).end)
-        .ok_or_else(|| anyhow!("there is no `pub use macros;`"))?;
-    source.insert(behind, "\npub use macros::devres_lazy;");
-
-    Ok(source.finish())
+    let macros = "pub use macros;";
+    lists::add(
+        text,
+        "pub use macros::devres_lazy;\n",
+        Beside::Behind(macros),
+    )
 }
 
 /// The names of the steps.
@@ -551,27 +536,16 @@ mod tests {
 
     #[test]
     fn no_file_is_left_behind() {
-        let from = root().join("kernel/tree");
-        for file in files(&from).unwrap() {
-            let name = file.strip_prefix(&from).unwrap();
+        for name in walk(&root().join("kernel/tree")).unwrap() {
             let steps = ["rust/macros", "rust/kernel", HELPERS, "samples", "include"];
-            assert!(
-                steps.iter().any(|step| name.starts_with(step)),
-                "no step adds {}",
-                name.display()
-            );
+            let is_added = steps.iter().any(|step| name.starts_with(step));
+            assert!(is_added, "no step adds {}", name.display());
         }
-
-        let from = root().join("runtime/src/kunit");
-        for file in files(&from).unwrap() {
-            let name = file.strip_prefix(&from).unwrap();
-            assert!(
-                KUNIT_OF_THE_HOST
-                    .iter()
-                    .any(|(file, _)| name == Path::new(file)),
-                "no step adds {}",
-                name.display()
-            );
+        for name in walk(&root().join("runtime/src/kunit")).unwrap() {
+            let is_added = KUNIT_OF_THE_HOST
+                .iter()
+                .any(|(file, _)| name == Path::new(file));
+            assert!(is_added, "no step adds {}", name.display());
         }
     }
 
@@ -581,6 +555,7 @@ mod tests {
             "rust/kernel/devres/lazy.rs",
             "rust/macros/devres_lazy/model.rs",
             "rust/macros/devres_lazy.rs",
+            "samples/rust/rust_drm_edu.rs",
         ] {
             let [i2c, pci, platform] = try_from::BUSES;
             let (_folder, tree) = tree(&[file, DEVRES, i2c, pci, platform]);

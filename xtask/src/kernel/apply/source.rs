@@ -23,6 +23,7 @@ use syn::{
     ImplItem,
     ImplItemFn,
     Item,
+    ItemFn,
     ItemImpl,
     ItemMod,
     ItemStruct,
@@ -54,16 +55,27 @@ impl Source {
         &self.file.items
     }
 
+    /// The first of the items that this finds.
+    pub(crate) fn find<'a, T>(&'a self, find: impl FnMut(&'a Item) -> Option<T>) -> Option<T> {
+        self.items().iter().find_map(find)
+    }
+
     /// The struct of this name.
     pub(crate) fn structure(&self, name: &str) -> Result<&ItemStruct> {
-        self.file
-            .items
-            .iter()
-            .find_map(|item| match item {
-                Item::Struct(item) if item.ident == name => Some(item),
-                _ => None,
-            })
-            .ok_or_else(|| anyhow!("there is no `struct {name}`"))
+        self.find(|item| match item {
+            Item::Struct(item) if item.ident == name => Some(item),
+            _ => None,
+        })
+        .ok_or_else(|| anyhow!("there is no `struct {name}`"))
+    }
+
+    /// The function of this name that is of no type.
+    pub(crate) fn free_function(&self, name: &str) -> Result<&ItemFn> {
+        self.find(|item| match item {
+            Item::Fn(item) if item.sig.ident == name => Some(item),
+            _ => None,
+        })
+        .ok_or_else(|| anyhow!("there is no `fn {name}()`"))
     }
 
     /// The field of a struct.
