@@ -241,11 +241,17 @@ pub(crate) fn first_error(said: &str) -> &str {
         .unwrap_or("apt-get failed")
 }
 
-/// Unpacks the files of a package.
-pub(crate) fn unpack(package: &Path, folder: &Path) -> Result<()> {
+/// Unpacks a package to a folder, and moves there what `find` finds in it: from where, to where.
+pub(crate) fn unpack(
+    cache: &Cache,
+    package: &Path,
+    find: impl FnOnce(&Path) -> Result<(PathBuf, PathBuf)>,
+) -> Result<PathBuf> {
+    let spinner = spinner(format!("unpacking {}", package.display()));
+    let unfinished = cache.temporary()?;
     let output = Command::new("dpkg-deb")
         .arg("--extract")
-        .args([package, folder])
+        .args([package, unfinished.path()])
         .output()
         .context("dpkg-deb")?;
     if !output.status.success() {
@@ -258,7 +264,12 @@ pub(crate) fn unpack(package: &Path, folder: &Path) -> Result<()> {
         );
     }
 
-    Ok(())
+    let (from, to) = find(unfinished.path())?;
+    fs::create_dir_all(to.parent().unwrap_or(&to))?;
+    fs::rename(&from, &to)
+        .with_context(|| format!("{} is not in {}", from.display(), package.display()))?;
+    spinner.finish_and_clear();
+    Ok(to)
 }
 
 /// The private configuration.

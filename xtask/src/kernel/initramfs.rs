@@ -42,14 +42,14 @@ impl Busybox {
 
         let package = apt::package(cache, apt::STABLE, PACKAGE, |_| true)
             .context("busybox cannot be had, which a kernel needs after its tests")?;
-        let unfinished = cache.temporary()?;
-        apt::unpack(&package, unfinished.path())?;
-        let unpacked = PLACES
-            .into_iter()
-            .map(|place| unfinished.path().join(place))
-            .find(|file| file.is_file())
-            .with_context(|| format!("there is no busybox in {}", package.display()))?;
-        fs::rename(unpacked, &busybox)?;
+        let busybox = apt::unpack(cache, &package, |folder| {
+            let unpacked = PLACES
+                .into_iter()
+                .map(|place| folder.join(place))
+                .find(|file| file.is_file())
+                .with_context(|| format!("there is no busybox in {}", package.display()))?;
+            Ok((unpacked, busybox))
+        })?;
         Ok(Self(busybox))
     }
 

@@ -9,7 +9,6 @@ use super::{
         self,
         Job, //
     },
-    progress::spinner,
     tree::{
         Tree,
         Version,
@@ -22,7 +21,6 @@ use anyhow::{
     Result, //
 };
 use std::{
-    fs,
     path::PathBuf,
     process::Command, //
 };
@@ -60,32 +58,27 @@ pub(crate) fn get(cache: &Cache) -> Result<PathBuf> {
     cache.ensure_space(SPACE, "the kernel's source")?;
 
     let package = apt::package(cache, apt::SUITE, PACKAGE, |_| true).context(INSTEAD)?;
-    let spinner = spinner(format!("unpacking {}", package.display()));
-    let unfinished = cache.temporary()?;
-    apt::unpack(&package, unfinished.path())?;
-    let archive = unfinished.path().join(format!("usr/src/{PACKAGE}.tar.xz"));
-    let log = cache.path("logs/unpack.log");
-    let job = Job::start(
-        Command::new("tar")
-            .arg("--extract")
-            .arg("--file")
-            .arg(&archive)
-            .arg("--directory")
-            .arg(unfinished.path()),
-        &log,
-    )?;
-    ensure!(
-        job.finish()?,
-        "{} cannot be unpacked, see {}:\n{}",
-        package.display(),
-        log.display(),
-        job::tail(&log, 5)
-    );
-    spinner.finish_and_clear();
+    apt::unpack(cache, &package, |folder| {
+        let log = cache.path("logs/unpack.log");
+        let job = Job::start(
+            Command::new("tar")
+                .arg("--extract")
+                .arg("--file")
+                .arg(folder.join(format!("usr/src/{PACKAGE}.tar.xz")))
+                .arg("--directory")
+                .arg(folder),
+            &log,
+        )?;
+        ensure!(
+            job.finish()?,
+            "{} cannot be unpacked, see {}:\n{}",
+            package.display(),
+            log.display(),
+            job::tail(&log, 5)
+        );
 
-    let tree = unfinished.path().join(PACKAGE);
-    let version = Tree::open(&tree)?.version();
-    let to = cache.path(&format!("linux-{version}"));
-    fs::rename(&tree, &to)?;
-    Ok(to)
+        let tree = folder.join(PACKAGE);
+        let version = Tree::open(&tree)?.version();
+        Ok((tree, cache.path(&format!("linux-{version}"))))
+    })
 }

@@ -338,13 +338,18 @@ mod tests {
         (printed, results)
     }
 
+    /// The same of a run that comes to its end with one suite.
+    fn complete(tests: &[&str], result: &str) -> (String, Results) {
+        run(&format!("{}{END}", console(tests, result)), None)
+    }
+
     const A: &str = "[    0.112000]     ok 1 a\n";
     const B: &str = "[    0.212000]     ok 2 b\n";
     const OOPS: &str = "[    0.150000] BUG: kernel NULL pointer dereference, address: 0\n";
 
     #[test]
     fn a_run_holds() {
-        let (printed, results) = run(&format!("{}{END}", console(&[A, B], "ok")), None);
+        let (printed, results) = complete(&[A, B], "ok");
 
         assert_eq!(printed, "ok   lazy.a (12 ms)\nok   lazy.b (100 ms)\n");
         assert!(results.held());
@@ -361,7 +366,7 @@ mod tests {
     fn a_failure_comes_with_what_was_said() {
         let failed = "[    0.200000]     # b: ASSERTION FAILED at a.rs:1\n\
                       [    0.212000]     not ok 2 b\n";
-        let (printed, results) = run(&format!("{}{END}", console(&[A, failed], "not ok")), None);
+        let (printed, results) = complete(&[A, failed], "not ok");
 
         assert_eq!(
             printed,
@@ -379,7 +384,7 @@ mod tests {
              [    0.110000]     # result:   0 left\n\
              [    0.111000]     # binding 0\n{A}"
         );
-        let (printed, _) = run(&format!("{}{END}", console(&[&a, B], "ok")), None);
+        let (printed, _) = complete(&[&a, B], "ok");
 
         assert_eq!(
             printed,
@@ -389,7 +394,7 @@ mod tests {
 
     #[test]
     fn a_report_fails_the_test_that_was_running() {
-        let (printed, results) = run(&format!("{}{END}", console(&[A, OOPS, B], "ok")), None);
+        let (printed, results) = complete(&[A, OOPS, B], "ok");
 
         assert!(printed.contains("FAIL lazy.b"), "{printed}");
         assert!(
@@ -449,10 +454,7 @@ mod tests {
             "[    0.140000] rust_kernel: # expect-splat: \"NULL pointer\"\n{OOPS}\
              [    0.160000] rust_kernel: # end-expect-splat: \"NULL pointer\"\n"
         );
-        let (_, results) = run(
-            &format!("{}{END}", console(&[A, &announced, B], "ok")),
-            None,
-        );
+        let (_, results) = complete(&[A, &announced, B], "ok");
 
         assert!(results.held());
         assert_eq!(Counts::of(&results).expected, 1);
@@ -505,7 +507,7 @@ mod tests {
 
     #[test]
     fn a_suite_can_fail_by_itself() {
-        let (printed, results) = run(&format!("{}{END}", console(&[A, B], "not ok")), None);
+        let (printed, results) = complete(&[A, B], "not ok");
 
         assert!(printed.ends_with("FAIL lazy (400 ms)\n"), "{printed}");
         assert_eq!(results.failures(), ["lazy"]);

@@ -182,17 +182,11 @@ impl Rust {
                 )
             })?;
 
-        let spinner = spinner(format!("unpacking {}", package.display()));
-        let unfinished = cache.temporary()?;
-        apt::unpack(&package, unfinished.path())?;
-        // Where rustc expects it; the sources of the compiler come with it, and are not kept.
-        let library = unfinished.path().join("usr/lib/rustlib/src/rust/library");
-        let to = cache.path(&self.unpacked());
-        fs::create_dir_all(&to)?;
-        fs::rename(&library, to.join("library"))
-            .with_context(|| format!("{} is not in the package", library.display()))?;
-        spinner.finish_and_clear();
-        Ok(to.join("library"))
+        apt::unpack(cache, &package, |folder| {
+            // Where rustc expects it; the sources of the compiler come with it, and are not kept.
+            let library = folder.join("usr/lib/rustlib/src/rust/library");
+            Ok((library, cache.path(&self.unpacked()).join("library")))
+        })
     }
 
     /// Whether that is the version of a package of this release: `1.95.0+dfsg1-2~bpo13+1`.
