@@ -2,18 +2,13 @@
 
 //! `rust/kernel/pci/io.rs`: a BAR can be mapped write-combined.
 
-use super::source::{
-    self,
-    Source, //
-};
+use super::source::Source;
 use anyhow::{
     bail,
     ensure,
     Context,
     Result, //
 };
-use quote::ToTokens;
-use std::ops::Range;
 use syn::{
     Expr,
     ImplItemFn,
@@ -36,6 +31,7 @@ pub(super) fn write_combined(text: &str) -> Result<String> {
         .context("there is no `enum Caching` among our own items")?;
     let function = ours.function("Device", "iomap_region_wc")?;
     let function = ours.text_of(function);
+    let mapping = |source: &Source| source.statement("Bar", "new", "pci_iomap");
     let maps = ours.text(mapping(&ours)?);
 
     let mut source = Source::parse(text)?;
@@ -59,18 +55,6 @@ pub(super) fn write_combined(text: &str) -> Result<String> {
     source.insert(behind, format!("{function}\n"));
     source.replace(by_hand, maps);
     Ok(source.finish())
-}
-
-/// Where `Bar::new()` maps the BAR: a statement, and its comments.
-fn mapping(source: &Source) -> Result<Range<usize>> {
-    source
-        .function("Bar", "new")?
-        .block
-        .stmts
-        .iter()
-        .find(|stmt| source::mentions(stmt.to_token_stream(), "pci_iomap"))
-        .map(|stmt| source.lines_of(stmt))
-        .context("`Bar::new()` does not call `pci_iomap()`")
 }
 
 /// Where the arguments of the only call of a function end.
@@ -144,7 +128,7 @@ impl Device<device::Bound> {
             (
                 "bindings::pci_iomap(",
                 "bindings::ioremap(",
-                "`Bar::new()` does not call `pci_iomap()`",
+                "`Bar::new()` does not mention `pci_iomap`",
             ),
             (
                 "Bar::new(self, bar, name)\n",

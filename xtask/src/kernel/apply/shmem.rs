@@ -89,14 +89,7 @@ pub(crate) fn convert(text: &str) -> Result<String> {
     source.replace(accessor, "");
 
     // The teardown.
-    let callback = source.function("Object", "free_callback")?;
-    let by_hand = callback
-        .block
-        .stmts
-        .iter()
-        .find(|stmt| source::mentions(stmt.to_token_stream(), "sgt_res"))
-        .map(|stmt| source.lines_of(stmt))
-        .ok_or_else(|| anyhow!("`Object::free_callback()` does not drop `sgt_res`"))?;
+    let by_hand = source.statement("Object", "free_callback", "sgt_res")?;
     source.replace(by_hand, format!("{teardown}\n"));
 
     // The constructor.
@@ -358,7 +351,7 @@ impl<T> AllocImpl for Object<T> {
             (
                 "ManuallyDrop::drop(&mut (*this).sgt_res)",
                 "drop(this)",
-                "`Object::free_callback()` does not drop `sgt_res`",
+                "`Object::free_callback()` does not mention `sgt_res`",
             ),
             (
                 "    SetOnce, //\n",

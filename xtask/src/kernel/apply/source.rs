@@ -15,6 +15,7 @@ use proc_macro2::{
     TokenStream,
     TokenTree, //
 };
+use quote::ToTokens;
 use std::ops::Range;
 use syn::{
     spanned::Spanned,
@@ -110,6 +111,15 @@ impl Source {
                 _ => None,
             })
             .ok_or_else(|| anyhow!("there is no function `{ty}::{name}()`"))
+    }
+
+    /// The lines of the statement of a function that mentions this.
+    pub(crate) fn statement(&self, ty: &str, name: &str, mentioned: &str) -> Result<Range<usize>> {
+        let mut statements = self.function(ty, name)?.block.stmts.iter();
+        statements
+            .find(|stmt| mentions(stmt.to_token_stream(), mentioned))
+            .map(|stmt| self.lines_of(stmt))
+            .ok_or_else(|| anyhow!("`{ty}::{name}()` does not mention `{mentioned}`"))
     }
 
     /// Items that are imported, as one text, and where that stands.
