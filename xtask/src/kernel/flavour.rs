@@ -61,7 +61,7 @@ impl Variant {
         }
     }
 
-    /// Half of the space that a build needs, in mebibytes.
+    /// The space that has to be free before a build, in mebibytes: twice what the build takes.
     pub(crate) fn space(self) -> u64 {
         match self {
             Self::Fast => 1024,

@@ -476,6 +476,19 @@ mod tests {
     }
 
     #[test]
+    fn a_console_that_is_cut_off_does_not_hold() {
+        let whole = format!("{}{END}", console(&[A, B], "ok"));
+        let last = "Unable to mount root fs";
+        let end = whole.find(last).unwrap() + last.len();
+
+        for at in 0..whole.len() {
+            let (printed, results) = run(&whole[..at], None);
+            assert_eq!(results.held(), at >= end, "{printed}");
+            assert_eq!(printed.contains("FAIL"), at < end, "{printed}");
+        }
+    }
+
+    #[test]
     fn no_tests_are_not_enough() {
         for (console, problem) in [
             (END.to_owned(), "KUnit did not begin"),

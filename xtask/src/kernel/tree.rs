@@ -26,7 +26,10 @@ use std::{
         FileTimes,
         Metadata, //
     },
-    io::ErrorKind,
+    io::{
+        self,
+        ErrorKind, //
+    },
     os::unix::{
         ffi::OsStrExt,
         fs::{
@@ -358,7 +361,7 @@ fn copy_if_different(from: &Path, to: &Path, sharing: Sharing, built: bool) -> R
         if target.is_some() && fs::read_link(to).is_ok_and(|link| link == points_to) {
             return Ok(false);
         }
-        replace(to, |new| Ok(symlink(&points_to, new)?))?;
+        replace(to, |new| symlink(&points_to, new))?;
         return Ok(true);
     }
 
@@ -397,7 +400,7 @@ fn replace_if_different(file: &Path, text: &str) -> Result<bool> {
 
     replace(file, |new| {
         fs::write(new, text)?;
-        if let Some(old) = old.filter(Metadata::is_file) {
+        if let Some(old) = old.as_ref().filter(|old| old.is_file()) {
             fs::set_permissions(new, old.permissions())?;
         }
         Ok(())
@@ -407,20 +410,13 @@ fn replace_if_different(file: &Path, text: &str) -> Result<bool> {
 
 /// Makes a new file and then gives it the name of the old one. So a file that has other names too,
 /// in the tree that this is a copy of, stays what it is under those.
-fn replace(file: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+fn replace(file: &Path, make: impl FnMut(&Path) -> io::Result<()>) -> Result<()> {
     let folder = file.parent().context("a file is in a folder")?;
-    let name = file.file_name().context("a file has a name")?;
     fs::create_dir_all(folder)?;
-
-    let mut new = OsStr::new(".new-").to_owned();
-    new.push(name);
-    let new = folder.join(new);
-    // From a run that was interrupted.
-    if new.symlink_metadata().is_ok() {
-        fs::remove_file(&new)?;
-    }
-    make(&new)
-        .and_then(|()| Ok(fs::rename(&new, file)?))
+    tempfile::Builder::new()
+        .prefix(".new-")
+        .make_in(folder, make)
+        .and_then(|new| Ok(new.into_temp_path().persist(file)?))
         .with_context(|| file.display().to_string())
 }
 
