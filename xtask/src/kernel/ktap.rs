@@ -14,6 +14,7 @@
 
 use super::splat::{
     self,
+    Detector,
     Splat, //
 };
 use std::time::Duration;
@@ -217,6 +218,7 @@ impl Level {
 pub(crate) struct Parser {
     /// From the outermost, which has the suites, to the one that is running.
     levels: Vec<Level>,
+    detector: Detector,
     /// What was said since the last result, and what the kernel has complained about.
     notes: Vec<String>,
     splats: Vec<Splat>,
@@ -236,29 +238,14 @@ pub(crate) struct Suites {
 }
 
 impl Parser {
-    /// Whether a line is one that ends something: then what came before it has to be handed over.
-    pub(crate) fn is_boundary(text: &str) -> bool {
-        matches!(
-            Line::parse(text),
-            Some((_, Line::Version | Line::Result { .. }))
-        )
-    }
-
-    /// Takes what the kernel has complained about since the last line.
-    pub(crate) fn splats(&mut self, mut splats: Vec<Splat>) {
-        if let Some(suite) = self.levels.get(1) {
-            splat::allow(&suite.of.name, &mut splats);
-        }
-        match self.levels.is_empty() {
-            true => self.outside.extend(splats),
-            false => self.splats.extend(splats),
-        }
-    }
-
     /// Reads a line, without its timestamp. Returns what has ended: a test and the name of its
     /// suite, or a suite and no name.
     pub(crate) fn line(&mut self, time: Option<Duration>, text: &str) -> Option<(&str, &Test)> {
         let parsed = Line::parse(text);
+        match parsed {
+            Some((_, Line::Version | Line::Result { .. })) => self.take_splats(),
+            _ => self.detector.line(text),
+        }
         if self.levels.is_empty() && !matches!(parsed, Some((_, Line::Version))) {
             return None;
         }
@@ -289,6 +276,7 @@ impl Parser {
 
     /// Ends it all: what is open is without result.
     pub(crate) fn finish(mut self) -> Suites {
+        self.take_splats();
         self.unwind(0);
         let planned = self.levels.first().is_some_and(|all| all.plan.is_some());
         let suites = match self.levels.pop() {
@@ -382,6 +370,18 @@ impl Parser {
             level.of.parts.push(test);
         }
         level.of
+    }
+
+    /// Keeps what the kernel has complained about since the last line that ends something.
+    fn take_splats(&mut self) {
+        let mut splats = self.detector.take();
+        if let Some(suite) = self.levels.get(1) {
+            splat::allow(&suite.of.name, &mut splats);
+        }
+        match self.levels.is_empty() {
+            true => self.outside.extend(splats),
+            false => self.splats.extend(splats),
+        }
     }
 
     /// Gives a test what has come since the last result.

@@ -11,7 +11,6 @@ use super::{
     },
     splat::{
         self,
-        Detector,
         Splat,
         Verdict, //
     },
@@ -38,7 +37,6 @@ const SEARCHED: &str = "# leaks: searched";
 #[derive(Default)]
 pub(crate) struct Run {
     parser: Parser,
-    detector: Detector,
     leaks: bool,
     ended: bool,
 }
@@ -88,19 +86,13 @@ impl Run {
             return None;
         }
 
-        if Parser::is_boundary(text) {
-            self.parser.splats(self.detector.take());
-        } else {
-            self.detector.line(text);
-        }
         let (suite, test) = self.parser.line(time, text)?;
         // The tests of a suite have been printed.
         (!suite.is_empty() || test.counts()).then(|| format(suite, test))
     }
 
     /// Ends the run, because the kernel did, or because it was stopped for this reason.
-    pub(crate) fn finish(mut self, stopped: Option<String>) -> Results {
-        self.parser.splats(self.detector.take());
+    pub(crate) fn finish(self, stopped: Option<String>) -> Results {
         let found = self.parser.finish();
         let mut results = Results {
             suites: found.suites,
