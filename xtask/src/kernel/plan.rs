@@ -24,16 +24,6 @@ pub(crate) struct Planned<'a> {
     pub(crate) leaks: bool,
 }
 
-impl<'a> Planned<'a> {
-    fn new(log: &'static str, filter: &'a str) -> Self {
-        Self {
-            log,
-            filter,
-            leaks: false,
-        }
-    }
-}
-
 /// The suites that share a boot: those of the filter, if one is given.
 pub(crate) fn shared<'a>(flavour: &Flavour, filter: Option<&'a str>) -> &'a str {
     filter.unwrap_or(if flavour.object.is_lazy() {
@@ -49,37 +39,35 @@ pub(crate) fn boots<'a>(flavour: &Flavour, filter: Option<&'a str>) -> Vec<Plann
     let is_debug = flavour.variant == Variant::Debug;
     // The fast variant has no search for leaks, and the object by hand is known to leak.
     let leaks = is_debug && is_lazy;
-    let alone = Planned::new;
+    let alone = filter.is_none();
 
-    let mut boots = vec![Planned {
-        leaks,
-        ..Planned::new("console", shared(flavour, filter))
-    }];
-    if filter.is_some() {
-        return boots;
-    }
-    if is_lazy {
+    let boots = [
+        (true, "console", shared(flavour, filter), leaks),
         // The tree's own, in C: a filter has one pattern.
-        boots.push(alone("console-gem", "drm_gem_shmem"));
+        (alone && is_lazy, "console-gem", "drm_gem_shmem", false),
         // Measures how much memory is in use.
-        boots.push(Planned {
+        (
+            alone && is_lazy,
+            "console-stress",
+            "rust_lazy_stress*",
             leaks,
-            ..alone("console-stress", "rust_lazy_stress*")
-        });
-    }
-    if is_lazy && is_debug {
-        // Lockdep reports once.
-        boots.push(alone("console-lockdep", "rust_lazy_lockdep"));
-    }
-    if is_debug {
-        // KASAN reports once.
-        boots.push(alone("console-kasan", "rust_lazy_kasan"));
-    }
-    if !is_lazy {
+        ),
+        // Lockdep reports once, and so does KASAN.
+        (
+            alone && is_lazy && is_debug,
+            "console-lockdep",
+            "rust_lazy_lockdep",
+            false,
+        ),
+        (alone && is_debug, "console-kasan", "rust_lazy_kasan", false),
         // The kernel does not survive it.
-        boots.push(alone("console-oops", "rust_lazy_oops"));
-    }
+        (alone && !is_lazy, "console-oops", "rust_lazy_oops", false),
+    ];
     boots
+        .into_iter()
+        .filter(|(is_planned, ..)| *is_planned)
+        .map(|(_, log, filter, leaks)| Planned { log, filter, leaks })
+        .collect()
 }
 
 #[cfg(test)]
