@@ -228,7 +228,7 @@ fn build(shell: &Shell, library: &Path, target: &Path) -> Result<Programs> {
 
     if !status.success() {
         let said = job::tail(&log, 20);
-        if kernel::is_cargo_offline(&said) {
+        if kernel::tools::is_cargo_offline(&said) {
             bail!(Exit::Skipped(format!(
                 "what Rust's library is built of cannot be downloaded, see {}",
                 log.display()

@@ -3,7 +3,7 @@
 //! Packages of Debian, without installing them.
 //!
 //! APT gets a configuration of its own, in the cache, that knows one suite of the mirror that the
-//! machine uses, and the keys that the machine has. What the machine's own configuration says about
+//! machine uses, which APT itself names, and the keys that the machine has. What the machine's own configuration says about
 //! proxies still holds; its sources and lists are neither used nor changed.
 
 use super::{
@@ -12,7 +12,8 @@ use super::{
         self,
         Job, //
     },
-    spinner,
+    progress::spinner,
+    tree::Version,
 };
 use crate::exit::Exit;
 use anyhow::{
@@ -41,8 +42,8 @@ const KEYRINGS: [&str; 2] = [
     "/usr/share/keyrings/debian-archive-keyring.pgp",
 ];
 
-/// Suites of which a mirror has this one too.
-const SUITES: &[&str] = &[
+/// Suites of which a mirror has these two as well.
+const SUITES: [&str; 8] = [
     "bookworm",
     "trixie",
     "forky",
@@ -63,7 +64,7 @@ const UNTRUSTED: [&str; 4] = [
 ];
 
 /// APT with a private configuration.
-pub(crate) struct Apt {
+struct Apt {
     config: PathBuf,
     log: PathBuf,
 }
@@ -85,33 +86,68 @@ impl Mirror {
             );
         };
 
-        let mut uris = Vec::new();
-        for (file, text) in sources()? {
-            if file.extension().is_some_and(|kind| kind == "sources") {
-                uris.extend(deb822(&text));
-            } else {
-                uris.extend(one_line(&text));
-            }
-        }
-        // Others have suites of the same names.
-        let uri = uris
-            .iter()
-            .find(|uri| uri.trim_end_matches('/').ends_with("/debian"))
-            .or(uris.first())
-            .with_context(|| {
-                "Debian's archive is not among the APT sources of this machine".to_owned()
-            })?;
+        // Without lists, as in a new container, `apt-get indextargets` knows nothing.
+        let output = Command::new("apt-get")
+            .args(["update", "--print-uris"])
+            .output()
+            .context("apt-get")?;
+        let uri = mirror(&String::from_utf8_lossy(&output.stdout))
+            .context("Debian's archive is not among the APT sources of this machine")?;
+        Ok(Self { uri, keyring })
+    }
+}
 
-        Ok(Self {
-            uri: uri.clone(),
-            keyring,
-        })
+/// The mirror of Debian's archive among the index files that APT would get: the one that has the
+/// component `main` of a suite.
+fn mirror(print_uris: &str) -> Option<String> {
+    let mut uris = print_uris.lines().filter_map(|line| {
+        let uri = line.strip_prefix('\'')?.split('\'').next()?;
+        let (mirror, index) = uri.split_once("/dists/")?;
+        let (suite, index) = index.split_once('/')?;
+        let is_wanted = SUITES.contains(&suite) && index.starts_with("main/binary-");
+        (is_wanted && !uri.starts_with("cdrom:")).then_some(mirror)
+    });
+
+    // Others have suites of the same names.
+    let first = uris.next()?;
+    let named = [first]
+        .into_iter()
+        .chain(uris)
+        .find(|it| it.ends_with("/debian"));
+    Some(named.unwrap_or(first).to_owned())
+}
+
+/// A package in the folder for downloads, the newest one of the wanted versions. It is downloaded
+/// if it is not there.
+pub(crate) fn package(
+    cache: &Cache,
+    suite: &str,
+    package: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<PathBuf> {
+    let here = cache.names("downloads")?.into_iter().filter_map(|name| {
+        let (of, version) = name.strip_suffix(".deb")?.split_once('_')?;
+        let number: Version = version.parse().ok()?;
+        (of == package && wanted(version)).then(|| (number, name.clone()))
+    });
+    if let Some((_, name)) = here.max() {
+        return Ok(cache.path("downloads").join(name));
+    }
+
+    let apt = Apt::new(cache, suite)?;
+    let versions = apt.versions(package)?;
+    match versions.iter().find(|version| wanted(version)) {
+        Some(version) => apt.download(cache, package, version),
+        None if versions.is_empty() => {
+            bail!(Exit::Skipped(format!("{suite} does not have {package}")))
+        }
+        None => bail!("{suite} has {package} {}", versions.join(", ")),
     }
 }
 
 impl Apt {
     /// Gets the lists of a suite.
-    pub(crate) fn new(cache: &Cache, suite: &str) -> Result<Self> {
+    fn new(cache: &Cache, suite: &str) -> Result<Self> {
         let mirror = Mirror::find()?;
         let folder = cache.path("apt");
         for name in ["lists/partial", "cache/archives/partial"] {
@@ -141,7 +177,7 @@ impl Apt {
     }
 
     /// The versions of a package, newest first.
-    pub(crate) fn versions(&self, package: &str) -> Result<Vec<String>> {
+    fn versions(&self, package: &str) -> Result<Vec<String>> {
         let output = self
             .command("apt-cache")
             .args(["madison", package])
@@ -151,7 +187,7 @@ impl Apt {
     }
 
     /// Downloads a package. Returns its file, in the folder for downloads.
-    pub(crate) fn download(&self, cache: &Cache, package: &str, version: &str) -> Result<PathBuf> {
+    fn download(&self, cache: &Cache, package: &str, version: &str) -> Result<PathBuf> {
         let unfinished = cache.temporary()?;
         let spinner = spinner(format!("downloading {package} {version}"));
         self.get(
@@ -205,11 +241,17 @@ pub(crate) fn first_error(said: &str) -> &str {
         .unwrap_or("apt-get failed")
 }
 
-/// Unpacks the files of a package.
-pub(crate) fn unpack(package: &Path, folder: &Path) -> Result<()> {
+/// Unpacks a package to a folder, and moves there what `find` finds in it: from where, to where.
+pub(crate) fn unpack(
+    cache: &Cache,
+    package: &Path,
+    find: impl FnOnce(&Path) -> Result<(PathBuf, PathBuf)>,
+) -> Result<PathBuf> {
+    let spinner = spinner(format!("unpacking {}", package.display()));
+    let unfinished = cache.temporary()?;
     let output = Command::new("dpkg-deb")
         .arg("--extract")
-        .args([package, folder])
+        .args([package, unfinished.path()])
         .output()
         .context("dpkg-deb")?;
     if !output.status.success() {
@@ -222,7 +264,12 @@ pub(crate) fn unpack(package: &Path, folder: &Path) -> Result<()> {
         );
     }
 
-    Ok(())
+    let (from, to) = find(unfinished.path())?;
+    fs::create_dir_all(to.parent().unwrap_or(&to))?;
+    fs::rename(&from, &to)
+        .with_context(|| format!("{} is not in {}", from.display(), package.display()))?;
+    spinner.finish_and_clear();
+    Ok(to)
 }
 
 /// The private configuration.
@@ -256,105 +303,6 @@ Dir::Cache "{folder}/cache";
     )
 }
 
-/// The machine's lists of sources.
-fn sources() -> Result<Vec<(PathBuf, String)>> {
-    let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
-    if let Ok(parts) = fs::read_dir("/etc/apt/sources.list.d") {
-        for part in parts {
-            files.push(part?.path());
-        }
-    }
-    files.sort();
-
-    Ok(files
-        .into_iter()
-        .filter(|file| {
-            file.extension()
-                .is_some_and(|kind| kind == "list" || kind == "sources")
-        })
-        // Some may be for root's eyes only, for the password in them.
-        .filter_map(|file| fs::read_to_string(&file).ok().map(|text| (file, text)))
-        .collect())
-}
-
-/// URIs of Debian's archive in a `.list` file.
-fn one_line(text: &str) -> Vec<String> {
-    let mut uris = Vec::new();
-    for line in text.lines() {
-        let line = line.split('#').next().unwrap_or_default().trim();
-        let Some(rest) = line.strip_prefix("deb ") else {
-            continue;
-        };
-        let (options, rest) = match rest.trim_start().strip_prefix('[') {
-            Some(rest) => rest.split_once(']').unwrap_or_default(),
-            None => ("", rest),
-        };
-        let signed_by = options
-            .split_whitespace()
-            .find_map(|option| option.strip_prefix("signed-by="));
-
-        let words: Vec<&str> = rest.split_whitespace().collect();
-        if let [uri, suite, components @ ..] = words.as_slice() {
-            if !uri.starts_with("cdrom:") && is_archive(&[suite], components, signed_by) {
-                uris.push((*uri).to_owned());
-            }
-        }
-    }
-
-    uris
-}
-
-/// URIs of Debian's archive in a `.sources` file.
-fn deb822(text: &str) -> Vec<String> {
-    let mut uris = Vec::new();
-    let text: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-
-    for stanza in text.split(|line| line.trim().is_empty()) {
-        let field = |name: &str| -> Vec<&str> {
-            let mut lines = stanza
-                .iter()
-                .skip_while(|line| !is_field(line, name))
-                .peekable();
-            let Some(first) = lines.next() else {
-                return Vec::new();
-            };
-            let mut words: Vec<&str> = first[name.len() + 1..].split_whitespace().collect();
-            // A line that begins with a space goes on with the one before.
-            while let Some(line) = lines.next_if(|line| line.starts_with([' ', '\t'])) {
-                words.extend(line.split_whitespace());
-            }
-            words
-        };
-
-        let signed_by = field("Signed-By").join(" ");
-        let signed_by = Some(signed_by.as_str()).filter(|keys| !keys.is_empty());
-        let enabled = !matches!(field("Enabled").as_slice(), ["no" | "false" | "0"]);
-        if enabled
-            && field("Types").contains(&"deb")
-            && is_archive(&field("Suites"), &field("Components"), signed_by)
-        {
-            uris.extend(field("URIs").first().map(|uri| (*uri).to_owned()));
-        }
-    }
-
-    uris
-}
-
-/// Whether a line is that of a field, whose name can be written in either case.
-fn is_field(line: &str, name: &str) -> bool {
-    line.get(..name.len())
-        .is_some_and(|begin| begin.eq_ignore_ascii_case(name))
-        && line[name.len()..].starts_with(':')
-}
-
-/// Whether a source is Debian's archive: it has the component `main` of one of its suites, and is
-/// signed with its keys, or with any that the machine trusts.
-fn is_archive(suites: &[&str], components: &[&str], signed_by: Option<&str>) -> bool {
-    suites.iter().any(|suite| SUITES.contains(suite))
-        && components.contains(&"main")
-        && signed_by.is_none_or(|keys| keys.contains("debian-archive"))
-}
-
 /// The versions that `apt-cache madison` lists.
 fn madison(text: &str) -> Vec<String> {
     text.lines()
@@ -368,68 +316,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_read() {
-        let text = "\
-# deb http://commented.example/debian trixie main
-deb cdrom:[Debian]/ trixie main
-deb-src http://source.example/debian trixie main
-deb http://security.example/debian-security trixie-security main
-deb [signed-by=/etc/apt/keyrings/other.gpg] http://other.example/apt trixie main
-deb http://third.example/apt trixie stable
-deb [signed-by=/a/debian-archive-keyring.gpg arch=amd64] http://signed.example/debian sid main # why
-deb http://plain.example/debian/ stable main non-free
-";
+    fn the_mirror_is_that_of_debian() {
+        let index = |source: &str, component: &str| {
+            format!("'{source}/{component}/binary-amd64/Packages.xz' x_Packages 0 \n")
+        };
+        let others = [
+            index("cdrom:[Debian]/debian/dists/trixie", "main"),
+            index(
+                "http://security.example/debian/dists/trixie-security",
+                "main",
+            ),
+            index("https://docker.example/linux/debian/dists/trixie", "stable"),
+            "'http://b.example/debian/dists/trixie/InRelease' x_InRelease 0 \n".to_owned(),
+        ]
+        .concat();
+        let third = index("http://third.example/apt/dists/stable", "main");
+        let debian = index("http://debian.example/debian/dists/sid", "main");
 
+        assert_eq!(mirror(&others), None);
         assert_eq!(
-            one_line(text),
-            [
-                "http://signed.example/debian",
-                "http://plain.example/debian/"
-            ]
+            mirror(&format!("{others}{third}{debian}")).unwrap(),
+            "http://debian.example/debian"
         );
-    }
-
-    #[test]
-    fn stanzas_are_read() {
-        let text = "\
-Types: deb
-# a comment
-URIs: http://one.example/debian
-Suites: bookworm bookworm-updates
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-
-Types: deb
-URIs: http://one.example/debian-security
-Suites: bookworm-security
-Components: main
-
-types: deb deb-src
-uris:
- http://two.example/debian
- http://three.example/debian
-suites:
- trixie
-components: contrib
- main
-
-Enabled: no
-Types: deb
-URIs: http://off.example/debian
-Suites: trixie
-Components: main
-
-Types: deb
-URIs: http://node.example/node
-Suites: trixie
-Components: main
-Signed-By: /usr/share/keyrings/node.gpg
-";
-
-        assert_eq!(
-            deb822(text),
-            ["http://one.example/debian", "http://two.example/debian"]
-        );
+        assert_eq!(mirror(&third).unwrap(), "http://third.example/apt");
     }
 
     #[test]

@@ -9,15 +9,16 @@ use super::{
         Job,
         Next, //
     },
+    progress::{
+        seconds,
+        Progress, //
+    },
     run::{
-        End,
         Results,
         Run, //
     },
-    seconds,
     tools,
-    tree::Version,
-    Progress, //
+    tree::Version, //
 };
 use anyhow::Result;
 use clap::ValueEnum;
@@ -75,10 +76,7 @@ impl Boot<'_> {
         let mut job = Job::start(&mut self.command(), self.log)?;
         let mut progress = Progress::new("running", None)?;
         let mut console = Console::default();
-        let mut run = Run::new(match self.leaks {
-            Some(_) => End::LeaksSearched,
-            None => End::NoInit,
-        });
+        let mut run = Run::new(self.leaks.is_some());
         let mut read = |line: Option<String>| {
             if let Some(text) = line.and_then(|line| run.line(&line)) {
                 let first = text.split_inclusive('\n').next().unwrap_or_default();

@@ -4,27 +4,22 @@
 
 use super::{
     job::{
-        self,
         Job,
         Next, //
     },
-    make::Make,
-    seconds, Progress,
+    prepare::Prepared,
+    progress::{
+        seconds,
+        Progress, //
+    },
 };
 use anyhow::{
     bail,
-    ensure,
     Context,
     Result, //
 };
 use std::{
-    fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
-    process::Command,
-    thread,
+    fs, thread,
     time::{
         Duration,
         Instant, //
@@ -38,41 +33,26 @@ const MAX_ERRORS: usize = 80;
 const BEFORE: usize = 2;
 const AFTER: usize = 12;
 
-/// Fails with what Linux says if it does not like the compilers.
-pub(crate) fn check_rust(make: &Make, work: &Path, log: &Path) -> Result<()> {
-    let folder = work.join("config");
-    let job = Job::start(make.command(&folder)?.arg("rustavailable"), log)?;
-    ensure!(
-        job.finish()?,
-        "Linux cannot be built with this Rust, `make rustavailable` says:\n{}",
-        job::tail(log, 30)
-    );
-    Ok(())
-}
-
-/// What is built in this work folder.
-pub(crate) fn image(work: &Path) -> PathBuf {
-    work.join("out/arch/x86/boot/bzImage")
-}
-
-/// Builds the kernel. Returns its image, and how many steps that took.
-pub(crate) fn run(make: &Make, work: &Path, log: &Path) -> Result<(PathBuf, u64)> {
-    let out = work.join("out");
-    let image = image(work);
+/// Builds the kernel, and prints how long that took.
+pub(crate) fn run(kernel: &Prepared) -> Result<()> {
+    let log = kernel.log("build");
+    let image = kernel.image();
 
     // The first build takes many more steps than those after it.
     let again = image.exists();
-    let count = work.join(if again { "steps.again" } else { "steps" });
+    let count = kernel
+        .work
+        .join(if again { "steps.again" } else { "steps" });
     let expected = fs::read_to_string(&count)
         .ok()
         .and_then(|steps| steps.trim().parse().ok());
 
-    let mut command: Command = make.command(&out)?;
+    let mut command = kernel.make.command(&kernel.work.join("out"))?;
     command
         .arg(format!("-j{}", thread::available_parallelism()?))
         .arg("bzImage");
     let begin = Instant::now();
-    let mut job = Job::start(&mut command, log)?;
+    let mut job = Job::start(&mut command, &log)?;
     let mut progress = Progress::new("building", expected)?;
     let status = loop {
         match job.next(Duration::from_millis(250))? {
@@ -88,7 +68,7 @@ pub(crate) fn run(make: &Make, work: &Path, log: &Path) -> Result<(PathBuf, u64)
     let steps = progress.finish();
 
     if !status.success() {
-        let text = fs::read(log)?;
+        let text = fs::read(&log)?;
         let text = String::from_utf8_lossy(&text);
         bail!(
             "the build failed after {}, see {}:\n\n{}",
@@ -101,7 +81,8 @@ pub(crate) fn run(make: &Make, work: &Path, log: &Path) -> Result<(PathBuf, u64)
     image
         .metadata()
         .context("the build went well, and there is no image")?;
-    Ok((image, steps))
+    println!("build    {steps} steps, {}", seconds(begin.elapsed()));
+    Ok(())
 }
 
 /// The file that a line of `make` is about: `  CC      lib/kunit/test.o`, `  RUSTC L rust/core.o`.

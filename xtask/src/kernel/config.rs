@@ -3,14 +3,11 @@
 //! Configures a kernel: `tinyconfig`, and what `kernel/config/` asks for.
 
 use super::{
-    job::{
-        self,
-        Job, //
-    },
     make::Make,
-    spinner,
-    tree::walk,
+    progress::spinner,
+    tree::walk, //
 };
+use crate::root;
 use anyhow::{
     ensure,
     Context,
@@ -19,19 +16,13 @@ use anyhow::{
 use std::{
     collections::BTreeMap,
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::Path, //
 };
 
 /// Writes `out/.config`, unless it is there and still what is asked for. Returns how many options
 /// were asked for.
-pub(crate) fn run(make: &Make, fragments: &[PathBuf], work: &Path, log: &Path) -> Result<usize> {
-    let mut asked = String::new();
-    for fragment in fragments {
-        asked += &fs::read_to_string(fragment).with_context(|| fragment.display().to_string())?;
-    }
+pub(crate) fn run(make: &Make, fragments: &[&str], work: &Path, log: &Path) -> Result<usize> {
+    let asked = asked(fragments)?;
     let options = requested(&asked)?;
 
     // It depends on nothing but this and the tree.
@@ -48,11 +39,11 @@ pub(crate) fn run(make: &Make, fragments: &[PathBuf], work: &Path, log: &Path) -
     // In a folder of its own: only what is different in the end is built again.
     let folder = work.join("config");
     let spinner = spinner("configuring".to_owned());
-    target(make, "tinyconfig", &folder, log)?;
+    make.target("tinyconfig", &folder, log)?;
     let config = folder.join(".config");
-    let tiny = fs::read_to_string(&config)?;
-    fs::write(&config, merge(&tiny, &options, &asked))?;
-    target(make, "olddefconfig", &folder, log)?;
+    // Of two lines about an option, Kconfig takes the later one.
+    fs::write(&config, fs::read_to_string(&config)? + &asked)?;
+    make.target("olddefconfig", &folder, log)?;
     spinner.finish_and_clear();
 
     let config = fs::read_to_string(&config)?;
@@ -71,17 +62,16 @@ pub(crate) fn run(make: &Make, fragments: &[PathBuf], work: &Path, log: &Path) -
     Ok(options.len())
 }
 
-/// Makes a target, and fails if that does.
-fn target(make: &Make, target: &str, folder: &Path, log: &Path) -> Result<()> {
-    let job = Job::start(make.command(folder)?.arg(target), log)?;
-    ensure!(
-        job.finish()?,
-        "`make {target}` failed, see {}:\n{}",
-        log.display(),
-        job::tail(log, 20)
-    );
-
-    Ok(())
+/// What these files of `kernel/config/` ask for.
+fn asked(fragments: &[&str]) -> Result<String> {
+    let folder = root().join("kernel/config");
+    fragments
+        .iter()
+        .map(|name| {
+            let file = folder.join(name);
+            fs::read_to_string(&file).with_context(|| file.display().to_string())
+        })
+        .collect()
 }
 
 /// Whether a file that says which options there are is newer than this one.
@@ -134,19 +124,6 @@ fn option(line: &str) -> Option<(&str, &str)> {
     line.strip_prefix("CONFIG_")?.split_once('=')
 }
 
-/// A configuration with these options in place of its own.
-fn merge(config: &str, options: &BTreeMap<String, String>, asked: &str) -> String {
-    let mut merged = String::new();
-    for line in config.lines() {
-        if !option(line).is_some_and(|(name, _)| options.contains_key(name)) {
-            merged += line;
-            merged.push('\n');
-        }
-    }
-
-    merged + asked
-}
-
 /// The options that are not what was asked for.
 fn lost(config: &str, options: &BTreeMap<String, String>) -> Vec<String> {
     let set: BTreeMap<&str, &str> = config.lines().filter_map(option).collect();
@@ -164,7 +141,11 @@ fn lost(config: &str, options: &BTreeMap<String, String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::root;
+    use crate::kernel::flavour::{
+        Flavour,
+        Object,
+        Variant, //
+    };
 
     #[test]
     fn files_with_options_are_known() {
@@ -214,30 +195,15 @@ mod tests {
     }
 
     #[test]
-    fn options_are_replaced() {
-        let merged = merge(
-            "CONFIG_A=m\nCONFIG_B=y\nCONFIG_D=y\n# CONFIG_E is not set\n",
-            &requested(ASKED).unwrap(),
-            ASKED,
-        );
-
-        assert_eq!(
-            merged,
-            format!("CONFIG_D=y\n# CONFIG_E is not set\n{ASKED}")
-        );
-    }
-
-    #[test]
     fn the_fragments_agree() {
-        let folder = root().join("kernel/config");
-        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
-
-        for others in [&["fast"][..], &["debug"], &["debug", "assertions"]] {
-            let others: String = others.iter().map(|name| read(name)).collect();
-            let options = requested(&(read("base") + &others + &read("lazy"))).unwrap();
-            assert_eq!(options["RUST"], "y");
-            // Without it, nothing that goes wrong is said.
-            assert_eq!(options["BUG"], "y");
+        for variant in [Variant::Fast, Variant::Debug] {
+            for object in [Object::Annotated, Object::ByHand] {
+                let fragments = Flavour::new(variant, object).fragments();
+                let options = requested(&asked(&fragments).unwrap()).unwrap();
+                assert_eq!(options["RUST"], "y");
+                // Without it, nothing that goes wrong is said.
+                assert_eq!(options["BUG"], "y");
+            }
         }
     }
 }

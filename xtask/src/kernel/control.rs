@@ -4,16 +4,13 @@
 //! nowhere else.
 
 use super::{
+    flavour::Variant,
     ktap::{
         self,
         Test, //
     },
-    prepare::Variant,
-    run::{
-        Problem,
-        Results, //
-    },
-    splat::Splat,
+    run::Results,
+    splat::Splat, //
 };
 use anyhow::{
     ensure,
@@ -33,18 +30,35 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn name(self) -> &'static str {
-        match self {
+    fn of(test: &Test, was_fatal: bool) -> Self {
+        match test.outcome {
+            ktap::Outcome::Passed => Self::Passes,
+            ktap::Outcome::Failed => Self::Fails,
+            ktap::Outcome::Skipped(_) => Self::Skipped,
+            ktap::Outcome::Missing if was_fatal => Self::Oopses,
+            ktap::Outcome::Missing => Self::NoResult,
+        }
+    }
+
+    /// In words, with so many reports.
+    fn text(self, reports: usize) -> String {
+        let name = match self {
             Self::Passes => "passes",
             Self::Fails => "fails",
             Self::Skipped => "is skipped",
             Self::Oopses => "oopses",
             Self::NoResult => "has no result",
+        };
+        match reports {
+            0 => name.to_owned(),
+            1 => format!("{name}, 1 report"),
+            more => format!("{name}, {more} reports"),
         }
     }
 }
 
 /// A test that does not simply pass.
+#[derive(Clone, Copy)]
 struct Expected {
     test: &'static str,
     outcome: Outcome,
@@ -53,123 +67,110 @@ struct Expected {
     why: &'static str,
 }
 
-/// KASAN reports what this test reads.
-const LENT: &str = "rust_devres_lazy_contract.lent_to_a_callback";
-const WHY_LENT: &str = "H2: drops what a callback uses, before the callback has returned";
-
-/// What is expected in both variants.
-const COMMON: [Expected; 8] = [
-    Expected {
-        test: "rust_devres_lazy_contract.rebind",
-        outcome: Outcome::Fails,
-        reports: &[],
-        why: "H1: lends what unbind has dropped, after a rebind",
-    },
-    Expected {
-        test: "rust_devres_lazy_contract.access_during_unbind",
-        outcome: Outcome::Fails,
-        reports: &[],
-        why: "H2: lends what unbind has dropped, before that is over",
-    },
-    Expected {
-        test: "rust_devres_lazy_contract.object_outlives_drm_device",
-        outcome: Outcome::Fails,
-        reports: &[],
-        why: "H3, H11: does not keep the DRM device that unmapping and the release read",
-    },
-    Expected {
-        test: "rust_devres_lazy_contract.last_holder",
-        outcome: Outcome::Fails,
-        reports: &[],
-        why: "H11: as above; is not freed as the last holder, which would read freed memory",
-    },
-    Expected {
-        test: "rust_devres_lazy_contract.last_holder_after_unbind",
-        outcome: Outcome::Fails,
-        reports: &["Memory manager not clean during takedown"],
-        why: "H11: the DRM device is freed before its object, which is then leaked",
-    },
-    Expected {
-        test: "rust_devres_lazy_contract.last_holder_access",
-        outcome: Outcome::Fails,
-        reports: &[],
-        why: "H11: as above; is not mapped as the last holder",
-    },
-    Expected {
-        test: "rust_devres_lazy_contract.registration_data",
-        outcome: Outcome::Fails,
-        reports: &[],
-        why: "H11: as above; is not put into registration data",
-    },
-    Expected {
-        test: "rust_devres_lazy_contract.imported_object",
-        outcome: Outcome::Fails,
-        reports: &[
-            "drm_WARN_ON(drm_gem_is_imported(obj))",
-            "drm_WARN_ON(drm_gem_is_imported(obj))",
-        ],
-        why: "H6: maps what is the exporter's",
-    },
-];
-
-const FAST: [Expected; 3] = [
-    Expected {
-        test: LENT,
-        outcome: Outcome::Fails,
-        reports: &[],
-        why: WHY_LENT,
-    },
-    Expected {
-        test: "rust_devres_lazy_contract.failing_allocation",
-        outcome: Outcome::Skipped,
-        reports: &[],
-        why: "H4: needs failslab, as the debug variant has",
-    },
-    Expected {
-        test: "rust_lazy_oops",
-        outcome: Outcome::Oopses,
-        reports: &["BUG: kernel NULL pointer dereference"],
-        why: "H1: as `rebind`, and reads from what is lent",
-    },
-];
-
-const DEBUG: [Expected; 4] = [
-    Expected {
-        test: LENT,
-        outcome: Outcome::Fails,
-        reports: &["KASAN: slab-use-after-free"],
-        why: WHY_LENT,
-    },
-    Expected {
-        test: "rust_lazy_kasan.free_after_drm_device",
-        outcome: Outcome::Fails,
-        reports: &[
-            "Memory manager not clean during takedown",
-            "KASAN: slab-use-after-free in drm_",
-        ],
-        why: "H11: as above; its release reads the DRM device",
-    },
-    Expected {
-        test: "rust_devres_lazy_contract.failing_allocation",
-        outcome: Outcome::Fails,
-        reports: &["drm_WARN_ON(refcount_read(&shmem->pages_use_count))"],
-        why: "H4: counts the pages twice if what follows fails",
-    },
-    Expected {
-        test: "rust_lazy_oops",
-        outcome: Outcome::Oopses,
-        reports: &["Oops: general protection fault", "KASAN: null-ptr-deref"],
-        why: "H1: as `rebind`, and reads from what is lent",
-    },
-];
+impl Expected {
+    const fn new(
+        test: &'static str,
+        outcome: Outcome,
+        reports: &'static [&'static str],
+        why: &'static str,
+    ) -> Self {
+        Self {
+            test,
+            outcome,
+            reports,
+            why,
+        }
+    }
+}
 
 /// What is expected of the tests that do not simply pass.
-fn expected(variant: Variant) -> impl Iterator<Item = &'static Expected> {
-    let of_variant = match variant {
-        Variant::Fast => &FAST[..],
-        Variant::Debug => &DEBUG,
+fn expected(variant: Variant) -> Vec<Expected> {
+    use Outcome::{
+        Fails,
+        Oopses,
+        Skipped, //
     };
-    COMMON.iter().chain(of_variant)
+    const IMPORTED: &str = "drm_WARN_ON(drm_gem_is_imported(obj))";
+    const UNCLEAN: &str = "Memory manager not clean during takedown";
+    let is_debug = variant == Variant::Debug;
+    let debug = |reports| if is_debug { reports } else { &[][..] };
+    let fails = |test, reports, why| Expected::new(test, Fails, reports, why);
+
+    let mut tests = vec![
+        fails(
+            "rust_devres_lazy_contract.rebind",
+            &[],
+            "H1: lends what unbind has dropped, after a rebind",
+        ),
+        fails(
+            "rust_devres_lazy_contract.access_during_unbind",
+            &[],
+            "H2: lends what unbind has dropped, before that is over",
+        ),
+        // KASAN reports what this test reads.
+        fails(
+            "rust_devres_lazy_contract.lent_to_a_callback",
+            debug(&["KASAN: slab-use-after-free"]),
+            "H2: drops what a callback uses, before the callback has returned",
+        ),
+        fails(
+            "rust_devres_lazy_contract.object_outlives_drm_device",
+            &[],
+            "H3, H11: does not keep the DRM device that unmapping and the release read",
+        ),
+        fails(
+            "rust_devres_lazy_contract.last_holder",
+            &[],
+            "H11: as above; is not freed as the last holder, which would read freed memory",
+        ),
+        fails(
+            "rust_devres_lazy_contract.last_holder_after_unbind",
+            &[UNCLEAN],
+            "H11: the DRM device is freed before its object, which is then leaked",
+        ),
+        fails(
+            "rust_devres_lazy_contract.last_holder_access",
+            &[],
+            "H11: as above; is not mapped as the last holder",
+        ),
+        fails(
+            "rust_devres_lazy_contract.registration_data",
+            &[],
+            "H11: as above; is not put into registration data",
+        ),
+        fails(
+            "rust_devres_lazy_contract.imported_object",
+            &[IMPORTED, IMPORTED],
+            "H6: maps what is the exporter's",
+        ),
+    ];
+    let allocation = "rust_devres_lazy_contract.failing_allocation";
+    let oops = "rust_lazy_oops";
+    let why = "H1: as `rebind`, and reads from what is lent";
+    if is_debug {
+        let crash = &["Oops: general protection fault", "KASAN: null-ptr-deref"];
+        tests.extend([
+            fails(
+                "rust_lazy_kasan.free_after_drm_device",
+                &[UNCLEAN, "KASAN: slab-use-after-free in drm_"],
+                "H11: as above; its release reads the DRM device",
+            ),
+            fails(
+                allocation,
+                &["drm_WARN_ON(refcount_read(&shmem->pages_use_count))"],
+                "H4: counts the pages twice if what follows fails",
+            ),
+            Expected::new(oops, Oopses, crash, why),
+        ]);
+    } else {
+        let crash = &["BUG: kernel NULL pointer dereference"];
+        let needs = "H4: needs failslab, as the debug variant has";
+        tests.extend([
+            Expected::new(allocation, Skipped, &[], needs),
+            Expected::new(oops, Oopses, crash, why),
+        ]);
+    }
+    tests
 }
 
 /// How a test went.
@@ -182,37 +183,33 @@ struct Seen<'a> {
 impl<'a> Seen<'a> {
     /// Everything that a boot has to say about tests.
     fn all(run: &'a Results) -> Vec<Self> {
-        let died = run.problems().contains(&Problem::Died);
         let mut seen = Vec::new();
-        for suite in run.suites() {
-            seen.extend(suite.parts.iter().map(|test| Self::of(suite, test, died)));
+        for suite in &run.suites {
+            seen.extend(suite.parts.iter().map(|test| {
+                let reports = failing(test.all_splats());
+                let outcome = Outcome::of(test, run.died && !reports.is_empty());
+                let test = match outcome {
+                    // KUnit does not say which test it begins.
+                    Outcome::Oopses => suite.name.clone(),
+                    _ => format!("{}.{}", suite.name, test.name),
+                };
+                Self {
+                    test,
+                    outcome,
+                    reports,
+                }
+            }));
             // It has something to say beside what its tests say.
             if suite.counts() {
                 seen.push(Self {
                     test: suite.name.clone(),
-                    outcome: outcome(suite, false),
-                    reports: suite.splats.iter().filter(|splat| splat.fails()).collect(),
+                    outcome: Outcome::of(suite, false),
+                    reports: failing(suite.splats.iter().collect()),
                 });
             }
         }
 
         seen
-    }
-
-    fn of(suite: &Test, test: &'a Test, died: bool) -> Self {
-        let reports: Vec<_> = reports(test).collect();
-        let outcome = outcome(test, died && !reports.is_empty());
-        let test = match outcome {
-            // KUnit does not say which test it begins.
-            Outcome::Oopses => suite.name.clone(),
-            _ => format!("{}.{}", suite.name, test.name),
-        };
-
-        Self {
-            test,
-            outcome,
-            reports,
-        }
     }
 
     /// Whether the reports are those that were expected, in any order.
@@ -227,29 +224,10 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// The reports of a test and of its cases that it should be without.
-fn reports(test: &Test) -> impl Iterator<Item = &Splat> {
-    let mut tests = vec![test];
-    let mut at = 0;
-    while let Some(test) = tests.get(at).copied() {
-        tests.extend(&test.parts);
-        at += 1;
-    }
-
-    tests
-        .into_iter()
-        .flat_map(|test| &test.splats)
-        .filter(|splat| splat.fails())
-}
-
-fn outcome(test: &Test, was_fatal: bool) -> Outcome {
-    match test.outcome {
-        ktap::Outcome::Passed => Outcome::Passes,
-        ktap::Outcome::Failed => Outcome::Fails,
-        ktap::Outcome::Skipped(_) => Outcome::Skipped,
-        ktap::Outcome::Missing if was_fatal => Outcome::Oopses,
-        ktap::Outcome::Missing => Outcome::NoResult,
-    }
+/// The reports that a test should be without.
+fn failing(mut splats: Vec<&Splat>) -> Vec<&Splat> {
+    splats.retain(|splat| splat.fails());
+    splats
 }
 
 /// A line of the table.
@@ -265,11 +243,9 @@ struct Row {
 
 impl Row {
     /// A test that was seen. If it is not known, it has to pass.
-    fn new(expected: Option<&Expected>, seen: &Seen<'_>) -> Self {
-        let (outcome, reports, why) = expected.map_or((Outcome::Passes, &[][..], ""), |it| {
-            (it.outcome, it.reports, it.why)
-        });
-        let has_reports = seen.has_reports(reports);
+    fn new(expected: Option<Expected>, seen: &Seen<'_>) -> Self {
+        let expected = expected.unwrap_or(Expected::new("", Outcome::Passes, &[], ""));
+        let has_reports = seen.has_reports(expected.reports);
         let others = match has_reports {
             true => Vec::new(),
             false => seen.reports.iter().map(|it| it.title.clone()).collect(),
@@ -277,19 +253,19 @@ impl Row {
 
         Self {
             test: seen.test.clone(),
-            expected: cell(outcome, reports.len()),
-            seen: cell(seen.outcome, seen.reports.len()),
-            why,
-            differs: seen.outcome != outcome || !has_reports,
+            expected: expected.outcome.text(expected.reports.len()),
+            seen: seen.outcome.text(seen.reports.len()),
+            why: expected.why,
+            differs: seen.outcome != expected.outcome || !has_reports,
             others,
         }
     }
 
     /// A test that should have been there.
-    fn missing(expected: &Expected) -> Self {
+    fn missing(expected: Expected) -> Self {
         Self {
             test: expected.test.to_owned(),
-            expected: cell(expected.outcome, expected.reports.len()),
+            expected: expected.outcome.text(expected.reports.len()),
             seen: "is not there".to_owned(),
             why: expected.why,
             differs: true,
@@ -306,8 +282,7 @@ struct Verdict {
 }
 
 impl Verdict {
-    fn new(expected: &[&'static Expected], results: &[Results]) -> Self {
-        let mut missing = expected.to_vec();
+    fn new(mut expected: Vec<Expected>, results: &[Results]) -> Self {
         let mut rows = Vec::new();
         let mut problems = Vec::new();
 
@@ -316,22 +291,17 @@ impl Verdict {
             let has_oopsed = seen.iter().any(|it| it.outcome == Outcome::Oopses);
 
             rows.extend(seen.into_iter().map(|seen| {
-                let known = missing.iter().position(|it| it.test == seen.test);
-                Row::new(known.map(|at| missing.remove(at)), &seen)
+                let known = expected.iter().position(|it| it.test == seen.test);
+                Row::new(known.map(|at| expected.remove(at)), &seen)
             }));
-            problems.extend(
-                run.outside()
-                    .map(|splat| format!("outside of tests: {}", splat.title)),
-            );
-            problems.extend(
-                run.problems()
-                    .iter()
-                    // A row says so.
-                    .filter(|problem| **problem != Problem::Died || !has_oopsed)
-                    .map(Problem::to_string),
-            );
+            let outside = run.complaints();
+            problems.extend(outside.map(|splat| format!("outside of tests: {}", splat.title)));
+            // A row says so if it has oopsed.
+            if !(run.died && has_oopsed) {
+                problems.extend(run.problems.iter().cloned());
+            }
         }
-        rows.extend(missing.into_iter().map(Row::missing));
+        rows.extend(expected.into_iter().map(Row::missing));
 
         Self { rows, problems }
     }
@@ -392,18 +362,9 @@ impl Verdict {
     }
 }
 
-fn cell(outcome: Outcome, reports: usize) -> String {
-    match reports {
-        0 => outcome.name().to_owned(),
-        1 => format!("{}, 1 report", outcome.name()),
-        more => format!("{}, {more} reports", outcome.name()),
-    }
-}
-
 /// Prints what was expected and what was seen, and fails if that is not the same.
 pub(crate) fn judge(variant: Variant, results: &[Results]) -> Result<()> {
-    let expected: Vec<_> = expected(variant).collect();
-    let verdict = Verdict::new(&expected, results);
+    let verdict = Verdict::new(expected(variant), results);
     print!("{}", verdict.text());
 
     ensure!(
@@ -422,40 +383,30 @@ mod tests {
         *, //
     };
 
-    const EXPECTED: [Expected; 4] = [
-        Expected {
-            test: "lazy.rebind",
-            outcome: Outcome::Fails,
-            reports: &[],
-            why: "H1",
-        },
-        Expected {
-            test: "lazy.imported",
-            outcome: Outcome::Fails,
-            reports: &["is_imported", "is_imported"],
-            why: "H6",
-        },
-        Expected {
-            test: "lazy.allocation",
-            outcome: Outcome::Skipped,
-            reports: &[],
-            why: "H4",
-        },
-        Expected {
-            test: "oops",
-            outcome: Outcome::Oopses,
-            reports: &["NULL pointer"],
-            why: "H1",
-        },
-    ];
+    fn expected() -> Vec<Expected> {
+        vec![
+            Expected::new("lazy.rebind", Outcome::Fails, &[], "H1"),
+            Expected::new(
+                "lazy.imported",
+                Outcome::Fails,
+                &["is_imported", "is_imported"],
+                "H6",
+            ),
+            Expected::new("lazy.allocation", Outcome::Skipped, &[], "H4"),
+            Expected::new("oops", Outcome::Oopses, &["NULL pointer"], "H1"),
+        ]
+    }
 
     const UNBIND: &str = "ok 1 unbind\n";
     const REBIND: &str = "not ok 2 rebind\n";
+    const REPORT: &str = "WARNING: is_imported at a\n";
     const IMPORTED: &str = "WARNING: is_imported at a\nWARNING: is_imported at b\n\
                             not ok 3 imported\n";
     const ALLOCATION: &str = "ok 4 allocation # SKIP no failslab\n";
+    const ALL: [&str; 4] = [UNBIND, REBIND, IMPORTED, ALLOCATION];
+    const KASAN: &str = "BUG: KASAN: x\n";
     const OOPS: &str = "BUG: kernel NULL pointer dereference, address: 0\n";
-    const END: &str = "Kernel panic - not syncing: VFS: Unable to mount root fs\n";
+    const PANIC: &str = "Kernel panic - not syncing: VFS: Unable to mount root fs\n";
 
     /// A boot with one suite.
     fn boot(suite: &str, tests: &[&str], end: &str) -> Results {
@@ -478,12 +429,17 @@ mod tests {
 
     /// The boot that most suites share.
     fn shared(tests: &[&str]) -> Results {
-        boot("lazy", tests, &format!("not ok 1 lazy\n{END}"))
+        boot("lazy", tests, &format!("not ok 1 lazy\n{PANIC}"))
+    }
+
+    /// The one that the kernel does not survive.
+    fn oops() -> Results {
+        boot("oops", &[OOPS], "")
     }
 
     /// What differs, if these are the boots.
     fn differs(results: &[Results]) -> Vec<String> {
-        let verdict = Verdict::new(&EXPECTED.each_ref(), results);
+        let verdict = Verdict::new(expected(), results);
         let text = verdict.text();
         let differs: Vec<String> = text
             .lines()
@@ -495,18 +451,9 @@ mod tests {
         differs
     }
 
-    /// The same for the boot that most suites share, if the other one oopses.
-    fn differs_in_shared(tests: &[&str]) -> Vec<String> {
-        differs(&[shared(tests), boot("oops", &[OOPS], "")])
-    }
-
     #[test]
     fn a_table_says_what_was_expected_and_seen() {
-        let results = [
-            shared(&[UNBIND, REBIND, IMPORTED, ALLOCATION]),
-            boot("oops", &[OOPS], ""),
-        ];
-        let verdict = Verdict::new(&EXPECTED.each_ref(), &results);
+        let verdict = Verdict::new(expected(), &[shared(&ALL), oops()]);
 
         assert_eq!(
             verdict.text(),
@@ -524,120 +471,114 @@ mod tests {
     }
 
     #[test]
-    fn a_test_that_should_fail_and_passes_differs() {
-        assert_eq!(
-            differs_in_shared(&[UNBIND, "ok 2 rebind\n", IMPORTED, ALLOCATION]),
-            ["lazy.rebind passes, and not: fails"]
-        );
-    }
+    fn a_test_that_ends_otherwise_differs() {
+        let once = format!("{REPORT}not ok 3 imported\n");
+        let thrice = format!("{}not ok 3 imported\n", REPORT.repeat(3));
+        let another = format!("{REPORT}{KASAN}not ok 3 imported\n");
+        let kasan_rebind = format!("{KASAN}{REBIND}");
+        let kasan_unbind = format!("{KASAN}{UNBIND}");
 
-    #[test]
-    fn a_test_that_should_pass_and_fails_differs() {
-        assert_eq!(
-            differs_in_shared(&["not ok 1 unbind\n", REBIND, IMPORTED, ALLOCATION]),
-            ["lazy.unbind fails, and not: passes"]
-        );
-        assert_eq!(
-            differs_in_shared(&["ok 1 unbind # SKIP no\n", REBIND, IMPORTED, ALLOCATION]),
-            ["lazy.unbind is skipped, and not: passes"]
-        );
-    }
-
-    #[test]
-    fn a_test_that_should_be_skipped_and_is_not_differs() {
-        for (result, outcome) in [("ok", "passes"), ("not ok", "fails")] {
-            let allocation = format!("{result} 4 allocation\n");
-            assert_eq!(
-                differs_in_shared(&[UNBIND, REBIND, IMPORTED, &allocation]),
-                [format!("lazy.allocation {outcome}, and not: is skipped")]
-            );
+        for (test, instead, expected) in [
+            // One that should fail, be skipped, or pass, does not.
+            (1, "ok 2 rebind\n", "lazy.rebind passes, and not: fails"),
+            (0, "not ok 1 unbind\n", "lazy.unbind fails, and not: passes"),
+            (
+                0,
+                "ok 1 unbind # SKIP no\n",
+                "lazy.unbind is skipped, and not: passes",
+            ),
+            (
+                3,
+                "ok 4 allocation\n",
+                "lazy.allocation passes, and not: is skipped",
+            ),
+            (
+                3,
+                "not ok 4 allocation\n",
+                "lazy.allocation fails, and not: is skipped",
+            ),
+            // Reports are expected one by one.
+            (
+                2,
+                &once,
+                "lazy.imported fails, 1 report, and not: fails, 2 reports",
+            ),
+            (
+                2,
+                &thrice,
+                "lazy.imported fails, 3 reports, and not: fails, 2 reports",
+            ),
+            (
+                2,
+                &another,
+                "lazy.imported fails, 2 reports, and not: fails, 2 reports",
+            ),
+            (
+                2,
+                "not ok 3 imported\n",
+                "lazy.imported fails, and not: fails, 2 reports",
+            ),
+            (
+                1,
+                &kasan_rebind,
+                "lazy.rebind fails, 1 report, and not: fails",
+            ),
+            (
+                0,
+                &kasan_unbind,
+                "lazy.unbind passes, 1 report, and not: passes",
+            ),
+        ] {
+            let mut tests = ALL;
+            tests[test] = instead;
+            assert_eq!(differs(&[shared(&tests), oops()]), [expected]);
         }
     }
 
     #[test]
     fn a_test_that_is_not_there_differs() {
         assert_eq!(
-            differs_in_shared(&[UNBIND, REBIND, IMPORTED]),
+            differs(&[shared(&ALL[..3]), oops()]),
             ["lazy.allocation is not there, and not: is skipped"]
         );
         // One whose result was lost.
         assert_eq!(
-            differs_in_shared(&[UNBIND, "", IMPORTED, ALLOCATION]),
+            differs(&[shared(&[UNBIND, "", IMPORTED, ALLOCATION]), oops()]),
             [
                 "lazy.(number 2) has no result, and not: passes",
                 "lazy.rebind is not there, and not: fails"
             ]
         );
         assert_eq!(
-            differs(&[shared(&[UNBIND, REBIND, IMPORTED, ALLOCATION])]),
+            differs(&[shared(&ALL)]),
             ["oops is not there, and not: oopses, 1 report"]
         );
     }
 
     #[test]
-    fn reports_are_expected_one_by_one() {
-        let imported = |reports: &str| {
-            let imported = format!("{reports}not ok 3 imported\n");
-            differs_in_shared(&[UNBIND, REBIND, &imported, ALLOCATION])
-        };
-        let report = "WARNING: is_imported at a\n";
-
-        assert_eq!(
-            imported(report),
-            ["lazy.imported fails, 1 report, and not: fails, 2 reports"]
-        );
-        assert_eq!(
-            imported(&report.repeat(3)),
-            ["lazy.imported fails, 3 reports, and not: fails, 2 reports"]
-        );
-        assert_eq!(
-            imported(&format!("{report}BUG: KASAN: x\n")),
-            ["lazy.imported fails, 2 reports, and not: fails, 2 reports"]
-        );
-        assert_eq!(
-            imported(""),
-            ["lazy.imported fails, and not: fails, 2 reports"]
-        );
-    }
-
-    #[test]
-    fn a_report_that_is_not_expected_differs() {
-        let kasan = "BUG: KASAN: x\n";
-        assert_eq!(
-            differs_in_shared(&[UNBIND, &format!("{kasan}{REBIND}"), IMPORTED, ALLOCATION]),
-            ["lazy.rebind fails, 1 report, and not: fails"]
-        );
-        assert_eq!(
-            differs_in_shared(&[&format!("{kasan}{UNBIND}"), REBIND, IMPORTED, ALLOCATION]),
-            ["lazy.unbind passes, 1 report, and not: passes"]
-        );
-
+    fn a_report_outside_of_tests_differs() {
         // Between the last test and the end of the suite, and after it.
-        let tests = [UNBIND, REBIND, IMPORTED, ALLOCATION];
-        let oops = || boot("oops", &[OOPS], "");
-        let suite = boot("lazy", &tests, &format!("{kasan}not ok 1 lazy\n{END}"));
-        assert_eq!(
-            differs(&[suite, oops()]),
-            ["lazy fails, 1 report, and not: passes"]
-        );
-        let after = boot("lazy", &tests, &format!("not ok 1 lazy\n{kasan}{END}"));
-        assert_eq!(
-            differs(&[after, oops()]),
-            ["outside of tests: BUG: KASAN: x"]
-        );
+        for (end, expected) in [
+            (
+                format!("{KASAN}not ok 1 lazy\n{PANIC}"),
+                "lazy fails, 1 report, and not: passes",
+            ),
+            (
+                format!("not ok 1 lazy\n{KASAN}{PANIC}"),
+                "outside of tests: BUG: KASAN: x",
+            ),
+        ] {
+            assert_eq!(differs(&[boot("lazy", &ALL, &end), oops()]), [expected]);
+        }
     }
 
     #[test]
     fn a_kernel_that_should_die_and_lives_differs() {
-        let all = || shared(&[UNBIND, REBIND, IMPORTED, ALLOCATION]);
-        let lives = boot(
-            "oops",
-            &["not ok 1 read\n"],
-            &format!("not ok 1 oops\n{END}"),
-        );
+        let end = format!("not ok 1 oops\n{PANIC}");
+        let lives = boot("oops", &["not ok 1 read\n"], &end);
 
         assert_eq!(
-            differs(&[all(), lives]),
+            differs(&[shared(&ALL), lives]),
             [
                 "oops.read fails, and not: passes",
                 "oops is not there, and not: oopses, 1 report"
@@ -645,33 +586,20 @@ mod tests {
         );
         // Nor is it enough that it dies, of something else, or of nothing that is known.
         assert_eq!(
-            differs(&[all(), boot("oops", &["BUG: KASAN: x\n"], "")]),
+            differs(&[shared(&ALL), boot("oops", &[KASAN], "")]),
             ["oops oopses, 1 report, and not: oopses, 1 report"]
         );
-        let silent = differs(&[all(), boot("oops", &["# nothing\n"], "")]);
+        let silent = differs(&[shared(&ALL), boot("oops", &["# nothing\n"], "")]);
         assert_eq!(silent.len(), 3, "{silent:?}");
     }
 
     #[test]
     fn a_kernel_that_should_live_and_dies_differs() {
-        let tests = [UNBIND, REBIND, IMPORTED, ALLOCATION];
-        let after = boot("lazy", &tests, "not ok 1 lazy\n");
-
         assert_eq!(
-            differs(&[after, boot("oops", &[OOPS], "")]),
+            differs(&[boot("lazy", &ALL, "not ok 1 lazy\n"), oops()]),
             ["the kernel died before all was done"]
         );
         let oopses = boot("lazy", &[UNBIND, OOPS, IMPORTED, ALLOCATION], "");
-        assert!(!differs(&[oopses, boot("oops", &[OOPS], "")]).is_empty());
-    }
-
-    #[test]
-    fn expectations_are_of_different_tests() {
-        for variant in [Variant::Fast, Variant::Debug] {
-            let tests: Vec<_> = expected(variant).map(|it| it.test).collect();
-            for (at, test) in tests.iter().enumerate() {
-                assert!(!tests[at + 1..].contains(test), "{test}");
-            }
-        }
+        assert!(!differs(&[oopses, oops()]).is_empty());
     }
 }

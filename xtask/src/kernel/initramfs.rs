@@ -4,19 +4,11 @@
 //! in `kernel/init/` as its first process.
 
 use super::{
-    apt::{
-        self,
-        Apt, //
-    },
-    cache::Cache,
-    tools,
+    apt,
+    cache::Cache, //
 };
-use crate::{
-    exit::Exit,
-    root, //
-};
+use crate::root;
 use anyhow::{
-    bail,
     Context,
     Result, //
 };
@@ -48,29 +40,16 @@ impl Busybox {
             return Ok(Self(busybox));
         }
 
-        let package = match tools::downloaded(cache, PACKAGE, |_| true)? {
-            Some(package) => package,
-            None => {
-                let instead = "busybox cannot be had, which a kernel needs after its tests";
-                let apt = Apt::new(cache, apt::STABLE).context(instead)?;
-                let versions = apt.versions(PACKAGE)?;
-                let Some(version) = versions.first() else {
-                    bail!(Exit::Skipped(format!(
-                        "{instead}: {} does not have {PACKAGE}",
-                        apt::STABLE
-                    )));
-                };
-                apt.download(cache, PACKAGE, version).context(instead)?
-            }
-        };
-        let unfinished = cache.temporary()?;
-        apt::unpack(&package, unfinished.path())?;
-        let unpacked = PLACES
-            .into_iter()
-            .map(|place| unfinished.path().join(place))
-            .find(|file| file.is_file())
-            .with_context(|| format!("there is no busybox in {}", package.display()))?;
-        fs::rename(unpacked, &busybox)?;
+        let package = apt::package(cache, apt::STABLE, PACKAGE, |_| true)
+            .context("busybox cannot be had, which a kernel needs after its tests")?;
+        let busybox = apt::unpack(cache, &package, |folder| {
+            let unpacked = PLACES
+                .into_iter()
+                .map(|place| folder.join(place))
+                .find(|file| file.is_file())
+                .with_context(|| format!("there is no busybox in {}", package.display()))?;
+            Ok((unpacked, busybox))
+        })?;
         Ok(Self(busybox))
     }
 

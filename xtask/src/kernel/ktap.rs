@@ -6,9 +6,15 @@
 //! lib/kunit/test.c what is really printed. A console has more on it than that: timestamps, and
 //! whatever else the kernel has to say. KUnit does not announce a test, it only prints how it went,
 //! so that what comes between two results belongs to the later one.
+//!
+//! The tree's own `kunit.py parse` does not do for this: it takes off the timestamps, by which the
+//! time of a test is known, it prints as JSON neither what was said between two results, which a
+//! report of the kernel is attributed by, nor why a test was skipped, and it takes a test that is
+//! `not ok` for skipped if it says so.
 
 use super::splat::{
     self,
+    Detector,
     Splat, //
 };
 use std::time::Duration;
@@ -40,14 +46,9 @@ pub(crate) enum Outcome {
 }
 
 impl Test {
-    /// A test without a result.
-    fn missing(name: String) -> Self {
-        Self::new(name, Outcome::Missing)
-    }
-
-    fn new(name: String, outcome: Outcome) -> Self {
+    fn new(name: impl Into<String>, outcome: Outcome) -> Self {
         Self {
-            name,
+            name: name.into(),
             outcome,
             time: None,
             notes: Vec::new(),
@@ -69,6 +70,12 @@ impl Test {
         matches!(self.outcome, Outcome::Failed | Outcome::Missing)
             || self.splats.iter().any(Splat::fails)
             || self.parts.iter().any(Self::fails)
+    }
+
+    /// What the kernel has complained about, also during its parts.
+    pub(crate) fn all_splats(&self) -> Vec<&Splat> {
+        let parts = self.parts.iter().flat_map(Self::all_splats);
+        self.splats.iter().chain(parts).collect()
     }
 }
 
@@ -164,75 +171,45 @@ fn bracketed(line: &str) -> Option<(&str, &str)> {
     Some((inner.trim(), rest))
 }
 
+/// What a level is called whose header was lost.
+const LOST: &str = "?";
+
 /// One `KTAP version 1` and what belongs to it.
 struct Level {
     depth: usize,
-    name: Option<String>,
     plan: Option<usize>,
     begin: Option<Duration>,
-    tests: Vec<Test>,
+    /// What it is the parts of. There is no result yet.
+    of: Test,
 }
 
 impl Level {
-    fn new(depth: usize, begin: Option<Duration>) -> Self {
-        Self {
-            depth,
-            name: None,
-            plan: None,
-            begin,
-            tests: Vec::new(),
-        }
-    }
-
     /// Adds a test. What its number says is missing is added before it.
     fn push(&mut self, number: usize, test: Test) {
-        let next = self.tests.len() + 1;
-        for number in next..number {
-            self.tests.push(Test::missing(format!("(number {number})")));
-        }
+        let tests = &mut self.of.parts;
+        let next = tests.len() + 1;
+        let missing = |name: String| Test::new(name, Outcome::Missing);
+        tests.extend((next..number).map(|number| missing(format!("(number {number})"))));
         if number < next {
-            self.tests.push(Test::missing(format!(
-                "(number {next}, which says {number})"
-            )));
+            tests.push(missing(format!("(number {next}, which says {number})")));
         }
-        self.tests.push(test);
+        tests.push(test);
     }
 
-    /// Adds a test for all that were planned and have no result. The notes and splats of the one
-    /// that was running are its own.
-    fn close(mut self, pending: &mut Pending) -> Vec<Test> {
-        let ran = self.tests.len();
-        let missing = match self.plan {
-            Some(plan) if ran + 1 == plan => Some(format!("(number {plan}, the last)")),
-            Some(plan) if ran < plan => Some(format!("(numbers {} to {plan})", ran + 1)),
-            Some(plan) if ran > plan => Some(format!("(more than the {plan} planned)")),
-            _ => None,
+    /// The test that has no result, if one was planned: it stands for all after the last result.
+    fn missing(&self) -> Option<Test> {
+        let ran = self.of.parts.len();
+        let what = match self.plan? {
+            plan if ran + 1 == plan => format!("(number {plan}, the last)"),
+            plan if ran < plan => format!("(numbers {} to {plan})", ran + 1),
+            plan if ran > plan => format!("(more than the {plan} planned)"),
+            _ => return None,
         };
-
-        if let Some(name) = missing {
-            let name = match self.tests.last() {
-                Some(last) => format!("{name} after `{}`", last.name),
-                None => name,
-            };
-            let mut test = Test::missing(name);
-            pending.give(&mut test);
-            self.tests.push(test);
-        }
-        self.tests
-    }
-}
-
-/// What has been seen since the last result.
-#[derive(Default)]
-struct Pending {
-    notes: Vec<String>,
-    splats: Vec<Splat>,
-}
-
-impl Pending {
-    fn give(&mut self, test: &mut Test) {
-        test.notes.append(&mut self.notes);
-        test.splats.append(&mut self.splats);
+        let after = match self.of.parts.last() {
+            Some(last) => format!(" after `{}`", last.name),
+            None => String::new(),
+        };
+        Some(Test::new(what + &after, Outcome::Missing))
     }
 }
 
@@ -241,20 +218,14 @@ impl Pending {
 pub(crate) struct Parser {
     /// From the outermost, which has the suites, to the one that is running.
     levels: Vec<Level>,
-    pending: Pending,
+    detector: Detector,
+    /// What was said since the last result, and what the kernel has complained about.
+    notes: Vec<String>,
+    splats: Vec<Splat>,
     /// When the last result came, or what has no result began.
     last: Option<Duration>,
     /// What the kernel complained about before the first suite.
     outside: Vec<Splat>,
-}
-
-/// What there is to print about a line.
-#[derive(Debug)]
-pub(crate) enum Event<'a> {
-    /// A test of a suite has ended. The suite has no name if its header was lost.
-    Test(&'a str, &'a Test),
-    /// A suite has ended.
-    Suite(&'a Test),
 }
 
 /// Everything that was seen.
@@ -267,77 +238,52 @@ pub(crate) struct Suites {
 }
 
 impl Parser {
-    /// Whether a line is one that ends something: then what came before it has to be handed over.
-    pub(crate) fn is_boundary(text: &str) -> bool {
-        matches!(
-            Line::parse(text),
-            Some((_, Line::Version | Line::Result { .. }))
-        )
-    }
-
-    /// Takes what the kernel has complained about since the last line.
-    pub(crate) fn splats(&mut self, mut splats: Vec<Splat>) {
-        if let Some(suite) = self.levels.get(1).and_then(|level| level.name.as_deref()) {
-            splat::allow(suite, &mut splats);
+    /// Reads a line, without its timestamp. Returns what has ended: a test and the name of its
+    /// suite, or a suite and no name.
+    pub(crate) fn line(&mut self, time: Option<Duration>, text: &str) -> Option<(&str, &Test)> {
+        let parsed = Line::parse(text);
+        match parsed {
+            Some((_, Line::Version | Line::Result { .. })) => self.take_splats(),
+            _ => self.detector.line(text),
         }
-        if self.levels.is_empty() {
-            self.outside.extend(splats);
-        } else {
-            self.pending.splats.extend(splats);
+        if self.levels.is_empty() && !matches!(parsed, Some((_, Line::Version))) {
+            return None;
         }
-    }
+        let Some((depth, line)) = parsed else {
+            self.notes.push(text.to_owned());
+            return None;
+        };
 
-    /// Reads a line, without its timestamp.
-    pub(crate) fn line(&mut self, time: Option<Duration>, text: &str) -> Option<Event<'_>> {
-        match Line::parse(text) {
-            Some((depth, Line::Version)) => {
+        match line {
+            Line::Version => {
                 self.unwind(depth);
                 self.level(depth, time);
                 self.last = time;
-                None
             }
-            Some((depth, Line::Subtest(name))) if !self.levels.is_empty() => {
-                let level = self.level(depth, time);
-                level.name = Some(name.to_owned());
-                None
-            }
-            Some((depth, Line::Plan(plan))) if !self.levels.is_empty() => {
-                let level = self.level(depth, time);
-                level.plan = Some(plan);
+            Line::Subtest(name) => name.clone_into(&mut self.level(depth, time).of.name),
+            Line::Plan(plan) => {
+                self.level(depth, time).plan = Some(plan);
                 self.last = time;
-                None
             }
-            Some((
-                depth,
-                Line::Result {
-                    number,
-                    name,
-                    outcome,
-                },
-            )) if !self.levels.is_empty() => {
-                let test = Test::new(name.to_owned(), outcome);
-                self.result(depth, time, number, test)
-            }
-            _ => {
-                if !self.levels.is_empty() {
-                    self.pending.notes.push(text.to_owned());
-                }
-                None
-            }
+            Line::Result {
+                number,
+                name,
+                outcome,
+            } => return self.result(depth, time, number, Test::new(name, outcome)),
         }
+        None
     }
 
     /// Ends it all: what is open is without result.
     pub(crate) fn finish(mut self) -> Suites {
+        self.take_splats();
         self.unwind(0);
-
-        let mut suites = Vec::new();
-        let mut planned = false;
-        if let Some(level) = self.levels.pop() {
-            planned = level.plan.is_some();
-            suites = level.close(&mut self.pending);
-        }
-        self.outside.append(&mut self.pending.splats);
+        let planned = self.levels.first().is_some_and(|all| all.plan.is_some());
+        let suites = match self.levels.pop() {
+            Some(all) => self.close(all).parts,
+            None => Vec::new(),
+        };
+        self.outside.append(&mut self.splats);
 
         Suites {
             suites,
@@ -352,40 +298,44 @@ impl Parser {
         time: Option<Duration>,
         number: usize,
         mut test: Test,
-    ) -> Option<Event<'_>> {
+    ) -> Option<(&str, &Test)> {
         // What is one deeper is what this is the result of.
         self.unwind(depth + 2);
         let mut begin = self.last;
         if let Some(level) = self.pop(depth + 1) {
             begin = level.begin;
-            let header = level.name.clone();
-            test.parts = level.close(&mut self.pending);
-            if let Some(header) = header.filter(|header| *header != test.name) {
-                test.parts
-                    .push(Test::missing(format!("(result of `{header}`)")));
+            let of = self.close(level);
+            test.parts = of.parts;
+            if of.name != LOST && of.name != test.name {
+                let lost = format!("(result of `{}`)", of.name);
+                test.parts.push(Test::new(lost, Outcome::Missing));
             }
         }
-        test.time = time
-            .zip(begin)
-            .map(|(end, begin)| end.saturating_sub(begin));
-        self.pending.give(&mut test);
+        let times = time.zip(begin);
+        test.time = times.map(|(end, begin)| end.saturating_sub(begin));
+        self.give(&mut test);
         self.last = time;
 
         let level = self.level(depth, time);
         level.push(number, test);
-        let test = level.tests.last()?;
+        let test = level.of.parts.last()?;
         match depth {
-            0 => Some(Event::Suite(test)),
-            1 => Some(Event::Test(level.name.as_deref().unwrap_or("?"), test)),
+            0 => Some(("", test)),
+            1 => Some((&level.of.name, test)),
             _ => None,
         }
     }
 
     /// The level at this depth. If its header was lost, there is one now.
-    fn level(&mut self, depth: usize, time: Option<Duration>) -> &mut Level {
+    fn level(&mut self, depth: usize, begin: Option<Duration>) -> &mut Level {
         self.unwind(depth + 1);
         if self.levels.last().is_none_or(|level| level.depth != depth) {
-            self.levels.push(Level::new(depth, time));
+            self.levels.push(Level {
+                depth,
+                plan: None,
+                begin,
+                of: Test::new(LOST, Outcome::Missing),
+            });
         }
 
         let last = self.levels.len() - 1;
@@ -394,10 +344,8 @@ impl Parser {
 
     /// The innermost level, if it is at this depth or deeper.
     fn pop(&mut self, depth: usize) -> Option<Level> {
-        if self.levels.last()?.depth < depth {
-            return None;
-        }
-        self.levels.pop()
+        let is_deep = self.levels.last()?.depth >= depth;
+        is_deep.then(|| self.levels.pop()).flatten()
     }
 
     /// Closes all levels from this depth on, but never the outermost: what they are the parts of
@@ -407,13 +355,39 @@ impl Parser {
             let Some(level) = self.pop(depth) else {
                 return;
             };
-            let mut test = Test::missing(level.name.clone().unwrap_or_else(|| "?".to_owned()));
-            test.parts = level.close(&mut self.pending);
-            self.pending.give(&mut test);
+            let mut test = self.close(level);
+            self.give(&mut test);
             if let Some(outer) = self.levels.last_mut() {
-                outer.tests.push(test);
+                outer.of.parts.push(test);
             }
         }
+    }
+
+    /// Ends a level. Notes and splats of the test that was running are its own.
+    fn close(&mut self, mut level: Level) -> Test {
+        if let Some(mut test) = level.missing() {
+            self.give(&mut test);
+            level.of.parts.push(test);
+        }
+        level.of
+    }
+
+    /// Keeps what the kernel has complained about since the last line that ends something.
+    fn take_splats(&mut self) {
+        let mut splats = self.detector.take();
+        if let Some(suite) = self.levels.get(1) {
+            splat::allow(&suite.of.name, &mut splats);
+        }
+        match self.levels.is_empty() {
+            true => self.outside.extend(splats),
+            false => self.splats.extend(splats),
+        }
+    }
+
+    /// Gives a test what has come since the last result.
+    fn give(&mut self, test: &mut Test) {
+        test.notes.append(&mut self.notes);
+        test.splats.append(&mut self.splats);
     }
 }
 
@@ -428,8 +402,8 @@ mod tests {
         for line in console.lines() {
             let (time, text) = timestamp(line);
             match parser.line(time, text) {
-                Some(Event::Test(suite, test)) => events.push(format!("{suite}.{}", test.name)),
-                Some(Event::Suite(suite)) => events.push(suite.name.clone()),
+                Some(("", suite)) => events.push(suite.name.clone()),
+                Some((suite, test)) => events.push(format!("{suite}.{}", test.name)),
                 None => {}
             }
         }
@@ -592,40 +566,34 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_case_is_that_of_its_test() {
-        let (found, _) = read(
-            "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: format\n    1..2\n\
-             \x20       KTAP version 1\n        # Subtest: to_gray\n        ok 1 x\n        not o",
-        );
-
-        assert_eq!(
-            outline(&found.suites),
-            "none format [none to_gray [ok x], none (number 2, the last) after `to_gray`]"
-        );
-    }
-
-    #[test]
-    fn a_lost_result_is_missing() {
-        let (found, _) = read(
-            "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: lazy\n    1..3\n\
-             \x20   ok 1 a\n    ok 3 c\nok 1 lazy\n",
-        );
-
-        assert_eq!(
-            outline(&found.suites),
-            "ok lazy [ok a, none (number 2), ok c]"
-        );
-        assert!(found.suites[0].fails());
-    }
-
-    #[test]
-    fn a_suite_whose_result_is_lost_does_not_swallow_the_next() {
-        let (found, _) = read(
-            "KTAP version 1\n1..2\n    KTAP version 1\n    # Subtest: a\n    1..1\n    ok 1 x\n\
-             \x20   KTAP version 1\n    # Subtest: b\n    1..1\n    ok 1 y\nok 2 b\n",
-        );
-
-        assert_eq!(outline(&found.suites), "none a [ok x], ok b [ok y]");
+    fn what_is_lost_is_missing() {
+        const SUITE: &str = "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: a\n";
+        for (rest, expected) in [
+            // A case that was cut off.
+            (
+                "    1..2\n        KTAP version 1\n        # Subtest: b\n        ok 1 x\n        not o",
+                "none a [none b [ok x], none (number 2, the last) after `b`]",
+            ),
+            // A result.
+            (
+                "    1..3\n    ok 1 x\n    ok 3 z\nok 1 a\n",
+                "ok a [ok x, none (number 2), ok z]",
+            ),
+            // That of a suite, which does not swallow the next one.
+            (
+                "    1..1\n    ok 1 x\n    KTAP version 1\n    # Subtest: b\n    1..1\n    ok 1 y\nok 2 b\n",
+                "none a [ok x], ok b [ok y], none (more than the 1 planned) after `b`",
+            ),
+            // The name of the suite.
+            (
+                "    1..1\n    ok 1 x\nok 1 b\n",
+                "ok b [ok x, none (result of `a`)]",
+            ),
+        ] {
+            let (found, _) = read(&format!("{SUITE}{rest}"));
+            assert_eq!(outline(&found.suites), expected);
+            assert!(found.suites[0].fails());
+        }
     }
 
     #[test]
@@ -635,16 +603,6 @@ mod tests {
 
         assert_eq!(outline(&found.suites), "ok a [ok x, ok y [ok case]]");
         assert_eq!(events, ["?.x", "?.y", "a"]);
-    }
-
-    #[test]
-    fn a_result_under_another_name_is_noticed() {
-        let (found, _) = read(
-            "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: a\n    1..1\n    ok 1 x\n\
-             ok 1 b\n",
-        );
-
-        assert_eq!(outline(&found.suites), "ok b [ok x, none (result of `a`)]");
     }
 
     #[test]

@@ -3,32 +3,24 @@
 //! The kernel's source, if nobody names a tree.
 
 use super::{
-    apt::{
-        self,
-        Apt, //
-    },
+    apt,
     cache::Cache,
     job::{
         self,
         Job, //
     },
-    spinner, tools,
     tree::{
         Tree,
         Version,
         MINIMUM, //
     },
 };
-use crate::exit::Exit;
 use anyhow::{
-    bail,
     ensure,
     Context,
-    Error,
     Result, //
 };
 use std::{
-    fs,
     path::PathBuf,
     process::Command, //
 };
@@ -65,48 +57,28 @@ pub(crate) fn get(cache: &Cache) -> Result<PathBuf> {
     }
     cache.ensure_space(SPACE, "the kernel's source")?;
 
-    let package = match tools::downloaded(cache, PACKAGE, |_| true)? {
-        Some(package) => package,
-        None => {
-            let apt = Apt::new(cache, apt::SUITE).context(INSTEAD)?;
-            let versions = apt.versions(PACKAGE)?;
-            let Some(version) = versions.first() else {
-                bail!(Error::new(Exit::Skipped(format!(
-                    "{} does not have {PACKAGE}",
-                    apt::SUITE
-                )))
-                .context(INSTEAD));
-            };
-            apt.download(cache, PACKAGE, version).context(INSTEAD)?
-        }
-    };
+    let package = apt::package(cache, apt::SUITE, PACKAGE, |_| true).context(INSTEAD)?;
+    apt::unpack(cache, &package, |folder| {
+        let log = cache.path("logs/unpack.log");
+        let job = Job::start(
+            Command::new("tar")
+                .arg("--extract")
+                .arg("--file")
+                .arg(folder.join(format!("usr/src/{PACKAGE}.tar.xz")))
+                .arg("--directory")
+                .arg(folder),
+            &log,
+        )?;
+        ensure!(
+            job.finish()?,
+            "{} cannot be unpacked, see {}:\n{}",
+            package.display(),
+            log.display(),
+            job::tail(&log, 5)
+        );
 
-    let spinner = spinner(format!("unpacking {}", package.display()));
-    let unfinished = cache.temporary()?;
-    apt::unpack(&package, unfinished.path())?;
-    let archive = unfinished.path().join(format!("usr/src/{PACKAGE}.tar.xz"));
-    let log = cache.path("logs/unpack.log");
-    let job = Job::start(
-        Command::new("tar")
-            .arg("--extract")
-            .arg("--file")
-            .arg(&archive)
-            .arg("--directory")
-            .arg(unfinished.path()),
-        &log,
-    )?;
-    ensure!(
-        job.finish()?,
-        "{} cannot be unpacked, see {}:\n{}",
-        package.display(),
-        log.display(),
-        job::tail(&log, 5)
-    );
-    spinner.finish_and_clear();
-
-    let tree = unfinished.path().join(PACKAGE);
-    let version = Tree::open(&tree)?.version();
-    let to = cache.path(&format!("linux-{version}"));
-    fs::rename(&tree, &to)?;
-    Ok(to)
+        let tree = folder.join(PACKAGE);
+        let version = Tree::open(&tree)?.version();
+        Ok((tree, cache.path(&format!("linux-{version}"))))
+    })
 }

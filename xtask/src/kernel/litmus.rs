@@ -2,7 +2,7 @@
 
 //! `cargo xtask kernel litmus`: the protocol's orderings under the kernel's own memory model.
 //!
-//! Each file of `verify/litmus` is a piece of the protocol, or a twin of one that is broken in one
+//! Each file of `verify/litmus` is a piece of the protocol, or a mutant of one, broken in one
 //! way, and says in its comment what the model has to find, as those in the kernel's tree do. Which
 //! piece of the source it stands for is said in `docs/protocol.md`.
 
@@ -51,49 +51,20 @@ pub(crate) struct Options {
     linux: Option<PathBuf>,
 }
 
-/// What is found of a test.
-#[derive(Debug, PartialEq)]
-struct Finding {
-    /// `Never`, `Sometimes` or `Always`: what is said of the state that must not be.
-    observed: String,
-    /// Is there an execution in which two plain accesses race?
-    races: bool,
+/// The result that the comment of a test expects: `Never`, `Sometimes` or `Always`, of the state
+/// that must not be, and ` DATARACE` if two plain accesses race.
+fn expected(test: &str) -> Option<&str> {
+    test.lines().find_map(|line| line.strip_prefix(RESULT))
 }
 
-impl Finding {
-    /// What the comment of a test expects.
-    fn expected(test: &str) -> Option<Self> {
-        let result = test.lines().find_map(|line| line.strip_prefix(RESULT))?;
-        let (observed, races) = match result.split_once(' ') {
-            None => (result, false),
-            Some((observed, "DATARACE")) => (observed, true),
-            Some(_) => return None,
-        };
+/// The same of what herd7 has printed. [`None`] if it has not come to an end.
+fn printed(output: &str) -> Option<String> {
+    let mut lines = output.lines();
+    let observation = lines.find_map(|line| line.strip_prefix("Observation "))?;
+    let observed = observation.split_whitespace().nth(1)?;
+    let races = output.lines().any(|line| line == "Flag data-race");
 
-        ["Never", "Sometimes", "Always"]
-            .contains(&observed)
-            .then(|| Self {
-                observed: observed.to_owned(),
-                races,
-            })
-    }
-
-    /// What herd7 has printed. [`None`] if it has not come to an end.
-    fn printed(output: &str) -> Option<Self> {
-        let observation = output
-            .lines()
-            .find_map(|line| line.strip_prefix("Observation "))?;
-
-        Some(Self {
-            observed: observation.split_whitespace().nth(1)?.to_owned(),
-            races: output.lines().any(|line| line == "Flag data-race"),
-        })
-    }
-
-    fn text(&self) -> String {
-        let races = if self.races { ", with a data race" } else { "" };
-        format!("{}{races}", self.observed)
-    }
+    Some(observed.to_owned() + if races { " DATARACE" } else { "" })
 }
 
 /// All tests, sorted.
@@ -121,7 +92,7 @@ fn version(herd: &Path) -> Result<String> {
 }
 
 /// Has herd7 judge a test by the model in this folder.
-fn judge(herd: &Path, model: &Path, test: &Path) -> Result<Finding> {
+fn judge(herd: &Path, model: &Path, test: &Path) -> Result<String> {
     let output = Command::new(herd)
         .args(["-conf", "linux-kernel.cfg"])
         .arg(test)
@@ -129,7 +100,7 @@ fn judge(herd: &Path, model: &Path, test: &Path) -> Result<Finding> {
         .output()?;
 
     let stdout = String::from_utf8_lossy(&output.stdout);
-    let finding = Finding::printed(&stdout).with_context(|| {
+    let finding = printed(&stdout).with_context(|| {
         format!(
             "{}: herd7 has no result: {stdout}{}",
             test.display(),
@@ -160,14 +131,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut wrong = 0;
     for test in tests()? {
         let name = test.file_stem().unwrap_or_default().to_string_lossy();
-        let expected = Finding::expected(&fs::read_to_string(&test)?)
+        let text = fs::read_to_string(&test)?;
+        let expected = expected(&text)
             .with_context(|| format!("{} does not say what to expect", test.display()))?;
 
         let found = judge(&herd, &model, &test)?;
         if found == expected {
-            println!("ok     {name}: {}", found.text());
+            println!("ok     {name}: {found}");
         } else {
-            println!("WRONG  {name}: {}, not {}", found.text(), expected.text());
+            println!("WRONG  {name}: {found}, not {expected}");
             wrong += 1;
         }
     }
@@ -183,40 +155,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn finding(observed: &str, races: bool) -> Option<Finding> {
-        Some(Finding {
-            observed: observed.to_owned(),
-            races,
-        })
-    }
-
     #[test]
-    fn expectations_are_read() {
-        assert_eq!(
-            Finding::expected("C x\n\n(*\n * Result: Never\n *)\n"),
-            finding("Never", false)
-        );
-        assert_eq!(
-            Finding::expected(" * Result: Sometimes DATARACE\n"),
-            finding("Sometimes", true)
-        );
-        for wrong in ["", " * Result: Perhaps\n", " * Result: Never ever\n"] {
-            assert_eq!(Finding::expected(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn output_is_read() {
+    fn results_are_read() {
+        let comment = "C x\n\n(*\n * Result: Sometimes DATARACE\n *)\n";
         let output = "Test x Allowed\nFlag data-race\nObservation x Sometimes 1 5\nTime x 0.01\n";
-        assert_eq!(Finding::printed(output), finding("Sometimes", true));
-        assert_eq!(
-            Finding::printed("Observation x Never 0 4\n"),
-            finding("Never", false)
-        );
-        assert_eq!(Finding::printed("Warning: File \"x\": unexpected\n"), None);
+        assert_eq!(expected(comment), printed(output).as_deref());
+        assert_eq!(printed("Observation x Never 0 4\n").unwrap(), "Never");
+        assert_eq!(printed("Warning: File \"x\": unexpected\n"), None);
     }
 
-    /// Each twin is one of a test that holds, and the documentation has all.
+    /// Each mutant is one of a test that holds, and the documentation has all.
     #[test]
     fn tests_are_complete() {
         let documentation = fs::read_to_string(root().join("docs/protocol.md")).unwrap();
@@ -231,15 +179,16 @@ mod tests {
             assert!(text.starts_with(&format!("C {name}\n")), "{name}");
             assert!(documentation.contains(&format!("`{name}`")), "{name}");
 
-            let expected = Finding::expected(&text).unwrap();
+            let expected = expected(&text).unwrap();
             match name.split_once('+') {
                 None => {
-                    assert_eq!(Some(expected), finding("Never", false), "{name}");
-                    let twins = format!("{name}+");
-                    assert!(names.iter().any(|it| it.starts_with(&twins)), "{name}");
+                    assert_eq!(expected, "Never", "{name}");
+                    let mutants = format!("{name}+");
+                    assert!(names.iter().any(|it| it.starts_with(&mutants)), "{name}");
                 }
                 Some((sound, _)) => {
-                    assert_eq!(expected.observed, "Sometimes", "{name}");
+                    let results = ["Sometimes", "Sometimes DATARACE"];
+                    assert!(results.contains(&expected), "{name}");
                     assert!(names.iter().any(|it| it == sound), "{name}");
                 }
             }

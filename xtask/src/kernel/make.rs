@@ -2,11 +2,23 @@
 
 //! `make`, as every step of a build calls it.
 
-use super::tools::{
-    Llvm,
-    Rust, //
+use super::{
+    cache::Cache,
+    job::{
+        self,
+        Job, //
+    },
+    tools::{
+        self,
+        Llvm,
+        Rust, //
+    },
 };
-use anyhow::Result;
+use anyhow::{
+    ensure,
+    Context,
+    Result, //
+};
 use std::{
     env,
     ffi::OsString,
@@ -19,6 +31,7 @@ use std::{
         Stdio, //
     },
 };
+use xshell::Shell;
 
 /// Variables that would change what is built.
 const VARIABLES: &[&str] = &[
@@ -50,6 +63,40 @@ pub(crate) struct Make {
 }
 
 impl Make {
+    /// Finds all that a kernel is built with, and prints what that is.
+    pub(crate) fn find(shell: &Shell, cache: &Cache, source: PathBuf) -> Result<Self> {
+        let llvm = Llvm::find().context("there is no complete LLVM")?;
+        let rust = Rust::find(shell)?;
+        let library = rust.library(cache)?;
+        let (bindgen, version) = tools::bindgen(shell, cache)?;
+        println!(
+            "tools    clang {}, rustc {}, bindgen {version}, QEMU {}",
+            llvm.version,
+            rust.version,
+            tools::qemu().context("QEMU does not say its version")?
+        );
+
+        Ok(Self {
+            source,
+            llvm,
+            rust,
+            library,
+            bindgen,
+        })
+    }
+
+    /// Makes a target in this folder, and fails with what `make` says.
+    pub(crate) fn target(&self, target: &str, folder: &Path, log: &Path) -> Result<()> {
+        let job = Job::start(self.command(folder)?.arg(target), log)?;
+        ensure!(
+            job.finish()?,
+            "`make {target}` failed, see {}:\n{}",
+            log.display(),
+            job::tail(log, 30)
+        );
+        Ok(())
+    }
+
     /// `make` in this folder for what is built, without its targets.
     pub(crate) fn command(&self, out: &Path) -> Result<Command> {
         // The compiler itself comes first: a `rustc` that chooses one would do that by the folder

@@ -9,42 +9,37 @@
 const BEGIN: &str = "# expect-splat: \"";
 const END: &str = "# end-expect-splat: \"";
 
-/// What a mark says.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Mark<'a> {
-    /// A report that contains this may come from here on.
-    Begin(&'a str),
-    /// The same, and the rest of the line is lost.
-    CutBegin(&'a str),
-    /// It should have come.
-    End(&'a str),
-}
-
 /// A mark, and what else is on its line.
-pub(crate) struct Marked<'a> {
+#[derive(Debug, PartialEq)]
+pub(crate) struct Mark<'a> {
     pub(crate) before: &'a str,
-    pub(crate) mark: Mark<'a>,
+    /// Whether a report may come from here on, or else should have come.
+    pub(crate) begins: bool,
+    /// What the report contains.
+    pub(crate) contains: &'a str,
+    /// Whether that is all of it, or else the rest of the line is lost.
+    pub(crate) is_whole: bool,
     pub(crate) after: &'a str,
 }
 
-impl<'a> Marked<'a> {
+impl<'a> Mark<'a> {
     /// Finds the first mark of a line.
     pub(crate) fn find(line: &'a str) -> Option<Self> {
-        let begin = line.find(BEGIN).map(|at| (at, BEGIN));
-        let end = line.find(END).map(|at| (at, END));
-        let (at, begins_with) = begin.into_iter().chain(end).min()?;
-        let rest = &line[at + begins_with.len()..];
-
-        let (mark, after) = match (rest.split_once('"'), begins_with) {
-            (Some((text, after)), BEGIN) => (Mark::Begin(text), after),
-            (Some((text, after)), _) => (Mark::End(text), after),
-            (None, BEGIN) => (Mark::CutBegin(rest), ""),
+        let places = [BEGIN, END].map(|mark| line.find(mark).map(|at| (at, mark)));
+        let (at, mark) = places.into_iter().flatten().min()?;
+        let begins = mark == BEGIN;
+        let rest = &line[at + mark.len()..];
+        let (contains, is_whole, after) = match rest.split_once('"') {
+            Some((contains, after)) => (contains, true, after),
             // An end that names nothing ends nothing.
-            (None, _) => return None,
+            None => begins.then_some((rest, false, ""))?,
         };
+
         Some(Self {
             before: &line[..at],
-            mark,
+            begins,
+            contains,
+            is_whole,
             after,
         })
     }
@@ -54,23 +49,26 @@ impl<'a> Marked<'a> {
 mod tests {
     use super::*;
 
-    fn find(line: &str) -> Option<(&str, Mark<'_>, &str)> {
-        Marked::find(line).map(|marked| (marked.before, marked.mark, marked.after))
+    /// What is before a mark, whether it begins, all of what it says, and what is after it.
+    fn whole(line: &str) -> Option<(&str, bool, &str, &str)> {
+        let mark = Mark::find(line)?;
+        assert!(mark.is_whole);
+        Some((mark.before, mark.begins, mark.contains, mark.after))
     }
 
     #[test]
     fn marks_are_found() {
         assert_eq!(
-            find("rust_kernel: # expect-splat: \"still mapped\""),
-            Some(("rust_kernel: ", Mark::Begin("still mapped"), ""))
+            whole("rust_kernel: # expect-splat: \"still mapped\""),
+            Some(("rust_kernel: ", true, "still mapped", ""))
         );
         assert_eq!(
-            find("rust_kernel: # end-expect-splat: \"still mapped\""),
-            Some(("rust_kernel: ", Mark::End("still mapped"), ""))
+            whole("rust_kernel: # end-expect-splat: \"still mapped\""),
+            Some(("rust_kernel: ", false, "still mapped", ""))
         );
         assert_eq!(
-            find("a# end-expect-splat: \"b\"c# expect-splat: \"d\"e"),
-            Some(("a", Mark::End("b"), "c# expect-splat: \"d\"e"))
+            whole("a# end-expect-splat: \"b\"c# expect-splat: \"d\"e"),
+            Some(("a", false, "b", "c# expect-splat: \"d\"e"))
         );
     }
 
@@ -79,15 +77,19 @@ mod tests {
         let whole = "rust_kernel: # expect-splat: \"still mapped\"";
         let named = whole.find('"').unwrap();
         for at in 0..whole.len() {
-            let cut = &whole[..at];
-            let expected =
-                (at > named).then(|| ("rust_kernel: ", Mark::CutBegin(&whole[named + 1..at]), ""));
-            assert_eq!(find(cut), expected, "{cut}");
+            let expected = (at > named).then(|| Mark {
+                before: "rust_kernel: ",
+                begins: true,
+                contains: &whole[named + 1..at],
+                is_whole: false,
+                after: "",
+            });
+            assert_eq!(Mark::find(&whole[..at]), expected, "{at}");
         }
 
         let whole = "rust_kernel: # end-expect-splat: \"still mapped\"";
         for at in 0..whole.len() {
-            assert_eq!(find(&whole[..at]), None);
+            assert_eq!(Mark::find(&whole[..at]), None);
         }
     }
 }

@@ -4,10 +4,21 @@
 //! tests there.
 //!
 //! Everything that is got or made on the way is in a cache (`cache`), and nothing else on the
-//! machine is changed. The steps, in order: `tools`, `linux` (both by way of `apt`), `apply` to a
-//! copy of the `tree`, `config`, `build`, `boot`, more than once if the `plan` says so; what is
-//! heard on the `console` is read by `ktap` and `splat`, and judged by `run`, or by `control` if
-//! tests have to fail. A `series` has the steps of `apply` as patches.
+//! machine is changed.
+//!
+//! `test` calls these, each once, in this order; all others have parts of its walk:
+//!
+//! | file | what |
+//! |---|---|
+//! | `cache`, `machine` | where things are kept, and whether the machine has what it takes |
+//! | `plan` | which boots a `flavour` of the kernel needs |
+//! | `prepare` | `linux` gets a `tree`, `make` finds the `tools`, `apply` adds the code, `config` |
+//! | `build` | the kernel |
+//! | `boot` | each line of QEMU goes by way of `console` to `run`, and there to `ktap` and `splat` |
+//! | `run`, `control` | the verdict; the latter if tests have to fail |
+//!
+//! A `series` has the steps of `apply` as patches. Commands that take long are a `job`, which has a
+//! `group` of processes and shows its `progress`; `apt` gets packages.
 
 mod apply;
 mod apt;
@@ -22,6 +33,7 @@ mod console;
 mod control;
 mod device;
 mod doctor;
+mod flavour;
 pub(crate) mod group;
 mod initramfs;
 pub(crate) mod job;
@@ -29,50 +41,41 @@ mod ktap;
 mod lint;
 mod linux;
 mod litmus;
+mod machine;
 mod make;
 mod mark;
 mod plan;
 mod prepare;
+mod progress;
 mod run;
 mod series;
 mod shell;
 mod splat;
 mod test;
-mod tools;
+pub(crate) mod tools;
 pub(crate) mod tree;
 mod vocabulary;
 
 use anyhow::Result;
-use apply::Object;
 use cache::Cache;
 use clap::{
     Parser,
     Subcommand, //
 };
-use indicatif::{
-    ProgressBar,
-    ProgressStyle, //
+use flavour::{
+    Object,
+    Variant, //
 };
-use prepare::Variant;
-use std::{
-    io::{
-        self,
-        IsTerminal, //
-    },
-    path::{
-        self,
-        PathBuf, //
-    },
-    time::{
-        Duration,
-        Instant, //
-    },
+pub(crate) use progress::{
+    seconds,
+    spinner,
+    Progress, //
 };
-use tree::Tree;
+use std::path::{
+    self,
+    PathBuf, //
+};
 use xshell::Shell;
-
-/// Where there is no bar, a line says how far something is after so much time.
-const REMINDER: Duration = Duration::from_secs(60);
 
 const HELP: &str = "\
 Exit status:
@@ -139,7 +142,7 @@ enum Command {
     /// Runs the same scenarios on the host and in a kernel, and fails where they end differently.
     #[command(after_help = HELP)]
     Compare(compare::Options),
-    /// Has the kernel's own memory model judge the protocol's orderings, and broken twins of them.
+    /// Has the kernel's own memory model judge the protocol's orderings, and mutants of them.
     ///
     /// Needs herd7, without which this is skipped.
     #[command(after_help = HELP)]
@@ -156,26 +159,14 @@ enum Command {
     Vocabulary(vocabulary::Options),
 }
 
-/// Does it.
+/// Runs the command.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     group::end_with_us()?;
 
     match &options.command {
         Command::Doctor => doctor::run(shell),
         Command::Apply { linux, expanded } => {
-            let object = Object::lazy(*expanded);
-            let tree = Tree::open(&path::absolute(linux)?)?;
-            let stages = apply::stages(&tree, object)?;
-            let counts = apply::count(&tree, &stages, object)?;
-
-            let changed = stages
-                .last()
-                .map_or_else(|| Ok(Vec::new()), |last| last.tree.save())?;
-            for path in &changed {
-                println!("{}", path.display());
-            }
-            println!("{} files changed\n\n{counts}", changed.len());
-            Ok(())
+            apply::to_folder(&path::absolute(linux)?, Object::lazy(*expanded))
         }
         Command::Series(options) => series::run(shell, options),
         Command::Test(options) => test::run(shell, options),
@@ -202,111 +193,6 @@ pub(crate) fn rust_library(shell: &Shell) -> Result<PathBuf> {
 /// is allowed.
 pub(crate) fn cargo_fuzz(shell: &Shell, install: bool) -> Result<PathBuf> {
     let cache = Cache::open()?;
-    tools::ensure_cxx(&cache, install)?;
+    machine::ensure_cxx(&cache, install)?;
     tools::cargo_fuzz(shell, &cache)
-}
-
-/// Whether that is what cargo says when the network is not there.
-pub(crate) fn is_cargo_offline(said: &str) -> bool {
-    tools::CARGO_OFFLINE.iter().any(|text| said.contains(text))
-}
-
-/// Says what takes a while.
-pub(crate) fn spinner(what: String) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        println!("{what}");
-    }
-    let spinner = ProgressBar::new_spinner().with_message(what);
-    spinner.enable_steady_tick(Duration::from_millis(250));
-    spinner
-}
-
-/// Shows how far something with many steps is.
-struct Progress {
-    what: &'static str,
-    bar: ProgressBar,
-    steps: u64,
-    last: String,
-    begin: Instant,
-    reminded: Instant,
-}
-
-impl Progress {
-    /// A bar, if it is known how many steps there will be.
-    fn new(what: &'static str, expected: Option<u64>) -> Result<Self> {
-        let (bar, template) = match expected {
-            Some(steps) => (
-                ProgressBar::new(steps),
-                "{prefix:8} {bar:30} {pos}/{len} {elapsed} {wide_msg}",
-            ),
-            None => (
-                ProgressBar::new_spinner(),
-                "{prefix:8} {spinner} {pos} {elapsed} {wide_msg}",
-            ),
-        };
-
-        Ok(Self {
-            what,
-            bar: bar
-                .with_style(ProgressStyle::with_template(template)?)
-                .with_prefix(what),
-            steps: 0,
-            last: String::new(),
-            begin: Instant::now(),
-            reminded: Instant::now(),
-        })
-    }
-
-    /// One more step, about this file.
-    fn step(&mut self, file: &str) {
-        self.steps += 1;
-        // More than there were the last time.
-        if self.bar.length().is_some_and(|len| len < self.steps) {
-            self.bar.set_length(self.steps);
-        }
-        file.clone_into(&mut self.last);
-        self.bar.set_message(file.to_owned());
-        self.bar.inc(1);
-        self.remind();
-    }
-
-    /// Time has passed.
-    fn tick(&mut self) {
-        self.bar.tick();
-        self.remind();
-    }
-
-    /// Prints text above the bar.
-    fn print(&mut self, text: &str) {
-        self.bar.suspend(|| print!("{text}"));
-        self.reminded = Instant::now();
-    }
-
-    fn remind(&mut self) {
-        if self.bar.is_hidden() && self.reminded.elapsed() >= REMINDER {
-            self.reminded = Instant::now();
-            println!(
-                "{}, {}: {} steps, {}",
-                self.what,
-                seconds(self.begin.elapsed()),
-                self.steps,
-                self.last
-            );
-        }
-    }
-
-    /// Takes the bar away. Returns how many steps there were.
-    fn finish(self) -> u64 {
-        self.bar.finish_and_clear();
-        self.steps
-    }
-}
-
-/// A time, for people.
-pub(crate) fn seconds(time: Duration) -> String {
-    match (time.as_secs() / 60, time.as_secs() % 60) {
-        (0, less) if less < 10 => format!("{:.1} s", time.as_secs_f64()),
-        (0, seconds) => format!("{seconds} s"),
-        (minutes, seconds) => format!("{minutes} min {seconds} s"),
-    }
 }

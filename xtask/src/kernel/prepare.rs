@@ -3,33 +3,27 @@
 //! From nothing to a kernel tree with the code in it, configured: what is built then, and by what.
 
 use super::{
-    apply::{
-        self,
-        Object, //
-    },
-    build,
+    apply,
     cache::{
         Cache,
         Lock, //
     },
-    config, linux,
-    make::Make,
-    tools::{
-        self,
-        Llvm,
-        Rust, //
+    config,
+    flavour::{
+        Flavour,
+        Variant, //
     },
+    linux,
+    make::Make,
     tree::{
         Sharing,
         Tree, //
     },
 };
-use crate::root;
 use anyhow::{
     Context,
     Result, //
 };
-use clap::ValueEnum;
 use std::{
     fs,
     path::{
@@ -37,46 +31,11 @@ use std::{
         Path,
         PathBuf, //
     },
-    time::Duration,
 };
 use xshell::Shell;
 
 /// What a copy of a tree takes that shares nothing with it, in mebibytes.
 const COPY: u64 = 2 * 1024;
-
-/// How to configure.
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-pub(crate) enum Variant {
-    /// As drivers run.
-    Fast,
-    /// With KASAN, lockdep, and all that finds what a test does not look at.
-    Debug,
-}
-
-impl Variant {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Fast => "fast",
-            Self::Debug => "debug",
-        }
-    }
-
-    /// What is built takes half of this, in mebibytes.
-    fn space(self) -> u64 {
-        match self {
-            Self::Fast => 1024,
-            Self::Debug => 2 * 1024,
-        }
-    }
-
-    /// How long a boot with tests may take.
-    pub(crate) fn limit(self) -> Duration {
-        match self {
-            Self::Fast => Duration::from_secs(5 * 60),
-            Self::Debug => Duration::from_secs(30 * 60),
-        }
-    }
-}
 
 /// What is built, and what from.
 pub(crate) struct Request<'a> {
@@ -84,14 +43,9 @@ pub(crate) struct Request<'a> {
     pub(crate) work: &'a str,
     /// Names the logs: `<name>-<step>.log`.
     pub(crate) logs: &'a str,
-    pub(crate) variant: Variant,
+    pub(crate) flavour: Flavour,
     /// A copy of this tree, or of Debian's.
     pub(crate) linux: Option<&'a Path>,
-    pub(crate) object: Object,
-    /// Adds no more than this step and those before it.
-    pub(crate) until: Option<&'a str>,
-    /// Adds the suites that measure, too, of this subject.
-    pub(crate) bench: Option<&'a str>,
 }
 
 /// A tree with the code in it that is configured, and ready to be built.
@@ -101,38 +55,44 @@ pub(crate) struct Prepared {
     pub(crate) make: Make,
     /// Has `out/`, where `make` builds.
     pub(crate) work: PathBuf,
+    /// The folder of logs, and what the names of its own begin with.
+    logs: (PathBuf, String),
     _lock: Lock,
+}
+
+impl Prepared {
+    /// The log of a step.
+    pub(crate) fn log(&self, step: &str) -> PathBuf {
+        let (folder, name) = &self.logs;
+        folder.join(format!("{name}-{step}.log"))
+    }
+
+    /// Where the kernel is when it is built.
+    pub(crate) fn image(&self) -> PathBuf {
+        image(&self.work)
+    }
 }
 
 /// Gets all that a kernel is built from, adds the code, and configures.
 pub(crate) fn prepare(shell: &Shell, cache: &Cache, request: &Request<'_>) -> Result<Prepared> {
-    let log = |step: &str| cache.path(&format!("logs/{}-{step}.log", request.logs));
-
-    let (source, sharing) = match request.linux {
-        Some(tree) => (path::absolute(tree)?, Sharing::Nothing),
-        None => (linux::get(cache)?, Sharing::Links),
+    let flavour = &request.flavour;
+    let (source, sharing, copy) = match request.linux {
+        Some(tree) => (path::absolute(tree)?, Sharing::Nothing, COPY),
+        None => (linux::get(cache)?, Sharing::Links, 0),
     };
     let mut tree = Tree::open(&source)?;
     println!("linux    {}, {}", tree.version(), source.display());
 
     let work = folder(cache, request.work);
-    let make = make(shell, cache, work.join("linux"))?;
+    let make = Make::find(shell, cache, work.join("linux"))?;
     let lock = cache.lock(&format!("work-{}", request.work))?;
     let built = work.join("out/.config").exists();
     if !built {
         let what = format!("building the {} kernel", request.work);
-        let copy = match sharing {
-            Sharing::Links => 0,
-            Sharing::Nothing => COPY,
-        };
-        cache.ensure_space(request.variant.space() + copy, &what)?;
+        cache.ensure_space(flavour.variant.space() + copy, &what)?;
     }
 
-    apply::run(&mut tree, request.object, request.until)
-        .and_then(|()| match request.bench {
-            Some(subject) => apply::add_bench(&mut tree, subject),
-            None => Ok(()),
-        })
+    apply::run(&mut tree, flavour)
         .with_context(|| format!("the code cannot be added to Linux {}", tree.version()))?;
     let changed = tree.copy_to(&make.source, sharing, built)?;
     println!(
@@ -144,20 +104,25 @@ pub(crate) fn prepare(shell: &Shell, cache: &Cache, request: &Request<'_>) -> Re
     for folder in ["config", "out"] {
         fs::create_dir_all(work.join(folder))?;
     }
-    build::check_rust(&make, &work, &log("rustavailable"))?;
-    let names = fragments(request);
-    println!("config   {}", names.join(", "));
-    let folder = root().join("kernel/config");
-    let fragments: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
-    let asked = config::run(&make, &fragments, &work, &log("config"))?;
-    println!("         all {asked} options hold");
-
-    Ok(Prepared {
+    let prepared = Prepared {
         tree,
         make,
         work,
+        logs: (cache.path("logs"), request.logs.to_owned()),
         _lock: lock,
-    })
+    };
+    let (make, work) = (&prepared.make, &prepared.work);
+    make.target(
+        "rustavailable",
+        &work.join("config"),
+        &prepared.log("rustavailable"),
+    )
+    .context("Linux cannot be built with this Rust")?;
+    let names = flavour.fragments();
+    println!("config   {}", names.join(", "));
+    let asked = config::run(make, &names, work, &prepared.log("config"))?;
+    println!("         all {asked} options hold");
+    Ok(prepared)
 }
 
 /// Where a kernel is built.
@@ -165,43 +130,12 @@ fn folder(cache: &Cache, name: &str) -> PathBuf {
     cache.path(&format!("work-{name}"))
 }
 
+/// What is built in a work folder.
+fn image(work: &Path) -> PathBuf {
+    work.join("out/arch/x86/boot/bzImage")
+}
+
 /// Whether this variant was built before, so that testing takes minutes.
 pub(crate) fn is_built(cache: &Cache, variant: Variant) -> bool {
-    build::image(&folder(cache, variant.name())).exists()
-}
-
-/// The files of `kernel/config/` that a kernel is configured by.
-fn fragments(request: &Request<'_>) -> Vec<&'static str> {
-    let mut names = vec!["base", request.variant.name()];
-    let is_lazy = request.object.is_lazy();
-    // Its options come with the last step.
-    if request.until.is_none() {
-        names.push(if is_lazy { "lazy" } else { "control" });
-    }
-    if is_lazy && request.variant == Variant::Debug {
-        names.push("assertions");
-    }
-    names
-}
-
-/// Finds all that a kernel is built with, and prints what that is.
-fn make(shell: &Shell, cache: &Cache, source: PathBuf) -> Result<Make> {
-    let llvm = Llvm::find().context("there is no complete LLVM")?;
-    let rust = Rust::find(shell)?;
-    let library = rust.library(cache)?;
-    let (bindgen, version) = tools::bindgen(shell, cache)?;
-    println!(
-        "tools    clang {}, rustc {}, bindgen {version}, QEMU {}",
-        llvm.version,
-        rust.version,
-        tools::qemu().context("QEMU does not say its version")?
-    );
-
-    Ok(Make {
-        source,
-        llvm,
-        rust,
-        library,
-        bindgen,
-    })
+    image(&folder(cache, variant.name())).exists()
 }

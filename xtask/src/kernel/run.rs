@@ -5,25 +5,22 @@
 use super::{
     ktap::{
         self,
-        Event,
         Outcome,
         Parser,
         Test, //
     },
     splat::{
         self,
-        Detector,
         Splat,
         Verdict, //
     },
 };
+use anyhow::{
+    ensure,
+    Result, //
+};
 use std::{
-    fmt::{
-        self,
-        Write, //
-    },
-    iter::Sum,
-    ops::Add,
+    fmt,
     time::Duration, //
 };
 
@@ -33,64 +30,26 @@ const MAX_NOTES: usize = 60;
 /// What a line begins with that a test prints for people to read, also if all is well.
 const RESULT: &str = "# result: ";
 
+/// What `kernel/init/leaks` says when it has done its work.
+const SEARCHED: &str = "# leaks: searched";
+
 /// A run that is going on.
 #[derive(Default)]
 pub(crate) struct Run {
     parser: Parser,
-    detector: Detector,
-    end: End,
+    leaks: bool,
     ended: bool,
-}
-
-/// What a run ends with, if all goes well.
-#[derive(Clone, Copy, Default)]
-pub(crate) enum End {
-    /// The kernel looks for an init, and there is none.
-    #[default]
-    NoInit,
-    /// `kernel/init/leaks` has done its work.
-    LeaksSearched,
-}
-
-impl End {
-    fn is_here(self, text: &str) -> bool {
-        match self {
-            Self::NoInit => splat::is_end(text),
-            Self::LeaksSearched => text.starts_with("# leaks: searched"),
-        }
-    }
 }
 
 /// A run that is over.
 pub(crate) struct Results {
-    suites: Vec<Test>,
+    pub(crate) suites: Vec<Test>,
     /// What the kernel complained about before and after all suites.
-    outside: Vec<Splat>,
-    problems: Vec<Problem>,
-}
-
-/// What is wrong with a run as a whole.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Problem {
-    /// It was stopped, for this reason.
-    Stopped(String),
-    NotBegun,
-    NoTest,
-    AllSkipped,
-    /// The kernel died before the end.
-    Died,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Stopped(why) => why,
-            Self::NotBegun => "KUnit did not begin",
-            Self::NoTest => "no test has this name",
-            Self::AllSkipped => "all tests were skipped",
-            Self::Died => "the kernel died before all was done",
-        })
-    }
+    pub(crate) outside: Vec<Splat>,
+    /// What is wrong with the run as a whole.
+    pub(crate) problems: Vec<String>,
+    /// Whether the kernel died before the end, which is one of the problems.
+    pub(crate) died: bool,
 }
 
 /// How many of them there were.
@@ -108,10 +67,10 @@ pub(crate) struct Counts {
 }
 
 impl Run {
-    /// A run that is to end like this.
-    pub(crate) fn new(end: End) -> Self {
+    /// A run that ends with a search for leaks, or else where the kernel finds no init.
+    pub(crate) fn new(leaks: bool) -> Self {
         Self {
-            end,
+            leaks,
             ..Self::default()
         }
     }
@@ -119,107 +78,73 @@ impl Run {
     /// Reads a line. Returns what there is to print about it.
     pub(crate) fn line(&mut self, line: &str) -> Option<String> {
         let (time, text) = ktap::timestamp(line);
+        self.ended |= match self.leaks {
+            true => text.starts_with(SEARCHED),
+            false => splat::is_end(text),
+        };
         if self.ended {
             return None;
         }
-        if self.end.is_here(text) {
-            self.ended = true;
-            return None;
-        }
 
-        if Parser::is_boundary(text) {
-            self.parser.splats(self.detector.take());
-        } else {
-            self.detector.line(text);
-        }
-        match self.parser.line(time, text)? {
-            Event::Test(suite, test) => Some(format(suite, test)),
-            // What it is made of has been printed.
-            Event::Suite(suite) if suite.counts() => Some(format("", suite)),
-            Event::Suite(_) => None,
-        }
+        let (suite, test) = self.parser.line(time, text)?;
+        // The tests of a suite have been printed.
+        (!suite.is_empty() || test.counts()).then(|| format(suite, test))
     }
 
     /// Ends the run, because the kernel did, or because it was stopped for this reason.
-    pub(crate) fn finish(mut self, stopped: Option<String>) -> Results {
-        self.parser.splats(self.detector.take());
+    pub(crate) fn finish(self, stopped: Option<String>) -> Results {
         let found = self.parser.finish();
-
-        let mut problems: Vec<Problem> = stopped.into_iter().map(Problem::Stopped).collect();
-        if !found.planned {
-            problems.push(Problem::NotBegun);
-        } else if found.suites.is_empty() {
-            problems.push(Problem::NoTest);
-        } else if problems.is_empty() && !self.ended {
-            problems.push(Problem::Died);
-        }
-
         let mut results = Results {
             suites: found.suites,
             outside: found.outside,
-            problems,
+            problems: stopped.into_iter().collect(),
+            died: false,
         };
-        let counts = results.counts();
-        if counts.skipped > 0 && counts.passed + counts.failed == 0 {
-            results.problems.push(Problem::AllSkipped);
-        }
+
+        let counts = Counts::of(&results);
+        let problem = if !found.planned {
+            "KUnit did not begin"
+        } else if results.suites.is_empty() {
+            "no test has this name"
+        } else if results.problems.is_empty() && !self.ended {
+            results.died = true;
+            "the kernel died before all was done"
+        } else if counts.skipped > 0 && counts.passed + counts.failed == 0 {
+            "all tests were skipped"
+        } else {
+            return results;
+        };
+        results.problems.push(problem.to_owned());
         results
     }
 }
 
 impl Results {
-    /// Counts the tests of all suites, and the reports.
-    pub(crate) fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        counts.splats(&self.outside);
-
-        for suite in &self.suites {
-            counts.reports(suite);
-            for test in suite.parts.iter().chain(suite.counts().then_some(suite)) {
-                match &test.outcome {
-                    _ if test.fails() => counts.failed += 1,
-                    Outcome::Skipped(_) => counts.skipped += 1,
-                    _ => counts.passed += 1,
-                }
-            }
-        }
-
-        counts
-    }
-
     /// Whether all is well.
     pub(crate) fn held(&self) -> bool {
-        let counts = self.counts();
+        let counts = Counts::of(self);
         self.problems.is_empty() && counts.failed == 0 && counts.splats == 0
     }
 
-    pub(crate) fn suites(&self) -> &[Test] {
-        &self.suites
-    }
-
     /// What the kernel complained about before and after all suites, and should not have.
-    pub(crate) fn outside(&self) -> impl Iterator<Item = &Splat> {
+    pub(crate) fn complaints(&self) -> impl Iterator<Item = &Splat> {
         self.outside.iter().filter(|splat| splat.fails())
-    }
-
-    pub(crate) fn problems(&self) -> &[Problem] {
-        &self.problems
     }
 
     /// What [`Run::line`] has not returned, because no line came for it.
     pub(crate) fn rest(&self) -> String {
         let mut text = String::new();
-        for splat in self.outside.iter().filter(|splat| splat.fails()) {
-            text += "FAIL (outside of tests)\n";
-            text += &format_splat(splat);
+        for splat in self.complaints() {
+            text += &format!("FAIL (outside of tests)\n     splat: {}\n", splat.title);
+            for line in &splat.lines {
+                text += &format!("       {}\n", line.trim_end());
+            }
         }
         for suite in &self.suites {
-            if suite.outcome == Outcome::Missing {
-                text += &format("", suite);
-            }
-            for test in &suite.parts {
+            let tests = suite.parts.iter().map(|test| (suite.name.as_str(), test));
+            for (suite, test) in [("", suite)].into_iter().chain(tests) {
                 if test.outcome == Outcome::Missing {
-                    text += &format(&suite.name, test);
+                    text += &format(suite, test);
                 }
             }
         }
@@ -231,39 +156,44 @@ impl Results {
     }
 
     /// The names of what failed.
-    pub(crate) fn failures(&self) -> Vec<String> {
+    fn failures(&self) -> Vec<String> {
         let mut names = Vec::new();
-        for suite in &self.suites {
-            if suite.fails() && suite.counts() {
-                names.push(suite.name.clone());
-            }
-            for test in suite.parts.iter().filter(|test| test.fails()) {
-                names.push(format!("{}.{}", suite.name, test.name));
-            }
+        for suite in self.suites.iter().filter(|suite| suite.fails()) {
+            names.extend(suite.counts().then(|| suite.name.clone()));
+            let failed = suite.parts.iter().filter(|test| test.fails());
+            names.extend(failed.map(|test| format!("{}.{}", suite.name, test.name)));
         }
 
         names
     }
 }
 
-impl Add for Counts {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            passed: self.passed + other.passed,
-            failed: self.failed + other.failed,
-            skipped: self.skipped + other.skipped,
-            splats: self.splats + other.splats,
-            expected: self.expected + other.expected,
-            allowed: self.allowed + other.allowed,
-        }
+impl Counts {
+    /// Counts the tests of all suites, and the reports.
+    fn of(results: &Results) -> Self {
+        let mut counts = Self::default();
+        counts.add(results);
+        counts
     }
-}
 
-impl Sum for Counts {
-    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
-        counts.fold(Self::default(), Self::add)
+    fn add(&mut self, results: &Results) {
+        for suite in &results.suites {
+            for test in suite.parts.iter().chain(suite.counts().then_some(suite)) {
+                match &test.outcome {
+                    _ if test.fails() => self.failed += 1,
+                    Outcome::Skipped(_) => self.skipped += 1,
+                    _ => self.passed += 1,
+                }
+            }
+        }
+        let in_suites = results.suites.iter().flat_map(Test::all_splats);
+        for splat in results.outside.iter().chain(in_suites) {
+            match splat.verdict {
+                Verdict::Unexpected | Verdict::Absent => self.splats += 1,
+                Verdict::Expected => self.expected += 1,
+                Verdict::Allowed(_) => self.allowed += 1,
+            }
+        }
     }
 }
 
@@ -277,24 +207,18 @@ impl fmt::Display for Counts {
     }
 }
 
-impl Counts {
-    /// Counts the reports of a test and of its parts.
-    fn reports(&mut self, test: &Test) {
-        self.splats(&test.splats);
-        for part in &test.parts {
-            self.reports(part);
-        }
+/// Prints the sum, and fails if a run has failed.
+pub(crate) fn judge(results: &[Results]) -> Result<()> {
+    let mut counts = Counts::default();
+    results.iter().for_each(|run| counts.add(run));
+    println!("{counts}");
+    let failures: Vec<String> = results.iter().flat_map(Results::failures).collect();
+    if !failures.is_empty() {
+        println!("failed: {}", failures.join(", "));
     }
 
-    fn splats(&mut self, splats: &[Splat]) {
-        for splat in splats {
-            match splat.verdict {
-                Verdict::Unexpected | Verdict::Absent => self.splats += 1,
-                Verdict::Expected => self.expected += 1,
-                Verdict::Allowed(_) => self.allowed += 1,
-            }
-        }
-    }
+    ensure!(results.iter().all(Results::held), "the run has failed");
+    Ok(())
 }
 
 /// The line about a test, and what there is to say if it failed.
@@ -341,12 +265,12 @@ fn format(suite: &str, test: &Test) -> String {
 /// What there is to say about a test that failed.
 fn details(test: &Test) -> String {
     let mut text = String::new();
-    if test.notes.len() > MAX_NOTES {
-        text += &format!("       ({} lines before)\n", test.notes.len() - MAX_NOTES);
+    let left_out = test.notes.len().saturating_sub(MAX_NOTES);
+    if left_out > 0 {
+        text += &format!("       ({left_out} lines before)\n");
     }
-    for note in test.notes.iter().rev().take(MAX_NOTES).rev() {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "       {}", note.trim_end());
+    for note in &test.notes[left_out..] {
+        text += &format!("       {}\n", note.trim_end());
     }
     for splat in test.splats.iter().filter(|splat| splat.fails()) {
         text += &format!("     splat: {}\n", splat.title);
@@ -357,21 +281,10 @@ fn details(test: &Test) -> String {
 
 /// The cases of a test that failed.
 fn cases(test: &Test) -> String {
-    let mut text = String::new();
-    for case in test.parts.iter().filter(|case| case.fails()) {
-        text += &format!("     case: {}\n{}{}", case.name, details(case), cases(case));
-    }
-
-    text
-}
-
-fn format_splat(splat: &Splat) -> String {
-    let mut text = format!("     splat: {}\n", splat.title);
-    for line in &splat.lines {
-        text += &format!("       {}\n", line.trim_end());
-    }
-
-    text
+    let failed = test.parts.iter().filter(|case| case.fails());
+    failed
+        .map(|case| format!("     case: {}\n{}{}", case.name, details(case), cases(case)))
+        .collect()
 }
 
 fn millis(time: Duration) -> String {
@@ -409,12 +322,17 @@ mod tests {
 
     /// What is printed, and what it comes to.
     fn run(console: &str, stopped: Option<&str>) -> (String, Results) {
-        let mut run = Run::new(End::NoInit);
+        let mut run = Run::new(false);
         let mut printed: String = console.lines().filter_map(|line| run.line(line)).collect();
         let results = run.finish(stopped.map(str::to_owned));
         printed += &results.rest();
 
         (printed, results)
+    }
+
+    /// The same of a run that comes to its end with one suite.
+    fn complete(tests: &[&str], result: &str) -> (String, Results) {
+        run(&format!("{}{END}", console(tests, result)), None)
     }
 
     const A: &str = "[    0.112000]     ok 1 a\n";
@@ -423,12 +341,13 @@ mod tests {
 
     #[test]
     fn a_run_holds() {
-        let (printed, results) = run(&format!("{}{END}", console(&[A, B], "ok")), None);
+        let (printed, results) = complete(&[A, B], "ok");
 
         assert_eq!(printed, "ok   lazy.a (12 ms)\nok   lazy.b (100 ms)\n");
         assert!(results.held());
-        assert_eq!(results.counts().passed, 2);
-        let twice: Counts = [results.counts(), results.counts()].into_iter().sum();
+        assert_eq!(Counts::of(&results).passed, 2);
+        let mut twice = Counts::of(&results);
+        twice.add(&results);
         assert_eq!(
             twice.to_string(),
             "4 passed, 0 failed, 0 skipped; 0 splats (0 announced, 0 allowed)"
@@ -439,7 +358,7 @@ mod tests {
     fn a_failure_comes_with_what_was_said() {
         let failed = "[    0.200000]     # b: ASSERTION FAILED at a.rs:1\n\
                       [    0.212000]     not ok 2 b\n";
-        let (printed, results) = run(&format!("{}{END}", console(&[A, failed], "not ok")), None);
+        let (printed, results) = complete(&[A, failed], "not ok");
 
         assert_eq!(
             printed,
@@ -457,7 +376,7 @@ mod tests {
              [    0.110000]     # result:   0 left\n\
              [    0.111000]     # binding 0\n{A}"
         );
-        let (printed, _) = run(&format!("{}{END}", console(&[&a, B], "ok")), None);
+        let (printed, _) = complete(&[&a, B], "ok");
 
         assert_eq!(
             printed,
@@ -467,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_report_fails_the_test_that_was_running() {
-        let (printed, results) = run(&format!("{}{END}", console(&[A, OOPS, B], "ok")), None);
+        let (printed, results) = complete(&[A, OOPS, B], "ok");
 
         assert!(printed.contains("FAIL lazy.b"), "{printed}");
         assert!(
@@ -476,7 +395,7 @@ mod tests {
         );
         assert!(!results.held());
         assert_eq!(
-            results.counts(),
+            Counts::of(&results),
             Counts {
                 passed: 1,
                 failed: 1,
@@ -504,7 +423,7 @@ mod tests {
         const LEAK: &str = "unreferenced object 0xffff888001234560 (size 104):\n  comm \"kunit\"\n";
         const SEARCHED: &str = "# leaks: searched\n[    9.900000] reboot: Power down\n";
         let results = |end: &str| {
-            let mut run = Run::new(End::LeaksSearched);
+            let mut run = Run::new(true);
             for line in format!("{}{end}", console(&[A, B], "ok")).lines() {
                 run.line(line);
             }
@@ -514,13 +433,11 @@ mod tests {
         assert!(results(SEARCHED).held());
         let leaky = results(&format!("{LEAK}{LEAK}{SEARCHED}"));
         assert!(!leaky.held());
-        assert_eq!(leaky.counts().splats, 2);
+        assert_eq!(Counts::of(&leaky).splats, 2);
         // There was no init, or it has failed.
-        assert_eq!(results(END).problems(), [Problem::Died]);
-        assert_eq!(
-            results("[    9.900000] reboot: Power down\n").problems(),
-            [Problem::Died]
-        );
+        for end in [END, "[    9.900000] reboot: Power down\n"] {
+            assert!(results(end).died && !results(end).held());
+        }
     }
 
     #[test]
@@ -529,13 +446,10 @@ mod tests {
             "[    0.140000] rust_kernel: # expect-splat: \"NULL pointer\"\n{OOPS}\
              [    0.160000] rust_kernel: # end-expect-splat: \"NULL pointer\"\n"
         );
-        let (_, results) = run(
-            &format!("{}{END}", console(&[A, &announced, B], "ok")),
-            None,
-        );
+        let (_, results) = complete(&[A, &announced, B], "ok");
 
         assert!(results.held());
-        assert_eq!(results.counts().expected, 1);
+        assert_eq!(Counts::of(&results).expected, 1);
     }
 
     #[test]
@@ -550,7 +464,20 @@ mod tests {
         assert!(printed.contains("FAIL lazy.(number 2, the last) after `a`: no result"));
         assert!(printed.contains("died before all was done"));
         assert!(!results.held());
-        assert_eq!(results.problems(), [Problem::Died]);
+        assert!(results.died);
+    }
+
+    #[test]
+    fn a_console_that_is_cut_off_does_not_hold() {
+        let whole = format!("{}{END}", console(&[A, B], "ok"));
+        let last = "Unable to mount root fs";
+        let end = whole.find(last).unwrap() + last.len();
+
+        for at in 0..whole.len() {
+            let (printed, results) = run(&whole[..at], None);
+            assert_eq!(results.held(), at >= end, "{printed}");
+            assert_eq!(printed.contains("FAIL"), at < end, "{printed}");
+        }
     }
 
     #[test]
@@ -585,10 +512,10 @@ mod tests {
 
     #[test]
     fn a_suite_can_fail_by_itself() {
-        let (printed, results) = run(&format!("{}{END}", console(&[A, B], "not ok")), None);
+        let (printed, results) = complete(&[A, B], "not ok");
 
         assert!(printed.ends_with("FAIL lazy (400 ms)\n"), "{printed}");
         assert_eq!(results.failures(), ["lazy"]);
-        assert_eq!(results.counts().failed, 1);
+        assert_eq!(Counts::of(&results).failed, 1);
     }
 }

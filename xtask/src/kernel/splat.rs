@@ -7,10 +7,7 @@
 //! sense of where that cannot let pass what no test has announced: one of the two has to be whole,
 //! and there has to be something of the other.
 
-use super::mark::{
-    Mark,
-    Marked, //
-};
+use super::mark::Mark;
 
 /// A report.
 #[derive(Clone, Debug)]
@@ -227,22 +224,21 @@ pub(crate) struct Detector {
 impl Detector {
     /// Reads a line, without its timestamp.
     pub(crate) fn line(&mut self, text: &str) {
-        let Some(marked) = Marked::find(text) else {
+        let Some(mark) = Mark::find(text) else {
             self.text(text);
             return;
         };
 
         // Reports do not hide behind marks.
-        if start(marked.before).is_some() {
-            self.text(marked.before);
+        if start(mark.before).is_some() {
+            self.text(mark.before);
         }
-        match marked.mark {
-            Mark::Begin(contains) => self.begin(contains, true),
-            Mark::CutBegin(contains) => self.begin(contains, false),
-            Mark::End(contains) => self.end(contains),
+        match mark.begins {
+            true => self.begin(mark.contains, mark.is_whole),
+            false => self.end(mark.contains),
         }
-        if !marked.after.is_empty() {
-            self.line(marked.after);
+        if !mark.after.is_empty() {
+            self.line(mark.after);
         }
     }
 

@@ -3,7 +3,6 @@
 //! `cargo xtask kernel test`: from nothing to the outcome of tests.
 
 use super::{
-    apply::Object,
     boot::{
         is_filter,
         qemu,
@@ -13,26 +12,29 @@ use super::{
     build,
     cache::Cache,
     control,
+    flavour::{
+        Flavour,
+        Object,
+        Variant, //
+    },
     initramfs::Busybox,
+    machine,
     plan,
     prepare::{
         prepare,
         Prepared,
-        Request,
-        Variant, //
+        Request, //
     },
+    progress::seconds,
     run::{
-        Counts,
+        self,
         Results, //
     },
-    seconds,
-    shell::Guest,
-    tools,
+    shell::Guest, //
 };
 use crate::exit::Exit;
 use anyhow::{
     bail,
-    ensure,
     Result, //
 };
 use clap::Parser;
@@ -91,13 +93,13 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// What the tests are to run on.
-    fn object(&self) -> Object {
-        if self.control {
-            Object::ByHand
-        } else {
-            Object::lazy(self.expanded)
-        }
+    /// The kernel that the tests are to run in.
+    fn flavour(&self) -> Flavour {
+        let object = match self.control {
+            true => Object::ByHand,
+            false => Object::lazy(self.expanded),
+        };
+        Flavour::new(self.variant, object)
     }
 
     /// What the kernel is told beside what all boots are.
@@ -119,16 +121,7 @@ impl Options {
     }
 }
 
-/// A kernel to boot.
-struct Kernel {
-    prepared: Prepared,
-    image: PathBuf,
-    build_time: Duration,
-    /// What the names of its logs begin with.
-    run: String,
-}
-
-/// Does it all.
+/// Builds, boots, and fails unless the tests end as they have to.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     if options.shell {
         return look_around(shell, options);
@@ -139,21 +132,22 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         println!();
         control::judge(options.variant, &results)
     } else {
-        judge(&results)
+        run::judge(&results)
     }
 }
 
-/// Builds, boots as often as is planned, and returns what came of the tests.
+/// Builds, boots as often as is planned, and returns the results of the tests.
 pub(crate) fn execute(shell: &Shell, options: &Options) -> Result<Vec<Results>> {
     let cache = open(options)?;
-    let boots = plan::boots(options.variant, options.object(), options.filter.as_deref());
+    let flavour = options.flavour();
+    let boots = plan::boots(&flavour, options.filter.as_deref());
     let busybox = boots
         .iter()
         .any(|boot| boot.leaks)
         .then(|| Busybox::get(&cache))
         .transpose()?;
     let kernel = build(shell, &cache, options)?;
-    let initramfs = kernel.prepared.work.join("leaks.cpio");
+    let initramfs = kernel.work.join("leaks.cpio");
     if let Some(busybox) = busybox {
         fs::write(&initramfs, busybox.initramfs("leaks", &[])?)?;
     }
@@ -165,33 +159,29 @@ pub(crate) fn execute(shell: &Shell, options: &Options) -> Result<Vec<Results>> 
     for boot in &boots {
         println!("running  {}\n", boot.filter);
         let boot = Boot {
-            image: &kernel.image,
+            image: &kernel.image(),
             accelerator: options.accel,
             qemu: &[],
             kernel: &arguments,
-            filter: &boot.filter,
+            filter: boot.filter,
             leaks: boot.leaks.then_some(&initramfs),
             limit: options.limit(),
             verbose: !options.control,
-            log: &cache.path(&format!("logs/{}-{}.log", kernel.run, boot.log)),
+            log: &kernel.log(boot.log),
         };
         results.push(boot.run()?);
         println!();
     }
 
+    let consoles: Vec<&str> = boots.iter().map(|boot| boot.log).collect();
     println!(
-        "{}, Linux {}: built in {}, run in {}",
-        kernel.run,
-        kernel.prepared.tree.version(),
-        seconds(kernel.build_time),
-        seconds(begin.elapsed())
-    );
-    let consoles: Vec<&str> = boots.iter().map(|boot| boot.log.as_str()).collect();
-    println!(
-        "logs: {}/{}-{{build,{}}}.log",
-        cache.path("logs").display(),
-        kernel.run,
-        consoles.join(",")
+        "{}, Linux {}: run in {}\nlogs: {}",
+        flavour.name(),
+        kernel.tree.version(),
+        seconds(begin.elapsed()),
+        kernel
+            .log(&format!("{{build,{}}}", consoles.join(",")))
+            .display()
     );
     Ok(results)
 }
@@ -202,16 +192,16 @@ fn look_around(shell: &Shell, options: &Options) -> Result<()> {
     let guest = Guest::new(&cache)?;
     let kernel = build(shell, &cache, options)?;
 
-    let filter = plan::shared(options.object(), options.filter.as_deref());
+    let filter = plan::shared(&options.flavour(), options.filter.as_deref());
     println!("running  {filter}\n");
-    let archive = kernel.prepared.work.join("shell.cpio");
+    let archive = kernel.work.join("shell.cpio");
     fs::write(&archive, guest.archive()?)?;
     guest.run(
-        qemu(&kernel.image, options.accel)
+        qemu(&kernel.image(), options.accel)
             .arg("-initrd")
             .arg(archive),
         filter,
-        &cache.path(&format!("logs/{}-shell.log", kernel.run)),
+        &kernel.log("shell"),
     )
 }
 
@@ -223,53 +213,24 @@ fn open(options: &Options) -> Result<Cache> {
         )));
     }
     let cache = Cache::open()?;
-    tools::ensure_machine(&cache, options.install)?;
+    machine::ensure_machine(&cache, options.install)?;
 
     Ok(cache)
 }
 
 /// Builds the kernel.
-fn build(shell: &Shell, cache: &Cache, options: &Options) -> Result<Kernel> {
-    let variant = options.variant.name();
-    let object = options.object();
-    let run = format!("{variant}{}", object.suffix());
-    let prepared = prepare(
+fn build(shell: &Shell, cache: &Cache, options: &Options) -> Result<Prepared> {
+    let flavour = options.flavour();
+    let kernel = prepare(
         shell,
         cache,
         &Request {
-            work: variant,
-            logs: &run,
-            variant: options.variant,
+            work: flavour.variant.name(),
+            logs: &flavour.name(),
+            flavour,
             linux: options.linux.as_deref(),
-            object,
-            until: None,
-            bench: None,
         },
     )?;
-
-    let begin = Instant::now();
-    let log = cache.path(&format!("logs/{run}-build.log"));
-    let (image, steps) = build::run(&prepared.make, &prepared.work, &log)?;
-    let build_time = begin.elapsed();
-    println!("build    {steps} steps, {}", seconds(build_time));
-
-    Ok(Kernel {
-        prepared,
-        image,
-        build_time,
-        run,
-    })
-}
-
-/// Prints what it comes to, and fails if a run has.
-fn judge(results: &[Results]) -> Result<()> {
-    let counts: Counts = results.iter().map(Results::counts).sum();
-    println!("{counts}");
-    let failures: Vec<String> = results.iter().flat_map(Results::failures).collect();
-    if !failures.is_empty() {
-        println!("failed: {}", failures.join(", "));
-    }
-
-    ensure!(results.iter().all(Results::held), "the run has failed");
-    Ok(())
+    build::run(&kernel)?;
+    Ok(kernel)
 }

@@ -26,7 +26,10 @@ use std::{
         FileTimes,
         Metadata, //
     },
-    io::ErrorKind,
+    io::{
+        self,
+        ErrorKind, //
+    },
     os::unix::{
         ffi::OsStrExt,
         fs::{
@@ -168,6 +171,11 @@ impl Tree {
         self.edits.insert(path.into(), text.into());
     }
 
+    /// The files that are to be changed or added.
+    pub(crate) fn edited(&self) -> impl Iterator<Item = &Path> {
+        self.edits.keys().map(PathBuf::as_path)
+    }
+
     /// The files that are to be changed or added, and were not to be this way before.
     pub(crate) fn edits_since<'a>(
         &'a self,
@@ -222,32 +230,24 @@ impl Tree {
         sharing: Sharing,
         built: bool,
     ) -> Result<Vec<PathBuf>> {
-        let files = self.files()?;
+        let mut files = self.files()?;
+        files.extend(self.edits.keys().cloned());
         let mut changed = Vec::new();
 
         for path in &files {
-            if self.edits.contains_key(path) {
-                continue;
-            }
             let from = self.root.join(path);
             let to = copy.join(path);
-            let differs = copy_if_different(&from, &to, sharing, built)
-                .with_context(|| format!("{} cannot be copied", from.display()))?;
-            if differs {
+            let differs = match self.edits.get(path) {
+                Some(text) => replace_if_different(&to, text),
+                None => copy_if_different(&from, &to, sharing, built),
+            };
+            if differs.with_context(|| format!("{} cannot be copied", from.display()))? {
                 changed.push(path.clone());
             }
         }
-        for (path, text) in &self.edits {
-            if replace_if_different(&copy.join(path), text)? {
-                changed.push(path.clone());
-            }
-        }
-
-        for path in walk(copy)? {
-            if !files.contains(&path) && !self.edits.contains_key(&path) {
-                fs::remove_file(copy.join(&path))?;
-                changed.push(path);
-            }
+        for path in walk(copy)?.difference(&files) {
+            fs::remove_file(copy.join(path))?;
+            changed.push(path.clone());
         }
         Ok(changed)
     }
@@ -361,7 +361,7 @@ fn copy_if_different(from: &Path, to: &Path, sharing: Sharing, built: bool) -> R
         if target.is_some() && fs::read_link(to).is_ok_and(|link| link == points_to) {
             return Ok(false);
         }
-        replace(to, |new| Ok(symlink(&points_to, new)?))?;
+        replace(to, |new| symlink(&points_to, new))?;
         return Ok(true);
     }
 
@@ -400,7 +400,7 @@ fn replace_if_different(file: &Path, text: &str) -> Result<bool> {
 
     replace(file, |new| {
         fs::write(new, text)?;
-        if let Some(old) = old.filter(Metadata::is_file) {
+        if let Some(old) = old.as_ref().filter(|old| old.is_file()) {
             fs::set_permissions(new, old.permissions())?;
         }
         Ok(())
@@ -410,20 +410,13 @@ fn replace_if_different(file: &Path, text: &str) -> Result<bool> {
 
 /// Makes a new file and then gives it the name of the old one. So a file that has other names too,
 /// in the tree that this is a copy of, stays what it is under those.
-fn replace(file: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+fn replace(file: &Path, make: impl FnMut(&Path) -> io::Result<()>) -> Result<()> {
     let folder = file.parent().context("a file is in a folder")?;
-    let name = file.file_name().context("a file has a name")?;
     fs::create_dir_all(folder)?;
-
-    let mut new = OsStr::new(".new-").to_owned();
-    new.push(name);
-    let new = folder.join(new);
-    // From a run that was interrupted.
-    if new.symlink_metadata().is_ok() {
-        fs::remove_file(&new)?;
-    }
-    make(&new)
-        .and_then(|()| Ok(fs::rename(&new, file)?))
+    tempfile::Builder::new()
+        .prefix(".new-")
+        .make_in(folder, make)
+        .and_then(|new| Ok(new.into_temp_path().persist(file)?))
         .with_context(|| file.display().to_string())
 }
 

@@ -46,7 +46,7 @@ impl<'a> AllocOps<'a> {
                     return None;
                 };
                 Some(Self {
-                    lines: source.lines(source.range(item)),
+                    lines: source.lines_of(item),
                     fields: &ops.fields,
                 })
             })

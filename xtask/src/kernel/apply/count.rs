@@ -3,32 +3,11 @@
 //! How much code there is in `drm/gem/shmem.rs`, before and after. Tests, comments and
 //! documentation are not counted, nor are lines that are empty.
 
-use super::{
-    Object,
-    Stage,
-    Tree,
-    SG_TABLE,
-    SHMEM, //
-};
-use anyhow::{
-    Context,
-    Result, //
-};
-use proc_macro2::{
-    TokenStream,
-    TokenTree, //
-};
-use quote::ToTokens;
-use std::{
-    collections::BTreeSet,
-    fmt, //
-};
-use syn::{
-    visit_mut::VisitMut,
-    Attribute,
-    File,
-    Item, //
-};
+use super::source::Source;
+use crate::kernel::tree::Tree;
+use anyhow::Result;
+use std::fmt;
+use syn::Item;
 
 /// How much there is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +19,7 @@ pub(crate) struct Count {
 
 /// The table.
 pub(crate) struct Counts {
+    path: &'static str,
     pub(crate) by_hand: Count,
     /// With the lazy field.
     pub(crate) converted: Count,
@@ -47,78 +27,45 @@ pub(crate) struct Counts {
     form: &'static str,
 }
 
-/// Counts the file in this tree, and as the conversion leaves it.
-pub(crate) fn count(tree: &Tree, stages: &[Stage], object: Object) -> Result<Counts> {
-    let converted = stages
-        .iter()
-        .find(|stage| stage.step == SG_TABLE)
-        .with_context(|| format!("there is no step `{SG_TABLE}`"))?;
-
-    Ok(Counts {
-        by_hand: code(&tree.read(SHMEM)?)?,
-        converted: code(&converted.tree.read(SHMEM)?)?,
-        form: if object == Object::Expanded {
-            "printed"
-        } else {
-            "annotated"
-        },
-    })
+impl Counts {
+    /// Counts a file of two trees.
+    pub(super) fn of(
+        path: &'static str,
+        tree: &Tree,
+        converted: &Tree,
+        form: &'static str,
+    ) -> Result<Self> {
+        Ok(Self {
+            path,
+            by_hand: code(&tree.read(path)?)?,
+            converted: code(&converted.read(path)?)?,
+            form,
+        })
+    }
 }
 
 /// Counts the code of a file.
 fn code(text: &str) -> Result<Count> {
-    let mut file: File = syn::parse_file(text)?;
-    NoDocumentation.visit_file_mut(&mut file);
-    // Tests.
-    file.items.retain(|item| !matches!(item, Item::Mod(_)));
-
-    let mut lines = Lines::default();
-    lines.read(file.into_token_stream());
-    Ok(Count {
-        lines: lines.used.len(),
-        unsafes: lines.unsafes,
-    })
-}
-
-/// Takes documentation away, which is an attribute.
-struct NoDocumentation;
-
-impl VisitMut for NoDocumentation {
-    fn visit_attributes_mut(&mut self, attrs: &mut Vec<Attribute>) {
-        attrs.retain(|attr| !attr.path().is_ident("doc"));
+    let source = Source::parse(text)?;
+    let items = source.items().iter();
+    // Tests are modules.
+    let items = items.filter(|item| !matches!(item, Item::Mod(_)));
+    let mut count = Count {
+        lines: 0,
+        unsafes: 0,
+    };
+    for line in items.flat_map(|item| source.text(source.range(item)).lines()) {
+        let code = line.split("//").next().unwrap_or_default();
+        let words = code.split(|char: char| !char.is_alphanumeric() && char != '_');
+        count.lines += usize::from(!code.trim().is_empty());
+        count.unsafes += words.filter(|word| *word == "unsafe").count();
     }
-}
-
-/// The lines that tokens stand in.
-#[derive(Default)]
-struct Lines {
-    used: BTreeSet<usize>,
-    unsafes: usize,
-}
-
-impl Lines {
-    fn read(&mut self, tokens: TokenStream) {
-        for token in tokens {
-            match token {
-                TokenTree::Group(group) => {
-                    self.used.insert(group.span_open().start().line);
-                    self.used.insert(group.span_close().end().line);
-                    self.read(group.stream());
-                }
-                token => {
-                    let span = token.span();
-                    self.used.extend(span.start().line..=span.end().line);
-                    self.unsafes +=
-                        usize::from(matches!(&token, TokenTree::Ident(name) if name == "unsafe"));
-                }
-            }
-        }
-    }
+    Ok(count)
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:30} lines of code  `unsafe`", SHMEM)?;
+        writeln!(f, "{:30} lines of code  `unsafe`", self.path)?;
         for (what, count) in [("by hand", self.by_hand), (self.form, self.converted)] {
             writeln!(f, "  {what:28} {:13}  {:8}", count.lines, count.unsafes)?;
         }

@@ -9,10 +9,7 @@ use anyhow::{
     Result, //
 };
 use quote::ToTokens;
-use syn::{
-    Item,
-    ItemFn, //
-};
+use syn::ItemFn;
 
 /// Documentation that is added in front of the examples.
 const DOCS: &str = "\
@@ -40,16 +37,9 @@ const CALL: &str = "    place::take(dev)?;\n\n";
 const EXAMPLES: &str = "/// # Examples\n";
 
 /// Edits the function.
-pub(super) fn take_place(text: String) -> Result<String> {
+pub(super) fn take_place(text: &str) -> Result<String> {
     let mut source = Source::parse(text)?;
-    let function = source
-        .items()
-        .iter()
-        .find_map(|item| match item {
-            Item::Fn(item) if item.sig.ident == "register" => Some(item),
-            _ => None,
-        })
-        .context("there is no `fn register()`")?;
+    let function = source.free_function("register")?;
     ensure!(
         adds_action(function),
         "`register()` does not make a box and register it"
@@ -59,9 +49,9 @@ pub(super) fn take_place(text: String) -> Result<String> {
         .block
         .stmts
         .first()
-        .map(|stmt| source.lines(source.range(stmt)).start)
+        .map(|stmt| source.lines_of(stmt).start)
         .context("`register()` is empty")?;
-    let lines = source.lines(source.range(function));
+    let lines = source.lines_of(function);
     let examples = source
         .text(lines.clone())
         .find(EXAMPLES)
@@ -107,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_call_comes_first() {
-        let text = take_place(REGISTER.to_owned()).unwrap();
+        let text = take_place(REGISTER).unwrap();
 
         assert!(text.contains(
             "{\n    place::take(dev)?;\n\n    let data = KBox::pin_init(data, flags)?;\n\n    \
@@ -127,10 +117,10 @@ mod tests {
             ("flags)?;", "flags)?;\n    note(&data);"),
             ("# Examples", "# Example"),
         ] {
-            assert!(take_place(REGISTER.replace(from, to)).is_err(), "{to}");
+            assert!(take_place(&REGISTER.replace(from, to)).is_err(), "{to}");
         }
         // It is edited once.
-        let text = take_place(REGISTER.to_owned()).unwrap();
-        assert!(take_place(text).is_err());
+        let text = take_place(REGISTER).unwrap();
+        assert!(take_place(&text).is_err());
     }
 }

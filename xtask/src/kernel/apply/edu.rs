@@ -21,21 +21,19 @@ use syn::{
 const STRUCTS: [&str; 2] = ["Edu", "CpuBuffer"];
 
 /// Puts fields by hand, and accessors to them, in place of the annotated ones.
-pub(super) fn by_hand(text: String) -> Result<String> {
-    let ours = Source::parse(include_str!("../../../../kernel/items/edu.rs").to_owned())?;
+pub(super) fn by_hand(text: &str) -> Result<String> {
+    let ours = Source::parse(include_str!("../../../../kernel/items/edu.rs"))?;
     let mut source = Source::parse(text)?;
 
     let helpers = ours.items().iter().filter(|it| matches!(it, Item::Fn(_)));
-    let helpers: String = helpers
-        .map(|item| ours.text(ours.lines(ours.range(item))))
-        .collect();
+    let helpers: String = helpers.map(|item| ours.text_of(item)).collect();
     let first = source.structure(STRUCTS[0])?;
-    let before = source.lines(source.range(first)).start;
+    let before = source.lines_of(first).start;
     source.insert(before, helpers);
 
     for name in STRUCTS {
-        let structure = source.lines(source.range(source.structure(name)?));
-        let fields = ours.text(ours.lines(ours.range(ours.structure(name)?)));
+        let structure = source.lines_of(source.structure(name)?);
+        let fields = ours.text_of(ours.structure(name)?);
         source.replace(structure, fields);
         let constructor = source.range(source.function(name, "new")?);
         source.replace(constructor, ours.text(functions(&ours, name)?).trim_start());
@@ -47,7 +45,7 @@ pub(super) fn by_hand(text: String) -> Result<String> {
         .into_iter()
         .flat_map(|item| &item.items)
         .find(|item| matches!(item, ImplItem::Const(item) if item.ident == "DEFAULT_ARGS"))
-        .map(|item| source.lines(source.range(item)))
+        .map(|item| source.lines_of(item))
         .context("there is no `DEFAULT_ARGS`")?;
     source.replace(default, "");
 
@@ -88,7 +86,7 @@ mod tests {
 
     #[test]
     fn nothing_is_left_of_the_annotation() {
-        let text = by_hand(SAMPLE.to_owned()).unwrap();
+        let text = by_hand(SAMPLE).unwrap();
 
         syn::parse_file(&text).unwrap();
         for gone in ["lazy(", "devres_lazy", "new_lazy", "ForLt", "DEFAULT_ARGS"] {
@@ -102,9 +100,9 @@ mod tests {
 
     #[test]
     fn all_else_stays() {
-        let text = by_hand(SAMPLE.to_owned()).unwrap();
-        let ours = Source::parse(text).unwrap();
-        let theirs = Source::parse(SAMPLE.to_owned()).unwrap();
+        let text = by_hand(SAMPLE).unwrap();
+        let ours = Source::parse(&text).unwrap();
+        let theirs = Source::parse(SAMPLE).unwrap();
 
         for (of, function) in [("Edu", "transfer"), ("CpuBuffer", "sum")] {
             let body = |source: &Source| {
@@ -120,7 +118,7 @@ mod tests {
         let text = SAMPLE.replace("struct CpuBuffer {", "struct Other {");
 
         assert_eq!(
-            by_hand(text).unwrap_err().to_string(),
+            by_hand(&text).unwrap_err().to_string(),
             "there is no `struct CpuBuffer`"
         );
     }

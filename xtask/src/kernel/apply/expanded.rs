@@ -3,7 +3,7 @@
 //! Annotated items as they are printed, for a tree that has no macro: what
 //! `cargo devres-lazy expand` makes of a file.
 
-use super::Tree;
+use crate::kernel::tree::Tree;
 use anyhow::{
     Context,
     Result, //

@@ -9,10 +9,6 @@
 use super::{
     alloc_ops::AllocOps,
     imports,
-    includes::{
-        self,
-        Beside, //
-    },
     source::{
         self,
         Source, //
@@ -44,8 +40,8 @@ const TRAIT: &str = "DriverObject";
 const DEFAULT_ARGS: &str = "DEFAULT_ARGS";
 
 /// `rust/kernel/drm/gem/mod.rs`: how a driver's part of an object is made by default.
-pub(crate) fn default_args(text: String) -> Result<String> {
-    let ours = Source::parse(OURS.to_owned())?;
+pub(crate) fn default_args(text: &str) -> Result<String> {
+    let ours = Source::parse(OURS)?;
     let new = of_trait(&ours, DEFAULT_ARGS)?;
     let new = ours.text(new).to_owned();
 
@@ -56,9 +52,9 @@ pub(crate) fn default_args(text: String) -> Result<String> {
 }
 
 /// `rust/kernel/drm/gem/shmem.rs`: the operations.
-pub(crate) fn operations(text: String) -> Result<String> {
-    let ours = Source::parse(OURS.to_owned())?;
-    let host = Source::parse(OF_THE_HOST.to_owned())?;
+pub(crate) fn operations(text: &str) -> Result<String> {
+    let ours = Source::parse(OURS)?;
+    let host = Source::parse(OF_THE_HOST)?;
     let mut source = Source::parse(text)?;
 
     // How an object is allocated, in a function of its own.
@@ -79,8 +75,8 @@ pub(crate) fn operations(text: String) -> Result<String> {
     let mut edits = Vec::new();
     for field in AllocOps::of(&ours)?.fields {
         let old = theirs.operation(&field.member)?;
-        let new = ours.text(ours.lines(ours.range(field)));
-        edits.push((source.lines(source.range(old)), new));
+        let new = ours.text_of(field);
+        edits.push((source.lines_of(old), new));
     }
     let behind = theirs.lines.start;
     source.insert(behind, host.rest(host.behind_imports()?).to_owned() + "\n");
@@ -96,24 +92,6 @@ pub(crate) fn operations(text: String) -> Result<String> {
         Ok(())
     })?;
     Ok(source.finish())
-}
-
-/// `rust/bindings/bindings_helper.h`: the size of a dumb buffer.
-pub(crate) fn bindings(text: String) -> Result<String> {
-    includes::add(
-        text,
-        "#include <drm/drm_dumb_buffers.h>",
-        Beside::Behind("#include <drm/drm_drv.h>"),
-    )
-}
-
-/// `rust/helpers/helpers.c`: an inline function.
-pub(crate) fn helpers(text: String) -> Result<String> {
-    includes::add(
-        text,
-        "#include \"dma-buf.c\"",
-        Beside::Behind("#ifdef CONFIG_DMA_SHARED_BUFFER"),
-    )
 }
 
 /// The lines of an item of the trait.
@@ -134,7 +112,7 @@ fn of_trait(source: &Source, name: &str) -> Result<Range<usize>> {
         })
         .with_context(|| format!("there is no `{TRAIT}::{name}`"))?;
 
-    Ok(source.lines(source.range(item)))
+    Ok(source.lines_of(item))
 }
 
 /// The text of these lines, with an empty line behind it.
@@ -144,7 +122,7 @@ fn paragraph(source: &Source, lines: Range<usize>) -> String {
 
 /// The lines of a function of the object.
 fn function(source: &Source, name: &str) -> Result<Range<usize>> {
-    Ok(source.lines(source.range(source.function("Object", name)?)))
+    Ok(source.lines_of(source.function("Object", name)?))
 }
 
 /// The lines of the statements that allocate an object and set its functions, which the constructor
@@ -169,7 +147,7 @@ fn statements(source: &Source, stmts: &[Stmt]) -> Result<Range<usize>> {
         bail!("there are no statements");
     };
 
-    Ok(source.lines(source.range(first)).start..source.lines(source.range(last)).end)
+    Ok(source.lines_of(first).start..source.lines_of(last).end)
 }
 
 #[cfg(test)]
@@ -222,8 +200,8 @@ impl<T: DriverObject> driver::AllocImpl for Object<T> {
 
     #[test]
     fn objects_are_all_made_here() {
-        let text = operations(SHMEM.to_owned()).unwrap();
-        let source = Source::parse(text.clone()).unwrap();
+        let text = operations(SHMEM).unwrap();
+        let source = Source::parse(&text).unwrap();
 
         let new = source.function("Object", "new").unwrap();
         assert_eq!(
@@ -261,7 +239,7 @@ impl<T: DriverObject> driver::AllocImpl for Object<T> {
     fn a_driver_says_how_objects_are_made() {
         let text =
             "trait DriverObject {\n    /// What it takes.\n    type Args;\n\n    fn new();\n}\n";
-        let text = default_args(text.to_owned()).unwrap();
+        let text = default_args(text).unwrap();
 
         assert!(
             text.starts_with(
@@ -297,11 +275,11 @@ impl<T: DriverObject> driver::AllocImpl for Object<T> {
             ),
         ] {
             assert!(SHMEM.contains(from), "{from}");
-            let error = operations(SHMEM.replace(from, to)).unwrap_err();
+            let error = operations(&SHMEM.replace(from, to)).unwrap_err();
             assert_eq!(error.to_string(), expected);
         }
         assert_eq!(
-            default_args("trait DriverObject {}".to_owned())
+            default_args("trait DriverObject {}")
                 .unwrap_err()
                 .to_string(),
             "there is no `DriverObject::Args`"

@@ -13,178 +13,83 @@
 //! | `rust/kernel/{i2c,pci,platform}.rs` | one lifetime for both sides of `TryFrom`: see `try_from` |
 //! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
 //! | `rust/kernel/drm/gem/{mod,shmem}.rs`, `rust/helpers/helpers.c`, `rust/bindings/bindings_helper.h` | imports: see `import` |
-//! | `rust/kernel/drm/gem/mod.rs`, `drivers/gpu/drm/Kconfig`, `rust/bindings/bindings_helper.h` | the GEM DMA helper: see `gem_dma` |
+//! | `rust/kernel/drm/gem/mod.rs`, `drivers/gpu/drm/Kconfig`, `rust/bindings/bindings_helper.h` | the GEM DMA helper: see `lists` |
 //! | `rust/kernel/pci/io.rs` | a BAR can be mapped write-combined: see `pci_io` |
-//! | `samples/rust/{Kconfig,Makefile}` | the sample drivers: see `samples` |
-//! | `rust/uapi/uapi_helper.h` | what user space asks of two of them: see `uapi` |
+//! | `samples/rust/{Kconfig,Makefile}`, `rust/uapi/uapi_helper.h` | the sample drivers: see `lists` |
 //!
 //! It is done in steps, which are the patches of a series. The printed form (`expanded`) goes
 //! without the macro. The control gets the suite of the contract, what is in `kernel/control/`, the
 //! driver that user space uses, by hand (`edu`), and nothing else; one of its forms gets two fixes.
-//! What measures is added to either, by itself (`bench`).
+//! The suites that measure are added to either, by themselves.
 //!
 //! Nothing is written before all of it has been found to work, and nothing is replaced: a tree that
 //! has any of the new files is refused.
 
 mod alloc_ops;
-mod bench;
 mod count;
 mod devres;
 mod edu;
 mod expanded;
-mod gem_dma;
 mod import;
 mod imports;
-mod includes;
-mod kconfig;
+mod lists;
 mod pci_io;
-mod samples;
 mod shmem;
 mod source;
 mod try_from;
-mod uapi;
 
-use super::tree::Tree;
+use super::{
+    flavour::{
+        Flavour,
+        Object, //
+    },
+    tree::{
+        walk,
+        Tree, //
+    },
+};
 use crate::{
     exit::Exit,
     root, //
 };
 use anyhow::{
-    anyhow,
     bail,
     Context,
     Result, //
 };
-pub(crate) use bench::add_bench;
-pub(crate) use count::{
-    count,
-    Counts, //
+pub(crate) use count::Counts;
+use lists::{
+    Beside,
+    Sample, //
 };
-use samples::Sample;
 use source::Source;
 use std::{
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::Path, //
 };
-use syn::Item;
 
-/// Which object the tests are to run on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Object {
-    /// The annotated one.
-    Annotated,
-    /// The same as it is printed, in a tree that has no macro.
-    Expanded,
-    /// The one by hand that the tree has, on which the tests have to fail.
-    ByHand,
-    /// The same, with two fixes: see [`shmem::fix()`].
-    Fixed,
-    /// The annotated one, whose table is never unmapped: scenarios that are about that have to be
-    /// off.
-    Leaking,
-}
-
-impl Object {
-    /// The one with lazy fields: as it is printed, or else the annotated one.
-    pub(crate) fn lazy(is_expanded: bool) -> Self {
-        if is_expanded {
-            Self::Expanded
-        } else {
-            Self::Annotated
-        }
-    }
-
-    /// Whether it has lazy fields, in whatever form.
-    pub(crate) fn is_lazy(self) -> bool {
-        matches!(self, Self::Annotated | Self::Expanded | Self::Leaking)
-    }
-
-    /// What the names of logs have for it.
-    pub(crate) fn suffix(self) -> &'static str {
-        match self {
-            Self::Annotated => "",
-            Self::Expanded => "-expanded",
-            Self::ByHand => "-control",
-            Self::Fixed => "-fixed",
-            Self::Leaking => "-leaking",
-        }
-    }
-}
-
-/// A part of what is done to a tree: as much as makes one patch.
-struct Step {
-    name: &'static str,
-    run: fn(&mut Tree) -> Result<()>,
-}
+/// A part of what is done to a tree, as much as makes one patch, and its name.
+type Step = (&'static str, fn(&mut Tree) -> Result<()>);
 
 /// Each of these leaves a tree that can be built.
-const STEPS: [Step; 10] = [
-    Step {
-        name: "try_from",
-        run: try_from,
-    },
-    Step {
-        name: "slot",
-        run: slot,
-    },
-    Step {
-        name: MACRO,
-        run: attribute,
-    },
-    Step {
-        name: SG_TABLE,
-        run: |tree| edit(tree, SHMEM, shmem::convert),
-    },
-    Step {
-        name: "import",
-        run: import_buffers,
-    },
-    Step {
-        name: "kunit",
-        run: kunit,
-    },
-    Step {
-        name: "gem_dma",
-        run: gem_dma,
-    },
-    Step {
-        name: "pci_wc",
-        run: |tree| edit(tree, PCI_IO, pci_io::write_combined),
-    },
-    Step {
-        name: "sample",
-        run: sample,
-    },
-    Step {
-        name: LEAK,
-        run: |tree| edit(tree, SHMEM, shmem::leak),
-    },
+const STEPS: [Step; 9] = [
+    ("try_from", try_from),
+    ("slot", slot),
+    (MACRO, attribute),
+    (SG_TABLE, |tree| edit(tree, SHMEM, shmem::convert)),
+    ("import", import_buffers),
+    ("kunit", kunit),
+    ("gem_dma", gem_dma),
+    ("pci_wc", |tree| edit(tree, PCI_IO, pci_io::write_combined)),
+    ("sample", sample),
 ];
 
-/// The steps for the control. The last one is left out but for the fixed object.
-const CONTROL: [Step; 3] = [
-    Step {
-        name: "control",
-        run: control,
-    },
-    Step {
-        name: "sample",
-        run: sample_by_hand,
-    },
-    Step {
-        name: FIX,
-        run: |tree| edit(tree, SHMEM, shmem::fix),
-    },
-];
-
-/// The step for the fixed object.
-const FIX: &str = "fix";
+/// The steps for the control, and one for the fixed object.
+const CONTROL: [Step; 2] = [("control", control), ("sample", sample_by_hand)];
+const FIX: Step = ("fix", |tree| edit(tree, SHMEM, shmem::fix));
 
 /// The step for the leaking object.
-const LEAK: &str = "leak";
+const LEAK: Step = ("leak", |tree| edit(tree, SHMEM, shmem::leak));
 
 /// The step that is left out for the printed form.
 const MACRO: &str = "macro";
@@ -241,29 +146,14 @@ const KERNEL: &str = "rust/kernel/lib.rs";
 const MACROS: &str = "rust/macros/lib.rs";
 const PCI_IO: &str = "rust/kernel/pci/io.rs";
 const SHMEM: &str = "rust/kernel/drm/gem/shmem.rs";
+const SUBJECT: &str = "rust/kernel/drm/gem/shmem/bench_kunit/subject.rs";
 const UAPI_HELPER: &str = "rust/uapi/uapi_helper.h";
 const EDU: &str = "samples/rust/rust_drm_edu.rs";
 const SAMPLES_KCONFIG: &str = "samples/rust/Kconfig";
 const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 
-/// What is declared in `devres.rs`.
-const DEVRES_MODULES: &str = "\
-mod batched;
-mod dep_map;
-mod devres_node;
-mod evictable;
-mod lazy;
-mod lazy_lt;
-mod mapped;
-mod pins;
-mod place;
-mod registry;
-mod slot;
-mod state;
-mod sys;
-mod table;
-mod unwind;
-
+/// What `devres.rs` has from its new modules.
+const DEVRES_USES: &str = "\
 pub use crate::{
     new_evictable_lazy,
     new_lazy, //
@@ -304,127 +194,61 @@ pub use mapped::{
 
 ";
 
-/// The same for tests, with the modules that stand behind them.
-const DEVRES_TESTS: [(&str, &str); 9] = [
-    (
-        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_driver;\n\
-         #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_gate;\n\
-         #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_lockdep;\n\
-         #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_machine;\n\
-         #[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]\nmod kunit_pci;\n\
-         #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_shrinker;\n\
-         #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_skip;\n\
-         #[cfg(CONFIG_KUNIT = \"y\")]\nmod kunit_stress;\n\
-         #[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod kunit_support;\n",
-        "lazy",
-    ),
-    (
-        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod evict_kunit;\n",
-        "evictable",
-    ),
-    ("#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_kunit;\n", "lazy_lt"),
-    (
-        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod lazy_lt_kunit;\n",
-        "mapped",
-    ),
-    (
-        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod order_kunit;\n\
-         #[cfg(CONFIG_KUNIT = \"y\")]\nmod phases_kunit;\n",
-        "pins",
-    ),
-    (
-        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod registry_kunit;\n",
-        "slot",
-    ),
-    (
-        "#[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]\nmod bar_kunit;\n",
-        "batched",
-    ),
-    (
-        "#[cfg(CONFIG_KUNIT = \"y\")]\nmod batched_kunit;\n\
-         #[cfg(CONFIG_KUNIT = \"y\")]\nmod callbacks_kunit;\n",
-        "dep_map",
-    ),
-    (
-        "#[cfg(CONFIG_KUNIT = \"y\")]\npub(crate) mod stress_kunit;\n",
-        "sys",
-    ),
-];
+/// Adds the code to the tree in this folder, and says how much of it there is.
+pub(crate) fn to_folder(linux: &Path, object: Object) -> Result<()> {
+    let tree = Tree::open(linux)?;
+    let stages = stages(&tree, object)?;
+    let counts = count(&tree, &stages, object)?;
 
-/// The same for the control.
-const DEVRES_MODULES_BY_HAND: &str = "\
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod kunit_machine;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod kunit_skip;
-#[cfg(CONFIG_KUNIT = \"y\")]
-pub(crate) mod kunit_support;
-
-";
-
-/// What is declared in `shmem.rs`.
-const SHMEM_MODULES: &str = "\
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod contract_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-#[doc(hidden)]
-pub mod crates_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod import_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod lazy_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod prime_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod stress_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod vmap_kunit;
-
-";
-
-/// The same for the control.
-const SHMEM_MODULES_BY_HAND: &str = "\
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod contract_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod kasan_kunit;
-#[cfg(CONFIG_KUNIT = \"y\")]
-mod oops_kunit;
-
-";
-
-/// Adds the code to a tree, all of it or up to the step of this name.
-pub(crate) fn run(tree: &mut Tree, object: Object, until: Option<&str>) -> Result<()> {
-    let mut stages = stages(tree, object)?.into_iter();
-    let last = match until {
-        Some(step) => stages.find(|stage| stage.step == step),
-        None => stages.last(),
-    };
-    *tree = last.context("there is no such step")?.tree;
-
+    let changed = last(&stages)?.save()?;
+    for path in &changed {
+        println!("{}", path.display());
+    }
+    println!("{} files changed\n\n{counts}", changed.len());
     Ok(())
 }
 
-/// What is done for an object, in order.
-fn steps(object: Object) -> impl Iterator<Item = &'static Step> {
-    let steps: &'static [Step] = if object.is_lazy() { &STEPS } else { &CONTROL };
-    let has_macro = object != Object::Expanded;
+/// Adds the code of a kernel to a tree.
+pub(crate) fn run(tree: &mut Tree, flavour: &Flavour) -> Result<()> {
+    let mut stages = stages(tree, flavour.object)?;
+    if let Some(until) = flavour.until {
+        let step = stages.iter().position(|stage| stage.step == until);
+        stages.truncate(step.context("there is no such step")? + 1);
+    }
+    *tree = last(&stages)?.clone();
 
-    steps
-        .iter()
-        .filter(move |step| has_macro || step.name != MACRO)
-        .filter(move |step| object == Object::Fixed || step.name != FIX)
-        .filter(move |step| object == Object::Leaking || step.name != LEAK)
+    flavour.bench.map_or(Ok(()), |subject| bench(tree, subject))
+}
+
+/// The tree after all stages.
+fn last(stages: &[Stage]) -> Result<&Tree> {
+    let stage = stages.last().context("there are no steps")?;
+    Ok(&stage.tree)
+}
+
+/// What is done for an object, in order.
+fn steps(object: Object) -> Vec<Step> {
+    match object {
+        Object::Annotated => STEPS.to_vec(),
+        Object::Expanded => STEPS.into_iter().filter(|it| it.0 != MACRO).collect(),
+        Object::ByHand => CONTROL.to_vec(),
+        Object::Fixed => CONTROL.into_iter().chain([FIX]).collect(),
+        Object::Leaking => STEPS.into_iter().chain([LEAK]).collect(),
+    }
 }
 
 /// Adds the code to a tree, step by step. Returns what it is after each.
 pub(crate) fn stages(tree: &Tree, object: Object) -> Result<Vec<Stage>> {
+    // Before the first edit, which would not find what it expects.
+    for path in walk(&root().join("kernel/tree"))? {
+        ensure_new(tree, &path)?;
+    }
     let mut annotated = tree.clone();
     let mut printed = tree.clone();
     let mut stages = Vec::new();
-    for step in steps(object) {
+    for (step, run) in steps(object) {
         let before = annotated.clone();
-        (step.run)(&mut annotated)?;
+        run(&mut annotated)?;
         let tree = if object == Object::Expanded {
             expanded::print(&annotated, &before, &mut printed)?;
             &printed
@@ -432,12 +256,26 @@ pub(crate) fn stages(tree: &Tree, object: Object) -> Result<Vec<Stage>> {
             &annotated
         };
         stages.push(Stage {
-            step: step.name,
+            step,
             tree: tree.clone(),
         });
     }
 
     Ok(stages)
+}
+
+/// How much code there is in the object of this tree, and in the converted one.
+pub(crate) fn count(tree: &Tree, stages: &[Stage], object: Object) -> Result<Counts> {
+    let converted = stages
+        .iter()
+        .find(|stage| stage.step == SG_TABLE)
+        .with_context(|| format!("there is no step `{SG_TABLE}`"))?;
+    let form = match object {
+        Object::Expanded => "printed",
+        _ => "annotated",
+    };
+
+    Counts::of(SHMEM, tree, &converted.tree, form)
 }
 
 /// The devices of the buses.
@@ -459,7 +297,7 @@ fn slot(tree: &mut Tree) -> Result<()> {
     add_files_of_tree(tree, |path| {
         OF_THE_SLOT.iter().any(|of| path == Path::new(of))
     })?;
-    edit(tree, DEVRES, |text| source::declare(text, DEVRES_MODULES))?;
+    declare_new(tree, DEVRES, DEVRES_USES)?;
     edit(tree, DEVRES, devres::take_place)
 }
 
@@ -479,8 +317,8 @@ fn attribute(tree: &mut Tree) -> Result<()> {
 /// Objects that user space creates by DRM itself, imported ones among them.
 fn import_buffers(tree: &mut Tree) -> Result<()> {
     add_files_of_tree(tree, |path| path.starts_with(HELPERS))?;
-    edit(tree, HELPERS_C, import::helpers)?;
-    edit(tree, BINDINGS_HELPER, import::bindings)?;
+    edit(tree, HELPERS_C, lists::dma_buf_helper)?;
+    edit(tree, BINDINGS_HELPER, lists::dumb_buffers_header)?;
     edit(tree, GEM, import::default_args)?;
     edit(tree, SHMEM, import::operations)
 }
@@ -492,12 +330,8 @@ fn kunit(tree: &mut Tree) -> Result<()> {
         path.starts_with("rust/kernel") && others.all(|of| path != Path::new(of))
     })?;
     add_kunit_of_the_host(tree, |_| true)?;
-    for (declaration, behind) in DEVRES_TESTS {
-        edit(tree, DEVRES, |text| {
-            source::declare_before(text, behind, declaration)
-        })?;
-    }
-    edit(tree, SHMEM, |text| source::declare(text, SHMEM_MODULES))
+    declare_new(tree, DEVRES, "")?;
+    declare_new(tree, SHMEM, "")
 }
 
 /// The GEM DMA helper.
@@ -505,9 +339,10 @@ fn gem_dma(tree: &mut Tree) -> Result<()> {
     add_files_of_tree(tree, |path| {
         OF_GEM_DMA.iter().any(|of| path == Path::new(of))
     })?;
-    edit(tree, BINDINGS_HELPER, gem_dma::header)?;
-    edit(tree, DRM_KCONFIG, gem_dma::option)?;
-    edit(tree, GEM, gem_dma::module)
+    edit(tree, BINDINGS_HELPER, lists::gem_dma_header)?;
+    edit(tree, DRM_KCONFIG, lists::gem_dma_option)?;
+    let module = "#[cfg(CONFIG_RUST_DRM_GEM_DMA_HELPER)]\npub mod dma;\n";
+    edit(tree, GEM, |text| source::declare(text, &[module], ""))
 }
 
 /// The sample drivers.
@@ -515,7 +350,7 @@ fn sample(tree: &mut Tree) -> Result<()> {
     add_files_of_tree(tree, |path| {
         ["samples", "include"].iter().any(|of| path.starts_with(of))
     })?;
-    declare_samples(tree, &samples::ALL)
+    declare_samples(tree, &lists::SAMPLES)
 }
 
 /// The one of them that user space uses, without the annotation.
@@ -524,18 +359,31 @@ fn sample_by_hand(tree: &mut Tree) -> Result<()> {
         path == Path::new(EDU) || path.starts_with("include")
     })?;
     edit(tree, EDU, edu::by_hand)?;
-    declare_samples(tree, &[samples::EDU])
+    declare_samples(tree, &[lists::EDU])
 }
 
 /// Makes samples known to the build.
 fn declare_samples(tree: &mut Tree, samples: &[Sample]) -> Result<()> {
-    edit(tree, UAPI_HELPER, uapi::helper)?;
+    edit(tree, UAPI_HELPER, lists::uapi_headers)?;
     edit(tree, SAMPLES_KCONFIG, |text| {
-        samples::kconfig(text, samples)
+        lists::sample_options(text, samples)
     })?;
     edit(tree, SAMPLES_MAKEFILE, |text| {
-        samples::makefile(text, samples)
+        lists::sample_targets(text, samples)
     })
+}
+
+/// The suites that measure, with the subject of this name: `kernel/bench/`, and one of the files of
+/// `kernel/bench/subjects/`.
+fn bench(tree: &mut Tree, subject: &str) -> Result<()> {
+    let folder = root().join("kernel/bench");
+    add_files(tree, &folder, Path::new(""), |path| {
+        path.starts_with("rust")
+    })?;
+    let file = folder.join("subjects").join(format!("{subject}.rs"));
+    let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    tree.write(SUBJECT, text);
+    declare_new(tree, SHMEM, "")
 }
 
 /// What the control needs.
@@ -548,12 +396,41 @@ fn control(tree: &mut Tree) -> Result<()> {
         true
     })?;
 
-    edit(tree, DEVRES, |text| {
-        source::declare(text, DEVRES_MODULES_BY_HAND)
-    })?;
-    edit(tree, SHMEM, |text| {
-        source::declare(text, SHMEM_MODULES_BY_HAND)
-    })
+    declare_new(tree, DEVRES, "")?;
+    declare_new(tree, SHMEM, "")
+}
+
+/// Declares the new files beside a file as its modules, in order of their names, and then `uses`.
+fn declare_new(tree: &mut Tree, path: &str, uses: &str) -> Result<()> {
+    let folder = Path::new(path).with_extension("");
+    let mut names: Vec<&str> = tree
+        .edited()
+        .filter(|file| file.parent() == Some(&folder))
+        .filter_map(|file| file.file_name()?.to_str()?.strip_suffix(".rs"))
+        .collect();
+    names.sort_unstable();
+    let modules: Vec<String> = names
+        .into_iter()
+        .map(|name| declaration(&folder, name))
+        .collect();
+
+    edit(tree, path, |text| source::declare(text, &modules, uses))
+}
+
+/// How a module is declared. Suites are not there without KUnit.
+fn declaration(folder: &Path, name: &str) -> String {
+    let with = match name {
+        "bar_kunit" | "kunit_pci" => "#[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]\n",
+        _ if name.contains("kunit") => "#[cfg(CONFIG_KUNIT = \"y\")]\n",
+        _ => "",
+    };
+    let public = match name {
+        "crates_kunit" => "#[doc(hidden)]\npub ",
+        "kunit_lockdep" | "kunit_skip" | "kunit_support" => "pub(crate) ",
+        "stress_kunit" if folder.ends_with("devres") => "pub(crate) ",
+        _ => "",
+    };
+    format!("{with}{public}mod {name};\n")
 }
 
 /// Adds the files of `kernel/tree/` that are wanted.
@@ -579,17 +456,11 @@ fn add_files(
     to: &Path,
     is_wanted: impl Fn(&Path) -> bool,
 ) -> Result<()> {
-    for file in files(from)? {
-        let name = file.strip_prefix(from)?;
-        if is_wanted(name) {
-            let new = to.join(name);
-            if tree.has(&new) {
-                bail!(Exit::Usage(format!(
-                    "this tree has the code already: {} is there. Take it out first, or begin \
-                     with a tree without it",
-                    new.display()
-                )));
-            }
+    for name in walk(from)? {
+        if is_wanted(&name) {
+            let new = to.join(&name);
+            ensure_new(tree, &new)?;
+            let file = from.join(name);
             let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
             tree.write(new, text);
         }
@@ -598,25 +469,21 @@ fn add_files(
     Ok(())
 }
 
-/// All files below a folder, in order.
-fn files(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(self::files(&path)?);
-        } else {
-            files.push(path);
-        }
+/// Refuses a tree that has this file, which is one of ours.
+fn ensure_new(tree: &Tree, path: &Path) -> Result<()> {
+    if tree.has(path) {
+        bail!(Exit::Usage(format!(
+            "this tree has the code already: {} is there. Take it out first, or begin with a tree \
+             without it",
+            path.display()
+        )));
     }
-    files.sort();
-
-    Ok(files)
+    Ok(())
 }
 
 /// Edits a file of the tree.
-fn edit(tree: &mut Tree, path: &str, with: impl FnOnce(String) -> Result<String>) -> Result<()> {
-    let text = with(tree.read(path)?).with_context(|| {
+fn edit(tree: &mut Tree, path: &str, with: impl FnOnce(&str) -> Result<String>) -> Result<()> {
+    let text = with(&tree.read(path)?).with_context(|| {
         format!("{path} is not what is expected: is this tree older or newer than 7.3?")
     })?;
     tree.write(path, text);
@@ -625,54 +492,28 @@ fn edit(tree: &mut Tree, path: &str, with: impl FnOnce(String) -> Result<String>
 }
 
 /// `rust/macros/lib.rs`: a module, and an attribute at the end.
-fn macros(text: String) -> Result<String> {
-    let new = include_str!("../../../../kernel/items/macros.rs");
-    let new = Source::parse(new.to_owned())?;
-    let function = new
-        .items()
-        .iter()
-        .find(|item| matches!(item, Item::Fn(item) if item.sig.ident == "devres_lazy"))
-        .map(|item| new.text(new.lines(new.range(item))).to_owned())
-        .ok_or_else(|| anyhow!("there is no `fn devres_lazy()` among our own items"))?;
+fn macros(text: &str) -> Result<String> {
+    let ours = Source::parse(include_str!("../../../../kernel/items/macros.rs"))?;
+    let function = ours.text_of(ours.free_function("devres_lazy")?);
+    let text = source::declare(text, &["mod devres_lazy;\n"], "")?;
 
-    let mut source = Source::parse(text)?;
-    let next = source
-        .items()
-        .iter()
-        .find_map(|item| match item {
-            Item::Mod(item)
-                if item.content.is_none() && item.ident.to_string().as_str() > "devres_lazy" =>
-            {
-                Some(item)
-            }
-            _ => None,
-        })
-        .map(|item| source.range(item).start)
-        .ok_or_else(|| anyhow!("there are no modules behind which `devres_lazy` would stand"))?;
-    source.insert(next, "mod devres_lazy;\n");
-    source.append(&format!("\n{function}"));
-
-    Ok(source.finish())
+    Ok(format!("{text}\n{function}"))
 }
 
 /// `rust/kernel/lib.rs`: the attribute's name.
-fn kernel(text: String) -> Result<String> {
-    let mut source = Source::parse(text)?;
-    let behind = source
-        .items()
-        .iter()
-        .find(|item| source.text(source.range(item)) == "pub use macros;")
-        .map(|item| source.range(item).end)
-        .ok_or_else(|| anyhow!("there is no `pub use macros;`"))?;
-    source.insert(behind, "\npub use macros::devres_lazy;");
-
-    Ok(source.finish())
+fn kernel(text: &str) -> Result<String> {
+    let macros = "pub use macros;";
+    lists::add(
+        text,
+        "pub use macros::devres_lazy;\n",
+        Beside::Behind(macros),
+    )
 }
 
 /// The names of the steps.
 #[cfg(test)]
 pub(crate) fn step_names(object: Object) -> Vec<&'static str> {
-    steps(object).map(|step| step.name).collect()
+    steps(object).iter().map(|(name, _)| *name).collect()
 }
 
 #[cfg(test)]
@@ -703,33 +544,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_printed_form_goes_without_the_macro() {
-        assert_eq!(
-            step_names(Object::Annotated),
-            [
-                "try_from", "slot", "macro", "sg_table", "import", "kunit", "gem_dma", "pci_wc",
-                "sample"
-            ]
-        );
-        assert_eq!(
-            step_names(Object::Expanded),
-            ["try_from", "slot", "sg_table", "import", "kunit", "gem_dma", "pci_wc", "sample"]
-        );
-        assert_eq!(step_names(Object::ByHand), ["control", "sample"]);
-        assert_eq!(step_names(Object::Fixed), ["control", "sample", "fix"]);
-    }
-
-    #[test]
     fn no_file_is_left_behind() {
-        let from = root().join("kernel/tree");
-        for file in files(&from).unwrap() {
-            let name = file.strip_prefix(&from).unwrap();
+        for name in walk(&root().join("kernel/tree")).unwrap() {
             let steps = ["rust/macros", "rust/kernel", HELPERS, "samples", "include"];
-            assert!(
-                steps.iter().any(|step| name.starts_with(step)),
-                "no step adds {}",
-                name.display()
-            );
+            let is_added = steps.iter().any(|step| name.starts_with(step));
+            assert!(is_added, "no step adds {}", name.display());
         }
 
         for (from, file, _) in KUNIT_OF_THE_HOST {
@@ -744,10 +563,11 @@ mod tests {
             "rust/kernel/devres/lazy.rs",
             "rust/macros/devres_lazy/model.rs",
             "rust/macros/devres_lazy.rs",
+            "samples/rust/rust_drm_edu.rs",
         ] {
             let [i2c, pci, platform] = try_from::BUSES;
-            let (_folder, mut tree) = tree(&[file, DEVRES, i2c, pci, platform]);
-            let error = run(&mut tree, Object::Annotated, None).unwrap_err();
+            let (_folder, tree) = tree(&[file, DEVRES, i2c, pci, platform]);
+            let error = stages(&tree, Object::Annotated).err().unwrap();
 
             assert!(
                 matches!(error.downcast_ref(), Some(Exit::Usage(_))),
@@ -761,8 +581,8 @@ mod tests {
     #[test]
     fn a_tree_with_other_items_is_told_from_it() {
         let [i2c, pci, platform] = try_from::BUSES;
-        let (_folder, mut tree) = tree(&[MACROS, KERNEL, DEVRES, SHMEM, i2c, pci, platform]);
-        let error = run(&mut tree, Object::Annotated, None).unwrap_err();
+        let (_folder, tree) = tree(&[MACROS, KERNEL, DEVRES, SHMEM, i2c, pci, platform]);
+        let error = stages(&tree, Object::Annotated).err().unwrap();
 
         assert!(!error.is::<Exit>(), "{error}");
         assert!(

@@ -2,18 +2,13 @@
 
 //! `rust/kernel/pci/io.rs`: a BAR can be mapped write-combined.
 
-use super::source::{
-    self,
-    Source, //
-};
+use super::source::Source;
 use anyhow::{
     bail,
     ensure,
     Context,
     Result, //
 };
-use quote::ToTokens;
-use std::ops::Range;
 use syn::{
     Expr,
     ImplItemFn,
@@ -26,16 +21,17 @@ const PARAMETER: &str = ",\n        caching: Caching";
 const ARGUMENT: &str = ", Caching::Uncached";
 
 /// Adds the function.
-pub(super) fn write_combined(text: String) -> Result<String> {
-    let ours = Source::parse(include_str!("../../../../kernel/items/pci_io.rs").to_owned())?;
+pub(super) fn write_combined(text: &str) -> Result<String> {
+    let ours = Source::parse(include_str!("../../../../kernel/items/pci_io.rs"))?;
     let caching = ours
         .items()
         .iter()
         .find(|item| matches!(item, Item::Enum(item) if item.ident == "Caching"))
-        .map(|item| ours.text(ours.lines(ours.range(item))))
+        .map(|item| ours.text_of(item))
         .context("there is no `enum Caching` among our own items")?;
     let function = ours.function("Device", "iomap_region_wc")?;
-    let function = ours.text(ours.lines(ours.range(function)));
+    let function = ours.text_of(function);
+    let mapping = |source: &Source| source.statement("Bar", "new", "pci_iomap");
     let maps = ours.text(mapping(&ours)?);
 
     let mut source = Source::parse(text)?;
@@ -44,14 +40,14 @@ pub(super) fn write_combined(text: String) -> Result<String> {
         "there is `iomap_region_wc()` already"
     );
 
-    let bar = source.lines(source.range(source.structure("Bar")?)).start;
+    let bar = source.lines_of(source.structure("Bar")?).start;
     let parameters = &source.function("Bar", "new")?.sig.inputs;
     let parameter = parameters.last().context("`Bar::new()` takes nothing")?;
     let parameter = source.range(parameter).end;
     let argument = argument(&source, source.function("Device", "iomap_region_sized")?)?;
     let by_hand = mapping(&source)?;
     let behind = source.function("Device", "iomap_region")?;
-    let behind = source.lines(source.range(behind)).end;
+    let behind = source.lines_of(behind).end;
 
     source.insert(bar, caching);
     source.insert(parameter, PARAMETER);
@@ -59,18 +55,6 @@ pub(super) fn write_combined(text: String) -> Result<String> {
     source.insert(behind, format!("{function}\n"));
     source.replace(by_hand, maps);
     Ok(source.finish())
-}
-
-/// Where `Bar::new()` maps the BAR: a statement, and its comments.
-fn mapping(source: &Source) -> Result<Range<usize>> {
-    source
-        .function("Bar", "new")?
-        .block
-        .stmts
-        .iter()
-        .find(|stmt| source::mentions(stmt.to_token_stream(), "pci_iomap"))
-        .map(|stmt| source.lines(source.range(stmt)))
-        .context("`Bar::new()` does not call `pci_iomap()`")
 }
 
 /// Where the arguments of the only call of a function end.
@@ -122,7 +106,7 @@ impl Device<device::Bound> {
 
     #[test]
     fn a_bar_is_mapped_in_two_ways() {
-        let text = write_combined(UNCACHED.to_owned()).unwrap();
+        let text = write_combined(UNCACHED).unwrap();
 
         for new in [
             "    WriteCombined,\n}\n\n/// A BAR.\npub struct Bar",
@@ -144,7 +128,7 @@ impl Device<device::Bound> {
             (
                 "bindings::pci_iomap(",
                 "bindings::ioremap(",
-                "`Bar::new()` does not call `pci_iomap()`",
+                "`Bar::new()` does not mention `pci_iomap`",
             ),
             (
                 "Bar::new(self, bar, name)\n",
@@ -164,7 +148,7 @@ impl Device<device::Bound> {
         ] {
             assert!(UNCACHED.contains(from), "{from}");
             let text = UNCACHED.replace(from, to);
-            assert_eq!(write_combined(text).err().unwrap().to_string(), error);
+            assert_eq!(write_combined(&text).err().unwrap().to_string(), error);
         }
     }
 }

@@ -13,6 +13,7 @@ use super::{
 };
 use anyhow::{
     anyhow,
+    bail,
     Context,
     Result, //
 };
@@ -28,88 +29,43 @@ use syn::{
 /// The items of the host that map and unmap the table.
 const SG_TABLE: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/sg_table.rs");
 
-/// The code that is added: the fields of `Object` in a file of `kernel/items/`, and the items of the
-/// host's object.
-struct New {
-    /// Documentation of `Object`.
-    docs: String,
-    /// The lazy field.
-    field: String,
-    name: String,
-    /// The last field.
-    last: Last,
-    items: String,
-}
+/// The fields of `Object`, and statements of its functions.
+const OURS: &str = include_str!("../../../../kernel/items/shmem.rs");
 
-/// The field that is dropped last.
-struct Last {
-    field: String,
-    name: String,
-}
-
-impl New {
-    /// Reads the fields, and the items of the file `host`.
-    fn read(source: &Source, host: &str) -> Result<Self> {
-        let structure = source.structure("Object")?;
-        let mut fields = structure.fields.iter();
-        let lazy = fields.next().context("`Object` has no field")?;
-        let last = fields
-            .next()
-            .context("there is no field to become the last one of `Object`")?;
-        let host = Source::parse(host.to_owned())?;
-        let items = host.rest(host.behind_imports()?);
-
-        let docs = structure.attrs.iter();
-        Ok(Self {
-            docs: docs
-                .filter(|attr| attr.path().is_ident("doc"))
-                .map(|attr| source.text(source.range(attr)).to_owned() + "\n")
-                .collect(),
-            field: source.text(lines(source, lazy)).to_owned(),
-            name: name(lazy)?,
-            last: Last {
-                field: source.text(lines(source, last)).to_owned(),
-                name: name(last)?,
-            },
-            items: items.to_owned(),
-        })
+/// The lazy field, and the one that is dropped last.
+fn fields(ours: &Source) -> Result<(&Field, &Field)> {
+    match Vec::from_iter(&ours.structure("Object")?.fields)[..] {
+        [lazy, last] => Ok((lazy, last)),
+        _ => bail!("our own `Object` has to have two fields"),
     }
-
-    /// How its slot is made.
-    fn slot(&self, indent: &str) -> String {
-        format!("{indent}{} <- new_lazy!(),\n", self.name)
-    }
-}
-
-/// The lines of a field, with those of its documentation.
-fn lines(source: &Source, field: &Field) -> Range<usize> {
-    source.lines(source.range(field))
 }
 
 fn name(field: &Field) -> Result<String> {
-    let name = field
-        .ident
-        .as_ref()
-        .context("a field of `Object` has no name")?;
-    Ok(name.to_string())
+    let name = field.ident.as_ref();
+    Ok(name.context("a field of `Object` has no name")?.to_string())
 }
 
 /// Puts the annotated field in place of the table by hand.
-pub(crate) fn convert(text: String) -> Result<String> {
-    let ours = Source::parse(include_str!("../../../../kernel/items/shmem.rs").to_owned())?;
-    let new = New::read(&ours, SG_TABLE)?;
+pub(crate) fn convert(text: &str) -> Result<String> {
+    let ours = Source::parse(OURS)?;
+    let (lazy, last) = fields(&ours)?;
+    let docs = ours.structure("Object")?.attrs.iter();
+    let docs: String = docs
+        .filter(|attr| attr.path().is_ident("doc"))
+        .map(|attr| ours.text(ours.range(attr)).to_owned() + "\n")
+        .collect();
     let teardown = ours
         .function("Object", "free_callback")?
         .block
         .stmts
         .first()
-        .map(|stmt| ours.text(ours.lines(ours.range(stmt))))
+        .map(|stmt| ours.text_of(stmt))
         .ok_or_else(|| anyhow!("there is no statement in `free_callback()`"))?;
     let mut source = Source::parse(text)?;
 
     // The fields.
-    let resource = source.lines(source.range(source.field("Object", "sgt_res")?));
-    let lock = source.lines(source.range(source.field("Object", "sgt_lock")?));
+    let resource = source.lines_of(source.field("Object", "sgt_res")?);
+    let lock = source.lines_of(source.field("Object", "sgt_lock")?);
     let attribute = source
         .structure("Object")?
         .attrs
@@ -117,8 +73,8 @@ pub(crate) fn convert(text: String) -> Result<String> {
         .find(|attr| !attr.path().is_ident("doc"))
         .map(|attr| source.range(attr).start)
         .ok_or_else(|| anyhow!("`struct Object` has no attributes"))?;
-    source.insert(attribute, format!("{}#[devres_lazy]\n", new.docs));
-    source.replace(resource, new.field.as_str());
+    source.insert(attribute, format!("{docs}#[devres_lazy]\n"));
+    source.replace(resource, ours.text_of(lazy));
     source.replace(lock, "");
 
     let body = |source: &Source| -> Result<Range<usize>> {
@@ -127,24 +83,17 @@ pub(crate) fn convert(text: String) -> Result<String> {
             return Err(anyhow!("there is nothing in `Object::dev()`"));
         };
         let start = source.range(&block.brace_token.span.open()).end + 1;
-        Ok(start..source.lines(source.range(end)).end)
+        Ok(start..source.lines_of(end).end)
     };
     let dev = body(&source)?;
     source.replace(dev, ours.text(body(&ours)?));
 
     // The accessor, which the macro writes.
-    let accessor = source.lines(source.range(source.function("Object", "sg_table")?));
+    let accessor = source.lines_of(source.function("Object", "sg_table")?);
     source.replace(accessor, "");
 
     // The teardown.
-    let callback = source.function("Object", "free_callback")?;
-    let by_hand = callback
-        .block
-        .stmts
-        .iter()
-        .find(|stmt| source::mentions(stmt.to_token_stream(), "sgt_res"))
-        .map(|stmt| source.lines(source.range(stmt)))
-        .ok_or_else(|| anyhow!("`Object::free_callback()` does not drop `sgt_res`"))?;
+    let by_hand = source.statement("Object", "free_callback", "sgt_res")?;
     source.replace(by_hand, format!("{teardown}\n"));
 
     // The constructor.
@@ -152,18 +101,23 @@ pub(crate) fn convert(text: String) -> Result<String> {
     let initialiser = |name: &str| slot(&source, &constructor, name);
     let (resource, lock) = (initialiser("sgt_res")?, initialiser("sgt_lock")?);
     let indent = source.indent(resource.start).to_owned();
-    source.replace(resource, new.slot(&indent));
+    source.replace(
+        resource,
+        format!("{indent}{} <- new_lazy!(),\n", name(lazy)?),
+    );
     source.replace(lock, "");
-    keep_device(&mut source, &new.last)?;
+    keep_device(&mut source, &ours, last)?;
 
     // The type that unmapped the table.
-    let structure = source.lines(source.range(source.structure("SGTableMap")?));
+    let structure = source.lines_of(source.structure("SGTableMap")?);
     let impls: Vec<_> = source
         .impls("SGTableMap")
         .into_iter()
-        .map(|item| source.lines(source.range(item)))
+        .map(|item| source.lines_of(item))
         .collect();
-    source.replace(structure, new.items + "\n");
+    let host = Source::parse(SG_TABLE)?;
+    let items = host.rest(host.behind_imports()?);
+    source.replace(structure, format!("{items}\n"));
     for item in impls {
         source.replace(item, "");
     }
@@ -173,33 +127,30 @@ pub(crate) fn convert(text: String) -> Result<String> {
 }
 
 /// Adds the field that keeps the device, behind all that is there, where it is dropped last.
-fn keep_device(source: &mut Source, last: &Last) -> Result<()> {
+fn keep_device(source: &mut Source, ours: &Source, last: &Field) -> Result<()> {
     let fields = &source.structure("Object")?.fields;
     let end = fields
         .iter()
         .last()
         .context("`struct Object` has no fields")?;
-    let behind = lines(source, end).end;
+    let behind = source.lines_of(end).end;
     let constructor = source.function("Object", "new")?.block.to_token_stream();
     let initialiser = slot(source, &constructor, &name(end)?)?;
     let indent = source.indent(initialiser.start).to_owned();
 
-    source.insert(behind, last.field.as_str());
-    source.insert(
-        initialiser.end,
-        format!("{indent}{}: dev.into(),\n", last.name),
-    );
+    source.insert(behind, ours.text_of(last));
+    let device = format!("{indent}{}: dev.into(),\n", name(last)?);
+    source.insert(initialiser.end, device);
     Ok(())
 }
 
 /// The object by hand, with the least that keeps user space from using memory that is freed or of
 /// another kind: it keeps its DRM device, and nothing but the driver makes objects.
-pub(crate) fn fix(text: String) -> Result<String> {
-    let ours = Source::parse(include_str!("../../../../kernel/items/shmem.rs").to_owned())?;
-    let new = New::read(&ours, SG_TABLE)?;
+pub(crate) fn fix(text: &str) -> Result<String> {
+    let ours = Source::parse(OURS)?;
     let mut source = Source::parse(text)?;
 
-    keep_device(&mut source, &new.last)?;
+    keep_device(&mut source, &ours, fields(&ours)?.1)?;
     let ops = AllocOps::of(&source)?;
     let mut values = Vec::new();
     for operation in ["gem_prime_import_sg_table", "dumb_create"] {
@@ -213,7 +164,7 @@ pub(crate) fn fix(text: String) -> Result<String> {
 }
 
 /// The annotated object, with a table that is never unmapped.
-pub(crate) fn leak(text: String) -> Result<String> {
+pub(crate) fn leak(text: &str) -> Result<String> {
     let mut source = Source::parse(text)?;
     let impls = source.impls("SgTable").into_iter();
     let unmap = impls
@@ -336,7 +287,7 @@ mod tests {}
 ";
 
     fn converted() -> String {
-        convert(BY_HAND.to_owned()).unwrap()
+        convert(BY_HAND).unwrap()
     }
 
     #[test]
@@ -350,31 +301,31 @@ impl<T> AllocImpl for Object<T> {
     };
 }
 ";
-        let text = fix(format!("{BY_HAND}\n{ops}")).unwrap();
+        let text = fix(&format!("{BY_HAND}\n{ops}")).unwrap();
 
         assert!(text.contains("            drm: dev.into(),\n        })\n"));
         assert!(text.contains("        gem_prime_import_sg_table: None,\n"));
         assert!(text.contains("        dumb_create: None,\n"));
         assert!(text.contains("sgt_res: ManuallyDrop<SetOnce<"));
         assert_eq!(
-            fix(BY_HAND.to_owned()).unwrap_err().to_string(),
+            fix(BY_HAND).unwrap_err().to_string(),
             "there is no `AllocImpl::ALLOC_OPS` of `Object`"
         );
     }
 
     #[test]
     fn what_leaks_has_an_empty_unmap() {
-        let leaking = leak(converted()).unwrap();
+        let leaking = leak(&converted()).unwrap();
 
         assert!(converted().contains("bindings::__drm_gem_shmem_free_sgt_locked"));
         assert!(!leaking.contains("bindings::__drm_gem_shmem_free_sgt_locked"));
         assert!(leaking.contains("{\n        let _ = (obj, _keep, sgt);\n    }\n"));
-        leak(BY_HAND.to_owned()).unwrap_err();
+        leak(BY_HAND).unwrap_err();
     }
 
     #[test]
     fn every_field_has_its_slot() {
-        let source = Source::parse(converted()).unwrap();
+        let source = Source::parse(&converted()).unwrap();
         let constructor = source.function("Object", "new").unwrap();
         let slots = source.text(source.range(&constructor.block));
 
@@ -439,7 +390,7 @@ impl<T> AllocImpl for Object<T> {
             (
                 "ManuallyDrop::drop(&mut (*this).sgt_res)",
                 "drop(this)",
-                "`Object::free_callback()` does not drop `sgt_res`",
+                "`Object::free_callback()` does not mention `sgt_res`",
             ),
             (
                 "    SetOnce, //\n",
@@ -449,7 +400,7 @@ impl<T> AllocImpl for Object<T> {
         ] {
             assert!(BY_HAND.contains(from), "{from}");
             let text = BY_HAND.replace(from, to);
-            assert_eq!(convert(text).err().unwrap().to_string(), error);
+            assert_eq!(convert(&text).err().unwrap().to_string(), error);
         }
     }
 }

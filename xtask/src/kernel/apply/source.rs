@@ -15,6 +15,7 @@ use proc_macro2::{
     TokenStream,
     TokenTree, //
 };
+use quote::ToTokens;
 use std::ops::Range;
 use syn::{
     spanned::Spanned,
@@ -23,7 +24,9 @@ use syn::{
     ImplItem,
     ImplItemFn,
     Item,
+    ItemFn,
     ItemImpl,
+    ItemMod,
     ItemStruct,
     Type, //
 };
@@ -38,11 +41,11 @@ pub(crate) struct Source {
 
 impl Source {
     /// Parses a file.
-    pub(crate) fn parse(text: String) -> Result<Self> {
-        let file = syn::parse_file(&text).context("it cannot be parsed")?;
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let file = syn::parse_file(text).context("it cannot be parsed")?;
 
         Ok(Self {
-            text,
+            text: text.to_owned(),
             file,
             edits: Vec::new(),
         })
@@ -53,16 +56,27 @@ impl Source {
         &self.file.items
     }
 
+    /// The first of the items that this finds.
+    pub(crate) fn find<'a, T>(&'a self, find: impl FnMut(&'a Item) -> Option<T>) -> Option<T> {
+        self.items().iter().find_map(find)
+    }
+
     /// The struct of this name.
     pub(crate) fn structure(&self, name: &str) -> Result<&ItemStruct> {
-        self.file
-            .items
-            .iter()
-            .find_map(|item| match item {
-                Item::Struct(item) if item.ident == name => Some(item),
-                _ => None,
-            })
-            .ok_or_else(|| anyhow!("there is no `struct {name}`"))
+        self.find(|item| match item {
+            Item::Struct(item) if item.ident == name => Some(item),
+            _ => None,
+        })
+        .ok_or_else(|| anyhow!("there is no `struct {name}`"))
+    }
+
+    /// The function of this name that is of no type.
+    pub(crate) fn free_function(&self, name: &str) -> Result<&ItemFn> {
+        self.find(|item| match item {
+            Item::Fn(item) if item.sig.ident == name => Some(item),
+            _ => None,
+        })
+        .ok_or_else(|| anyhow!("there is no `fn {name}()`"))
     }
 
     /// The field of a struct.
@@ -99,6 +113,15 @@ impl Source {
             .ok_or_else(|| anyhow!("there is no function `{ty}::{name}()`"))
     }
 
+    /// The lines of the statement of a function that mentions this.
+    pub(crate) fn statement(&self, ty: &str, name: &str, mentioned: &str) -> Result<Range<usize>> {
+        let mut statements = self.function(ty, name)?.block.stmts.iter();
+        statements
+            .find(|stmt| mentions(stmt.to_token_stream(), mentioned))
+            .map(|stmt| self.lines_of(stmt))
+            .ok_or_else(|| anyhow!("`{ty}::{name}()` does not mention `{mentioned}`"))
+    }
+
     /// Items that are imported, as one text, and where that stands.
     pub(crate) fn imports(&self) -> impl Iterator<Item = &syn::ItemUse> {
         self.file.items.iter().filter_map(|item| match item {
@@ -110,7 +133,7 @@ impl Source {
     /// Where the last import ends, with the empty line behind it.
     pub(crate) fn behind_imports(&self) -> Result<usize> {
         self.imports()
-            .map(|item| self.lines(self.range(item)).end)
+            .map(|item| self.lines_of(item).end)
             .max()
             .ok_or_else(|| anyhow!("there are no imports"))
     }
@@ -140,6 +163,16 @@ impl Source {
         }
 
         start..end
+    }
+
+    /// The lines of something, with the comments above it.
+    pub(crate) fn lines_of(&self, what: &impl Spanned) -> Range<usize> {
+        self.lines(self.range(what))
+    }
+
+    /// The text of these lines.
+    pub(crate) fn text_of(&self, what: &impl Spanned) -> &str {
+        self.text(self.lines_of(what))
     }
 
     fn start_of_line(&self, at: usize) -> usize {
@@ -172,11 +205,6 @@ impl Source {
         self.replace(at..at, text);
     }
 
-    /// Adds text at the end.
-    pub(crate) fn append(&mut self, text: &str) {
-        self.insert(self.text.len(), text);
-    }
-
     /// The file with all edits.
     pub(crate) fn finish(mut self) -> String {
         self.edits.sort_by_key(|(range, _)| range.start);
@@ -188,27 +216,37 @@ impl Source {
     }
 }
 
-/// Declares child modules behind the imports.
-pub(crate) fn declare(text: String, modules: &str) -> Result<String> {
+/// Declares child modules that are not declared yet, in order of their names among those that are.
+/// Where there are none, they come behind the imports, and `rest` behind them.
+pub(crate) fn declare(text: &str, modules: &[impl AsRef<str>], rest: &str) -> Result<String> {
     let mut source = Source::parse(text)?;
-    let behind = source.behind_imports()?;
-    source.insert(behind, modules);
-
-    Ok(source.finish())
-}
-
-/// Declares a child module in front of another one.
-pub(crate) fn declare_before(text: String, next: &str, module: &str) -> Result<String> {
-    let mut source = Source::parse(text)?;
-    let at = source
-        .file
-        .items
+    let theirs: Vec<(String, Range<usize>)> = source
+        .items()
         .iter()
-        .find(|item| matches!(item, Item::Mod(item) if item.ident == next))
-        .map(|item| source.lines(source.range(item)).start)
-        .ok_or_else(|| anyhow!("there is no `mod {next}`"))?;
-    source.insert(at, module);
+        .filter_map(|item| match item {
+            Item::Mod(item) if item.content.is_none() => {
+                Some((item.ident.to_string(), source.lines_of(item)))
+            }
+            _ => None,
+        })
+        .collect();
+    let Some((_, last)) = theirs.last() else {
+        let modules: String = modules.iter().map(AsRef::as_ref).collect();
+        let behind = source.behind_imports()?;
+        source.insert(behind, format!("{modules}\n{rest}"));
+        return Ok(source.finish());
+    };
 
+    // In front of the empty line behind the last one.
+    let end = last.start + source.text(last.clone()).trim_end().len() + 1;
+    for module in modules.iter().map(AsRef::as_ref) {
+        let item: ItemMod = syn::parse_str(module)?;
+        let name = item.ident.to_string();
+        let next = theirs.iter().find(|(other, _)| *other >= name);
+        if next.is_none_or(|(other, _)| *other != name) {
+            source.insert(next.map_or(end, |(_, lines)| lines.start), module);
+        }
+    }
     Ok(source.finish())
 }
 
@@ -286,20 +324,20 @@ impl One {
 ";
 
     fn source() -> Source {
-        Source::parse(TEXT.to_owned()).unwrap()
+        Source::parse(TEXT).unwrap()
     }
 
     #[test]
     fn items_have_their_comments() {
         let source = source();
-        let one = source.lines(source.range(source.structure("One").unwrap()));
+        let one = source.lines_of(source.structure("One").unwrap());
         assert!(source.text(one.clone()).starts_with("// One.\nstruct"));
         assert!(source.text(one).ends_with("}\n\n"));
 
-        let two = source.lines(source.range(source.impls("One")[0]));
+        let two = source.lines_of(source.impls("One")[0]);
         assert!(source.text(two).starts_with("// Two, one.\n// Two, two.\n"));
 
-        let first = source.lines(source.range(source.field("One", "first").unwrap()));
+        let first = source.lines_of(source.field("One", "first").unwrap());
         assert_eq!(source.text(first), "    // The first.\n    first: u32,\n\n");
     }
 
@@ -323,23 +361,28 @@ impl One {
 
     #[test]
     fn modules_are_declared_in_order() {
-        let text = "use a::b;\nuse c::{\n    d,\n    e, //\n};\n\nstruct One;\n".to_owned();
-        let text = declare(text, "mod f;\n#[cfg(g)]\nmod h;\n\n").unwrap();
-        let text = declare_before(text, "h", "mod g;\n").unwrap();
+        let text = "use a::b;\nuse c::{\n    d,\n    e, //\n};\n\nstruct One;\n";
+        let text = declare(
+            text,
+            &["mod f;\n", "#[cfg(g)]\nmod h;\n"],
+            "pub use f::F;\n\n",
+        );
+        let modules = ["mod e;\n", "mod f;\n", "mod g;\n", "#[cfg(i)]\nmod i;\n"];
+        let text = declare(&text.unwrap(), &modules, "").unwrap();
         assert!(
-            text.ends_with("};\n\nmod f;\nmod g;\n#[cfg(g)]\nmod h;\n\nstruct One;\n"),
+            text.ends_with(
+                "};\n\nmod e;\nmod f;\nmod g;\n#[cfg(g)]\nmod h;\n#[cfg(i)]\nmod i;\n\n\
+                 pub use f::F;\n\nstruct One;\n"
+            ),
             "{text}"
         );
-
-        let error = declare_before(text, "i", "").err().unwrap().to_string();
-        assert_eq!(error, "there is no `mod i`");
-        assert!(declare("struct One;\n".to_owned(), "").is_err());
+        assert!(declare("struct One;\n", &["mod f;\n"], "").is_err());
     }
 
     #[test]
     fn edits_do_not_move_each_other() {
         let mut source = source();
-        let first = source.lines(source.range(source.field("One", "first").unwrap()));
+        let first = source.lines_of(source.field("One", "first").unwrap());
         let at = source.range(source.structure("One").unwrap()).start;
         source.replace(first, "");
         source.insert(at, "#[new]\n");

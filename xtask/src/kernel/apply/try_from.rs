@@ -29,7 +29,7 @@ pub(super) const BUSES: [&str; 3] = [
 ];
 
 /// Gives both sides of the implementation one lifetime.
-pub(super) fn one_lifetime(text: String) -> Result<String> {
+pub(super) fn one_lifetime(text: &str) -> Result<String> {
     let mut source = Source::parse(text)?;
     let (item, from) = source
         .items()
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn one_lifetime_for_both() {
-        let text = one_lifetime(TRY_FROM.to_owned()).unwrap();
+        let text = one_lifetime(TRY_FROM).unwrap();
 
         assert!(text.contains(
             "impl<'a, Ctx: device::DeviceContext> TryFrom<&'a device::Device<Ctx>> \
@@ -141,10 +141,10 @@ mod tests {
             ("dev: &device", "dev: &'static device"),
             ("device::Device", "device::Driver"),
         ] {
-            assert!(one_lifetime(TRY_FROM.replace(from, to)).is_err(), "{to}");
+            assert!(one_lifetime(&TRY_FROM.replace(from, to)).is_err(), "{to}");
         }
         // It is edited once.
-        let text = one_lifetime(TRY_FROM.to_owned()).unwrap();
-        assert!(one_lifetime(text).is_err());
+        let text = one_lifetime(TRY_FROM).unwrap();
+        assert!(one_lifetime(&text).is_err());
     }
 }

@@ -20,11 +20,14 @@ use crate::kernel::{
     },
     build,
     cache::Cache,
+    flavour::{
+        Flavour,
+        Variant, //
+    },
     prepare::{
         prepare,
         Prepared,
-        Request,
-        Variant, //
+        Request, //
     },
     tree::Version,
 };
@@ -153,16 +156,15 @@ fn build(shell: &Shell, cache: &Cache, options: &Options, subject: &Subject) -> 
         &Request {
             work: variant.name(),
             logs: &logs,
-            variant,
+            flavour: Flavour {
+                bench: Some(subject.file),
+                ..Flavour::new(variant, subject.object)
+            },
             linux: options.linux.as_deref(),
-            object: subject.object,
-            until: None,
-            bench: Some(subject.file),
         },
     )?;
-    let log = cache.path(&format!("logs/{logs}-build.log"));
-    let (image, steps) = build::run(&prepared.make, &prepared.work, &log)?;
-    println!("build    {steps} steps");
+    build::run(&prepared)?;
+    let image = prepared.image();
 
     Ok(Kernel { prepared, image })
 }

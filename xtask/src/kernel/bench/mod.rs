@@ -17,9 +17,10 @@ mod targets;
 mod trace;
 
 use super::{
-    apply::Object,
     boot::Accelerator,
     cache::Cache,
+    flavour::Object,
+    machine,
     tools, //
 };
 use crate::bench::machine::Machine;
@@ -98,7 +99,7 @@ const STEM: &str = "kernel-benchmark";
 /// Measures, prints tables, writes down the results, and fails if a target is missed.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
-    tools::ensure_machine(&cache, options.install)?;
+    machine::ensure_machine(&cache, options.install)?;
     let results = results::collect(|subject| measure::measure(shell, &cache, options, subject))?;
     let targets = targets::targets(&results, options.quick)?;
 

@@ -74,7 +74,7 @@ pub(super) struct Rows(Vec<Row>);
 impl Rows {
     /// Reads what the tests have said. Fails if a row was lost.
     pub(super) fn of(results: &Results) -> Result<Self> {
-        let tests = results.suites().iter().flat_map(|suite| &suite.parts);
+        let tests = results.suites.iter().flat_map(|suite| &suite.parts);
         Self::read(tests.flat_map(|test| &test.notes).map(|line| line.as_str()))
     }
 

@@ -11,11 +11,11 @@ mod table;
 use super::{
     boot::Accelerator,
     cache::Cache,
+    flavour::Variant,
     ktap::{
         Outcome,
         Test, //
     },
-    prepare::Variant,
     run::Results,
     test,
 };
@@ -135,7 +135,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
 /// The outcomes in the kernel, of all our suites.
 fn kernel(results: &[Results]) -> Result<Column> {
     let mut column = Column::default();
-    for suite in results.iter().flat_map(Results::suites) {
+    for suite in results.iter().flat_map(|run| &run.suites) {
         if is_ours(&suite.name) {
             for test in &suite.parts {
                 add(

@@ -7,9 +7,9 @@ use super::report::{
     Report,
     Row, //
 };
-use crate::kernel::{
-    apply::Object,
-    prepare::Variant, //
+use crate::kernel::flavour::{
+    Object,
+    Variant, //
 };
 use anyhow::{
     ensure,

@@ -12,7 +12,6 @@ mod report;
 mod screen;
 
 use super::{
-    apply::Object,
     boot::{
         qemu,
         Accelerator, //
@@ -20,17 +19,22 @@ use super::{
     build,
     cache::Cache,
     console::Console,
+    flavour::{
+        Flavour,
+        Object,
+        Variant, //
+    },
     initramfs,
     job::{
         self,
         Job,
         Next, //
     },
+    machine,
     prepare::{
         prepare,
         Prepared,
-        Request,
-        Variant, //
+        Request, //
     },
     seconds,
     tools,
@@ -125,7 +129,7 @@ const SOURCES: &str = "kernel/user";
 /// Builds, boots, prints a table, and fails if it is not as expected.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
-    tools::ensure_machine(&cache, options.install)?;
+    machine::ensure_machine(&cache, options.install)?;
 
     if options.control {
         return control(shell, &cache, options);
@@ -205,18 +209,14 @@ impl<'a> Machine<'a> {
             &Request {
                 work: variant.name(),
                 logs: &name(variant, object),
-                variant,
+                flavour: Flavour::new(variant, object),
                 linux: options.linux.as_deref(),
-                object,
-                until: None,
-                bench: None,
             },
         )?;
         let log = |step: &str| log(cache, variant, object, step);
 
-        let begin = Instant::now();
-        let (image, steps) = build::run(&prepared.make, &prepared.work, &log("build"))?;
-        println!("build    {steps} steps, {}", seconds(begin.elapsed()));
+        build::run(&prepared)?;
+        let image = prepared.image();
         let program = program(&prepared, &log("program"))?;
         let archive = prepared.work.join("device.cpio");
         fs::write(&archive, initramfs::of_one(fs::read(program)?)?)?;

@@ -3,7 +3,7 @@
 //! Tables of scenarios, and `docs/device.md`.
 
 use crate::kernel::{
-    prepare::Variant,
+    flavour::Variant,
     tree::Version, //
 };
 

@@ -12,17 +12,21 @@ mod patch;
 mod rust;
 
 use super::{
-    apply::Object,
     bench,
     cache::Cache,
+    flavour::{
+        Flavour,
+        Object,
+        Variant, //
+    },
     job::Job,
+    machine,
     make::Make,
     prepare::{
         prepare,
-        Request,
-        Variant, //
+        Request, //
     },
-    seconds, spinner, tools,
+    seconds, spinner,
     tree::Change,
 };
 use anyhow::{
@@ -114,8 +118,8 @@ struct Outcome {
 /// Checks it all, and fails if anything is wrong.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
-    tools::ensure_machine(&cache, options.install)?;
-    tools::ensure_linters(shell, &cache, options.install)?;
+    machine::ensure_machine(&cache, options.install)?;
+    machine::ensure_linters(shell, &cache, options.install)?;
     let object = Object::lazy(options.expanded);
     let logs = format!("lint{}", object.suffix());
     let prepared = prepare(
@@ -124,11 +128,11 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         &Request {
             work: "lint",
             logs: &logs,
-            variant: Variant::Fast,
+            flavour: Flavour {
+                bench: Some(bench::OURS.file),
+                ..Flavour::new(Variant::Fast, object)
+            },
             linux: options.linux.as_deref(),
-            object,
-            until: None,
-            bench: Some(bench::OURS.file),
         },
     )?;
 

@@ -4,13 +4,7 @@
 //! the step, or one of `kernel/series/expanded/` where that differs for the printed form. Figures
 //! are filled in: `{version}`, and what is counted in `shmem.rs`, as in `{by_hand_lines}`.
 
-use super::super::{
-    apply::{
-        Counts,
-        Object, //
-    },
-    tree::Version,
-};
+use super::super::{apply::Counts, flavour::Object, tree::Version};
 use crate::root;
 use anyhow::{
     bail,

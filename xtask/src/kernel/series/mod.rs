@@ -12,21 +12,24 @@ mod patches;
 use super::{
     apply::{
         self,
-        Object,
         Stage, //
     },
     boot::Accelerator,
     build,
     cache::Cache,
     checkpatch,
-    lint::messages,
-    linux,
-    prepare::{
-        prepare,
-        Request,
+    flavour::{
+        Flavour,
+        Object,
         Variant, //
     },
-    seconds, test, tools,
+    lint::messages,
+    linux, machine,
+    prepare::{
+        prepare,
+        Request, //
+    },
+    test,
     tree::Tree,
 };
 use crate::exit::Exit;
@@ -52,7 +55,6 @@ use std::{
         Path,
         PathBuf, //
     },
-    time::Instant,
 };
 use tempfile::TempDir;
 use xshell::Shell;
@@ -103,7 +105,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     };
     let cache = Cache::open()?;
     if options.build {
-        tools::ensure_machine(&cache, options.install)?;
+        machine::ensure_machine(&cache, options.install)?;
     }
 
     let source = match &options.linux {
@@ -238,18 +240,16 @@ fn build_each(shell: &Shell, cache: &Cache, options: &Options, stages: &[Stage])
             &Request {
                 work: Variant::Fast.name(),
                 logs: &logs,
-                variant: Variant::Fast,
+                flavour: Flavour {
+                    until: Some(stage.step),
+                    ..Flavour::new(Variant::Fast, object)
+                },
                 linux: options.linux.as_deref(),
-                object,
-                until: Some(stage.step),
-                bench: None,
             },
         )?;
 
-        let log = cache.path(&format!("logs/{logs}-build.log"));
-        let begin = Instant::now();
-        let (_, steps) = build::run(&prepared.make, &prepared.work, &log)?;
-        let text = fs::read(&log)?;
+        build::run(&prepared)?;
+        let text = fs::read(prepared.log("build"))?;
         let text = String::from_utf8_lossy(&text);
         let warnings: Vec<String> = messages::parse(&text)
             .into_iter()
@@ -261,7 +261,6 @@ fn build_each(shell: &Shell, cache: &Cache, options: &Options, stages: &[Stage])
             stage.step,
             warnings.join("\n\n")
         );
-        println!("build    {steps} steps, {}", seconds(begin.elapsed()));
     }
 
     println!("\nafter the last");

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What a kernel is made of: how it is configured, and which code is in it.
+
+use clap::ValueEnum;
+use std::time::Duration;
+
+/// Which object the tests are to run on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Object {
+    /// The annotated one.
+    Annotated,
+    /// The same as it is printed, in a tree that has no macro.
+    Expanded,
+    /// The one by hand that the tree has, on which the tests have to fail.
+    ByHand,
+    /// The same, with two fixes: see `apply::shmem::fix()`.
+    Fixed,
+    /// The annotated one, whose table is never unmapped: scenarios that are about that have to be
+    /// off.
+    Leaking,
+}
+
+impl Object {
+    /// The one with lazy fields: as it is printed, or else the annotated one.
+    pub(crate) fn lazy(is_expanded: bool) -> Self {
+        if is_expanded {
+            Self::Expanded
+        } else {
+            Self::Annotated
+        }
+    }
+
+    /// Whether it has lazy fields, in whatever form.
+    pub(crate) fn is_lazy(self) -> bool {
+        matches!(self, Self::Annotated | Self::Expanded | Self::Leaking)
+    }
+
+    /// What the names of logs have for it.
+    pub(crate) fn suffix(self) -> &'static str {
+        match self {
+            Self::Annotated => "",
+            Self::Expanded => "-expanded",
+            Self::ByHand => "-control",
+            Self::Fixed => "-fixed",
+            Self::Leaking => "-leaking",
+        }
+    }
+}
+
+/// How to configure.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub(crate) enum Variant {
+    /// As drivers run.
+    Fast,
+    /// With KASAN, lockdep, and all that finds what a test does not look at.
+    Debug,
+}
+
+impl Variant {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Debug => "debug",
+        }
+    }
+
+    /// The space that has to be free before a build, in mebibytes: twice what the build takes.
+    pub(crate) fn space(self) -> u64 {
+        match self {
+            Self::Fast => 1024,
+            Self::Debug => 2 * 1024,
+        }
+    }
+
+    /// How long a boot with tests may take.
+    pub(crate) fn limit(self) -> Duration {
+        match self {
+            Self::Fast => Duration::from_secs(5 * 60),
+            Self::Debug => Duration::from_secs(30 * 60),
+        }
+    }
+}
+
+/// A kernel's configuration and code.
+#[derive(Clone, Copy)]
+pub(crate) struct Flavour {
+    pub(crate) variant: Variant,
+    pub(crate) object: Object,
+    /// Adds no more than this step and those before it.
+    pub(crate) until: Option<&'static str>,
+    /// Adds the suites that measure, too, of this subject.
+    pub(crate) bench: Option<&'static str>,
+}
+
+impl Flavour {
+    /// All the code for an object, without the suites that measure.
+    pub(crate) fn new(variant: Variant, object: Object) -> Self {
+        Self {
+            variant,
+            object,
+            until: None,
+            bench: None,
+        }
+    }
+
+    /// What the logs of its tests are called.
+    pub(crate) fn name(&self) -> String {
+        format!("{}{}", self.variant.name(), self.object.suffix())
+    }
+
+    /// The files of `kernel/config/` that it is configured by.
+    pub(crate) fn fragments(&self) -> Vec<&'static str> {
+        let mut names = vec!["base", self.variant.name()];
+        let is_lazy = self.object.is_lazy();
+        // Its options come with the last step.
+        if self.until.is_none() {
+            names.push(if is_lazy { "lazy" } else { "control" });
+        }
+        if is_lazy && self.variant == Variant::Debug {
+            names.push("assertions");
+        }
+        names
+    }
+}

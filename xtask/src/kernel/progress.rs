@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Shows how far something is that takes a while.
+
+use anyhow::Result;
+use indicatif::{
+    ProgressBar,
+    ProgressStyle, //
+};
+use std::{
+    io::{
+        self,
+        IsTerminal, //
+    },
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+
+/// Where there is no bar, a line says how far something is after so much time.
+const REMINDER: Duration = Duration::from_secs(60);
+
+/// Says what takes a while.
+pub(crate) fn spinner(what: String) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        println!("{what}");
+    }
+    let spinner = ProgressBar::new_spinner().with_message(what);
+    spinner.enable_steady_tick(Duration::from_millis(250));
+    spinner
+}
+
+/// Shows how far something with many steps is.
+pub(crate) struct Progress {
+    what: &'static str,
+    bar: ProgressBar,
+    steps: u64,
+    last: String,
+    begin: Instant,
+    reminded: Instant,
+}
+
+impl Progress {
+    /// A bar, if it is known how many steps there will be.
+    pub(crate) fn new(what: &'static str, expected: Option<u64>) -> Result<Self> {
+        let (bar, template) = match expected {
+            Some(steps) => (
+                ProgressBar::new(steps),
+                "{prefix:8} {bar:30} {pos}/{len} {elapsed} {wide_msg}",
+            ),
+            None => (
+                ProgressBar::new_spinner(),
+                "{prefix:8} {spinner} {pos} {elapsed} {wide_msg}",
+            ),
+        };
+
+        Ok(Self {
+            what,
+            bar: bar
+                .with_style(ProgressStyle::with_template(template)?)
+                .with_prefix(what),
+            steps: 0,
+            last: String::new(),
+            begin: Instant::now(),
+            reminded: Instant::now(),
+        })
+    }
+
+    /// One more step, about this file.
+    pub(crate) fn step(&mut self, file: &str) {
+        self.steps += 1;
+        // More than there were the last time.
+        if self.bar.length().is_some_and(|len| len < self.steps) {
+            self.bar.set_length(self.steps);
+        }
+        file.clone_into(&mut self.last);
+        self.bar.set_message(file.to_owned());
+        self.bar.inc(1);
+        self.remind();
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&mut self) {
+        self.bar.tick();
+        self.remind();
+    }
+
+    /// Prints text above the bar.
+    pub(crate) fn print(&mut self, text: &str) {
+        self.bar.suspend(|| print!("{text}"));
+        self.reminded = Instant::now();
+    }
+
+    fn remind(&mut self) {
+        if self.bar.is_hidden() && self.reminded.elapsed() >= REMINDER {
+            self.reminded = Instant::now();
+            println!(
+                "{}, {}: {} steps, {}",
+                self.what,
+                seconds(self.begin.elapsed()),
+                self.steps,
+                self.last
+            );
+        }
+    }
+
+    /// Takes the bar away. Returns how many steps there were.
+    pub(crate) fn finish(self) -> u64 {
+        self.bar.finish_and_clear();
+        self.steps
+    }
+}
+
+/// A time, for people.
+pub(crate) fn seconds(time: Duration) -> String {
+    match (time.as_secs() / 60, time.as_secs() % 60) {
+        (0, less) if less < 10 => format!("{:.1} s", time.as_secs_f64()),
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
