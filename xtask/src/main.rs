@@ -12,7 +12,6 @@ mod kernel;
 mod miri;
 mod plot;
 mod spread;
-mod states;
 mod stress;
 mod tsan;
 
@@ -42,7 +41,7 @@ struct Args {
 enum Command {
     /// Runs everything that has to hold: format, lints, documentation, tests, packaging.
     Ci(ci::Options),
-    /// Rewrites the expansions, compiler messages, pages and pictures that tests compare with. Read
+    /// Rewrites the expansions, compiler messages, and pages that tests compare with. Read
     /// the diff.
     Bless,
     /// Measures what an access costs, for several ways to write it, and fails if a target is

@@ -53,7 +53,6 @@ use indicatif::{
     ProgressBar,
     ProgressStyle, //
 };
-use prepare::Variant;
 use std::{
     io::{
         self,
@@ -186,11 +185,6 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         Command::Bench(options) => bench::run(shell, options),
         Command::Vocabulary(options) => vocabulary::run(options),
     }
-}
-
-/// Whether the kernel with all checkers was built before, so that testing takes minutes.
-pub(crate) fn is_debug_built() -> Result<bool> {
-    Ok(prepare::is_built(&Cache::open()?, Variant::Debug))
 }
 
 /// The sources of Rust's library, which are got if they are not here.

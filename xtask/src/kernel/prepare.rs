@@ -165,11 +165,6 @@ fn folder(cache: &Cache, name: &str) -> PathBuf {
     cache.path(&format!("work-{name}"))
 }
 
-/// Whether this variant was built before, so that testing takes minutes.
-pub(crate) fn is_built(cache: &Cache, variant: Variant) -> bool {
-    build::image(&folder(cache, variant.name())).exists()
-}
-
 /// The files of `kernel/config/` that a kernel is configured by.
 fn fragments(request: &Request<'_>) -> Vec<&'static str> {
     let mut names = vec!["base", request.variant.name()];
