@@ -5,18 +5,19 @@
 //! The compiler is told to accept an option that is not stable: AddressSanitizer, for the target
 //! that runs code with `unsafe` in it. The others run safe code, and run faster without.
 
-use crate::kernel::{
-    self, group,
-    job::{
-        self,
-        Job,
-        Next, //
+use crate::{
+    cargo,
+    kernel::{
+        self, group,
+        job::{
+            self,
+            Job, //
+        },
     },
 };
 use anyhow::{
     bail,
     ensure,
-    Context,
     Result, //
 };
 use clap::{
@@ -31,15 +32,11 @@ use std::{
     },
     process::Command,
     time::{
-        Duration,
         SystemTime,
         UNIX_EPOCH, //
     },
 };
-use xshell::{
-    cmd,
-    Shell, //
-};
+use xshell::Shell;
 
 const HELP: &str = "\
 Inputs that are found are kept in target/fuzz, and used the next time. The saved corpus in
@@ -96,52 +93,54 @@ const FOLDER: &str = "verify/fuzz";
 /// Where all is kept that is not saved.
 const OUT: &str = "target/fuzz";
 
+/// How a target is run.
+struct Setup {
+    /// The feature that it takes.
+    feature: &'static str,
+    sanitizer: &'static str,
+    /// How long an input may be.
+    max_len: usize,
+    /// Folders of the project with inputs, beside those that are its own.
+    seeds: &'static [&'static str],
+}
+
 impl Target {
     const ALL: [Self; 3] = [Self::Annotation, Self::File, Self::History];
 
-    fn name(self) -> &'static str {
-        match self {
-            Self::Annotation => "annotation",
-            Self::File => "file",
-            Self::History => "history",
-        }
-    }
-
-    /// The feature that it takes.
-    fn feature(self) -> &'static str {
-        match self {
-            Self::Annotation | Self::File => "expander",
-            Self::History => "runtime",
-        }
-    }
-
-    fn sanitizer(self) -> &'static str {
-        match self {
-            Self::Annotation | Self::File => "none",
-            Self::History => "address",
-        }
-    }
-
-    /// How long an input may be.
-    fn max_len(self) -> usize {
-        match self {
-            Self::Annotation => 512,
-            Self::File => 2048,
-            Self::History => 300,
-        }
-    }
-
-    /// Folders of the project with inputs, beside those that are its own.
-    fn seeds(self) -> &'static [&'static str] {
-        match self {
-            Self::File => &[
+    /// Its name, and how it is run.
+    fn setup(self) -> (&'static str, &'static Setup) {
+        const EXPANDER: Setup = Setup {
+            feature: "expander",
+            sanitizer: "none",
+            max_len: 512,
+            seeds: &[],
+        };
+        const FILE: Setup = Setup {
+            max_len: 2048,
+            seeds: &[
                 "tests/expand",
                 "tests/ui/pass",
                 "examples",
                 "cli/tests/files",
             ],
-            Self::Annotation | Self::History => &[],
+            ..EXPANDER
+        };
+        const HISTORY: Setup = Setup {
+            feature: "runtime",
+            sanitizer: "address",
+            max_len: 300,
+            seeds: &[],
+        };
+
+        match self {
+            Self::Annotation => ("annotation", &EXPANDER),
+            Self::File => ("file", &FILE),
+            Self::History => ("history", &HISTORY),
         }
+    }
+
+    fn name(self) -> &'static str {
+        self.setup().0
     }
 
     fn folder(self, root: &Path, name: &str) -> PathBuf {
@@ -153,7 +152,7 @@ impl Target {
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     group::end_with_us()?;
     let cargo_fuzz = kernel::cargo_fuzz(shell, options.install)?;
-    let host = host(shell)?;
+    let host = cargo::host(shell)?;
     let root = shell.current_dir().canonicalize()?;
     fs::create_dir_all(root.join(OUT).join("logs"))?;
 
@@ -175,23 +174,17 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What rustc builds for.
-fn host(shell: &Shell) -> Result<String> {
-    let verbose = cmd!(shell, "rustc --version --verbose").quiet().read()?;
-    let host = verbose
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .context("rustc does not say what it runs on")?;
-
-    Ok(host.to_owned())
-}
-
 /// Builds a target.
 fn build(root: &Path, cargo_fuzz: &Path, host: &str, target: Target) -> Result<PathBuf> {
-    let (name, sanitizer) = (target.name(), target.sanitizer());
+    let (
+        name,
+        Setup {
+            feature, sanitizer, ..
+        },
+    ) = target.setup();
     let out = root.join(OUT).join(sanitizer);
     let log = root.join(OUT).join(format!("logs/{name}-build.log"));
-    let features = format!("fuzzer,{}", target.feature());
+    let features = format!("fuzzer,{feature}");
 
     let spinner = kernel::spinner(format!("building {name}"));
     let job = Job::start(
@@ -240,7 +233,7 @@ impl Fuzzer {
         let mut command = Command::new(&self.program);
         command
             .current_dir(&self.root)
-            .arg(format!("-max_len={}", self.target.max_len()))
+            .arg(format!("-max_len={}", self.target.setup().1.max_len))
             // Takes longer than the target.
             .env("RUST_BACKTRACE", "0");
         command
@@ -284,31 +277,20 @@ impl Fuzzer {
                 command.arg(saved);
             }
         }
-        command.args(self.target.seeds());
+        command.args(self.target.setup().1.seeds);
 
         println!("{name}: -seed={seed}, see {}", log.display());
         let spinner = kernel::spinner(format!("{name}: reads the saved corpus"));
-        let mut job = Job::start(&mut command, &log)?;
         let mut executions = 0;
         let mut artifact = None;
-        let status = loop {
-            match job.next(Duration::MAX)? {
-                Next::Line(line) => {
-                    if let Some((done, rate)) = progress(&line) {
-                        executions = done;
-                        spinner.set_message(format!(
-                            "{name}: {executions} executions, {rate} a second"
-                        ));
-                    }
-                    artifact = line
-                        .split("Test unit written to ")
-                        .nth(1)
-                        .map_or(artifact, |path| Some(PathBuf::from(path)));
-                }
-                Next::Silence => (),
-                Next::End(status) => break status,
+        let status = Job::start(&mut command, &log)?.read(|line| {
+            if let Some((done, rate)) = progress(&line) {
+                executions = done;
+                spinner.set_message(format!("{name}: {done} executions, {rate} a second"));
             }
-        };
+            let written = line.split("Test unit written to ").nth(1);
+            artifact = written.map(PathBuf::from).or(artifact.take());
+        })?;
         spinner.finish_and_clear();
 
         if let Some(artifact) = artifact {

@@ -2,16 +2,15 @@
 
 //! The project's own commands: `cargo xtask`.
 
-mod asan;
 mod bench;
 mod bless;
+mod cargo;
+mod checker;
 mod ci;
 mod exit;
 mod fuzz;
 mod kernel;
-mod miri;
-mod plot;
-mod spread;
+mod report;
 mod stress;
 mod tsan;
 
@@ -55,8 +54,7 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Binds and unbinds devices very often, while threads use what is on them.
     Stress(stress::Options),
-    /// Runs the protocol under ThreadSanitizer, and twins of it that are broken and have to be
-    /// reported.
+    /// Runs the protocol under ThreadSanitizer, and mutants of it, which have to be reported.
     Tsan(tsan::Options),
     /// Builds and boots a Linux with the code in it, and runs its tests.
     Kernel(kernel::Options),
@@ -79,8 +77,8 @@ fn run() -> Result<()> {
         Command::Ci(options) => ci::run(&shell, &options),
         Command::Bless => bless::run(&shell),
         Command::Bench(options) => bench::run(&shell, &options),
-        Command::Asan => asan::run(&shell),
-        Command::Miri => miri::run(&shell),
+        Command::Asan => checker::asan(&shell),
+        Command::Miri => checker::miri(&shell),
         Command::Fuzz(options) => fuzz::run(&shell, &options),
         Command::Stress(options) => stress::run(&shell, &options),
         Command::Tsan(options) => tsan::run(&shell, &options),

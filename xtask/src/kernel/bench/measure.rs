@@ -5,13 +5,12 @@
 use super::{
     code::Code,
     rows::Rows,
+    subject::Subject,
     trace::{
         self,
         PerAccess,
         Trace, //
-    },
-    Options,
-    Subject, //
+    }, //
 };
 use crate::kernel::{
     boot::{
@@ -53,6 +52,15 @@ const NORMAL: &str = "rcupdate.rcu_normal=1";
 /// For one test, in seconds. KUnit gives five minutes otherwise.
 const TIMEOUT: &str = "kunit.timeout=3600";
 
+/// How to measure.
+pub(super) struct How<'a> {
+    /// Where, if not in Debian's tree.
+    pub(super) linux: Option<&'a Path>,
+    /// For the boot that is timed.
+    pub(super) accelerator: Accelerator,
+    pub(super) is_quick: bool,
+}
+
 /// Everything that was seen of a subject.
 pub(super) struct Measured {
     pub(super) rows: Rows,
@@ -84,11 +92,11 @@ struct Kernel {
 pub(super) fn measure(
     shell: &Shell,
     cache: &Cache,
-    options: &Options,
+    how: &How<'_>,
     subject: &Subject,
 ) -> Result<Measured> {
-    let kernel = build(shell, cache, options, subject)?;
-    let suite = if options.quick {
+    let kernel = build(shell, cache, how.linux, subject)?;
+    let suite = if how.is_quick {
         "rust_lazy_bench_quick"
     } else {
         "rust_lazy_bench"
@@ -96,7 +104,14 @@ pub(super) fn measure(
     let console = |name: &str| cache.path(&format!("logs/bench-{}-{name}.log", subject.file));
 
     println!("running  {suite}\n");
-    let rows = boot(&kernel, suite, options.accel, &[], &[], &console("console"))?;
+    let rows = boot(
+        &kernel,
+        suite,
+        how.accelerator,
+        &[],
+        &[],
+        &console("console"),
+    )?;
 
     let vmlinux = kernel.prepared.work.join("out/vmlinux");
     let llvm = &kernel.prepared.make.llvm;
@@ -143,7 +158,7 @@ fn access(code: &Code, traced: PerAccess, nothing: u64) -> Result<Access> {
     })
 }
 
-fn build(shell: &Shell, cache: &Cache, options: &Options, subject: &Subject) -> Result<Kernel> {
+fn build(shell: &Shell, cache: &Cache, linux: Option<&Path>, subject: &Subject) -> Result<Kernel> {
     println!("\n== {}", subject.title.replace('`', ""));
     let variant = Variant::Fast;
     let logs = format!("bench-{}", subject.file);
@@ -154,7 +169,7 @@ fn build(shell: &Shell, cache: &Cache, options: &Options, subject: &Subject) -> 
             work: variant.name(),
             logs: &logs,
             variant,
-            linux: options.linux.as_deref(),
+            linux,
             object: subject.object,
             until: None,
             bench: Some(subject.file),

@@ -4,10 +4,13 @@
 
 use super::{
     measure::Measured,
-    Subject,
-    SUBJECTS, //
+    subject::{
+        Subject,
+        BY_HAND,
+        OURS, //
+    },
 };
-use crate::spread::Spread;
+use crate::report::spread::Spread;
 use anyhow::{
     Context,
     Result, //
@@ -16,6 +19,18 @@ use std::collections::BTreeSet;
 
 /// In which orders things are freed.
 pub(super) const ORDERS: [&str; 3] = ["creation", "reverse", "random"];
+
+/// What an order is called.
+pub(super) fn order_title(order: &str) -> &'static str {
+    match order {
+        "creation" => "first one first",
+        "reverse" => "last one first",
+        _ => "random",
+    }
+}
+
+/// How something is unbound, and what the names of subjects have behind them then.
+pub(super) const HOWS: [(&str, &str); 2] = [("plain", ""), ("tried", ", after a `try_access`")];
 
 /// What is freed.
 pub(super) struct Freed {
@@ -63,11 +78,11 @@ pub(super) struct Results(pub(super) Vec<Subjected>);
 impl Results {
     /// What everything is compared with.
     pub(super) fn by_hand(&self) -> Result<&Subjected> {
-        self.of(&super::BY_HAND)
+        self.of(&BY_HAND)
     }
 
     pub(super) fn ours(&self) -> Result<&Subjected> {
-        self.of(&super::OURS)
+        self.of(&OURS)
     }
 
     fn of(&self, subject: &Subject) -> Result<&Subjected> {
@@ -75,6 +90,25 @@ impl Results {
             .iter()
             .find(|it| it.subject.file == subject.file)
             .with_context(|| format!("{} was not measured", subject.title))
+    }
+
+    /// With how many something was timed, for any subject.
+    pub(super) fn numbers(&self, what: &str) -> Vec<u64> {
+        self.distinct(|it| it.measured.rows.numbers(what))
+    }
+
+    /// With how many it was timed or traced.
+    pub(super) fn traced_numbers(&self, what: &str) -> Vec<u64> {
+        self.distinct(|it| {
+            [&it.measured.rows, &it.measured.traced]
+                .map(|rows| rows.numbers(what))
+                .concat()
+        })
+    }
+
+    fn distinct(&self, of: impl Fn(&Subjected) -> Vec<u64>) -> Vec<u64> {
+        let numbers: BTreeSet<u64> = self.0.iter().flat_map(of).collect();
+        numbers.into_iter().collect()
     }
 
     /// All values, as CSV.
@@ -190,18 +224,12 @@ impl Subjected {
 
     /// Bytes of a part of an object.
     pub(super) fn size(&self, what: &str) -> Result<f64> {
-        self.measured.rows.one("bytes", what, "inline", 1)
+        self.measured.rows.each("bytes", what, "inline")
     }
 
     /// Bytes in slabs for each of many, when they are created and when they are populated.
     pub(super) fn slab(&self, what: &str, how: &str) -> Result<f64> {
-        let rows = &self.measured.rows;
-        let n = rows
-            .iter()
-            .find(|row| row.unit == "bytes" && row.what == what && row.how == how)
-            .map(|row| row.n)
-            .with_context(|| format!("nobody has weighed: {what}, {how}"))?;
-        Ok(rows.one("bytes", what, how, n)? / n as f64)
+        self.measured.rows.each("bytes", what, how)
     }
 
     /// Bytes that the lazy part takes of a mapped object: in it, and beside it.
@@ -210,9 +238,7 @@ impl Subjected {
     }
 
     fn spread(&self, unit: &str, what: &str, how: &str, n: u64, per: f64) -> Option<Spread> {
-        let values = self.measured.rows.values(unit, what, how, n);
-        let values: Vec<f64> = values.iter().map(|value| value / per).collect();
-        Spread::new(&values).ok()
+        Spread::new(&self.measured.rows.values(unit, what, how, n), per).ok()
     }
 }
 
@@ -228,41 +254,6 @@ fn best_of_parts(values: &[f64], rounds: usize) -> Option<f64> {
             .map(|part| best(part).fold(f64::INFINITY, f64::min))
             .sum(),
     )
-}
-
-/// With how many something was timed, for any subject.
-pub(super) fn numbers(results: &Results, what: &str) -> Vec<u64> {
-    let timed = results
-        .0
-        .iter()
-        .flat_map(|it| it.measured.rows.numbers(what));
-    timed.collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-/// With how many it was timed or traced.
-pub(super) fn traced_numbers(results: &Results, what: &str) -> Vec<u64> {
-    let traced = results
-        .0
-        .iter()
-        .flat_map(|it| it.measured.traced.numbers(what));
-    let all = traced.chain(numbers(results, what));
-    all.collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-/// Measures all subjects.
-pub(super) fn collect(
-    mut measure: impl FnMut(&'static Subject) -> Result<Measured>,
-) -> Result<Results> {
-    SUBJECTS
-        .iter()
-        .map(|subject| {
-            Ok(Subjected {
-                subject,
-                measured: measure(subject)?,
-            })
-        })
-        .collect::<Result<_>>()
-        .map(Results)
 }
 
 #[cfg(test)]
@@ -329,11 +320,11 @@ pub(super) mod tests {
         let ours = measured(&[&of_both[..], &ours].concat(), 18, &calls);
         Results(vec![
             Subjected {
-                subject: &SUBJECTS[0],
+                subject: &BY_HAND,
                 measured: by_hand,
             },
             Subjected {
-                subject: &SUBJECTS[1],
+                subject: &OURS,
                 measured: ours,
             },
         ])
@@ -391,7 +382,7 @@ pub(super) mod tests {
         assert!(ours.speedup("three").is_err());
         assert_eq!(hand.mapped().unwrap(), 48.0 + 128.0);
         assert_eq!(ours.mapped().unwrap(), 88.0);
-        assert_eq!(numbers(&results, "unbind"), [100, 10_000]);
+        assert_eq!(results.numbers("unbind"), [100, 10_000]);
     }
 
     #[test]
