@@ -5,6 +5,7 @@
 mod bench;
 mod bless;
 mod cargo;
+mod check;
 mod checker;
 mod ci;
 mod exit;
@@ -40,6 +41,9 @@ struct Args {
 enum Command {
     /// Runs everything that has to hold: format, lints, documentation, tests, packaging.
     Ci(ci::Options),
+    /// Checks one thing that `ci` does and that takes more than a command.
+    #[command(subcommand)]
+    Check(check::Check),
     /// Rewrites the expansions, compiler messages, and pages that tests compare with. Read
     /// the diff.
     Bless,
@@ -75,6 +79,7 @@ fn run() -> Result<()> {
 
     match args.command {
         Command::Ci(options) => ci::run(&shell, &options),
+        Command::Check(check) => check::run(&shell, &check),
         Command::Bless => bless::run(&shell),
         Command::Bench(options) => bench::run(&shell, &options),
         Command::Asan => checker::asan(&shell),
@@ -89,4 +94,29 @@ fn run() -> Result<()> {
 /// The folder of the workspace.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_of_ci_can_be_run() {
+        let [long, always] = ci::steps().unwrap();
+        assert!(!long.is_empty() && !always.is_empty());
+
+        for step in long.iter().chain(&always) {
+            let words = step.command.strip_prefix("cargo ").expect(step.command);
+            if words.starts_with("xtask ") {
+                let args = Args::try_parse_from(words.split_whitespace());
+                assert!(args.is_ok(), "{}", step.command);
+            }
+        }
+        let last = always.last().map(|step| step.command);
+        assert_eq!(
+            last,
+            Some("cargo test --workspace"),
+            "the output ends with it"
+        );
+    }
 }

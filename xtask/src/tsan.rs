@@ -13,8 +13,7 @@ use crate::{
         self,
         job::{
             self,
-            Job,
-            Next, //
+            Job, //
         },
     },
 };
@@ -222,8 +221,11 @@ struct Program<'a> {
 
 impl Program<'_> {
     fn run(&self, arguments: &[&str]) -> Result<End> {
-        let mut command = Command::new(self.file);
+        let limit = self.limit.as_secs().to_string();
+        let mut command = Command::new("timeout");
         command
+            .args(["--signal=KILL", &limit])
+            .arg(self.file)
             .args(arguments)
             .env(
                 "TSAN_OPTIONS",
@@ -234,28 +236,14 @@ impl Program<'_> {
             .env("DEVRES_LAZY_STRESS_SECONDS", self.seconds.to_string());
 
         let begin = Instant::now();
-        let mut job = Job::start(&mut command, &self.log)?;
-        let mut is_over_time = false;
         let mut text = String::new();
-        let status = loop {
-            match job.next(Duration::from_millis(250))? {
-                Next::Line(line) => text += &(line + "\n"),
-                Next::Silence => (),
-                Next::End(status) => break status,
-            }
-            if !is_over_time && begin.elapsed() > self.limit {
-                is_over_time = true;
-                job.kill();
-            }
-        };
-
-        Ok(if is_over_time {
-            End::Other(format!(
+        let status = Job::start(&mut command, &self.log)?.read(|line| text += &(line + "\n"))?;
+        Ok(match begin.elapsed() > self.limit {
+            true => End::Other(format!(
                 "hangs: it was given {}",
                 kernel::seconds(self.limit)
-            ))
-        } else {
-            end(status.code(), text)
+            )),
+            false => end(status.code(), text),
         })
     }
 }

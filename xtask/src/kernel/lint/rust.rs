@@ -2,14 +2,14 @@
 
 //! The Rust tools of a kernel tree: rustfmt, Clippy, rustdoc.
 
-use super::{
-    super::{
-        build,
-        job, //
-    },
-    messages,
+use super::check::{
     Lint,
     Outcome, //
+};
+use crate::kernel::{
+    build,
+    job,
+    messages, //
 };
 use anyhow::{
     bail,

@@ -5,7 +5,6 @@
 //! The patches are made and checked in a folder beside the one that is asked for, and come there
 //! only when all of them hold. If none is asked for, they are only checked.
 
-mod git;
 mod message;
 mod patches;
 
@@ -19,8 +18,11 @@ use super::{
     build,
     cache::Cache,
     checkpatch,
-    lint::messages,
-    linux,
+    git::{
+        self,
+        Author, //
+    },
+    linux, messages,
     prepare::{
         prepare,
         Request,
@@ -37,7 +39,6 @@ use anyhow::{
     Result, //
 };
 use clap::Parser;
-use git::Author;
 use message::{
     message,
     Figures,
