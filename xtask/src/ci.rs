@@ -37,7 +37,7 @@ pub(crate) struct Options {
 /// One thing that has to hold.
 pub(crate) struct Step {
     name: &'static str,
-    /// What is known when it holds.
+    /// The fact that is known when the step holds.
     proves: &'static str,
     pub(crate) command: &'static str,
 }
@@ -111,7 +111,11 @@ impl Step {
         })
     }
 
-    /// Runs it. Returns whether it has held, and not whether it was skipped; fails if it has not.
+    /// Runs the command. Returns whether it has held: otherwise it was skipped.
+    ///
+    /// # Errors
+    ///
+    /// If it has failed.
     fn held(&self, shell: &Shell) -> Result<bool> {
         let mut words = self.command.split_whitespace();
         let program = words

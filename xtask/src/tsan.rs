@@ -67,7 +67,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How often a mutant is run that crashes.
 const CHANCES: usize = 4;
 
-/// What is tested beside the stress: what `cargo test` calls it, and what we do.
+/// The tests beside the stress: their names for `cargo test`, and those that are printed.
 const TESTS: [(&str, &str); 6] = [
     ("kernel", "runtime"),
     ("protocol", "tests/protocol"),
@@ -95,7 +95,7 @@ enum End {
 }
 
 impl End {
-    /// What there is to say about one that does not hold.
+    /// The reason that is printed for a program that does not hold.
     fn what(self) -> String {
         match self {
             Self::Held(_) => "nothing is reported".to_owned(),

@@ -65,7 +65,7 @@ fn arrows(page: &str) -> Vec<[String; 3]> {
     diagram.lines().filter_map(arrow).collect()
 }
 
-/// What is wrong with a page.
+/// The faults of a page, a sentence for each.
 fn faults(page: &str, source_text: &str) -> Vec<String> {
     let (states, stores) = source(source_text);
     let arrows = arrows(page);

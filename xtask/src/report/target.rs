@@ -8,6 +8,9 @@ use anyhow::{
 };
 use std::thread;
 
+/// How much longer something may take with many than with few.
+pub(crate) const FLAT: f64 = 1.25;
+
 /// Something that has to hold.
 pub(crate) struct Target {
     pub(crate) text: String,
@@ -18,10 +21,10 @@ pub(crate) struct Target {
     of: Of,
 }
 
-/// What is compared.
+/// The kind of values that are compared.
 #[derive(Clone, Copy)]
 enum Of {
-    /// What is the same in each run, or times that lie far apart.
+    /// Values that are the same in each run, or times that lie far apart.
     Exact,
     /// Times that lie close to each other, so it depends on what else the machine does.
     Time,
@@ -44,6 +47,24 @@ impl Target {
 
     pub(crate) fn not_measured(text: impl Into<String>, why: impl Into<String>) -> Self {
         Self::new(text, why, None, Of::Exact)
+    }
+
+    /// Two threads that populate and free on one device do not less than one does: so many times as
+    /// much.
+    pub(crate) fn together(times: f64, found: impl Into<String>) -> Self {
+        let text = "two threads populate and free on one device at least as fast as one";
+        Self::threads(text, found, times >= 1.0)
+    }
+
+    /// Other managed resources of a device do not count when a slot is populated.
+    pub(crate) fn among(alone: f64, among: f64, unit: &str) -> Self {
+        let text = format!(
+            "a first access takes at most {:.0} % longer among 10,000 other managed resources of \
+             the device",
+            (FLAT - 1.0) * 100.0
+        );
+        let found = format!("{among:.2} {unit}, without them {alone:.2}");
+        Self::time(text, found, among <= alone * FLAT)
     }
 
     fn new(text: impl Into<String>, found: impl Into<String>, held: Option<bool>, of: Of) -> Self {
@@ -140,6 +161,14 @@ mod tests {
             };
             assert_eq!([fails(true, 2), fails(false, 2), fails(false, 1)], judged);
         }
+    }
+
+    #[test]
+    fn limits_are_limits() {
+        assert_eq!(Target::together(1.0, "").held, Some(true));
+        assert_eq!(Target::together(0.99, "").held, Some(false));
+        assert_eq!(Target::among(100.0, 125.0, "ns").held, Some(true));
+        assert_eq!(Target::among(100.0, 126.0, "ns").held, Some(false));
     }
 
     #[test]

@@ -88,7 +88,7 @@ struct Kernel {
     image: PathBuf,
 }
 
-/// Does it all, for one subject.
+/// Builds and boots one subject, twice, and reads what it has measured.
 pub(super) fn measure(
     shell: &Shell,
     cache: &Cache,

@@ -79,7 +79,7 @@ pub(crate) struct Options {
     install: bool,
 }
 
-/// What is said to have written the files in docs/, and how their names begin.
+/// The command that the files in docs/ name as their writer, and the stem of their names.
 const COMMAND: &str = "cargo xtask kernel bench";
 const STEM: &str = "kernel-benchmark";
 

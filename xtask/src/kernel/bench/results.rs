@@ -32,7 +32,7 @@ pub(super) fn order_title(order: &str) -> &'static str {
 /// How something is unbound, and what the names of subjects have behind them then.
 pub(super) const HOWS: [(&str, &str); 2] = [("plain", ""), ("tried", ", after a `try_access`")];
 
-/// What is freed.
+/// A kind of thing that is freed.
 pub(super) struct Freed {
     /// What rows call it.
     pub(super) name: &'static str,
@@ -72,7 +72,7 @@ pub(super) struct Subjected {
     pub(super) measured: Measured,
 }
 
-/// Everything.
+/// The measured values of all subjects.
 pub(super) struct Results(pub(super) Vec<Subjected>);
 
 impl Results {
@@ -119,7 +119,7 @@ impl Results {
             for row in it.measured.rows.csv() {
                 text += &format!("{file},timed,{row}\n");
             }
-            // What is timed while it is traced says nothing.
+            // Times of the traced boot say nothing.
             for (how, n, calls) in it.synchronized() {
                 text += &format!("{file},traced,calls,synchronize_rcu,{how},{n},0,{calls}\n");
             }
@@ -330,7 +330,7 @@ pub(super) mod tests {
         ])
     }
 
-    /// What is traced is unbind with 100 and with 10,000 objects.
+    /// The traced sections are unbind with 100 and with 10,000 objects.
     fn measured(timed: &[&str], instructions: u64, calls: &[(&str, u64)]) -> Measured {
         let mut traced = Vec::new();
         let mut sections = Vec::new();

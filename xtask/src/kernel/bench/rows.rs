@@ -13,7 +13,7 @@ use anyhow::{
 };
 use std::collections::BTreeSet;
 
-/// What is in front of a row.
+/// The text in front of a row.
 const MARK: &str = "# bench: ";
 
 /// The header of what [`Rows::csv()`] returns.
@@ -63,7 +63,7 @@ impl Rows {
         Ok(Self(rows::Rows(rows)))
     }
 
-    /// All of them as CSV, and what was measured in parts in one row.
+    /// The rows as CSV. Values that were measured in parts are in one row.
     pub(super) fn csv(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let mut parts: Vec<String> = Vec::new();
@@ -87,7 +87,7 @@ impl Rows {
         lines
     }
 
-    /// What is executed, how, and with how many, in the order of sections.
+    /// The names of the sections, in order: what is executed, how, and with how many.
     pub(super) fn sections(&self) -> impl Iterator<Item = [String; 3]> + '_ {
         self.0 .0.iter().filter_map(|row| match &row.what {
             [unit, what @ ..] if unit == "section" => Some(what.clone()),

@@ -13,7 +13,7 @@ pub(crate) struct Subject {
     pub(super) object: Object,
 }
 
-/// What all others are compared with.
+/// The reference copy, which others are compared with.
 pub(super) const BY_HAND: Subject = Subject {
     file: "by_hand",
     title: "by hand",

@@ -33,7 +33,7 @@ const TOO_LONG: &str = "over a minute";
 /// What stands where there is nothing to measure.
 const NOTHING: &str = "-";
 
-/// All of them.
+/// The tables as Markdown.
 pub(super) fn tables(results: &Results) -> Result<String> {
     let mut tables = vec![
         (

@@ -13,7 +13,10 @@ use super::results::{
 use crate::report::{
     spread::Spread,
     table::thousands,
-    target::Target, //
+    target::{
+        Target,
+        FLAT, //
+    },
 };
 use anyhow::{
     Context,
@@ -27,15 +30,9 @@ const UNBIND_LIMIT: (u64, f64) = (10_000, 1_000.0);
 /// The same where few objects are measured, for seconds.
 const QUICK_UNBIND_RATIO: (u64, f64) = (100, 10.0);
 
-/// How much more a free may take with many objects than with few.
-const FLAT: f64 = 1.25;
-
 /// Instructions of an access.
 const OUT_OF_LINE: u64 = 18;
 const IN_LOOP: u64 = 10;
-
-/// How much faster two threads have to be than one, on one device.
-const SPEEDUP: f64 = 1.0;
 
 /// How many bytes a mapped object may have for each one that it has by hand.
 const BYTES: f64 = 2.0 / 3.0;
@@ -231,34 +228,18 @@ fn first_owner(hand: &Subjected, ours: &Subjected) -> Result<Target> {
 
 fn among(ours: &Subjected) -> Result<Target> {
     let [alone, among] = ["alone", "among"].map(|how| ours.best_first_us("first_owner", how));
-    let (alone, among) = (alone?, among?);
-
-    Ok(Target::time(
-        format!(
-            "a first access takes at most {:.0} % longer among 10,000 other managed resources of \
-             the device",
-            (FLAT - 1.0) * 100.0
-        ),
-        format!("{among:.2} us, without them {alone:.2}"),
-        among <= alone * FLAT,
-    ))
+    Ok(Target::among(alone?, among?, "us"))
 }
 
 fn together(hand: &Subjected, ours: &Subjected) -> Result<Target> {
     let (hand, ours) = (hand.speedup("two")?, ours.speedup("two")?);
-
-    Ok(Target::threads(
-        format!(
-            "two threads populate and free on one device at least {SPEEDUP:.1} times as fast as one"
-        ),
-        format!("{ours:.2} times, by hand {hand:.2}"),
-        ours >= SPEEDUP,
-    ))
+    let found = format!("{ours:.2} times, by hand {hand:.2}");
+    Ok(Target::together(ours, found))
 }
 
 /// The median of how many times as long a free takes by hand, over all numbers that both have freed.
 fn no_slower(hand: &Subjected, ours: &Subjected, freed: &Freed, order: &str) -> Result<Target> {
-    // What both do to free an object is not of the slot, and not as fast in both boots.
+    // Freeing an object takes time that the slot has no part in, and that differs between boots.
     let best = |it: &Subjected, n| -> Option<f64> {
         let all = it.best_free_us(freed.name, order, n)?;
         match freed.over_bare {
@@ -339,7 +320,7 @@ mod tests {
         assert_eq!(waits(9, 0, 1, &control).held, Some(true));
         assert_eq!(waits(9, 1, 1, &control).held, Some(false));
         assert_eq!(waits(9, 0, 2, &control).held, Some(false));
-        // Who waits for none after a `try_access` is wrong.
+        // After a `try_access`, one has to be waited for.
         assert_eq!(waits(9, 0, 0, &control).held, Some(false));
         // If calls are not counted, there are none.
         assert_eq!(waits(9, 0, 1, &[("plain", 100, 0)]).held, Some(false));

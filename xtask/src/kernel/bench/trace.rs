@@ -110,7 +110,7 @@ impl Trace {
     }
 }
 
-/// What each of the accesses executes that one section has more than the other.
+/// The instructions of one access, from two sections of which one accesses twice as often.
 fn difference(less: &Section, more: &Section) -> Result<PerAccess> {
     let counts = per_access(&less.counts, &more.counts)?;
     let order = more.order.iter().copied();
@@ -158,7 +158,7 @@ fn sections(lines: impl BufRead, mark: u64) -> Result<Vec<Section>> {
 /// What a line says.
 #[derive(Debug, PartialEq)]
 enum Event {
-    /// What is here is executed next.
+    /// The instruction at this address is executed next.
     Executes(u64),
     /// It was not: something else, such as an interrupt, came first.
     Stopped(u64),

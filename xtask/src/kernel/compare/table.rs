@@ -72,7 +72,7 @@ impl Table {
         (self.excuse)(name)
     }
 
-    /// What is not as it should be, for people.
+    /// The tests with different outcomes, a sentence for each.
     pub(super) fn differences(&self) -> Vec<String> {
         let is_different = |name: &&str| {
             let [host, kernel] = self.marks(name);

@@ -24,7 +24,6 @@ use std::{
     io::{
         BufRead,
         BufReader,
-        BufWriter,
         Write, //
     },
     os::unix::net::UnixStream,
@@ -92,7 +91,7 @@ impl Screen {
 
     /// Compares the screen with the picture of a seed, and tells the machine.
     pub(crate) fn compare(&mut self, seed: usize) -> Result<()> {
-        let file = self.path("screen.ppm");
+        let file = self.path("screen.png");
         let connection = match &mut self.connection {
             Some(connection) => connection,
             None => {
@@ -101,14 +100,13 @@ impl Screen {
             }
         };
 
-        connection.execute("screendump", json!({ "filename": file }))?;
-        let image = Image::parse(&fs::read(&file)?)?;
+        let arguments = json!({ "filename": file, "format": "png" });
+        connection.execute("screendump", arguments)?;
+        let image = Image::read(&file)?;
         let answer = image.difference(seed);
         if answer.is_none() {
             if let Some(png) = self.png.take() {
-                image
-                    .write(&png)
-                    .with_context(|| png.display().to_string())?;
+                fs::copy(&file, &png).with_context(|| png.display().to_string())?;
                 println!("screen   {}", png.display());
             }
         }
@@ -180,29 +178,21 @@ struct Image {
 }
 
 impl Image {
-    /// Reads an image in QEMU's own format, PPM.
-    fn parse(file: &[u8]) -> Result<Self> {
-        let mut parts = file.splitn(4, |byte| byte.is_ascii_whitespace());
-        let mut word = || {
-            let word = parts.next().context("the image has no header")?;
-            std::str::from_utf8(word).context("the image has another header")
-        };
-        ensure!(word()? == "P6", "the image is not in binary PPM");
-        let (width, height) = (word()?.parse()?, word()?.parse()?);
-        let rest = parts.next().context("the image has no depth")?;
-        let bytes = rest
-            .strip_prefix(b"255\n")
-            .context("the image has another depth")?;
+    /// Reads a PNG.
+    fn read(path: &Path) -> Result<Self> {
+        let mut reader = png::Decoder::new(BufReader::new(File::open(path)?)).read_info()?;
+        let size = reader.output_buffer_size();
+        let mut bytes = vec![0; size.context("the image is too large")?];
+        let info = reader.next_frame(&mut bytes)?;
         ensure!(
-            bytes.len() == width * height * 3,
-            "the image has {} bytes for {width} x {height} pixels",
-            bytes.len()
+            (info.color_type, info.bit_depth) == (png::ColorType::Rgb, png::BitDepth::Eight),
+            "the image has not three bytes for each pixel: {info:?}"
         );
 
         Ok(Self {
-            width,
-            height,
-            bytes: bytes.to_owned(),
+            width: info.width.try_into()?,
+            height: info.height.try_into()?,
+            bytes,
         })
     }
 
@@ -229,18 +219,6 @@ impl Image {
                     .then(|| format!("pixel {x}, {y} is {pixel:#08x}, not {expected:#08x}"))
             })
     }
-
-    /// Writes it as PNG.
-    fn write(&self, path: &Path) -> Result<()> {
-        let file = BufWriter::new(File::create(path)?);
-        let mut encoder = png::Encoder::new(file, self.width.try_into()?, self.height.try_into()?);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        let mut writer = encoder.write_header()?;
-        writer.write_image_data(&self.bytes)?;
-        writer.finish()?;
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -251,66 +229,55 @@ mod tests {
         thread, //
     };
 
-    /// A screen that shows the picture of a seed, in PPM.
-    fn screen(seed: usize) -> Vec<u8> {
-        let mut file = format!("P6\n{WIDTH} {HEIGHT}\n255\n").into_bytes();
-        for y in 0..HEIGHT {
-            for x in 0..WIDTH {
-                let pixel = picture(x, y, seed);
-                file.extend([16, 8, 0].map(|shift| (pixel >> shift & 0xff) as u8));
-            }
-        }
-        file
+    /// Writes a PNG.
+    fn write(path: &Path, [width, height]: [usize; 2], color: png::ColorType, bytes: &[u8]) {
+        let file = File::create(path).unwrap();
+        let mut encoder = png::Encoder::new(file, width as u32, height as u32);
+        encoder.set_color(color);
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(bytes).unwrap();
+    }
+
+    /// Writes the picture of a seed, with another last byte if that is asked for.
+    fn screen(path: &Path, seed: usize, last: u8) {
+        let pixels = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| picture(x, y, seed)));
+        let bytes = pixels.flat_map(|pixel| [16, 8, 0].map(|shift| (pixel >> shift & 0xff) as u8));
+        let mut bytes: Vec<u8> = bytes.collect();
+        *bytes.last_mut().unwrap() ^= last;
+        write(path, [WIDTH, HEIGHT], png::ColorType::Rgb, &bytes);
     }
 
     #[test]
     fn a_single_wrong_pixel_is_found() {
-        let mut file = screen(7);
-        assert_eq!(Image::parse(&file).unwrap().difference(7), None);
-        assert_eq!(
-            Image::parse(&file).unwrap().difference(8).unwrap(),
-            "pixel 0, 0 is 0x070000, not 0x080000"
-        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("screen.png");
+        let difference = |last, seed| {
+            screen(&path, 7, last);
+            Image::read(&path).unwrap().difference(seed)
+        };
 
-        *file.last_mut().unwrap() ^= 1;
-        assert_eq!(
-            Image::parse(&file).unwrap().difference(7).unwrap(),
-            "pixel 639, 479 is 0x86dfa1, not 0x86dfa0"
-        );
-    }
-
-    #[test]
-    fn other_sizes_and_formats_are_refused() {
-        let small = Image::parse(b"P6\n2 1\n255\nabcdef").unwrap();
-        assert_eq!(
-            small.difference(0).unwrap(),
-            "the screen has 2 x 1 pixels, not 640 x 480"
-        );
-        for file in [
-            b"".as_slice(),
-            b"P5\n2 1\n255\nab",
-            b"P6\n2 1\n255\nabcde",
-            b"P6\n2 1\n65535\nabcdef",
-            b"P6\n2 x\n255\nabcdef",
+        assert_eq!(difference(0, 7), None);
+        for (last, seed, expected) in [
+            (0, 8, "pixel 0, 0 is 0x070000, not 0x080000"),
+            (1, 7, "pixel 639, 479 is 0x86dfa1, not 0x86dfa0"),
         ] {
-            assert!(Image::parse(file).is_err());
+            assert_eq!(difference(last, seed).unwrap(), expected);
         }
     }
 
     #[test]
-    fn a_png_has_the_same_pixels() {
+    fn other_sizes_and_formats_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("screen.png");
-        let image = Image::parse(&screen(1)).unwrap();
-        image.write(&path).unwrap();
-
-        let file = BufReader::new(File::open(&path).unwrap());
-        let mut reader = png::Decoder::new(file).read_info().unwrap();
-        let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
-        let info = reader.next_frame(&mut bytes).unwrap();
-        bytes.truncate(info.buffer_size());
-        assert_eq!((info.width, info.height), (640, 480));
-        assert_eq!(bytes, image.bytes);
+        write(&path, [2, 1], png::ColorType::Rgb, b"abcdef");
+        assert_eq!(
+            Image::read(&path).unwrap().difference(0).unwrap(),
+            "the screen has 2 x 1 pixels, not 640 x 480"
+        );
+        write(&path, [2, 1], png::ColorType::Grayscale, b"ab");
+        assert!(Image::read(&path).is_err());
+        fs::write(&path, "P6\n2 1\n255\nabcdef").unwrap();
+        assert!(Image::read(&path).is_err());
     }
 
     /// What takes the place of QEMU: answers each request, and dumps the picture of seed 3.
@@ -326,7 +293,7 @@ mod tests {
             match request["execute"].as_str()? {
                 "qmp_capabilities" => (),
                 "screendump" => {
-                    fs::write(request["arguments"]["filename"].as_str()?, screen(3)).ok()?;
+                    screen(request["arguments"]["filename"].as_str()?.as_ref(), 3, 0);
                 }
                 _ => return say(r#"{"error": {}}"#),
             }

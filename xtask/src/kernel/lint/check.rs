@@ -19,7 +19,7 @@ use std::{
 /// Of what is wrong, these many lines are printed. The log has all.
 const MAX_LINES: usize = 60;
 
-/// What all checks look at.
+/// The tree that all checks look at, and where it is built.
 pub(super) struct Lint<'a> {
     pub(super) make: &'a Make,
     /// Where things are built.
@@ -33,7 +33,7 @@ pub(super) struct Lint<'a> {
 pub(super) struct Outcome {
     /// What was looked at, for people.
     pub(super) what: String,
-    /// What is wrong with it: empty if all is well.
+    /// The faults, a line or more for each; empty if there are none.
     pub(super) faults: String,
 }
 
@@ -60,7 +60,7 @@ impl Outcome {
         self.faults.is_empty()
     }
 
-    /// What is wrong, indented.
+    /// The faults, indented.
     pub(super) fn details(&self) -> String {
         let lines: Vec<&str> = self.faults.lines().collect();
         let mut text: String = lines

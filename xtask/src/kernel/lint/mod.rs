@@ -65,7 +65,7 @@ struct Check {
     run: fn(&Lint<'_>, &Path) -> Result<Outcome>,
 }
 
-/// All of them. Clippy builds what those behind it need.
+/// The checks, in order: Clippy builds what those behind it need.
 const CHECKS: [Check; 5] = [
     Check {
         name: "rustfmtcheck",

@@ -17,7 +17,7 @@ use crate::kernel::{
 use anyhow::Result;
 use std::path::Path;
 
-/// Runs it.
+/// Makes the patch, and runs checkpatch over it.
 pub(super) fn check(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
     git::ensure()?;
     let folder = tempfile::tempdir()?;
