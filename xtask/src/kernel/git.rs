@@ -130,6 +130,12 @@ impl Repository {
         self.commit(message)
     }
 
+    /// Writes all that was committed since `base` as one patch.
+    pub(crate) fn diff(&self, patch: &Path) -> Result<()> {
+        let output = format!("--output={}", patch.display());
+        self.run(["diff", &output, "base", "HEAD"])
+    }
+
     fn write(&self, path: &Path, text: &str) -> Result<()> {
         let path = self.root.join(path);
         if let Some(folder) = path.parent() {
@@ -194,5 +200,30 @@ mod tests {
             let expected = format!("`git config --global {missing} '");
             assert!(error.to_string().contains(&expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_patch_has_new_and_edited_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let linux = folder.path();
+        let makefile = "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\n";
+        fs::write(linux.join("Makefile"), makefile).unwrap();
+        fs::write(linux.join("b"), "a\nb\n").unwrap();
+        let mut tree = Tree::open(linux).unwrap();
+        tree.write("a", "a\nb\n");
+        tree.write("b", "a\nc\n");
+
+        let patch = linux.join("patch");
+        let repository = linux.join("made");
+        let repository = Repository::new(&repository, &Author::stand_in(), &tree).unwrap();
+        repository.commit_changes(&tree, "all").unwrap();
+        repository.diff(&patch).unwrap();
+
+        let text = fs::read_to_string(patch).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with("index "));
+        let expected = "diff --git a/a b/a\nnew file mode 100644\n--- /dev/null\n+++ b/a\n\
+                        @@ -0,0 +1,2 @@\n+a\n+b\ndiff --git a/b b/b\n--- a/b\n+++ b/b\n\
+                        @@ -1,2 +1,2 @@\n a\n-b\n+c";
+        assert_eq!(lines.collect::<Vec<_>>().join("\n"), expected);
     }
 }

@@ -25,8 +25,7 @@ pub(super) fn check(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
     let repository = Repository::new(&repository, &Author::stand_in(), lint.tree)?;
     repository.commit_changes(lint.tree, "All of it")?;
     let patch = log.with_extension("patch");
-    let output = format!("--output={}", patch.display());
-    repository.run(["diff", &output, "base"])?;
+    repository.diff(&patch)?;
 
     let report = checkpatch::run(&lint.make.source, &lint.out, &patch, log)?;
     Ok(Outcome {
