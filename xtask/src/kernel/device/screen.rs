@@ -12,6 +12,10 @@ use anyhow::{
     Context,
     Result, //
 };
+use png::{
+    BitDepth,
+    ColorType, //
+};
 use serde_json::{
     json,
     Value, //
@@ -100,10 +104,8 @@ impl Screen {
             }
         };
 
-        let arguments = json!({ "filename": file, "format": "png" });
-        connection.execute("screendump", arguments)?;
-        let image = Image::read(&file)?;
-        let answer = image.difference(seed);
+        connection.execute("screendump", json!({ "filename": file, "format": "png" }))?;
+        let answer = Image::read(&file)?.difference(seed);
         if answer.is_none() {
             if let Some(png) = self.png.take() {
                 fs::copy(&file, &png).with_context(|| png.display().to_string())?;
@@ -170,7 +172,6 @@ impl Connection {
 }
 
 /// An image, with three bytes for each pixel.
-#[derive(Debug, PartialEq)]
 struct Image {
     width: usize,
     height: usize,
@@ -178,16 +179,19 @@ struct Image {
 }
 
 impl Image {
-    /// Reads a PNG.
-    fn read(path: &Path) -> Result<Self> {
-        let mut reader = png::Decoder::new(BufReader::new(File::open(path)?)).read_info()?;
-        let size = reader.output_buffer_size();
-        let mut bytes = vec![0; size.context("the image is too large")?];
-        let info = reader.next_frame(&mut bytes)?;
+    /// Reads what QEMU has written, PNG without an alpha channel.
+    fn read(file: &Path) -> Result<Self> {
+        let mut reader = png::Decoder::new(BufReader::new(File::open(file)?)).read_info()?;
+        let format = reader.output_color_type();
         ensure!(
-            (info.color_type, info.bit_depth) == (png::ColorType::Rgb, png::BitDepth::Eight),
-            "the image has not three bytes for each pixel: {info:?}"
+            format == (ColorType::Rgb, BitDepth::Eight),
+            "the image has pixels of another format: {format:?}"
         );
+        let size = reader
+            .output_buffer_size()
+            .context("the image is too large")?;
+        let mut bytes = vec![0; size];
+        let info = reader.next_frame(&mut bytes)?;
 
         Ok(Self {
             width: info.width.try_into()?,
@@ -229,52 +233,70 @@ mod tests {
         thread, //
     };
 
-    /// Writes a PNG.
-    fn write(path: &Path, [width, height]: [usize; 2], color: png::ColorType, bytes: &[u8]) {
-        let file = File::create(path).unwrap();
-        let mut encoder = png::Encoder::new(file, width as u32, height as u32);
+    /// Writes a screen that shows the picture of a seed, but for the last bytes.
+    fn write(
+        path: &Path,
+        (width, height): (usize, usize),
+        color: ColorType,
+        seed: usize,
+        last: u8,
+    ) {
+        let mut encoder = png::Encoder::new(
+            File::create(path).unwrap(),
+            width.try_into().unwrap(),
+            height.try_into().unwrap(),
+        );
         encoder.set_color(color);
+        let mut bytes = Vec::new();
+        for index in 0..width * height {
+            let pixel = picture(index % width, index / width, seed);
+            bytes.extend([16, 8, 0].map(|shift| (pixel >> shift & 0xff) as u8));
+        }
+        bytes.truncate(width * height * color.samples());
+        *bytes.last_mut().unwrap() ^= last;
+
         let mut writer = encoder.write_header().unwrap();
-        writer.write_image_data(bytes).unwrap();
+        writer.write_image_data(&bytes).unwrap();
     }
 
-    /// Writes the picture of a seed, with another last byte if that is asked for.
-    fn screen(path: &Path, seed: usize, last: u8) {
-        let pixels = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| picture(x, y, seed)));
-        let bytes = pixels.flat_map(|pixel| [16, 8, 0].map(|shift| (pixel >> shift & 0xff) as u8));
-        let mut bytes: Vec<u8> = bytes.collect();
-        *bytes.last_mut().unwrap() ^= last;
-        write(path, [WIDTH, HEIGHT], png::ColorType::Rgb, &bytes);
+    /// The screen with the picture of a seed.
+    fn draw(path: &Path, seed: usize) {
+        write(path, (WIDTH, HEIGHT), ColorType::Rgb, seed, 0);
+    }
+
+    fn difference(path: &Path, seed: usize) -> Option<String> {
+        Image::read(path).unwrap().difference(seed)
     }
 
     #[test]
     fn a_single_wrong_pixel_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("screen.png");
-        let difference = |last, seed| {
-            screen(&path, 7, last);
-            Image::read(&path).unwrap().difference(seed)
-        };
+        draw(&path, 7);
+        assert_eq!(difference(&path, 7), None);
+        assert_eq!(
+            difference(&path, 8).unwrap(),
+            "pixel 0, 0 is 0x070000, not 0x080000"
+        );
 
-        assert_eq!(difference(0, 7), None);
-        for (last, seed, expected) in [
-            (0, 8, "pixel 0, 0 is 0x070000, not 0x080000"),
-            (1, 7, "pixel 639, 479 is 0x86dfa1, not 0x86dfa0"),
-        ] {
-            assert_eq!(difference(last, seed).unwrap(), expected);
-        }
+        write(&path, (WIDTH, HEIGHT), ColorType::Rgb, 7, 1);
+        assert_eq!(
+            difference(&path, 7).unwrap(),
+            "pixel 639, 479 is 0x86dfa1, not 0x86dfa0"
+        );
     }
 
     #[test]
     fn other_sizes_and_formats_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("screen.png");
-        write(&path, [2, 1], png::ColorType::Rgb, b"abcdef");
+        write(&path, (2, 1), ColorType::Rgb, 0, 0);
         assert_eq!(
-            Image::read(&path).unwrap().difference(0).unwrap(),
+            difference(&path, 0).unwrap(),
             "the screen has 2 x 1 pixels, not 640 x 480"
         );
-        write(&path, [2, 1], png::ColorType::Grayscale, b"ab");
+
+        write(&path, (2, 1), ColorType::Grayscale, 0, 0);
         assert!(Image::read(&path).is_err());
         fs::write(&path, "P6\n2 1\n255\nabcdef").unwrap();
         assert!(Image::read(&path).is_err());
@@ -293,7 +315,7 @@ mod tests {
             match request["execute"].as_str()? {
                 "qmp_capabilities" => (),
                 "screendump" => {
-                    screen(request["arguments"]["filename"].as_str()?.as_ref(), 3, 0);
+                    draw(Path::new(request["arguments"]["filename"].as_str()?), 3);
                 }
                 _ => return say(r#"{"error": {}}"#),
             }
