@@ -29,6 +29,7 @@ static const struct {
  * left out, or "only" names of scenarios, which are run.
  */
 static const char *how = "without";
+static int is_only;
 static char **names;
 
 static int is_named(const char *name)
@@ -41,7 +42,7 @@ static int is_named(const char *name)
 
 static int is_wanted(const char *name)
 {
-	return is_named(name) == !strcmp(how, "only");
+	return is_named(name) == is_only;
 }
 
 static void run(const struct scenario *scenario)
@@ -73,6 +74,7 @@ int main(int argc, char **argv)
 		how = argv[1];
 		names = argv + 2;
 	}
+	is_only = !strcmp(how, "only");
 
 	mkdir("/proc", 0755);
 	mkdir("/sys", 0755);
@@ -81,12 +83,17 @@ int main(int argc, char **argv)
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 
+	if (!is_only && strcmp(how, "without")) {
+		say("device: neither \"only\" nor \"without\": %s\n", how);
+		goto off;
+	}
 	if (find_device())
 		say("device: there is no edu\n");
 	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
-		if (!strcmp(how, "only") || is_wanted(groups[i].name))
+		if (is_only || is_wanted(groups[i].name))
 			run(groups[i].scenarios);
 	say("device: end\n");
+off:
 	reboot(RB_POWER_OFF);
 	return 0;
 }

@@ -82,6 +82,9 @@ pub(crate) enum Object {
     ByHand,
     /// The same, with two fixes: see [`shmem::fix()`].
     Fixed,
+    /// The annotated one, whose table is never unmapped: scenarios that are about that have to be
+    /// off.
+    Leaking,
 }
 
 impl Object {
@@ -96,7 +99,7 @@ impl Object {
 
     /// Whether it has lazy fields, in whatever form.
     pub(crate) fn is_lazy(self) -> bool {
-        matches!(self, Self::Annotated | Self::Expanded)
+        matches!(self, Self::Annotated | Self::Expanded | Self::Leaking)
     }
 
     /// What the names of logs have for it.
@@ -106,6 +109,7 @@ impl Object {
             Self::Expanded => "-expanded",
             Self::ByHand => "-control",
             Self::Fixed => "-fixed",
+            Self::Leaking => "-leaking",
         }
     }
 }
@@ -117,7 +121,7 @@ struct Step {
 }
 
 /// Each of these leaves a tree that can be built.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step {
         name: "try_from",
         run: try_from,
@@ -154,6 +158,10 @@ const STEPS: [Step; 9] = [
         name: "sample",
         run: sample,
     },
+    Step {
+        name: LEAK,
+        run: |tree| edit(tree, SHMEM, shmem::leak),
+    },
 ];
 
 /// The steps for the control. The last one is left out but for the fixed object.
@@ -174,6 +182,9 @@ const CONTROL: [Step; 3] = [
 
 /// The step for the fixed object.
 const FIX: &str = "fix";
+
+/// The step for the leaking object.
+const LEAK: &str = "leak";
 
 /// The step that is left out for the printed form.
 const MACRO: &str = "macro";
@@ -400,6 +411,7 @@ fn steps(object: Object) -> impl Iterator<Item = &'static Step> {
         .iter()
         .filter(move |step| has_macro || step.name != MACRO)
         .filter(move |step| object == Object::Fixed || step.name != FIX)
+        .filter(move |step| object == Object::Leaking || step.name != LEAK)
 }
 
 /// Adds the code to a tree, step by step. Returns what it is after each.

@@ -19,7 +19,11 @@ use anyhow::{
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::ops::Range;
-use syn::Field;
+use syn::{
+    Field,
+    FnArg,
+    ImplItem, //
+};
 
 /// The items of the host that map and unmap the table.
 const SG_TABLE: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/sg_table.rs");
@@ -208,6 +212,31 @@ pub(crate) fn fix(text: String) -> Result<String> {
     Ok(source.finish())
 }
 
+/// The annotated object, with a table that is never unmapped.
+pub(crate) fn leak(text: String) -> Result<String> {
+    let mut source = Source::parse(text)?;
+    let impls = source.impls("SgTable").into_iter();
+    let unmap = impls
+        .flat_map(|item| &item.items)
+        .find_map(|item| match item {
+            ImplItem::Fn(function) if function.sig.ident == "unmap" => Some(function),
+            _ => None,
+        })
+        .context("`SgTable` has no `unmap()`")?;
+    let arguments = unmap.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(argument) => Some(source.text(source.range(&argument.pat))),
+        FnArg::Receiver(_) => None,
+    });
+    let unused = format!(
+        "{{\n        let _ = ({});\n    }}",
+        arguments.collect::<Vec<_>>().join(", ")
+    );
+
+    let body = source.range(&unmap.block);
+    source.replace(body, unused);
+    Ok(source.finish())
+}
+
 /// The lines in which the constructor initialises a field.
 fn slot(source: &Source, constructor: &TokenStream, name: &str) -> Result<Range<usize>> {
     source::part(constructor.clone(), name)
@@ -331,6 +360,16 @@ impl<T> AllocImpl for Object<T> {
             fix(BY_HAND.to_owned()).unwrap_err().to_string(),
             "there is no `AllocImpl::ALLOC_OPS` of `Object`"
         );
+    }
+
+    #[test]
+    fn what_leaks_has_an_empty_unmap() {
+        let leaking = leak(converted()).unwrap();
+
+        assert!(converted().contains("bindings::__drm_gem_shmem_free_sgt_locked"));
+        assert!(!leaking.contains("bindings::__drm_gem_shmem_free_sgt_locked"));
+        assert!(leaking.contains("{\n        let _ = (obj, _keep, sgt);\n    }\n"));
+        leak(BY_HAND.to_owned()).unwrap_err();
     }
 
     #[test]

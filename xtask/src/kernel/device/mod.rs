@@ -108,7 +108,10 @@ const QEMU: [&str; 10] = [
 
 /// What the kernel is told. It is to say how the CPU accesses what is mapped (`debugpat`).
 const KERNEL: &str = "console=ttyS0 panic=-1 oops=panic kunit.enable=0 intel_iommu=on \
-                      iommu.strict=1 printk.devkmsg=on kasan_multi_shot debugpat";
+                      iommu.strict=1 printk.devkmsg=on debugpat";
+
+/// What it is told besides if it has KASAN. Another kernel would pass this on to its init.
+const WITH_KASAN: &str = "kasan_multi_shot";
 
 /// How long a boot may take. By hand, unbinding 10,000 buffers takes two minutes.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -129,7 +132,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     }
     let object = Object::lazy(options.expanded);
     let machine = Machine::build(shell, &cache, options, options.variant, object)?;
-    let report = machine.boot(None)?;
+    let report = machine.boot(&control::choice(object, options.variant), "console")?;
     let column = Column {
         object,
         title: "what has happened",
@@ -142,7 +145,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     column.report.judge()
 }
 
-/// Compares three trees in both variants, and writes that down.
+/// Compares the trees in both variants, and writes that down.
 fn control(shell: &Shell, cache: &Cache, options: &Options) -> Result<()> {
     let mut tables = Vec::new();
     let mut linux = None;
@@ -151,9 +154,10 @@ fn control(shell: &Shell, cache: &Cache, options: &Options) -> Result<()> {
         let mut columns = Vec::new();
         for (object, title) in control::TREES {
             let machine = Machine::build(shell, cache, options, variant, object)?;
-            let mut report = machine.boot(None)?;
+            let mut report = machine.boot(&control::choice(object, variant), "console")?;
             for name in control::alone(object, variant) {
-                report.rows.push(machine.boot(Some(name))?.alone(name));
+                let own = machine.boot(&["only", name], name)?;
+                report.rows.push(own.alone(name));
             }
             linux = Some(machine.prepared.tree.version());
             columns.push(Column {
@@ -228,20 +232,16 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// Boots, for this scenario only if there is one. Returns what was printed.
-    fn boot(&self, only: Option<&str>) -> Result<Report> {
-        let step = only.unwrap_or("console");
+    /// Boots, with or without these scenarios. Returns what was printed.
+    fn boot(&self, choice: &[&str], step: &str) -> Result<Report> {
         let console = log(self.cache, self.variant, self.object, step);
         println!("running  the scenarios, log: {}\n", console.display());
 
-        let arguments = match only {
-            Some(name) => vec![KERNEL, "-- only", name],
-            None => [
-                vec![KERNEL, "-- without"],
-                control::without(self.object, self.variant),
-            ]
-            .concat(),
+        let checkers = match self.variant {
+            Variant::Fast => "",
+            Variant::Debug => WITH_KASAN,
         };
+        let arguments = [&[KERNEL, checkers, "--"], choice].concat();
         let mut screen = Screen::new(self.options.picture.as_deref())?;
         let mut command = qemu(&self.image, Accelerator::Tcg);
         command

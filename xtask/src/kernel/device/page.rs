@@ -37,18 +37,20 @@ pub(super) fn text(linux: Version, qemu: Version, tables: &[(Variant, String)]) 
 
 `samples/rust/rust_drm_edu.rs` is a DRM driver for QEMU's device `edu`, which copies between memory
 and a memory of its own. It runs in Linux {linux} under QEMU {qemu}, behind an IOMMU. A program uses
-it as user space does, and prints a row for each scenario. The three columns are one driver on three
+it as user space does, and prints a row for each scenario. The columns are one driver on several
 trees:
 
 - **by hand**: Linux {linux} as it is. The sg table is that of `shmem::Object`. The driver's own
   fields are made lazy in the same manner, by `kernel/items/edu.rs`.
 - **by hand, with P2 and P3**: the same, and an object keeps its DRM device (P2), and nothing but the
   driver makes objects (P3).
+- **annotated, never unmapped**: the next one, where `unmap()` of the table does nothing. The scenarios that
+  are about stale DMA have to be off there: the pages have leaked, and the IOMMU lets a write through.
 - **annotated**: the object and the driver with `#[devres_lazy]`.
 
 A cell is what has happened: the row holds, it is off, or the kernel complains, with the report of KASAN
-if there is one. A row is left out where nothing but KASAN could tell what comes of it, and where the tree
-has no driver for it: by hand an import is no object of the driver's, and there is none for the display.
+if there is one. A row is left out where nothing but KASAN could tell what comes of it, where it is not about
+what is broken in the tree, and where the tree has no driver for it: by hand an import is no object of the driver's, and there is none for the display.
 
 {tables}"
     )
