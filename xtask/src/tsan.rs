@@ -115,24 +115,23 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let programs = build(shell, &library, &target)?;
     let mut wrong = 0;
 
-    for (name, title) in TESTS {
-        let program = Program {
-            file: programs.get(name)?,
-            log: target.join(format!("{name}.log")),
-            limit: LIMIT,
-            seconds: options.seconds,
-        };
-        wrong += u32::from(!holds(&program, title, &[])?);
-    }
-
-    let stress = |log: &str| -> Result<Program<'_>> {
+    let program = |name: &str, log: &str, limit| -> Result<Program<'_>> {
+        let file = programs
+            .get(name)
+            .with_context(|| format!("cargo did not say which program the tests of {name} are"))?;
         Ok(Program {
-            file: programs.get(STRESS)?,
-            log: target.join(format!("{STRESS}-{log}.log")),
-            limit: Duration::from_secs(options.seconds) + PATIENCE,
+            file,
+            log: target.join(format!("{log}.log")),
+            limit,
             seconds: options.seconds,
         })
     };
+    let limit = Duration::from_secs(options.seconds) + PATIENCE;
+    let stress = |log| program(STRESS, &format!("{STRESS}-{log}"), limit);
+
+    for (name, title) in TESTS {
+        wrong += u32::from(!holds(&program(name, name, LIMIT)?, title, &[])?);
+    }
     for test in ["slot", "copy"] {
         wrong += u32::from(!holds(&stress(test)?, test, &["--exact", test])?);
     }
@@ -150,20 +149,8 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What was built, by name.
-struct Programs(BTreeMap<String, PathBuf>);
-
-impl Programs {
-    fn get(&self, name: &str) -> Result<&Path> {
-        let program = self.0.get(name);
-        program
-            .map(PathBuf::as_path)
-            .with_context(|| format!("cargo did not say which program the tests of {name} are"))
-    }
-}
-
-/// Builds all tests.
-fn build(shell: &Shell, library: &Path, target: &Path) -> Result<Programs> {
+/// Builds all tests. Returns their programs, by name.
+fn build(shell: &Shell, library: &Path, target: &Path) -> Result<BTreeMap<String, PathBuf>> {
     let host = cargo::host(shell)?;
     let log = target.join("build.log");
     let begin = Instant::now();
@@ -175,13 +162,9 @@ fn build(shell: &Shell, library: &Path, target: &Path) -> Result<Programs> {
         .arg("--target-dir")
         .arg(target)
         .args(["--message-format", "json-render-diagnostics"])
-        .args([
-            "--package",
-            "devres-lazy",
-            "--package",
-            "devres-lazy-stress",
-        ])
-        .args(["--package", "devres-lazy-workspace", "--lib"]);
+        .args(["--package", "devres-lazy", "--lib"])
+        .args(["--package", "devres-lazy-stress"])
+        .args(["--package", "devres-lazy-workspace"]);
     for test in TESTS[1..].iter().map(|(test, _)| *test).chain([STRESS]) {
         cargo.args(["--test", test]);
     }
@@ -207,7 +190,7 @@ fn build(shell: &Shell, library: &Path, target: &Path) -> Result<Programs> {
         bail!("the build failed, see {}:\n{said}", log.display());
     }
     println!("built    {}", kernel::seconds(begin.elapsed()));
-    Ok(Programs(programs))
+    Ok(programs)
 }
 
 /// A program of tests.
