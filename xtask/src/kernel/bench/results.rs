@@ -392,7 +392,7 @@ pub(super) mod tests {
         assert!(csv.starts_with("subject,boot,unit,what,how,n,round,value\n"));
         for line in [
             "by_hand,timed,ns,unbind,plain,100,0,1000000000",
-            "lazy,timed,part_ns,object,creation,1000,0,3000000 1000000",
+            "lazy,timed,part_ns,object,creation,1000,1,1000000",
             "lazy,traced,calls,synchronize_rcu,tried,10000,0,1",
             "by_hand,traced,instructions,access,out_of_line,1,0,38",
         ] {
