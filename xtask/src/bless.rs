@@ -2,15 +2,14 @@
 
 //! `cargo xtask bless`: tests write down what they see instead of comparing it.
 
-use crate::states;
 use anyhow::Result;
 use xshell::{
     cmd,
     Shell, //
 };
 
-/// Rewrites the printed snapshots and examples, `tests/ui/**/*.stderr`, `cli/tests/bad/*.stderr`,
-/// `docs/safety.md` and `docs/protocol.svg`.
+/// Rewrites the printed snapshots and examples, `tests/ui/**/*.stderr`, `cli/tests/bad/*.stderr`
+/// and `docs/safety.md`.
 pub(crate) fn run(shell: &Shell) -> Result<()> {
     cmd!(
         shell,
@@ -28,7 +27,6 @@ pub(crate) fn run(shell: &Shell) -> Result<()> {
         .args(["--test", "cli", "--test", "safety"])
         .env("BLESS", "1")
         .run()?;
-    states::draw()?;
     cmd!(shell, "git status --short cli docs examples tests").run()?;
 
     Ok(())

@@ -5,18 +5,12 @@
 //! The compiler is told to accept an option that is not stable: AddressSanitizer, for the target
 //! that runs code with `unsafe` in it. The others run safe code, and run faster without.
 
-use crate::kernel::{
-    self, group,
-    job::{
-        self,
-        Job,
-        Next, //
-    },
+use crate::{
+    cargo,
+    kernel, //
 };
 use anyhow::{
     bail,
-    ensure,
-    Context,
     Result, //
 };
 use clap::{
@@ -24,20 +18,20 @@ use clap::{
     ValueEnum, //
 };
 use std::{
+    collections::BTreeSet,
     fs,
     path::{
         Path,
         PathBuf, //
     },
-    process::Command,
     time::{
-        Duration,
         SystemTime,
         UNIX_EPOCH, //
     },
 };
 use xshell::{
     cmd,
+    Cmd,
     Shell, //
 };
 
@@ -96,274 +90,186 @@ const FOLDER: &str = "verify/fuzz";
 /// Where all is kept that is not saved.
 const OUT: &str = "target/fuzz";
 
+/// How a target is run.
+struct Setup {
+    /// The feature that it takes.
+    feature: &'static str,
+    sanitizer: &'static str,
+    /// How long an input may be.
+    max_len: usize,
+    /// Folders of the project with inputs, beside those that are its own.
+    seeds: &'static [&'static str],
+}
+
 impl Target {
     const ALL: [Self; 3] = [Self::Annotation, Self::File, Self::History];
 
-    fn name(self) -> &'static str {
-        match self {
-            Self::Annotation => "annotation",
-            Self::File => "file",
-            Self::History => "history",
-        }
-    }
-
-    /// The feature that it takes.
-    fn feature(self) -> &'static str {
-        match self {
-            Self::Annotation | Self::File => "expander",
-            Self::History => "runtime",
-        }
-    }
-
-    fn sanitizer(self) -> &'static str {
-        match self {
-            Self::Annotation | Self::File => "none",
-            Self::History => "address",
-        }
-    }
-
-    /// How long an input may be.
-    fn max_len(self) -> usize {
-        match self {
-            Self::Annotation => 512,
-            Self::File => 2048,
-            Self::History => 300,
-        }
-    }
-
-    /// Folders of the project with inputs, beside those that are its own.
-    fn seeds(self) -> &'static [&'static str] {
-        match self {
-            Self::File => &[
+    /// Its name, and how it is run.
+    fn setup(self) -> (&'static str, &'static Setup) {
+        const EXPANDER: Setup = Setup {
+            feature: "expander",
+            sanitizer: "none",
+            max_len: 512,
+            seeds: &[],
+        };
+        const FILE: Setup = Setup {
+            max_len: 2048,
+            seeds: &[
                 "tests/expand",
                 "tests/ui/pass",
                 "examples",
                 "cli/tests/files",
             ],
-            Self::Annotation | Self::History => &[],
+            ..EXPANDER
+        };
+        const HISTORY: Setup = Setup {
+            feature: "runtime",
+            sanitizer: "address",
+            max_len: 300,
+            seeds: &[],
+        };
+
+        match self {
+            Self::Annotation => ("annotation", &EXPANDER),
+            Self::File => ("file", &FILE),
+            Self::History => ("history", &HISTORY),
         }
     }
 
-    fn folder(self, root: &Path, name: &str) -> PathBuf {
-        root.join(name).join(self.name())
+    fn name(self) -> &'static str {
+        self.setup().0
+    }
+
+    fn folder(self, name: &str) -> PathBuf {
+        Path::new(name).join(self.name())
     }
 }
 
 /// Builds and runs the targets.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
-    group::end_with_us()?;
-    let cargo_fuzz = kernel::cargo_fuzz(shell, options.install)?;
-    let host = host(shell)?;
-    let root = shell.current_dir().canonicalize()?;
-    fs::create_dir_all(root.join(OUT).join("logs"))?;
-
+    let fuzz = Fuzz {
+        shell,
+        program: kernel::cargo_fuzz(shell, options.install)?,
+        host: cargo::host(shell)?,
+    };
     let all = Target::ALL.as_slice();
     let chosen = options.target.as_ref();
+
     for &target in chosen.map_or(all, std::slice::from_ref) {
-        let fuzzer = Fuzzer {
-            program: build(&root, &cargo_fuzz, &host, target)?,
-            root: root.clone(),
-            target,
-        };
-        if options.save {
-            fuzzer.save()?;
-        } else {
-            fuzzer.run(options)?;
+        match options.save {
+            true => fuzz.save(target)?,
+            false => fuzz.run(target, options)?,
         }
     }
-
     Ok(())
 }
 
-/// What rustc builds for.
-fn host(shell: &Shell) -> Result<String> {
-    let verbose = cmd!(shell, "rustc --version --verbose").quiet().read()?;
-    let host = verbose
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .context("rustc does not say what it runs on")?;
-
-    Ok(host.to_owned())
-}
-
-/// Builds a target.
-fn build(root: &Path, cargo_fuzz: &Path, host: &str, target: Target) -> Result<PathBuf> {
-    let (name, sanitizer) = (target.name(), target.sanitizer());
-    let out = root.join(OUT).join(sanitizer);
-    let log = root.join(OUT).join(format!("logs/{name}-build.log"));
-    let features = format!("fuzzer,{}", target.feature());
-
-    let spinner = kernel::spinner(format!("building {name}"));
-    let job = Job::start(
-        Command::new(cargo_fuzz)
-            .current_dir(root)
-            .args(["build", "--release", "--fuzz-dir", FOLDER, "--target", host])
-            .args([
-                "--sanitizer",
-                sanitizer,
-                "--no-default-features",
-                "--features",
-                &features,
-            ])
-            // With it, proc-macro2 has no spans.
-            .arg("--no-cfg-fuzzing")
-            // Choices are not compared with anything, and this halves the speed.
-            .arg("--no-trace-compares")
-            .arg("--target-dir")
-            .arg(&out)
-            .arg(name)
-            .env("RUSTC_BOOTSTRAP", "1"),
-        &log,
-    )?;
-    let is_built = job.finish()?;
-    spinner.finish_and_clear();
-    if !is_built {
-        bail!(
-            "`{name}` cannot be built, see {}:\n{}",
-            log.display(),
-            job::tail(&log, 20)
-        );
-    }
-
-    Ok(out.join(host).join("release").join(name))
-}
-
-/// A target that is built.
-struct Fuzzer {
-    root: PathBuf,
-    target: Target,
+/// The program cargo-fuzz, and what it builds for.
+struct Fuzz<'a> {
+    shell: &'a Shell,
     program: PathBuf,
+    host: String,
 }
 
-impl Fuzzer {
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        command
-            .current_dir(&self.root)
-            .arg(format!("-max_len={}", self.target.max_len()))
-            // Takes longer than the target.
-            .env("RUST_BACKTRACE", "0");
-        command
+impl Fuzz<'_> {
+    /// Builds a target and runs it: with folders and options of libFuzzer, which are still to come.
+    fn command(&self, target: Target) -> Cmd<'_> {
+        let Self { program, host, .. } = self;
+        let (
+            name,
+            Setup {
+                feature, sanitizer, ..
+            },
+        ) = target.setup();
+
+        cmd!(
+            self.shell,
+            "{program} run --release --fuzz-dir {FOLDER} --target {host} --no-default-features"
+        )
+        // With `cfg(fuzzing)`, proc-macro2 has no spans. Choices are not compared with anything, and
+        // tracing comparisons halves the speed.
+        .args(["--no-cfg-fuzzing", "--no-trace-compares"])
+        .args(["--sanitizer", sanitizer])
+        .arg("--features")
+        .arg(format!("fuzzer,{feature}"))
+        .arg("--target-dir")
+        .arg(Path::new(OUT).join(sanitizer))
+        .arg(name)
+        .env("RUSTC_BOOTSTRAP", "1")
+        // Takes longer than the target.
+        .env("RUST_BACKTRACE", "0")
     }
 
-    fn log(&self, what: &str) -> PathBuf {
-        let name = self.target.name();
-        self.root.join(OUT).join(format!("logs/{name}{what}.log"))
-    }
-
-    /// Runs it.
-    fn run(&self, options: &Options) -> Result<()> {
-        let name = self.target.name();
-        let found = self.target.folder(&self.root, &format!("{OUT}/found"));
-        let corpus = self.target.folder(&self.root, &format!("{OUT}/corpus"));
+    /// Runs a target for as long as the options say, and fails if that finds something.
+    fn run(&self, target: Target, options: &Options) -> Result<()> {
+        let (name, setup) = target.setup();
+        let [found, corpus] = ["found", "corpus"].map(|it| target.folder(&format!("{OUT}/{it}")));
         for folder in [&found, &corpus] {
-            fs::create_dir_all(folder)?;
+            self.shell.create_dir(folder)?;
         }
+        let saved = ["corpus", "regressions"].map(|it| target.folder(&format!("{FOLDER}/{it}")));
+        let saved = saved.iter().filter(|folder| self.shell.path_exists(folder));
         let seed = options.seed.map_or_else(time, Ok)?;
-        let log = self.log("");
+        let limit = match options.runs {
+            Some(runs) => format!("-runs={runs}"),
+            None => format!("-max_total_time={}", options.minutes.unwrap_or(1) * 60),
+        };
+        let before = inputs(self.shell, &found)?;
 
-        let mut command = self.command();
-        command
-            .arg(format!("-seed={seed}"))
+        // New inputs go to the first folder.
+        let result = self
+            .command(target)
+            .arg(&corpus)
+            .args(saved)
+            .args(setup.seeds)
+            .args(["--", &format!("-seed={seed}"), &limit])
+            .arg(format!("-max_len={}", setup.max_len))
             .arg(format!("-artifact_prefix={}/", found.display()))
-            // Those that take long are chosen less often.
-            .arg("-entropic_scale_per_exec_time=1")
-            .arg("-print_final_stats=1");
-        match options.runs {
-            Some(runs) => command.arg(format!("-runs={runs}")),
-            None => {
-                let minutes = options.minutes.unwrap_or(1);
-                command.arg(format!("-max_total_time={}", minutes * 60))
-            }
-        };
-        // What is new goes to the first.
-        command.arg(corpus);
-        for saved in ["corpus", "regressions"] {
-            let saved = self.target.folder(&self.root.join(FOLDER), saved);
-            if saved.is_dir() {
-                command.arg(saved);
-            }
-        }
-        command.args(self.target.seeds());
+            // Inputs that take long are chosen less often.
+            .args(["-entropic_scale_per_exec_time=1", "-print_final_stats=1"])
+            .arg("-verbosity=0")
+            .run();
 
-        println!("{name}: -seed={seed}, see {}", log.display());
-        let spinner = kernel::spinner(format!("{name}: reads the saved corpus"));
-        let mut job = Job::start(&mut command, &log)?;
-        let mut executions = 0;
-        let mut artifact = None;
-        let status = loop {
-            match job.next(Duration::MAX)? {
-                Next::Line(line) => {
-                    if let Some((done, rate)) = progress(&line) {
-                        executions = done;
-                        spinner.set_message(format!(
-                            "{name}: {executions} executions, {rate} a second"
-                        ));
-                    }
-                    artifact = line
-                        .split("Test unit written to ")
-                        .nth(1)
-                        .map_or(artifact, |path| Some(PathBuf::from(path)));
-                }
-                Next::Silence => (),
-                Next::End(status) => break status,
-            }
-        };
-        spinner.finish_and_clear();
-
-        if let Some(artifact) = artifact {
+        if let Some(input) = inputs(self.shell, &found)?.difference(&before).next() {
             bail!(
-                "`{name}` has found something after {executions} executions: {}\n{}\n\
-                 Keep it as `{FOLDER}/regressions/{name}/<what it is>`; `cargo test --manifest-path \
+                "`{name}` has found something, see above: {}\nKeep it as \
+                 `{FOLDER}/regressions/{name}/<what it is>`; `cargo test --manifest-path \
                  {FOLDER}/Cargo.toml` replays it.",
-                artifact.display(),
-                finding(&log)
+                input.display()
             );
         }
-        ensure!(
-            status.success(),
-            "`{name}` has ended with {status}, see {}:\n{}",
-            log.display(),
-            job::tail(&log, 20)
-        );
-        println!("{name}: {executions} executions, and nothing was found");
+        if let Err(error) = result {
+            bail!("`{name}` cannot be built, or cannot run, see above: {error}");
+        }
+        println!("{name}: nothing was found");
         Ok(())
     }
 
     /// Saves the smallest corpus that covers what all inputs cover.
-    fn save(&self) -> Result<()> {
-        let name = self.target.name();
-        let corpus = self.target.folder(&self.root, &format!("{OUT}/corpus"));
-        let saved = self.target.folder(&self.root.join(FOLDER), "corpus");
+    fn save(&self, target: Target) -> Result<()> {
+        let (name, setup) = target.setup();
+        let corpus = target.folder(&format!("{OUT}/corpus"));
+        let saved = target.folder(&format!("{FOLDER}/corpus"));
+        for folder in [&corpus, &saved] {
+            self.shell.create_dir(folder)?;
+        }
         let smallest = tempfile::Builder::new()
             .prefix("corpus-")
-            .tempdir_in(self.root.join(OUT))?;
-        let log = self.log("-save");
+            .tempdir_in(self.shell.current_dir().join(OUT))?;
 
-        let spinner = kernel::spinner(format!("{name}: looks for the smallest corpus"));
-        let job = Job::start(
-            self.command()
-                .arg("-set_cover_merge=1")
-                // What is covered counts, and not how often.
-                .arg("-use_counters=0")
-                .args([smallest.path(), &saved, &corpus]),
-            &log,
-        )?;
-        let is_done = job.finish()?;
-        spinner.finish_and_clear();
-        ensure!(
-            is_done,
-            "the inputs of `{name}` cannot be merged, see {}:\n{}",
-            log.display(),
-            job::tail(&log, 20)
-        );
+        self.command(target)
+            .args([smallest.path(), &saved, &corpus])
+            .args(["--", &format!("-max_len={}", setup.max_len)])
+            // How often code is covered does not count.
+            .args(["-set_cover_merge=1", "-use_counters=0"])
+            .run()?;
 
-        fs::remove_dir_all(&saved)?;
-        fs::create_dir_all(&saved)?;
+        self.shell.remove_path(&saved)?;
+        self.shell.create_dir(&saved)?;
         let (mut count, mut bytes) = (0, 0);
-        for entry in fs::read_dir(smallest.path())? {
-            let entry = entry?;
-            bytes += fs::copy(entry.path(), saved.join(entry.file_name()))?;
+        for input in inputs(self.shell, smallest.path())? {
+            bytes += fs::metadata(&input)?.len();
+            self.shell.copy_file(&input, &saved)?;
             count += 1;
         }
         println!("{name}: {count} inputs of {bytes} bytes are the saved corpus");
@@ -371,60 +277,14 @@ impl Fuzzer {
     }
 }
 
+/// The inputs in a folder.
+fn inputs(shell: &Shell, folder: &Path) -> Result<BTreeSet<PathBuf>> {
+    Ok(shell.read_dir(folder)?.into_iter().collect())
+}
+
 /// A seed.
 fn time() -> Result<u32> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
 
     Ok(u32::try_from(seconds % u64::from(u32::MAX))?)
-}
-
-/// The executions so far and those of a second, if libFuzzer says so in this line.
-fn progress(line: &str) -> Option<(u64, u64)> {
-    let mut words = line.strip_prefix('#')?.split_whitespace();
-    let executions = words.next()?.parse().ok()?;
-    let rate = words.skip_while(|word| *word != "exec/s:").nth(1)?;
-
-    Some((executions, rate.parse().ok()?))
-}
-
-/// What a log says of a finding: the panic, or the report of AddressSanitizer.
-fn finding(log: &Path) -> String {
-    let text = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let is_first = |line: &&str| line.contains("panicked at") || line.contains("ERROR: ");
-    let lines: Vec<_> = text
-        .lines()
-        .skip_while(|line| !is_first(line))
-        .take_while(|line| !line.starts_with("note: run with"))
-        .take(60)
-        .collect();
-
-    lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn progress_is_read() {
-        let line = "#2048\tpulse  cov: 16793 ft: 74342 corp: 1775/116Kb exec/s: 170 rss: 39Mb";
-        assert_eq!(progress(line), Some((2048, 170)));
-        assert_eq!(progress("INFO: Seed: 1"), None);
-        assert_eq!(progress("#![allow(dead_code)]"), None);
-    }
-
-    #[test]
-    fn a_finding_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("log");
-        let text = "#1\tINITED\n\nthread '<unnamed>' panicked at src/file.rs:1:2:\nstruct A;\n\
-                    -- not refused\nnote: run with `RUST_BACKTRACE=1`\n==1== ERROR: libFuzzer";
-        fs::write(&log, text).unwrap();
-
-        assert_eq!(
-            finding(&log),
-            "thread '<unnamed>' panicked at src/file.rs:1:2:\nstruct A;\n-- not refused"
-        );
-    }
 }

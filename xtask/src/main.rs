@@ -2,17 +2,16 @@
 
 //! The project's own commands: `cargo xtask`.
 
-mod asan;
 mod bench;
 mod bless;
+mod cargo;
+mod check;
+mod checker;
 mod ci;
 mod exit;
 mod fuzz;
 mod kernel;
-mod miri;
-mod plot;
-mod spread;
-mod states;
+mod report;
 mod stress;
 mod tsan;
 
@@ -42,7 +41,10 @@ struct Args {
 enum Command {
     /// Runs everything that has to hold: format, lints, documentation, tests, packaging.
     Ci(ci::Options),
-    /// Rewrites the expansions, compiler messages, pages and pictures that tests compare with. Read
+    /// Checks one thing that `ci` does and that takes more than a command.
+    #[command(subcommand)]
+    Check(check::Check),
+    /// Rewrites the expansions, compiler messages, and pages that tests compare with. Read
     /// the diff.
     Bless,
     /// Measures what an access costs, for several ways to write it, and fails if a target is
@@ -56,8 +58,7 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Binds and unbinds devices very often, while threads use what is on them.
     Stress(stress::Options),
-    /// Runs the protocol under ThreadSanitizer, and twins of it that are broken and have to be
-    /// reported.
+    /// Runs the protocol under ThreadSanitizer, and mutants of it, which have to be reported.
     Tsan(tsan::Options),
     /// Builds and boots a Linux with the code in it, and runs its tests.
     Kernel(kernel::Options),
@@ -78,10 +79,11 @@ fn run() -> Result<()> {
 
     match args.command {
         Command::Ci(options) => ci::run(&shell, &options),
+        Command::Check(check) => check::run(&shell, &check),
         Command::Bless => bless::run(&shell),
         Command::Bench(options) => bench::run(&shell, &options),
-        Command::Asan => asan::run(&shell),
-        Command::Miri => miri::run(&shell),
+        Command::Asan => checker::asan(&shell),
+        Command::Miri => checker::miri(&shell),
         Command::Fuzz(options) => fuzz::run(&shell, &options),
         Command::Stress(options) => stress::run(&shell, &options),
         Command::Tsan(options) => tsan::run(&shell, &options),
@@ -92,4 +94,29 @@ fn run() -> Result<()> {
 /// The folder of the workspace.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_of_ci_can_be_run() {
+        let [long, always] = ci::steps().unwrap();
+        assert!(!long.is_empty() && !always.is_empty());
+
+        for step in long.iter().chain(&always) {
+            let words = step.command.strip_prefix("cargo ").expect(step.command);
+            if words.starts_with("xtask ") {
+                let args = Args::try_parse_from(words.split_whitespace());
+                assert!(args.is_ok(), "{}", step.command);
+            }
+        }
+        let last = always.last().map(|step| step.command);
+        assert_eq!(
+            last,
+            Some("cargo test --workspace"),
+            "the output ends with it"
+        );
+    }
 }

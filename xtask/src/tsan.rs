@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! `cargo xtask tsan`: the protocol under ThreadSanitizer, and twins that it has to report.
+//! `cargo xtask tsan`: the protocol under ThreadSanitizer, and mutants that it has to report.
 //!
 //! The standard library is built with it, too: it would take what it does not see there, such as a
 //! mutex, for the lack of one. That takes the sources of the library, which are got as for a kernel
 //! build, and a compiler that is told to accept options that are not stable.
 
 use crate::{
+    cargo,
     exit::Exit,
     kernel::{
         self,
         job::{
             self,
-            Job,
-            Next, //
+            Job, //
         },
     },
 };
@@ -24,8 +24,8 @@ use anyhow::{
     Result, //
 };
 use clap::Parser;
-use serde_json::Value;
 use std::{
+    collections::BTreeMap,
     fs,
     path::{
         Path,
@@ -37,10 +37,7 @@ use std::{
         Instant, //
     },
 };
-use xshell::{
-    cmd,
-    Shell, //
-};
+use xshell::Shell;
 
 const HELP: &str = "\
 Exit status:
@@ -53,7 +50,7 @@ Exit status:
 #[derive(Parser)]
 #[command(after_help = HELP)]
 pub(crate) struct Options {
-    /// How long the slot is under stress, and each twin at most.
+    /// How long the slot is under stress, and each mutant at most.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
 }
@@ -67,10 +64,10 @@ const LIMIT: Duration = Duration::from_secs(15 * 60);
 /// How long a program may take to end, when the time is up that it was told.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How often a twin is run that crashes.
+/// How often a mutant is run that crashes.
 const CHANCES: usize = 4;
 
-/// What is tested beside the stress: what `cargo test` calls it, and what we do.
+/// The tests beside the stress: their names for `cargo test`, and those that are printed.
 const TESTS: [(&str, &str); 6] = [
     ("kernel", "runtime"),
     ("protocol", "tests/protocol"),
@@ -82,9 +79,6 @@ const TESTS: [(&str, &str); 6] = [
 
 /// What the stress is called.
 const STRESS: &str = "stress";
-
-/// What the names of twins begin with.
-const TWINS: &str = "twins::";
 
 /// How a program has ended.
 enum End {
@@ -101,7 +95,7 @@ enum End {
 }
 
 impl End {
-    /// What there is to say about one that does not hold.
+    /// The reason that is printed for a program that does not hold.
     fn what(self) -> String {
         match self {
             Self::Held(_) => "nothing is reported".to_owned(),
@@ -115,37 +109,36 @@ impl End {
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     kernel::group::end_with_us()?;
     let library = kernel::rust_library(shell)?;
-    let target = target_folder(shell)?;
+    // Not among what is built without ThreadSanitizer.
+    let target = cargo::target_folder(shell)?.join("tsan");
     fs::create_dir_all(&target)?;
     let programs = build(shell, &library, &target)?;
     let mut wrong = 0;
 
-    for (name, title) in TESTS {
-        let program = Program {
-            file: programs.get(name)?,
-            log: target.join(format!("{name}.log")),
-            limit: LIMIT,
-            seconds: options.seconds,
-        };
-        wrong += u32::from(!holds(&program, title, &[])?);
-    }
-
-    let stress = |log: &str| -> Result<Program<'_>> {
+    let program = |name: &str, log: &str, limit| -> Result<Program<'_>> {
+        let file = programs
+            .get(name)
+            .with_context(|| format!("cargo did not say which program the tests of {name} are"))?;
         Ok(Program {
-            file: programs.get(STRESS)?,
-            log: target.join(format!("{STRESS}-{log}.log")),
-            limit: Duration::from_secs(options.seconds) + PATIENCE,
+            file,
+            log: target.join(format!("{log}.log")),
+            limit,
             seconds: options.seconds,
         })
     };
+    let limit = Duration::from_secs(options.seconds) + PATIENCE;
+    let stress = |log| program(STRESS, &format!("{STRESS}-{log}"), limit);
+
+    for (name, title) in TESTS {
+        wrong += u32::from(!holds(&program(name, name, LIMIT)?, title, &[])?);
+    }
     for test in ["slot", "copy"] {
         wrong += u32::from(!holds(&stress(test)?, test, &["--exact", test])?);
     }
 
-    let twins = twins(&stress(STRESS)?)?;
-    for twin in &twins {
-        let name = twin.trim_start_matches(TWINS);
-        wrong += u32::from(!is_caught(&stress(name)?, name, twin)?);
+    for mutant in &mutants(&stress(STRESS)?)? {
+        let name = mutant.rsplit("::").next().unwrap_or(mutant);
+        wrong += u32::from(!is_caught(&stress(name)?, name, mutant)?);
     }
 
     println!("logs: {}", target.join("*.log").display());
@@ -156,56 +149,22 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Where it is built: not among what is built without ThreadSanitizer.
-fn target_folder(shell: &Shell) -> Result<PathBuf> {
-    let metadata = cmd!(shell, "cargo metadata --no-deps --format-version 1")
-        .quiet()
-        .read()?;
-    let metadata: Value = serde_json::from_str(&metadata)?;
-    let target = metadata["target_directory"]
-        .as_str()
-        .context("cargo did not say where it builds")?;
-
-    Ok(Path::new(target).join("tsan"))
-}
-
-/// What was built.
-struct Programs(Vec<(String, PathBuf)>);
-
-impl Programs {
-    fn get(&self, name: &str) -> Result<&Path> {
-        self.0
-            .iter()
-            .find(|(of, _)| of == name)
-            .map(|(_, program)| program.as_path())
-            .with_context(|| format!("cargo did not say which program the tests of {name} are"))
-    }
-}
-
-/// Builds all tests.
-fn build(shell: &Shell, library: &Path, target: &Path) -> Result<Programs> {
-    let verbose = cmd!(shell, "rustc --version --verbose").quiet().read()?;
-    let host = verbose
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .context("rustc does not say what it runs on")?;
+/// Builds all tests. Returns their programs, by name.
+fn build(shell: &Shell, library: &Path, target: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    let host = cargo::host(shell)?;
     let log = target.join("build.log");
     let begin = Instant::now();
 
     let mut cargo = Command::new("cargo");
     cargo
         .current_dir(shell.current_dir())
-        .args(["test", "--no-run", "-Zbuild-std", "--target", host])
+        .args(["test", "--no-run", "-Zbuild-std", "--target", &host])
         .arg("--target-dir")
         .arg(target)
         .args(["--message-format", "json-render-diagnostics"])
-        .args([
-            "--package",
-            "devres-lazy",
-            "--package",
-            "devres-lazy-stress",
-        ])
-        .args(["--package", "devres-lazy-workspace", "--lib"]);
+        .args(["--package", "devres-lazy", "--lib"])
+        .args(["--package", "devres-lazy-stress"])
+        .args(["--package", "devres-lazy-workspace"]);
     for test in TESTS[1..].iter().map(|(test, _)| *test).chain([STRESS]) {
         cargo.args(["--test", test]);
     }
@@ -215,15 +174,9 @@ fn build(shell: &Shell, library: &Path, target: &Path) -> Result<Programs> {
         .env("__CARGO_TESTS_ONLY_SRC_ROOT", library);
 
     let spinner = kernel::spinner("building with ThreadSanitizer".to_owned());
-    let mut job = Job::start(&mut cargo, &log)?;
-    let mut programs = Vec::new();
-    let status = loop {
-        match job.next(Duration::MAX)? {
-            Next::Line(line) => programs.extend(program(&line)),
-            Next::Silence => (),
-            Next::End(status) => break status,
-        }
-    };
+    let mut programs = BTreeMap::new();
+    let status =
+        Job::start(&mut cargo, &log)?.read(|line| programs.extend(cargo::program(&line)))?;
     spinner.finish_and_clear();
 
     if !status.success() {
@@ -237,15 +190,7 @@ fn build(shell: &Shell, library: &Path, target: &Path) -> Result<Programs> {
         bail!("the build failed, see {}:\n{said}", log.display());
     }
     println!("built    {}", kernel::seconds(begin.elapsed()));
-    Ok(Programs(programs))
-}
-
-/// The name and the file of a test that cargo says it has built.
-fn program(line: &str) -> Option<(String, PathBuf)> {
-    let message: Value = serde_json::from_str(line).ok()?;
-    let file = message["executable"].as_str()?;
-
-    Some((message["target"]["name"].as_str()?.to_owned(), file.into()))
+    Ok(programs)
 }
 
 /// A program of tests.
@@ -259,8 +204,11 @@ struct Program<'a> {
 
 impl Program<'_> {
     fn run(&self, arguments: &[&str]) -> Result<End> {
-        let mut command = Command::new(self.file);
+        let limit = self.limit.as_secs().to_string();
+        let mut command = Command::new("timeout");
         command
+            .args(["--signal=KILL", &limit])
+            .arg(self.file)
             .args(arguments)
             .env(
                 "TSAN_OPTIONS",
@@ -271,28 +219,14 @@ impl Program<'_> {
             .env("DEVRES_LAZY_STRESS_SECONDS", self.seconds.to_string());
 
         let begin = Instant::now();
-        let mut job = Job::start(&mut command, &self.log)?;
-        let mut is_over_time = false;
         let mut text = String::new();
-        let status = loop {
-            match job.next(Duration::from_millis(250))? {
-                Next::Line(line) => text += &(line + "\n"),
-                Next::Silence => (),
-                Next::End(status) => break status,
-            }
-            if !is_over_time && begin.elapsed() > self.limit {
-                is_over_time = true;
-                job.kill();
-            }
-        };
-
-        Ok(if is_over_time {
-            End::Other(format!(
+        let status = Job::start(&mut command, &self.log)?.read(|line| text += &(line + "\n"))?;
+        Ok(match begin.elapsed() > self.limit {
+            true => End::Other(format!(
                 "hangs: it was given {}",
                 kernel::seconds(self.limit)
-            ))
-        } else {
-            end(status.code(), text)
+            )),
+            false => end(status.code(), text),
         })
     }
 }
@@ -356,25 +290,21 @@ fn is_count(line: &str) -> bool {
             .is_some_and(|word| word.parse::<u64>().is_ok())
 }
 
-/// The names of the twins.
-fn twins(program: &Program<'_>) -> Result<Vec<String>> {
+/// The tests that are ignored, which are the mutants.
+fn mutants(program: &Program<'_>) -> Result<Vec<String>> {
     let End::Held(text) = program.run(&["--list", "--ignored"])? else {
-        bail!("the stress does not say which twins there are");
+        bail!("the stress does not say which mutants there are");
     };
-    let twins: Vec<String> = text
-        .lines()
-        .filter_map(|line| line.strip_suffix(": test"))
-        .filter(|name| name.starts_with(TWINS))
-        .map(str::to_owned)
-        .collect();
+    let tests = text.lines().filter_map(|line| line.strip_suffix(": test"));
+    let mutants: Vec<String> = tests.map(str::to_owned).collect();
 
-    ensure!(!twins.is_empty(), "there are no twins");
-    Ok(twins)
+    ensure!(!mutants.is_empty(), "there are no mutants");
+    Ok(mutants)
 }
 
 /// Runs what has to be reported, and says whether it is.
 ///
-/// What a twin does to memory may end it before it is reported. That proves nothing, and it gets
+/// What a mutant does to memory may end it before it is reported. That proves nothing, and it gets
 /// another chance.
 fn is_caught(program: &Program<'_>, name: &str, test: &str) -> Result<bool> {
     let begin = Instant::now();
@@ -436,21 +366,5 @@ mod tests {
     fn counts_are_found() {
         assert!(is_count("      8581 bindings"));
         assert!(!is_count("running 1 test") && !is_count("    at main.rs"));
-    }
-
-    #[test]
-    fn programs_are_those_that_can_be_run() {
-        let line = |executable: &str| {
-            program(&format!(
-                r#"{{"target":{{"name":"stress"}},"executable":{executable}}}"#
-            ))
-        };
-
-        assert_eq!(
-            line(r#""/t/stress-1""#),
-            Some(("stress".to_owned(), PathBuf::from("/t/stress-1")))
-        );
-        assert_eq!(line("null"), None);
-        assert_eq!(program("   Compiling stress"), None);
     }
 }

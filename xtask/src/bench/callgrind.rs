@@ -6,9 +6,13 @@
 //! accesses an object twice as often as in another run: the difference is what the accesses take,
 //! exactly, and must be the same for each.
 
-use super::{
+use super::subject::{
     progress,
     SUBJECTS, //
+};
+use crate::report::accesses::{
+    per_access,
+    ACCESSES, //
 };
 use anyhow::{
     ensure,
@@ -30,20 +34,17 @@ use xshell::{
 };
 
 /// What to do without it.
-pub(crate) const HOW_TO_GET: &str =
+pub(super) const HOW_TO_GET: &str =
     "To have instructions counted, install Valgrind: `apt install valgrind`, `dnf install valgrind`.";
 
-/// Accesses of the two runs.
-const ACCESSES: [u64; 2] = [1000, 2000];
-
 /// Instructions of one access.
-pub(crate) struct Count {
+pub(super) struct Count {
     /// In a loop, without the loop's own.
-    pub(crate) in_loop: u64,
+    pub(super) in_loop: u64,
     /// Whether the compiler has inlined the accessor into the loop.
-    pub(crate) inlined: bool,
+    pub(super) inlined: bool,
     /// In a function that does nothing else, from its first one to its return.
-    pub(crate) out_of_line: u64,
+    pub(super) out_of_line: u64,
     /// Where these are in the program.
     addresses: BTreeSet<u64>,
 }
@@ -56,8 +57,21 @@ struct PerAccess {
     functions: usize,
 }
 
+impl PerAccess {
+    fn new(less: &Profile, more: &Profile) -> Result<Self> {
+        let counts = per_access(&less.costs, &more.costs)?;
+        let functions: BTreeSet<_> = counts.keys().map(|(function, _)| function).collect();
+
+        Ok(Self {
+            instructions: counts.values().sum(),
+            addresses: counts.keys().map(|(_, address)| *address).collect(),
+            functions: functions.len(),
+        })
+    }
+}
+
 /// The version of Valgrind, if it is there.
-pub(crate) fn version(shell: &Shell) -> Option<String> {
+pub(super) fn version(shell: &Shell) -> Option<String> {
     cmd!(shell, "valgrind --version")
         .quiet()
         .ignore_stderr()
@@ -66,14 +80,14 @@ pub(crate) fn version(shell: &Shell) -> Option<String> {
 }
 
 /// Counts for all subjects, in their order.
-pub(crate) fn count(shell: &Shell, program: &Path, raw: &Path) -> Result<Vec<Count>> {
+pub(super) fn count(shell: &Shell, program: &Path, raw: &Path) -> Result<Vec<Count>> {
     let mut csv = String::from("subject,shape,accesses,instructions\n");
     let bar = progress(
         "instructions",
         (2 * SUBJECTS.len() as u64 + 1) * ACCESSES.len() as u64,
     )?;
 
-    let mut per_access = |subject: &str, shape: &str| -> Result<PerAccess> {
+    let mut measure = |subject: &str, shape: &str| -> Result<PerAccess> {
         let mut profiles = Vec::new();
         for accesses in ACCESSES {
             bar.set_message(format!("{subject} {shape}"));
@@ -84,14 +98,14 @@ pub(crate) fn count(shell: &Shell, program: &Path, raw: &Path) -> Result<Vec<Cou
             bar.inc(1);
         }
 
-        difference(&profiles[0], &profiles[1]).with_context(|| format!("{subject} {shape}"))
+        PerAccess::new(&profiles[0], &profiles[1]).with_context(|| format!("{subject} {shape}"))
     };
 
-    let empty_loop = per_access("nothing", "in_loop")?.instructions;
+    let empty_loop = measure("nothing", "in_loop")?.instructions;
     let mut counts = Vec::new();
     for subject in &SUBJECTS {
-        let in_loop = per_access(subject.name, "in_loop")?;
-        let out_of_line = per_access(subject.name, "out_of_line")?;
+        let in_loop = measure(subject.name, "in_loop")?;
+        let out_of_line = measure(subject.name, "out_of_line")?;
 
         counts.push(Count {
             in_loop: in_loop
@@ -140,43 +154,6 @@ fn profile(
 
     let text = fs::read_to_string(out)?;
     Profile::parse(&text).with_context(|| out.display().to_string())
-}
-
-/// What one access takes, from a run with `ACCESSES[0]` of them and one with `ACCESSES[1]`.
-fn difference(less: &Profile, more: &Profile) -> Result<PerAccess> {
-    let accesses = ACCESSES[1] - ACCESSES[0];
-    let mut instructions = 0;
-    let mut addresses = BTreeSet::new();
-    let mut functions = BTreeSet::new();
-
-    for ((function, address), cost) in &more.costs {
-        let before = less
-            .costs
-            .get(&(function.clone(), *address))
-            .copied()
-            .unwrap_or(0);
-        let difference = cost
-            .checked_sub(before)
-            .context("more accesses take less")?;
-        if difference == 0 {
-            continue;
-        }
-
-        ensure!(
-            difference % accesses == 0,
-            "accesses differ: {accesses} of them pass {address:#x} {difference} times"
-        );
-        instructions += difference / accesses;
-        addresses.insert(*address);
-        functions.insert(function);
-    }
-    ensure!(instructions > 0, "the measured function did not run");
-
-    Ok(PerAccess {
-        instructions,
-        addresses,
-        functions: functions.len(),
-    })
 }
 
 /// A file that Callgrind has written, without what calls include: costs by function and address.
@@ -237,12 +214,10 @@ impl Profile {
     }
 }
 
-/// The instructions that the first subject executes out of line, as many as were counted; none if
-/// there is nothing to disassemble with.
-pub(crate) fn listing(shell: &Shell, program: &Path, counts: &[Count]) -> Result<Vec<String>> {
-    let Some(count) = counts.first() else {
-        return Ok(Vec::new());
-    };
+/// The instructions that the first subject executes out of line, as many as were counted, for
+/// Markdown; [`None`] if there is nothing to disassemble with.
+pub(super) fn listing(shell: &Shell, program: &Path, counts: &[Count]) -> Result<Option<String>> {
+    let count = counts.first().context("nothing was counted")?;
     let Ok(text) = cmd!(
         shell,
         "objdump --disassemble --no-show-raw-insn --demangle {program}"
@@ -250,28 +225,36 @@ pub(crate) fn listing(shell: &Shell, program: &Path, counts: &[Count]) -> Result
     .quiet()
     .ignore_stderr()
     .read() else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
 
-    let lines: Vec<String> = text
-        .lines()
-        .filter_map(|line| {
-            let (address, instruction) = line.trim().split_once(":\t")?;
-            let address = u64::from_str_radix(address, 16).ok()?;
-            count
-                .addresses
-                .contains(&address)
-                .then(|| without_address(instruction))
-        })
-        .collect();
+    let instruction = |line: &str| {
+        let (address, instruction) = line.trim().split_once(":\t")?;
+        let address = u64::from_str_radix(address, 16).ok()?;
+        let is_counted = count.addresses.contains(&address);
+        is_counted.then(|| without_address(instruction))
+    };
+    let lines: Vec<String> = text.lines().filter_map(instruction).collect();
     ensure!(
         lines.len() as u64 == count.out_of_line,
         "{} instructions are listed, and {} are counted",
         lines.len(),
         count.out_of_line
     );
+    Ok(Some(format!("```text\n{}\n```", lines.join("\n"))))
+}
 
-    Ok(lines)
+/// The counts as bars, for Markdown: a mark is an instruction.
+pub(super) fn chart(counts: &[Count]) -> String {
+    let bars = SUBJECTS.iter().zip(counts).map(|(subject, count)| {
+        let bar = |title: &str, shape, count: u64| {
+            let marks = "#".repeat(usize::try_from(count).unwrap_or(0));
+            format!("{title:16} {shape:11} {count:>3} {marks}\n")
+        };
+        let title = subject.title.replace('`', "");
+        bar(&title, "in a loop", count.in_loop) + &bar("", "out of line", count.out_of_line)
+    });
+    format!("```text\n{}```\n", bars.collect::<String>())
 }
 
 /// Leaves out where a jump goes to, which changes with each build, beside the name of it.
@@ -312,13 +295,26 @@ mod tests {
     }
 
     #[test]
-    fn one_access_is_the_difference() {
+    fn an_access_has_addresses_and_functions() {
         let [less, more] = ACCESSES.map(|n| Profile::parse(&text(n, 3 * n)).unwrap());
 
-        let access = difference(&less, &more).unwrap();
+        let access = PerAccess::new(&less, &more).unwrap();
         assert_eq!(access.instructions, 3);
         assert_eq!(access.functions, 2);
         assert_eq!(access.addresses, BTreeSet::from([0x10, 0x14, 0x20]));
+    }
+
+    #[test]
+    fn a_mark_is_an_instruction() {
+        let counts = [Count {
+            in_loop: 4,
+            inlined: true,
+            out_of_line: 7,
+            addresses: BTreeSet::new(),
+        }];
+        let expected = "```text\n#[devres_lazy]   in a loop     4 ####\n\
+                        \x20                out of line   7 #######\n```\n";
+        assert_eq!(chart(&counts), expected);
     }
 
     #[test]
@@ -329,14 +325,5 @@ mod tests {
         );
         assert_eq!(without_address("cmp    %rdx,%rax"), "cmp    %rdx,%rax");
         assert_eq!(without_address("ret"), "ret");
-    }
-
-    #[test]
-    fn accesses_that_differ_are_refused() {
-        let less = Profile::parse(&text(1000, 3000)).unwrap();
-        let more = Profile::parse(&text(2001, 6003)).unwrap();
-
-        assert!(difference(&less, &more).is_err());
-        assert!(difference(&less, &less).is_err());
     }
 }

@@ -1,280 +1,251 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What follows from the measured values, and the targets.
+//! What follows from the measured values: the tables, and the targets.
 
 use super::{
     callgrind::Count,
     rows::Rows,
-    BY_HAND,
-    SUBJECTS, //
+    subject::{
+        Subject,
+        BY_HAND,
+        SUBJECTS, //
+    },
 };
-use crate::spread::Spread;
-use anyhow::Result;
+use crate::report::{
+    spread::Spread,
+    table::{
+        three_digits,
+        Table, //
+    },
+    target::Target,
+};
+use anyhow::{
+    ensure,
+    Result, //
+};
 
 /// How much more two threads have to do than one.
 const THREADS: f64 = 1.9;
 
-/// The same, where they populate and free on one device.
-const POPULATING: f64 = 1.0;
-
-/// How much longer populating may take among other managed resources of the device.
-const AMONG: f64 = 1.25;
+/// The measured values of all subjects.
+pub(super) struct Results {
+    /// In the order of subjects; none without Valgrind.
+    pub(super) counts: Option<Vec<Count>>,
+    pub(super) rows: Rows,
+}
 
 /// How two threads compare with one.
-#[derive(Clone, Copy)]
-pub(crate) struct Threads {
+struct Threads {
     /// The best round of two threads over the best one of one thread.
-    pub(crate) best: f64,
+    best: f64,
     /// The same within each round, and the median of that.
-    pub(crate) median: f64,
+    median: f64,
 }
 
 impl Threads {
-    fn new(rows: &Rows, what: &str, subject: &str) -> Result<Self> {
-        let one = rows.get(&format!("{what}_1_thread"), subject)?;
-        let two = rows.get(&format!("{what}_2_threads"), subject)?;
-        let best = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
-
-        Ok(Self {
-            best: best(two) / best(one),
-            median: Spread::new(&ratios(two, one))?.median,
-        })
+    /// For a table.
+    fn cell(&self) -> String {
+        format!("{:.2} ({:.2})", self.best, self.median)
     }
-}
-
-/// Round by round.
-fn ratios(values: &[f64], to: &[f64]) -> Vec<f64> {
-    values
-        .iter()
-        .zip(to)
-        .map(|(value, to)| value / to)
-        .collect()
-}
-
-/// Round by round.
-fn differences(values: &[f64], to: &[f64]) -> Vec<f64> {
-    values
-        .iter()
-        .zip(to)
-        .map(|(value, to)| value - to)
-        .collect()
-}
-
-/// Everything about one subject but its instructions.
-pub(crate) struct Subject {
-    pub(crate) title: &'static str,
-    /// Nanoseconds of an access, many of which overlap.
-    pub(crate) ns: Spread,
-    /// Nanoseconds until the table is there, without the loop's own.
-    pub(crate) chained_ns: Spread,
-    /// The same over that by hand, round by round.
-    pub(crate) ratio: Spread,
-    pub(crate) threads: Threads,
-    /// Bytes in the object.
-    pub(crate) inline: f64,
-    /// Bytes on the heap, and allocations, beside those of the mapping itself.
-    pub(crate) heap: f64,
-    pub(crate) blocks: f64,
-    /// Nanoseconds of the first access to an object.
-    pub(crate) first_ns: Spread,
-}
-
-/// What it takes to populate an owner with nothing but the slot, and to free it.
-pub(crate) struct Populated {
-    pub(crate) title: &'static str,
-    /// Owners that a thread creates, populates and frees in a microsecond.
-    pub(crate) cycles: Spread,
-    /// The same on two threads, for one device.
-    pub(crate) threads: Threads,
-    /// Nanoseconds of populating one, and the same on a device with many other managed resources.
-    pub(crate) alone: Spread,
-    pub(crate) among: Spread,
-}
-
-/// Everything.
-pub(crate) struct Results {
-    /// Instructions, unless there is no Valgrind.
-    pub(crate) counts: Option<Vec<Count>>,
-    /// In the order of [`SUBJECTS`].
-    pub(crate) subjects: Vec<Subject>,
-    /// Nanoseconds of the C helper alone, which every first access calls.
-    pub(crate) helper_ns: Spread,
-    /// Bytes that it allocates.
-    pub(crate) helper_bytes: f64,
-    /// Two threads that do write to shared memory.
-    pub(crate) control: Threads,
-    /// Ours, and by hand.
-    pub(crate) populated: Vec<Populated>,
 }
 
 impl Results {
-    /// Draws them from the rows.
-    pub(crate) fn new(counts: Option<Vec<Count>>, rows: &Rows) -> Result<Self> {
-        let subjects = SUBJECTS
-            .iter()
-            .map(|&super::Subject { name, title }| {
-                let one = |measure, subject| -> Result<f64> {
-                    Ok(Spread::new(rows.get(measure, subject)?)?.median)
-                };
-                let by_hand = rows.get("ns", BY_HAND)?;
-                let ns = rows.get("ns", name)?;
-                Ok(Subject {
-                    title,
-                    ns: Spread::new(ns)?,
-                    chained_ns: Spread::new(&differences(
-                        rows.get("chained_ns", name)?,
-                        rows.get("chained_ns", "nothing")?,
-                    ))?,
-                    ratio: Spread::new(&ratios(ns, by_hand))?,
-                    threads: Threads::new(rows, "per_us", name)?,
-                    inline: one("inline_bytes", name)?,
-                    heap: one("heap_bytes", name)? - one("heap_bytes", "helper")?,
-                    blocks: one("heap_blocks", name)? - one("heap_blocks", "helper")?,
-                    first_ns: Spread::new(rows.get("first_ns", name)?)?,
-                })
-            })
-            .collect::<Result<_>>()?;
+    /// The values of a measure of a subject.
+    fn values(&self, measure: &str, subject: &str) -> Result<Vec<f64>> {
+        let values = self.rows.values([measure, subject]);
+        ensure!(
+            !values.is_empty(),
+            "there are no rows of {measure} for {subject}"
+        );
+        Ok(values)
+    }
 
-        Ok(Self {
-            counts,
-            subjects,
-            helper_ns: Spread::new(rows.get("first_ns", "helper")?)?,
-            helper_bytes: Spread::new(rows.get("heap_bytes", "helper")?)?.median,
-            control: Threads::new(rows, "per_us", "control")?,
-            populated: SUBJECTS[..2]
-                .iter()
-                .map(|&super::Subject { name, title }| {
-                    Ok(Populated {
-                        title,
-                        cycles: Spread::new(rows.get("cycles_per_us_1_thread", name)?)?,
-                        threads: Threads::new(rows, "cycles_per_us", name)?,
-                        alone: Spread::new(rows.get("populate_ns", name)?)?,
-                        among: Spread::new(rows.get("populate_among_ns", name)?)?,
-                    })
-                })
-                .collect::<Result<_>>()?,
+    fn spread(&self, measure: &str, subject: &str) -> Result<Spread> {
+        Spread::new(&self.values(measure, subject)?, 1.0)
+    }
+
+    fn median(&self, measure: &str, subject: &str) -> Result<f64> {
+        Ok(self.spread(measure, subject)?.median)
+    }
+
+    /// What becomes of two measures, round by round.
+    fn pairs(
+        &self,
+        [one, other]: [(&str, &str); 2],
+        of: impl Fn(f64, f64) -> f64,
+    ) -> Result<Spread> {
+        let one = self.values(one.0, one.1)?;
+        let other = self.values(other.0, other.1)?;
+        let pairs = one.into_iter().zip(other);
+        Spread::new(
+            &pairs.map(|(one, other)| of(one, other)).collect::<Vec<_>>(),
+            1.0,
+        )
+    }
+
+    fn threads(&self, what: &str, subject: &str) -> Result<Threads> {
+        let [one, two] = ["1_thread", "2_threads"].map(|threads| format!("{what}_{threads}"));
+        let best = |measure| -> Result<f64> {
+            Ok(self
+                .values(measure, subject)?
+                .into_iter()
+                .fold(0.0, f64::max))
+        };
+
+        Ok(Threads {
+            best: best(&two)? / best(&one)?,
+            median: self
+                .pairs([(&two, subject), (&one, subject)], |two, one| two / one)?
+                .median,
         })
     }
 
-    /// How the targets stand.
-    pub(crate) fn targets(&self) -> Vec<Target> {
-        let counts = self.counts.as_deref();
+    /// The table of accesses.
+    pub(super) fn access(&self) -> Result<Table> {
+        let mut table = Table::numbers("", SUBJECTS.map(|it| it.title));
+        let of_counts = |cell: fn(&Count) -> String| {
+            let not = || "not measured".to_owned();
+            move |index: usize| {
+                let count = self.counts.as_ref().and_then(|counts| counts.get(index));
+                Ok(count.map_or_else(not, cell))
+            }
+        };
+        let in_loop = |count: &Count| match count.inlined {
+            true => count.in_loop.to_string(),
+            false => format!("{}, a call", count.in_loop),
+        };
+        table.row(
+            "instructions, in a loop",
+            0..SUBJECTS.len(),
+            of_counts(in_loop),
+        )?;
+        let out_of_line = |count: &Count| count.out_of_line.to_string();
+        let title = "instructions, out of line";
+        table.row(title, 0..SUBJECTS.len(), of_counts(out_of_line))?;
 
-        vec![
-            fewest(
-                "in a loop, `#[devres_lazy]` takes no more instructions than the others",
-                counts.map(|counts| counts.iter().map(|count| count.in_loop).collect()),
+        let beyond_helper = |measure, it: &Subject| -> Result<f64> {
+            Ok(self.median(measure, it.name)? - self.median(measure, "helper")?)
+        };
+        let mut row =
+            |title, cell: &dyn Fn(&Subject) -> Result<String>| table.row(title, &SUBJECTS, cell);
+        row("ns per access (quartiles)", &|it| {
+            Ok(self.spread("ns", it.name)?.to_string())
+        })?;
+        row("the same over by hand", &|it| {
+            let ratio = self.pairs([("ns", it.name), ("ns", BY_HAND)], |a, b| a / b)?;
+            Ok(three_digits(ratio.median))
+        })?;
+        row("ns until the table is there", &|it| {
+            let pair = [("chained_ns", it.name), ("chained_ns", "nothing")];
+            Ok(self.pairs(pair, |a, b| a - b)?.to_string())
+        })?;
+        row("2 threads over 1: best (median)", &|it| {
+            Ok(self.threads("per_us", it.name)?.cell())
+        })?;
+        row("bytes in the object", &|it| {
+            Ok(self.median("inline_bytes", it.name)?.to_string())
+        })?;
+        row("bytes on the heap", &|it| {
+            let heap = beyond_helper("heap_bytes", it)?;
+            Ok(match beyond_helper("heap_blocks", it)? {
+                0.0 => heap.to_string(),
+                blocks => format!("{heap} in {blocks}"),
+            })
+        })?;
+        row("us of the first access (quartiles)", &|it| {
+            Ok(Spread::new(&self.values("first_ns", it.name)?, 1e3)?.to_string())
+        })?;
+        Ok(table)
+    }
+
+    /// The table of populating, ours and by hand.
+    pub(super) fn populating(&self) -> Result<Table> {
+        let subjects = &SUBJECTS[..2];
+        let mut table = Table::numbers(
+            "an owner with nothing but the slot",
+            subjects.iter().map(|it| it.title),
+        );
+        let mut row = |title, measure: &str| {
+            table.row(title, subjects, |it| {
+                Ok(self.spread(measure, it.name)?.to_string())
+            })
+        };
+        row(
+            "created, populated and freed, millions a second",
+            "cycles_per_us_1_thread",
+        )?;
+        row("ns to populate", "populate_ns")?;
+        row(
+            "the same among 10,000 other managed resources",
+            "populate_among_ns",
+        )?;
+        table.row(
+            "2 threads over 1, on one device: best (median)",
+            subjects,
+            |it| Ok(self.threads("cycles_per_us", it.name)?.cell()),
+        )?;
+        Ok(table)
+    }
+
+    /// What the C helper takes by itself.
+    pub(super) fn helper(&self) -> Result<String> {
+        let us = Spread::new(&self.values("first_ns", "helper")?, 1e3)?;
+        let bytes = self.median("heap_bytes", "helper")?;
+        Ok(format!(
+            "The C helper alone takes {us} us, and allocates {bytes} bytes for pages and table."
+        ))
+    }
+
+    /// How the targets stand.
+    pub(super) fn targets(&self) -> Result<Vec<Target>> {
+        let ours = SUBJECTS[0].name;
+        let counts = |of: fn(&Count) -> u64| {
+            let counts = self.counts.as_ref();
+            counts.map(|counts| counts.iter().map(of).collect::<Vec<_>>())
+        };
+        let populating = |measure| -> Result<f64> { Ok(self.spread(measure, ours)?.low) };
+        // Not the best round: two threads that have one CPU in turns do not get in each other's way.
+        let together = self.threads("cycles_per_us", ours)?.median;
+
+        Ok(vec![
+            fewest("in a loop", counts(|count| count.in_loop)),
+            fewest("out of line", counts(|count| count.out_of_line)),
+            threads(
+                self.threads("per_us", ours)?.best,
+                self.threads("per_us", "control")?.best,
             ),
-            fewest(
-                "out of line, `#[devres_lazy]` takes no more instructions than the others",
-                counts.map(|counts| counts.iter().map(|count| count.out_of_line).collect()),
+            Target::together(together, format!("{together:.2} times")),
+            Target::among(
+                populating("populate_ns")?,
+                populating("populate_among_ns")?,
+                "ns",
             ),
-            threads(self.subjects[0].threads.best, self.control.best),
-            // Not the best round: two threads that have one CPU in turns do not get in each other's
-            // way.
-            populating(self.populated[0].threads.median),
-            among(self.populated[0].alone.low, self.populated[0].among.low),
-        ]
+        ])
     }
 }
 
 /// The first one is not more than any other.
-fn fewest(text: &'static str, instructions: Option<Vec<u64>>) -> Target {
-    let (verdict, found) = match instructions.as_deref() {
+fn fewest(shape: &str, instructions: Option<Vec<u64>>) -> Target {
+    let text = format!("{shape}, `#[devres_lazy]` takes no more instructions than the others");
+    match instructions.as_deref() {
         Some([ours, others @ ..]) => {
             let held = others.iter().all(|other| ours <= other);
             let others: Vec<String> = others.iter().map(u64::to_string).collect();
-            (
-                Verdict::of(held),
-                format!("{ours}, and {}", others.join(", ")),
-            )
+            Target::exact(text, format!("{ours}, and {}", others.join(", ")), held)
         }
-        _ => (Verdict::NotMeasured, "no Valgrind".to_owned()),
-    };
-
-    Target {
-        text: text.to_owned(),
-        found,
-        verdict,
-        of_time: false,
+        _ => Target::not_measured(text, "no Valgrind"),
     }
 }
 
-/// Two threads do enough, and the control does not.
+/// Two threads do enough, and the control, which writes to shared memory, does not.
 fn threads(ours: f64, control: f64) -> Target {
-    let (verdict, found) = if control >= THREADS {
-        (
-            Verdict::Missed,
-            format!("the control reaches {control:.2}, so that {ours:.2} says nothing"),
-        )
-    } else if ours >= THREADS {
-        (
-            Verdict::Held,
-            format!("{ours:.2} times, the control {control:.2}"),
-        )
-    } else {
-        (Verdict::Missed, format!("{ours:.2} times"))
+    let is_control_slow = control < THREADS;
+    let found = match is_control_slow {
+        true => format!("{ours:.2} times, the control {control:.2}"),
+        false => format!("the control reaches {control:.2}, so that {ours:.2} says nothing"),
     };
-
-    Target {
-        text: format!("two threads do at least {THREADS} times what one does"),
-        found,
-        verdict,
-        of_time: true,
-    }
-}
-
-/// Two threads that populate and free on one device do not less than one.
-fn populating(ours: f64) -> Target {
-    Target {
-        text: format!(
-            "two threads populate and free on one device at least {POPULATING:.1} times as fast as one"
-        ),
-        found: format!("{ours:.2} times"),
-        verdict: Verdict::of(ours >= POPULATING),
-        of_time: true,
-    }
-}
-
-/// Other managed resources of a device do not count.
-fn among(alone: f64, among: f64) -> Target {
-    Target {
-        text: format!(
-            "populating takes at most {:.0} % longer among 10,000 other managed resources of the device",
-            (AMONG - 1.0) * 100.0
-        ),
-        found: format!("{among:.0} ns, without them {alone:.0}"),
-        verdict: Verdict::of(among <= alone * AMONG),
-        of_time: true,
-    }
-}
-
-/// Something that has to hold.
-pub(crate) struct Target {
-    pub(crate) text: String,
-    /// What was found.
-    pub(crate) found: String,
-    pub(crate) verdict: Verdict,
-    /// Whether it depends on time, and so on what else the machine does.
-    pub(crate) of_time: bool,
-}
-
-/// Whether it does.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Verdict {
-    Held,
-    Missed,
-    NotMeasured,
-}
-
-impl Verdict {
-    fn of(held: bool) -> Self {
-        if held {
-            Self::Held
-        } else {
-            Self::Missed
-        }
-    }
+    let text = format!("two threads do at least {THREADS} times what one does");
+    Target::threads(text, found, is_control_slow && ours >= THREADS)
 }
 
 #[cfg(test)]
@@ -283,25 +254,42 @@ mod tests {
 
     #[test]
     fn no_other_may_take_fewer() {
-        let verdict = |counts: Option<&[u64]>| fewest("", counts.map(<[u64]>::to_vec)).verdict;
+        let held = |counts: Option<&[u64]>| fewest("", counts.map(<[u64]>::to_vec)).held;
 
-        assert_eq!(verdict(Some(&[5, 46, 7, 5])), Verdict::Held);
-        assert_eq!(verdict(Some(&[5, 46, 7, 4])), Verdict::Missed);
-        assert_eq!(verdict(None), Verdict::NotMeasured);
-    }
-
-    #[test]
-    fn limits_are_limits() {
-        assert_eq!(populating(1.0).verdict, Verdict::Held);
-        assert_eq!(populating(0.99).verdict, Verdict::Missed);
-        assert_eq!(among(100.0, 125.0).verdict, Verdict::Held);
-        assert_eq!(among(100.0, 126.0).verdict, Verdict::Missed);
+        assert_eq!(held(Some(&[5, 46, 7, 5])), Some(true));
+        assert_eq!(held(Some(&[5, 46, 7, 4])), Some(false));
+        assert_eq!(held(None), None);
     }
 
     #[test]
     fn two_threads_do_enough_if_the_control_does_not() {
-        assert_eq!(threads(1.95, 0.4).verdict, Verdict::Held);
-        assert_eq!(threads(1.85, 0.4).verdict, Verdict::Missed);
-        assert_eq!(threads(1.95, 1.95).verdict, Verdict::Missed);
+        assert_eq!(threads(1.95, 0.4).held, Some(true));
+        assert_eq!(threads(1.85, 0.4).held, Some(false));
+        assert_eq!(threads(1.95, 1.95).held, Some(false));
+    }
+
+    #[test]
+    fn rounds_are_compared_with_rounds() {
+        let rows = [
+            "a,x,0,4",
+            "a,x,1,9",
+            "b,x,0,2",
+            "b,x,1,3",
+            "c_1_thread,x,0,1",
+        ];
+        let rows =
+            rows.iter()
+                .chain(&["c_2_threads,x,0,2", "c_1_thread,x,1,4", "c_2_threads,x,1,4"]);
+        let results = Results {
+            counts: None,
+            rows: crate::report::rows::Rows(rows.map(|row| row.parse().unwrap()).collect()),
+        };
+
+        let ratio = results
+            .pairs([("a", "x"), ("b", "x")], |a, b| a / b)
+            .unwrap();
+        assert_eq!((ratio.low, ratio.high), (2.0, 2.0));
+        assert_eq!(results.threads("c", "x").unwrap().cell(), "1.00 (1.00)");
+        assert!(results.median("d", "x").is_err());
     }
 }

@@ -92,13 +92,20 @@ impl Job {
         }
     }
 
-    /// Waits for the end, and says whether it went well.
-    pub(crate) fn finish(mut self) -> Result<bool> {
+    /// Has each line read as it comes, and waits for the end.
+    pub(crate) fn read(mut self, mut line: impl FnMut(String)) -> Result<ExitStatus> {
         loop {
-            if let Next::End(status) = self.next(Duration::MAX)? {
-                return Ok(status.success());
+            match self.next(Duration::MAX)? {
+                Next::Line(text) => line(text),
+                Next::Silence => (),
+                Next::End(status) => return Ok(status),
             }
         }
+    }
+
+    /// Waits for the end, and says whether it went well.
+    pub(crate) fn finish(self) -> Result<bool> {
+        Ok(self.read(|_| ())?.success())
     }
 
     /// Kills it. What it has printed until then can still be read.
@@ -125,15 +132,10 @@ mod tests {
     fn run(script: &str) -> (Vec<String>, bool, String) {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let mut job = Job::start(Command::new("sh").args(["-c", script]), &log).unwrap();
+        let job = Job::start(Command::new("sh").args(["-c", script]), &log).unwrap();
         let mut lines = Vec::new();
-        loop {
-            match job.next(Duration::from_secs(60)).unwrap() {
-                Next::Line(line) => lines.push(line),
-                Next::Silence => panic!("silence"),
-                Next::End(status) => return (lines, status.success(), tail(&log, 2)),
-            }
-        }
+        let status = job.read(|line| lines.push(line)).unwrap();
+        (lines, status.success(), tail(&log, 2))
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod control;
 mod device;
 mod doctor;
 mod flavour;
+mod git;
 pub(crate) mod group;
 mod initramfs;
 pub(crate) mod job;
@@ -44,6 +45,7 @@ mod litmus;
 mod machine;
 mod make;
 mod mark;
+mod messages;
 mod plan;
 mod prepare;
 mod progress;
@@ -62,10 +64,7 @@ use clap::{
     Parser,
     Subcommand, //
 };
-use flavour::{
-    Object,
-    Variant, //
-};
+use flavour::Object;
 pub(crate) use progress::{
     seconds,
     spinner,
@@ -177,11 +176,6 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         Command::Bench(options) => bench::run(shell, options),
         Command::Vocabulary(options) => vocabulary::run(options),
     }
-}
-
-/// Whether the kernel with all checkers was built before, so that testing takes minutes.
-pub(crate) fn is_debug_built() -> Result<bool> {
-    Ok(prepare::is_built(&Cache::open()?, Variant::Debug))
 }
 
 /// The sources of Rust's library, which are got if they are not here.

@@ -9,10 +9,7 @@ use super::{
         Lock, //
     },
     config,
-    flavour::{
-        Flavour,
-        Variant, //
-    },
+    flavour::Flavour,
     linux,
     make::Make,
     tree::{
@@ -133,9 +130,4 @@ fn folder(cache: &Cache, name: &str) -> PathBuf {
 /// What is built in a work folder.
 fn image(work: &Path) -> PathBuf {
     work.join("out/arch/x86/boot/bzImage")
-}
-
-/// Whether this variant was built before, so that testing takes minutes.
-pub(crate) fn is_built(cache: &Cache, variant: Variant) -> bool {
-    image(&folder(cache, variant.name())).exists()
 }

@@ -61,7 +61,7 @@ impl Instruction {
     }
 }
 
-/// What is traced.
+/// The functions that are traced, and their instructions.
 pub(super) struct Code {
     functions: Vec<Function>,
     instructions: BTreeMap<u64, Instruction>,

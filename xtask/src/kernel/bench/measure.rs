@@ -5,13 +5,12 @@
 use super::{
     code::Code,
     rows::Rows,
+    subject::Subject,
     trace::{
         self,
         PerAccess,
         Trace, //
-    },
-    Options,
-    Subject, //
+    }, //
 };
 use crate::kernel::{
     boot::{
@@ -56,6 +55,15 @@ const NORMAL: &str = "rcupdate.rcu_normal=1";
 /// For one test, in seconds. KUnit gives five minutes otherwise.
 const TIMEOUT: &str = "kunit.timeout=3600";
 
+/// How to measure.
+pub(super) struct How<'a> {
+    /// Where, if not in Debian's tree.
+    pub(super) linux: Option<&'a Path>,
+    /// For the boot that is timed.
+    pub(super) accelerator: Accelerator,
+    pub(super) is_quick: bool,
+}
+
 /// Everything that was seen of a subject.
 pub(super) struct Measured {
     pub(super) rows: Rows,
@@ -83,15 +91,15 @@ struct Kernel {
     image: PathBuf,
 }
 
-/// Does it all, for one subject.
+/// Builds and boots one subject, twice, and reads what it has measured.
 pub(super) fn measure(
     shell: &Shell,
     cache: &Cache,
-    options: &Options,
+    how: &How<'_>,
     subject: &Subject,
 ) -> Result<Measured> {
-    let kernel = build(shell, cache, options, subject)?;
-    let suite = if options.quick {
+    let kernel = build(shell, cache, how.linux, subject)?;
+    let suite = if how.is_quick {
         "rust_lazy_bench_quick"
     } else {
         "rust_lazy_bench"
@@ -99,7 +107,14 @@ pub(super) fn measure(
     let console = |name: &str| cache.path(&format!("logs/bench-{}-{name}.log", subject.file));
 
     println!("running  {suite}\n");
-    let rows = boot(&kernel, suite, options.accel, &[], &[], &console("console"))?;
+    let rows = boot(
+        &kernel,
+        suite,
+        how.accelerator,
+        &[],
+        &[],
+        &console("console"),
+    )?;
 
     let vmlinux = kernel.prepared.work.join("out/vmlinux");
     let llvm = &kernel.prepared.make.llvm;
@@ -146,7 +161,7 @@ fn access(code: &Code, traced: PerAccess, nothing: u64) -> Result<Access> {
     })
 }
 
-fn build(shell: &Shell, cache: &Cache, options: &Options, subject: &Subject) -> Result<Kernel> {
+fn build(shell: &Shell, cache: &Cache, linux: Option<&Path>, subject: &Subject) -> Result<Kernel> {
     println!("\n== {}", subject.title.replace('`', ""));
     let variant = Variant::Fast;
     let logs = format!("bench-{}", subject.file);
@@ -160,7 +175,7 @@ fn build(shell: &Shell, cache: &Cache, options: &Options, subject: &Subject) -> 
                 bench: Some(subject.file),
                 ..Flavour::new(variant, subject.object)
             },
-            linux: options.linux.as_deref(),
+            linux,
         },
     )?;
     build::run(&prepared)?;

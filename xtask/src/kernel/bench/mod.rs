@@ -8,10 +8,10 @@
 
 mod code;
 mod measure;
-mod page;
 mod plots;
 mod results;
 mod rows;
+mod subject;
 mod table;
 mod targets;
 mod trace;
@@ -19,13 +19,21 @@ mod trace;
 use super::{
     boot::Accelerator,
     cache::Cache,
-    flavour::Object,
-    machine,
+    machine::ensure_machine,
     tools, //
 };
-use crate::bench::machine::Machine;
+use crate::{
+    cargo,
+    report::{
+        machine, page,
+        target::{
+            self,
+            Judge,
+            Target, //
+        },
+    },
+};
 use anyhow::{
-    ensure,
     Context,
     Result, //
 };
@@ -33,15 +41,20 @@ use clap::{
     Parser,
     ValueEnum, //
 };
-use results::Results;
+use measure::{
+    measure,
+    How, //
+};
+use results::{
+    Results,
+    Subjected, //
+};
 use std::{
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::PathBuf, //
 };
-use targets::Target;
+pub(crate) use subject::OURS;
+use subject::SUBJECTS;
 use xshell::Shell;
 
 /// How to measure.
@@ -67,127 +80,103 @@ pub(crate) struct Options {
     install: bool,
 }
 
-/// What is measured.
-pub(crate) struct Subject {
-    /// The name of its file in `kernel/bench/subjects/`, which raw results have, too.
-    pub(crate) file: &'static str,
-    /// What tables call it.
-    title: &'static str,
-    object: Object,
-}
-
-/// What all others are compared with.
-const BY_HAND: Subject = Subject {
-    file: "by_hand",
-    title: "by hand",
-    object: Object::ByHand,
-};
-
-/// What the targets are for.
-pub(crate) const OURS: Subject = Subject {
-    file: "lazy",
-    title: "`#[devres_lazy]`",
-    object: Object::Annotated,
-};
-
-const SUBJECTS: [Subject; 2] = [BY_HAND, OURS];
-
-/// What is said to have written the files in docs/, and how their names begin.
+/// The command that the files in docs/ name as their writer, and the stem of their names.
 const COMMAND: &str = "cargo xtask kernel bench";
 const STEM: &str = "kernel-benchmark";
 
 /// Measures, prints tables, writes down the results, and fails if a target is missed.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
-    machine::ensure_machine(&cache, options.install)?;
-    let results = results::collect(|subject| measure::measure(shell, &cache, options, subject))?;
+    ensure_machine(&cache, options.install)?;
+    let how = How {
+        linux: options.linux.as_deref(),
+        accelerator: options.accel,
+        is_quick: options.quick,
+    };
+    let measured = SUBJECTS.iter().map(|subject| {
+        let measured = measure(shell, &cache, &how, subject)?;
+        Ok(Subjected { subject, measured })
+    });
+    let results = Results(measured.collect::<Result<_>>()?);
     let targets = targets::targets(&results, options.quick)?;
+    let tables = table::tables(&results)?;
 
-    for grid in table::grids(&results)? {
-        println!("\n{}", grid.text());
-    }
+    println!("\n{tables}");
+    let raw = cargo::target_folder(shell)?.join("bench");
+    fs::create_dir_all(&raw)?;
+    let raw = raw.join("kernel.csv");
+    fs::write(&raw, results.csv())?;
+    println!("raw results: {}", raw.display());
     if !options.quick {
-        write(shell, options, &results, &targets)?;
+        write(shell, options, &results, &tables, &targets)?;
     }
-    judge(&targets, options.quick)
+
+    let judge = Judge {
+        is_quick: options.quick,
+        needs_all: true,
+    };
+    judge.run(&targets)
 }
 
-/// Writes it all to docs/: first to a folder beside, so that nothing is half-written.
-fn write(shell: &Shell, options: &Options, results: &Results, targets: &[Target]) -> Result<()> {
+/// Writes it all to docs/: the plots first to a folder beside, so that none is half-written.
+fn write(
+    shell: &Shell,
+    options: &Options,
+    results: &Results,
+    tables: &str,
+    targets: &[Target],
+) -> Result<()> {
     let docs = shell.current_dir().join("docs");
     let folder = tempfile::tempdir_in(&docs)?;
-    let accelerator = options
-        .accel
-        .to_possible_value()
-        .context("this accelerator has no name")?;
+    let accelerator = options.accel.to_possible_value();
+    let accelerator = accelerator.context("this accelerator has no name")?;
+    let qemu = tools::qemu().context("QEMU does not say its version")?;
+    let measured = &results.ours()?.measured;
 
-    let mut names = plots::draw(results, folder.path(), STEM)?;
-    let page = page::text(
-        results,
-        targets,
-        &Machine::new(shell)?,
-        tools::qemu().context("QEMU does not say its version")?,
-        accelerator.get_name(),
-        &names,
+    let plots = plots::draw(results, COMMAND, folder.path(), STEM)?;
+    let pictures = plots
+        .iter()
+        .map(|(title, name)| format!("![{title}]({name})\n\n"));
+    let machine = machine::table(
+        shell,
+        &[
+            (
+                "guest",
+                format!(
+                    "Linux {}, 2 CPUs, 250 Hz, `rcupdate.rcu_normal=1`",
+                    measured.linux
+                ),
+            ),
+            ("compiler of the guest", format!("clang {}", measured.clang)),
+            (
+                "QEMU",
+                format!("{qemu}, `-accel {}`", accelerator.get_name()),
+            ),
+        ],
     )?;
-    for (suffix, text) in [("md", page), ("csv", results.csv())] {
-        let name = format!("{STEM}.{suffix}");
-        fs::write(folder.path().join(&name), text)?;
-        names.push(name);
-    }
+    let text = format!(
+        "{}{}\n{tables}\n{machine}",
+        pictures.collect::<String>(),
+        target::list(targets)
+    );
+    let listings = results.0.iter().map(listing).collect::<Vec<_>>().join("\n");
 
-    for name in &names {
-        fs::rename(folder.path().join(name), Path::new(&docs).join(name))?;
+    for (_, name) in &plots {
+        fs::rename(folder.path().join(name), docs.join(name))?;
     }
-    println!("written: docs/{}", names.join(", docs/"));
+    let page = docs.join(STEM).with_extension("md");
+    page::write(&page, &[("measured", text), ("listing", listings)])?;
+    println!("written: docs/{STEM}.md, with {} plots", plots.len());
     Ok(())
 }
 
-/// Prints how the targets stand, and fails if one is missed that this run can tell about.
-fn judge(targets: &[Target], quick: bool) -> Result<()> {
-    let mut missed = 0;
-
-    println!();
-    for target in targets {
-        let (mark, fails) = match target.held {
-            true => ("held", false),
-            false if quick && target.needs_full_run => ("missed, in a quick run", false),
-            false => ("MISSED", true),
-        };
-        println!("{mark}: {} ({})", target.text, target.found);
-        missed += u32::from(fails);
-    }
-
-    ensure!(missed == 0, "{missed} of the targets missed");
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::root;
-
-    #[test]
-    fn a_quick_run_does_not_judge_times_that_are_close() {
-        let missed = |needs_full_run| Target {
-            text: String::new(),
-            found: String::new(),
-            held: false,
-            needs_full_run,
-        };
-
-        assert!(judge(&[missed(true)], true).is_ok());
-        assert!(judge(&[missed(true)], false).is_err());
-        assert!(judge(&[missed(false)], true).is_err());
-    }
-
-    #[test]
-    fn each_subject_has_a_file() {
-        let folder = root().join("kernel/bench/subjects");
-        for subject in &SUBJECTS {
-            let file = folder.join(format!("{}.rs", subject.file));
-            assert!(file.exists(), "{}", file.display());
-        }
-        assert_eq!(fs::read_dir(folder).unwrap().count(), SUBJECTS.len());
-    }
+/// What an access executes.
+fn listing(it: &Subjected) -> String {
+    let access = &it.measured.out_of_line;
+    format!(
+        "{}, {} instructions:\n\n```text\n{}\n```\n",
+        it.subject.title,
+        access.instructions,
+        access.listing.join("\n")
+    )
 }

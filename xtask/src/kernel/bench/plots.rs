@@ -4,16 +4,15 @@
 
 use super::{
     results::{
-        numbers,
+        order_title,
         Freed,
         Results,
         FREED,
+        HOWS,
         ORDERS, //
-    },
-    table::order_title,
-    COMMAND, //
+    }, //
 };
-use crate::plot::{
+use crate::report::plot::{
     self,
     Axes,
     Line, //
@@ -29,45 +28,57 @@ const COLORS: [RGBColor; 3] = [
     RGBColor(0x66, 0x99, 0x33),
 ];
 
-/// Draws all of them, to files whose names begin with this. Returns their names.
-pub(super) fn draw(results: &Results, folder: &Path, stem: &str) -> Result<Vec<String>> {
-    let mut names = vec![format!("{stem}-unbind.svg")];
-    plot::save(&folder.join(&names[0]), COMMAND, |area| {
-        let axes = Axes {
-            caption: "Unbind, by the number of mapped objects".to_owned(),
-            x: "objects",
-            y: "ms",
-        };
-        plot::lines(area, &axes, &unbind(results))
-    })?;
+/// Draws all of them, as written by a command, to files whose names begin with this. Returns their
+/// titles and names.
+pub(super) fn draw(
+    results: &Results,
+    command: &str,
+    folder: &Path,
+    stem: &str,
+) -> Result<Vec<(&'static str, String)>> {
+    let mut plots = vec![(
+        "Time of unbind",
+        format!("{stem}-unbind.svg"),
+        "Unbind, by the number of mapped objects".to_owned(),
+        "ms",
+        unbind(results),
+    )];
+    plots.extend(FREED.iter().map(|freed| {
+        (
+            "Time of a free",
+            format!("{stem}-free-{}.svg", freed.name),
+            format!("To free {}, by how many are freed", freed.text),
+            "us each",
+            free(results, freed),
+        )
+    }));
 
-    for freed in &FREED {
-        let name = format!("{stem}-free-{}.svg", freed.name);
-        plot::save(&folder.join(&name), COMMAND, |area| {
-            let axes = Axes {
-                caption: format!("To free {}, by how many are freed", freed.text),
-                x: "objects",
-                y: "us each",
-            };
-            plot::lines(area, &axes, &free(results, freed))
-        })?;
-        names.push(name);
+    let mut drawn = Vec::new();
+    for (title, name, caption, y, lines) in plots {
+        let x = "objects";
+        plot::draw(
+            &folder.join(&name),
+            command,
+            &Axes { caption, x, y },
+            &lines,
+        )?;
+        drawn.push((title, name));
     }
-    Ok(names)
+    Ok(drawn)
 }
 
 fn unbind(results: &Results) -> Vec<Line> {
     let mut lines = Vec::new();
-    let numbers = numbers(results, "unbind");
+    let numbers = results.numbers("unbind");
     for (it, color) in results.0.iter().zip(COLORS) {
-        for (how, suffix, gap) in [("plain", "", 0), ("tried", ", after a try_access", 4)] {
+        for ((how, suffix), gap) in HOWS.into_iter().zip([0, 4]) {
             let points: Vec<_> = numbers
                 .iter()
                 .filter_map(|n| Some((*n as f64, it.unbind_ms(how, *n)?.median)))
                 .collect();
             if !points.is_empty() {
                 lines.push(Line {
-                    label: it.subject.title.replace('`', "") + suffix,
+                    label: format!("{}{suffix}", it.subject.title).replace('`', ""),
                     color,
                     gap,
                     points,
@@ -80,7 +91,7 @@ fn unbind(results: &Results) -> Vec<Line> {
 
 fn free(results: &Results, freed: &Freed) -> Vec<Line> {
     let mut lines = Vec::new();
-    let numbers = numbers(results, freed.name);
+    let numbers = results.numbers(freed.name);
     for (it, color) in results.0.iter().zip(COLORS) {
         for (order, gap) in ORDERS.into_iter().zip([0, 4, 10]) {
             let points = numbers

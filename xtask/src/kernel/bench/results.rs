@@ -4,10 +4,13 @@
 
 use super::{
     measure::Measured,
-    Subject,
-    SUBJECTS, //
+    subject::{
+        Subject,
+        BY_HAND,
+        OURS, //
+    },
 };
-use crate::spread::Spread;
+use crate::report::spread::Spread;
 use anyhow::{
     Context,
     Result, //
@@ -17,7 +20,19 @@ use std::collections::BTreeSet;
 /// In which orders things are freed.
 pub(super) const ORDERS: [&str; 3] = ["creation", "reverse", "random"];
 
-/// What is freed.
+/// What an order is called.
+pub(super) fn order_title(order: &str) -> &'static str {
+    match order {
+        "creation" => "first one first",
+        "reverse" => "last one first",
+        _ => "random",
+    }
+}
+
+/// How something is unbound, and what the names of subjects have behind them then.
+pub(super) const HOWS: [(&str, &str); 2] = [("plain", ""), ("tried", ", after a `try_access`")];
+
+/// A kind of thing that is freed.
 pub(super) struct Freed {
     /// What rows call it.
     pub(super) name: &'static str,
@@ -57,17 +72,17 @@ pub(super) struct Subjected {
     pub(super) measured: Measured,
 }
 
-/// Everything.
+/// The measured values of all subjects.
 pub(super) struct Results(pub(super) Vec<Subjected>);
 
 impl Results {
     /// What everything is compared with.
     pub(super) fn by_hand(&self) -> Result<&Subjected> {
-        self.of(&super::BY_HAND)
+        self.of(&BY_HAND)
     }
 
     pub(super) fn ours(&self) -> Result<&Subjected> {
-        self.of(&super::OURS)
+        self.of(&OURS)
     }
 
     fn of(&self, subject: &Subject) -> Result<&Subjected> {
@@ -75,6 +90,25 @@ impl Results {
             .iter()
             .find(|it| it.subject.file == subject.file)
             .with_context(|| format!("{} was not measured", subject.title))
+    }
+
+    /// With how many something was timed, for any subject.
+    pub(super) fn numbers(&self, what: &str) -> Vec<u64> {
+        self.distinct(|it| it.measured.rows.numbers(what))
+    }
+
+    /// With how many it was timed or traced.
+    pub(super) fn traced_numbers(&self, what: &str) -> Vec<u64> {
+        self.distinct(|it| {
+            [&it.measured.rows, &it.measured.traced]
+                .map(|rows| rows.numbers(what))
+                .concat()
+        })
+    }
+
+    fn distinct(&self, of: impl Fn(&Subjected) -> Vec<u64>) -> Vec<u64> {
+        let numbers: BTreeSet<u64> = self.0.iter().flat_map(of).collect();
+        numbers.into_iter().collect()
     }
 
     /// All values, as CSV.
@@ -85,7 +119,7 @@ impl Results {
             for row in it.measured.rows.csv() {
                 text += &format!("{file},timed,{row}\n");
             }
-            // What is timed while it is traced says nothing.
+            // Times of the traced boot say nothing.
             for (how, n, calls) in it.synchronized() {
                 text += &format!("{file},traced,calls,synchronize_rcu,{how},{n},0,{calls}\n");
             }
@@ -190,18 +224,12 @@ impl Subjected {
 
     /// Bytes of a part of an object.
     pub(super) fn size(&self, what: &str) -> Result<f64> {
-        self.measured.rows.one("bytes", what, "inline", 1)
+        self.measured.rows.each("bytes", what, "inline")
     }
 
     /// Bytes in slabs for each of many, when they are created and when they are populated.
     pub(super) fn slab(&self, what: &str, how: &str) -> Result<f64> {
-        let rows = &self.measured.rows;
-        let n = rows
-            .iter()
-            .find(|row| row.unit == "bytes" && row.what == what && row.how == how)
-            .map(|row| row.n)
-            .with_context(|| format!("nobody has weighed: {what}, {how}"))?;
-        Ok(rows.one("bytes", what, how, n)? / n as f64)
+        self.measured.rows.each("bytes", what, how)
     }
 
     /// Bytes that the lazy part takes of a mapped object: in it, and beside it.
@@ -210,9 +238,7 @@ impl Subjected {
     }
 
     fn spread(&self, unit: &str, what: &str, how: &str, n: u64, per: f64) -> Option<Spread> {
-        let values = self.measured.rows.values(unit, what, how, n);
-        let values: Vec<f64> = values.iter().map(|value| value / per).collect();
-        Spread::new(&values).ok()
+        Spread::new(&self.measured.rows.values(unit, what, how, n), per).ok()
     }
 }
 
@@ -228,41 +254,6 @@ fn best_of_parts(values: &[f64], rounds: usize) -> Option<f64> {
             .map(|part| best(part).fold(f64::INFINITY, f64::min))
             .sum(),
     )
-}
-
-/// With how many something was timed, for any subject.
-pub(super) fn numbers(results: &Results, what: &str) -> Vec<u64> {
-    let timed = results
-        .0
-        .iter()
-        .flat_map(|it| it.measured.rows.numbers(what));
-    timed.collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-/// With how many it was timed or traced.
-pub(super) fn traced_numbers(results: &Results, what: &str) -> Vec<u64> {
-    let traced = results
-        .0
-        .iter()
-        .flat_map(|it| it.measured.traced.numbers(what));
-    let all = traced.chain(numbers(results, what));
-    all.collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-/// Measures all subjects.
-pub(super) fn collect(
-    mut measure: impl FnMut(&'static Subject) -> Result<Measured>,
-) -> Result<Results> {
-    SUBJECTS
-        .iter()
-        .map(|subject| {
-            Ok(Subjected {
-                subject,
-                measured: measure(subject)?,
-            })
-        })
-        .collect::<Result<_>>()
-        .map(Results)
 }
 
 #[cfg(test)]
@@ -329,17 +320,17 @@ pub(super) mod tests {
         let ours = measured(&[&of_both[..], &ours].concat(), 18, &calls);
         Results(vec![
             Subjected {
-                subject: &SUBJECTS[0],
+                subject: &BY_HAND,
                 measured: by_hand,
             },
             Subjected {
-                subject: &SUBJECTS[1],
+                subject: &OURS,
                 measured: ours,
             },
         ])
     }
 
-    /// What is traced is unbind with 100 and with 10,000 objects.
+    /// The traced sections are unbind with 100 and with 10,000 objects.
     fn measured(timed: &[&str], instructions: u64, calls: &[(&str, u64)]) -> Measured {
         let mut traced = Vec::new();
         let mut sections = Vec::new();
@@ -391,7 +382,7 @@ pub(super) mod tests {
         assert!(ours.speedup("three").is_err());
         assert_eq!(hand.mapped().unwrap(), 48.0 + 128.0);
         assert_eq!(ours.mapped().unwrap(), 88.0);
-        assert_eq!(numbers(&results, "unbind"), [100, 10_000]);
+        assert_eq!(results.numbers("unbind"), [100, 10_000]);
     }
 
     #[test]
@@ -401,7 +392,7 @@ pub(super) mod tests {
         assert!(csv.starts_with("subject,boot,unit,what,how,n,round,value\n"));
         for line in [
             "by_hand,timed,ns,unbind,plain,100,0,1000000000",
-            "lazy,timed,part_ns,object,creation,1000,0,3000000 1000000",
+            "lazy,timed,part_ns,object,creation,1000,1,1000000",
             "lazy,traced,calls,synchronize_rcu,tried,10000,0,1",
             "by_hand,traced,instructions,access,out_of_line,1,0,38",
         ] {

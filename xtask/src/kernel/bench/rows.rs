@@ -2,74 +2,32 @@
 
 //! The rows that `kernel/bench/` prints on the console: one for each value.
 
-use crate::kernel::run::Results;
+use crate::{
+    kernel::run::Results,
+    report::rows, //
+};
 use anyhow::{
     ensure,
     Context,
     Result, //
 };
-use std::{
-    collections::BTreeSet,
-    str::FromStr, //
-};
+use std::collections::BTreeSet;
 
-/// What is in front of a row.
+/// The text in front of a row.
 const MARK: &str = "# bench: ";
 
 /// The header of what [`Rows::csv()`] returns.
 pub(super) const HEADER: &str = "unit,what,how,n,round,value";
 
-/// A value.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Row {
-    /// `ns`, `grace_periods`, `bytes`; `section` where one of what is executed begins; `too_long`
-    /// if it was not measured, because it would have taken so many nanoseconds.
-    pub(super) unit: String,
-    pub(super) what: String,
-    pub(super) how: String,
-    pub(super) n: u64,
-    pub(super) round: u64,
-    pub(super) value: i64,
-}
-
-impl Row {
-    /// As CSV, with another unit and value.
-    fn with(&self, unit: &str, value: &str) -> String {
-        let Self {
-            what,
-            how,
-            n,
-            round,
-            ..
-        } = self;
-        format!("{unit},{what},{how},{n},{round},{value}")
-    }
-}
-
-impl FromStr for Row {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let fields: Vec<&str> = text.trim_end().split(',').collect();
-        let &[unit, what, how, n, round, value] = fields.as_slice() else {
-            anyhow::bail!("not a row: {text}");
-        };
-        let number = || format!("not a row: {text}");
-
-        Ok(Self {
-            unit: unit.to_owned(),
-            what: what.to_owned(),
-            how: how.to_owned(),
-            n: n.parse().with_context(number)?,
-            round: round.parse().with_context(number)?,
-            value: value.parse().with_context(number)?,
-        })
-    }
-}
+/// A value: its unit, what was done, how, and with how many.
+///
+/// The unit is `ns`, `grace_periods`, `bytes`; `section` where one of what is executed begins;
+/// `too_long` if it was not measured, because it would have taken so many nanoseconds.
+type Row = rows::Row<4>;
 
 /// All rows of a boot.
 #[derive(Debug, PartialEq)]
-pub(super) struct Rows(Vec<Row>);
+pub(super) struct Rows(rows::Rows<4>);
 
 impl Rows {
     /// Reads what the tests have said. Fails if a row was lost.
@@ -91,77 +49,65 @@ impl Rows {
                 number.parse() == Ok(rows.len()),
                 "the console has lost a row in front of: {text}"
             );
-            rows.push(row.parse::<Row>()?);
+            let row: Row = row.parse()?;
+            ensure!(row.what[3].parse::<u64>().is_ok(), "not a row: {text}");
+            rows.push(row);
         }
 
         let end = rows.pop().context("the kernel has measured nothing")?;
+        let [unit, what, ..] = &end.what;
         ensure!(
-            end.unit == "end",
-            "the kernel has not measured to the end: the last row is of {}",
-            end.what
+            unit == "end",
+            "the kernel has not measured to the end: the last row is of {what}"
         );
-        Ok(Self(rows))
+        Ok(Self(rows::Rows(rows)))
     }
 
-    /// All of them as CSV, and what was measured in parts in one row.
-    pub(super) fn csv(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        let mut parts = Vec::new();
-        for row in &self.0 {
-            match row.unit.as_str() {
-                "section" => (),
-                "part_ns" => parts.push(row.value.to_string()),
-                _ => {
-                    if !parts.is_empty() {
-                        lines.push(row.with("part_ns", &parts.join(" ")));
-                        parts.clear();
-                    }
-                    lines.push(row.with(&row.unit, &row.value.to_string()));
-                }
-            }
-        }
-        lines
+    /// The values as CSV.
+    pub(super) fn csv(&self) -> impl Iterator<Item = String> + '_ {
+        let values = self.0 .0.iter().filter(|row| row.what[0] != "section");
+        values.map(|row| format!("{},{},{}", row.what.join(","), row.round, row.value))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Row> {
-        self.0.iter()
+    /// The names of the sections, in order: what is executed, how, and with how many.
+    pub(super) fn sections(&self) -> impl Iterator<Item = [String; 3]> + '_ {
+        self.0 .0.iter().filter_map(|row| match &row.what {
+            [unit, what @ ..] if unit == "section" => Some(what.clone()),
+            _ => None,
+        })
     }
 
     /// The values of something, in the order of rounds; none if it was not measured.
     pub(super) fn values(&self, unit: &str, what: &str, how: &str, n: u64) -> Vec<f64> {
-        self.0
-            .iter()
-            .filter(|row| (row.unit.as_str(), row.what.as_str()) == (unit, what))
-            .filter(|row| row.how == how && row.n == n)
-            .map(|row| row.value as f64)
-            .collect()
+        self.0.values([unit, what, how, &n.to_string()])
     }
 
-    /// The one value of something.
-    pub(super) fn one(&self, unit: &str, what: &str, how: &str, n: u64) -> Result<f64> {
-        self.values(unit, what, how, n)
-            .first()
-            .copied()
-            .with_context(|| format!("there is no row {unit},{what},{how},{n}"))
+    /// The one value of something for each of as many as it was measured with.
+    pub(super) fn each(&self, unit: &str, what: &str, how: &str) -> Result<f64> {
+        let row = self
+            .0
+             .0
+            .iter()
+            .find(|row| row.what[..3] == [unit, what, how]);
+        let each = row.and_then(|row| Some(row.value / row.what[3].parse::<f64>().ok()?));
+        each.with_context(|| format!("there is no row {unit},{what},{how}"))
     }
 
     /// With how many its time was measured, or would have been too long.
     pub(super) fn numbers(&self, what: &str) -> Vec<u64> {
-        self.distinct(|row| row.what == what)
+        self.distinct(|row| row.what[1] == what)
     }
 
     /// The same, where it was done like this.
     pub(super) fn numbers_of(&self, what: &str, how: &str) -> Vec<u64> {
-        self.distinct(|row| row.what == what && row.how == how)
+        self.distinct(|row| row.what[1] == what && row.what[2] == how)
     }
 
     fn distinct(&self, is_wanted: impl Fn(&Row) -> bool) -> Vec<u64> {
-        let numbers: BTreeSet<u64> = self
-            .0
-            .iter()
-            .filter(|row| ["ns", "too_long"].contains(&row.unit.as_str()) && is_wanted(row))
-            .map(|row| row.n)
-            .collect();
+        let is_timed = |row: &&Row| ["ns", "too_long"].contains(&row.what[0].as_str());
+        let rows = self.0 .0.iter().filter(is_timed);
+        let numbers = rows.filter(|row| is_wanted(row));
+        let numbers: BTreeSet<u64> = numbers.filter_map(|row| row.what[3].parse().ok()).collect();
         numbers.into_iter().collect()
     }
 }
@@ -188,40 +134,35 @@ pub(super) mod tests {
             "ns,unbind,plain,1,1,10",
             "ns,unbind,plain,400,0,30",
             "too_long,unbind,plain,1000,0,900",
+            "bytes,object,created,10,0,15",
         ])
         .unwrap();
 
         assert_eq!(rows.values("ns", "unbind", "plain", 1), [20.0, 10.0]);
         assert!(rows.values("ns", "unbind", "tried", 1).is_empty());
-        assert_eq!(rows.one("ns", "unbind", "plain", 400).unwrap(), 30.0);
-        assert!(rows.one("ns", "unbind", "plain", 1000).is_err());
+        assert!(rows.values("ns", "unbind", "plain", 1000).is_empty());
+        assert_eq!(rows.each("bytes", "object", "created").unwrap(), 1.5);
+        assert!(rows.each("bytes", "object", "populated").is_err());
         assert_eq!(rows.numbers("unbind"), [1, 400, 1000]);
+        assert_eq!(rows.numbers_of("unbind", "tried"), [0; 0]);
     }
 
     #[test]
-    fn parts_are_one_row() {
-        let rows = rows(&[
-            "section,unbind,plain,1,0,0",
-            "part_ns,object,random,9,2,5",
-            "part_ns,object,random,9,3,6",
-            "ns,object,random,9,1,11",
-            "ns,object,random,9,2,12",
-        ]);
+    fn sections_are_no_values() {
+        let rows = rows(&["section,unbind,plain,1,0,0", "ns,object,random,9,1,11"]);
+        let rows = rows.unwrap();
 
-        assert_eq!(
-            rows.unwrap().csv(),
-            [
-                "part_ns,object,random,9,1,5 6",
-                "ns,object,random,9,1,11",
-                "ns,object,random,9,2,12",
-            ]
-        );
+        let csv: Vec<_> = rows.csv().collect();
+        assert_eq!(csv, ["ns,object,random,9,1,11"]);
+        let sections: Vec<_> = rows.sections().collect();
+        assert_eq!(sections, [["unbind", "plain", "1"]]);
     }
 
     #[test]
     fn other_lines_are_none_of_ours() {
         let lines = ["hello", "    # bench: 0,end,bench,plain,0,0,0", "ok 1 all"];
-        assert_eq!(Rows::read(lines.into_iter()).unwrap(), Rows(Vec::new()));
+        let rows = Rows::read(lines.into_iter()).unwrap();
+        assert_eq!(rows, Rows(rows::Rows(Vec::new())));
     }
 
     #[test]
@@ -238,7 +179,6 @@ pub(super) mod tests {
         assert!(read(&[a, b]).is_err());
         assert!(read(&[a, end]).is_err());
         assert!(read(&[b, end]).is_err());
-        assert!(read(&["# bench: 0,ns,a,b,1,0", end]).is_err());
-        assert!(read(&["# bench: 0,ns,a,b,1,0,x", end]).is_err());
+        assert!(read(&["# bench: 0,ns,a,b,x,0,1", end]).is_err());
     }
 }

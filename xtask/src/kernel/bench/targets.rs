@@ -2,20 +2,22 @@
 
 //! What has to hold.
 
-use super::{
-    results::{
-        Freed,
-        Results,
-        Subjected,
-        FREED,
-        ORDERS, //
-    },
-    table::{
-        order_title,
-        thousands, //
+use super::results::{
+    order_title,
+    Freed,
+    Results,
+    Subjected,
+    FREED,
+    ORDERS, //
+};
+use crate::report::{
+    spread::Spread,
+    table::thousands,
+    target::{
+        Target,
+        FLAT, //
     },
 };
-use crate::spread::Spread;
 use anyhow::{
     Context,
     Result, //
@@ -28,37 +30,20 @@ const UNBIND_LIMIT: (u64, f64) = (10_000, 1_000.0);
 /// The same where few objects are measured, for seconds.
 const QUICK_UNBIND_RATIO: (u64, f64) = (100, 10.0);
 
-/// How much more a free may take with many objects than with few.
-const FLAT: f64 = 1.25;
-
 /// Instructions of an access.
 const OUT_OF_LINE: u64 = 18;
 const IN_LOOP: u64 = 10;
 
-/// How much faster two threads have to be than one, on one device.
-const SPEEDUP: f64 = 1.0;
-
 /// How many bytes a mapped object may have for each one that it has by hand.
 const BYTES: f64 = 2.0 / 3.0;
-
-/// Something that has to hold.
-pub(super) struct Target {
-    pub(super) text: String,
-    /// What was found.
-    pub(super) found: String,
-    pub(super) held: bool,
-    /// A quick run shows it and does not judge it: it compares times that lie close to each other.
-    pub(super) needs_full_run: bool,
-}
 
 /// How the targets stand; those that need many objects are left out if there were few.
 pub(super) fn targets(results: &Results, quick: bool) -> Result<Vec<Target>> {
     let (hand, ours) = (results.by_hand()?, results.ours()?);
 
-    let ratio = if quick {
-        QUICK_UNBIND_RATIO
-    } else {
-        UNBIND_RATIO
+    let ratio = match quick {
+        true => QUICK_UNBIND_RATIO,
+        false => UNBIND_RATIO,
     };
     let mut targets = vec![unbind_ratio(hand, ours, ratio)?];
     if !quick {
@@ -107,15 +92,14 @@ fn unbind_ratio(hand: &Subjected, ours: &Subjected, (n, least): (u64, f64)) -> R
         .with_context(|| format!("unbind with {n} objects was not measured"))?;
     let ratio = hand.median / ours.median;
 
-    Ok(Target {
-        text: format!(
+    Ok(Target::exact(
+        format!(
             "unbind with {} mapped objects is at least {least} times as fast",
             thousands(n)
         ),
-        found: format!("{ratio:.0} times"),
-        held: ratio >= least,
-        needs_full_run: false,
-    })
+        format!("{ratio:.0} times"),
+        ratio >= least,
+    ))
 }
 
 fn unbind_limit(ours: &Subjected) -> Result<Target> {
@@ -125,18 +109,17 @@ fn unbind_limit(ours: &Subjected) -> Result<Target> {
         .zip(tried)
         .with_context(|| format!("unbind with {n} objects was not measured"))?;
 
-    Ok(Target {
-        text: format!(
+    Ok(Target::time(
+        format!(
             "unbind with {} mapped objects takes less than {most} ms",
             thousands(n)
         ),
-        found: format!(
+        format!(
             "{:.0} ms, and {:.0} ms after a `try_access`",
             plain.median, tried.median
         ),
-        held: plain.median.max(tried.median) < most,
-        needs_full_run: true,
-    })
+        plain.median.max(tried.median) < most,
+    ))
 }
 
 fn grace_periods(hand: &Subjected, ours: &Subjected) -> Result<Target> {
@@ -159,16 +142,15 @@ fn waits(n: u64, plain: u64, tried: u64, control: &[(&str, u64, u64)]) -> Target
         format!("{plain} and {tried}, and by hand not one for each object: {control:?}")
     };
 
-    Target {
-        text: format!(
+    Target::exact(
+        format!(
             "unbind with {} mapped objects waits for no grace period, and for one after a \
              `try_access`",
             thousands(n)
         ),
         found,
-        held: control_holds && plain == 0 && tried == 1,
-        needs_full_run: false,
-    }
+        control_holds && plain == 0 && tried == 1,
+    )
 }
 
 fn flat(ours: &Subjected, freed: &Freed, order: &str) -> Result<Target> {
@@ -206,16 +188,15 @@ fn is_flat(what: &str, us: &[f64], bare: &[f64], bare_text: &str) -> Result<Targ
         us.join(", ")
     };
 
-    Ok(Target {
-        text: format!(
+    Ok(Target::time(
+        format!(
             "to free {what}, takes at most {:.0} % longer with many than with few, beyond what it \
              takes longer without the slot",
             (FLAT - 1.0) * 100.0
         ),
-        found: format!("{} us, {bare_text} {} us", list(us), list(bare)),
+        format!("{} us, {bare_text} {} us", list(us), list(bare)),
         held,
-        needs_full_run: true,
-    })
+    ))
 }
 
 /// The two were booted one after the other, so each is compared with what the C helper takes by
@@ -227,59 +208,38 @@ fn first_object(hand: &Subjected, ours: &Subjected) -> Result<Target> {
     };
     let (hand, ours) = (over_bare(hand)?, over_bare(ours)?);
 
-    Ok(Target {
-        text: "the first access to an object is no slower than by hand".to_owned(),
-        found: format!("{ours:.2} times what the C helper takes alone, by hand {hand:.2}"),
-        held: ours <= hand,
-        needs_full_run: true,
-    })
+    Ok(Target::time(
+        "the first access to an object is no slower than by hand",
+        format!("{ours:.2} times what the C helper takes alone, by hand {hand:.2}"),
+        ours <= hand,
+    ))
 }
 
 fn first_owner(hand: &Subjected, ours: &Subjected) -> Result<Target> {
     let [hand, ours] = [hand, ours].map(|it| it.best_first_us("first_owner", "alone"));
     let (hand, ours) = (hand?, ours?);
 
-    Ok(Target {
-        text: "the first access to an owner with nothing but the slot is no slower than by hand"
-            .to_owned(),
-        found: format!("{ours:.2} us, by hand {hand:.2}"),
-        held: ours <= hand,
-        needs_full_run: true,
-    })
+    Ok(Target::time(
+        "the first access to an owner with nothing but the slot is no slower than by hand",
+        format!("{ours:.2} us, by hand {hand:.2}"),
+        ours <= hand,
+    ))
 }
 
 fn among(ours: &Subjected) -> Result<Target> {
     let [alone, among] = ["alone", "among"].map(|how| ours.best_first_us("first_owner", how));
-    let (alone, among) = (alone?, among?);
-
-    Ok(Target {
-        text: format!(
-            "a first access takes at most {:.0} % longer among 10,000 other managed resources of \
-             the device",
-            (FLAT - 1.0) * 100.0
-        ),
-        found: format!("{among:.2} us, without them {alone:.2}"),
-        held: among <= alone * FLAT,
-        needs_full_run: true,
-    })
+    Ok(Target::among(alone?, among?, "us"))
 }
 
 fn together(hand: &Subjected, ours: &Subjected) -> Result<Target> {
     let (hand, ours) = (hand.speedup("two")?, ours.speedup("two")?);
-
-    Ok(Target {
-        text: format!(
-            "two threads populate and free on one device at least {SPEEDUP:.1} times as fast as one"
-        ),
-        found: format!("{ours:.2} times, by hand {hand:.2}"),
-        held: ours >= SPEEDUP,
-        needs_full_run: true,
-    })
+    let found = format!("{ours:.2} times, by hand {hand:.2}");
+    Ok(Target::together(ours, found))
 }
 
 /// The median of how many times as long a free takes by hand, over all numbers that both have freed.
 fn no_slower(hand: &Subjected, ours: &Subjected, freed: &Freed, order: &str) -> Result<Target> {
-    // What both do to free an object is not of the slot, and not as fast in both boots.
+    // Freeing an object takes time that the slot has no part in, and that differs between boots.
     let best = |it: &Subjected, n| -> Option<f64> {
         let all = it.best_free_us(freed.name, order, n)?;
         match freed.over_bare {
@@ -291,49 +251,45 @@ fn no_slower(hand: &Subjected, ours: &Subjected, freed: &Freed, order: &str) -> 
     let ratios = numbers
         .into_iter()
         .filter_map(|n| Some(best(hand, n)? / best(ours, n)?));
-    let ratio = Spread::new(&ratios.collect::<Vec<_>>())?.median;
+    let ratio = Spread::new(&ratios.collect::<Vec<_>>(), 1.0)?.median;
     let beyond = match freed.over_bare {
         true => format!(", each over {}", freed.bare_text),
         false => String::new(),
     };
 
-    Ok(Target {
-        text: format!(
+    Ok(Target::time(
+        format!(
             "to free {}, {}, takes no longer than by hand{beyond}",
             freed.text,
             order_title(order)
         ),
-        found: format!("by hand {ratio:.2} times as long"),
-        held: ratio >= 1.0,
-        needs_full_run: true,
-    })
+        format!("by hand {ratio:.2} times as long"),
+        ratio >= 1.0,
+    ))
 }
 
 fn instructions(text: &str, most: u64, [hand, ours]: [u64; 2]) -> Target {
-    Target {
-        text: format!("{text} at most {most} instructions"),
-        found: format!("{ours}, by hand {hand}"),
-        held: ours <= most,
-        needs_full_run: false,
-    }
+    Target::exact(
+        format!("{text} at most {most} instructions"),
+        format!("{ours}, by hand {hand}"),
+        ours <= most,
+    )
 }
 
 fn bytes([hand, ours]: [f64; 2]) -> Target {
-    Target {
-        text: "a mapped object has at most two thirds of the bytes".to_owned(),
-        found: format!("{ours}, by hand {hand}"),
-        held: ours <= hand * BYTES,
-        needs_full_run: false,
-    }
+    Target::exact(
+        "a mapped object has at most two thirds of the bytes",
+        format!("{ours}, by hand {hand}"),
+        ours <= hand * BYTES,
+    )
 }
 
 fn allocated([hand, ours]: [f64; 2]) -> Target {
-    Target {
-        text: "an object is allocated from the size class that it has by hand".to_owned(),
-        found: format!("{ours}, by hand {hand}"),
-        held: ours <= hand,
-        needs_full_run: false,
-    }
+    Target::exact(
+        "an object is allocated from the size class that it has by hand",
+        format!("{ours}, by hand {hand}"),
+        ours <= hand,
+    )
 }
 
 #[cfg(test)]
@@ -349,7 +305,7 @@ mod tests {
 
         assert_eq!(targets.len(), 10);
         for target in targets {
-            assert!(target.held, "{}: {}", target.text, target.found);
+            assert_eq!(target.held, Some(true), "{}: {}", target.text, target.found);
         }
     }
 
@@ -361,19 +317,20 @@ mod tests {
     #[test]
     fn one_grace_period_is_enough() {
         let control = [("plain", 1, 1), ("plain", 100, 100)];
-        assert!(waits(9, 0, 1, &control).held);
-        assert!(!waits(9, 1, 1, &control).held);
-        assert!(!waits(9, 0, 2, &control).held);
-        // Who waits for none after a `try_access` is wrong.
-        assert!(!waits(9, 0, 0, &control).held);
+        assert_eq!(waits(9, 0, 1, &control).held, Some(true));
+        assert_eq!(waits(9, 1, 1, &control).held, Some(false));
+        assert_eq!(waits(9, 0, 2, &control).held, Some(false));
+        // After a `try_access`, one has to be waited for.
+        assert_eq!(waits(9, 0, 0, &control).held, Some(false));
         // If calls are not counted, there are none.
-        assert!(!waits(9, 0, 1, &[("plain", 100, 0)]).held);
-        assert!(!waits(9, 0, 1, &[]).held);
+        assert_eq!(waits(9, 0, 1, &[("plain", 100, 0)]).held, Some(false));
+        assert_eq!(waits(9, 0, 1, &[]).held, Some(false));
     }
 
     #[test]
     fn what_grows_is_not_flat() {
-        let held = |us: &[f64], control: &[f64]| is_flat("", us, control, "").unwrap().held;
+        let held =
+            |us: &[f64], control: &[f64]| is_flat("", us, control, "").unwrap().held == Some(true);
 
         assert!(held(&[1.0, 1.2, 0.97], &[0.5, 0.5, 0.5]));
         assert!(!held(&[1.0, 1.3, 1.0], &[0.5, 0.5, 0.5]));
@@ -387,11 +344,11 @@ mod tests {
 
     #[test]
     fn limits_are_limits() {
-        assert!(instructions("", 20, [38, 20]).held);
-        assert!(!instructions("", 20, [38, 21]).held);
-        assert!(bytes([180.0, 120.0]).held);
-        assert!(!bytes([180.0, 121.0]).held);
-        assert!(allocated([512.0, 512.0]).held);
-        assert!(!allocated([512.0, 1024.0]).held);
+        assert_eq!(instructions("", 20, [38, 20]).held, Some(true));
+        assert_eq!(instructions("", 20, [38, 21]).held, Some(false));
+        assert_eq!(bytes([180.0, 120.0]).held, Some(true));
+        assert_eq!(bytes([180.0, 121.0]).held, Some(false));
+        assert_eq!(allocated([512.0, 512.0]).held, Some(true));
+        assert_eq!(allocated([512.0, 1024.0]).held, Some(false));
     }
 }

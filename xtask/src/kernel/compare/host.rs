@@ -7,24 +7,24 @@ use super::{
     super::{
         job::{
             self,
-            Job,
-            Next, //
+            Job, //
         },
         spinner,
     },
     table::{
+        add,
+        is_ours,
         Column,
         Mark, //
-    }, //
+    },
 };
 use anyhow::{
-    bail,
+    ensure,
     Result, //
 };
 use std::{
     path::Path,
-    process::Command,
-    time::Duration, //
+    process::Command, //
 };
 use xshell::Shell;
 
@@ -38,7 +38,7 @@ pub(super) fn suites(shell: &Shell, logs: &Path) -> Result<Column> {
 
     let sample = ["--test", "sample"];
     for (name, mark) in run(shell, &sample, &logs.join("host-sample.log"))? {
-        super::add(&mut column, &name, mark)?;
+        add(&mut column, &name, mark)?;
     }
     Ok(column)
 }
@@ -56,15 +56,8 @@ fn run(shell: &Shell, tests: &[&str], log: &Path) -> Result<Column> {
     let spinner = spinner(format!("cargo {}", arguments.join(" ")));
     let mut cargo = Command::new("cargo");
     cargo.current_dir(shell.current_dir()).args(&arguments);
-    let mut job = Job::start(&mut cargo, log)?;
     let mut text = String::new();
-    loop {
-        match job.next(Duration::MAX)? {
-            Next::Line(line) => text += &(line + "\n"),
-            Next::Silence => (),
-            Next::End(_) => break,
-        }
-    }
+    Job::start(&mut cargo, log)?.read(|line| text += &(line + "\n"))?;
     spinner.finish_and_clear();
 
     outcomes(&text, log)
@@ -74,23 +67,22 @@ fn run(shell: &Shell, tests: &[&str], log: &Path) -> Result<Column> {
 fn outcomes(text: &str, log: &Path) -> Result<Column> {
     let mut column = Column::default();
     for (name, mark) in text.lines().filter_map(outcome) {
-        super::add(&mut column, &name, mark)?;
+        add(&mut column, &name, mark)?;
     }
 
-    if column.is_empty() {
-        bail!(
-            "nothing was tested on the host, see {}:\n{}",
-            log.display(),
-            job::tail(log, 20)
-        );
-    }
+    ensure!(
+        !column.is_empty(),
+        "nothing was tested on the host, see {}:\n{}",
+        log.display(),
+        job::tail(log, 20)
+    );
     Ok(column)
 }
 
 /// Reads `# kunit: suite.test ok`, of our suites.
 fn outcome(line: &str) -> Option<(String, Mark)> {
     let (name, verdict) = line.strip_prefix(LINE)?.split_once(' ')?;
-    if !super::is_ours(name) {
+    if !is_ours(name) {
         return None;
     }
     let mark = match verdict {

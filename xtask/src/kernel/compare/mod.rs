@@ -20,13 +20,14 @@ use super::{
     test,
 };
 use anyhow::{
-    bail,
     ensure,
     Result, //
 };
 use clap::Parser;
 use std::path::PathBuf;
 use table::{
+    add,
+    is_ours,
     Column,
     Mark,
     Table, //
@@ -57,9 +58,6 @@ pub(crate) struct Options {
     #[arg(long)]
     install: bool,
 }
-
-/// What the names of our suites begin with.
-const OURS: [&str; 2] = ["rust_devres_lazy_", "rust_lazy_"];
 
 /// Suites that one side may be without, and why.
 const OF_ONE_SIDE: [(&str, &str); 5] = [
@@ -111,7 +109,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let table = Table {
         host,
         kernel: kernel(&results)?,
-        excuse: |name| of_one_side(suite(name)),
+        excuse: of_one_side,
     };
 
     print!("\n{table}");
@@ -158,27 +156,9 @@ fn mark(test: &Test) -> Mark {
     }
 }
 
-/// Adds an outcome. A name says which test it is, so there cannot be two.
-fn add(column: &mut Column, name: &str, mark: Mark) -> Result<()> {
-    if column.insert(name.to_owned(), mark).is_some() {
-        bail!("there are two tests with the name `{name}`");
-    }
-
-    Ok(())
-}
-
-/// Whether a suite, or a test, is ours.
-fn is_ours(name: &str) -> bool {
-    OURS.iter().any(|ours| name.starts_with(ours))
-}
-
-/// The suite of a test.
-fn suite(name: &str) -> &str {
-    name.split_once('.').map_or(name, |(suite, _)| suite)
-}
-
-/// Why one side may be without a suite.
-fn of_one_side(suite: &str) -> Option<&'static str> {
+/// Why one side may be without the suite of a test.
+fn of_one_side(test: &str) -> Option<&'static str> {
+    let (suite, _) = test.split_once('.')?;
     let found = OF_ONE_SIDE.iter().find(|(name, _)| *name == suite);
     found.map(|(_, why)| *why)
 }

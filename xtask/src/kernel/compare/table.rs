@@ -2,6 +2,11 @@
 
 //! Outcomes side by side, and what is different about them.
 
+use crate::report::table;
+use anyhow::{
+    ensure,
+    Result, //
+};
 use std::{
     collections::{
         BTreeMap,
@@ -21,6 +26,23 @@ pub(super) enum Mark {
 
 /// Outcomes, by suite and test.
 pub(super) type Column = BTreeMap<String, Mark>;
+
+/// Adds an outcome. A name says which test it is, so there cannot be two.
+pub(super) fn add(column: &mut Column, name: &str, mark: Mark) -> Result<()> {
+    ensure!(
+        column.insert(name.to_owned(), mark).is_none(),
+        "there are two tests with the name `{name}`"
+    );
+    Ok(())
+}
+
+/// What the names of our suites begin with.
+const OURS: [&str; 2] = ["rust_devres_lazy_", "rust_lazy_"];
+
+/// Whether a suite, or a test, is ours.
+pub(super) fn is_ours(name: &str) -> bool {
+    OURS.iter().any(|ours| name.starts_with(ours))
+}
 
 /// Why a test may be on one side only.
 type Excuse = fn(&str) -> Option<&'static str>;
@@ -50,7 +72,7 @@ impl Table {
         (self.excuse)(name)
     }
 
-    /// What is not as it should be, for people.
+    /// The tests with different outcomes, a sentence for each.
     pub(super) fn differences(&self) -> Vec<String> {
         let is_different = |name: &&str| {
             let [host, kernel] = self.marks(name);
@@ -89,15 +111,13 @@ fn show(mark: Option<&Mark>) -> &'static str {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.names();
-        let width = names.iter().map(|name| name.len()).max().unwrap_or(0);
-
-        writeln!(f, "{:width$}  host  kernel", "")?;
+        let mut table = table::Table::text(["test", "host", "kernel"]);
         for name in &names {
             let [host, kernel] = self.marks(name).map(show);
-            writeln!(f, "{name:width$}  {host:4}  {kernel}")?;
+            table.push([name, host, kernel]);
         }
+        writeln!(f, "{table}")?;
 
-        writeln!(f)?;
         for name in &names {
             for (side, mark) in ["host", "kernel"].into_iter().zip(self.marks(name)) {
                 if let Some(Mark::Skip(why)) = mark {
@@ -187,9 +207,10 @@ mod tests {
         );
         assert_eq!(
             table.to_string(),
-            "               host  kernel\n\
-             a.init_panics  ok    -\n\
-             a.unbind       ok    skip\n\n\
+            "| test          | host | kernel |\n\
+             |---------------|------|--------|\n\
+             | a.init_panics | ok   | -      |\n\
+             | a.unbind      | ok   | skip   |\n\n\
              -: a.init_panics: the kernel does not unwind\n\
              skip, kernel: a.unbind: needs failslab\n"
         );

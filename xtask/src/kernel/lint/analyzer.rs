@@ -6,15 +6,19 @@
 //! if it is such a root, or if a `mod` leads to it from one that rust-analyzer does not take for
 //! configured out.
 
-use super::{
-    super::job,
+use super::check::{
     Lint,
     Outcome, //
 };
+use crate::kernel::job;
 use anyhow::{
     ensure,
     Context,
     Result, //
+};
+use cargo_platform::{
+    Cfg,
+    CfgExpr, //
 };
 use serde_json::Value;
 use std::{
@@ -24,16 +28,12 @@ use std::{
         Path,
         PathBuf, //
     },
+    str::FromStr,
 };
 use syn::{
-    punctuated::Punctuated,
     Attribute,
-    Expr,
     Item,
-    ItemMod,
-    Lit,
-    Meta,
-    Token, //
+    ItemMod, //
 };
 
 /// What crates with files of ours use, by their roots. Those that are not here are drivers.
@@ -47,8 +47,7 @@ const USED_BY_DRIVERS: &[&str] = &["kernel", "pin_init"];
 struct Crate {
     root: PathBuf,
     dependencies: BTreeSet<String>,
-    /// `name`, or `name="value"`.
-    cfg: BTreeSet<String>,
+    cfg: Vec<Cfg>,
     /// Where a macro is loaded from.
     library: Option<PathBuf>,
 }
@@ -123,40 +122,15 @@ impl Crate {
     fn has(&self, attributes: &[Attribute]) -> bool {
         attributes
             .iter()
-            .filter(|attribute| attribute.path().is_ident("cfg"))
-            .all(|attribute| {
-                attribute
-                    .parse_args()
-                    .is_ok_and(|condition| self.holds(&condition))
-            })
+            .filter_map(|attribute| attribute.meta.require_list().ok())
+            .filter(|meta| meta.path.is_ident("cfg"))
+            .all(|meta| self.holds(&meta.tokens.to_string()))
     }
 
     /// Whether what is in `cfg(..)` holds.
-    fn holds(&self, condition: &Meta) -> bool {
-        match condition {
-            Meta::Path(path) => path
-                .get_ident()
-                .is_some_and(|name| self.cfg.contains(&name.to_string())),
-            Meta::NameValue(pair) => match (&pair.value, pair.path.get_ident()) {
-                (Expr::Lit(value), Some(name)) => match &value.lit {
-                    Lit::Str(value) => self.cfg.contains(&format!("{name}={:?}", value.value())),
-                    _ => false,
-                },
-                _ => false,
-            },
-            Meta::List(list) => {
-                let parts = list
-                    .parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
-                    .unwrap_or_default();
-                let mut parts = parts.iter();
-                match list.path.get_ident().map(ToString::to_string).as_deref() {
-                    Some("all") => parts.all(|part| self.holds(part)),
-                    Some("any") => parts.any(|part| self.holds(part)),
-                    Some("not") => parts.all(|part| !self.holds(part)),
-                    _ => false,
-                }
-            }
-        }
+    fn holds(&self, condition: &str) -> bool {
+        let condition = CfgExpr::from_str(condition);
+        condition.is_ok_and(|condition| condition.matches(&self.cfg))
     }
 }
 
@@ -176,7 +150,10 @@ fn crates(project: &str) -> Result<Vec<Crate>> {
                     .iter()
                     .filter_map(|dependency| text(&dependency["name"]))
                     .collect(),
-                cfg: list(&it["cfg"]).iter().filter_map(text).collect(),
+                cfg: list(&it["cfg"])
+                    .iter()
+                    .filter_map(|cfg| cfg.as_str()?.parse().ok())
+                    .collect(),
                 library: text(&it["proc_macro_dylib_path"]).map(PathBuf::from),
             })
         })
@@ -254,7 +231,7 @@ mod tests {
     #[test]
     fn what_is_configured_out_is_not_there() {
         let it = &crates(PROJECT).unwrap()[1];
-        let holds = |text| it.holds(&syn::parse_str(text).unwrap());
+        let holds = |text| it.holds(text);
 
         for condition in [
             "CONFIG_KUNIT",
@@ -294,7 +271,7 @@ mod tests {
         let it = Crate {
             root: file("lib.rs"),
             dependencies: BTreeSet::new(),
-            cfg: BTreeSet::new(),
+            cfg: Vec::new(),
             library: None,
         };
         let names = ["lib.rs", "a.rs", "b/c.rs", "off.rs", "alone.rs"];

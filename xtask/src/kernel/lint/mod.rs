@@ -7,7 +7,7 @@
 //! would build the Rust code in turns.
 
 mod analyzer;
-pub(crate) mod messages;
+mod check;
 mod patch;
 mod rust;
 
@@ -19,35 +19,31 @@ use super::{
         Object,
         Variant, //
     },
-    job::Job,
     machine,
-    make::Make,
     prepare::{
         prepare,
         Request, //
     },
-    seconds, spinner,
-    tree::Change,
+    seconds,
+    spinner, //
 };
 use anyhow::{
     ensure,
     Result, //
 };
+use check::{
+    Lint,
+    Outcome, //
+};
 use clap::Parser;
 use std::{
-    collections::BTreeSet,
-    fmt,
     path::{
         Path,
         PathBuf, //
     },
-    process::Command,
     time::Instant,
 };
 use xshell::Shell;
-
-/// Of what is wrong, these many lines are printed. The log has all.
-const MAX_LINES: usize = 60;
 
 /// What to check.
 #[derive(Parser)]
@@ -72,7 +68,7 @@ struct Check {
     run: fn(&Lint<'_>, &Path) -> Result<Outcome>,
 }
 
-/// All of them. Clippy builds what those behind it need.
+/// The checks, in order: Clippy builds what those behind it need.
 const CHECKS: [Check; 5] = [
     Check {
         name: "rustfmtcheck",
@@ -95,25 +91,6 @@ const CHECKS: [Check; 5] = [
         run: analyzer::check,
     },
 ];
-
-/// What all checks look at.
-struct Lint<'a> {
-    make: &'a Make,
-    /// Where things are built.
-    out: PathBuf,
-    /// What was changed in the tree.
-    changes: &'a [Change],
-    /// The same, by name.
-    files: BTreeSet<&'a Path>,
-}
-
-/// What a check has found.
-struct Outcome {
-    /// What was looked at, for people.
-    what: String,
-    /// What is wrong with it: empty if all is well.
-    faults: String,
-}
 
 /// Checks it all, and fails if anything is wrong.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
@@ -140,7 +117,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let lint = Lint {
         make: &prepared.make,
         out: prepared.work.join("out"),
-        changes: &changes,
+        tree: &prepared.tree,
         files: changes.iter().map(|change| change.path.as_path()).collect(),
     };
     println!("\n{} files of the tree are new or edited", changes.len());
@@ -158,9 +135,10 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
 
         failed += usize::from(!outcome.holds());
         println!(
-            "{} {:14}{outcome}, {}",
+            "{} {:14}{}, {}",
             if outcome.holds() { "ok  " } else { "FAIL" },
             check.name,
+            outcome.what,
             seconds(begin.elapsed()),
         );
         print!("{}", outcome.details());
@@ -179,53 +157,4 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         CHECKS.len()
     );
     Ok(())
-}
-
-impl Lint<'_> {
-    /// Runs `make` where things are built.
-    fn make(&self, arguments: &[&str], log: &Path) -> Result<bool> {
-        self.run(self.make.command(&self.out)?.args(arguments), log)
-    }
-
-    fn run(&self, command: &mut Command, log: &Path) -> Result<bool> {
-        Job::start(command, log)?.finish()
-    }
-
-    /// The name in the tree of a file that a tool calls this: absolute, or from the top.
-    fn in_tree<'a>(&self, name: &'a (impl AsRef<Path> + ?Sized)) -> &'a Path {
-        let name = name.as_ref();
-        name.strip_prefix(&self.make.source).unwrap_or(name)
-    }
-
-    /// Whether it is a file of ours, or one that is edited.
-    fn concerns(&self, name: &str) -> bool {
-        self.files.contains(self.in_tree(name))
-    }
-}
-
-impl Outcome {
-    fn holds(&self) -> bool {
-        self.faults.is_empty()
-    }
-
-    /// What is wrong, indented.
-    fn details(&self) -> String {
-        let lines: Vec<&str> = self.faults.lines().collect();
-        let mut text: String = lines
-            .iter()
-            .take(MAX_LINES)
-            .map(|line| format!("     {line}").trim_end().to_owned() + "\n")
-            .collect();
-        if lines.len() > MAX_LINES {
-            text += &format!("     ({} more lines)\n", lines.len() - MAX_LINES);
-        }
-
-        text
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
 }

@@ -2,14 +2,14 @@
 
 //! The Rust tools of a kernel tree: rustfmt, Clippy, rustdoc.
 
-use super::{
-    super::{
-        build,
-        job, //
-    },
-    messages,
+use super::check::{
     Lint,
     Outcome, //
+};
+use crate::kernel::{
+    build,
+    job,
+    messages, //
 };
 use anyhow::{
     bail,
@@ -23,7 +23,7 @@ use std::{
     thread, //
 };
 
-/// What is compiled from what we add: the crates in `rust/`, which are part of `prepare`, the
+/// Targets that compile the added files: the crates in `rust/`, which are part of `prepare`, the
 /// samples, and the driver whose objects have lazy fields now.
 const TARGETS: [&str; 3] = ["prepare", "samples/rust/", "drivers/gpu/drm/tyr/"];
 

@@ -5,7 +5,6 @@
 //! The patches are made and checked in a folder beside the one that is asked for, and come there
 //! only when all of them hold. If none is asked for, they are only checked.
 
-mod git;
 mod message;
 mod patches;
 
@@ -23,8 +22,11 @@ use super::{
         Object,
         Variant, //
     },
-    lint::messages,
-    linux, machine,
+    git::{
+        self,
+        Author, //
+    },
+    linux, machine, messages,
     prepare::{
         prepare,
         Request, //
@@ -40,7 +42,6 @@ use anyhow::{
     Result, //
 };
 use clap::Parser;
-use git::Author;
 use message::{
     message,
     Figures,

@@ -2,15 +2,15 @@
 
 //! Patches, made from trees and made into trees again.
 
-use super::{
-    super::tree::{
-        walk,
-        Change,
-        Tree, //
-    },
+use crate::kernel::{
     git::{
         Author,
         Repository, //
+    },
+    tree::{
+        walk,
+        Change,
+        Tree, //
     },
 };
 use anyhow::{
@@ -44,14 +44,9 @@ pub(super) fn write(
     patches: &Path,
 ) -> Result<Vec<PathBuf>> {
     let last = commits.last().context("there is nothing to write")?;
-    let repository = Repository::new(repository, author)?;
-    begin(&repository, last.tree)?;
-
+    let repository = Repository::new(repository, author, last.tree)?;
     for commit in commits {
-        for change in commit.tree.changes()? {
-            repository.write(&change.path, &change.new)?;
-        }
-        repository.commit(&commit.message)?;
+        repository.commit_changes(commit.tree, &commit.message)?;
     }
 
     repository.run(["config", "branch.series.description", cover])?;
@@ -75,17 +70,6 @@ pub(super) fn write(
         .collect())
 }
 
-/// Commits what there is in the tree of the files that are changed in the end.
-fn begin(repository: &Repository, tree: &Tree) -> Result<()> {
-    for change in tree.changes()? {
-        if let Some(old) = &change.old {
-            repository.write(&change.path, old)?;
-        }
-    }
-    repository.commit(&format!("Linux {}", tree.version()))?;
-    repository.run(["tag", "base"])
-}
-
 /// Fails unless `git am` makes of the files what they are in this tree.
 pub(super) fn check(
     repository: &Path,
@@ -93,8 +77,7 @@ pub(super) fn check(
     patches: &[PathBuf],
     tree: &Tree,
 ) -> Result<()> {
-    let repository = Repository::new(repository, author)?;
-    begin(&repository, tree)?;
+    let repository = Repository::new(repository, author, tree)?;
     let arguments = ["am", "--quiet"].map(OsStr::new);
     let patches = patches.iter().map(|patch| patch.as_os_str());
     repository.run(arguments.into_iter().chain(patches))?;

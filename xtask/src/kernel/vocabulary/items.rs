@@ -224,7 +224,7 @@ fn collect(from: &[SynItem], which: Which, items: &mut Vec<Item>) {
                     }
                 }
             }
-            // What is in a private module may be exported by another file, which this does not
+            // Another file may export items of a private module, which this does not
             // follow.
             SynItem::Mod(it) if is_public(&it.vis, &it.attrs) => {
                 modules.extend(it.content.iter().map(|(_, items)| items));

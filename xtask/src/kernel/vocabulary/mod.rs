@@ -39,7 +39,6 @@ use std::{
         BTreeMap,
         BTreeSet, //
     },
-    fmt::Write,
     fs,
     path::{
         Path,
@@ -243,16 +242,16 @@ fn page(report: &Report, version: &str) -> String {
          |---|---|---|---|\n",
         report.same
     );
+    let row = |difference: &Difference, kernel: Option<String>| {
+        let place = difference.place.to_string();
+        let reason = reasons::of(&place).unwrap_or("not known").to_owned();
+        let cells = [code(&place), code(&difference.host)].into_iter();
+        let cells: Vec<_> = cells.chain(kernel).chain([reason]).collect();
+        format!("| {} |\n", cells.join(" | "))
+    };
     for difference in &report.different {
         let kernel: Vec<_> = difference.kernel.iter().map(|text| code(text)).collect();
-        let _ = writeln!(
-            page,
-            "| {} | {} | {} | {} |",
-            code(&difference.place.to_string()),
-            code(&difference.host),
-            kernel.join(", or "),
-            reasons::of(&difference.place.to_string()).unwrap_or("not known")
-        );
+        page += &row(difference, Some(kernel.join(", or ")));
     }
 
     page.push_str(
@@ -262,13 +261,7 @@ fn page(report: &Report, version: &str) -> String {
          |---|---|---|\n",
     );
     for difference in &report.host_only {
-        let _ = writeln!(
-            page,
-            "| {} | {} | {} |",
-            code(&difference.place.to_string()),
-            code(&difference.host),
-            reasons::of(&difference.place.to_string()).unwrap_or("not known")
-        );
+        page += &row(difference, None);
     }
     page
 }

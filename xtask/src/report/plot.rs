@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What pictures have in common, and plots.
+//! Plots of lines.
 
 use anyhow::{
     Context,
     Result, //
 };
 use plotters::{
+    coord::Shift,
     element::DashedPathElement,
     prelude::*, //
 };
@@ -21,47 +22,6 @@ const SIZE: (u32, u32) = (760, 420);
 /// How long dashes are, and lines in a legend.
 const DASH: i32 = 6;
 const LEGEND: i32 = 22;
-
-pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
-
-/// Draws into an SVG file, which says by which command it was.
-pub(crate) fn save(
-    path: &Path,
-    command: &str,
-    draw: impl FnOnce(&Area<'_>) -> Result<()>,
-) -> Result<()> {
-    fs::write(path, svg(SIZE, command, draw)?)?;
-    Ok(())
-}
-
-/// The same as text, of any size.
-pub(crate) fn svg(
-    size: (u32, u32),
-    command: &str,
-    draw: impl FnOnce(&Area<'_>) -> Result<()>,
-) -> Result<String> {
-    let mut svg = String::new();
-    render(&mut svg, size, draw).context("cannot draw")?;
-
-    let head = format!(
-        "<!-- SPDX-License-Identifier: Apache-2.0 OR MIT -->\n<!-- Written by `{command}`. -->\n"
-    );
-    Ok(head + &svg)
-}
-
-/// Draws into a string. An area that was drawn to the end has nothing left to report when it is
-/// dropped, so errors are those of this function.
-fn render(
-    svg: &mut String,
-    size: (u32, u32),
-    draw: impl FnOnce(&Area<'_>) -> Result<()>,
-) -> Result<()> {
-    let area = SVGBackend::with_string(svg, size).into_drawing_area();
-    area.fill(&WHITE)?;
-    draw(&area)?;
-    area.present()?;
-    Ok(())
-}
 
 /// What a plot of lines is about.
 pub(crate) struct Axes {
@@ -79,8 +39,25 @@ pub(crate) struct Line {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
+/// Draws lines into an SVG file, which says by which command it was written.
+pub(crate) fn draw(path: &Path, command: &str, axes: &Axes, lines: &[Line]) -> Result<()> {
+    let mut svg = String::new();
+    {
+        // An area that was presented has nothing left to report when it is dropped.
+        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        area.fill(&WHITE)?;
+        chart(&area, axes, lines).context("cannot draw")?;
+        area.present()?;
+    }
+
+    let head = format!(
+        "<!-- SPDX-License-Identifier: Apache-2.0 OR MIT -->\n<!-- Written by `{command}`. -->\n"
+    );
+    Ok(fs::write(path, head + &svg)?)
+}
+
 /// Draws lines, with both axes logarithmic.
-pub(crate) fn lines(area: &Area<'_>, axes: &Axes, lines: &[Line]) -> Result<()> {
+fn chart(area: &DrawingArea<SVGBackend<'_>, Shift>, axes: &Axes, lines: &[Line]) -> Result<()> {
     let points = || lines.iter().flat_map(|line| &line.points);
     let x = range(points().map(|point| point.0)).context("there are no points")?;
     let y = range(points().map(|point| point.1)).context("there are no points")?;
@@ -160,15 +137,12 @@ mod tests {
             gap,
             points: vec![(1.0, 0.5), (10_000.0, 30.0)],
         };
-        save(&path, "a command", |area| {
-            lines(area, &axes, &[line(0), line(4)])
-        })
-        .unwrap();
+        draw(&path, "a command", &axes, &[line(0), line(4)]).unwrap();
 
         let svg = fs::read_to_string(&path).unwrap();
         assert!(svg.contains("Written by `a command`"), "{svg}");
         assert!(svg.contains("ours"), "{svg}");
         assert!(svg.ends_with("</svg>\n"), "{svg}");
-        assert!(save(&path, "a command", |area| lines(area, &axes, &[])).is_err());
+        assert!(draw(&path, "a command", &axes, &[]).is_err());
     }
 }

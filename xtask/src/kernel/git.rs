@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Git, with a repository that is made for a series and removed with it, and with nothing of what
-//! the user has configured but their name.
+//! Git, with a repository that is made for a patch and removed with it, and with nothing of what the
+//! user has configured but their name.
 
-use super::super::tree::GIT_VARIABLES;
+use super::tree::{
+    Tree,
+    GIT_VARIABLES, //
+};
 use crate::exit::Exit;
 use anyhow::{
     bail,
@@ -27,7 +30,7 @@ use std::{
 };
 
 /// Fails if Git is not here.
-pub(super) fn ensure() -> Result<()> {
+pub(crate) fn ensure() -> Result<()> {
     output(&["--version"]).map(|_| ())
 }
 
@@ -47,14 +50,14 @@ fn output(arguments: &[&str]) -> Result<Output> {
 
 /// Who signs off, as Git has been told.
 #[derive(Clone)]
-pub(super) struct Author {
+pub(crate) struct Author {
     name: String,
     email: String,
 }
 
 impl Author {
     /// Asks Git.
-    pub(super) fn configured() -> Result<Self> {
+    pub(crate) fn configured() -> Result<Self> {
         Self::read(|key| {
             let output = output(&["config", "--get", key])?;
             Ok(String::from_utf8(output.stdout)?)
@@ -62,7 +65,7 @@ impl Author {
     }
 
     /// Somebody for patches that are not kept.
-    pub(super) fn stand_in() -> Self {
+    pub(crate) fn stand_in() -> Self {
         Self {
             name: "Nobody".to_owned(),
             email: "nobody@example.org".to_owned(),
@@ -89,30 +92,51 @@ impl Author {
 }
 
 /// A repository.
-pub(super) struct Repository {
+pub(crate) struct Repository {
     root: PathBuf,
     author: Author,
 }
 
 impl Repository {
-    /// Makes one in a folder, which is made too.
-    pub(super) fn new(root: &Path, author: &Author) -> Result<Self> {
+    /// Makes one in a folder, which is made too. Its first commit, `base`, has of the tree the files
+    /// that are changed.
+    pub(crate) fn new(root: &Path, author: &Author, tree: &Tree) -> Result<Self> {
         fs::create_dir(root)?;
         let repository = Self {
             root: root.to_owned(),
             author: author.clone(),
         };
         repository.run(["init", "--quiet", "--initial-branch=series"])?;
+        for change in tree.changes()? {
+            if let Some(old) = &change.old {
+                repository.write(&change.path, old)?;
+            }
+        }
+        repository.commit(&format!("Linux {}", tree.version()))?;
+        repository.run(["tag", "base"])?;
 
         Ok(repository)
     }
 
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Writes a file, without committing it.
-    pub(super) fn write(&self, path: &Path, text: &str) -> Result<()> {
+    /// Commits the changes of a tree.
+    pub(crate) fn commit_changes(&self, tree: &Tree, message: &str) -> Result<()> {
+        for change in tree.changes()? {
+            self.write(&change.path, &change.new)?;
+        }
+        self.commit(message)
+    }
+
+    /// Writes all that was committed since `base` as one patch.
+    pub(crate) fn diff(&self, patch: &Path) -> Result<()> {
+        let output = format!("--output={}", patch.display());
+        self.run(["diff", &output, "base", "HEAD"])
+    }
+
+    fn write(&self, path: &Path, text: &str) -> Result<()> {
         let path = self.root.join(path);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
@@ -120,14 +144,13 @@ impl Repository {
         fs::write(&path, text).with_context(|| path.display().to_string())
     }
 
-    /// Commits all that has been written.
-    pub(super) fn commit(&self, message: &str) -> Result<()> {
+    fn commit(&self, message: &str) -> Result<()> {
         self.run(["add", "--all", "--force"])?;
         self.run(["commit", "--quiet", "--signoff", "--message", message])
     }
 
     /// Runs `git` there.
-    pub(super) fn run<A: AsRef<OsStr>>(
+    pub(crate) fn run<A: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<()> {
@@ -177,5 +200,30 @@ mod tests {
             let expected = format!("`git config --global {missing} '");
             assert!(error.to_string().contains(&expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_patch_has_new_and_edited_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let linux = folder.path();
+        let makefile = "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\n";
+        fs::write(linux.join("Makefile"), makefile).unwrap();
+        fs::write(linux.join("b"), "a\nb\n").unwrap();
+        let mut tree = Tree::open(linux).unwrap();
+        tree.write("a", "a\nb\n");
+        tree.write("b", "a\nc\n");
+
+        let patch = linux.join("patch");
+        let repository = linux.join("made");
+        let repository = Repository::new(&repository, &Author::stand_in(), &tree).unwrap();
+        repository.commit_changes(&tree, "all").unwrap();
+        repository.diff(&patch).unwrap();
+
+        let text = fs::read_to_string(patch).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with("index "));
+        let expected = "diff --git a/a b/a\nnew file mode 100644\n--- /dev/null\n+++ b/a\n\
+                        @@ -0,0 +1,2 @@\n+a\n+b\ndiff --git a/b b/b\n--- a/b\n+++ b/b\n\
+                        @@ -1,2 +1,2 @@\n a\n-b\n+c";
+        assert_eq!(lines.collect::<Vec<_>>().join("\n"), expected);
     }
 }

@@ -2,10 +2,12 @@
 
 //! What is said of many values of one thing.
 
+use super::table::three_digits;
 use anyhow::{
     ensure,
     Result, //
 };
+use std::fmt;
 
 /// The middle of some values, and the middle of the halves below and above it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,11 +18,12 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    pub(crate) fn new(values: &[f64]) -> Result<Self> {
+    /// Of values in units of `unit`.
+    pub(crate) fn new(values: &[f64], unit: f64) -> Result<Self> {
         ensure!(!values.is_empty(), "there are no values");
         let mut values = values.to_vec();
         values.sort_by(f64::total_cmp);
-        let at = |quarters: usize| values[(values.len() - 1) * quarters / 4];
+        let at = |quarters: usize| values[(values.len() - 1) * quarters / 4] / unit;
 
         Ok(Self {
             median: at(2),
@@ -30,13 +33,20 @@ impl Spread {
     }
 }
 
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [median, low, high] = [self.median, self.low, self.high].map(three_digits);
+        write!(f, "{median} ({low} to {high})")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_spread_is_that_of_the_quartiles() {
-        let spread = Spread::new(&[5.0, 1.0, 4.0, 2.0, 100.0]).unwrap();
+        let spread = Spread::new(&[50.0, 10.0, 40.0, 20.0, 1000.0], 10.0).unwrap();
 
         let expected = Spread {
             median: 4.0,
@@ -44,6 +54,7 @@ mod tests {
             high: 5.0,
         };
         assert_eq!(spread, expected);
-        assert!(Spread::new(&[]).is_err());
+        assert_eq!(spread.to_string(), "4.00 (2.00 to 5.00)");
+        assert!(Spread::new(&[], 1.0).is_err());
     }
 }
