@@ -3,10 +3,12 @@
 //! The annotated items of a file.
 
 use crate::{
-    diagnostics::Errors,
-    parse::{
-        self,
-        Value, //
+    devres_lazy::{
+        diagnostics::Errors,
+        parse::{
+            self,
+            Value, //
+        },
     },
     report::Diagnostic,
     source::Source, //

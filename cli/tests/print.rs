@@ -17,6 +17,7 @@ use anyhow::{
 use cargo_devres_lazy::{
     as_rustc,
     expand,
+    resolve,
     tokens,
     Options,
     Source, //
@@ -165,9 +166,11 @@ fn is_same(compiled: &str, printed: &str) -> bool {
     )
 }
 
-/// The tokens of a file but its imports, those in expanded items included.
+/// The tokens of a file but its imports, those in expanded items included. Short names are those
+/// of what they mean.
 fn program(file: syn::File) -> Result<Vec<String>> {
     let mut file: syn::File = syn::parse2(file.into_token_stream())?;
+    resolve(&mut file);
     WithoutImports.visit_file_mut(&mut file);
     Ok(tokens(file.into_token_stream())?)
 }
@@ -262,14 +265,14 @@ fn every_unsafe_says_why() -> Result<()> {
                 .skip_while(|line| line.starts_with("#["))
                 .take_while(|line| line.starts_with("//"))
                 .collect();
-            let reasons = comment.iter().filter(|line| line.starts_with("// - S"));
+            let reasons = comment.iter().filter(|line| line.starts_with("// - "));
             let safety = comment.iter().find(|line| line.starts_with("// SAFETY:"));
             // A call of `Mapped::new()`, the promise of a destructor, or a projection.
+            let text: String = comment.iter().rev().copied().collect();
+            let has = |number: &str| text.contains(&format!("({number})"));
             let is_explained = match safety {
-                Some(&"// SAFETY:") => reasons.count() == 2,
-                Some(line) => ["S4", "S10"]
-                    .iter()
-                    .any(|number| line.starts_with(&format!("// SAFETY: {number}: "))),
+                Some(&"// SAFETY:") => reasons.count() == 2 && has("S1") && has("S2"),
+                Some(_) => has("S4") || has("S10"),
                 None => false,
             };
             ensure!(is_explained, "{:?}: not explained: {line}", case.path);

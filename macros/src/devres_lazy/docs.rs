@@ -5,22 +5,11 @@
 
 use super::{
     attributes,
-    model::{
-        Slot,
-        Source, //
-    },
-    safety,
-    wrap::wrap,
+    model::Slot, //
 };
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{
-    ext::IdentExt,
-    Ident, //
-};
-
-/// What fits behind `/// ` in an `impl`.
-const WIDTH: usize = 92;
+use syn::ext::IdentExt;
 
 /// `#[doc = ..]` attributes, one for each line.
 fn lines<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> TokenStream {
@@ -110,23 +99,11 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
 }
 
 /// The slow path.
-pub(crate) fn slow_path(owner: &Ident, slot: &Slot<'_>) -> TokenStream {
-    let name = slot.accessor.name.unraw();
-    let mut text = vec![format!(
-        "The slow path of `{name}()`: maps, or tells why not."
-    )];
-
-    if let Source::Map(_) = slot.source {
-        text.push(String::new());
-        text.push("What it calls is `unsafe`, and this is why it is sound here:".to_owned());
-        text.push(String::new());
-        for obligation in &safety::NEW_MAPPED {
-            let bullet = format!("- {}", obligation.explained(owner, slot.name));
-            text.extend(wrap(&bullet, WIDTH));
-        }
-    }
-
-    lines(text)
+pub(crate) fn slow_path(slot: &Slot<'_>) -> TokenStream {
+    lines([format!(
+        "The slow path of `{}()`: maps, or tells why not.",
+        slot.accessor.name.unraw()
+    )])
 }
 
 /// The comparison of devices.
