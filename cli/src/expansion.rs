@@ -24,6 +24,7 @@ use crate::{
         Lines,
         Marks, //
     },
+    needed,
     pieces::pieces,
     remarks, renamed,
     report::{
@@ -205,6 +206,12 @@ impl Printer<'_> {
         if let Some(edit) = imports::edit(source, &file, &chosen) {
             return source.edited(vec![edit]).map(Some);
         }
+        if let Some(edit) = printable
+            .iter()
+            .find_map(|printable| printable.needed.clone())
+        {
+            return source.edited(vec![edit]).map(Some);
+        }
         let lines = Lines::new(&source.text);
         let mut edits: Vec<(Range<usize>, String)> = Vec::new();
         for (annotated, printable) in iter::zip(chosen, printable) {
@@ -232,6 +239,7 @@ impl Printer<'_> {
             item,
             beside,
             marks,
+            ..
         } = printable;
         let (annotations, expressions) = annotated.values();
         let of_source = |ranges: Vec<Range<usize>>| -> Vec<_> {
@@ -272,6 +280,8 @@ struct Printable {
     item: TokenStream,
     beside: TokenStream,
     marks: Marks,
+    /// An edit that imports more of the names in it.
+    needed: Option<(Range<usize>, String)>,
 }
 
 /// What these items become; or all that is wrong with them.
@@ -317,6 +327,8 @@ fn printable(
     };
     let own = source.is_of_kernel().then_some(RUNTIME);
     let short = Short::at(file, annotated.range.start, own);
+    let whole = quote!(#item #beside);
+    let needed = needed::edit(source, file, annotated, &short, whole, &is_written);
     let [item, beside] =
         [item, locals::plain(beside, declared)?].map(|tokens| short.shorten(tokens, &is_written));
 
@@ -325,6 +337,7 @@ fn printable(
         item: comments::item(item, &mut marks),
         beside: comments::beside(beside, &mut marks)?,
         marks,
+        needed,
     })
 }
 

@@ -22,6 +22,7 @@ mod imports;
 mod layout;
 mod locals;
 mod marks;
+mod needed;
 mod pieces;
 mod remarks;
 mod renamed;

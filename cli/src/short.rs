@@ -95,24 +95,22 @@ const OF_DEVRES: [&str; 15] = [
 ];
 
 /// A path, as its names.
-type Names = Vec<String>;
+pub(crate) type Names = Vec<String>;
 
 /// The names that a module can use, and what each one is.
 #[derive(Clone, Default)]
-pub(crate) struct Short(BTreeMap<String, Names>);
+pub(crate) struct Short {
+    names: BTreeMap<String, Names>,
+    /// The names that the file declares.
+    declared: BTreeSet<String>,
+    /// What `crate` is called by others.
+    own: Option<String>,
+}
 
 impl Short {
     /// The names at an offset of a file. What `crate` is called by others is `own`, if known.
     pub(crate) fn at(file: &File, offset: usize, own: Option<&str>) -> Self {
-        let mut find = Modules {
-            wanted: Some(offset),
-            around: vec![&file.items],
-            chains: Vec::new(),
-        };
-        find.visit_file(file);
-        let chain = find.chains.pop().unwrap_or(vec![&file.items]);
-
-        Self::of(&Declared::in_file(file, own), &chain, own)
+        Self::of(&Declared::in_file(file, own), &chain_at(file, offset), own)
     }
 
     /// The names in the last of some modules, each of which is in the one before it.
@@ -123,8 +121,11 @@ impl Short {
         if declared.has_no_prelude || !short.add_imports(chain, own) {
             return Self::default();
         }
+        let imported = declared.imports.iter().map(|(name, _)| name);
+        short.declared = declared.items.iter().chain(imported).cloned().collect();
+        short.own = own.map(ToOwned::to_owned);
 
-        short.0.retain(|name, path| {
+        short.names.retain(|name, path| {
             let mut imports = declared.imports.iter();
             let is_another = |(other, of): &(String, Names)| other == name && of != path;
             !declared.items.contains(name) && !imports.any(is_another)
@@ -134,7 +135,7 @@ impl Short {
 
     fn add<'a>(&mut self, names: impl IntoIterator<Item = (&'a str, String)>) {
         let names = names.into_iter();
-        self.0.extend(names.map(|(name, path)| {
+        self.names.extend(names.map(|(name, path)| {
             (
                 name.to_owned(),
                 path.split("::").map(ToOwned::to_owned).collect(),
@@ -174,10 +175,48 @@ impl Short {
         }
         for import in imports {
             if let Some(name) = import.name {
-                self.0.insert(name, import.path);
+                self.names.insert(name, import.path);
             }
         }
         true
+    }
+
+    /// Whether the file declares nothing of this name, and no prelude has it.
+    pub(crate) fn is_free(&self, name: &str) -> bool {
+        !self.names.contains_key(name) && !self.declared.contains(name)
+    }
+
+    /// What a crate is called by others.
+    pub(crate) fn full(&self, krate: &str) -> String {
+        match &self.own {
+            Some(own) if krate == "crate" => own.clone(),
+            _ => krate.to_owned(),
+        }
+    }
+
+    /// Calls `visit` for each path of the macro's that begins with `::`, and has no short name.
+    pub(crate) fn for_each_long(
+        &self,
+        tokens: TokenStream,
+        is_written: &dyn Fn(&TokenTree) -> bool,
+        visit: &mut dyn FnMut(&[String]),
+    ) {
+        let tokens: Vec<_> = tokens.into_iter().collect();
+        for (at, token) in tokens.iter().enumerate() {
+            if let TokenTree::Group(group) = token {
+                self.for_each_long(group.stream(), is_written, visit);
+            }
+            let is_begin = is_colon(token) && (at == 0 || !is_colon(&tokens[at - 1]));
+            let path = path_at(&tokens, at);
+            let is_inside = at > 0 && is_name(&tokens, at - 1);
+            let is_new = path
+                .last()
+                .is_some_and(|&(end, _)| !is_written(&tokens[end - 1]));
+            if is_begin && !is_inside && is_new && self.name_of(&path).is_none() {
+                let names: Vec<_> = path.into_iter().map(|(_, name)| name).collect();
+                visit(&names);
+            }
+        }
     }
 
     /// Shortens the paths that the macro has written. `is_written` tells the author's tokens.
@@ -192,7 +231,7 @@ impl Short {
 
         while at < tokens.len() {
             let path = path_at(&tokens, at);
-            let is_inside = at > 1 && is_colon(&tokens[at - 1]);
+            let is_inside = at > 0 && is_colon(&tokens[at - 1]);
             if let Some((end, name)) = self
                 .name_of(&path)
                 .filter(|(end, _)| !is_inside && !is_written(&tokens[end - 1]))
@@ -224,7 +263,7 @@ impl Short {
         (2..=path.len()).rev().find_map(|length| {
             let names = path[..length].iter().map(|(_, name)| name);
             let found = self
-                .0
+                .names
                 .iter()
                 .find(|(_, path)| names.clone().eq(path.iter()));
             found.map(|(name, _)| (path[length - 1].0, name.clone()))
@@ -242,7 +281,7 @@ fn path_at(tokens: &[TokenTree], mut at: usize) -> Vec<(usize, String)> {
         at += 2;
     }
 
-    while let Some(TokenTree::Ident(name)) = tokens.get(at) {
+    while let Some(TokenTree::Ident(name)) = tokens.get(at).filter(|_| is_name(tokens, at)) {
         names.push((at + 1, name.unraw().to_string()));
         at += 1;
         if !is_separator(at) {
@@ -253,7 +292,21 @@ fn path_at(tokens: &[TokenTree], mut at: usize) -> Vec<(usize, String)> {
     names
 }
 
-fn is_colon(token: &TokenTree) -> bool {
+/// Whether a token is a name that a path may have: neither a keyword nor a lifetime.
+fn is_name(tokens: &[TokenTree], at: usize) -> bool {
+    let is_quote = |token: &TokenTree| token.to_string() == "'";
+    match &tokens[at] {
+        TokenTree::Ident(name) => {
+            let name = name.to_string();
+            let is_special = ["Self", "crate", "self", "super"].contains(&name.as_str());
+            let is_lifetime = at > 0 && is_quote(&tokens[at - 1]);
+            !is_lifetime && (is_special || syn::parse_str::<Ident>(&name).is_ok())
+        }
+        _ => false,
+    }
+}
+
+pub(crate) fn is_colon(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Punct(colon) if colon.as_char() == ':')
 }
 
@@ -317,7 +370,7 @@ impl<I: Iterator<Item = Short>> VisitMut for Resolve<I> {
     fn visit_path_mut(&mut self, path: &mut Path) {
         visit_mut::visit_path_mut(self, path);
         let first = &path.segments[0];
-        let full = self.current.0.get(&first.ident.unraw().to_string());
+        let full = self.current.names.get(&first.ident.unraw().to_string());
         if let (Some(full), None) = (full, path.leading_colon) {
             let names = full.iter().map(|name| Ident::new(name, Span::call_site()));
             let mut segments: Punctuated<syn::PathSegment, token::PathSep> =
@@ -337,6 +390,22 @@ fn move_position(of: Option<&mut QSelf>, more: usize) {
     if let Some(of) = of {
         of.position += more;
     }
+}
+
+/// The innermost module of a file around an offset, and those around that.
+fn chain_at(file: &File, offset: usize) -> Vec<&[Item]> {
+    let mut find = Modules {
+        wanted: Some(offset),
+        around: vec![&file.items],
+        chains: Vec::new(),
+    };
+    find.visit_file(file);
+    find.chains.pop().unwrap_or(vec![&file.items])
+}
+
+/// The items of the innermost module around an offset.
+pub(crate) fn innermost(file: &File, offset: usize) -> &[Item] {
+    chain_at(file, offset).pop().unwrap_or(&file.items)
 }
 
 /// The modules of a file that are in it: those around an offset, or all of them, each with the

@@ -4,7 +4,17 @@
 //! `revoke`: unmaps now.
 
 use kernel::{
-    device::Device,
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        same_device,
+        Entry,
+        Lazy,
+        LazyOwner,
+        Vacant, //
+    },
     prelude::*,
     sync::aref::ARef, //
 };
@@ -45,60 +55,42 @@ impl Queue {
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
-    pub fn table<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a Table> {
-        // Fast path: `self.table` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(table) = ::kernel::devres::Lazy::get(&self.table, dev) {
-            return ::core::result::Result::Ok(table);
+    pub fn table<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a Table> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(table) = Lazy::get(&self.table, dev) {
+            return Ok(table);
         }
 
-        // Not populated, revoked, or `dev` is another device: `table_slow()` maps, or tells which.
         self.table_slow(dev)
     }
 
     /// The slow path of `table()`: maps, or tells why not.
     #[cold]
     #[inline(never)]
-    fn table_slow<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a Table> {
-        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+    fn table_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a Table> {
+        // Refuse another device before anything is made for it.
         if !self.table_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        // Slow path: one caller at a time populates `self.table`. The others sleep here until that
-        // caller is done.
-        let slot = match ::kernel::devres::Lazy::entry(&self.table, dev)? {
-            ::kernel::devres::Entry::Populated(table) => {
-                return ::core::result::Result::Ok(table);
+        // Slow path: one caller populates the field. The others sleep here, and get what it has
+        // made.
+        let slot = match Lazy::entry(&self.table, dev)? {
+            Entry::Populated(table) => {
+                return Ok(table);
             }
-            ::kernel::devres::Entry::Vacant(slot) => slot,
+            Entry::Vacant(slot) => slot,
         };
 
-        // `populate()` cannot find `self.table` populated: nobody else populates it while this
-        // caller has `slot`.
-        //
-        // The closure runs when all other checks have passed: `Table` makes the resource. On an
-        // error (`ENXIO` if unbind has begun meanwhile, or what `Table` fails with) `self.table` is
-        // empty again, and a later call may succeed.
-        //
-        // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
-        // unbound, `self.table` is revoked, or `*self` is dropped.
-        let table = ::kernel::devres::Vacant::populate(slot, || ::core::result::Result::Ok(Table))?;
+        // Only this caller has `slot`, so `populate()` cannot find the field populated.
+        let table = Vacant::populate(slot, || Ok(Table))?;
 
-        ::core::result::Result::Ok(table)
+        Ok(table)
     }
 
     /// Returns whether this object belongs to the given device.
-    fn table_device_is(
-        &self,
-        other: &::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::core::primitive::bool {
-        ::kernel::devres::same_device(&self.dev, other)
+    fn table_device_is(&self, other: &Device<Bound>) -> bool {
+        same_device(&self.dev, other)
     }
 
     /// Unmaps now what `table()` has mapped, if anything.
@@ -109,25 +101,21 @@ impl Queue {
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn unmap_table(self: ::core::pin::Pin<&mut Self>) {
-        // `self` is borrowed exclusively, so nobody borrows what `self.table` holds.
-        ::kernel::devres::Lazy::revoke(Self::project(self).table);
+        Lazy::revoke(Self::project(self).table);
     }
 }
 
-impl ::kernel::devres::LazyOwner for Queue {
+impl LazyOwner for Queue {
     fn teardown(self: ::core::pin::Pin<&mut Self>) {
-        // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
-        // whole, and nobody populates it again (S1).
         let this = Self::project(self);
-        ::kernel::devres::Lazy::<Table>::retire(this.table);
+        Lazy::<Table>::retire(this.table);
     }
 }
 
-#[::kernel::prelude::pinned_drop]
+#[pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(self: ::core::pin::Pin<&mut Self>) {
-        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
-        // (S1).
-        ::kernel::devres::LazyOwner::teardown(self);
+        // The lazy fields go first, while the rest of `*self` is whole.
+        LazyOwner::teardown(self);
     }
 }
