@@ -7,9 +7,8 @@
 //! the file from which the library's object, `kernel::drm::gem::shmem::Object`, and the kernel's
 //! have it.
 //!
-//! The same object by hand, as Linux 7.3 has it, is `shmem/by_hand.rs`. In both, `<lazy>` marks the
-//! code for the table. A test counts the lines between the marks. `tests/mutants` runs the kernel's
-//! suite of the contract over both objects.
+//! The same object by hand, as Linux 7.3 has it, is `shmem/by_hand.rs`. `tests/mutants` runs the
+//! kernel's suite of the contract over both objects.
 //!
 //! `main()` takes many objects through their life, and prints what was expected and what happened.
 
@@ -96,8 +95,6 @@ impl<T: DriverObject> Default for ObjectConfig<'_, T> {
 ///
 /// - `obj` is an initialised `struct drm_gem_shmem_object` for the lifetime of the object.
 /// - `drm` is the DRM device that `obj` was initialised with.
-// <lazy>
-// </lazy>
 #[pin_data(PinnedDrop)]
 #[repr(C)]
 pub struct Object<T: DriverObject> {
@@ -107,14 +104,12 @@ pub struct Object<T: DriverObject> {
     /// The object whose reservation object this one uses.
     parent_resv_obj: Option<ARef<Object<T>>>,
 
-    // <lazy>
     /// Scatter-gather table of this object's DMA pages.
     ///
     /// Must not be called with the object's reservation lock held, which mapping takes. The table
     /// of an imported object is mapped by the exporter of its buffer.
     #[pin]
-    sgt: ::kernel::devres::Lazy<Mapped<Self, SgTable>>,
-    // </lazy>
+    sgt: Lazy<Mapped<Self, SgTable>>,
     #[pin]
     inner: T,
 
@@ -171,7 +166,7 @@ impl<T: DriverObject> Object<T> {
         // Any thread may use what is returned.
         const fn sgt_is_send_and_sync<T>()
         where
-            T: ::core::marker::Send + Sync + ?Sized,
+            T: Send + Sync + ?Sized,
         {
         }
         sgt_is_send_and_sync::<scatterlist::SGTable>();
@@ -265,7 +260,7 @@ impl<T: DriverObject> Object<T> {
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
-    pub fn unmap_sg_table(self: ::core::pin::Pin<&mut Self>) {
+    pub fn unmap_sg_table(self: Pin<&mut Self>) {
         // SAFETY: Slots are pinned, and the closure borrows nothing but one (S10).
         Lazy::revoke(unsafe { Pin::map_unchecked_mut(self, |owner| &mut owner.sgt) });
     }
@@ -276,7 +271,7 @@ impl<T: DriverObject> HasView<SgTable> for Object<T> {
 }
 
 impl<T: DriverObject> LazyOwner for Object<T> {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         // SAFETY: Slots are pinned, and the closure borrows nothing but one (S10).
         Lazy::<Mapped<Self, SgTable>>::retire(unsafe {
             Pin::map_unchecked_mut(self, |owner| &mut owner.sgt)
@@ -286,7 +281,7 @@ impl<T: DriverObject> LazyOwner for Object<T> {
 
 #[pinned_drop]
 impl<T: DriverObject> PinnedDrop for Object<T> {
-    fn drop(mut self: ::core::pin::Pin<&mut Self>) {
+    fn drop(mut self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         <dyn TeardownFirst>::teardown_first(&mut self);
     }
@@ -326,9 +321,7 @@ impl<T: DriverObject> Object<T> {
             try_pin_init!(Self {
                 parent_resv_obj: config.parent_resv_obj.map(|parent| parent.into()),
                 inner <- T::new(dev, size, args),
-                // <lazy>
                 sgt <- new_lazy!("Object::sgt"),
-                // </lazy>
                 drm: dev.into(),
                 // Last: if another field fails, there is nothing to release.
                 obj <- Opaque::try_ffi_init(|obj: *mut bindings::drm_gem_shmem_object| {
@@ -376,14 +369,12 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: Every shmem object with `FUNCS` is the one in an `Object<T>`.
         let this = unsafe { container_of!(Opaque::cast_from(shmem), Self, obj) }.cast_mut();
 
-        // <lazy>
         // SAFETY: This was the last reference, so nobody else uses the object.
         let owner = unsafe { &mut *this };
 
         // Unmaps the lazy fields while the GEM object is still whole.
         // SAFETY: GEM objects are pinned.
         unsafe { Pin::new_unchecked(owner) }.teardown();
-        // </lazy>
 
         // SAFETY: This was the last reference. It reads `obj->dev`, which `drm` keeps.
         unsafe { bindings::drm_gem_shmem_release(shmem) };

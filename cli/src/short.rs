@@ -206,7 +206,7 @@ impl Short {
             if let TokenTree::Group(group) = token {
                 self.for_each_long(group.stream(), is_written, visit);
             }
-            let is_begin = is_colon(token) && (at == 0 || !is_colon(&tokens[at - 1]));
+            let is_begin = is_colon(token) && colons_before(&tokens, at) < 2;
             let path = path_at(&tokens, at);
             let is_inside = at > 0 && is_name(&tokens, at - 1);
             let is_new = path
@@ -231,7 +231,7 @@ impl Short {
 
         while at < tokens.len() {
             let path = path_at(&tokens, at);
-            let is_inside = at > 0 && is_colon(&tokens[at - 1]);
+            let is_inside = colons_before(&tokens, at) == 2;
             if let Some((end, name)) = self
                 .name_of(&path)
                 .filter(|(end, _)| !is_inside && !is_written(&tokens[end - 1]))
@@ -304,6 +304,15 @@ fn is_name(tokens: &[TokenTree], at: usize) -> bool {
         }
         _ => false,
     }
+}
+
+/// How many colons stand before a token: one is that of a type, and two are those of a path.
+fn colons_before(tokens: &[TokenTree], at: usize) -> usize {
+    tokens[..at]
+        .iter()
+        .rev()
+        .take_while(|token| is_colon(token))
+        .count()
 }
 
 pub(crate) fn is_colon(token: &TokenTree) -> bool {
@@ -584,7 +593,7 @@ mod tests {
         let file = syn::parse_file(text).unwrap();
         let code = quote! {
             ::core::result::Result::Ok(::kernel::device::Device::<::kernel::device::Bound>),
-            ::kernel::error::Result<::core::pin::Pin>
+            self: ::kernel::error::Result<::core::pin::Pin>
         };
         let tokens = Short::at(&file, text.len() - 2, None).shorten(code, &|_| false);
         tokens.to_string().replace(' ', "")
@@ -596,15 +605,15 @@ mod tests {
             (
                 "struct A;",
                 "Ok(::kernel::device::Device::<::kernel::device::Bound>),\
-                 ::kernel::error::Result<::core::pin::Pin>",
+                 self:::kernel::error::Result<::core::pin::Pin>",
             ),
             (
                 "use kernel::{device::{Bound, Device as D}, prelude::*}; struct A;",
-                "Ok(D::<Bound>),Result<Pin>",
+                "Ok(D::<Bound>),self:Result<Pin>",
             ),
             (
                 "use kernel::device::{self, Bound}; mod a { use super::*; struct A; } ",
-                "Ok(device::Device::<Bound>),::kernel::error::Result<::core::pin::Pin>",
+                "Ok(device::Device::<Bound>),self:::kernel::error::Result<::core::pin::Pin>",
             ),
         ] {
             assert_eq!(short(text), expected, "{text}");
@@ -614,7 +623,7 @@ mod tests {
     #[test]
     fn names_of_other_things_are_not() {
         let full = "::core::result::Result::Ok(::kernel::device::Device::<::kernel::device::Bound>\
-                    ),::kernel::error::Result<::core::pin::Pin>";
+                    ),self:::kernel::error::Result<::core::pin::Pin>";
         for text in [
             "use a::*; struct A;",
             "use super::*; struct A;",

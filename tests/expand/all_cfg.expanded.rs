@@ -157,7 +157,7 @@ impl Queue {
 }
 
 impl ::kernel::devres::LazyOwner for Queue {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         // In reverse order of declaration, as a field may depend on those above it.
         let this = Self::project(self);
         let _ = &this;
@@ -170,7 +170,7 @@ impl ::kernel::devres::LazyOwner for Queue {
 
 #[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
+    fn drop(self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         ::kernel::devres::LazyOwner::teardown(self);
     }

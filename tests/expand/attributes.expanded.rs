@@ -201,7 +201,7 @@ impl Queue {
     /// May sleep: if the device is being unbound, until that has unmapped it.
     #[doc(hidden)]
     #[cfg_attr(not(miri), allow(unused))]
-    pub fn unmap_ring(self: ::core::pin::Pin<&mut Self>) {
+    pub fn unmap_ring(self: Pin<&mut Self>) {
         ::kernel::devres::Lazy::revoke(Self::project(self).ring);
     }
 }
@@ -209,7 +209,7 @@ impl Queue {
 #[cfg(not(miri))]
 #[allow(non_snake_case, reason = "as the manual has it")]
 impl ::kernel::devres::LazyOwner for Queue {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         // In reverse order of declaration, as a field may depend on those above it.
         let this = Self::project(self);
         #[cfg_attr(not(miri), cfg(not(miri)))]
@@ -222,7 +222,7 @@ impl ::kernel::devres::LazyOwner for Queue {
 #[cfg(not(miri))]
 #[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
+    fn drop(self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         ::kernel::devres::LazyOwner::teardown(self);
     }

@@ -35,11 +35,11 @@ pub struct Queue {
 
     /// The registers of the queue.
     #[pin]
-    bar: ::kernel::devres::LazyLt<ForLt!(Bar<'_>)>,
+    bar: LazyLt<ForLt!(Bar<'_>)>,
 
     /// The doorbells of the queue.
     #[pin]
-    doorbells: ::kernel::devres::LazyLt<ForLt!(for<'d> KBox<Bar<'d, 16>>)>,
+    doorbells: LazyLt<ForLt!(for<'d> KBox<Bar<'d, 16>>)>,
 }
 
 impl Queue {
@@ -138,7 +138,7 @@ impl Queue {
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
-    pub fn unmap_bar(self: ::core::pin::Pin<&mut Self>) {
+    pub fn unmap_bar(self: Pin<&mut Self>) {
         LazyLt::revoke(Self::project(self).bar);
     }
 
@@ -215,7 +215,7 @@ impl Queue {
 }
 
 impl LazyOwner for Queue {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         // In reverse order of declaration, as a field may depend on those above it.
         let this = Self::project(self);
         LazyLt::<ForLt!(for<'d> KBox<Bar<'d, 16>>)>::retire(this.doorbells);
@@ -225,7 +225,7 @@ impl LazyOwner for Queue {
 
 #[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
+    fn drop(self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         LazyOwner::teardown(self);
     }

@@ -142,7 +142,7 @@ impl Queue {
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
-    pub fn unmap_shadow(self: ::core::pin::Pin<&mut Self>) {
+    pub fn unmap_shadow(self: Pin<&mut Self>) {
         ::kernel::devres::Lazy::revoke(Self::project(self).shadow);
     }
 
@@ -208,7 +208,7 @@ impl Queue {
 }
 
 impl ::kernel::devres::LazyOwner for Queue {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         // In reverse order of declaration, as a field may depend on those above it.
         let this = Self::project(self);
         ::kernel::devres::Lazy::<Table>::retire(this.table);
@@ -219,7 +219,7 @@ impl ::kernel::devres::LazyOwner for Queue {
 
 #[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
+    fn drop(self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         ::kernel::devres::LazyOwner::teardown(self);
     }

@@ -138,13 +138,13 @@ impl Queue {
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
-    pub fn unmap_table(self: ::core::pin::Pin<&mut Self>) {
+    pub fn unmap_table(self: Pin<&mut Self>) {
         dl::devres::Lazy::revoke(Self::project(self).table);
     }
 }
 
 impl dl::devres::LazyOwner for Queue {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         // The author's destructor has to begin with the teardown (S4).
         const fn begins_with_teardown<T>()
         where

@@ -56,15 +56,15 @@ pub struct Queue {
 
     /// The queue's translation table.
     #[pin]
-    table: ::kernel::devres::EvictableLazy<Table>,
+    table: EvictableLazy<Table>,
 
     /// The queue's page directory.
     #[pin]
-    directory: ::kernel::devres::EvictableLazy<KBox<Table>>,
+    directory: EvictableLazy<KBox<Table>>,
 
     /// The queue's doorbell.
     #[pin]
-    view: ::kernel::devres::EvictableLazy<Mapped<Self, Doorbell>>,
+    view: EvictableLazy<Mapped<Self, Doorbell>>,
 }
 
 impl Queue {
@@ -168,7 +168,7 @@ impl Queue {
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
-    pub fn unmap_table(self: ::core::pin::Pin<&mut Self>) {
+    pub fn unmap_table(self: Pin<&mut Self>) {
         // SAFETY: Slots are pinned, and the closure borrows nothing but one (S10).
         EvictableLazy::revoke(unsafe { Pin::map_unchecked_mut(self, |owner| &mut owner.table) });
     }
@@ -235,7 +235,7 @@ impl Queue {
         // Any thread may use what is returned.
         const fn directory_is_send_and_sync<T>()
         where
-            T: ::core::marker::Send + Sync + ?Sized,
+            T: Send + Sync + ?Sized,
         {
         }
         directory_is_send_and_sync::<Table>();
@@ -327,7 +327,7 @@ impl Queue {
         // Any thread may use what is returned.
         const fn view_is_send_and_sync<T>()
         where
-            T: ::core::marker::Send + Sync + ?Sized,
+            T: Send + Sync + ?Sized,
         {
         }
         view_is_send_and_sync::<u32>();
@@ -398,7 +398,7 @@ impl HasView<Doorbell> for Queue {
 }
 
 impl LazyOwner for Queue {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(mut self: Pin<&mut Self>) {
         // In reverse order of declaration, as a field may depend on those above it.
         //
         // SAFETY: Slots are pinned, and the closure borrows nothing but one (S10).
@@ -420,7 +420,7 @@ impl LazyOwner for Queue {
 
 #[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(mut self: ::core::pin::Pin<&mut Self>) {
+    fn drop(mut self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         <dyn TeardownFirst>::teardown_first(&mut self);
     }

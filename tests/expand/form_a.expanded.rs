@@ -29,7 +29,7 @@ pub struct Queue {
 
     /// The queue's translation table.
     #[pin]
-    table: ::kernel::devres::Lazy<Table>,
+    table: Lazy<Table>,
 }
 
 impl Queue {
@@ -95,7 +95,7 @@ impl Queue {
 }
 
 impl LazyOwner for Queue {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         let this = Self::project(self);
         Lazy::<Table>::retire(this.table);
     }
@@ -103,7 +103,7 @@ impl LazyOwner for Queue {
 
 #[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
+    fn drop(self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         LazyOwner::teardown(self);
     }

@@ -66,7 +66,7 @@ pub struct Object<T: DriverObject> {
 
     /// Scatter-gather table of this object's DMA pages.
     #[pin]
-    sgt: ::kernel::devres::Lazy<Mapped<Self, Table>>,
+    sgt: Lazy<Mapped<Self, Table>>,
 
     #[pin]
     inner: T,
@@ -111,7 +111,7 @@ impl<T: DriverObject> Object<T> {
         // Any thread may use what is returned.
         const fn sgt_is_send_and_sync<T>()
         where
-            T: ::core::marker::Send + Sync + ?Sized,
+            T: Send + Sync + ?Sized,
         {
         }
         sgt_is_send_and_sync::<SGTable>();
@@ -202,7 +202,7 @@ impl<T: DriverObject> Object<T> {
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
-    pub fn unmap_sg_table(self: ::core::pin::Pin<&mut Self>) {
+    pub fn unmap_sg_table(self: Pin<&mut Self>) {
         // SAFETY: Slots are pinned, and the closure borrows nothing but one (S10).
         Lazy::revoke(unsafe { Pin::map_unchecked_mut(self, |owner| &mut owner.sgt) });
     }
@@ -213,11 +213,11 @@ impl<T: DriverObject> HasView<Table> for Object<T> {
 }
 
 impl<T: DriverObject> LazyOwner for Object<T> {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         // The author's destructor has to begin with the teardown (S4).
         const fn begins_with_teardown<T>()
         where
-            T: ::kernel::devres::TeardownFirst + ?Sized,
+            T: TeardownFirst + ?Sized,
         {
         }
         begins_with_teardown::<Self>();

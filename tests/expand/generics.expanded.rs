@@ -50,7 +50,7 @@ where
 
     /// The queue's translation table.
     #[pin]
-    table: ::kernel::devres::Lazy<Table<F, N>>,
+    table: Lazy<Table<F, N>>,
 }
 
 impl<F, const N: usize> Queue<F, N>
@@ -95,7 +95,7 @@ where
         // Any thread may use what is returned.
         const fn table_is_send_and_sync<T>()
         where
-            T: ::core::marker::Send + Sync + ?Sized,
+            T: Send + Sync + ?Sized,
         {
         }
         table_is_send_and_sync::<[F::Entry; N]>();
@@ -130,7 +130,7 @@ impl<F, const N: usize> LazyOwner for Queue<F, N>
 where
     F: Format,
 {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         let this = Self::project(self);
         Lazy::<Table<F, N>>::retire(this.table);
     }
@@ -141,7 +141,7 @@ impl<F, const N: usize> PinnedDrop for Queue<F, N>
 where
     F: Format,
 {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
+    fn drop(self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         LazyOwner::teardown(self);
     }

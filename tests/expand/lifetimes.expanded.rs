@@ -30,7 +30,7 @@ pub struct Queue<'a> {
 
     /// Finds an entry.
     #[pin]
-    lazy_lookup: ::kernel::devres::Lazy<for<'b> fn(&'b u32) -> &'b u32>,
+    lazy_lookup: Lazy<for<'b> fn(&'b u32) -> &'b u32>,
 }
 
 impl<'a> Queue<'a> {
@@ -72,7 +72,7 @@ impl<'a> Queue<'a> {
         // Any thread may use what is returned.
         const fn lazy_lookup_is_send_and_sync<T>()
         where
-            T: ::core::marker::Send + Sync + ?Sized,
+            T: Send + Sync + ?Sized,
         {
         }
         lazy_lookup_is_send_and_sync::<Lookup>();
@@ -104,7 +104,7 @@ impl<'a> Queue<'a> {
 }
 
 impl<'a> LazyOwner for Queue<'a> {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         let this = Self::project(self);
         Lazy::<for<'b> fn(&'b u32) -> &'b u32>::retire(this.lazy_lookup);
     }
@@ -112,7 +112,7 @@ impl<'a> LazyOwner for Queue<'a> {
 
 #[pinned_drop]
 impl<'a> PinnedDrop for Queue<'a> {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
+    fn drop(self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         LazyOwner::teardown(self);
     }

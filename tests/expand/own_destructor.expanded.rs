@@ -13,6 +13,7 @@ use kernel::{
         Entry,
         Lazy,
         LazyOwner,
+        TeardownFirst,
         Vacant, //
     },
     prelude::*,
@@ -30,7 +31,7 @@ pub struct Queue<T: Send> {
 
     /// The queue's translation table.
     #[pin]
-    table: ::kernel::devres::Lazy<Table>,
+    table: Lazy<Table>,
 }
 
 impl<T: Send> Queue<T> {
@@ -96,11 +97,11 @@ impl<T: Send> Queue<T> {
 }
 
 impl<T: Send> LazyOwner for Queue<T> {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         // The author's destructor has to begin with the teardown (S4).
         const fn begins_with_teardown<T>()
         where
-            T: ::kernel::devres::TeardownFirst + ?Sized,
+            T: TeardownFirst + ?Sized,
         {
         }
         begins_with_teardown::<Self>();
@@ -114,7 +115,7 @@ impl<T: Send> LazyOwner for Queue<T> {
 impl<T: Send> PinnedDrop for Queue<T> {
     fn drop(mut self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
-        <dyn ::kernel::devres::TeardownFirst>::teardown_first(&mut self);
+        <dyn TeardownFirst>::teardown_first(&mut self);
 
         let _ = &self.users;
     }
@@ -122,4 +123,4 @@ impl<T: Send> PinnedDrop for Queue<T> {
 
 // SAFETY: `drop()` begins with `teardown_first()`, and nothing that the author has written is in
 // the scope of that call (S4).
-unsafe impl<T: Send> ::kernel::devres::TeardownFirst for Queue<T> {}
+unsafe impl<T: Send> TeardownFirst for Queue<T> {}

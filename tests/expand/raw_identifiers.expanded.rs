@@ -32,7 +32,7 @@ pub struct r#struct {
 
     /// The queue's translation table.
     #[pin]
-    r#type: ::kernel::devres::Lazy<r#enum>,
+    r#type: Lazy<r#enum>,
 }
 
 #[allow(non_camel_case_types)]
@@ -142,14 +142,14 @@ impl r#struct {
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
-    pub fn r#move(self: ::core::pin::Pin<&mut Self>) {
+    pub fn r#move(self: Pin<&mut Self>) {
         Lazy::revoke(Self::project(self).r#type);
     }
 }
 
 #[allow(non_camel_case_types)]
 impl LazyOwner for r#struct {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         let this = Self::project(self);
         Lazy::<r#enum>::retire(this.r#type);
     }
@@ -157,7 +157,7 @@ impl LazyOwner for r#struct {
 
 #[pinned_drop]
 impl PinnedDrop for r#struct {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
+    fn drop(self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         LazyOwner::teardown(self);
     }

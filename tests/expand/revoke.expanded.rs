@@ -29,7 +29,7 @@ pub struct Queue {
 
     /// The queue's translation table.
     #[pin]
-    table: ::kernel::devres::Lazy<Table>,
+    table: Lazy<Table>,
 }
 
 impl Queue {
@@ -100,13 +100,13 @@ impl Queue {
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
-    pub fn unmap_table(self: ::core::pin::Pin<&mut Self>) {
+    pub fn unmap_table(self: Pin<&mut Self>) {
         Lazy::revoke(Self::project(self).table);
     }
 }
 
 impl LazyOwner for Queue {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         let this = Self::project(self);
         Lazy::<Table>::retire(this.table);
     }
@@ -114,7 +114,7 @@ impl LazyOwner for Queue {
 
 #[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
+    fn drop(self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         LazyOwner::teardown(self);
     }

@@ -32,14 +32,14 @@ pub struct Queue {
 
     /// The queue's translation table.
     #[pin]
-    table: ::kernel::devres::Lazy<Table>,
+    table: Lazy<Table>,
 
     /// How long it is.
     pub len: usize,
 
     /// The queue's ring.
     #[pin]
-    ring: ::kernel::devres::Lazy<Ring>,
+    ring: Lazy<Ring>,
 }
 
 impl Queue {
@@ -165,7 +165,7 @@ impl Queue {
 }
 
 impl LazyOwner for Queue {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         // In reverse order of declaration, as a field may depend on those above it.
         let this = Self::project(self);
         Lazy::<Ring>::retire(this.ring);
@@ -175,7 +175,7 @@ impl LazyOwner for Queue {
 
 #[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
+    fn drop(self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         LazyOwner::teardown(self);
     }

@@ -32,7 +32,7 @@ pub struct Queue {
 
     /// The table.
     #[pin]
-    table: ::kernel::devres::Lazy<Box<dyn Ops + Send + Sync>>,
+    table: Lazy<Box<dyn Ops + Send + Sync>>,
 }
 
 impl Queue {
@@ -74,7 +74,7 @@ impl Queue {
         // Any thread may use what is returned.
         const fn table_is_send_and_sync<T>()
         where
-            T: ::core::marker::Send + Sync + ?Sized,
+            T: Send + Sync + ?Sized,
         {
         }
         table_is_send_and_sync::<dyn Ops + Send + Sync>();
@@ -106,7 +106,7 @@ impl Queue {
 }
 
 impl LazyOwner for Queue {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         let this = Self::project(self);
         Lazy::<Box<dyn Ops + Send + Sync>>::retire(this.table);
     }
@@ -114,7 +114,7 @@ impl LazyOwner for Queue {
 
 #[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
+    fn drop(self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         LazyOwner::teardown(self);
     }

@@ -28,7 +28,7 @@ pub struct Queue {
     dev: ARef<Device>,
 
     #[pin]
-    table: ::kernel::devres::Lazy<Table>,
+    table: Lazy<Table>,
 }
 
 impl Queue {
@@ -119,7 +119,7 @@ impl Queue {
 }
 
 impl LazyOwner for Queue {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         let this = Self::project(self);
         Lazy::<Table>::retire(this.table);
     }
@@ -127,7 +127,7 @@ impl LazyOwner for Queue {
 
 #[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
+    fn drop(self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         LazyOwner::teardown(self);
     }

@@ -30,19 +30,19 @@ pub struct Queue {
 
     /// Public.
     #[pin]
-    a: ::kernel::devres::Lazy<Table>,
+    a: Lazy<Table>,
 
     /// The crate's.
     #[pin]
-    b: ::kernel::devres::Lazy<Table>,
+    b: Lazy<Table>,
 
     /// The parent's.
     #[pin]
-    c: ::kernel::devres::Lazy<Table>,
+    c: Lazy<Table>,
 
     /// Private, of a public field.
     #[pin]
-    pub d: ::kernel::devres::Lazy<Table>,
+    pub d: Lazy<Table>,
 }
 
 impl Queue {
@@ -271,7 +271,7 @@ impl Queue {
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
-    pub(super) fn unmap_c(self: ::core::pin::Pin<&mut Self>) {
+    pub(super) fn unmap_c(self: Pin<&mut Self>) {
         Lazy::revoke(Self::project(self).c);
     }
 
@@ -362,7 +362,7 @@ impl Queue {
 }
 
 impl LazyOwner for Queue {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
+    fn teardown(self: Pin<&mut Self>) {
         // In reverse order of declaration, as a field may depend on those above it.
         let this = Self::project(self);
         Lazy::<Table>::retire(this.d);
@@ -374,7 +374,7 @@ impl LazyOwner for Queue {
 
 #[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
+    fn drop(self: Pin<&mut Self>) {
         // The lazy fields go first, while the rest of `*self` is whole.
         LazyOwner::teardown(self);
     }

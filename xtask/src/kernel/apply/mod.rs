@@ -5,8 +5,8 @@
 //! | in the tree | what |
 //! |---|---|
 //! | `rust/kernel/devres/{lazy,lazy_lt,evictable,pins,batched,slot,registry,table,mapped,place}.rs` | the slot and form B, from `runtime/src/protocol/` |
-//! | `rust/macros/devres_lazy/` | the macro, from `macros/src/` |
-//! | everything in `kernel/tree/` | test suites, samples, the macro's entry |
+//! | `rust/macros/devres_lazy/` | the macro, from `macros/src/devres_lazy/` |
+//! | everything in `kernel/tree/` | test suites, samples |
 //! | `kunit_skip.rs`, `crates_kunit.rs` | parts of test suites, from `runtime/src/kunit/` |
 //! | `rust/kernel/devres.rs`, `rust/kernel/lib.rs`, `rust/macros/lib.rs` | declarations |
 //! | `rust/kernel/devres.rs` | `register()`: see `devres` |
@@ -452,11 +452,10 @@ fn slot(tree: &mut Tree) -> Result<()> {
 fn attribute(tree: &mut Tree) -> Result<()> {
     add_files(
         tree,
-        &root().join("macros/src"),
+        &root().join("macros/src/devres_lazy"),
         Path::new("rust/macros/devres_lazy"),
-        |path| path != Path::new("lib.rs"),
+        |_| true,
     )?;
-    add_files_of_tree(tree, |path| path.starts_with("rust/macros"))?;
     edit(tree, MACROS, macros)?;
     edit(tree, KERNEL, kernel)
 }
@@ -707,7 +706,7 @@ mod tests {
         let from = root().join("kernel/tree");
         for file in files(&from).unwrap() {
             let name = file.strip_prefix(&from).unwrap();
-            let steps = ["rust/macros", "rust/kernel", HELPERS, "samples", "include"];
+            let steps = ["rust/kernel", HELPERS, "samples", "include"];
             assert!(
                 steps.iter().any(|step| name.starts_with(step)),
                 "no step adds {}",
@@ -733,7 +732,6 @@ mod tests {
         for file in [
             "rust/kernel/devres/lazy.rs",
             "rust/macros/devres_lazy/model.rs",
-            "rust/macros/devres_lazy.rs",
         ] {
             let [i2c, pci, platform] = try_from::BUSES;
             let (_folder, mut tree) = tree(&[file, DEVRES, i2c, pci, platform]);
