@@ -43,6 +43,10 @@ pub(crate) fn item(item: TokenStream, marks: &mut Marks) -> TokenStream {
 
     for function in &mut destructor.items {
         if let ImplItem::Fn(function) = function {
+            let first = function.block.stmts.first().and_then(calls);
+            if first.is_none_or(|name| name != "teardown_first") {
+                continue;
+            }
             let mut stmts = mem::take(&mut function.block.stmts).into_iter();
             let teardown = stmts.next();
             let comment = marks.comment(DESTRUCTOR.to_owned());

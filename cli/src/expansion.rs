@@ -32,7 +32,10 @@ use crate::{
         Failure, //
     },
     rustfmt::Rustfmt,
-    short::Short,
+    short::{
+        Crates,
+        Short, //
+    },
     source::Source,
     written::{
         indent_at,
@@ -325,8 +328,12 @@ fn printable(
         let range = token.span().byte_range();
         !range.is_empty() && source.text.get(range) == Some(token.to_string().as_str())
     };
-    let own = source.is_of_kernel().then_some(RUNTIME);
-    let short = Short::at(file, annotated.range.start, own);
+    let runtime = annotated.runtime();
+    let crates = Crates {
+        own: source.is_of_kernel().then_some(RUNTIME),
+        runtime: Some(&runtime),
+    };
+    let short = Short::at(file, annotated.range.start, crates);
     let whole = quote!(#item #beside);
     let needed = needed::edit(source, file, annotated, &short, whole, &is_written);
     let [item, beside] =

@@ -76,7 +76,7 @@ const OF_PRELUDE: [(&str, &str); 6] = [
 ];
 
 /// The same of `devres::*`.
-const OF_DEVRES: [&str; 15] = [
+const OF_DEVRES: [&str; 16] = [
     "Entry",
     "EvictableLazy",
     "HasView",
@@ -92,10 +92,20 @@ const OF_DEVRES: [&str; 15] = [
     "PlaceLt",
     "TeardownFirst",
     "Vacant",
+    "same_device",
 ];
 
 /// A path, as its names.
 pub(crate) type Names = Vec<String>;
+
+/// What is known of crates.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Crates<'a> {
+    /// What others call the file's own.
+    pub(crate) own: Option<&'a str>,
+    /// The runtime, whose prelude is known; without this, every crate's is taken for that.
+    pub(crate) runtime: Option<&'a str>,
+}
 
 /// The names that a module can use, and what each one is.
 #[derive(Clone, Default)]
@@ -108,22 +118,24 @@ pub(crate) struct Short {
 }
 
 impl Short {
-    /// The names at an offset of a file. What `crate` is called by others is `own`, if known.
-    pub(crate) fn at(file: &File, offset: usize, own: Option<&str>) -> Self {
-        Self::of(&Declared::in_file(file, own), &chain_at(file, offset), own)
+    /// The names at an offset of a file.
+    pub(crate) fn at(file: &File, offset: usize, crates: Crates<'_>) -> Self {
+        let declared = Declared::in_file(file, crates.own);
+
+        Self::of(&declared, &chain_at(file, offset), crates)
     }
 
     /// The names in the last of some modules, each of which is in the one before it.
-    fn of(declared: &Declared, chain: &[&[Item]], own: Option<&str>) -> Self {
+    fn of(declared: &Declared, chain: &[&[Item]], crates: Crates<'_>) -> Self {
         let mut short = Self::default();
         let of_rust = OF_RUST.iter().chain([&PRIMITIVE]);
         short.add(of_rust.map(|&(name, path)| (name, path.to_owned())));
-        if declared.has_no_prelude || !short.add_imports(chain, own) {
+        if declared.has_no_prelude || !short.add_imports(chain, crates) {
             return Self::default();
         }
         let imported = declared.imports.iter().map(|(name, _)| name);
         short.declared = declared.items.iter().chain(imported).cloned().collect();
-        short.own = own.map(ToOwned::to_owned);
+        short.own = crates.own.map(ToOwned::to_owned);
 
         short.names.retain(|name, path| {
             let mut imports = declared.imports.iter();
@@ -144,14 +156,14 @@ impl Short {
     }
 
     /// Adds what the last module imports. Returns whether all of that is known.
-    fn add_imports(&mut self, chain: &[&[Item]], own: Option<&str>) -> bool {
+    fn add_imports(&mut self, chain: &[&[Item]], crates: Crates<'_>) -> bool {
         let Some((items, around)) = chain.split_last() else {
             return false;
         };
         let imports: Vec<_> = items
             .iter()
             .filter_map(|item| match item {
-                Item::Use(item) => Some(imports(item, own)),
+                Item::Use(item) => Some(imports(item, crates.own)),
                 _ => None,
             })
             .flatten()
@@ -159,15 +171,19 @@ impl Short {
 
         for import in imports.iter().filter(|import| import.name.is_none()) {
             let path = import.path.join("::");
+            let of_runtime = |module| {
+                let krate = path.strip_suffix(module)?;
+                crates.runtime.is_none_or(|it| it == krate).then_some(krate)
+            };
             if import.is_conditional {
                 return false;
             } else if path == "super" && !around.is_empty() {
-                if !self.add_imports(around, own) {
+                if !self.add_imports(around, crates) {
                     return false;
                 }
-            } else if let Some(krate) = path.strip_suffix("::prelude") {
+            } else if let Some(krate) = of_runtime("::prelude") {
                 self.add(OF_PRELUDE.map(|(name, path)| (name, path.replace("KERNEL", krate))));
-            } else if path.ends_with("::devres") {
+            } else if of_runtime("::devres").is_some() {
                 self.add(OF_DEVRES.map(|name| (name, format!("{path}::{name}"))));
             } else {
                 return false;
@@ -333,11 +349,11 @@ pub fn resolve(file: &mut File) {
     let scopes: Vec<_> = find
         .chains
         .iter()
-        .map(|chain| Short::of(&declared, chain, None))
+        .map(|chain| Short::of(&declared, chain, Crates::default()))
         .collect();
 
     let mut resolve = Resolve {
-        current: Short::of(&declared, &[&copy.items], None),
+        current: Short::of(&declared, &[&copy.items], Crates::default()),
         modules: scopes.into_iter(),
     };
     resolve.visit_file_mut(file);
@@ -588,6 +604,11 @@ mod tests {
     };
     use syn::parse_quote;
 
+    const CRATES: Crates<'_> = Crates {
+        own: None,
+        runtime: Some("kernel"),
+    };
+
     /// What some generated code becomes behind this text.
     fn short(text: &str) -> String {
         let file = syn::parse_file(text).unwrap();
@@ -595,7 +616,7 @@ mod tests {
             ::core::result::Result::Ok(::kernel::device::Device::<::kernel::device::Bound>),
             self: ::kernel::error::Result<::core::pin::Pin>
         };
-        let tokens = Short::at(&file, text.len() - 2, None).shorten(code, &|_| false);
+        let tokens = Short::at(&file, text.len() - 2, CRATES).shorten(code, &|_| false);
         tokens.to_string().replace(' ', "")
     }
 
@@ -627,6 +648,7 @@ mod tests {
         for text in [
             "use a::*; struct A;",
             "use super::*; struct A;",
+            "use other::prelude::*; struct A;",
             "#[cfg(a)] use kernel::prelude::*; struct A;",
             "#![no_implicit_prelude] struct A;",
             "fn f() { fn Ok() {} } struct A;",
@@ -643,7 +665,7 @@ mod tests {
     fn the_authors_paths_stay() {
         let file = syn::parse_file("use kernel::device::Device;").unwrap();
         let tokens = quote!(::kernel::device::Device, a::kernel::device::Device);
-        let short = Short::at(&file, 0, None);
+        let short = Short::at(&file, 0, CRATES);
 
         assert_eq!(
             short.shorten(tokens.clone(), &|_| true).to_string(),

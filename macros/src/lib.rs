@@ -3,7 +3,7 @@
 //! The attribute macro `#[devres_lazy]`. Use it through the crate `devres-lazy`, which documents
 //! the types that the generated code is made of.
 //!
-//! Only this file knows `proc_macro`. The work is done in [`mod@devres_lazy`].
+//! Only this file knows `proc_macro`. The folder `devres_lazy/` does the work.
 
 mod devres_lazy;
 
