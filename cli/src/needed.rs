@@ -51,7 +51,7 @@ pub(crate) fn edit(
     code: TokenStream,
     is_written: &dyn Fn(&TokenTree) -> bool,
 ) -> Option<(Range<usize>, String)> {
-    if is_conditional(annotated) {
+    if !short.is_complete || is_conditional(annotated) {
         return None;
     }
     let items = short::innermost(file, annotated.range.start);
@@ -193,10 +193,11 @@ impl Name {
     fn rank(&self) -> u8 {
         let is_upper = |c: char| c.is_uppercase() || c == '_' || c.is_numeric();
         match self.0.as_str() {
-            "*" => 3,
-            name if name.len() > 1 && name.chars().all(is_upper) => 2,
-            name if name.starts_with(char::is_uppercase) => 1,
-            _ => 0,
+            "*" => 4,
+            name if name.starts_with("self ") => 0,
+            name if name.len() > 1 && name.chars().all(is_upper) => 3,
+            name if name.starts_with(char::is_uppercase) => 2,
+            _ => 1,
         }
     }
 }

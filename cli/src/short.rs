@@ -111,6 +111,8 @@ pub(crate) struct Crates<'a> {
 #[derive(Clone, Default)]
 pub(crate) struct Short {
     names: BTreeMap<String, Names>,
+    /// Whether all imports of the module are known.
+    pub(crate) is_complete: bool,
     /// The names that the file declares.
     declared: BTreeSet<String>,
     /// What `crate` is called by others.
@@ -133,6 +135,7 @@ impl Short {
         if declared.has_no_prelude || !short.add_imports(chain, crates) {
             return Self::default();
         }
+        short.is_complete = true;
         let imported = declared.imports.iter().map(|(name, _)| name);
         short.declared = declared.items.iter().chain(imported).cloned().collect();
         short.own = crates.own.map(ToOwned::to_owned);
@@ -365,6 +368,23 @@ struct Resolve<I> {
     modules: I,
 }
 
+impl<I: Iterator<Item = Short>> Resolve<I> {
+    /// Replaces the names in a path that may begin with `<T as Trait>` or `<T>`.
+    fn qualified(&mut self, of: &mut Option<QSelf>, path: &mut Path) {
+        let Some(of) = of else {
+            return self.visit_path_mut(path);
+        };
+        self.visit_type_mut(&mut of.ty);
+        if of.position == 0 {
+            // What follows is a name in the type.
+            return visit_mut::visit_path_mut(self, path);
+        }
+        let before = path.segments.len();
+        self.visit_path_mut(path);
+        of.position += path.segments.len() - before;
+    }
+}
+
 impl<I: Iterator<Item = Short>> VisitMut for Resolve<I> {
     fn visit_item_mod_mut(&mut self, module: &mut ItemMod) {
         if module.content.is_none() {
@@ -380,16 +400,12 @@ impl<I: Iterator<Item = Short>> VisitMut for Resolve<I> {
 
     fn visit_vis_restricted_mut(&mut self, _: &mut VisRestricted) {}
 
-    fn visit_expr_path_mut(&mut self, path: &mut ExprPath) {
-        let before = path.path.segments.len();
-        visit_mut::visit_expr_path_mut(self, path);
-        move_position(path.qself.as_mut(), path.path.segments.len() - before);
+    fn visit_expr_path_mut(&mut self, expr: &mut ExprPath) {
+        self.qualified(&mut expr.qself, &mut expr.path);
     }
 
-    fn visit_type_path_mut(&mut self, path: &mut TypePath) {
-        let before = path.path.segments.len();
-        visit_mut::visit_type_path_mut(self, path);
-        move_position(path.qself.as_mut(), path.path.segments.len() - before);
+    fn visit_type_path_mut(&mut self, ty: &mut TypePath) {
+        self.qualified(&mut ty.qself, &mut ty.path);
     }
 
     fn visit_path_mut(&mut self, path: &mut Path) {
@@ -407,13 +423,6 @@ impl<I: Iterator<Item = Short>> VisitMut for Resolve<I> {
             path.segments = segments;
         }
         path.leading_colon = None;
-    }
-}
-
-/// Notes that there are more names in the trait of `<T as Trait>::Name`.
-fn move_position(of: Option<&mut QSelf>, more: usize) {
-    if let Some(of) = of {
-        of.position += more;
     }
 }
 
@@ -683,13 +692,15 @@ mod tests {
         let mut short: File = parse_quote! {
             use kernel::{device::Device, prelude::*};
             impl A {
-                fn f(_: &Device<u32>) -> Result { Ok(x) }
+                fn f(_: &Device<u32>) -> Result { <A as Send>::f(); <A>::Ok(); Ok(x) }
             }
         };
         let mut full: File = parse_quote! {
             use kernel::{device::Device, prelude::*};
             impl A {
                 fn f(_: &::kernel::device::Device<u32>) -> ::kernel::error::Result {
+                    <A as ::core::marker::Send>::f();
+                    <A>::Ok();
                     ::core::result::Result::Ok(x)
                 }
             }

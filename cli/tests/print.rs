@@ -181,7 +181,9 @@ fn it_is_what_rustc_is_given() -> Result<()> {
         let mut file = syn::parse_file(&case.text)?;
         Compile::default().visit_file_mut(&mut file);
 
-        let (compiled, printed) = (program(file)?, program(syn::parse_file(&case.printed)?)?);
+        let name = || case.path.display().to_string();
+        let compiled = program(file).with_context(name)?;
+        let printed = program(syn::parse_file(&case.printed)?).with_context(name)?;
         let differs = compiled
             .iter()
             .zip(&printed)
@@ -212,6 +214,7 @@ fn the_rest_of_the_file_is_as_it_was() -> Result<()> {
         pieces.push(&case.text[done..]);
         let import = [
             ("use kernel::{", "};\n"),
+            ("use ::kernel::{", "};\n"),
             ("use kernel::devres_lazy", ";\n"),
         ];
         let split = |piece: &str| {
