@@ -7,6 +7,22 @@
 //! prelude, and no item, parameter or other import anywhere in the file has the name. In a module
 //! with a `*` import that leads out of what is known here, paths stay as they are.
 
+mod file;
+mod paths;
+mod resolve;
+
+pub(crate) use file::innermost;
+use file::{
+    chain_at,
+    imports,
+    Declared, //
+};
+pub(crate) use paths::is_colon;
+use paths::{
+    colons_before,
+    is_name,
+    path_at, //
+};
 use proc_macro2::{
     Group,
     Ident,
@@ -14,40 +30,14 @@ use proc_macro2::{
     TokenStream,
     TokenTree, //
 };
-use std::{
-    collections::{
-        BTreeMap,
-        BTreeSet, //
-    },
-    mem,
+pub use resolve::resolve;
+use std::collections::{
+    BTreeMap,
+    BTreeSet, //
 };
 use syn::{
-    ext::IdentExt,
-    punctuated::Punctuated,
-    spanned::Spanned,
-    token,
-    visit::{
-        self,
-        Visit, //
-    },
-    visit_mut::{
-        self,
-        VisitMut, //
-    },
-    Attribute,
-    ConstParam,
-    ExprPath,
     File,
-    ForeignItem,
-    Item,
-    ItemMod,
-    ItemUse,
-    Path,
-    QSelf,
-    TypeParam,
-    TypePath,
-    UseTree,
-    VisRestricted, //
+    Item, //
 };
 
 /// What Rust has in scope.
@@ -287,320 +277,6 @@ impl Short {
                 .find(|(_, path)| names.clone().eq(path.iter()));
             found.map(|(name, _)| (path[length - 1].0, name.clone()))
         })
-    }
-}
-
-/// The path that begins at a token: its names, each with where it ends.
-fn path_at(tokens: &[TokenTree], mut at: usize) -> Vec<(usize, String)> {
-    let is_separator = |at: usize| {
-        tokens.get(at).is_some_and(is_colon) && tokens.get(at + 1).is_some_and(is_colon)
-    };
-    let mut names = Vec::new();
-    if is_separator(at) {
-        at += 2;
-    }
-
-    while let Some(TokenTree::Ident(name)) = tokens.get(at).filter(|_| is_name(tokens, at)) {
-        names.push((at + 1, name.unraw().to_string()));
-        at += 1;
-        if !is_separator(at) {
-            break;
-        }
-        at += 2;
-    }
-    names
-}
-
-/// Whether a token is a name that a path may have: neither a keyword nor a lifetime.
-fn is_name(tokens: &[TokenTree], at: usize) -> bool {
-    let is_quote = |token: &TokenTree| token.to_string() == "'";
-    match &tokens[at] {
-        TokenTree::Ident(name) => {
-            let name = name.to_string();
-            let is_special = ["Self", "crate", "self", "super"].contains(&name.as_str());
-            let is_lifetime = at > 0 && is_quote(&tokens[at - 1]);
-            !is_lifetime && (is_special || syn::parse_str::<Ident>(&name).is_ok())
-        }
-        _ => false,
-    }
-}
-
-/// How many colons stand before a token: one is that of a type, and two are those of a path.
-fn colons_before(tokens: &[TokenTree], at: usize) -> usize {
-    tokens[..at]
-        .iter()
-        .rev()
-        .take_while(|token| is_colon(token))
-        .count()
-}
-
-pub(crate) fn is_colon(token: &TokenTree) -> bool {
-    matches!(token, TokenTree::Punct(colon) if colon.as_char() == ':')
-}
-
-/// Replaces each short name in a file by the path that it stands for, and leaves out the `::` that
-/// paths begin with: two files in which the same names mean the same things are then the same.
-pub fn resolve(file: &mut File) {
-    let copy = file.clone();
-    let mut find = Modules {
-        wanted: None,
-        around: vec![&copy.items],
-        chains: Vec::new(),
-    };
-    find.visit_file(&copy);
-    let declared = Declared::in_file(&copy, None);
-    let scopes: Vec<_> = find
-        .chains
-        .iter()
-        .map(|chain| Short::of(&declared, chain, Crates::default()))
-        .collect();
-
-    let mut resolve = Resolve {
-        current: Short::of(&declared, &[&copy.items], Crates::default()),
-        modules: scopes.into_iter(),
-    };
-    resolve.visit_file_mut(file);
-}
-
-struct Resolve<I> {
-    current: Short,
-    /// The names of the modules that are not visited yet.
-    modules: I,
-}
-
-impl<I: Iterator<Item = Short>> Resolve<I> {
-    /// Replaces the names in a path that may begin with `<T as Trait>` or `<T>`.
-    fn qualified(&mut self, of: &mut Option<QSelf>, path: &mut Path) {
-        let Some(of) = of else {
-            return self.visit_path_mut(path);
-        };
-        self.visit_type_mut(&mut of.ty);
-        if of.position == 0 {
-            // What follows is a name in the type.
-            return visit_mut::visit_path_mut(self, path);
-        }
-        let before = path.segments.len();
-        self.visit_path_mut(path);
-        of.position += path.segments.len() - before;
-    }
-}
-
-impl<I: Iterator<Item = Short>> VisitMut for Resolve<I> {
-    fn visit_item_mod_mut(&mut self, module: &mut ItemMod) {
-        if module.content.is_none() {
-            return;
-        }
-        let inner = self.modules.next().unwrap_or_default();
-        let outer = mem::replace(&mut self.current, inner);
-        visit_mut::visit_item_mod_mut(self, module);
-        self.current = outer;
-    }
-
-    fn visit_item_use_mut(&mut self, _: &mut ItemUse) {}
-
-    fn visit_vis_restricted_mut(&mut self, _: &mut VisRestricted) {}
-
-    fn visit_expr_path_mut(&mut self, expr: &mut ExprPath) {
-        self.qualified(&mut expr.qself, &mut expr.path);
-    }
-
-    fn visit_type_path_mut(&mut self, ty: &mut TypePath) {
-        self.qualified(&mut ty.qself, &mut ty.path);
-    }
-
-    fn visit_path_mut(&mut self, path: &mut Path) {
-        visit_mut::visit_path_mut(self, path);
-        let first = &path.segments[0];
-        let full = self.current.names.get(&first.ident.unraw().to_string());
-        if let (Some(full), None) = (full, path.leading_colon) {
-            let names = full.iter().map(|name| Ident::new(name, Span::call_site()));
-            let mut segments: Punctuated<syn::PathSegment, token::PathSep> =
-                names.map(syn::PathSegment::from).collect();
-            if let Some(last) = segments.last_mut() {
-                last.arguments = first.arguments.clone();
-            }
-            segments.extend(path.segments.iter().skip(1).cloned());
-            path.segments = segments;
-        }
-        path.leading_colon = None;
-    }
-}
-
-/// The innermost module of a file around an offset, and those around that.
-fn chain_at(file: &File, offset: usize) -> Vec<&[Item]> {
-    let mut find = Modules {
-        wanted: Some(offset),
-        around: vec![&file.items],
-        chains: Vec::new(),
-    };
-    find.visit_file(file);
-    find.chains.pop().unwrap_or(vec![&file.items])
-}
-
-/// The items of the innermost module around an offset.
-pub(crate) fn innermost(file: &File, offset: usize) -> &[Item] {
-    chain_at(file, offset).pop().unwrap_or(&file.items)
-}
-
-/// The modules of a file that are in it: those around an offset, or all of them, each with the
-/// modules around it.
-struct Modules<'a> {
-    wanted: Option<usize>,
-    around: Vec<&'a [Item]>,
-    chains: Vec<Vec<&'a [Item]>>,
-}
-
-impl<'a> Visit<'a> for Modules<'a> {
-    fn visit_item_mod(&mut self, module: &'a ItemMod) {
-        let range = module.span().byte_range();
-        let is_wanted = self.wanted.is_none_or(|offset| range.contains(&offset));
-        if let (true, Some((_, items))) = (is_wanted, &module.content) {
-            self.around.push(items);
-            self.chains.push(self.around.clone());
-            visit::visit_item_mod(self, module);
-            self.around.pop();
-        }
-    }
-}
-
-/// The names that a file declares, at any depth.
-#[derive(Default)]
-struct Declared {
-    /// Those of items and parameters, and those whose import depends on a condition.
-    items: BTreeSet<String>,
-    imports: Vec<(String, Names)>,
-    has_no_prelude: bool,
-    /// What `crate` is called by others.
-    own: Option<String>,
-}
-
-impl Declared {
-    fn in_file(file: &File, own: Option<&str>) -> Self {
-        let mut declared = Self {
-            own: own.map(ToOwned::to_owned),
-            ..Self::default()
-        };
-        declared.visit_file(file);
-        declared
-    }
-
-    fn note(&mut self, name: &Ident) {
-        self.items.insert(name.unraw().to_string());
-    }
-}
-
-impl<'a> Visit<'a> for Declared {
-    fn visit_attribute(&mut self, attr: &'a Attribute) {
-        self.has_no_prelude |= attr.path().is_ident("no_implicit_prelude");
-    }
-
-    fn visit_type_param(&mut self, param: &'a TypeParam) {
-        self.note(&param.ident);
-    }
-
-    fn visit_const_param(&mut self, param: &'a ConstParam) {
-        self.note(&param.ident);
-    }
-
-    fn visit_foreign_item(&mut self, item: &'a ForeignItem) {
-        match item {
-            ForeignItem::Fn(item) => self.note(&item.sig.ident),
-            ForeignItem::Static(item) => self.note(&item.ident),
-            ForeignItem::Type(item) => self.note(&item.ident),
-            _ => (),
-        }
-    }
-
-    fn visit_item(&mut self, item: &'a Item) {
-        match item {
-            Item::Const(item) => self.note(&item.ident),
-            Item::Enum(item) => self.note(&item.ident),
-            Item::ExternCrate(item) => self.note(&item.ident),
-            Item::Fn(item) => self.note(&item.sig.ident),
-            Item::Macro(item) => item.ident.iter().for_each(|name| self.note(name)),
-            Item::Mod(item) => self.note(&item.ident),
-            Item::Static(item) => self.note(&item.ident),
-            Item::Struct(item) => self.note(&item.ident),
-            Item::Trait(item) => self.note(&item.ident),
-            Item::TraitAlias(item) => self.note(&item.ident),
-            Item::Type(item) => self.note(&item.ident),
-            Item::Union(item) => self.note(&item.ident),
-            Item::Use(item) => {
-                for import in imports(item, self.own.as_deref()) {
-                    match import.name {
-                        Some(name) if import.is_conditional => {
-                            self.items.insert(name);
-                        }
-                        Some(name) => self.imports.push((name, import.path)),
-                        None => (),
-                    }
-                }
-            }
-            _ => (),
-        }
-        visit::visit_item(self, item);
-    }
-}
-
-/// What a `use` imports.
-struct Import {
-    /// [`None`] for `*`.
-    name: Option<String>,
-    path: Names,
-    is_conditional: bool,
-}
-
-/// What an item imports.
-fn imports(item: &ItemUse, own: Option<&str>) -> Vec<Import> {
-    let is_condition = |attr: &Attribute| {
-        let path = attr.path();
-        path.is_ident("cfg") || path.is_ident("cfg_attr")
-    };
-    let mut found = Vec::new();
-    collect(&item.tree, &mut Vec::new(), &mut found);
-
-    for import in &mut found {
-        import.is_conditional = item.attrs.iter().any(is_condition);
-        if let (Some(own), Some(first)) = (own, import.path.first_mut()) {
-            if first == "crate" {
-                own.clone_into(first);
-            }
-        }
-    }
-    found
-}
-
-fn collect(tree: &UseTree, path: &mut Names, found: &mut Vec<Import>) {
-    let mut add = |name: Option<&Ident>, of: Option<&Ident>| {
-        let of = of
-            .map(|of| of.unraw().to_string())
-            .filter(|of| of != "self");
-        let path: Names = path.iter().cloned().chain(of).collect();
-        let name = name.map(|name| match name.unraw().to_string() {
-            this if this == "self" => path.last().cloned().unwrap_or_default(),
-            name => name,
-        });
-        found.push(Import {
-            name,
-            path,
-            is_conditional: false,
-        });
-    };
-
-    match tree {
-        UseTree::Name(tree) => add(Some(&tree.ident), Some(&tree.ident)),
-        UseTree::Rename(tree) => add(Some(&tree.rename), Some(&tree.ident)),
-        UseTree::Glob(_) => add(None, None),
-        UseTree::Path(tree) => {
-            path.push(tree.ident.unraw().to_string());
-            collect(&tree.tree, path, found);
-            path.pop();
-        }
-        UseTree::Group(tree) => {
-            for tree in &tree.items {
-                collect(tree, path, found);
-            }
-        }
     }
 }
 
