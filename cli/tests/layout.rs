@@ -96,7 +96,7 @@ fn comments_go_with_their_values() -> Result<()> {
         // Above the function that has the name, or the type.
         (
             "#[lazy(pub(crate /* for tests */) fn table, device = &self.dev, init = Table)]",
-            "    /* for tests */\n    /// Lends ",
+            "    /* for tests */\n    /// Returns ",
         ),
         (
             "#[lazy(
@@ -105,7 +105,7 @@ fn comments_go_with_their_values() -> Result<()> {
         device = &self.dev,
         init = Table,
     )]",
-            "    // First.\n    /* a */\n    // Lends it.\n    /// Lends ",
+            "    // First.\n    /* a */\n    // Lends it.\n    /// Returns ",
         ),
         (
             "#[lazy(fn table, device = &self.dev, init = Table,

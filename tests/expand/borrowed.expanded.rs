@@ -45,17 +45,17 @@ pub struct Queue {
 impl Queue {
     /// The registers of the queue.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -77,7 +77,7 @@ impl Queue {
         self.bar_slow(dev)
     }
 
-    /// The slow path of `bar()`: maps, or tells why not.
+    /// The slow path of `bar()`: maps, or fails.
     #[cold]
     #[inline(never)]
     fn bar_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a Bar<'a>> {
@@ -144,17 +144,17 @@ impl Queue {
 
     /// The doorbells of the queue.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -176,7 +176,7 @@ impl Queue {
         self.doorbells_slow(dev)
     }
 
-    /// The slow path of `doorbells()`: maps, or tells why not.
+    /// The slow path of `doorbells()`: maps, or fails.
     #[cold]
     #[inline(never)]
     fn doorbells_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a KBox<Bar<'a, 16>>> {

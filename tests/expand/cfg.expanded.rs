@@ -31,17 +31,17 @@ impl Queue {
     #[cfg(debug_assertions)]
     /// The shadow of the table.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -61,7 +61,7 @@ impl Queue {
     }
 
     #[cfg(debug_assertions)]
-    /// The slow path of `shadow()`: maps, or tells why not.
+    /// The slow path of `shadow()`: maps, or fails.
     #[cold]
     #[inline(never)]
     fn shadow_slow<'a>(&'a self, dev: &'a Device<::kernel::device::Bound>) -> Result<&'a Table> {
@@ -121,7 +121,7 @@ impl Queue {
     }
 
     #[cfg(debug_assertions)]
-    /// Lends what `shadow()` has mapped, without needing a bound device.
+    /// Returns what `shadow()` has mapped, without a bound device.
     ///
     /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
     ///
@@ -148,17 +148,17 @@ impl Queue {
 
     /// The queue's translation table.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -177,7 +177,7 @@ impl Queue {
         self.table_slow(dev)
     }
 
-    /// The slow path of `table()`: maps, or tells why not.
+    /// The slow path of `table()`: maps, or fails.
     #[cold]
     #[inline(never)]
     fn table_slow<'a>(&'a self, dev: &'a Device<::kernel::device::Bound>) -> Result<&'a Table> {

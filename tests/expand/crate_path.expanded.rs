@@ -26,17 +26,17 @@ pub struct Queue {
 impl Queue {
     /// The queue's translation table.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -51,14 +51,14 @@ impl Queue {
         dev: &'a dl::device::Device<dl::device::Bound>,
     ) -> dl::error::Result<&'a Table> {
         // Fast path: populated for `dev`, and not revoked.
-        if let Some(table) = dl::devres::Lazy::get(&self.table, dev) {
-            return Ok(table);
+        if let ::core::option::Option::Some(table) = dl::devres::Lazy::get(&self.table, dev) {
+            return ::core::result::Result::Ok(table);
         }
 
         self.table_slow(dev)
     }
 
-    /// The slow path of `table()`: maps, or tells why not.
+    /// The slow path of `table()`: maps, or fails.
     #[cold]
     #[inline(never)]
     fn table_slow<'a>(
@@ -67,26 +67,29 @@ impl Queue {
     ) -> dl::error::Result<&'a Table> {
         // Refuse another device before anything is made for it.
         if !self.table_device_is(dev) {
-            return Err(dl::error::code::EINVAL);
+            return ::core::result::Result::Err(dl::error::code::EINVAL);
         }
 
         // Slow path: one caller populates the field. The others sleep here, and get what it has
         // made.
         let slot = match dl::devres::Lazy::entry(&self.table, dev)? {
             dl::devres::Entry::Populated(table) => {
-                return Ok(table);
+                return ::core::result::Result::Ok(table);
             }
             dl::devres::Entry::Vacant(slot) => slot,
         };
 
         // Only this caller has `slot`, so `populate()` cannot find the field populated.
-        let table = dl::devres::Vacant::populate(slot, || Ok(Table))?;
+        let table = dl::devres::Vacant::populate(slot, || ::core::result::Result::Ok(Table))?;
 
-        Ok(table)
+        ::core::result::Result::Ok(table)
     }
 
     /// Returns whether this object belongs to the given device.
-    fn table_device_is(&self, other: &dl::device::Device<dl::device::Bound>) -> bool {
+    fn table_device_is(
+        &self,
+        other: &dl::device::Device<dl::device::Bound>,
+    ) -> ::core::primitive::bool {
         dl::devres::same_device(&self.dev, other)
     }
 
@@ -104,21 +107,21 @@ impl Queue {
     pub fn table_if_mapped<'a>(
         &'a self,
         dev: &'a dl::device::Device<dl::device::Bound>,
-    ) -> dl::error::Result<Option<&'a Table>> {
+    ) -> dl::error::Result<::core::option::Option<&'a Table>> {
         // Fast path: populated for `dev`, and not revoked.
-        if let Some(table) = dl::devres::Lazy::get(&self.table, dev) {
-            return Ok(Some(table));
+        if let ::core::option::Option::Some(table) = dl::devres::Lazy::get(&self.table, dev) {
+            return ::core::result::Result::Ok(::core::option::Option::Some(table));
         }
 
         // Tell another device from a field that is empty or revoked.
         if !self.table_device_is(dev) {
-            return Err(dl::error::code::EINVAL);
+            return ::core::result::Result::Err(dl::error::code::EINVAL);
         }
 
-        Ok(None)
+        ::core::result::Result::Ok(::core::option::Option::None)
     }
 
-    /// Lends what `table()` has mapped, without needing a bound device.
+    /// Returns what `table()` has mapped, without a bound device.
     ///
     /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
     ///
@@ -127,7 +130,7 @@ impl Queue {
     /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
     /// critical section, which unbind waits for.
     #[inline]
-    pub fn try_table(&self) -> Option<dl::devres::LazyGuard<'_, Table>> {
+    pub fn try_table(&self) -> ::core::option::Option<dl::devres::LazyGuard<'_, Table>> {
         dl::devres::Lazy::try_access(&self.table)
     }
 
@@ -138,17 +141,17 @@ impl Queue {
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
-    pub fn unmap_table(self: Pin<&mut Self>) {
+    pub fn unmap_table(self: ::core::pin::Pin<&mut Self>) {
         dl::devres::Lazy::revoke(Self::project(self).table);
     }
 }
 
 impl dl::devres::LazyOwner for Queue {
-    fn teardown(self: Pin<&mut Self>) {
+    fn teardown(self: ::core::pin::Pin<&mut Self>) {
         // The author's destructor has to begin with the teardown (S4).
         const fn begins_with_teardown<T>()
         where
-            T: dl::devres::TeardownFirst + ?Sized,
+            T: dl::devres::TeardownFirst + ?::core::marker::Sized,
         {
         }
         begins_with_teardown::<Self>();

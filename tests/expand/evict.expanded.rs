@@ -70,7 +70,7 @@ pub struct Queue {
 impl Queue {
     /// The queue's translation table.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// Returns a pin, which may be held while sleeping. While there is one,
     /// `evict_table()` fails. After an eviction the next call maps it anew.
@@ -79,12 +79,12 @@ impl Queue {
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
-    /// - `EDEADLK` if the caller is evicting it, as its drop is that calls this.
+    /// - `EDEADLK` if the caller is evicting it, and its destructor calls this.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -104,7 +104,7 @@ impl Queue {
         self.table_slow(dev)
     }
 
-    /// The slow path of `table()`: maps, or tells why not.
+    /// The slow path of `table()`: maps, or fails.
     #[cold]
     #[inline(never)]
     fn table_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<LazyPin<'a, Table>> {
@@ -194,7 +194,7 @@ impl Queue {
 
     /// The queue's page directory.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// Returns a pin, which may be held while sleeping. While there is one,
     /// `evict_directory()` fails. After an eviction the next call maps it anew.
@@ -203,12 +203,12 @@ impl Queue {
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
-    /// - `EDEADLK` if the caller is evicting it, as its drop is that calls this.
+    /// - `EDEADLK` if the caller is evicting it, and its destructor calls this.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -228,7 +228,7 @@ impl Queue {
         self.directory_slow(dev)
     }
 
-    /// The slow path of `directory()`: maps, or tells why not.
+    /// The slow path of `directory()`: maps, or fails.
     #[cold]
     #[inline(never)]
     fn directory_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<LazyPin<'a, Table>> {
@@ -286,7 +286,7 @@ impl Queue {
 
     /// The queue's doorbell.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// Returns a pin, which may be held while sleeping. While there is one,
     /// `evict_doorbell()` fails. After an eviction the next call maps it anew.
@@ -295,12 +295,12 @@ impl Queue {
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
-    /// - `EDEADLK` if the caller is evicting it, as its drop is that calls this.
+    /// - `EDEADLK` if the caller is evicting it, and its destructor calls this.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -320,7 +320,7 @@ impl Queue {
         self.doorbell_slow(dev)
     }
 
-    /// The slow path of `doorbell()`: maps, or tells why not.
+    /// The slow path of `doorbell()`: maps, or fails.
     #[cold]
     #[inline(never)]
     fn doorbell_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<LazyPin<'a, u32>> {

@@ -36,17 +36,17 @@ pub struct Queue<'a> {
 impl<'a> Queue<'a> {
     /// Finds an entry.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -65,7 +65,7 @@ impl<'a> Queue<'a> {
         self.lookup_slow(dev)
     }
 
-    /// The slow path of `lookup()`: maps, or tells why not.
+    /// The slow path of `lookup()`: maps, or fails.
     #[cold]
     #[inline(never)]
     fn lookup_slow<'c>(&'c self, dev: &'c Device<Bound>) -> Result<&'c Lookup> {

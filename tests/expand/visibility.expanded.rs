@@ -48,17 +48,17 @@ pub struct Queue {
 impl Queue {
     /// Public.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -77,7 +77,7 @@ impl Queue {
         self.a_slow(dev)
     }
 
-    /// The slow path of `a()`: maps, or tells why not.
+    /// The slow path of `a()`: maps, or fails.
     #[cold]
     #[inline(never)]
     fn a_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a Table> {
@@ -133,17 +133,17 @@ impl Queue {
 
     /// The crate's.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -162,7 +162,7 @@ impl Queue {
         self.b_slow(dev)
     }
 
-    /// The slow path of `b()`: maps, or tells why not.
+    /// The slow path of `b()`: maps, or fails.
     #[cold]
     #[inline(never)]
     fn b_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a Table> {
@@ -191,7 +191,7 @@ impl Queue {
         same_device(&self.dev, other)
     }
 
-    /// Lends what `b()` has mapped, without needing a bound device.
+    /// Returns what `b()` has mapped, without a bound device.
     ///
     /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
     ///
@@ -206,17 +206,17 @@ impl Queue {
 
     /// The parent's.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -235,7 +235,7 @@ impl Queue {
         self.c_slow(dev)
     }
 
-    /// The slow path of `c()`: maps, or tells why not.
+    /// The slow path of `c()`: maps, or fails.
     #[cold]
     #[inline(never)]
     fn c_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a Table> {
@@ -277,17 +277,17 @@ impl Queue {
 
     /// Private, of a public field.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -306,7 +306,7 @@ impl Queue {
         self.d_slow(dev)
     }
 
-    /// The slow path of `d()`: maps, or tells why not.
+    /// The slow path of `d()`: maps, or fails.
     #[cold]
     #[inline(never)]
     fn d_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a Table> {
