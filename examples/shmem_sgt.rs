@@ -6,9 +6,8 @@
 //! the file from which the library's object, `kernel::drm::gem::shmem::Object`, and the kernel's
 //! have it.
 //!
-//! The same object by hand, as Linux 7.3 has it, is `shmem/by_hand.rs`. In both, `<lazy>` marks the
-//! code for the table. A test counts the lines between the marks. `tests/mutants` runs the kernel's
-//! suite of the contract over both objects.
+//! The same object by hand, as Linux 7.3 has it, is `shmem/by_hand.rs`. `tests/mutants` runs the
+//! kernel's suite of the contract over both objects.
 //!
 //! `main()` takes many objects through their life, and prints what was expected and what happened.
 
@@ -84,9 +83,7 @@ impl<T: DriverObject> Default for ObjectConfig<'_, T> {
 ///
 /// - `obj` is an initialised `struct drm_gem_shmem_object` for the lifetime of the object.
 /// - `drm` is the DRM device that `obj` was initialised with.
-// <lazy>
 #[devres_lazy]
-// </lazy>
 #[pin_data]
 #[repr(C)]
 pub struct Object<T: DriverObject> {
@@ -96,7 +93,6 @@ pub struct Object<T: DriverObject> {
     /// The object whose reservation object this one uses.
     parent_resv_obj: Option<ARef<Object<T>>>,
 
-    // <lazy>
     /// Scatter-gather table of this object's DMA pages.
     ///
     /// Must not be called with the object's reservation lock held, which mapping takes. The table
@@ -110,7 +106,6 @@ pub struct Object<T: DriverObject> {
         revoke = unmap_sg_table,
     )]
     sgt: Mapped<Self, SgTable>,
-    // </lazy>
     #[pin]
     inner: T,
 
@@ -149,9 +144,7 @@ impl<T: DriverObject> Object<T> {
             try_pin_init!(Self {
                 parent_resv_obj: config.parent_resv_obj.map(|parent| parent.into()),
                 inner <- T::new(dev, size, args),
-                // <lazy>
                 sgt <- new_lazy!("Object::sgt"),
-                // </lazy>
                 drm: dev.into(),
                 // Last: if another field fails, there is nothing to release.
                 obj <- Opaque::try_ffi_init(|obj: *mut bindings::drm_gem_shmem_object| {
@@ -199,14 +192,12 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: Every shmem object with `FUNCS` is the one in an `Object<T>`.
         let this = unsafe { container_of!(Opaque::cast_from(shmem), Self, obj) }.cast_mut();
 
-        // <lazy>
         // SAFETY: This was the last reference, so nobody else uses the object.
         let owner = unsafe { &mut *this };
 
         // Unmaps the lazy fields while the GEM object is still whole.
         // SAFETY: GEM objects are pinned.
         unsafe { Pin::new_unchecked(owner) }.teardown();
-        // </lazy>
 
         // SAFETY: This was the last reference. It reads `obj->dev`, which `drm` keeps.
         unsafe { bindings::drm_gem_shmem_release(shmem) };

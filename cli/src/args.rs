@@ -72,10 +72,13 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Prints a file with its annotated items expanded, or refreshes expansions that are committed.
     ///
-    /// The output is the text that rustc gets from the macro, with `// SAFETY:` and other comments,
-    /// formatted by rustfmt. A comment in an annotation is printed at the value that it belongs to,
-    /// or at the field. An expression or a function that rustfmt cannot format keeps the author's
-    /// layout.
+    /// The output is the program that rustc gets from the macro, with `// SAFETY:` and other
+    /// comments, formatted by rustfmt. A comment in an annotation is printed at the value that it
+    /// belongs to, or at the field. An expression or a function that rustfmt cannot format keeps the
+    /// author's layout.
+    ///
+    /// Paths are as short as the file's imports allow. If a `use` with braces has the kernel's
+    /// prelude, the names that the printed code needs are added to it.
     ///
     /// The rest of the file stays as it is. An import of the attribute is removed if the file no
     /// longer uses it. An import that other files may use stays, with `#[allow(unused_imports)]` if

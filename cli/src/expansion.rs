@@ -4,25 +4,27 @@
 
 use crate::{
     anchors::Anchors,
-    declared, edit,
-    expand::{
+    comments, declared,
+    devres_lazy::{
         self,
         Expansion, //
     },
+    edit,
     find::{
         Annotated,
-        Found, //
+        Found,
+        RUNTIME, //
     },
     forbidden,
     generated::Generated,
     imports,
     layout::Layout,
+    locals,
     marks::{
-        self,
         Lines,
-        Marker, //
+        Marks, //
     },
-    notes::NoNotes,
+    needed,
     pieces::pieces,
     remarks, renamed,
     report::{
@@ -30,6 +32,10 @@ use crate::{
         Failure, //
     },
     rustfmt::Rustfmt,
+    short::{
+        Crates,
+        Short, //
+    },
     source::Source,
     written::{
         indent_at,
@@ -37,7 +43,11 @@ use crate::{
     },
 };
 use anyhow::Result;
-use proc_macro2::TokenStream;
+use proc_macro2::{
+    TokenStream,
+    TokenTree, //
+};
+use quote::quote;
 use std::{
     collections::BTreeSet,
     iter,
@@ -58,7 +68,7 @@ pub struct Options {
 /// What the macro gives rustc for an item under `#[devres_lazy(args)]`.
 #[must_use]
 pub fn as_rustc(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::devres_lazy(args, item)
+    devres_lazy::expand(args, item)
 }
 
 /// What the macro makes of an item under `#[devres_lazy(args)]`, and what is wrong with the item.
@@ -66,9 +76,13 @@ pub fn as_rustc(args: TokenStream, item: TokenStream) -> TokenStream {
 /// As [`as_rustc()`], but the errors are not among the tokens.
 #[must_use]
 pub fn expand_item(args: TokenStream, item: TokenStream) -> (TokenStream, Option<syn::Error>) {
-    let Expansion { tokens, errors } = expand::expand(args, item, &NoNotes);
+    let Expansion {
+        item,
+        beside,
+        errors,
+    } = devres_lazy::expansion(args, item);
 
-    (tokens, errors.into_error())
+    (quote!(#item #beside), errors)
 }
 
 /// Whether there is anything in a file that would have to be expanded.
@@ -191,57 +205,26 @@ impl Printer<'_> {
             return Ok(None);
         }
 
-        let declared = declared::names(&file);
-        let expansions = self.expansions(source, &file, &chosen, &declared)?;
+        let printable = printables(source, &file, &chosen)?;
         if let Some(edit) = imports::edit(source, &file, &chosen) {
             return source.edited(vec![edit]).map(Some);
         }
-        let marks = Lines::new(&source.text);
+        if let Some(edit) = printable
+            .iter()
+            .find_map(|printable| printable.needed.clone())
+        {
+            return source.edited(vec![edit]).map(Some);
+        }
+        let lines = Lines::new(&source.text);
         let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-        for (annotated, (expansion, marker)) in iter::zip(chosen, expansions) {
+        for (annotated, printable) in iter::zip(chosen, printable) {
             let is_inside = |(outer, _): &(Range<usize>, _)| outer.contains(&annotated.range.start);
             if !edits.last().is_some_and(is_inside) {
-                let text = self.print(
-                    source,
-                    tokens.clone(),
-                    annotated,
-                    expansion,
-                    &marks,
-                    &marker,
-                )?;
+                let text = self.print(source, tokens.clone(), annotated, printable, &lines)?;
                 edits.push((annotated.range.clone(), text));
             }
         }
         source.edited(edits).map(Some)
-    }
-
-    /// What these items become, and the notes in that; or all that is wrong with them.
-    fn expansions<'b>(
-        &self,
-        source: &Source,
-        file: &File,
-        chosen: &[&Annotated],
-        declared: &'b BTreeSet<String>,
-    ) -> Result<Vec<(TokenStream, Marker<'b>)>, Failure> {
-        let mut failures = Vec::new();
-        let mut expansions = Vec::new();
-
-        for annotated in chosen {
-            let marker = Marker::new(declared);
-            let Expansion { tokens, errors } =
-                expand::expand(annotated.args.clone(), annotated.item.clone(), &marker);
-            if let Some(error) = errors.into_error() {
-                failures.push(source.error(error));
-            } else if let Some(complaint) = forbidden::complaint(source, file, annotated, &tokens) {
-                failures.push(source.failure(vec![complaint]));
-            }
-            expansions.push((tokens, marker));
-        }
-
-        match Failure::all(failures) {
-            Some(failure) => Err(failure),
-            None => Ok(expansions),
-        }
     }
 
     /// What an item becomes, as text.
@@ -250,45 +233,119 @@ impl Printer<'_> {
         source: &Source,
         tokens: TokenStream,
         annotated: &Annotated,
-        expansion: TokenStream,
-        marks: &Lines,
-        marker: &Marker<'_>,
+        printable: Printable,
+        lines: &Lines,
     ) -> Result<String> {
         let range = &annotated.range;
         let written = Written::new(&source.text, tokens, range);
-        let (item, generated) = marks::split(expansion);
+        let Printable {
+            item,
+            beside,
+            marks,
+            ..
+        } = printable;
         let (annotations, expressions) = annotated.values();
         let of_source = |ranges: Vec<Range<usize>>| -> Vec<_> {
             ranges.iter().map(|range| written.within(range)).collect()
         };
-        let beside = Generated::new(
+        let generated = Generated::new(
             &written,
-            pieces(&written, generated.clone()),
+            pieces(&written, beside.clone()),
             &of_source(expressions),
-            marks,
+            lines,
         );
         let anchors = Anchors::new(
             &written,
             &of_source(annotations),
-            &beside.printed(),
-            &beside.in_place(),
+            &generated.printed(),
+            &generated.in_place(),
         );
 
         let indent = indent_at(&source.text, range.start);
         let layout = Layout {
             rustfmt: self.rustfmt.as_ref(),
-            marks,
-            marker,
+            lines,
+            marks: &marks,
             indent,
             name: &format!("`{}` in `{}`", annotated.name, source.path.display()),
         };
-        let edited = edit::item(&written, pieces(&written, item.clone()), &anchors, marks);
+        let edited = edit::item(&written, pieces(&written, item.clone()), &anchors, lines);
         let edited = layout.item(&edited, item)?;
-        let generated = layout.generated(&beside, &anchors, generated)?;
+        let generated = layout.generated(&generated, &anchors, beside)?;
         let text = format!("{edited}\n\n{indent}{generated}");
 
         Ok(with_all_comments(&source.text[range.clone()], text, indent))
     }
+}
+
+/// An expansion with plain names, short paths and comments.
+struct Printable {
+    item: TokenStream,
+    beside: TokenStream,
+    marks: Marks,
+    /// An edit that imports more of the names in it.
+    needed: Option<(Range<usize>, String)>,
+}
+
+/// What these items become; or all that is wrong with them.
+fn printables(source: &Source, file: &File, chosen: &[&Annotated]) -> Result<Vec<Printable>> {
+    let declared = declared::names(file);
+    let mut failures = Vec::new();
+    let mut printables = Vec::new();
+
+    for annotated in chosen {
+        let Expansion {
+            item,
+            beside,
+            errors,
+        } = devres_lazy::expansion(annotated.args.clone(), annotated.item.clone());
+        let whole = quote!(#item #beside);
+        if let Some(error) = errors {
+            failures.push(source.error(error));
+        } else if let Some(complaint) = forbidden::complaint(source, file, annotated, &whole) {
+            failures.push(source.failure(vec![complaint]));
+        } else {
+            printables.push(printable(source, file, annotated, &declared, item, beside)?);
+        }
+    }
+
+    match Failure::all(failures) {
+        Some(failure) => Err(failure.into()),
+        None => Ok(printables),
+    }
+}
+
+/// Makes an expansion printable.
+fn printable(
+    source: &Source,
+    file: &File,
+    annotated: &Annotated,
+    declared: &BTreeSet<String>,
+    item: TokenStream,
+    beside: TokenStream,
+) -> Result<Printable> {
+    let is_written = |token: &TokenTree| {
+        let range = token.span().byte_range();
+        !range.is_empty() && source.text.get(range) == Some(token.to_string().as_str())
+    };
+    let runtime = annotated.runtime();
+    let crates = Crates {
+        own: source.is_of_kernel().then_some(RUNTIME),
+        runtime: Some(&runtime),
+    };
+    let short = Short::at(file, annotated.range.start, crates);
+    let whole = quote!(#item #beside);
+    let needed = needed::edit(source, file, annotated, &short, whole, &is_written);
+    let [item, beside] =
+        [item, locals::plain(beside, declared)?].map(|tokens| short.shorten(tokens, &is_written));
+
+    let mut marks = Marks::default();
+    Ok(Printable {
+        item: comments::item(item, &mut marks),
+        beside: comments::beside(beside, &mut marks)?,
+        marks,
+        needed,
+    })
 }
 
 /// The text of an expanded item, below those comments of its source that have found no place in it.

@@ -3,10 +3,12 @@
 //! The annotated items of a file.
 
 use crate::{
-    diagnostics::Errors,
-    parse::{
-        self,
-        Value, //
+    devres_lazy::{
+        diagnostics::Errors,
+        parse::{
+            self,
+            Value, //
+        },
     },
     report::Diagnostic,
     source::Source, //
@@ -59,6 +61,22 @@ pub(crate) struct Annotated {
 }
 
 impl Annotated {
+    /// The path of the runtime.
+    pub(crate) fn runtime(&self) -> String {
+        // The expansion reports its errors.
+        match parse::args(self.args.clone(), &mut Errors::default()).krate {
+            Some(krate) => {
+                let names: Vec<_> = krate
+                    .segments
+                    .iter()
+                    .map(|it| it.ident.to_string())
+                    .collect();
+                names.join("::")
+            }
+            None => RUNTIME.to_owned(),
+        }
+    }
+
     /// Where the annotations of its fields stand, and the expressions in those.
     pub(crate) fn values(&self) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
         let (mut annotations, mut expressions) = (Vec::new(), Vec::new());

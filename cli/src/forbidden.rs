@@ -5,7 +5,7 @@
 //! Rustc does not apply `unsafe_code` to what a macro writes. In print it does.
 
 use crate::{
-    attributes,
+    devres_lazy::attributes,
     find::{
         attributes as attributes_of,
         Annotated, //

@@ -13,7 +13,7 @@ use crate::{
     marks::{
         self,
         Lines,
-        Marker, //
+        Marks, //
     },
     remarks,
     rustfmt::Rustfmt,
@@ -29,8 +29,8 @@ use proc_macro2::TokenStream;
 pub(crate) struct Layout<'a> {
     /// Formats the text; without this, nothing does.
     pub(crate) rustfmt: Option<&'a Rustfmt<'a>>,
-    pub(crate) marks: &'a Lines,
-    pub(crate) marker: &'a Marker<'a>,
+    pub(crate) lines: &'a Lines,
+    pub(crate) marks: &'a Marks,
     /// The indentation of the item, which the generated items beside it get too.
     pub(crate) indent: &'a str,
     /// What to call it where it cannot be printed.
@@ -43,7 +43,7 @@ impl Layout<'_> {
         let formatted = self.format(text)?;
         let text = formatted.as_deref().unwrap_or(text);
 
-        self.check(self.marks.fill_in(text, self.marker), tokens)
+        self.check(self.lines.fill_in(text, self.marks), tokens)
     }
 
     /// The text of what is generated beside the item, which says the same as these tokens.
@@ -56,11 +56,11 @@ impl Layout<'_> {
         let plain = generated.text(anchors, &in_place(generated));
 
         let text = match self.format(&plain)? {
-            Some(formatted) => self.marks.fill_in(&formatted, self.marker),
+            Some(formatted) => self.lines.fill_in(&formatted, self.marks),
             None if self.rustfmt.is_some() => self
                 .by_parts(generated, anchors)?
-                .unwrap_or_else(|| self.marks.fill_in(&plain, self.marker)),
-            None => self.marks.fill_in(&plain, self.marker),
+                .unwrap_or_else(|| self.lines.fill_in(&plain, self.marks)),
+            None => self.lines.fill_in(&plain, self.marks),
         };
         self.check(text, tokens)
     }
@@ -99,7 +99,7 @@ impl Layout<'_> {
                     best = put_in(generated, part, anchors, &best);
                 }
             }
-            return Ok(Some(self.marks.fill_in(&best, self.marker)));
+            return Ok(Some(self.lines.fill_in(&best, self.marks)));
         }
 
         Ok(None)

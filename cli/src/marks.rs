@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Notes as tokens, as lines of unformatted text, and as the comments that they become.
+//! Comments and empty lines as tokens, as lines of unformatted text, and as they are printed.
 
-use crate::{
-    notes::Notes,
-    wrap::wrap, //
-};
+use crate::wrap::wrap;
 use proc_macro2::{
     Delimiter,
     Group,
     Literal,
     TokenStream,
     TokenTree, //
-};
-use std::{
-    cell::RefCell,
-    collections::BTreeSet, //
 };
 
 /// How long a line may be.
@@ -28,37 +21,25 @@ pub(crate) enum Mark {
     EmptyLine,
 }
 
-/// Marks notes with tokens that no source contains: a group without delimiters.
-pub(crate) struct Marker<'a> {
-    comments: RefCell<Vec<String>>,
-    declared: &'a BTreeSet<String>,
+/// The comments of an item. Marks stand for them: tokens that no source contains, groups without
+/// delimiters.
+#[derive(Default)]
+pub(crate) struct Marks {
+    comments: Vec<String>,
 }
 
-impl<'a> Marker<'a> {
-    /// For an item of a file that declares these names.
-    pub(crate) fn new(declared: &'a BTreeSet<String>) -> Self {
-        Self {
-            comments: RefCell::default(),
-            declared,
-        }
-    }
-}
-
-impl Notes for Marker<'_> {
-    fn comment(&self, text: String) -> TokenStream {
-        let mut comments = self.comments.borrow_mut();
-        let number = Literal::usize_unsuffixed(comments.len());
-        comments.push(text);
+impl Marks {
+    /// A comment in front of what follows. Lines that begin with `- ` are bullets.
+    pub(crate) fn comment(&mut self, text: String) -> TokenStream {
+        let number = Literal::usize_unsuffixed(self.comments.len());
+        self.comments.push(text);
 
         mark(TokenTree::from(number).into())
     }
 
-    fn empty_line(&self) -> TokenStream {
+    /// An empty line.
+    pub(crate) fn empty_line(&self) -> TokenStream {
         mark(TokenStream::new())
-    }
-
-    fn declared(&self) -> Option<&BTreeSet<String>> {
-        Some(self.declared)
     }
 }
 
@@ -84,17 +65,6 @@ pub(crate) fn read(token: &TokenTree) -> Option<Mark> {
         }
         _ => None,
     }
-}
-
-/// The item, and what is generated beside it: the first empty line is between them.
-pub(crate) fn split(expansion: TokenStream) -> (TokenStream, TokenStream) {
-    let mut tokens = expansion.into_iter();
-    let item = tokens
-        .by_ref()
-        .take_while(|token| !matches!(read(token), Some(Mark::EmptyLine)))
-        .collect();
-
-    (item, tokens.collect())
 }
 
 /// Tokens without the marks among them.
@@ -137,8 +107,7 @@ impl Lines {
     }
 
     /// Fills in the comments, each with the indentation that its line has found.
-    pub(crate) fn fill_in(&self, text: &str, marker: &Marker<'_>) -> String {
-        let comments = marker.comments.borrow();
+    pub(crate) fn fill_in(&self, text: &str, marks: &Marks) -> String {
         let mut filled = String::new();
 
         for line in text.lines() {
@@ -153,7 +122,7 @@ impl Lines {
                 .trim_end()
                 .parse()
                 .ok()
-                .and_then(|number: usize| comments.get(number));
+                .and_then(|number: usize| marks.comments.get(number));
             match comment {
                 Some(comment) => {
                     let width = WIDTH.saturating_sub(indent.replace('\t', "    ").len() + 3);

@@ -22,6 +22,7 @@ use std::{
     fs,
     ops::Range,
     path::{
+        self,
         Path,
         PathBuf, //
     },
@@ -60,6 +61,14 @@ impl Source {
         })?;
 
         Self::from_bytes(path, bytes)
+    }
+
+    /// Whether the file is one of the kernel's own crate, which that calls `crate`.
+    pub(crate) fn is_of_kernel(&self) -> bool {
+        let path = path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        let folders: Vec<_> = path.iter().collect();
+
+        folders.windows(2).any(|pair| pair == ["rust", "kernel"])
     }
 
     /// Takes `bytes` for what is in the file at `path`.

@@ -429,7 +429,7 @@ fn options_are_remembered() -> Result<()> {
         text.contains("by cargo-devres-lazy --item Queue; "),
         "{text}"
     );
-    ensure!(text.contains("::kernel::devres::Lazy<"), "{text}");
+    ensure!(text.contains("    table: Lazy<Table>,"), "{text}");
     ends(path, &["check"], 0)?;
     Ok(())
 }

@@ -354,3 +354,54 @@ fn modules_in_files_may_use_it() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn names_that_are_needed_are_imported() -> Result<()> {
+    let import = "use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};\n";
+    let expected = "use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        same_device,
+        Entry,
+        Lazy,
+        LazyOwner,
+        Vacant, //
+    },
+    prelude::*,
+    sync::aref::ARef, //
+};
+";
+    let left = left_of(import)?;
+    ensure!(left == expected, "{left}");
+
+    // The module, where a name of it is taken.
+    let text = printed(&format!("{import}enum Entry {{}}\n{ITEM}"))?;
+    ensure!(text.contains("    devres::{\n        self,\n"), "{text}");
+    ensure!(
+        text.contains(" devres::Entry::Vacant(slot) => slot"),
+        "{text}"
+    );
+    ensure!(text.contains(" Lazy::entry(&self.table, dev)"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn other_imports_are_left_alone() -> Result<()> {
+    for import in [
+        "use kernel::prelude::*;\n",
+        "use kernel::{device::Device, sync::aref::ARef};\n",
+        "use kernel::{device::Device, /* all */ prelude::*};\n",
+        "#[cfg(a)]\nuse kernel::{device::Device, prelude::*};\n",
+        "pub use kernel::{device::Device, prelude::*};\n",
+        "use kernel::{device::Device, prelude::*};\nuse super::*;\n",
+        "use kernel::{device::Device, prelude::*};\n#[cfg(a)]\n",
+    ] {
+        let text = printed(&format!("{import}{ITEM}"))?;
+        ensure!(text.starts_with(import), "{text}");
+        ensure!(text.contains("::kernel::devres::Lazy::entry("), "{text}");
+    }
+    Ok(())
+}

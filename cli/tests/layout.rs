@@ -66,7 +66,7 @@ fn comments_go_with_their_values() -> Result<()> {
         ),
         (
             "#[lazy(fn table, device = &self.dev, init = /* SAFETY: Made. */ unsafe { make() })]",
-            "Result::Ok(/* SAFETY: Made. */ unsafe { make() })",
+            "Ok(/* SAFETY: Made. */ unsafe { make() })",
         ),
         (
             "#[lazy(
@@ -75,7 +75,7 @@ fn comments_go_with_their_values() -> Result<()> {
         /* What? */
         init = Table, // Nothing.
     )]",
-            "Result::Ok(
+            "Ok(
                 /* What? */
                 Table, // Nothing.
             )",
@@ -96,7 +96,7 @@ fn comments_go_with_their_values() -> Result<()> {
         // Above the function that has the name, or the type.
         (
             "#[lazy(pub(crate /* for tests */) fn table, device = &self.dev, init = Table)]",
-            "    /* for tests */\n    /// Lends ",
+            "    /* for tests */\n    /// Returns ",
         ),
         (
             "#[lazy(
@@ -105,7 +105,7 @@ fn comments_go_with_their_values() -> Result<()> {
         device = &self.dev,
         init = Table,
     )]",
-            "    // First.\n    /* a */\n    // Lends it.\n    /// Lends ",
+            "    // First.\n    /* a */\n    // Lends it.\n    /// Returns ",
         ),
         (
             "#[lazy(fn table, device = &self.dev, init = Table,
@@ -155,7 +155,7 @@ fn an_expression_stays_as_it_is() -> Result<()> {
     ensure!(
         text.contains(
             "
-            ::core::result::Result::Ok(
+            Ok(
                 // Made.
                 {
                     let a: Option::<A>;
@@ -183,8 +183,8 @@ fn a_function_stays_as_it_is() -> Result<()> {
 
     for line in [
         "    fn table<'a>(&'a self, dev: &'a ::kernel::device::Device<",
-        "        if let ::core::option::Option::Some(table) = ::kernel::devres::Lazy::get(",
-        "            return ::core::result::Result::Ok(table);",
+        "        if let Some(table) = ::kernel::devres::Lazy::get(",
+        "            return Ok(table);",
         "        let slot = match ::kernel::devres::Lazy::entry(&self.table, dev)? {",
     ] {
         let line = line.trim_start_matches("    fn ");
@@ -221,7 +221,7 @@ fn a_destructor_stays_as_it_is() -> Result<()> {
         let teardown = "teardown_first(&mut self);\n\n";
         let at = text.find(teardown).context("no teardown")?;
         ensure!(
-            text.contains("(mut self: Pin<&mut Self>) {\n        // First of all, "),
+            text.contains("(mut self: Pin<&mut Self>) {\n        // The lazy fields go first, "),
             "{text}"
         );
         ensure!(text[at..].contains(printed), "{text}");

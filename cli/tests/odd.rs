@@ -160,8 +160,7 @@ impl PinnedDrop for Queue {
 impl PinnedDrop for Queue {
     // The last one.
     fn drop(mut self: Pin<&mut Self>) {
-        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
-        // (S1).
+        // The lazy fields go first, while the rest of `*self` is whole.
         <dyn ::kernel::devres::TeardownFirst>::teardown_first(&mut self);
 
         // SAFETY: Never used again.
@@ -169,8 +168,8 @@ impl PinnedDrop for Queue {
     }
 }
 
-// SAFETY: S4: `drop()` above begins with `teardown_first()`, and nothing that the author has
-// written is in the scope of that call.
+// SAFETY: `drop()` begins with `teardown_first()`, and nothing that the author has written is in
+// the scope of that call (S4).
 unsafe impl ::kernel::devres::TeardownFirst for Queue {}
 ",
         "{text}"
@@ -233,9 +232,9 @@ fn names_are_fresh() -> Result<()> {
 #[pin_data]
 struct Queue {
     other: ARef<Device>,
-    #[lazy(fn table, device = &self.other, init = Table::new(slot(), 'a'))]
+    #[lazy(fn table, device = &self.other, init = Table::new(slot(slot2), 'a'))]
     table: Table,
-    #[lazy(fn ring, device = &self.other, init = slot2())]
+    #[lazy(fn ring, device = find(other), init = Ring::new(self.slot))]
     ring: fn(&'a u32),
 }
 ",
@@ -244,9 +243,11 @@ struct Queue {
     for line in [
         "let slot3 = match ::kernel::devres::Lazy::entry(&self.table, dev)? {",
         "::kernel::devres::Entry::Vacant(slot3) => slot3,",
-        "let table = ::kernel::devres::Vacant::populate(slot3, || {",
-        "other2: &::kernel::device::Device<::kernel::device::Bound>,",
-        "::kernel::devres::same_device(&self.other, other2)",
+        "let table = ::kernel::devres::Vacant::populate(slot3, || Ok(Table::new(",
+        "::kernel::devres::same_device(&self.other, other)",
+        "let slot = match ::kernel::devres::Lazy::entry(&self.ring, dev)? {",
+        "other2: &::kernel::device::Device<::kernel::device::Bound>",
+        "::kernel::devres::same_device(find(other), other2)",
         "fn table<'b>(",
     ] {
         ensure!(text.contains(line), "no `{line}` in\n{text}");

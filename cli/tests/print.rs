@@ -17,6 +17,7 @@ use anyhow::{
 use cargo_devres_lazy::{
     as_rustc,
     expand,
+    resolve,
     tokens,
     Options,
     Source, //
@@ -165,9 +166,11 @@ fn is_same(compiled: &str, printed: &str) -> bool {
     )
 }
 
-/// The tokens of a file but its imports, those in expanded items included.
+/// The tokens of a file but its imports, those in expanded items included. Short names are those
+/// of what they mean.
 fn program(file: syn::File) -> Result<Vec<String>> {
     let mut file: syn::File = syn::parse2(file.into_token_stream())?;
+    resolve(&mut file);
     WithoutImports.visit_file_mut(&mut file);
     Ok(tokens(file.into_token_stream())?)
 }
@@ -178,7 +181,9 @@ fn it_is_what_rustc_is_given() -> Result<()> {
         let mut file = syn::parse_file(&case.text)?;
         Compile::default().visit_file_mut(&mut file);
 
-        let (compiled, printed) = (program(file)?, program(syn::parse_file(&case.printed)?)?);
+        let name = || case.path.display().to_string();
+        let compiled = program(file).with_context(name)?;
+        let printed = program(syn::parse_file(&case.printed)?).with_context(name)?;
         let differs = compiled
             .iter()
             .zip(&printed)
@@ -199,7 +204,7 @@ fn the_rest_of_the_file_is_as_it_was() -> Result<()> {
         compile.visit_file_mut(&mut syn::parse_file(&case.text)?);
         ensure!(!compile.ranges.is_empty(), "{:?}: no items", case.path);
 
-        // Between the items; and around the import that is taken out.
+        // Between the items; and around the import that is edited.
         let mut pieces = Vec::new();
         let mut done = 0;
         for range in &compile.ranges {
@@ -208,16 +213,19 @@ fn the_rest_of_the_file_is_as_it_was() -> Result<()> {
         }
         pieces.push(&case.text[done..]);
         let import = [
-            "        devres_lazy,\n",
-            "    devres_lazy,\n",
-            "devres_lazy, ",
-            "use kernel::devres_lazy;\n",
+            ("use kernel::{", "};\n"),
+            ("use ::kernel::{", "};\n"),
+            ("use kernel::devres_lazy", ";\n"),
         ];
         let split = |piece: &str| {
             import
                 .iter()
-                .find_map(|import| piece.split_once(import))
-                .map_or(vec![piece.to_owned()], |(a, b)| vec![a.into(), b.into()])
+                .find_map(|(begin, end)| {
+                    let (before, import) = piece.split_once(begin)?;
+                    let (_, behind) = import.split_once(end)?;
+                    Some(vec![before.to_owned(), behind.to_owned()])
+                })
+                .unwrap_or_else(|| vec![piece.to_owned()])
         };
         let pieces: Vec<_> = pieces.into_iter().flat_map(split).collect();
 
@@ -262,14 +270,14 @@ fn every_unsafe_says_why() -> Result<()> {
                 .skip_while(|line| line.starts_with("#["))
                 .take_while(|line| line.starts_with("//"))
                 .collect();
-            let reasons = comment.iter().filter(|line| line.starts_with("// - S"));
+            let reasons = comment.iter().filter(|line| line.starts_with("// - "));
             let safety = comment.iter().find(|line| line.starts_with("// SAFETY:"));
             // A call of `Mapped::new()`, the promise of a destructor, or a projection.
+            let text: String = comment.iter().rev().copied().collect();
+            let has = |number: &str| text.contains(&format!("({number})"));
             let is_explained = match safety {
-                Some(&"// SAFETY:") => reasons.count() == 2,
-                Some(line) => ["S4", "S10"]
-                    .iter()
-                    .any(|number| line.starts_with(&format!("// SAFETY: {number}: "))),
+                Some(&"// SAFETY:") => reasons.count() == 2 && has("S1") && has("S2"),
+                Some(_) => has("S4") || has("S10"),
                 None => false,
             };
             ensure!(is_explained, "{:?}: not explained: {line}", case.path);

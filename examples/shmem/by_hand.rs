@@ -53,14 +53,12 @@ pub(crate) struct Object<T: DriverObject> {
     /// The object whose reservation object this one uses.
     parent_resv_obj: Option<ARef<Object<T>>>,
 
-    // <lazy>
     /// Unmaps the table when the driver is unbound.
     sgt_res: ManuallyDrop<SetOnce<Devres<SGTableMap<T>>>>,
 
     /// Held while `sgt_res` is populated.
     #[pin]
     sgt_lock: Mutex<()>,
-    // </lazy>
     #[pin]
     inner: T,
 }
@@ -91,10 +89,8 @@ impl<T: DriverObject> Object<T> {
             try_pin_init!(Self {
                 parent_resv_obj: config.parent_resv_obj.map(|parent| parent.into()),
                 inner <- T::new(dev, size, args),
-                // <lazy>
                 sgt_res: ManuallyDrop::new(SetOnce::new()),
                 sgt_lock <- new_mutex!((), "Object::sgt_lock"),
-                // </lazy>
                 obj <- Opaque::try_ffi_init(|obj: *mut bindings::drm_gem_shmem_object| {
                     // SAFETY: `obj` is valid for writes, zeroes are a valid value of it.
                     unsafe { obj.write_bytes(0, 1) };
@@ -137,7 +133,6 @@ impl<T: DriverObject> Object<T> {
         self.obj.get()
     }
 
-    // <lazy>
     /// The scatter-gather table of this object's DMA pages.
     pub(crate) fn sg_table<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a SGTable> {
         let owner_device: &Device = self.dev().as_ref().as_ref();
@@ -165,7 +160,6 @@ impl<T: DriverObject> Object<T> {
 
         Ok(sgt_res.access(dev)?)
     }
-    // </lazy>
 
     extern "C" fn free_callback(obj: *mut bindings::drm_gem_object) {
         // SAFETY: Every GEM object with `FUNCS` is the base of a shmem object.
@@ -174,14 +168,12 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: Every shmem object with `FUNCS` is the one in an `Object<T>`.
         let this = unsafe { container_of!(Opaque::cast_from(shmem), Self, obj) }.cast_mut();
 
-        // <lazy>
         // SAFETY: This was the last reference, so `this` is ours.
         let sgt_res = unsafe { &mut (*this).sgt_res };
 
         // It has to go while the object is still whole.
         // SAFETY: Nobody uses `sgt_res` after this.
         unsafe { ManuallyDrop::drop(sgt_res) };
-        // </lazy>
 
         // SAFETY: This was the last reference.
         unsafe { bindings::drm_gem_shmem_release(shmem) };
@@ -223,7 +215,6 @@ impl<T: DriverObject> Deref for Object<T> {
     }
 }
 
-// <lazy>
 /// Proof that the table of an object is mapped; unmaps it when dropped.
 ///
 /// # Invariants
@@ -274,4 +265,3 @@ unsafe impl<T: DriverObject> Send for SGTableMap<T> {}
 
 // SAFETY: By the type invariants, `obj` is valid, and GEM objects are thread-safe.
 unsafe impl<T: DriverObject> Sync for SGTableMap<T> {}
-// </lazy>

@@ -3,30 +3,9 @@
 //! The attribute macro `#[devres_lazy]`. Use it through the crate `devres-lazy`, which documents
 //! the types that the generated code is made of.
 //!
-//! The steps have walls between them, and only this file knows `proc_macro`:
-//!
-//! - `parse`: tokens to what was written, syntax errors only;
-//! - `model`: what was written, checked and complete, in the words of the design;
-//! - `validate`: every rule about what is allowed, one from the other;
-//! - `expand`: the model to tokens; cannot fail. What `cargo devres-lazy expand` prints comes from
-//!   the same templates, with the words of `comments` and `safety` where `notes` says.
+//! Only this file knows `proc_macro`. The folder `devres_lazy/` does the work.
 
-mod attributes;
-mod borrowing;
-mod comments;
-mod diagnostics;
-mod diverge;
-mod docs;
-mod expand;
-mod hygiene;
-mod model;
-mod names;
-mod notes;
-mod parse;
-mod safety;
-mod target;
-mod validate;
-mod wrap;
+mod devres_lazy;
 
 use proc_macro::TokenStream;
 
@@ -89,5 +68,5 @@ use proc_macro::TokenStream;
 /// that the others need. `devres::Lazy` has the rules for resources and their destructors.
 #[proc_macro_attribute]
 pub fn devres_lazy(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::devres_lazy(args.into(), item.into()).into()
+    devres_lazy::expand(args.into(), item.into()).into()
 }

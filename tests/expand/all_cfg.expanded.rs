@@ -32,17 +32,17 @@ impl Queue {
     #[cfg(debug_assertions)]
     /// The queue's translation table.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -52,78 +52,60 @@ impl Queue {
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
-    pub fn table<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a Table> {
-        // Fast path: `self.table` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(table) = ::kernel::devres::Lazy::get(&self.table, dev) {
-            return ::core::result::Result::Ok(table);
+    pub fn table<'a>(&'a self, dev: &'a Device<::kernel::device::Bound>) -> Result<&'a Table> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(table) = ::kernel::devres::Lazy::get(&self.table, dev) {
+            return Ok(table);
         }
 
-        // Not populated, revoked, or `dev` is another device: `table_slow()` maps, or tells which.
         self.table_slow(dev)
     }
 
     #[cfg(debug_assertions)]
-    /// The slow path of `table()`: maps, or tells why not.
+    /// The slow path of `table()`: maps, or fails.
     #[cold]
     #[inline(never)]
-    fn table_slow<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a Table> {
-        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+    fn table_slow<'a>(&'a self, dev: &'a Device<::kernel::device::Bound>) -> Result<&'a Table> {
+        // Refuse another device before anything is made for it.
         if !self.table_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        // Slow path: one caller at a time populates `self.table`. The others sleep here until that
-        // caller is done.
+        // Slow path: one caller populates the field. The others sleep here, and get what it has
+        // made.
         let slot = match ::kernel::devres::Lazy::entry(&self.table, dev)? {
             ::kernel::devres::Entry::Populated(table) => {
-                return ::core::result::Result::Ok(table);
+                return Ok(table);
             }
             ::kernel::devres::Entry::Vacant(slot) => slot,
         };
 
-        // `populate()` cannot find `self.table` populated: nobody else populates it while this
-        // caller has `slot`.
-        //
-        // The closure runs when all other checks have passed: `Table` makes the resource. On an
-        // error (`ENXIO` if unbind has begun meanwhile, or what `Table` fails with) `self.table` is
-        // empty again, and a later call may succeed.
-        //
-        // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
-        // unbound, `self.table` is revoked, or `*self` is dropped.
-        let table = ::kernel::devres::Vacant::populate(slot, || ::core::result::Result::Ok(Table))?;
+        // Only this caller has `slot`, so `populate()` cannot find the field populated.
+        let table = ::kernel::devres::Vacant::populate(slot, || Ok(Table))?;
 
-        ::core::result::Result::Ok(table)
+        Ok(table)
     }
 
     #[cfg(debug_assertions)]
     /// Returns whether this object belongs to the given device.
-    fn table_device_is(
-        &self,
-        other2: &::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::core::primitive::bool {
-        ::kernel::devres::same_device(&self.dev, other2)
+    fn table_device_is(&self, other: &Device<::kernel::device::Bound>) -> bool {
+        ::kernel::devres::same_device(&self.dev, other)
     }
 
     #[cfg(not(debug_assertions))]
     /// Another table.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -133,70 +115,50 @@ impl Queue {
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
-    pub fn other<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a Table> {
-        // Fast path: `self.other` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(other) = ::kernel::devres::Lazy::get(&self.other, dev) {
-            return ::core::result::Result::Ok(other);
+    pub fn other<'a>(&'a self, dev: &'a Device<::kernel::device::Bound>) -> Result<&'a Table> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(other) = ::kernel::devres::Lazy::get(&self.other, dev) {
+            return Ok(other);
         }
 
-        // Not populated, revoked, or `dev` is another device: `other_slow()` maps, or tells which.
         self.other_slow(dev)
     }
 
     #[cfg(not(debug_assertions))]
-    /// The slow path of `other()`: maps, or tells why not.
+    /// The slow path of `other()`: maps, or fails.
     #[cold]
     #[inline(never)]
-    fn other_slow<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a Table> {
-        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+    fn other_slow<'a>(&'a self, dev: &'a Device<::kernel::device::Bound>) -> Result<&'a Table> {
+        // Refuse another device before anything is made for it.
         if !self.other_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        // Slow path: one caller at a time populates `self.other`. The others sleep here until that
-        // caller is done.
+        // Slow path: one caller populates the field. The others sleep here, and get what it has
+        // made.
         let slot = match ::kernel::devres::Lazy::entry(&self.other, dev)? {
             ::kernel::devres::Entry::Populated(other) => {
-                return ::core::result::Result::Ok(other);
+                return Ok(other);
             }
             ::kernel::devres::Entry::Vacant(slot) => slot,
         };
 
-        // `populate()` cannot find `self.other` populated: nobody else populates it while this
-        // caller has `slot`.
-        //
-        // The closure runs when all other checks have passed: `Table` makes the resource. On an
-        // error (`ENXIO` if unbind has begun meanwhile, or what `Table` fails with) `self.other` is
-        // empty again, and a later call may succeed.
-        //
-        // INVARIANT: When this succeeds, `self.other` holds the resource, for `dev`, until `dev` is
-        // unbound, `self.other` is revoked, or `*self` is dropped.
-        let other = ::kernel::devres::Vacant::populate(slot, || ::core::result::Result::Ok(Table))?;
+        // Only this caller has `slot`, so `populate()` cannot find the field populated.
+        let other = ::kernel::devres::Vacant::populate(slot, || Ok(Table))?;
 
-        ::core::result::Result::Ok(other)
+        Ok(other)
     }
 
     #[cfg(not(debug_assertions))]
     /// Returns whether this object belongs to the given device.
-    fn other_device_is(
-        &self,
-        other2: &::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::core::primitive::bool {
-        ::kernel::devres::same_device(&self.dev, other2)
+    fn other_device_is(&self, other: &Device<::kernel::device::Bound>) -> bool {
+        ::kernel::devres::same_device(&self.dev, other)
     }
 }
 
 impl ::kernel::devres::LazyOwner for Queue {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
-        // `self.other`, `self.table`: in the reverse order of declaration, as one may lean on those
-        // before it. What each holds is dropped while all other parts of `*self` are whole, and
-        // nobody populates it again (S1).
+    fn teardown(self: Pin<&mut Self>) {
+        // In reverse order of declaration, as a field may depend on those above it.
         let this = Self::project(self);
         let _ = &this;
         #[cfg(not(debug_assertions))]
@@ -206,11 +168,10 @@ impl ::kernel::devres::LazyOwner for Queue {
     }
 }
 
-#[::kernel::prelude::pinned_drop]
+#[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
-        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
-        // (S1).
+    fn drop(self: Pin<&mut Self>) {
+        // The lazy fields go first, while the rest of `*self` is whole.
         ::kernel::devres::LazyOwner::teardown(self);
     }
 }

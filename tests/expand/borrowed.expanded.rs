@@ -8,6 +8,12 @@ use kernel::{
         Bound,
         Device, //
     },
+    devres::{
+        same_device,
+        LazyLt,
+        LazyOwner,
+        PlaceLt, //
+    },
     pci::{
         self,
         Bar, //
@@ -29,27 +35,27 @@ pub struct Queue {
 
     /// The registers of the queue.
     #[pin]
-    bar: ::kernel::devres::LazyLt<ForLt!(Bar<'_>)>,
+    bar: LazyLt<ForLt!(Bar<'_>)>,
 
     /// The doorbells of the queue.
     #[pin]
-    doorbells: ::kernel::devres::LazyLt<ForLt!(for<'d> KBox<Bar<'d, 16>>)>,
+    doorbells: LazyLt<ForLt!(for<'d> KBox<Bar<'d, 16>>)>,
 }
 
 impl Queue {
     /// The registers of the queue.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -62,62 +68,42 @@ impl Queue {
     /// It borrows from the device: no part of it can be kept for longer than `dev` is
     /// borrowed.
     #[inline]
-    pub fn bar<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a Bar<'a>> {
-        // Fast path: `self.bar` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(bar) =
-            ::kernel::devres::LazyLt::get_with(&self.bar, dev, |bar| bar)
-        {
-            return ::core::result::Result::Ok(bar);
+    pub fn bar<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a Bar<'a>> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(bar) = LazyLt::get_with(&self.bar, dev, |bar| bar) {
+            return Ok(bar);
         }
 
-        // Not populated, revoked, or `dev` is another device: `bar_slow()` maps, or tells which.
         self.bar_slow(dev)
     }
 
-    /// The slow path of `bar()`: maps, or tells why not.
+    /// The slow path of `bar()`: maps, or fails.
     #[cold]
     #[inline(never)]
-    fn bar_slow<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a Bar<'a>> {
-        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+    fn bar_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a Bar<'a>> {
+        // Refuse another device before anything is made for it.
         if !self.bar_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        // Slow path: one caller at a time populates `self.bar`. The others sleep here until that
-        // caller is done, and find it populated.
+        // Slow path: one caller populates the field. The others sleep here, and get what it has
+        // made.
         //
-        // The first closure runs when all other checks have passed: `.iomap_region()` makes the
-        // resource. It compiles for every lifetime of the device, so the resource borrows from that
-        // device only, and unbind drops it first. The second one shows that the resource's type is
-        // covariant. On an error (`ENXIO` if unbind has begun meanwhile, or what `.iomap_region()`
-        // fails with) `self.bar` is empty again, and a later call may succeed.
-        //
-        // INVARIANT: When this succeeds, `self.bar` holds the resource, for `dev`, until `dev` is
-        // unbound, `self.bar` is revoked, or `*self` is dropped.
-        let bar = ::kernel::devres::LazyLt::get_or_populate_with(
+        // The first closure compiles for every lifetime of the device, so the resource borrows from
+        // that device only. The second one compiles for covariant types only.
+        let bar = LazyLt::get_or_populate_with(
             &self.bar,
             dev,
-            |dev, place| {
-                ::kernel::devres::PlaceLt::make(place, pdev(dev)?.iomap_region(0, c"queue")?)
-            },
+            |dev, place| PlaceLt::make(place, pdev(dev)?.iomap_region(0, c"queue")?),
             |bar| bar,
         )?;
 
-        ::core::result::Result::Ok(bar)
+        Ok(bar)
     }
 
     /// Returns whether this object belongs to the given device.
-    fn bar_device_is(
-        &self,
-        other: &::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::core::primitive::bool {
-        ::kernel::devres::same_device(&self.dev, other)
+    fn bar_device_is(&self, other: &Device<Bound>) -> bool {
+        same_device(&self.dev, other)
     }
 
     /// As `bar()`, but only if it is mapped already.
@@ -131,24 +117,18 @@ impl Queue {
     /// # Context
     ///
     /// Does not sleep.
-    pub fn bar_if_mapped<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<::core::option::Option<&'a Bar<'a>>> {
-        // Fast path: `self.bar` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(bar) =
-            ::kernel::devres::LazyLt::get_with(&self.bar, dev, |bar| bar)
-        {
-            return ::core::result::Result::Ok(::core::option::Option::Some(bar));
+    pub fn bar_if_mapped<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Option<&'a Bar<'a>>> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(bar) = LazyLt::get_with(&self.bar, dev, |bar| bar) {
+            return Ok(Some(bar));
         }
 
-        // `self.bar` has nothing for `dev`. Tell the wrong device from a slot that is empty or
-        // revoked.
+        // Tell another device from a field that is empty or revoked.
         if !self.bar_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        ::core::result::Result::Ok(::core::option::Option::None)
+        Ok(None)
     }
 
     /// Unmaps now what `bar()` has mapped, if anything.
@@ -158,24 +138,23 @@ impl Queue {
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
-    pub fn unmap_bar(self: ::core::pin::Pin<&mut Self>) {
-        // `self` is borrowed exclusively, so nobody borrows what `self.bar` holds.
-        ::kernel::devres::LazyLt::revoke(Self::project(self).bar);
+    pub fn unmap_bar(self: Pin<&mut Self>) {
+        LazyLt::revoke(Self::project(self).bar);
     }
 
     /// The doorbells of the queue.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -188,50 +167,34 @@ impl Queue {
     /// It borrows from the device: no part of it can be kept for longer than `dev` is
     /// borrowed.
     #[inline]
-    fn doorbells<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a KBox<Bar<'a, 16>>> {
-        // Fast path: `self.doorbells` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(doorbells) =
-            ::kernel::devres::LazyLt::get_with(&self.doorbells, dev, |doorbells| doorbells)
-        {
-            return ::core::result::Result::Ok(doorbells);
+    fn doorbells<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a KBox<Bar<'a, 16>>> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(doorbells) = LazyLt::get_with(&self.doorbells, dev, |doorbells| doorbells) {
+            return Ok(doorbells);
         }
 
-        // Not populated, revoked, or `dev` is another device: `doorbells_slow()` maps, or tells
-        // which.
         self.doorbells_slow(dev)
     }
 
-    /// The slow path of `doorbells()`: maps, or tells why not.
+    /// The slow path of `doorbells()`: maps, or fails.
     #[cold]
     #[inline(never)]
-    fn doorbells_slow<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a KBox<Bar<'a, 16>>> {
-        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+    fn doorbells_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a KBox<Bar<'a, 16>>> {
+        // Refuse another device before anything is made for it.
         if !self.doorbells_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        // Slow path: one caller at a time populates `self.doorbells`. The others sleep here until
-        // that caller is done, and find it populated.
+        // Slow path: one caller populates the field. The others sleep here, and get what it has
+        // made.
         //
-        // The first closure runs when all other checks have passed: `KBox::new()` makes the
-        // resource. It compiles for every lifetime of the device, so the resource borrows from that
-        // device only, and unbind drops it first. The second one shows that the resource's type is
-        // covariant. On an error (`ENXIO` if unbind has begun meanwhile, or what `KBox::new()`
-        // fails with) `self.doorbells` is empty again, and a later call may succeed.
-        //
-        // INVARIANT: When this succeeds, `self.doorbells` holds the resource, for `dev`, until
-        // `dev` is unbound, `self.doorbells` is revoked, or `*self` is dropped.
-        let doorbells = ::kernel::devres::LazyLt::get_or_populate_with(
+        // The first closure compiles for every lifetime of the device, so the resource borrows from
+        // that device only. The second one compiles for covariant types only.
+        let doorbells = LazyLt::get_or_populate_with(
             &self.doorbells,
             dev,
             |dev, place| {
-                ::kernel::devres::PlaceLt::make(
+                PlaceLt::make(
                     place,
                     KBox::new(
                         pdev(dev)?.iomap_region_sized::<16>(2, c"doorbells")?,
@@ -242,34 +205,28 @@ impl Queue {
             |doorbells| doorbells,
         )?;
 
-        ::core::result::Result::Ok(doorbells)
+        Ok(doorbells)
     }
 
     /// Returns whether this object belongs to the given device.
-    fn doorbells_device_is(
-        &self,
-        other: &::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::core::primitive::bool {
-        ::kernel::devres::same_device(&self.dev, other)
+    fn doorbells_device_is(&self, other: &Device<Bound>) -> bool {
+        same_device(&self.dev, other)
     }
 }
 
-impl ::kernel::devres::LazyOwner for Queue {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
-        // `self.doorbells`, `self.bar`: in the reverse order of declaration, as one may lean on
-        // those before it. What each holds is dropped while all other parts of `*self` are whole,
-        // and nobody populates it again (S1).
+impl LazyOwner for Queue {
+    fn teardown(self: Pin<&mut Self>) {
+        // In reverse order of declaration, as a field may depend on those above it.
         let this = Self::project(self);
-        ::kernel::devres::LazyLt::<ForLt!(for<'d> KBox<Bar<'d, 16>>)>::retire(this.doorbells);
-        ::kernel::devres::LazyLt::<ForLt!(Bar<'_>)>::retire(this.bar);
+        LazyLt::<ForLt!(for<'d> KBox<Bar<'d, 16>>)>::retire(this.doorbells);
+        LazyLt::<ForLt!(Bar<'_>)>::retire(this.bar);
     }
 }
 
-#[::kernel::prelude::pinned_drop]
+#[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
-        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
-        // (S1).
-        ::kernel::devres::LazyOwner::teardown(self);
+    fn drop(self: Pin<&mut Self>) {
+        // The lazy fields go first, while the rest of `*self` is whole.
+        LazyOwner::teardown(self);
     }
 }

@@ -26,17 +26,17 @@ pub struct Queue {
 impl Queue {
     /// The queue's translation table.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -50,29 +50,28 @@ impl Queue {
         &'a self,
         dev: &'a dl::device::Device<dl::device::Bound>,
     ) -> dl::error::Result<&'a Table> {
-        // Fast path: `self.table` is populated for `dev`, and has not been revoked.
+        // Fast path: populated for `dev`, and not revoked.
         if let ::core::option::Option::Some(table) = dl::devres::Lazy::get(&self.table, dev) {
             return ::core::result::Result::Ok(table);
         }
 
-        // Not populated, revoked, or `dev` is another device: `table_slow()` maps, or tells which.
         self.table_slow(dev)
     }
 
-    /// The slow path of `table()`: maps, or tells why not.
+    /// The slow path of `table()`: maps, or fails.
     #[cold]
     #[inline(never)]
     fn table_slow<'a>(
         &'a self,
         dev: &'a dl::device::Device<dl::device::Bound>,
     ) -> dl::error::Result<&'a Table> {
-        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+        // Refuse another device before anything is made for it.
         if !self.table_device_is(dev) {
             return ::core::result::Result::Err(dl::error::code::EINVAL);
         }
 
-        // Slow path: one caller at a time populates `self.table`. The others sleep here until that
-        // caller is done.
+        // Slow path: one caller populates the field. The others sleep here, and get what it has
+        // made.
         let slot = match dl::devres::Lazy::entry(&self.table, dev)? {
             dl::devres::Entry::Populated(table) => {
                 return ::core::result::Result::Ok(table);
@@ -80,15 +79,7 @@ impl Queue {
             dl::devres::Entry::Vacant(slot) => slot,
         };
 
-        // `populate()` cannot find `self.table` populated: nobody else populates it while this
-        // caller has `slot`.
-        //
-        // The closure runs when all other checks have passed: `Table` makes the resource. On an
-        // error (`ENXIO` if unbind has begun meanwhile, or what `Table` fails with) `self.table` is
-        // empty again, and a later call may succeed.
-        //
-        // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
-        // unbound, `self.table` is revoked, or `*self` is dropped.
+        // Only this caller has `slot`, so `populate()` cannot find the field populated.
         let table = dl::devres::Vacant::populate(slot, || ::core::result::Result::Ok(Table))?;
 
         ::core::result::Result::Ok(table)
@@ -117,13 +108,12 @@ impl Queue {
         &'a self,
         dev: &'a dl::device::Device<dl::device::Bound>,
     ) -> dl::error::Result<::core::option::Option<&'a Table>> {
-        // Fast path: `self.table` is populated for `dev`, and has not been revoked.
+        // Fast path: populated for `dev`, and not revoked.
         if let ::core::option::Option::Some(table) = dl::devres::Lazy::get(&self.table, dev) {
             return ::core::result::Result::Ok(::core::option::Option::Some(table));
         }
 
-        // `self.table` has nothing for `dev`. Tell the wrong device from a slot that is empty or
-        // revoked.
+        // Tell another device from a field that is empty or revoked.
         if !self.table_device_is(dev) {
             return ::core::result::Result::Err(dl::error::code::EINVAL);
         }
@@ -131,7 +121,7 @@ impl Queue {
         ::core::result::Result::Ok(::core::option::Option::None)
     }
 
-    /// Lends what `table()` has mapped, without needing a bound device.
+    /// Returns what `table()` has mapped, without a bound device.
     ///
     /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
     ///
@@ -141,8 +131,6 @@ impl Queue {
     /// critical section, which unbind waits for.
     #[inline]
     pub fn try_table(&self) -> ::core::option::Option<dl::devres::LazyGuard<'_, Table>> {
-        // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
-        // for it before it drops what `self.table` holds.
         dl::devres::Lazy::try_access(&self.table)
     }
 
@@ -154,14 +142,13 @@ impl Queue {
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
     pub fn unmap_table(self: ::core::pin::Pin<&mut Self>) {
-        // `self` is borrowed exclusively, so nobody borrows what `self.table` holds.
         dl::devres::Lazy::revoke(Self::project(self).table);
     }
 }
 
 impl dl::devres::LazyOwner for Queue {
     fn teardown(self: ::core::pin::Pin<&mut Self>) {
-        // The destructor is the author's: `#[devres_lazy]` on it makes it begin with this (S4).
+        // The author's destructor has to begin with the teardown (S4).
         const fn begins_with_teardown<T>()
         where
             T: dl::devres::TeardownFirst + ?::core::marker::Sized,
@@ -169,8 +156,6 @@ impl dl::devres::LazyOwner for Queue {
         }
         begins_with_teardown::<Self>();
 
-        // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
-        // whole, and nobody populates it again (S1).
         let this = Self::project(self);
         dl::devres::Lazy::<Table>::retire(this.table);
     }
@@ -179,12 +164,11 @@ impl dl::devres::LazyOwner for Queue {
 #[pinned_drop]
 impl PinnedDrop for Queue {
     fn drop(mut self: Pin<&mut Self>) {
-        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
-        // (S1).
+        // The lazy fields go first, while the rest of `*self` is whole.
         <dyn dl::devres::TeardownFirst>::teardown_first(&mut self);
     }
 }
 
-// SAFETY: S4: `drop()` above begins with `teardown_first()`, and nothing that the author has
-// written is in the scope of that call.
+// SAFETY: `drop()` begins with `teardown_first()`, and nothing that the author has written is in
+// the scope of that call (S4).
 unsafe impl dl::devres::TeardownFirst for Queue {}

@@ -11,8 +11,18 @@ use kernel::{
         Device, //
     },
     devres::{
+        same_device,
+        EvictableLazy,
+        HasView,
+        LazyOwner,
+        LazyPin,
         Map,
-        Mapped, //
+        MapMarker,
+        Mapped,
+        OwnerView,
+        PinEntry,
+        PinVacant,
+        TeardownFirst, //
     },
     prelude::*,
     sync::aref::ARef, //
@@ -46,21 +56,21 @@ pub struct Queue {
 
     /// The queue's translation table.
     #[pin]
-    table: ::kernel::devres::EvictableLazy<Table>,
+    table: EvictableLazy<Table>,
 
     /// The queue's page directory.
     #[pin]
-    directory: ::kernel::devres::EvictableLazy<KBox<Table>>,
+    directory: EvictableLazy<KBox<Table>>,
 
     /// The queue's doorbell.
     #[pin]
-    view: ::kernel::devres::EvictableLazy<Mapped<Self, Doorbell>>,
+    view: EvictableLazy<Mapped<Self, Doorbell>>,
 }
 
 impl Queue {
     /// The queue's translation table.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// Returns a pin, which may be held while sleeping. While there is one,
     /// `evict_table()` fails. After an eviction the next call maps it anew.
@@ -69,12 +79,12 @@ impl Queue {
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
-    /// - `EDEADLK` if the caller is evicting it, as its drop is that calls this.
+    /// - `EDEADLK` if the caller is evicting it, and its destructor calls this.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -85,65 +95,42 @@ impl Queue {
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
-    pub fn table<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<::kernel::devres::LazyPin<'a, Table>> {
-        // Fast path: `self.table` is populated for `dev`, and has not been revoked. The pin was
-        // taken before that was looked at, and keeps it so.
-        if let ::core::option::Option::Some(table) =
-            ::kernel::devres::EvictableLazy::get(&self.table, dev)
-        {
-            return ::core::result::Result::Ok(table);
+    pub fn table<'a>(&'a self, dev: &'a Device<Bound>) -> Result<LazyPin<'a, Table>> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(table) = EvictableLazy::get(&self.table, dev) {
+            return Ok(table);
         }
 
-        // Not populated, revoked, or `dev` is another device: `table_slow()` maps, or tells which.
         self.table_slow(dev)
     }
 
-    /// The slow path of `table()`: maps, or tells why not.
+    /// The slow path of `table()`: maps, or fails.
     #[cold]
     #[inline(never)]
-    fn table_slow<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<::kernel::devres::LazyPin<'a, Table>> {
-        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+    fn table_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<LazyPin<'a, Table>> {
+        // Refuse another device before anything is made for it.
         if !self.table_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        // Slow path: one caller at a time populates `self.table`. The others sleep here until that
-        // caller is done.
-        let slot = match ::kernel::devres::EvictableLazy::entry(&self.table, dev)? {
-            ::kernel::devres::PinEntry::Populated(table) => {
-                return ::core::result::Result::Ok(table);
+        // Slow path: one caller populates the field. The others sleep here, and get what it has
+        // made.
+        let slot = match EvictableLazy::entry(&self.table, dev)? {
+            PinEntry::Populated(table) => {
+                return Ok(table);
             }
-            ::kernel::devres::PinEntry::Vacant(slot) => slot,
+            PinEntry::Vacant(slot) => slot,
         };
 
-        // `populate()` cannot find `self.table` populated: nobody else populates it while this
-        // caller has `slot`.
-        //
-        // The closure runs when all other checks have passed: `Table` makes the resource. On an
-        // error (`ENXIO` if unbind has begun meanwhile, or what `Table` fails with) `self.table` is
-        // empty again, and a later call may succeed.
-        //
-        // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
-        // unbound, `self.table` is revoked or, once all pins are dropped, evicted, or `*self` is
-        // dropped.
-        let table =
-            ::kernel::devres::PinVacant::populate(slot, || ::core::result::Result::Ok(Table))?;
+        // Only this caller has `slot`, so `populate()` cannot find the field populated.
+        let table = PinVacant::populate(slot, || Ok(Table))?;
 
-        ::core::result::Result::Ok(table)
+        Ok(table)
     }
 
     /// Returns whether this object belongs to the given device.
-    fn table_device_is(
-        &self,
-        other: &::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::core::primitive::bool {
-        ::kernel::devres::same_device(&self.dev, other)
+    fn table_device_is(&self, other: &Device<Bound>) -> bool {
+        same_device(&self.dev, other)
     }
 
     /// As `table()`, but only if it is mapped already.
@@ -159,23 +146,19 @@ impl Queue {
     /// Does not sleep.
     pub fn table_if_mapped<'a>(
         &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<::core::option::Option<::kernel::devres::LazyPin<'a, Table>>> {
-        // Fast path: `self.table` is populated for `dev`, and has not been revoked. The pin was
-        // taken before that was looked at, and keeps it so.
-        if let ::core::option::Option::Some(table) =
-            ::kernel::devres::EvictableLazy::get(&self.table, dev)
-        {
-            return ::core::result::Result::Ok(::core::option::Option::Some(table));
+        dev: &'a Device<Bound>,
+    ) -> Result<Option<LazyPin<'a, Table>>> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(table) = EvictableLazy::get(&self.table, dev) {
+            return Ok(Some(table));
         }
 
-        // `self.table` has nothing for `dev`. Tell the wrong device from a slot that is empty or
-        // revoked.
+        // Tell another device from a field that is empty or revoked.
         if !self.table_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        ::core::result::Result::Ok(::core::option::Option::None)
+        Ok(None)
     }
 
     /// Unmaps now what `table()` has mapped, if anything.
@@ -185,14 +168,9 @@ impl Queue {
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
-    pub fn unmap_table(self: ::core::pin::Pin<&mut Self>) {
-        // `self` is borrowed exclusively, so nobody borrows what `self.table` holds.
-        //
-        // SAFETY: S10: `self.table` is pinned, as every slot is, and the closure moves nothing. It
-        // borrows no other part of `*self`: unbind may be dropping a view, which reads `*self`.
-        ::kernel::devres::EvictableLazy::revoke(unsafe {
-            ::core::pin::Pin::map_unchecked_mut(self, |owner| &mut owner.table)
-        });
+    pub fn unmap_table(self: Pin<&mut Self>) {
+        // SAFETY: Slots are pinned, and the closure borrows nothing but one (S10).
+        EvictableLazy::revoke(unsafe { Pin::map_unchecked_mut(self, |owner| &mut owner.table) });
     }
 
     /// Unmaps now what `table()` has mapped, unless somebody uses it.
@@ -210,15 +188,13 @@ impl Queue {
     /// Waits for nobody, and allocates nothing: a shrinker may call this. Sleeps where unmapping
     /// does. With a shrinker, unmapping allocates no memory with `GFP_KERNEL`, and takes no lock
     /// under which anybody does.
-    pub fn evict_table(&self) -> ::kernel::error::Result<::core::primitive::bool> {
-        // Who borrows what `self.table` holds has a pin, which is counted before the slot is looked
-        // at.
-        ::kernel::devres::EvictableLazy::evict(&self.table)
+    pub fn evict_table(&self) -> Result<bool> {
+        EvictableLazy::evict(&self.table)
     }
 
     /// The queue's page directory.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// Returns a pin, which may be held while sleeping. While there is one,
     /// `evict_directory()` fails. After an eviction the next call maps it anew.
@@ -227,12 +203,12 @@ impl Queue {
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
-    /// - `EDEADLK` if the caller is evicting it, as its drop is that calls this.
+    /// - `EDEADLK` if the caller is evicting it, and its destructor calls this.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -243,84 +219,50 @@ impl Queue {
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
-    pub fn directory<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<::kernel::devres::LazyPin<'a, Table>> {
-        // Fast path: `self.directory` is populated for `dev`, and has not been revoked. The pin was
-        // taken before that was looked at, and keeps it so.
-        if let ::core::option::Option::Some(directory) =
-            ::kernel::devres::EvictableLazy::get(&self.directory, dev)
-        {
-            return ::core::result::Result::Ok(::kernel::devres::LazyPin::map::<Table>(
-                directory,
-                |directory| &**directory,
-            ));
+    pub fn directory<'a>(&'a self, dev: &'a Device<Bound>) -> Result<LazyPin<'a, Table>> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(directory) = EvictableLazy::get(&self.directory, dev) {
+            return Ok(LazyPin::map::<Table>(directory, |directory| &**directory));
         }
 
-        // Not populated, revoked, or `dev` is another device: `directory_slow()` maps, or tells
-        // which.
         self.directory_slow(dev)
     }
 
-    /// The slow path of `directory()`: maps, or tells why not.
+    /// The slow path of `directory()`: maps, or fails.
     #[cold]
     #[inline(never)]
-    fn directory_slow<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<::kernel::devres::LazyPin<'a, Table>> {
-        // Any thread may borrow what `self.directory` lends: it has to be `Send` and `Sync`.
+    fn directory_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<LazyPin<'a, Table>> {
+        // Any thread may use what is returned.
         const fn directory_is_send_and_sync<T>()
         where
-            T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
+            T: Send + Sync + ?Sized,
         {
         }
         directory_is_send_and_sync::<Table>();
 
-        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+        // Refuse another device before anything is made for it.
         if !self.directory_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        // Slow path: one caller at a time populates `self.directory`. The others sleep here until
-        // that caller is done.
-        let slot = match ::kernel::devres::EvictableLazy::entry(&self.directory, dev)? {
-            ::kernel::devres::PinEntry::Populated(directory) => {
-                return ::core::result::Result::Ok(::kernel::devres::LazyPin::map::<Table>(
-                    directory,
-                    |directory| &**directory,
-                ));
+        // Slow path: one caller populates the field. The others sleep here, and get what it has
+        // made.
+        let slot = match EvictableLazy::entry(&self.directory, dev)? {
+            PinEntry::Populated(directory) => {
+                return Ok(LazyPin::map::<Table>(directory, |directory| &**directory));
             }
-            ::kernel::devres::PinEntry::Vacant(slot) => slot,
+            PinEntry::Vacant(slot) => slot,
         };
 
-        // `populate()` cannot find `self.directory` populated: nobody else populates it while this
-        // caller has `slot`.
-        //
-        // The closure runs when all other checks have passed: `KBox::new()` makes the resource. On
-        // an error (`ENXIO` if unbind has begun meanwhile, or what `KBox::new()` fails with)
-        // `self.directory` is empty again, and a later call may succeed.
-        //
-        // INVARIANT: When this succeeds, `self.directory` holds the resource, for `dev`, until
-        // `dev` is unbound, `self.directory` is revoked or, once all pins are dropped, evicted, or
-        // `*self` is dropped.
-        let directory = ::kernel::devres::PinVacant::populate(slot, || {
-            ::core::result::Result::Ok(KBox::new(Table, GFP_KERNEL)?)
-        })?;
+        // Only this caller has `slot`, so `populate()` cannot find the field populated.
+        let directory = PinVacant::populate(slot, || Ok(KBox::new(Table, GFP_KERNEL)?))?;
 
-        ::core::result::Result::Ok(::kernel::devres::LazyPin::map::<Table>(
-            directory,
-            |directory| &**directory,
-        ))
+        Ok(LazyPin::map::<Table>(directory, |directory| &**directory))
     }
 
     /// Returns whether this object belongs to the given device.
-    fn directory_device_is(
-        &self,
-        other: &::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::core::primitive::bool {
-        ::kernel::devres::same_device(&self.dev, other)
+    fn directory_device_is(&self, other: &Device<Bound>) -> bool {
+        same_device(&self.dev, other)
     }
 
     /// Unmaps now what `directory()` has mapped, unless somebody uses it.
@@ -338,15 +280,13 @@ impl Queue {
     /// Waits for nobody, and allocates nothing: a shrinker may call this. Sleeps where unmapping
     /// does. With a shrinker, unmapping allocates no memory with `GFP_KERNEL`, and takes no lock
     /// under which anybody does.
-    pub fn evict_directory(&self) -> ::kernel::error::Result<::core::primitive::bool> {
-        // Who borrows what `self.directory` holds has a pin, which is counted before the slot is
-        // looked at.
-        ::kernel::devres::EvictableLazy::evict(&self.directory)
+    pub fn evict_directory(&self) -> Result<bool> {
+        EvictableLazy::evict(&self.directory)
     }
 
     /// The queue's doorbell.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// Returns a pin, which may be held while sleeping. While there is one,
     /// `evict_doorbell()` fails. After an eviction the next call maps it anew.
@@ -355,12 +295,12 @@ impl Queue {
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
-    /// - `EDEADLK` if the caller is evicting it, as its drop is that calls this.
+    /// - `EDEADLK` if the caller is evicting it, and its destructor calls this.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -371,110 +311,66 @@ impl Queue {
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
-    pub fn doorbell<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<::kernel::devres::LazyPin<'a, u32>> {
-        // Fast path: `self.view` is populated for `dev`, and has not been revoked. The pin was
-        // taken before that was looked at, and keeps it so.
-        if let ::core::option::Option::Some(view) =
-            ::kernel::devres::EvictableLazy::get(&self.view, dev)
-        {
-            return ::core::result::Result::Ok(::kernel::devres::LazyPin::map::<u32>(
-                view,
-                |view| &**view,
-            ));
+    pub fn doorbell<'a>(&'a self, dev: &'a Device<Bound>) -> Result<LazyPin<'a, u32>> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(view) = EvictableLazy::get(&self.view, dev) {
+            return Ok(LazyPin::map::<u32>(view, |view| &**view));
         }
 
-        // Not populated, revoked, or `dev` is another device: `doorbell_slow()` maps, or tells
-        // which.
         self.doorbell_slow(dev)
     }
 
-    /// The slow path of `doorbell()`: maps, or tells why not.
-    ///
-    /// What it calls is `unsafe`, and this is why it is sound here:
-    ///
-    /// - S1: `*self` is valid until the mapping is dropped: the mapping is stored in `self.view`,
-    ///   and the destructor of `Queue` begins with `LazyOwner::teardown()`, which drops it while
-    ///   all other parts of `*self` are whole, and after which nobody populates `self.view` again.
-    /// - S2: `*self` does not move: a slot can only be initialised in place, so `self.view` is
-    ///   pinned, and with it the `Queue` that it is a field of.
+    /// The slow path of `doorbell()`: maps, or fails.
     #[cold]
     #[inline(never)]
-    fn doorbell_slow<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<::kernel::devres::LazyPin<'a, u32>> {
-        // Any thread may borrow what `self.view` lends: it has to be `Send` and `Sync`.
+    fn doorbell_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<LazyPin<'a, u32>> {
+        // Any thread may use what is returned.
         const fn view_is_send_and_sync<T>()
         where
-            T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
+            T: Send + Sync + ?Sized,
         {
         }
         view_is_send_and_sync::<u32>();
 
-        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+        // Refuse another device before anything is made for it.
         if !self.doorbell_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        // Slow path: one caller at a time populates `self.view`. The others sleep here until that
-        // caller is done.
-        let slot = match ::kernel::devres::EvictableLazy::entry(&self.view, dev)? {
-            ::kernel::devres::PinEntry::Populated(view) => {
-                return ::core::result::Result::Ok(::kernel::devres::LazyPin::map::<u32>(
-                    view,
-                    |view| &**view,
-                ));
+        // Slow path: one caller populates the field. The others sleep here, and get what it has
+        // made.
+        let slot = match EvictableLazy::entry(&self.view, dev)? {
+            PinEntry::Populated(view) => {
+                return Ok(LazyPin::map::<u32>(view, |view| &**view));
             }
-            ::kernel::devres::PinEntry::Vacant(slot) => slot,
+            PinEntry::Vacant(slot) => slot,
         };
 
-        // `populate()` cannot find `self.view` populated: nobody else populates it while this
-        // caller has `slot`.
-        //
-        // The closure runs when all other checks have passed: `Mapped::new()` calls
-        // `Doorbell::map()`. On an error (`ENXIO` if unbind has begun meanwhile, or what
-        // `Doorbell::map()` fails with) `self.view` is empty again, and a later call may succeed.
-        //
-        // INVARIANT: When this succeeds, `self.view` holds the resource, for `dev`, until `dev` is
-        // unbound, `self.view` is revoked or, once all pins are dropped, evicted, or `*self` is
-        // dropped.
-        let view = ::kernel::devres::PinVacant::populate_with(slot, |place| {
+        // Only this caller has `slot`, so `populate_with()` cannot find the field populated.
+        let view = PinVacant::populate_with(slot, |place| {
             // SAFETY:
-            // - S1: `*self` is valid until the mapping is dropped: the mapping is stored in
-            //   `self.view`, and the destructor of `Queue` begins with `LazyOwner::teardown()`,
-            //   which drops it while all other parts of `*self` are whole, and after which nobody
-            //   populates `self.view` again.
-            // - S2: `*self` does not move: a slot can only be initialised in place, so `self.view`
-            //   is pinned, and with it the `Queue` that it is a field of.
+            // - `self.view` stores the mapping, and is retired before any other part of `*self` is
+            //   dropped (S1).
+            // - `*self` does not move: `self.view` can only be initialised in place, so `*self` is
+            //   pinned (S2).
             unsafe {
-                ::kernel::devres::OwnerView::<Self, Doorbell>::new(
+                OwnerView::<Self, Doorbell>::new(
                     place,
-                    ::kernel::devres::EvictableLazy::as_lazy(&raw const self.view),
+                    EvictableLazy::as_lazy(&raw const self.view),
                     self,
                     ::core::marker::PhantomData::<
-                        fn(
-                            &Self,
-                            &Doorbell,
-                            &dyn ::kernel::devres::LazyOwner,
-                            &dyn ::kernel::devres::TeardownFirst,
-                        ),
+                        fn(&Self, &Doorbell, &dyn LazyOwner, &dyn TeardownFirst),
                     >,
                 )
             }
         })?;
 
-        ::core::result::Result::Ok(::kernel::devres::LazyPin::map::<u32>(view, |view| &**view))
+        Ok(LazyPin::map::<u32>(view, |view| &**view))
     }
 
     /// Returns whether this object belongs to the given device.
-    fn doorbell_device_is(
-        &self,
-        other: &::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::core::primitive::bool {
-        ::kernel::devres::same_device(&self.dev, other)
+    fn doorbell_device_is(&self, other: &Device<Bound>) -> bool {
+        same_device(&self.dev, other)
     }
 
     /// Unmaps now what `doorbell()` has mapped, unless somebody uses it.
@@ -492,57 +388,44 @@ impl Queue {
     /// Waits for nobody, and allocates nothing: a shrinker may call this. Sleeps where unmapping
     /// does. With a shrinker, unmapping allocates no memory with `GFP_KERNEL`, and takes no lock
     /// under which anybody does.
-    pub fn evict_doorbell(&self) -> ::kernel::error::Result<::core::primitive::bool> {
-        // Who borrows what `self.view` holds has a pin, which is counted before the slot is looked
-        // at.
-        ::kernel::devres::EvictableLazy::evict(&self.view)
+    pub fn evict_doorbell(&self) -> Result<bool> {
+        EvictableLazy::evict(&self.view)
     }
 }
 
-// `Doorbell` maps and unmaps the views that `Mapped<Self, Doorbell>` holds.
-impl ::kernel::devres::HasView<Doorbell> for Queue {
-    type Map = <Doorbell as ::kernel::devres::MapMarker<Self>>::Map;
+impl HasView<Doorbell> for Queue {
+    type Map = <Doorbell as MapMarker<Self>>::Map;
 }
 
-impl ::kernel::devres::LazyOwner for Queue {
-    fn teardown(mut self: ::core::pin::Pin<&mut Self>) {
-        // `self.view`, `self.directory`, `self.table`: in the reverse order of declaration, as one
-        // may lean on those before it. What each holds is dropped while all other parts of `*self`
-        // are whole, and nobody populates it again (S1).
+impl LazyOwner for Queue {
+    fn teardown(mut self: Pin<&mut Self>) {
+        // In reverse order of declaration, as a field may depend on those above it.
         //
-        // SAFETY: S10: `self.view` is pinned, as every slot is, and the closure moves nothing. It
-        // borrows no other part of `*self`: unbind may be dropping a view, which reads `*self`.
-        ::kernel::devres::EvictableLazy::<Mapped<Self, Doorbell>>::retire(unsafe {
-            ::core::pin::Pin::map_unchecked_mut(::core::pin::Pin::as_mut(&mut self), |owner| {
-                &mut owner.view
-            })
+        // SAFETY: Slots are pinned, and the closure borrows nothing but one (S10).
+        EvictableLazy::<Mapped<Self, Doorbell>>::retire(unsafe {
+            Pin::map_unchecked_mut(Pin::as_mut(&mut self), |owner| &mut owner.view)
         });
-        // SAFETY: S10: `self.directory` is pinned, as every slot is, and the closure moves nothing.
-        // It borrows no other part of `*self`: unbind may be dropping a view, which reads `*self`.
-        ::kernel::devres::EvictableLazy::<KBox<Table>>::retire(unsafe {
-            ::core::pin::Pin::map_unchecked_mut(::core::pin::Pin::as_mut(&mut self), |owner| {
-                &mut owner.directory
-            })
+
+        // SAFETY: Slots are pinned, and the closure borrows nothing but one (S10).
+        EvictableLazy::<KBox<Table>>::retire(unsafe {
+            Pin::map_unchecked_mut(Pin::as_mut(&mut self), |owner| &mut owner.directory)
         });
-        // SAFETY: S10: `self.table` is pinned, as every slot is, and the closure moves nothing. It
-        // borrows no other part of `*self`: unbind may be dropping a view, which reads `*self`.
-        ::kernel::devres::EvictableLazy::<Table>::retire(unsafe {
-            ::core::pin::Pin::map_unchecked_mut(::core::pin::Pin::as_mut(&mut self), |owner| {
-                &mut owner.table
-            })
+
+        // SAFETY: Slots are pinned, and the closure borrows nothing but one (S10).
+        EvictableLazy::<Table>::retire(unsafe {
+            Pin::map_unchecked_mut(Pin::as_mut(&mut self), |owner| &mut owner.table)
         });
     }
 }
 
-#[::kernel::prelude::pinned_drop]
+#[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(mut self: ::core::pin::Pin<&mut Self>) {
-        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
-        // (S1).
-        <dyn ::kernel::devres::TeardownFirst>::teardown_first(&mut self);
+    fn drop(mut self: Pin<&mut Self>) {
+        // The lazy fields go first, while the rest of `*self` is whole.
+        <dyn TeardownFirst>::teardown_first(&mut self);
     }
 }
 
-// SAFETY: S4: `drop()` above begins with `teardown_first()`, and nothing that the author has
-// written is in the scope of that call.
-unsafe impl ::kernel::devres::TeardownFirst for Queue {}
+// SAFETY: `drop()` begins with `teardown_first()`, and nothing that the author has written is in
+// the scope of that call (S4).
+unsafe impl TeardownFirst for Queue {}

@@ -11,8 +11,18 @@ use kernel::{
         Device, //
     },
     devres::{
+        same_device,
+        Entry,
+        HasView,
+        Lazy,
+        LazyGuard,
+        LazyOwner,
         Map,
-        Mapped, //
+        MapMarker,
+        Mapped,
+        OwnerView,
+        TeardownFirst,
+        Vacant, //
     },
     drm::{
         self,
@@ -56,7 +66,7 @@ pub struct Object<T: DriverObject> {
 
     /// Scatter-gather table of this object's DMA pages.
     #[pin]
-    sgt: ::kernel::devres::Lazy<Mapped<Self, Table>>,
+    sgt: Lazy<Mapped<Self, Table>>,
 
     #[pin]
     inner: T,
@@ -65,17 +75,17 @@ pub struct Object<T: DriverObject> {
 impl<T: DriverObject> Object<T> {
     /// Scatter-gather table of this object's DMA pages.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -85,100 +95,66 @@ impl<T: DriverObject> Object<T> {
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
-    pub fn sg_table<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a SGTable> {
-        // Fast path: `self.sgt` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(sgt) = ::kernel::devres::Lazy::get(&self.sgt, dev) {
-            return ::core::result::Result::Ok(&**sgt);
+    pub fn sg_table<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a SGTable> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(sgt) = Lazy::get(&self.sgt, dev) {
+            return Ok(&**sgt);
         }
 
-        // Not populated, revoked, or `dev` is another device: `sg_table_slow()` maps, or tells
-        // which.
         self.sg_table_slow(dev)
     }
 
-    /// The slow path of `sg_table()`: maps, or tells why not.
-    ///
-    /// What it calls is `unsafe`, and this is why it is sound here:
-    ///
-    /// - S1: `*self` is valid until the mapping is dropped: the mapping is stored in `self.sgt`,
-    ///   and the destructor of `Object` begins with `LazyOwner::teardown()`, which drops it while
-    ///   all other parts of `*self` are whole, and after which nobody populates `self.sgt` again.
-    /// - S2: `*self` does not move: a slot can only be initialised in place, so `self.sgt` is
-    ///   pinned, and with it the `Object` that it is a field of.
+    /// The slow path of `sg_table()`: maps, or fails.
     #[cold]
     #[inline(never)]
-    fn sg_table_slow<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a SGTable> {
-        // Any thread may borrow what `self.sgt` lends: it has to be `Send` and `Sync`.
+    fn sg_table_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a SGTable> {
+        // Any thread may use what is returned.
         const fn sgt_is_send_and_sync<T>()
         where
-            T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
+            T: Send + Sync + ?Sized,
         {
         }
         sgt_is_send_and_sync::<SGTable>();
 
-        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+        // Refuse another device before anything is made for it.
         if !self.sg_table_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        // Slow path: one caller at a time populates `self.sgt`. The others sleep here until that
-        // caller is done.
-        let slot = match ::kernel::devres::Lazy::entry(&self.sgt, dev)? {
-            ::kernel::devres::Entry::Populated(sgt) => {
-                return ::core::result::Result::Ok(&**sgt);
+        // Slow path: one caller populates the field. The others sleep here, and get what it has
+        // made.
+        let slot = match Lazy::entry(&self.sgt, dev)? {
+            Entry::Populated(sgt) => {
+                return Ok(&**sgt);
             }
-            ::kernel::devres::Entry::Vacant(slot) => slot,
+            Entry::Vacant(slot) => slot,
         };
 
-        // `populate()` cannot find `self.sgt` populated: nobody else populates it while this caller
-        // has `slot`.
-        //
-        // The closure runs when all other checks have passed: `Mapped::new()` calls `Table::map()`.
-        // On an error (`ENXIO` if unbind has begun meanwhile, or what `Table::map()` fails with)
-        // `self.sgt` is empty again, and a later call may succeed.
-        //
-        // INVARIANT: When this succeeds, `self.sgt` holds the resource, for `dev`, until `dev` is
-        // unbound, `self.sgt` is revoked, or `*self` is dropped.
-        let sgt = ::kernel::devres::Vacant::populate_with(slot, |place| {
+        // Only this caller has `slot`, so `populate_with()` cannot find the field populated.
+        let sgt = Vacant::populate_with(slot, |place| {
             // SAFETY:
-            // - S1: `*self` is valid until the mapping is dropped: the mapping is stored in
-            //   `self.sgt`, and the destructor of `Object` begins with `LazyOwner::teardown()`,
-            //   which drops it while all other parts of `*self` are whole, and after which nobody
-            //   populates `self.sgt` again.
-            // - S2: `*self` does not move: a slot can only be initialised in place, so `self.sgt`
-            //   is pinned, and with it the `Object` that it is a field of.
+            // - `self.sgt` stores the mapping, and is retired before any other part of `*self` is
+            //   dropped (S1).
+            // - `*self` does not move: `self.sgt` can only be initialised in place, so `*self` is
+            //   pinned (S2).
             unsafe {
-                ::kernel::devres::OwnerView::<Self, Table>::new(
+                OwnerView::<Self, Table>::new(
                     place,
                     &raw const self.sgt,
                     self,
                     ::core::marker::PhantomData::<
-                        fn(
-                            &Self,
-                            &Table,
-                            &dyn ::kernel::devres::LazyOwner,
-                            &dyn ::kernel::devres::TeardownFirst,
-                        ),
+                        fn(&Self, &Table, &dyn LazyOwner, &dyn TeardownFirst),
                     >,
                 )
             }
         })?;
 
-        ::core::result::Result::Ok(&**sgt)
+        Ok(&**sgt)
     }
 
     /// Returns whether this object belongs to the given device.
-    fn sg_table_device_is(
-        &self,
-        other: &::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::core::primitive::bool {
-        ::kernel::devres::same_device(self.dev().as_ref().as_ref(), other)
+    fn sg_table_device_is(&self, other: &Device<Bound>) -> bool {
+        same_device(self.dev().as_ref().as_ref(), other)
     }
 
     /// As `sg_table()`, but only if it is mapped already.
@@ -192,25 +168,21 @@ impl<T: DriverObject> Object<T> {
     /// # Context
     ///
     /// Does not sleep.
-    pub fn sg_table_if_mapped<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<::core::option::Option<&'a SGTable>> {
-        // Fast path: `self.sgt` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(sgt) = ::kernel::devres::Lazy::get(&self.sgt, dev) {
-            return ::core::result::Result::Ok(::core::option::Option::Some(&**sgt));
+    pub fn sg_table_if_mapped<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Option<&'a SGTable>> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(sgt) = Lazy::get(&self.sgt, dev) {
+            return Ok(Some(&**sgt));
         }
 
-        // `self.sgt` has nothing for `dev`. Tell the wrong device from a slot that is empty or
-        // revoked.
+        // Tell another device from a field that is empty or revoked.
         if !self.sg_table_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        ::core::result::Result::Ok(::core::option::Option::None)
+        Ok(None)
     }
 
-    /// Lends what `sg_table()` has mapped, without needing a bound device.
+    /// Returns what `sg_table()` has mapped, without a bound device.
     ///
     /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
     ///
@@ -219,12 +191,8 @@ impl<T: DriverObject> Object<T> {
     /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
     /// critical section, which unbind waits for.
     #[inline]
-    pub fn try_sg_table(
-        &self,
-    ) -> ::core::option::Option<::kernel::devres::LazyGuard<'_, Mapped<Self, Table>>> {
-        // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
-        // for it before it drops what `self.sgt` holds.
-        ::kernel::devres::Lazy::try_access(&self.sgt)
+    pub fn try_sg_table(&self) -> Option<LazyGuard<'_, Mapped<Self, Table>>> {
+        Lazy::try_access(&self.sgt)
     }
 
     /// Unmaps now what `sg_table()` has mapped, if anything.
@@ -234,39 +202,29 @@ impl<T: DriverObject> Object<T> {
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
-    pub fn unmap_sg_table(self: ::core::pin::Pin<&mut Self>) {
-        // `self` is borrowed exclusively, so nobody borrows what `self.sgt` holds.
-        //
-        // SAFETY: S10: `self.sgt` is pinned, as every slot is, and the closure moves nothing. It
-        // borrows no other part of `*self`: unbind may be dropping a view, which reads `*self`.
-        ::kernel::devres::Lazy::revoke(unsafe {
-            ::core::pin::Pin::map_unchecked_mut(self, |owner| &mut owner.sgt)
-        });
+    pub fn unmap_sg_table(self: Pin<&mut Self>) {
+        // SAFETY: Slots are pinned, and the closure borrows nothing but one (S10).
+        Lazy::revoke(unsafe { Pin::map_unchecked_mut(self, |owner| &mut owner.sgt) });
     }
 }
 
-// `Table` maps and unmaps the views that `Mapped<Self, Table>` holds.
-impl<T: DriverObject> ::kernel::devres::HasView<Table> for Object<T> {
-    type Map = <Table as ::kernel::devres::MapMarker<Self>>::Map;
+impl<T: DriverObject> HasView<Table> for Object<T> {
+    type Map = <Table as MapMarker<Self>>::Map;
 }
 
-impl<T: DriverObject> ::kernel::devres::LazyOwner for Object<T> {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
-        // The destructor is the author's: `#[devres_lazy]` on it makes it begin with this (S4).
+impl<T: DriverObject> LazyOwner for Object<T> {
+    fn teardown(self: Pin<&mut Self>) {
+        // The author's destructor has to begin with the teardown (S4).
         const fn begins_with_teardown<T>()
         where
-            T: ::kernel::devres::TeardownFirst + ?::core::marker::Sized,
+            T: TeardownFirst + ?Sized,
         {
         }
         begins_with_teardown::<Self>();
 
-        // `self.sgt` goes first: what it holds is dropped while all other parts of `*self` are
-        // whole, and nobody populates it again (S1).
-        //
-        // SAFETY: S10: `self.sgt` is pinned, as every slot is, and the closure moves nothing. It
-        // borrows no other part of `*self`: unbind may be dropping a view, which reads `*self`.
-        ::kernel::devres::Lazy::<Mapped<Self, Table>>::retire(unsafe {
-            ::core::pin::Pin::map_unchecked_mut(self, |owner| &mut owner.sgt)
+        // SAFETY: Slots are pinned, and the closure borrows nothing but one (S10).
+        Lazy::<Mapped<Self, Table>>::retire(unsafe {
+            Pin::map_unchecked_mut(self, |owner| &mut owner.sgt)
         });
     }
 }
@@ -291,15 +249,14 @@ impl<T: DriverObject> Object<T> {
 #[pinned_drop]
 impl<T: DriverObject> PinnedDrop for Object<T> {
     fn drop(mut self: Pin<&mut Self>) {
-        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
-        // (S1).
-        <dyn ::kernel::devres::TeardownFirst>::teardown_first(&mut self);
+        // The lazy fields go first, while the rest of `*self` is whole.
+        <dyn TeardownFirst>::teardown_first(&mut self);
 
         // SAFETY: This was the last reference.
         unsafe { bindings::drm_gem_shmem_release(self.obj.get()) };
     }
 }
 
-// SAFETY: S4: `drop()` above begins with `teardown_first()`, and nothing that the author has
-// written is in the scope of that call.
-unsafe impl<T: DriverObject> ::kernel::devres::TeardownFirst for Object<T> {}
+// SAFETY: `drop()` begins with `teardown_first()`, and nothing that the author has written is in
+// the scope of that call (S4).
+unsafe impl<T: DriverObject> TeardownFirst for Object<T> {}

@@ -4,7 +4,17 @@
 //! Lifetimes of the struct and of a type: the accessor's is another one.
 
 use kernel::{
-    device::Device,
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        same_device,
+        Entry,
+        Lazy,
+        LazyOwner,
+        Vacant, //
+    },
     prelude::*, //
 };
 
@@ -20,23 +30,23 @@ pub struct Queue<'a> {
 
     /// Finds an entry.
     #[pin]
-    lazy_lookup: ::kernel::devres::Lazy<for<'b> fn(&'b u32) -> &'b u32>,
+    lazy_lookup: Lazy<for<'b> fn(&'b u32) -> &'b u32>,
 }
 
 impl<'a> Queue<'a> {
     /// Finds an entry.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -46,88 +56,64 @@ impl<'a> Queue<'a> {
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
-    pub fn lookup<'c>(
-        &'c self,
-        dev: &'c ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'c Lookup> {
-        // Fast path: `self.lazy_lookup` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(lazy_lookup) =
-            ::kernel::devres::Lazy::get(&self.lazy_lookup, dev)
-        {
-            return ::core::result::Result::Ok(lazy_lookup);
+    pub fn lookup<'c>(&'c self, dev: &'c Device<Bound>) -> Result<&'c Lookup> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(lazy_lookup) = Lazy::get(&self.lazy_lookup, dev) {
+            return Ok(lazy_lookup);
         }
 
-        // Not populated, revoked, or `dev` is another device: `lookup_slow()` maps, or tells which.
         self.lookup_slow(dev)
     }
 
-    /// The slow path of `lookup()`: maps, or tells why not.
+    /// The slow path of `lookup()`: maps, or fails.
     #[cold]
     #[inline(never)]
-    fn lookup_slow<'c>(
-        &'c self,
-        dev: &'c ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'c Lookup> {
-        // Any thread may borrow what `self.lazy_lookup` lends: it has to be `Send` and `Sync`.
+    fn lookup_slow<'c>(&'c self, dev: &'c Device<Bound>) -> Result<&'c Lookup> {
+        // Any thread may use what is returned.
         const fn lazy_lookup_is_send_and_sync<T>()
         where
-            T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
+            T: Send + Sync + ?Sized,
         {
         }
         lazy_lookup_is_send_and_sync::<Lookup>();
 
-        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+        // Refuse another device before anything is made for it.
         if !self.lookup_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        // Slow path: one caller at a time populates `self.lazy_lookup`. The others sleep here until
-        // that caller is done.
-        let slot = match ::kernel::devres::Lazy::entry(&self.lazy_lookup, dev)? {
-            ::kernel::devres::Entry::Populated(lazy_lookup) => {
-                return ::core::result::Result::Ok(lazy_lookup);
+        // Slow path: one caller populates the field. The others sleep here, and get what it has
+        // made.
+        let slot = match Lazy::entry(&self.lazy_lookup, dev)? {
+            Entry::Populated(lazy_lookup) => {
+                return Ok(lazy_lookup);
             }
-            ::kernel::devres::Entry::Vacant(slot) => slot,
+            Entry::Vacant(slot) => slot,
         };
 
-        // `populate()` cannot find `self.lazy_lookup` populated: nobody else populates it while
-        // this caller has `slot`.
-        //
-        // The closure runs when all other checks have passed: the initialiser in it makes the
-        // resource. On an error (`ENXIO` if unbind has begun meanwhile, or what the initialiser in
-        // it fails with) `self.lazy_lookup` is empty again, and a later call may succeed.
-        //
-        // INVARIANT: When this succeeds, `self.lazy_lookup` holds the resource, for `dev`, until
-        // `dev` is unbound, `self.lazy_lookup` is revoked, or `*self` is dropped.
-        let lazy_lookup =
-            ::kernel::devres::Vacant::populate(slot, || ::core::result::Result::Ok(self.lookup))?;
+        // Only this caller has `slot`, so `populate()` cannot find the field populated.
+        let lazy_lookup = Vacant::populate(slot, || Ok(self.lookup))?;
 
-        ::core::result::Result::Ok(lazy_lookup)
+        Ok(lazy_lookup)
     }
 
     /// Returns whether this object belongs to the given device.
-    fn lookup_device_is(
-        &self,
-        other: &::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::core::primitive::bool {
-        ::kernel::devres::same_device(self.dev, other)
+    fn lookup_device_is(&self, other: &Device<Bound>) -> bool {
+        same_device(self.dev, other)
     }
 }
 
-impl<'a> ::kernel::devres::LazyOwner for Queue<'a> {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
-        // `self.lazy_lookup` goes first: what it holds is dropped while all other parts of `*self`
-        // are whole, and nobody populates it again (S1).
+impl<'a> LazyOwner for Queue<'a> {
+    fn teardown(self: Pin<&mut Self>) {
         let this = Self::project(self);
-        ::kernel::devres::Lazy::<for<'b> fn(&'b u32) -> &'b u32>::retire(this.lazy_lookup);
+        Lazy::<for<'b> fn(&'b u32) -> &'b u32>::retire(this.lazy_lookup);
     }
 }
 
-#[::kernel::prelude::pinned_drop]
+#[pinned_drop]
 impl<'a> PinnedDrop for Queue<'a> {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
-        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
-        // (S1).
-        ::kernel::devres::LazyOwner::teardown(self);
+    fn drop(self: Pin<&mut Self>) {
+        // The lazy fields go first, while the rest of `*self` is whole.
+        LazyOwner::teardown(self);
     }
 }

@@ -4,7 +4,18 @@
 //! Raw identifiers: the struct, the field and the functions.
 
 use kernel::{
-    device::Device,
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        same_device,
+        Entry,
+        Lazy,
+        LazyGuard,
+        LazyOwner,
+        Vacant, //
+    },
     prelude::*,
     sync::aref::ARef, //
 };
@@ -21,24 +32,24 @@ pub struct r#struct {
 
     /// The queue's translation table.
     #[pin]
-    r#type: ::kernel::devres::Lazy<r#enum>,
+    r#type: Lazy<r#enum>,
 }
 
 #[allow(non_camel_case_types)]
 impl r#struct {
     /// The queue's translation table.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -48,62 +59,42 @@ impl r#struct {
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
-    pub fn r#match<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a r#enum> {
-        // Fast path: `self.r#type` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(r#type) = ::kernel::devres::Lazy::get(&self.r#type, dev)
-        {
-            return ::core::result::Result::Ok(r#type);
+    pub fn r#match<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a r#enum> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(r#type) = Lazy::get(&self.r#type, dev) {
+            return Ok(r#type);
         }
 
-        // Not populated, revoked, or `dev` is another device: `match_slow()` maps, or tells which.
         self.match_slow(dev)
     }
 
-    /// The slow path of `match()`: maps, or tells why not.
+    /// The slow path of `match()`: maps, or fails.
     #[cold]
     #[inline(never)]
-    fn match_slow<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a r#enum> {
-        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+    fn match_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a r#enum> {
+        // Refuse another device before anything is made for it.
         if !self.match_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        // Slow path: one caller at a time populates `self.r#type`. The others sleep here until that
-        // caller is done.
-        let slot = match ::kernel::devres::Lazy::entry(&self.r#type, dev)? {
-            ::kernel::devres::Entry::Populated(r#type) => {
-                return ::core::result::Result::Ok(r#type);
+        // Slow path: one caller populates the field. The others sleep here, and get what it has
+        // made.
+        let slot = match Lazy::entry(&self.r#type, dev)? {
+            Entry::Populated(r#type) => {
+                return Ok(r#type);
             }
-            ::kernel::devres::Entry::Vacant(slot) => slot,
+            Entry::Vacant(slot) => slot,
         };
 
-        // `populate()` cannot find `self.r#type` populated: nobody else populates it while this
-        // caller has `slot`.
-        //
-        // The closure runs when all other checks have passed: `r#enum` makes the resource. On an
-        // error (`ENXIO` if unbind has begun meanwhile, or what `r#enum` fails with) `self.r#type`
-        // is empty again, and a later call may succeed.
-        //
-        // INVARIANT: When this succeeds, `self.r#type` holds the resource, for `dev`, until `dev`
-        // is unbound, `self.r#type` is revoked, or `*self` is dropped.
-        let r#type =
-            ::kernel::devres::Vacant::populate(slot, || ::core::result::Result::Ok(r#enum))?;
+        // Only this caller has `slot`, so `populate()` cannot find the field populated.
+        let r#type = Vacant::populate(slot, || Ok(r#enum))?;
 
-        ::core::result::Result::Ok(r#type)
+        Ok(r#type)
     }
 
     /// Returns whether this object belongs to the given device.
-    fn match_device_is(
-        &self,
-        other: &::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::core::primitive::bool {
-        ::kernel::devres::same_device(&self.r#dyn, other)
+    fn match_device_is(&self, other: &Device<Bound>) -> bool {
+        same_device(&self.r#dyn, other)
     }
 
     /// As `match()`, but only if it is mapped already.
@@ -117,26 +108,21 @@ impl r#struct {
     /// # Context
     ///
     /// Does not sleep.
-    pub fn r#if<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<::core::option::Option<&'a r#enum>> {
-        // Fast path: `self.r#type` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(r#type) = ::kernel::devres::Lazy::get(&self.r#type, dev)
-        {
-            return ::core::result::Result::Ok(::core::option::Option::Some(r#type));
+    pub fn r#if<'a>(&'a self, dev: &'a Device<Bound>) -> Result<Option<&'a r#enum>> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(r#type) = Lazy::get(&self.r#type, dev) {
+            return Ok(Some(r#type));
         }
 
-        // `self.r#type` has nothing for `dev`. Tell the wrong device from a slot that is empty or
-        // revoked.
+        // Tell another device from a field that is empty or revoked.
         if !self.match_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        ::core::result::Result::Ok(::core::option::Option::None)
+        Ok(None)
     }
 
-    /// Lends what `match()` has mapped, without needing a bound device.
+    /// Returns what `match()` has mapped, without a bound device.
     ///
     /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
     ///
@@ -145,10 +131,8 @@ impl r#struct {
     /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
     /// critical section, which unbind waits for.
     #[inline]
-    pub fn r#try(&self) -> ::core::option::Option<::kernel::devres::LazyGuard<'_, r#enum>> {
-        // No lock and no device: the guard is an RCU read-side critical section, and unbind waits
-        // for it before it drops what `self.r#type` holds.
-        ::kernel::devres::Lazy::try_access(&self.r#type)
+    pub fn r#try(&self) -> Option<LazyGuard<'_, r#enum>> {
+        Lazy::try_access(&self.r#type)
     }
 
     /// Unmaps now what `match()` has mapped, if anything.
@@ -158,27 +142,23 @@ impl r#struct {
     /// # Context
     ///
     /// May sleep: if the device is being unbound, until that has unmapped it.
-    pub fn r#move(self: ::core::pin::Pin<&mut Self>) {
-        // `self` is borrowed exclusively, so nobody borrows what `self.r#type` holds.
-        ::kernel::devres::Lazy::revoke(Self::project(self).r#type);
+    pub fn r#move(self: Pin<&mut Self>) {
+        Lazy::revoke(Self::project(self).r#type);
     }
 }
 
 #[allow(non_camel_case_types)]
-impl ::kernel::devres::LazyOwner for r#struct {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
-        // `self.r#type` goes first: what it holds is dropped while all other parts of `*self` are
-        // whole, and nobody populates it again (S1).
+impl LazyOwner for r#struct {
+    fn teardown(self: Pin<&mut Self>) {
         let this = Self::project(self);
-        ::kernel::devres::Lazy::<r#enum>::retire(this.r#type);
+        Lazy::<r#enum>::retire(this.r#type);
     }
 }
 
-#[::kernel::prelude::pinned_drop]
+#[pinned_drop]
 impl PinnedDrop for r#struct {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
-        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
-        // (S1).
-        ::kernel::devres::LazyOwner::teardown(self);
+    fn drop(self: Pin<&mut Self>) {
+        // The lazy fields go first, while the rest of `*self` is whole.
+        LazyOwner::teardown(self);
     }
 }

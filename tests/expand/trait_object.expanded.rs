@@ -4,7 +4,17 @@
 //! The target is a trait object, which the field derefs to.
 
 use kernel::{
-    device::Device,
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        same_device,
+        Entry,
+        Lazy,
+        LazyOwner,
+        Vacant, //
+    },
     prelude::*,
     sync::aref::ARef, //
 };
@@ -22,23 +32,23 @@ pub struct Queue {
 
     /// The table.
     #[pin]
-    table: ::kernel::devres::Lazy<Box<dyn Ops + Send + Sync>>,
+    table: Lazy<Box<dyn Ops + Send + Sync>>,
 }
 
 impl Queue {
     /// The table.
     ///
-    /// The first call maps it; later calls lend the same one without taking a lock.
+    /// The first call maps it; later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
     /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if it is not mapped while unbind is under way, which might miss it.
+    ///   or if unbind has started and it is not mapped yet.
     /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
     ///   binding of `dev` is still mapping it.
     /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - What mapping fails with; the object stays unmapped, and a later call tries again.
+    /// - The error of mapping; the object stays unmapped, and a later call tries again.
     ///
     /// # Context
     ///
@@ -48,88 +58,64 @@ impl Queue {
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
-    pub fn table<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a (dyn Ops + Send + Sync)> {
-        // Fast path: `self.table` is populated for `dev`, and has not been revoked.
-        if let ::core::option::Option::Some(table) = ::kernel::devres::Lazy::get(&self.table, dev) {
-            return ::core::result::Result::Ok(&**table);
+    pub fn table<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a (dyn Ops + Send + Sync)> {
+        // Fast path: populated for `dev`, and not revoked.
+        if let Some(table) = Lazy::get(&self.table, dev) {
+            return Ok(&**table);
         }
 
-        // Not populated, revoked, or `dev` is another device: `table_slow()` maps, or tells which.
         self.table_slow(dev)
     }
 
-    /// The slow path of `table()`: maps, or tells why not.
+    /// The slow path of `table()`: maps, or fails.
     #[cold]
     #[inline(never)]
-    fn table_slow<'a>(
-        &'a self,
-        dev: &'a ::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::kernel::error::Result<&'a (dyn Ops + Send + Sync)> {
-        // Any thread may borrow what `self.table` lends: it has to be `Send` and `Sync`.
+    fn table_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a (dyn Ops + Send + Sync)> {
+        // Any thread may use what is returned.
         const fn table_is_send_and_sync<T>()
         where
-            T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
+            T: Send + Sync + ?Sized,
         {
         }
         table_is_send_and_sync::<dyn Ops + Send + Sync>();
 
-        // Refuse any device but the one that `self` belongs to, before anything is made for it.
+        // Refuse another device before anything is made for it.
         if !self.table_device_is(dev) {
-            return ::core::result::Result::Err(::kernel::error::code::EINVAL);
+            return Err(EINVAL);
         }
 
-        // Slow path: one caller at a time populates `self.table`. The others sleep here until that
-        // caller is done.
-        let slot = match ::kernel::devres::Lazy::entry(&self.table, dev)? {
-            ::kernel::devres::Entry::Populated(table) => {
-                return ::core::result::Result::Ok(&**table);
+        // Slow path: one caller populates the field. The others sleep here, and get what it has
+        // made.
+        let slot = match Lazy::entry(&self.table, dev)? {
+            Entry::Populated(table) => {
+                return Ok(&**table);
             }
-            ::kernel::devres::Entry::Vacant(slot) => slot,
+            Entry::Vacant(slot) => slot,
         };
 
-        // `populate()` cannot find `self.table` populated: nobody else populates it while this
-        // caller has `slot`.
-        //
-        // The closure runs when all other checks have passed: `todo!` makes the resource. On an
-        // error (`ENXIO` if unbind has begun meanwhile, or what `todo!` fails with) `self.table` is
-        // empty again, and a later call may succeed.
-        //
-        // INVARIANT: When this succeeds, `self.table` holds the resource, for `dev`, until `dev` is
-        // unbound, `self.table` is revoked, or `*self` is dropped.
-        let table = ::kernel::devres::Vacant::populate(
-            slot,
-            || -> ::kernel::error::Result<Box<dyn Ops + Send + Sync>> { todo!() },
-        )?;
+        // Only this caller has `slot`, so `populate()` cannot find the field populated.
+        let table = Vacant::populate(slot, || -> Result<Box<dyn Ops + Send + Sync>> { todo!() })?;
 
-        ::core::result::Result::Ok(&**table)
+        Ok(&**table)
     }
 
     /// Returns whether this object belongs to the given device.
-    fn table_device_is(
-        &self,
-        other: &::kernel::device::Device<::kernel::device::Bound>,
-    ) -> ::core::primitive::bool {
-        ::kernel::devres::same_device(&self.dev, other)
+    fn table_device_is(&self, other: &Device<Bound>) -> bool {
+        same_device(&self.dev, other)
     }
 }
 
-impl ::kernel::devres::LazyOwner for Queue {
-    fn teardown(self: ::core::pin::Pin<&mut Self>) {
-        // `self.table` goes first: what it holds is dropped while all other parts of `*self` are
-        // whole, and nobody populates it again (S1).
+impl LazyOwner for Queue {
+    fn teardown(self: Pin<&mut Self>) {
         let this = Self::project(self);
-        ::kernel::devres::Lazy::<Box<dyn Ops + Send + Sync>>::retire(this.table);
+        Lazy::<Box<dyn Ops + Send + Sync>>::retire(this.table);
     }
 }
 
-#[::kernel::prelude::pinned_drop]
+#[pinned_drop]
 impl PinnedDrop for Queue {
-    fn drop(self: ::core::pin::Pin<&mut Self>) {
-        // First of all, while all of `*self` is whole: drops what the lazy fields hold, for good
-        // (S1).
-        ::kernel::devres::LazyOwner::teardown(self);
+    fn drop(self: Pin<&mut Self>) {
+        // The lazy fields go first, while the rest of `*self` is whole.
+        LazyOwner::teardown(self);
     }
 }

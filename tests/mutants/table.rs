@@ -53,9 +53,9 @@ const IMPORT: &str = "runtime/src/host/drm/gem/shmem/import.rs";
 const SG_TABLE: &str = "runtime/src/host/drm/gem/shmem/sg_table.rs";
 const VMAP: &str = "runtime/src/host/drm/gem/shmem/vmap.rs";
 const OBJECT: &str = "runtime/src/host/drm/gem/shmem/mod.rs";
-const FUNCTIONS: &str = "macros/src/expand/functions.rs";
-const RETIRE: &str = "macros/src/expand/retire.rs";
-const TEARDOWN: &str = "macros/src/expand/teardown.rs";
+const FUNCTIONS: &str = "macros/src/devres_lazy/expand/functions.rs";
+const RETIRE: &str = "macros/src/devres_lazy/expand/retire.rs";
+const TEARDOWN: &str = "macros/src/devres_lazy/expand/teardown.rs";
 
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -157,8 +157,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         edits: &[
             (
                 FUNCTIONS,
-                "                #refuse\n                #refuse_other_device\n",
-                "                if !MUTANT { #refuse_other_device }\n",
+                "                #assertion\n                #refuse_other_device\n",
+                "                #assertion\n                if !MUTANT { #refuse_other_device }\n",
             ),
             (
                 FUNCTIONS,
@@ -167,8 +167,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             ),
             (
                 FUNCTIONS,
-                "        let populate = self.populate();\n",
-                "        let populate = self.populate();\n        \
+                "        let populate = self.populate(source);\n",
+                "        let populate = self.populate(source);\n        \
                  let refuse_other_device = self.refuse_other_device();\n",
             ),
         ],
@@ -231,15 +231,16 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "`peek` maps",
         edits: &[(
             FUNCTIONS,
-            "            #not_fast\n            #refuse_other_device\n",
-            "            if MUTANT { return #this.#accessor_name(#dev).map(Some); }\n            \
-             #not_fast\n            #refuse_other_device\n",
+            "                }\n                #refuse_other_device\n",
+            "                }\n                \
+             if MUTANT { return #this.#accessor_name(#dev).map(Some); }\n                \
+             #refuse_other_device\n",
         ), (
             FUNCTIONS,
-            "        let attrs = self.attributes(docs::peek(self.slot), Role::Public);\n",
-            "        let accessor_name = &self.slot.accessor.name;\n        \
-             let Self { this, dev, .. } = self;\n        \
-             let attrs = self.attributes(docs::peek(self.slot), Role::Public);\n",
+            "        let refuse_other_device = self.refuse_other_device();\n\n        Some(",
+            "        let refuse_other_device = self.refuse_other_device();\n        \
+             let accessor_name = &self.slot.accessor.name;\n        \
+             let Self { this, dev, .. } = self;\n        Some(",
         )],
         caught_by: &["devres::lazy_kunit::tests::peek"],
     },
@@ -522,8 +523,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         edits: &[
             (
                 RETIRE,
-                "    let this = names.local(\"this\");\n",
-                "    let this = names.local(\"this\");\n    \
+                "    let this = names::local(\"this\");\n",
+                "    let this = names::local(\"this\");\n    \
                  let forwards = model.slots.iter().map(|slot| {\n        \
                  let field = slot.name;\n        \
                  retire(model, slot, &quote!(#this.#field))\n    });\n",
@@ -545,10 +546,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "the author's destructor runs before the teardown",
         edits: &[(
             TEARDOWN,
-            "        let teardown = Expr::Verbatim(quote! {\n            #comment\n            \
-             <dyn #krate::devres::TeardownFirst>::teardown_first(&mut #this);\n",
-            "        let teardown = Expr::Verbatim(quote! {\n            #comment\n            \
-             if !MUTANT { <dyn #krate::devres::TeardownFirst>::teardown_first(&mut #this); }\n",
+            "        let teardown = Expr::Verbatim(quote! {\n            \
+             <dyn #krate::devres::TeardownFirst>::teardown_first(&mut #this)\n",
+            "        let teardown = Expr::Verbatim(quote! {\n            \
+             if !MUTANT { <dyn #krate::devres::TeardownFirst>::teardown_first(&mut #this) }\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::own_destructor"],
     },
@@ -742,9 +743,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "revoking one field retires all",
         edits: &[(
             FUNCTIONS,
-            "            #krate::devres::#slot_type::revoke(#slot);\n",
-            "            if MUTANT { return #krate::devres::LazyOwner::teardown(#this); }\n            \
-             #krate::devres::#slot_type::revoke(#slot);\n",
+            "quote!(#krate::devres::#slot_type::revoke(#slot);)",
+            "quote! {\n            \
+             if MUTANT { return #krate::devres::LazyOwner::teardown(#this); }\n            \
+             #krate::devres::#slot_type::revoke(#slot);\n        }",
         )],
         caught_by: &[
             "devres::lazy_kunit::tests::revoke",

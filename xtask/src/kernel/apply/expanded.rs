@@ -78,7 +78,7 @@ struct Object {
             "{text}"
         );
         assert!(
-            text.contains("        // Slow path: one caller at a time populates `self.table`"),
+            text.contains("        // Slow path: one caller populates the field."),
             "{text}"
         );
     }

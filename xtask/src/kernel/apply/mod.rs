@@ -5,8 +5,8 @@
 //! | in the tree | what |
 //! |---|---|
 //! | `rust/kernel/devres/{lazy,lazy_lt,evictable,pins,batched,slot,registry,table,mapped,place}.rs` | the slot and form B, from `runtime/src/protocol/` |
-//! | `rust/macros/devres_lazy/` | the macro, from `macros/src/` |
-//! | everything in `kernel/tree/` | test suites, samples, the macro's entry |
+//! | `rust/macros/devres_lazy/` | the macro, from `macros/src/devres_lazy/` |
+//! | everything in `kernel/tree/` | test suites, samples |
 //! | `kunit_skip.rs`, `crates_kunit.rs` | parts of test suites, from `runtime/src/` |
 //! | `rust/kernel/devres.rs`, `rust/kernel/lib.rs`, `rust/macros/lib.rs` | declarations |
 //! | `rust/kernel/devres.rs` | `register()`: see `devres` |
@@ -305,11 +305,10 @@ fn slot(tree: &mut Tree) -> Result<()> {
 fn attribute(tree: &mut Tree) -> Result<()> {
     add_files(
         tree,
-        &root().join("macros/src"),
+        &root().join("macros/src/devres_lazy"),
         Path::new("rust/macros/devres_lazy"),
-        |path| path != Path::new("lib.rs"),
+        |_| true,
     )?;
-    add_files_of_tree(tree, |path| path.starts_with("rust/macros"))?;
     edit(tree, MACROS, macros)?;
     edit(tree, KERNEL, kernel)
 }
@@ -546,7 +545,7 @@ mod tests {
     #[test]
     fn no_file_is_left_behind() {
         for name in walk(&root().join("kernel/tree")).unwrap() {
-            let steps = ["rust/macros", "rust/kernel", HELPERS, "samples", "include"];
+            let steps = ["rust/kernel", HELPERS, "samples", "include"];
             let is_added = steps.iter().any(|step| name.starts_with(step));
             assert!(is_added, "no step adds {}", name.display());
         }
@@ -562,7 +561,6 @@ mod tests {
         for file in [
             "rust/kernel/devres/lazy.rs",
             "rust/macros/devres_lazy/model.rs",
-            "rust/macros/devres_lazy.rs",
             "samples/rust/rust_drm_edu.rs",
         ] {
             let [i2c, pci, platform] = try_from::BUSES;

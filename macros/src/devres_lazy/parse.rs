@@ -3,7 +3,10 @@
 //! Tokens to what was written. Knows the grammar, not what makes sense: a key may be there twice or
 //! not at all. Syntax errors do not end the parse: it goes on behind the next comma.
 
-use super::diagnostics::Errors;
+use super::diagnostics::{
+    Errors,
+    Reported, //
+};
 use proc_macro2::{
     Delimiter,
     Group,
@@ -58,20 +61,22 @@ pub(crate) struct Args {
 pub(crate) struct LazyAttr {
     pub(crate) entries: Vec<Entry>,
     /// The keys of entries that could not be read; [`None`] if not even the key could.
-    broken: Vec<Option<String>>,
+    broken: Vec<(Option<String>, Reported)>,
 }
 
 impl LazyAttr {
-    /// Whether an error says already what is wrong with `key`.
-    pub(crate) fn is_broken(&self, key: &str) -> bool {
+    /// Returns the proof if an error says already what is wrong with `key`.
+    pub(crate) fn broken(&self, key: &str) -> Option<Reported> {
         self.broken
             .iter()
-            .any(|broken| broken.as_ref().is_none_or(|broken| broken == key))
+            .find(|(broken, _)| broken.as_ref().is_none_or(|broken| broken == key))
+            .map(|&(_, reported)| reported)
     }
 
     /// Whether there is an entry for `key`, which could not be read.
     pub(crate) fn means(&self, key: &str) -> bool {
-        self.broken.iter().flatten().any(|broken| broken == key)
+        let mut broken = self.broken.iter().filter_map(|(broken, _)| broken.as_ref());
+        broken.any(|broken| broken == key)
     }
 }
 
@@ -172,12 +177,12 @@ pub(crate) fn lazy_attr(field: &Field, errors: &mut Errors) -> Option<LazyAttr> 
     }
 
     let Meta::List(list) = &attr.meta else {
-        errors.report(
+        let reported = errors.report(
             attr,
             "expected `#[lazy(fn name -> Target, device = .., init = ..)]`",
         );
         return Some(LazyAttr {
-            broken: vec![None],
+            broken: vec![(None, reported)],
             ..LazyAttr::default()
         });
     };
@@ -215,8 +220,7 @@ fn entries(input: ParseStream<'_>, errors: &mut Errors) -> LazyAttr {
         match entry(input, &mut meant, errors) {
             Ok(entry) => attr.entries.push(entry),
             Err(error) => {
-                errors.add(error);
-                attr.broken.push(meant);
+                attr.broken.push((meant, errors.add(error)));
                 skip_entry(input);
                 continue;
             }

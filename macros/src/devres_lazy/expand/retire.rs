@@ -8,13 +8,11 @@
 //! slot exclude nobody, as both types are `!Unpin`.
 
 use super::super::{
-    comments,
     model::{
         Owner,
         Slot, //
     },
-    names::Names,
-    notes::Notes, //
+    names, //
 };
 use proc_macro2::{
     Ident,
@@ -44,18 +42,17 @@ pub(super) struct Retired {
     pub(super) body: TokenStream,
 }
 
-pub(super) fn all(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> Retired {
+pub(super) fn all(model: &Owner<'_>) -> Retired {
     if model.has_view() {
-        one_by_one(model, names, notes)
+        one_by_one(model)
     } else {
-        at_once(model, names, notes)
+        at_once(model)
     }
 }
 
 /// With one projection.
-fn at_once(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> Retired {
-    let comment = notes.comment(comments::teardown(&model.slots));
-    let this = names.local("this");
+fn at_once(model: &Owner<'_>) -> Retired {
+    let this = names::local("this");
     let retire = model.slots.iter().rev().map(|slot| {
         let field = slot.name;
         retire(model, slot, &quote!(#this.#field))
@@ -66,7 +63,6 @@ fn at_once(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> Retired {
     Retired {
         this: quote!(self),
         body: quote! {
-            #comment
             let #this = Self::project(self);
             #used
             #(#retire)*
@@ -75,8 +71,8 @@ fn at_once(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> Retired {
 }
 
 /// With one projection for each.
-fn one_by_one(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> Retired {
-    let owner = names.local("owner");
+fn one_by_one(model: &Owner<'_>) -> Retired {
+    let owner = names::local("owner");
     // The only one is projected from `self`, and others from what is borrowed of it.
     let is_only = model.slots.len() == 1 && !may_be_empty(model);
     let this = if is_only {
@@ -84,15 +80,11 @@ fn one_by_one(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> Retired {
     } else {
         quote!(::core::pin::Pin::as_mut(&mut self))
     };
-    let retire = model.slots.iter().rev().enumerate().map(|(index, slot)| {
-        let mut text = comments::projected(slot);
-        if index == 0 {
-            text = format!("{}\n\n{text}", comments::teardown(&model.slots));
-        }
-        let comment = notes.comment(text);
-        let retire = retire(model, slot, &projected(this.clone(), slot, true, &owner));
-        quote!(#comment #retire)
-    });
+    let retire = model
+        .slots
+        .iter()
+        .rev()
+        .map(|slot| retire(model, slot, &projected(this.clone(), slot, true, &owner)));
     let used = may_be_empty(model).then(|| quote!(let _ = &mut self;));
 
     Retired {

@@ -6,7 +6,6 @@ use super::{
     super::{
         super::{
             borrowing,
-            comments,
             diverge,
             hygiene,
             target, //
@@ -59,7 +58,6 @@ impl Functions<'_> {
         } = self;
         let field = self.slot.name;
         let lent = self.lent();
-        let comment = self.comment(comments::populate_borrowed(self.slot));
         let here = Span::mixed_site().located_at(init.span());
         let initialiser = self.initialiser(init);
         let lend = self.lend();
@@ -69,13 +67,9 @@ impl Functions<'_> {
         let populate = Ident::new("get_or_populate_with", at_type);
         let populate = quote_spanned!(at_type=> #krate_at_type::devres::LazyLt::#populate);
         let call = quote_spanned!(here=> #populate(&#this.#field, #dev, #initialiser, #lend));
-        let empty_line = self.notes.empty_line();
 
         quote! {
-            #comment
             let #local = #call?;
-
-            #empty_line
             ::core::result::Result::Ok(#lent)
         }
     }

@@ -6,14 +6,19 @@
 use super::{
     attributes,
     borrowing::Borrowing,
-    diagnostics::Errors,
+    diagnostics::{
+        Errors,
+        Reported, //
+    },
     model::{
         Accessor,
+        Annotated,
         Destructor,
         OwnDestructor,
         Owner,
         Slot,
-        Source, //
+        Source,
+        Work, //
     },
     parse::{
         self,
@@ -27,9 +32,9 @@ use quote::{
     quote,
     ToTokens, //
 };
+use std::mem;
 use syn::{
     ext::IdentExt,
-    parse_quote,
     visit::Visit,
     Attribute,
     Expr,
@@ -49,59 +54,47 @@ use syn::{
     Type, //
 };
 
-/// What `#[devres_lazy]` stands above, as far as it is usable.
-pub(crate) enum Annotated<'a> {
-    Owner(Owner<'a>),
-    OwnDestructor(OwnDestructor<'a>),
-    /// A struct that has been expanded; reported.
-    Expanded,
-    /// Not an item that the attribute belongs on; reported.
-    Misplaced,
-}
-
 /// Checks an item and makes the model of it.
 ///
-/// What is wrong with it is in `errors`; the model is then still good enough to be expanded to an
-/// item and accessors of the right type, so that one mistake gives one message.
+/// What is wrong with it is in `errors`. The model then still has the item and accessors of the
+/// right type, so that one mistake gives one message.
 pub(crate) fn validate<'a>(krate: Path, item: &'a Item, errors: &mut Errors) -> Annotated<'a> {
     once(item, errors);
 
-    match item {
-        Item::Struct(item) => match &item.fields {
+    let reported = match item {
+        Item::Struct(owned) => match &owned.fields {
             Fields::Named(fields) if fields.named.iter().any(is_expanded) => {
-                errors.report(
-                    &item.ident,
+                let reported = errors.report(
+                    &owned.ident,
                     "`#[devres_lazy]` is given twice, once by another name: one is enough",
                 );
-                Annotated::Expanded
+                return Annotated::Expanded(item, reported);
             }
             Fields::Named(fields) => {
-                Annotated::Owner(owner(krate, item, fields.named.iter(), errors))
+                return Annotated::Owner(owner(krate, owned, fields.named.iter(), errors));
             }
-            Fields::Unnamed(fields) => {
-                errors.report(
-                    fields,
-                    "`#[devres_lazy]` needs a struct with named fields: accessors are methods, and \
-                     slots are initialised by name",
-                );
-                Annotated::Misplaced
-            }
-            Fields::Unit => {
-                errors.report(
-                    &item.ident,
-                    "`#[devres_lazy]` needs a struct with a field annotated with `#[lazy(..)]`",
-                );
-                Annotated::Misplaced
-            }
+            Fields::Unnamed(fields) => errors.report(
+                fields,
+                "`#[devres_lazy]` needs a struct with named fields: accessors are methods, and \
+                 slots are initialised by name",
+            ),
+            Fields::Unit => errors.report(
+                &owned.ident,
+                "`#[devres_lazy]` needs a struct with a field annotated with `#[lazy(..)]`",
+            ),
         },
-        Item::Impl(item) => own_destructor(krate, item, errors),
+        Item::Impl(block) => match own_destructor(krate, block, errors) {
+            Ok(destructor) => return Annotated::OwnDestructor(destructor),
+            Err(reported) => reported,
+        },
         Item::Enum(item) => misplaced(item.enum_token, "an enum", errors),
         Item::Union(item) => misplaced(item.union_token, "a union", errors),
         Item::Fn(item) => misplaced(item.sig.fn_token, "a function", errors),
         Item::Mod(item) => misplaced(item.mod_token, "a module", errors),
         Item::Trait(item) => misplaced(item.trait_token, "a trait", errors),
         other => misplaced(other, "this item", errors),
-    }
+    };
+    Annotated::Misplaced(item, reported)
 }
 
 /// Reports the attribute where it stands below itself.
@@ -130,13 +123,11 @@ fn is_expanded(field: &Field) -> bool {
 }
 
 /// Reports an item that cannot have lazy fields.
-fn misplaced<'a>(token: impl ToTokens, what: &str, errors: &mut Errors) -> Annotated<'a> {
+fn misplaced(token: impl ToTokens, what: &str, errors: &mut Errors) -> Reported {
     errors.report(
         token,
         format!("`#[devres_lazy]` belongs on a struct with named fields, not on {what}"),
-    );
-
-    Annotated::Misplaced
+    )
 }
 
 /// Checks a struct.
@@ -146,29 +137,33 @@ fn owner<'a>(
     fields: impl Iterator<Item = &'a Field>,
     errors: &mut Errors,
 ) -> Owner<'a> {
-    let mut slots: Vec<_> = fields
+    let mut checked: Vec<_> = fields
         .filter_map(|field| {
             let attr = parse::lazy_attr(field, errors)?;
-            slot(&item.ident, field, attr, errors)
+            lazy_field(&item.ident, field, attr, errors)
         })
         .collect();
 
-    if slots.is_empty() && errors.is_empty() {
+    if checked.is_empty() && errors.reported().is_none() {
         errors.report(
             &item.ident,
             "no field is annotated with `#[lazy(..)]`: `#[devres_lazy]` has nothing to do",
         );
     }
 
-    unique_functions(&mut slots, errors);
+    unique_functions(&mut checked, errors);
+    let destructor = destructor(item, errors);
 
     Owner {
         krate,
+        item,
         cfgs: attributes::conditions(&item.attrs),
         lints: attributes::lints(&item.attrs),
-        destructor: destructor(item, errors),
-        item,
-        slots,
+        destructor,
+        slots: checked
+            .into_iter()
+            .map(|field| slot(field, errors))
+            .collect(),
     }
 }
 
@@ -213,12 +208,12 @@ fn of_pin_data(meta: &Meta) -> Option<Destructor> {
 /// Says what to do about `#[pin_data]`.
 fn without_pin_data(item: &ItemStruct, errors: &mut Errors) -> Destructor {
     if was_pin_data(item) {
-        errors.report(
+        let reported = errors.report(
             &item.ident,
             "`#[pin_data]` has to stand below `#[devres_lazy]`: it has to know slots as pinned \
              fields",
         );
-        return Destructor::TooLate;
+        return Destructor::TooLate(reported);
     }
 
     errors.report(
@@ -312,89 +307,44 @@ fn put<T>(place: &mut Option<(Ident, T)>, key: Ident, value: T, errors: &mut Err
     }
 }
 
+/// A lazy field whose entries were checked, with the proof of an error where one is missing.
+struct LazyField<'a> {
+    field: &'a Field,
+    name: &'a Ident,
+    accessor: Accessor,
+    borrowing: Option<Borrowing>,
+    device: Result<Expr, Reported>,
+    source: Result<Source, Reported>,
+    peek: Option<Ident>,
+    try_access: Option<Ident>,
+    revoke: Option<Ident>,
+    evict: Option<Ident>,
+    is_evictable: bool,
+}
+
 /// Checks one lazy field. [`None`] if not even an accessor can be made of it.
-fn slot<'a>(
+fn lazy_field<'a>(
     owner: &Ident,
     field: &'a Field,
-    attr: LazyAttr,
+    mut attr: LazyAttr,
     errors: &mut Errors,
-) -> Option<Slot<'a>> {
+) -> Option<LazyField<'a>> {
     let name = field.ident.as_ref()?;
-    let broken = ["fn", "device", "init", "map"].map(|key| (key, attr.is_broken(key)));
-    let is_broken = |key| broken.contains(&(key, true));
-    let means_evict = attr.means("evict");
-
     let mut sorted = Sorted::default();
-    for entry in attr.entries {
+    for entry in mem::take(&mut attr.entries) {
         sorted.sort(entry, errors);
     }
 
-    if sorted.accessor.is_none() && !is_broken("fn") {
+    if sorted.accessor.is_none() && attr.broken("fn").is_none() {
         errors.report(
             name,
             "`fn` is missing: name the accessor of this field, as in `fn table -> Table`",
         );
     }
 
-    match &sorted.device {
-        Some((_, device)) if is_callers_device(device) => {
-            errors.report(
-                device,
-                "`dev` is what is checked: name the device that `self` belongs to, as in \
-                 `&self.dev`",
-            );
-        }
-        Some((_, device)) => {
-            if let Some(leaves) = leaves(device) {
-                errors.report(
-                    leaves,
-                    "`device` cannot return: it names the device that `self` belongs to, whatever \
-                     the caller passes",
-                );
-            }
-        }
-        None if !is_broken("device") => {
-            errors.report(
-                name,
-                "`device` is missing: name the device that `self` belongs to, as in \
-                 `device = &self.dev`",
-            );
-        }
-        _ => (),
-    }
-
+    let device = device(name, sorted.device.take(), &attr, errors);
     let borrowing = borrowing(field, &mut sorted, errors);
-
-    let source = match (sorted.init, sorted.map) {
-        (Some((key, init)), None) => {
-            if let Some(marker) = target::marker_of_view(&field.ty, owner) {
-                errors.report(
-                    key,
-                    format!(
-                        "a `Mapped` is a view, which its marker maps: use `map = {}`",
-                        marker.to_token_stream()
-                    ),
-                );
-            }
-            Some(Source::Init(init))
-        }
-        (None, Some((_, marker))) => Some(Source::Map(marker)),
-        (Some((_, init)), Some((map, _))) => {
-            errors.report(map, "`init` and `map` are mutually exclusive");
-            Some(Source::Init(init))
-        }
-        (None, None) => {
-            if !is_broken("init") && !is_broken("map") {
-                errors.report(
-                    name,
-                    "`init` is missing: say what makes the resource, as in \
-                     `init = Table::new(self)`, \
-                     or `map = Marker` for a view into `self`",
-                );
-            }
-            None
-        }
-    };
+    let source = source(owner, field, &mut sorted, &attr, errors);
 
     if let (Some((try_access, _)), Some(_)) = (&sorted.try_access, &sorted.evict) {
         errors.report(
@@ -411,25 +361,114 @@ fn slot<'a>(
         );
     }
 
-    let is_evictable = borrowing.is_none() && (sorted.evict.is_some() || means_evict);
-
-    Some(Slot {
+    Some(LazyField {
+        field,
         name,
-        resource: &field.ty,
+        accessor: second(sorted.accessor?),
+        is_evictable: borrowing.is_none() && (sorted.evict.is_some() || attr.means("evict")),
         borrowing,
-        attrs: &field.attrs,
-        cfgs: attributes::conditions(&field.attrs),
-        lints: attributes::lints(&field.attrs),
-        accessor: sorted.accessor?.1,
-        // Never expanded where they are missing: there is an error then.
-        device: sorted.device.map_or_else(|| parse_quote!(self), second),
-        source: source.unwrap_or_else(|| Source::Init(parse_quote!(self))),
+        device,
+        source,
         peek: sorted.peek.map(second),
         try_access: sorted.try_access.map(second),
         revoke: sorted.revoke.map(second),
-        is_evictable,
         evict: sorted.evict.map(second),
     })
+}
+
+/// Makes the model of a field, after all checks.
+fn slot<'a>(checked: LazyField<'a>, errors: &Errors) -> Slot<'a> {
+    let LazyField { field, .. } = checked;
+    let work = match (checked.device, checked.source, errors.reported()) {
+        (Ok(device), Ok(source), None) => Ok(Work { device, source }),
+        (Err(reported), ..) | (_, Err(reported), _) | (.., Some(reported)) => Err(reported),
+    };
+
+    Slot {
+        name: checked.name,
+        resource: &field.ty,
+        borrowing: checked.borrowing,
+        attrs: &field.attrs,
+        cfgs: attributes::conditions(&field.attrs),
+        lints: attributes::lints(&field.attrs),
+        accessor: checked.accessor,
+        work,
+        peek: checked.peek,
+        try_access: checked.try_access,
+        revoke: checked.revoke,
+        is_evictable: checked.is_evictable,
+        evict: checked.evict,
+    }
+}
+
+/// Checks the device that the owner belongs to.
+fn device(
+    field: &Ident,
+    device: Option<(Ident, Expr)>,
+    attr: &LazyAttr,
+    errors: &mut Errors,
+) -> Result<Expr, Reported> {
+    let Some((_, device)) = device else {
+        return Err(attr.broken("device").unwrap_or_else(|| {
+            errors.report(
+                field,
+                "`device` is missing: name the device that `self` belongs to, as in \
+                 `device = &self.dev`",
+            )
+        }));
+    };
+
+    if is_callers_device(&device) {
+        return Err(errors.report(
+            device,
+            "`dev` is what is checked: name the device that `self` belongs to, as in `&self.dev`",
+        ));
+    }
+    if let Some(leaves) = leaves(&device) {
+        return Err(errors.report(
+            leaves,
+            "`device` cannot return: it names the device that `self` belongs to, whatever the \
+             caller passes",
+        ));
+    }
+    Ok(device)
+}
+
+/// Checks what makes the resource.
+fn source(
+    owner: &Ident,
+    field: &Field,
+    sorted: &mut Sorted,
+    attr: &LazyAttr,
+    errors: &mut Errors,
+) -> Result<Source, Reported> {
+    match (sorted.init.take(), sorted.map.take()) {
+        (Some((key, init)), None) => match target::marker_of_view(&field.ty, owner) {
+            Some(marker) => Err(errors.report(
+                key,
+                format!(
+                    "a `Mapped` is a view, which its marker maps: use `map = {}`",
+                    marker.to_token_stream()
+                ),
+            )),
+            None => Ok(Source::Init(init)),
+        },
+        (None, Some((_, marker))) => Ok(Source::Map(marker)),
+        (Some(_), Some((map, _))) => {
+            Err(errors.report(map, "`init` and `map` are mutually exclusive"))
+        }
+        (None, None) => {
+            let broken = attr.broken("init").or_else(|| attr.broken("map"));
+            Err(broken.unwrap_or_else(|| {
+                errors.report(
+                    field.ident.as_ref(),
+                    "`init` is missing: say what makes the resource, as in \
+                     `init = Table::new(self)`, \
+                     or `map = Marker` for a view into `self`",
+                )
+            }))
+        }
+    }
 }
 
 /// Finds out whether the resource of a field borrows the device, and reports the keys that such a
@@ -526,7 +565,7 @@ const PROJECT: &str = "project";
 
 /// Checks that no two functions have one name, and removes the second. Where there is a `#[cfg]`,
 /// rustc knows better.
-fn unique_functions(slots: &mut Vec<Slot<'_>>, errors: &mut Errors) {
+fn unique_functions(fields: &mut Vec<LazyField<'_>>, errors: &mut Errors) {
     let mut seen: Vec<Ident> = Vec::new();
     let mut is_new = |name: &Ident| {
         if name.unraw() == PROJECT {
@@ -544,19 +583,19 @@ fn unique_functions(slots: &mut Vec<Slot<'_>>, errors: &mut Errors) {
         is_new
     };
 
-    slots.retain_mut(|slot| {
-        if !slot.cfgs.is_empty() {
+    fields.retain_mut(|checked| {
+        if !attributes::conditions(&checked.field.attrs).is_empty() {
             return true;
         }
 
-        let keep = is_new(&slot.accessor.name)
-            && is_new(&slot.accessor.slow_path())
-            && is_new(&slot.accessor.device_is());
+        let keep = is_new(&checked.accessor.name)
+            && is_new(&checked.accessor.slow_path())
+            && is_new(&checked.accessor.device_is());
         for name in [
-            &mut slot.peek,
-            &mut slot.try_access,
-            &mut slot.revoke,
-            &mut slot.evict,
+            &mut checked.peek,
+            &mut checked.try_access,
+            &mut checked.revoke,
+            &mut checked.evict,
         ] {
             if name.as_ref().is_some_and(|name| !is_new(name)) {
                 *name = None;
@@ -580,19 +619,22 @@ pub(crate) fn may_stand_on_destructor(meta: &Meta) -> bool {
 }
 
 /// Checks the author's destructor.
-fn own_destructor<'a>(krate: Path, item: &'a ItemImpl, errors: &mut Errors) -> Annotated<'a> {
+fn own_destructor<'a>(
+    krate: Path,
+    item: &'a ItemImpl,
+    errors: &mut Errors,
+) -> Result<OwnDestructor<'a>, Reported> {
     let is_destructor = item
         .trait_
         .as_ref()
         .is_some_and(|(_, path, _)| ends_with(path, "PinnedDrop"));
 
     if !is_destructor {
-        errors.report(
+        return Err(errors.report(
             item.impl_token,
             "`#[devres_lazy]` belongs on a struct and on its `impl PinnedDrop`, not on another \
              `impl`",
-        );
-        return Annotated::Misplaced;
+        ));
     }
 
     if !item
@@ -627,7 +669,7 @@ fn own_destructor<'a>(krate: Path, item: &'a ItemImpl, errors: &mut Errors) -> A
         }
     }
 
-    Annotated::OwnDestructor(OwnDestructor {
+    Ok(OwnDestructor {
         krate,
         item,
         cfgs: attributes::conditions(&item.attrs),

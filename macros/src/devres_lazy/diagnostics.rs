@@ -10,8 +10,8 @@ use syn::Error;
 #[derive(Default)]
 pub(crate) struct Errors(Option<Error>);
 
-/// Proof that an error was reported.
-#[derive(Clone, Copy)]
+/// Proof that an error was reported. Stands where an error leaves something out.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reported(());
 
 impl Errors {
@@ -30,9 +30,9 @@ impl Errors {
         Reported(())
     }
 
-    /// Whether nothing was reported.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_none()
+    /// Returns the proof if an error was reported.
+    pub(crate) fn reported(&self) -> Option<Reported> {
+        self.0.as_ref().map(|_| Reported(()))
     }
 
     /// The errors, combined; [`None`] if nothing was reported.

@@ -4,8 +4,7 @@
 //! can read, on the types of the runtime.
 //!
 //! All paths are absolute. Locals that the author's expressions must not see have `mixed_site`
-//! spans, and where they would be in scope names that do not occur in the item, so that the
-//! expansion means the same in print; `self` and `dev`, which they may use, have that of the
+//! spans and names that nobody chooses; `self` and `dev`, which they may use, have that of the
 //! author's own `self`.
 
 mod functions;
@@ -16,21 +15,13 @@ mod views;
 use super::{
     attributes,
     borrowing::Borrowing,
-    diagnostics::Errors,
     model::{
+        Annotated,
         Destructor,
         Owner, //
     },
-    names::Names,
-    notes::{
-        NoNotes,
-        Notes, //
-    },
     parse,
-    validate::{
-        self,
-        Annotated, //
-    },
+    validate, //
 };
 use functions::Functions;
 use proc_macro2::{
@@ -41,6 +32,7 @@ use quote::{
     quote,
     ToTokens, //
 };
+use std::iter;
 use syn::{
     parse_quote,
     parse_quote_spanned,
@@ -51,81 +43,19 @@ use syn::{
     Item, //
 };
 
-/// What an annotated item becomes.
-pub(crate) struct Expansion {
-    pub(crate) tokens: TokenStream,
-    /// What is wrong with the item; the tokens are then good enough for rustc to go on.
-    pub(crate) errors: Errors,
-}
+/// Expands an annotated item to the item itself and those beside it.
+pub(crate) fn expand(model: &Annotated<'_>) -> (TokenStream, TokenStream) {
+    match model {
+        Annotated::Owner(model) => {
+            let accessors = accessors(model);
+            let views = views::views(model);
+            let teardown = teardown::teardown(model);
 
-/// Expands `#[devres_lazy(args)] item` for rustc.
-pub(crate) fn devres_lazy(args: TokenStream, item: TokenStream) -> TokenStream {
-    let Expansion { tokens, errors } = expand(args, item, &NoNotes);
-    let errors = errors.into_error().map(|error| error.to_compile_error());
-
-    quote!(#tokens #errors)
-}
-
-/// Expands `#[devres_lazy(args)] item`, with `notes` between the code.
-///
-/// The runtime is at `::kernel`, unless `args` say otherwise: the host's library and the kernel's
-/// crate have the same name.
-pub(crate) fn expand(args: TokenStream, item: TokenStream, notes: &dyn Notes) -> Expansion {
-    let mut errors = Errors::default();
-
-    let args = parse::args(args, &mut errors);
-    let item = match parse::item(item.clone()) {
-        Ok(item) => item,
-        Err(error) => {
-            errors.add(error);
-            let tokens = item;
-            return Expansion { tokens, errors };
+            (owner_struct(model), quote!(#accessors #views #teardown))
         }
-    };
-
-    let krate = args.krate.unwrap_or_else(|| parse_quote!(::kernel));
-    let annotated = validate::validate(krate, &item, &mut errors);
-    let body = if errors.is_empty() {
-        Body::Real
-    } else {
-        Body::Stub
-    };
-
-    let tokens = match annotated {
-        Annotated::Owner(model) => owner(&model, body, notes),
-        Annotated::OwnDestructor(model) => teardown::own_destructor(&model, notes),
-        Annotated::Expanded => item.to_token_stream(),
-        Annotated::Misplaced => without_lazy(item),
-    };
-
-    Expansion { tokens, errors }
-}
-
-/// What accessors do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Body {
-    /// Their work.
-    Real,
-    /// Nothing: an error was reported, and they are here so that their callers compile.
-    Stub,
-}
-
-/// Expands a struct with lazy fields.
-fn owner(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenStream {
-    let item = owner_struct(model);
-    let names = Names::new(model.item, notes.declared());
-    let accessors = accessors(model, &names, body, notes);
-    let views = views::views(model, body, notes);
-    let teardown = teardown::teardown(model, &names, notes);
-    let empty_line = notes.empty_line();
-
-    quote! {
-        #item
-        #empty_line
-        #accessors
-        #empty_line
-        #views
-        #teardown
+        Annotated::OwnDestructor(model) => teardown::own_destructor(model),
+        Annotated::Expanded(item, _) => (item.to_token_stream(), TokenStream::new()),
+        Annotated::Misplaced(item, _) => (without_lazy((*item).clone()), TokenStream::new()),
     }
 }
 
@@ -136,7 +66,7 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
     item.attrs.retain(|attr| !validate::is_ours(attr));
     attributes::replace(&mut item.attrs, &attributes::allowed);
 
-    let too_late = model.destructor == Destructor::TooLate;
+    let too_late = matches!(model.destructor, Destructor::TooLate(_));
     if model.destructor == Destructor::Generated {
         // `#[pin_data]` has to know that there is a destructor.
         attributes::replace(&mut item.attrs, &|meta| {
@@ -150,7 +80,7 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
         }
     }
 
-    for field in &mut item.fields {
+    for (written, field) in iter::zip(&model.item.fields, &mut item.fields) {
         let is_lazy = |attr: &Attribute| parse::is_lazy(attr) || parse::hides_lazy(attr);
         if !field.attrs.iter().any(is_lazy) {
             continue;
@@ -167,10 +97,7 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
             field.attrs.push(parse_quote!(#[pin]));
         }
         let resource = &field.ty;
-        let slot = model
-            .slots
-            .iter()
-            .find(|slot| Some(slot.name) == field.ident.as_ref());
+        let slot = model.slots.iter().find(|slot| slot.is(written));
         // If it is not a resource, rustc points at what the author has written.
         let here = Span::call_site().located_at(resource.span());
         let krate = tokens_at(krate, here);
@@ -212,36 +139,21 @@ fn beside(model: &Owner<'_>) -> TokenStream {
 }
 
 /// The accessors of all slots.
-fn accessors(model: &Owner<'_>, names: &Names, body: Body, notes: &dyn Notes) -> TokenStream {
+fn accessors(model: &Owner<'_>) -> TokenStream {
     let name = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
-    let functions: Vec<_> = model
+    let functions = model
         .slots
         .iter()
-        .flat_map(|slot| Functions::new(model, slot, names, body, notes).all())
-        .collect();
-    let functions = separated(functions, notes);
+        .map(|slot| Functions::new(model, slot).all());
     let attrs = beside(model);
 
     quote! {
         #attrs
         impl #impl_generics #name #ty_generics #where_clause {
-            #functions
+            #(#functions)*
         }
     }
-}
-
-/// Items with empty lines between them.
-fn separated(items: Vec<TokenStream>, notes: &dyn Notes) -> TokenStream {
-    let mut separated = TokenStream::new();
-    for item in items {
-        if !separated.is_empty() {
-            separated.extend(notes.empty_line());
-        }
-        separated.extend(item);
-    }
-
-    separated
 }
 
 /// The item without what needs the attribute, for when that does not belong on it.

@@ -5,22 +5,11 @@
 
 use super::{
     attributes,
-    model::{
-        Slot,
-        Source, //
-    },
-    safety,
-    wrap::wrap,
+    model::Slot, //
 };
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{
-    ext::IdentExt,
-    Ident, //
-};
-
-/// What fits behind `/// ` in an `impl`.
-const WIDTH: usize = 92;
+use syn::ext::IdentExt;
 
 /// `#[doc = ..]` attributes, one for each line.
 fn lines<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> TokenStream {
@@ -47,14 +36,14 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
         .any(|attr| attributes::is_word(&attr.meta));
     // Words that depend on a condition may not be there.
     let summary = (!has_words).then(|| {
-        let summary = format!("Lends `{}`, which is mapped on first use.", slot.name);
+        let summary = format!("Returns `{}`, which is mapped on first use.", slot.name);
         lines([summary])
     });
     let summary = quote!(#summary #(#words)*);
     let is_evictable = slot.is_evictable;
     let mut contract = lines([
         "",
-        "The first call maps it; later calls lend the same one without taking a lock.",
+        "The first call maps it; later calls return the same one without taking a lock.",
     ]);
     if let Some(evict) = &slot.evict {
         let evict = evict.unraw();
@@ -70,18 +59,18 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
         "",
         "- `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.",
         "- `ENXIO` if it was revoked when the device was unbound, also once it is bound again;",
-        "  or if it is not mapped while unbind is under way, which might miss it.",
+        "  or if unbind has started and it is not mapped yet.",
         "- `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier",
         "  binding of `dev` is still mapping it.",
     ]));
     if is_evictable {
         contract.extend(lines([
-            "- `EDEADLK` if the caller is evicting it, as its drop is that calls this.",
+            "- `EDEADLK` if the caller is evicting it, and its destructor calls this.",
         ]));
     }
     contract.extend(lines([
         "- `ENOMEM` if there is no memory to keep track of it; nothing is mapped.",
-        "- What mapping fails with; the object stays unmapped, and a later call tries again.",
+        "- The error of mapping; the object stays unmapped, and a later call tries again.",
         "",
         "# Context",
         "",
@@ -110,23 +99,11 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
 }
 
 /// The slow path.
-pub(crate) fn slow_path(owner: &Ident, slot: &Slot<'_>) -> TokenStream {
-    let name = slot.accessor.name.unraw();
-    let mut text = vec![format!(
-        "The slow path of `{name}()`: maps, or tells why not."
-    )];
-
-    if let Source::Map(_) = slot.source {
-        text.push(String::new());
-        text.push("What it calls is `unsafe`, and this is why it is sound here:".to_owned());
-        text.push(String::new());
-        for obligation in &safety::NEW_MAPPED {
-            let bullet = format!("- {}", obligation.explained(owner, slot.name));
-            text.extend(wrap(&bullet, WIDTH));
-        }
-    }
-
-    lines(text)
+pub(crate) fn slow_path(slot: &Slot<'_>) -> TokenStream {
+    lines([format!(
+        "The slow path of `{}()`: maps, or fails.",
+        slot.accessor.name.unraw()
+    )])
 }
 
 /// The comparison of devices.
@@ -158,7 +135,7 @@ pub(crate) fn try_access(slot: &Slot<'_>) -> TokenStream {
     let name = slot.accessor.name.unraw();
 
     lines([
-        format!("Lends what `{name}()` has mapped, without needing a bound device.").as_str(),
+        format!("Returns what `{name}()` has mapped, without a bound device.").as_str(),
         "",
         "`None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.",
         "",

@@ -3,19 +3,36 @@
 //! An annotated item, checked and complete: all that the expansion needs to know, in the words of
 //! the design. Borrows from the item.
 
-use super::borrowing::Borrowing;
+use super::{
+    borrowing::Borrowing,
+    diagnostics::Reported,
+    target, //
+};
 use proc_macro2::Span;
+use std::ptr;
 use syn::{
     ext::IdentExt,
     Attribute,
     Expr,
+    Field,
     Ident,
+    Item,
     ItemImpl,
     ItemStruct,
     Path,
     Type,
     Visibility, //
 };
+
+/// What `#[devres_lazy]` stands on.
+pub(crate) enum Annotated<'a> {
+    Owner(Owner<'a>),
+    OwnDestructor(OwnDestructor<'a>),
+    /// A struct that has been expanded already.
+    Expanded(&'a Item, Reported),
+    /// An item that the attribute does not belong on.
+    Misplaced(&'a Item, Reported),
+}
 
 /// A struct with lazy fields: the *owner*.
 pub(crate) struct Owner<'a> {
@@ -38,8 +55,8 @@ pub(crate) enum Destructor {
     Generated,
     /// `#[pin_data(PinnedDrop)]`: the author does, and completes it with `#[devres_lazy]`.
     Author,
-    /// `#[pin_data]` stood above, which was reported: there cannot be one any more.
-    TooLate,
+    /// `#[pin_data]` stood above: there cannot be one any more.
+    TooLate(Reported),
 }
 
 /// A lazy field: the storage for one resource.
@@ -56,8 +73,9 @@ pub(crate) struct Slot<'a> {
     /// What the author lets pass, in what is made from the field too.
     pub(crate) lints: Vec<Attribute>,
     pub(crate) accessor: Accessor,
-    pub(crate) device: Expr,
-    pub(crate) source: Source,
+    /// What its functions do. Where an error was reported they do nothing, and are there so that
+    /// their callers compile.
+    pub(crate) work: Result<Work, Reported>,
     pub(crate) peek: Option<Ident>,
     pub(crate) try_access: Option<Ident>,
     pub(crate) revoke: Option<Ident>,
@@ -73,11 +91,18 @@ pub(crate) struct Accessor {
     pub(crate) target: Option<Type>,
 }
 
+/// The author's words for what the functions of a field do.
+pub(crate) struct Work {
+    /// The device that the owner belongs to.
+    pub(crate) device: Expr,
+    pub(crate) source: Source,
+}
+
 /// What makes the resource.
 pub(crate) enum Source {
-    /// Form A: an initialiser.
+    /// An initialiser.
     Init(Expr),
-    /// Form B: a marker that maps and unmaps a view into the owner.
+    /// A marker that maps and unmaps a view into the owner.
     Map(Type),
 }
 
@@ -114,11 +139,18 @@ impl Accessor {
 impl Owner<'_> {
     /// Whether a field is a view into the owner.
     pub(crate) fn has_view(&self) -> bool {
-        self.slots.iter().any(|slot| slot.marker().is_some())
+        self.slots
+            .iter()
+            .any(|slot| slot.marker(&self.item.ident).is_some())
     }
 }
 
 impl Slot<'_> {
+    /// Whether it is this field. Under different conditions, two have one name.
+    pub(crate) fn is(&self, field: &Field) -> bool {
+        ptr::eq(self.resource, &field.ty)
+    }
+
     /// What the accessor lends.
     pub(crate) fn target(&self) -> &Type {
         self.accessor.target.as_ref().unwrap_or(self.resource())
@@ -151,11 +183,15 @@ impl Slot<'_> {
             .map_or(self.resource, |borrowing| &borrowing.family)
     }
 
-    /// Returns the marker of a field that is a view into the owner.
-    pub(crate) fn marker(&self) -> Option<&Type> {
-        match &self.source {
-            Source::Map(marker) => Some(marker),
-            Source::Init(_) => None,
+    /// Returns the marker of a field that is a view into `owner`. Where an error was reported, the
+    /// annotation may lack it, and the field's type tells.
+    pub(crate) fn marker(&self, owner: &Ident) -> Option<&Type> {
+        match &self.work {
+            Ok(work) => match &work.source {
+                Source::Map(marker) => Some(marker),
+                Source::Init(_) => None,
+            },
+            Err(_) => target::marker_of_view(self.resource, owner),
         }
     }
 }

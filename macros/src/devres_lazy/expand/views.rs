@@ -7,17 +7,16 @@
 
 use super::{
     super::{
-        attributes, comments,
+        attributes,
         model::{
             Owner,
             Slot, //
         },
-        notes::Notes,
-        parse, target,
+        parse,
+        target, //
     },
     beside,
-    tokens_at,
-    Body, //
+    tokens_at, //
 };
 use proc_macro2::{
     Span,
@@ -50,7 +49,7 @@ fn at(marker: &Type) -> Span {
 
 /// Returns the marker that maps the field, if the field is a view.
 fn mapped_by<'a>(slot: &'a Slot<'_>, owner: &Ident) -> Option<&'a Type> {
-    written(slot, owner).or_else(|| slot.marker())
+    written(slot, owner).or_else(|| slot.marker(owner))
 }
 
 /// Returns the marker that maps the field, if the field is a view and its type is written as that
@@ -58,7 +57,7 @@ fn mapped_by<'a>(slot: &'a Slot<'_>, owner: &Ident) -> Option<&'a Type> {
 ///
 /// The type may name another marker by mistake. Rustc then says more if this returns that one.
 fn written<'a>(slot: &'a Slot<'_>, owner: &Ident) -> Option<&'a Type> {
-    let marker = slot.marker()?;
+    let marker = slot.marker(owner)?;
     let written = target::marker_of_view(slot.resource, owner)?;
 
     Some(if target::is_same(written, marker) {
@@ -69,7 +68,7 @@ fn written<'a>(slot: &'a Slot<'_>, owner: &Ident) -> Option<&'a Type> {
 }
 
 /// The implementations for all markers.
-pub(super) fn views(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenStream {
+pub(super) fn views(model: &Owner<'_>) -> TokenStream {
     let owner = &model.item.ident;
     let mut views: Vec<View<'_>> = Vec::new();
     let mut add = |marker, attrs| {
@@ -84,33 +83,24 @@ pub(super) fn views(model: &Owner<'_>, body: Body, notes: &dyn Notes) -> TokenSt
         }
     };
 
-    match body {
-        Body::Real => {
-            for slot in &model.slots {
-                if let Some(marker) = mapped_by(slot, owner) {
-                    add(marker, slot.attrs);
-                }
+    for field in &model.item.fields {
+        let slot = model.slots.iter().find(|slot| slot.is(field));
+        // If nothing could be made of the annotation, the field's type tells.
+        let marker = match slot {
+            Some(slot) => mapped_by(slot, owner),
+            None if field.attrs.iter().any(parse::is_lazy) => {
+                target::marker_of_view(&field.ty, owner)
             }
-        }
-        // The error may be in the annotation. The types of the fields then say which views there
-        // are.
-        Body::Stub => {
-            for field in model
-                .item
-                .fields
-                .iter()
-                .filter(|field| field.attrs.iter().any(parse::is_lazy))
-            {
-                if let Some(marker) = target::marker_of_view(&field.ty, owner) {
-                    add(marker, &field.attrs);
-                }
-            }
+            None => None,
+        };
+        if let Some(marker) = marker {
+            add(marker, &field.attrs);
         }
     }
 
     views
         .iter()
-        .map(|view| view.implementation(model, notes))
+        .map(|view| view.implementation(model))
         .collect()
 }
 
@@ -122,7 +112,7 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    fn implementation(&self, model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
+    fn implementation(&self, model: &Owner<'_>) -> TokenStream {
         let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
         let marker = target::plain(self.marker);
         let attrs = beside(model);
@@ -131,8 +121,6 @@ impl View<'_> {
             .fields
             .iter()
             .flat_map(|attrs| attributes::lints(attrs));
-        let comment = notes.comment(comments::view(&marker));
-        let empty_line = notes.empty_line();
         let here = at(self.marker);
         let krate = tokens_at(&model.krate, here);
         let name = tokens_at(&model.item.ident, here);
@@ -143,7 +131,6 @@ impl View<'_> {
         let map = quote_spanned!(here=> <#marker as #krate::devres::MapMarker<Self>>::Map);
 
         quote! {
-            #comment
             #conditions
             #(#lints)*
             #attrs
@@ -152,8 +139,6 @@ impl View<'_> {
             {
                 type Map = #map;
             }
-
-            #empty_line
         }
     }
 

@@ -6,21 +6,19 @@
 mod borrowed;
 
 use super::super::{
-    attributes, comments, diverge, docs, hygiene,
+    attributes, diverge, docs, hygiene,
     model::{
         Owner,
         Slot,
-        Source, //
+        Source,
+        Work, //
     },
-    names::Names,
-    notes::Notes,
-    target,
+    names, target,
 };
 use super::{
     retire,
     tokens_at,
-    views,
-    Body, //
+    views, //
 };
 use proc_macro2::{
     Span,
@@ -52,13 +50,21 @@ enum Role {
     Private,
 }
 
+/// What comes before the body of a function.
+struct Head<'a> {
+    role: Role,
+    docs: TokenStream,
+    /// `#[inline]`, or nothing.
+    inline: TokenStream,
+    name: &'a Ident,
+    /// What follows the name.
+    signature: TokenStream,
+}
+
 /// The functions of one slot.
 pub(super) struct Functions<'a> {
     krate: &'a Path,
-    owner: &'a Ident,
     slot: &'a Slot<'a>,
-    body: Body,
-    notes: &'a dyn Notes,
     /// `self` and `dev` as the author's expressions know them.
     this: Ident,
     dev: Ident,
@@ -88,69 +94,89 @@ pub(super) struct Functions<'a> {
 }
 
 impl<'a> Functions<'a> {
-    pub(super) fn new(
-        model: &'a Owner<'_>,
-        slot: &'a Slot<'_>,
-        names: &Names,
-        body: Body,
-        notes: &'a dyn Notes,
-    ) -> Self {
-        let device = slot.device.to_token_stream();
-        let init = match &slot.source {
-            Source::Init(init) => init.to_token_stream(),
-            Source::Map(_) => TokenStream::new(),
+    pub(super) fn new(model: &'a Owner<'_>, slot: &'a Slot<'_>) -> Self {
+        let (device, init) = match &slot.work {
+            Ok(work) => (
+                work.device.to_token_stream(),
+                match &work.source {
+                    Source::Init(init) => init.to_token_stream(),
+                    Source::Map(_) => TokenStream::new(),
+                },
+            ),
+            Err(_) => Default::default(),
         };
         let site = hygiene::first(device.clone(), "self")
             .or_else(|| hygiene::first(init.clone(), "self"))
             .unwrap_or_else(Span::call_site);
         let dev = Ident::new("dev", hygiene::first(init.clone(), "dev").unwrap_or(site));
-        let mut local = names.local(&slot.name.to_string());
+        let mut local = names::local(&slot.name.to_string());
         let of_view = views::place(slot, model);
         // If it does not deref to the target, rustc points at the target; or at the marker, if that
         // does not map anything.
         let at_target = Span::mixed_site().located_at(slot.target().span());
         local.set_span(of_view.unwrap_or(at_target));
         // Rustc points at the field; it is not the author who has named this.
-        let mut assertion = names.fresh(&format!("{}_is_send_and_sync", slot.name.unraw()));
+        let mut assertion = names::local(&format!("{}_is_send_and_sync", slot.name.unraw()));
         assertion.set_span(Span::mixed_site().located_at(slot.name.span()));
 
         Self {
             krate: &model.krate,
-            owner: &model.item.ident,
             slot,
-            body,
-            notes,
             this: Ident::new("self", site),
             other_devs: hygiene::strangers(init.clone(), "dev", dev.span()),
             dev,
             device: hygiene::with_self(device, site),
             init: hygiene::with_self(init, site),
-            lt: names.fresh_lifetime(),
+            lt: names::fresh_lifetime(model.item),
             local,
             is_view: of_view.is_some(),
-            vacant: names.fresh("slot"),
-            place: names.fresh("place"),
-            other: names.fresh("other"),
-            owner_local: names.local("owner"),
+            vacant: names::local("slot"),
+            place: names::local("place"),
+            other: names::local("other"),
+            owner_local: names::local("owner"),
             owner_has_view: model.has_view(),
             assertion,
         }
     }
 
-    /// All of them.
-    pub(super) fn all(&self) -> Vec<TokenStream> {
-        [
-            self.accessor(),
-            self.slow_path(),
-            self.device_is(),
-            self.peek(),
-            self.try_access(),
-            self.revoke(),
-            self.evict(),
-        ]
-        .into_iter()
-        .filter(|function| !function.is_empty())
-        .collect()
+    /// All functions of the slot, in order.
+    pub(super) fn all(&self) -> TokenStream {
+        let accessor = self.accessor();
+        let private = self.slot.work.as_ref().ok().map(|work| {
+            let (slow_path, device_is) = (self.slow_path(work), self.device_is());
+            quote!(#slow_path #device_is)
+        });
+        let (peek, try_access) = (self.peek(), self.try_access());
+        let (revoke, evict) = (self.revoke(), self.evict());
+
+        quote!(#accessor #private #peek #try_access #revoke #evict)
+    }
+
+    /// A function of the author's: with a body that does its work, or one that compiles, if there
+    /// was an error.
+    fn function(&self, head: Head<'_>, body: TokenStream) -> TokenStream {
+        let Head {
+            role,
+            docs,
+            inline,
+            name,
+            signature,
+        } = head;
+        let attrs = self.attributes(docs, role);
+        let vis = (role != Role::Private).then_some(&self.slot.accessor.vis);
+        let header = quote_spanned!(here(name)=> #vis fn #name #signature);
+        let body = match self.slot.work {
+            Ok(_) => body,
+            Err(_) => quote!(loop {}),
+        };
+
+        quote! {
+            #attrs
+            #inline
+            #header {
+                #body
+            }
+        }
     }
 
     /// The attributes of a function: the conditions of the field, documentation, and what else the
@@ -172,11 +198,6 @@ impl<'a> Functions<'a> {
         quote!(#(#cfgs)* #docs #(#for_rustdoc)* #(#lints)* #(#deprecations)*)
     }
 
-    /// Marks where a comment belongs.
-    fn comment(&self, text: String) -> TokenStream {
-        self.notes.comment(text)
-    }
-
     /// The parameters of the accessor.
     fn params(&self) -> TokenStream {
         let Self {
@@ -186,10 +207,10 @@ impl<'a> Functions<'a> {
             lt,
             ..
         } = self;
-        let dev = match self.body {
-            Body::Real => dev.to_token_stream(),
+        let dev = match self.slot.work {
+            Ok(_) => dev.to_token_stream(),
             // Nobody uses it.
-            Body::Stub => quote!(_),
+            Err(_) => quote!(_),
         };
 
         quote!(&#lt #this, #dev: &#lt #krate::device::Device<#krate::device::Bound>)
@@ -258,14 +279,6 @@ impl<'a> Functions<'a> {
         quote_spanned!(at_target=> &#(#stars)* #local)
     }
 
-    /// `body`, or nothing where there was an error.
-    fn body(&self, body: TokenStream) -> TokenStream {
-        match self.body {
-            Body::Real => body,
-            Body::Stub => quote!(loop {}),
-        }
-    }
-
     /// The accessor, with the fast path.
     fn accessor(&self) -> TokenStream {
         let Self {
@@ -276,80 +289,65 @@ impl<'a> Functions<'a> {
             local,
             ..
         } = self;
-        let accessor = &self.slot.accessor;
-        let (vis, name, returned) = (&accessor.vis, &accessor.name, self.returned());
+        let Slot { accessor, .. } = self.slot;
+        let (returned, params) = (self.returned(), self.params());
         let (get, lent) = (self.get(), self.lent());
-        let attrs = self.attributes(docs::accessor(self.slot), Role::Accessor);
-        let params = self.params();
         let slow_path = accessor.slow_path();
-        let header = quote_spanned! {here(name)=>
-            #vis fn #name<#lt>(#params) -> #krate::error::Result<#returned>
+        let head = Head {
+            role: Role::Accessor,
+            docs: docs::accessor(self.slot),
+            inline: quote!(#[inline]),
+            name: &accessor.name,
+            signature: quote_spanned! {here(&accessor.name)=>
+                <#lt>(#params) -> #krate::error::Result<#returned>
+            },
         };
-        let (fast_path, not_fast) = (
-            self.comment(comments::fast_path(self.slot)),
-            self.comment(comments::not_fast(self.slot)),
-        );
-        let empty_line = self.notes.empty_line();
-        let body = self.body(quote! {
-            #fast_path
-            if let ::core::option::Option::Some(#local) = #get {
-                return ::core::result::Result::Ok(#lent);
-            }
 
-            #empty_line
-            #not_fast
-            #this.#slow_path(#dev)
-        });
+        self.function(
+            head,
+            quote! {
+                if let ::core::option::Option::Some(#local) = #get {
+                    return ::core::result::Result::Ok(#lent);
+                }
 
-        quote! {
-            #attrs
-            #[inline]
-            #header {
-                #body
-            }
-        }
+                #this.#slow_path(#dev)
+            },
+        )
     }
 
     /// The slow path, in a function of its own so that the fast path is inlined without it.
-    fn slow_path(&self) -> TokenStream {
-        if self.body == Body::Stub {
-            return TokenStream::new();
-        }
-
+    fn slow_path(&self, work: &Work) -> TokenStream {
         let Self { krate, lt, .. } = self;
-        let (returned, name) = (self.returned(), self.slot.accessor.slow_path());
-        let attrs = self.attributes(docs::slow_path(self.owner, self.slot), Role::Private);
-        let params = self.params();
-        let header = quote_spanned! {here(&name)=>
-            fn #name<#lt>(#params) -> #krate::error::Result<#returned>
+        let (returned, params) = (self.returned(), self.params());
+        let name = self.slot.accessor.slow_path();
+        let head = Head {
+            role: Role::Private,
+            docs: docs::slow_path(self.slot),
+            inline: quote!(#[cold] #[inline(never)]),
+            name: &name,
+            signature: quote_spanned! {here(&name)=>
+                <#lt>(#params) -> #krate::error::Result<#returned>
+            },
         };
         let assertion = self.assertion();
-        let refuse = self.comment(comments::refuse_other_device());
         let refuse_other_device = self.refuse_other_device();
-        let populated = match &self.slot.source {
+        let populated = match &work.source {
             Source::Init(init) if self.slot.borrowing.is_some() => self.populate_borrowed(init),
-            Source::Init(_) | Source::Map(_) => self.find_or_populate(),
+            source => self.find_or_populate(source),
         };
-        let empty_line = self.notes.empty_line();
 
-        quote! {
-            #attrs
-            #[cold]
-            #[inline(never)]
-            #header {
+        self.function(
+            head,
+            quote! {
                 #assertion
-
-                #refuse
                 #refuse_other_device
-
-                #empty_line
                 #populated
-            }
-        }
+            },
+        )
     }
 
     /// What follows the check of the device: finds the slot populated, or populates it.
-    fn find_or_populate(&self) -> TokenStream {
+    fn find_or_populate(&self, source: &Source) -> TokenStream {
         let Self {
             krate,
             this,
@@ -361,27 +359,18 @@ impl<'a> Functions<'a> {
         let field = self.slot.name;
         let (slot_type, entry_type) = (self.slot.slot_type(), self.entry_type());
         let lent = self.lent();
-        let entry = self.comment(comments::entry(self.slot));
-        let comment = self.comment(comments::populate(self.slot, vacant));
-        let populate = self.populate();
+        let populate = self.populate(source);
         let other_devs = self.other_devs();
-        let empty_line = self.notes.empty_line();
 
         quote! {
-            #entry
             let #vacant = match #krate::devres::#slot_type::entry(&#this.#field, #dev)? {
                 #krate::devres::#entry_type::Populated(#local) => {
                     return ::core::result::Result::Ok(#lent);
                 }
                 #krate::devres::#entry_type::Vacant(#vacant) => #vacant,
             };
-
-            #empty_line
             #(#other_devs)*
-            #comment
             let #local = #populate?;
-
-            #empty_line
             ::core::result::Result::Ok(#lent)
         }
     }
@@ -409,29 +398,20 @@ impl<'a> Functions<'a> {
 
         let name = &self.assertion;
         let assert = quote_spanned!(target.span()=> #name::<#target>());
-        let comment = self.comment(comments::assertion(self.slot));
-        let empty_line = self.notes.empty_line();
 
         quote! {
-            #comment
             const fn #name<T>()
             where
                 T: ::core::marker::Send + ::core::marker::Sync + ?::core::marker::Sized,
             {
             }
             #assert;
-
-            #empty_line
         }
     }
 
     /// The comparison of devices, in a function of its own: the author's expression does not see
     /// `dev` there, and may borrow from what it makes.
     fn device_is(&self) -> TokenStream {
-        if self.body == Body::Stub {
-            return TokenStream::new();
-        }
-
         let Self {
             krate,
             this,
@@ -439,30 +419,25 @@ impl<'a> Functions<'a> {
             device,
             ..
         } = self;
-        let Slot {
-            name: field,
-            accessor,
-            ..
-        } = self.slot;
-        let name = accessor.device_is();
-        let attrs = self.attributes(docs::device_is(), Role::Private);
-        let header = quote_spanned! {here(&name)=>
-            fn #name(
-                &#this,
-                #other: &#krate::device::Device<#krate::device::Bound>,
-            ) -> ::core::primitive::bool
+        let name = self.slot.accessor.device_is();
+        let head = Head {
+            role: Role::Private,
+            docs: docs::device_is(),
+            inline: TokenStream::new(),
+            name: &name,
+            signature: quote_spanned! {here(&name)=>
+                (
+                    &#this,
+                    #other: &#krate::device::Device<#krate::device::Bound>,
+                ) -> ::core::primitive::bool
+            },
         };
         // If the author's expression is of another type, rustc points at the field as well.
-        let at_field = here(field);
+        let at_field = here(self.slot.name);
         let krate = tokens_at(krate, at_field);
         let same_device = quote_spanned!(at_field=> #krate::devres::same_device);
 
-        quote! {
-            #attrs
-            #header {
-                #same_device(#device, #other)
-            }
-        }
+        self.function(head, quote!(#same_device(#device, #other)))
     }
 
     /// Compares the owner's device with the caller's.
@@ -483,7 +458,7 @@ impl<'a> Functions<'a> {
     ///
     /// Rustc points at what the author wrote, but lints and `forbid(unsafe_code)`, which are about
     /// the author's code, know that this is not.
-    fn populate(&self) -> TokenStream {
+    fn populate(&self, source: &Source) -> TokenStream {
         let Self { krate, this, .. } = self;
 
         let resource = self.slot.resource;
@@ -495,7 +470,7 @@ impl<'a> Functions<'a> {
         vacant_type.set_span(at_type);
         let vacant = quote_spanned!(at_type=> #krate_at_type::devres::#vacant_type);
 
-        match &self.slot.source {
+        match source {
             Source::Init(expr) => {
                 let here = Span::mixed_site().located_at(expr.span());
                 let init = &self.init;
@@ -528,11 +503,9 @@ impl<'a> Functions<'a> {
                 let populate_with = Ident::new("populate_with", at_type);
                 let place = &self.place;
                 let referred = target::referred(marker);
-                let comment = self.comment(comments::new_mapped(self.owner, self.slot));
                 let slot_of_view = self.slot_of_view(&krate, here);
                 quote_spanned! {here=>
                     #vacant::#populate_with(#slot, |#place| {
-                        #comment
                         unsafe {
                             #krate::devres::OwnerView::<Self, #marker>::new(
                                 #place,
@@ -590,145 +563,104 @@ impl<'a> Functions<'a> {
     }
 
     /// `peek`: the fast path, and whose device it is.
-    fn peek(&self) -> TokenStream {
-        let Some(name) = &self.slot.peek else {
-            return TokenStream::new();
-        };
+    fn peek(&self) -> Option<TokenStream> {
+        let name = self.slot.peek.as_ref()?;
         let Self {
             krate, lt, local, ..
         } = self;
-        let (vis, returned) = (&self.slot.accessor.vis, self.returned());
+        let (returned, params) = (self.returned(), self.params());
         let (get, lent) = (self.get(), self.lent());
-        let attrs = self.attributes(docs::peek(self.slot), Role::Public);
-        let params = self.params();
-        let header = quote_spanned! {here(name)=>
-            #vis fn #name<#lt>(
-                #params
-            ) -> #krate::error::Result<::core::option::Option<#returned>>
+        let head = Head {
+            role: Role::Public,
+            docs: docs::peek(self.slot),
+            inline: TokenStream::new(),
+            name,
+            signature: quote_spanned! {here(name)=>
+                <#lt>(
+                    #params
+                ) -> #krate::error::Result<::core::option::Option<#returned>>
+            },
         };
-        let (fast_path, not_fast) = (
-            self.comment(comments::fast_path(self.slot)),
-            self.comment(comments::peek_other_device(self.slot)),
-        );
         let refuse_other_device = self.refuse_other_device();
-        let empty_line = self.notes.empty_line();
-        let body = self.body(quote! {
-            #fast_path
-            if let ::core::option::Option::Some(#local) = #get {
-                return ::core::result::Result::Ok(::core::option::Option::Some(#lent));
-            }
 
-            #empty_line
-            #not_fast
-            #refuse_other_device
-
-            #empty_line
-            ::core::result::Result::Ok(::core::option::Option::None)
-        });
-
-        quote! {
-            #attrs
-            #header {
-                #body
-            }
-        }
+        Some(self.function(
+            head,
+            quote! {
+                if let ::core::option::Option::Some(#local) = #get {
+                    return ::core::result::Result::Ok(::core::option::Option::Some(#lent));
+                }
+                #refuse_other_device
+                ::core::result::Result::Ok(::core::option::Option::None)
+            },
+        ))
     }
 
     /// `try_access`: the slot's own.
-    fn try_access(&self) -> TokenStream {
-        let Some(name) = &self.slot.try_access else {
-            return TokenStream::new();
-        };
+    fn try_access(&self) -> Option<TokenStream> {
+        let name = self.slot.try_access.as_ref()?;
         let Self { krate, this, .. } = self;
         let Slot {
             name: field,
             resource,
-            accessor,
             ..
         } = self.slot;
-        let vis = &accessor.vis;
-        let attrs = self.attributes(docs::try_access(self.slot), Role::Public);
-        let header = quote_spanned! {here(name)=>
-            #vis fn #name(
-                &#this,
-            ) -> ::core::option::Option<#krate::devres::LazyGuard<'_, #resource>>
+        let head = Head {
+            role: Role::Public,
+            docs: docs::try_access(self.slot),
+            inline: quote!(#[inline]),
+            name,
+            signature: quote_spanned! {here(name)=>
+                (&#this) -> ::core::option::Option<#krate::devres::LazyGuard<'_, #resource>>
+            },
         };
-        let comment = self.comment(comments::try_access(self.slot));
-        let body = self.body(quote! {
-            #comment
-            #krate::devres::Lazy::try_access(&#this.#field)
-        });
 
-        quote! {
-            #attrs
-            #[inline]
-            #header {
-                #body
-            }
-        }
+        Some(self.function(
+            head,
+            quote!(#krate::devres::Lazy::try_access(&#this.#field)),
+        ))
     }
 
     /// `revoke`: the slot's own.
-    fn revoke(&self) -> TokenStream {
-        let Some(name) = &self.slot.revoke else {
-            return TokenStream::new();
+    fn revoke(&self) -> Option<TokenStream> {
+        let name = self.slot.revoke.as_ref()?;
+        let Self { krate, this, .. } = self;
+        let head = Head {
+            role: Role::Public,
+            docs: docs::revoke(self.slot),
+            inline: TokenStream::new(),
+            name,
+            signature: quote_spanned!(here(name)=> (#this: ::core::pin::Pin<&mut Self>)),
         };
-        let Self {
-            krate,
-            this,
-            owner_local,
-            owner_has_view,
-            ..
-        } = self;
-        let vis = &self.slot.accessor.vis;
-        let attrs = self.attributes(docs::revoke(self.slot), Role::Public);
-        let header = quote_spanned! {here(name)=>
-            #vis fn #name(#this: ::core::pin::Pin<&mut Self>)
-        };
-        let comment = self.comment(comments::revoke(self.slot, *owner_has_view));
-        let slot = retire::projected(quote!(#this), self.slot, *owner_has_view, owner_local);
+        let slot = retire::projected(
+            quote!(#this),
+            self.slot,
+            self.owner_has_view,
+            &self.owner_local,
+        );
         let slot_type = self.slot.slot_type();
-        let body = self.body(quote! {
-            #comment
-            #krate::devres::#slot_type::revoke(#slot);
-        });
 
-        quote! {
-            #attrs
-            #header {
-                #body
-            }
-        }
+        Some(self.function(head, quote!(#krate::devres::#slot_type::revoke(#slot);)))
     }
 
     /// `evict`: the slot's own.
-    fn evict(&self) -> TokenStream {
-        let Some(name) = &self.slot.evict else {
-            return TokenStream::new();
-        };
+    fn evict(&self) -> Option<TokenStream> {
+        let name = self.slot.evict.as_ref()?;
         let Self { krate, this, .. } = self;
-        let Slot {
-            name: field,
-            accessor,
-            ..
-        } = self.slot;
-        let vis = &accessor.vis;
-        let attrs = self.attributes(docs::evict(self.slot), Role::Public);
-        let header = quote_spanned! {here(name)=>
-            #vis fn #name(&#this) -> #krate::error::Result<::core::primitive::bool>
+        let field = self.slot.name;
+        let head = Head {
+            role: Role::Public,
+            docs: docs::evict(self.slot),
+            inline: TokenStream::new(),
+            name,
+            signature: quote_spanned! {here(name)=>
+                (&#this) -> #krate::error::Result<::core::primitive::bool>
+            },
         };
-        let comment = self.comment(comments::evict(self.slot));
-        let body = self.body(quote! {
-            #comment
-            #krate::devres::EvictableLazy::evict(&#this.#field)
-        });
 
-        quote! {
-            #attrs
-            #header {
-                #body
-            }
-        }
+        Some(self.function(
+            head,
+            quote!(#krate::devres::EvictableLazy::evict(&#this.#field)),
+        ))
     }
 }
 

@@ -4,14 +4,12 @@
 
 use super::{
     super::{
-        attributes, comments,
+        attributes,
         model::{
             Destructor,
             OwnDestructor,
             Owner, //
         },
-        names::Names,
-        notes::Notes,
         validate,
     },
     beside,
@@ -43,16 +41,15 @@ use syn::{
 };
 
 /// What makes the owner's destructor begin with retiring its slots.
-pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> TokenStream {
+pub(super) fn teardown(model: &Owner<'_>) -> TokenStream {
     let krate = &model.krate;
     let name = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
-    let Retired { this, body } = retire::all(model, names, notes);
-    let empty_line = notes.empty_line();
+    let Retired { this, body } = retire::all(model);
     let (assertion, destructor) = match model.destructor {
-        Destructor::Author => (assertion(model, notes), TokenStream::new()),
-        Destructor::Generated => (TokenStream::new(), destructor(model, notes)),
-        Destructor::TooLate => return TokenStream::new(),
+        Destructor::Author => (assertion(model), TokenStream::new()),
+        Destructor::Generated => (TokenStream::new(), destructor(model)),
+        Destructor::TooLate(_) => return TokenStream::new(),
     };
     let attrs = beside(model);
 
@@ -61,12 +58,10 @@ pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> T
         impl #impl_generics #krate::devres::LazyOwner for #name #ty_generics #where_clause {
             fn teardown(#this: ::core::pin::Pin<&mut Self>) {
                 #assertion
-
                 #body
             }
         }
 
-        #empty_line
         #destructor
     }
 }
@@ -74,59 +69,41 @@ pub(super) fn teardown(model: &Owner<'_>, names: &Names, notes: &dyn Notes) -> T
 /// Asserts that the author's destructor begins with the teardown.
 ///
 /// Not a bound of the trait, which structs implement that have nothing `unsafe` about them.
-fn assertion(model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
+fn assertion(model: &Owner<'_>) -> TokenStream {
     let krate = &model.krate;
     // Rustc points at the struct.
     let here = Span::call_site().located_at(model.item.ident.span());
     let assert = quote_spanned!(here=> begins_with_teardown::<Self>());
-    let comment = notes.comment(comments::assert_teardown_first());
-    let empty_line = notes.empty_line();
 
     quote! {
-        #comment
         const fn begins_with_teardown<T>()
         where
             T: #krate::devres::TeardownFirst + ?::core::marker::Sized,
         {
         }
         #assert;
-
-        #empty_line
     }
 }
 
 /// The destructor that the author does not write.
-fn destructor(model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
+fn destructor(model: &Owner<'_>) -> TokenStream {
     let krate = &model.krate;
     let name = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
-    let comment = notes.comment(comments::destructor());
-    let (drop, promise) = if model.has_view() {
-        let empty_line = notes.empty_line();
-        let promise = teardown_first(
-            krate,
-            &model.item.generics,
-            &quote!(#name #ty_generics),
-            &beside(model),
-            notes,
-        );
-        let drop = quote! {
-            fn drop(mut self: ::core::pin::Pin<&mut Self>) {
-                #comment
-                <dyn #krate::devres::TeardownFirst>::teardown_first(&mut self);
-            }
-        };
-        (drop, quote!(#empty_line #promise))
+    let (this, teardown, promise) = if model.has_view() {
+        let ty = quote!(#name #ty_generics);
+        (
+            quote!(mut self),
+            quote!(<dyn #krate::devres::TeardownFirst>::teardown_first(&mut self)),
+            teardown_first(krate, &model.item.generics, &ty, &beside(model)),
+        )
     } else {
-        let drop = quote! {
-            fn drop(self: ::core::pin::Pin<&mut Self>) {
-                #comment
-                #krate::devres::LazyOwner::teardown(self);
-            }
-        };
-        (drop, TokenStream::new())
+        (
+            quote!(self),
+            quote!(#krate::devres::LazyOwner::teardown(self)),
+            TokenStream::new(),
+        )
     };
-
     // `#[pinned_drop]` takes an `impl` without any attributes, other than those rustc takes away.
     let cfgs = &model.cfgs;
 
@@ -134,7 +111,9 @@ fn destructor(model: &Owner<'_>, notes: &dyn Notes) -> TokenStream {
         #(#cfgs)*
         #[#krate::prelude::pinned_drop]
         impl #impl_generics PinnedDrop for #name #ty_generics #where_clause {
-            #drop
+            fn drop(#this: ::core::pin::Pin<&mut Self>) {
+                #teardown;
+            }
         }
 
         #promise
@@ -150,13 +129,10 @@ fn teardown_first(
     generics: &Generics,
     ty: &impl ToTokens,
     attrs: &TokenStream,
-    notes: &dyn Notes,
 ) -> TokenStream {
     let (impl_generics, _, where_clause) = generics.split_for_impl();
-    let comment = notes.comment(comments::teardown_first());
 
     quote! {
-        #comment
         #attrs
         unsafe impl #impl_generics #krate::devres::TeardownFirst for #ty #where_clause {}
     }
@@ -167,8 +143,9 @@ fn declares_items(stmt: &Stmt) -> bool {
     matches!(stmt, Stmt::Item(_) | Stmt::Macro(_))
 }
 
-/// Completes the author's destructor: it begins with the teardown.
-pub(super) fn own_destructor(model: &OwnDestructor<'_>, notes: &dyn Notes) -> TokenStream {
+/// Completes the author's destructor, which then begins with the teardown, and makes the promise
+/// that it does.
+pub(super) fn own_destructor(model: &OwnDestructor<'_>) -> (TokenStream, TokenStream) {
     let krate = &model.krate;
     let mut item: ItemImpl = model.item.clone();
     // Those that were reported give no further messages. Ours is among them.
@@ -188,12 +165,8 @@ pub(super) fn own_destructor(model: &OwnDestructor<'_>, notes: &dyn Notes) -> To
             receiver.mutability = Some(parse_quote!(mut));
         }
         let this = &receiver.self_token;
-        let comment = notes.comment(comments::destructor());
-        let empty_line = (!function.block.stmts.is_empty()).then(|| notes.empty_line());
         let teardown = Expr::Verbatim(quote! {
-            #comment
-            <dyn #krate::devres::TeardownFirst>::teardown_first(&mut #this);
-            #empty_line
+            <dyn #krate::devres::TeardownFirst>::teardown_first(&mut #this)
         });
 
         // Items that the author's block declares must not be in the scope of the teardown.
@@ -206,19 +179,14 @@ pub(super) fn own_destructor(model: &OwnDestructor<'_>, notes: &dyn Notes) -> To
             };
             function.block.stmts.push(Stmt::Expr(block.into(), None));
         }
-        function.block.stmts.insert(0, Stmt::Expr(teardown, None));
+        let teardown = Stmt::Expr(teardown, Some(Default::default()));
+        function.block.stmts.insert(0, teardown);
     }
 
-    let empty_line = notes.empty_line();
     let cfgs = &model.cfgs;
     let lints = attributes::lints(&item.attrs);
     let attrs = quote!(#(#cfgs)* #(#lints)*);
-    let promise = teardown_first(krate, &item.generics, &item.self_ty, &attrs, notes);
+    let promise = teardown_first(krate, &item.generics, &item.self_ty, &attrs);
 
-    quote! {
-        #item
-
-        #empty_line
-        #promise
-    }
+    (item.into_token_stream(), promise)
 }
