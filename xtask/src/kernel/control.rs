@@ -242,34 +242,24 @@ struct Row {
 }
 
 impl Row {
-    /// A test that was seen. If it is not known, it has to pass.
-    fn new(expected: Option<Expected>, seen: &Seen<'_>) -> Self {
-        let expected = expected.unwrap_or(Expected::new("", Outcome::Passes, &[], ""));
-        let has_reports = seen.has_reports(expected.reports);
-        let others = match has_reports {
-            true => Vec::new(),
-            false => seen.reports.iter().map(|it| it.title.clone()).collect(),
-        };
+    /// A test that was seen, or should have been.
+    fn new(expected: Expected, seen: Option<&Seen<'_>>) -> Self {
+        let has_reports = seen.is_some_and(|seen| seen.has_reports(expected.reports));
+        let others = seen.filter(|_| !has_reports).map(|seen| &seen.reports);
 
         Self {
-            test: seen.test.clone(),
+            test: seen.map_or(expected.test.to_owned(), |seen| seen.test.clone()),
             expected: expected.outcome.text(expected.reports.len()),
-            seen: seen.outcome.text(seen.reports.len()),
+            seen: seen.map_or("is not there".to_owned(), |seen| {
+                seen.outcome.text(seen.reports.len())
+            }),
             why: expected.why,
-            differs: seen.outcome != expected.outcome || !has_reports,
-            others,
-        }
-    }
-
-    /// A test that should have been there.
-    fn missing(expected: Expected) -> Self {
-        Self {
-            test: expected.test.to_owned(),
-            expected: expected.outcome.text(expected.reports.len()),
-            seen: "is not there".to_owned(),
-            why: expected.why,
-            differs: true,
-            others: Vec::new(),
+            differs: !has_reports || seen.is_none_or(|seen| seen.outcome != expected.outcome),
+            others: others
+                .into_iter()
+                .flatten()
+                .map(|splat| splat.title.clone())
+                .collect(),
         }
     }
 }
@@ -292,7 +282,9 @@ impl Verdict {
 
             rows.extend(seen.into_iter().map(|seen| {
                 let known = expected.iter().position(|it| it.test == seen.test);
-                Row::new(known.map(|at| expected.remove(at)), &seen)
+                // One that is not known has to pass.
+                let passes = Expected::new("", Outcome::Passes, &[], "");
+                Row::new(known.map_or(passes, |at| expected.remove(at)), Some(&seen))
             }));
             let outside = run.complaints();
             problems.extend(outside.map(|splat| format!("outside of tests: {}", splat.title)));
@@ -301,7 +293,7 @@ impl Verdict {
                 problems.extend(run.problems.iter().cloned());
             }
         }
-        rows.extend(expected.into_iter().map(Row::missing));
+        rows.extend(expected.into_iter().map(|it| Row::new(it, None)));
 
         Self { rows, problems }
     }

@@ -38,7 +38,7 @@ const EXAMPLES: &str = "/// # Examples\n";
 
 /// Edits the function.
 pub(super) fn take_place(text: &str) -> Result<String> {
-    let mut source = Source::parse(text)?;
+    let source = Source::parse(text)?;
     let function = source.free_function("register")?;
     ensure!(
         adds_action(function),

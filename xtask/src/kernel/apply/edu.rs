@@ -23,7 +23,7 @@ const STRUCTS: [&str; 2] = ["Edu", "CpuBuffer"];
 /// Puts fields by hand, and accessors to them, in place of the annotated ones.
 pub(super) fn by_hand(text: &str) -> Result<String> {
     let ours = Source::parse(include_str!("../../../../kernel/items/edu.rs"))?;
-    let mut source = Source::parse(text)?;
+    let source = Source::parse(text)?;
 
     let helpers = ours.items().iter().filter(|it| matches!(it, Item::Fn(_)));
     let helpers: String = helpers.map(|item| ours.text_of(item)).collect();
@@ -32,9 +32,7 @@ pub(super) fn by_hand(text: &str) -> Result<String> {
     source.insert(before, helpers);
 
     for name in STRUCTS {
-        let structure = source.lines_of(source.structure(name)?);
-        let fields = ours.text_of(ours.structure(name)?);
-        source.replace(structure, fields);
+        source.replace_item(source.structure(name)?, ours.text_of(ours.structure(name)?));
         let constructor = source.range(source.function(name, "new")?);
         source.replace(constructor, ours.text(functions(&ours, name)?).trim_start());
     }
@@ -45,11 +43,10 @@ pub(super) fn by_hand(text: &str) -> Result<String> {
         .into_iter()
         .flat_map(|item| &item.items)
         .find(|item| matches!(item, ImplItem::Const(item) if item.ident == "DEFAULT_ARGS"))
-        .map(|item| source.lines_of(item))
         .context("there is no `DEFAULT_ARGS`")?;
-    source.replace(default, "");
+    source.replace_item(default, "");
 
-    imports::edit(&mut source, |root, imports| {
+    imports::edit(&source, |root, imports| {
         if root == "kernel" {
             for name in ["devres_lazy", "new_lazy", "ForLt"] {
                 imports.remove(name)?;

@@ -42,12 +42,10 @@ const DEFAULT_ARGS: &str = "DEFAULT_ARGS";
 /// `rust/kernel/drm/gem/mod.rs`: how a driver's part of an object is made by default.
 pub(crate) fn default_args(text: &str) -> Result<String> {
     let ours = Source::parse(OURS)?;
-    let new = of_trait(&ours, DEFAULT_ARGS)?;
-    let new = ours.text(new).to_owned();
-
-    let mut source = Source::parse(text)?;
+    let new = ours.text(of_trait(&ours, DEFAULT_ARGS)?);
+    let source = Source::parse(text)?;
     let args = of_trait(&source, "Args")?;
-    source.insert(args.end, new + "\n");
+    source.insert(args.end, format!("{new}\n"));
     Ok(source.finish())
 }
 
@@ -55,7 +53,7 @@ pub(crate) fn default_args(text: &str) -> Result<String> {
 pub(crate) fn operations(text: &str) -> Result<String> {
     let ours = Source::parse(OURS)?;
     let host = Source::parse(OF_THE_HOST)?;
-    let mut source = Source::parse(text)?;
+    let source = Source::parse(text)?;
 
     // How an object is allocated, in a function of its own.
     let by_hand = allocation(&source)?;
@@ -72,19 +70,13 @@ pub(crate) fn operations(text: &str) -> Result<String> {
 
     // The import itself, and the operations.
     let theirs = AllocOps::of(&source)?;
-    let mut edits = Vec::new();
     for field in AllocOps::of(&ours)?.fields {
-        let old = theirs.operation(&field.member)?;
-        let new = ours.text_of(field);
-        edits.push((source.lines_of(old), new));
+        source.replace_item(theirs.operation(&field.member)?, ours.text_of(field));
     }
     let behind = theirs.lines.start;
     source.insert(behind, host.rest(host.behind_imports()?).to_owned() + "\n");
-    for (old, new) in edits {
-        source.replace(old, new);
-    }
 
-    imports::edit(&mut source, |root, imports| {
+    imports::edit(&source, |root, imports| {
         if root == "crate" {
             imports.add_below("error", "from_result")?;
             imports.add("page::page_align")?;

@@ -58,12 +58,7 @@ impl Imports {
 }
 
 /// Edits the imports from each crate, by its name.
-pub(crate) fn edit(
-    source: &mut Source,
-    edit: impl Fn(&str, &mut Imports) -> Result<()>,
-) -> Result<()> {
-    let mut edits = Vec::new();
-
+pub(crate) fn edit(source: &Source, edit: impl Fn(&str, &mut Imports) -> Result<()>) -> Result<()> {
     for item in source.imports() {
         if let UseTree::Path(path) = &item.tree {
             let mut imports = Imports::new(item);
@@ -71,13 +66,9 @@ pub(crate) fn edit(
             edit(&path.ident.to_string(), &mut imports)?;
             let after = imports.print();
             if after != before {
-                edits.push((source.range(item), after));
+                source.replace(source.range(item), after);
             }
         }
-    }
-
-    for (range, text) in edits {
-        source.replace(range, text);
     }
     Ok(())
 }

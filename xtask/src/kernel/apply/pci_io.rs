@@ -34,7 +34,7 @@ pub(super) fn write_combined(text: &str) -> Result<String> {
     let mapping = |source: &Source| source.statement("Bar", "new", "pci_iomap");
     let maps = ours.text(mapping(&ours)?);
 
-    let mut source = Source::parse(text)?;
+    let source = Source::parse(text)?;
     ensure!(
         source.function("Device", "iomap_region_wc").is_err(),
         "there is `iomap_region_wc()` already"

@@ -61,11 +61,11 @@ pub(crate) fn convert(text: &str) -> Result<String> {
         .first()
         .map(|stmt| ours.text_of(stmt))
         .ok_or_else(|| anyhow!("there is no statement in `free_callback()`"))?;
-    let mut source = Source::parse(text)?;
+    let source = Source::parse(text)?;
 
     // The fields.
-    let resource = source.lines_of(source.field("Object", "sgt_res")?);
-    let lock = source.lines_of(source.field("Object", "sgt_lock")?);
+    source.replace_item(source.field("Object", "sgt_res")?, ours.text_of(lazy));
+    source.replace_item(source.field("Object", "sgt_lock")?, "");
     let attribute = source
         .structure("Object")?
         .attrs
@@ -74,8 +74,6 @@ pub(crate) fn convert(text: &str) -> Result<String> {
         .map(|attr| source.range(attr).start)
         .ok_or_else(|| anyhow!("`struct Object` has no attributes"))?;
     source.insert(attribute, format!("{docs}#[devres_lazy]\n"));
-    source.replace(resource, ours.text_of(lazy));
-    source.replace(lock, "");
 
     let body = |source: &Source| -> Result<Range<usize>> {
         let block = &source.function("Object", "dev")?.block;
@@ -85,12 +83,10 @@ pub(crate) fn convert(text: &str) -> Result<String> {
         let start = source.range(&block.brace_token.span.open()).end + 1;
         Ok(start..source.lines_of(end).end)
     };
-    let dev = body(&source)?;
-    source.replace(dev, ours.text(body(&ours)?));
+    source.replace(body(&source)?, ours.text(body(&ours)?));
 
     // The accessor, which the macro writes.
-    let accessor = source.lines_of(source.function("Object", "sg_table")?);
-    source.replace(accessor, "");
+    source.replace_item(source.function("Object", "sg_table")?, "");
 
     // The teardown.
     let by_hand = source.statement("Object", "free_callback", "sgt_res")?;
@@ -100,34 +96,26 @@ pub(crate) fn convert(text: &str) -> Result<String> {
     let constructor = source.function("Object", "new")?.block.to_token_stream();
     let initialiser = |name: &str| slot(&source, &constructor, name);
     let (resource, lock) = (initialiser("sgt_res")?, initialiser("sgt_lock")?);
-    let indent = source.indent(resource.start).to_owned();
-    source.replace(
-        resource,
-        format!("{indent}{} <- new_lazy!(),\n", name(lazy)?),
-    );
+    let indent = source.indent(resource.start);
+    let new = format!("{indent}{} <- new_lazy!(),\n", name(lazy)?);
+    source.replace(resource, new);
     source.replace(lock, "");
-    keep_device(&mut source, &ours, last)?;
+    keep_device(&source, &ours, last)?;
 
     // The type that unmapped the table.
-    let structure = source.lines_of(source.structure("SGTableMap")?);
-    let impls: Vec<_> = source
-        .impls("SGTableMap")
-        .into_iter()
-        .map(|item| source.lines_of(item))
-        .collect();
     let host = Source::parse(SG_TABLE)?;
     let items = host.rest(host.behind_imports()?);
-    source.replace(structure, format!("{items}\n"));
-    for item in impls {
-        source.replace(item, "");
+    source.replace_item(source.structure("SGTableMap")?, format!("{items}\n"));
+    for item in source.impls("SGTableMap") {
+        source.replace_item(item, "");
     }
 
-    imports(&mut source)?;
+    imports(&source)?;
     Ok(source.finish())
 }
 
 /// Adds the field that keeps the device, behind all that is there, where it is dropped last.
-fn keep_device(source: &mut Source, ours: &Source, last: &Field) -> Result<()> {
+fn keep_device(source: &Source, ours: &Source, last: &Field) -> Result<()> {
     let fields = &source.structure("Object")?.fields;
     let end = fields
         .iter()
@@ -136,7 +124,7 @@ fn keep_device(source: &mut Source, ours: &Source, last: &Field) -> Result<()> {
     let behind = source.lines_of(end).end;
     let constructor = source.function("Object", "new")?.block.to_token_stream();
     let initialiser = slot(source, &constructor, &name(end)?)?;
-    let indent = source.indent(initialiser.start).to_owned();
+    let indent = source.indent(initialiser.start);
 
     source.insert(behind, ours.text_of(last));
     let device = format!("{indent}{}: dev.into(),\n", name(last)?);
@@ -148,17 +136,13 @@ fn keep_device(source: &mut Source, ours: &Source, last: &Field) -> Result<()> {
 /// another kind: it keeps its DRM device, and nothing but the driver makes objects.
 pub(crate) fn fix(text: &str) -> Result<String> {
     let ours = Source::parse(OURS)?;
-    let mut source = Source::parse(text)?;
+    let source = Source::parse(text)?;
 
-    keep_device(&mut source, &ours, fields(&ours)?.1)?;
+    keep_device(&source, &ours, fields(&ours)?.1)?;
     let ops = AllocOps::of(&source)?;
-    let mut values = Vec::new();
     for operation in ["gem_prime_import_sg_table", "dumb_create"] {
         let operation = ops.operation(&syn::parse_str(operation)?)?;
-        values.push(source.range(&operation.expr));
-    }
-    for value in values {
-        source.replace(value, "None");
+        source.replace(source.range(&operation.expr), "None");
     }
     Ok(source.finish())
 }
@@ -196,7 +180,7 @@ fn slot(source: &Source, constructor: &TokenStream, name: &str) -> Result<Range<
 }
 
 /// Imports what is used now, and no longer what is not.
-fn imports(source: &mut Source) -> Result<()> {
+fn imports(source: &Source) -> Result<()> {
     imports::edit(source, |root, imports| {
         match root {
             "crate" => {

@@ -16,7 +16,10 @@ use proc_macro2::{
     TokenTree, //
 };
 use quote::ToTokens;
-use std::ops::Range;
+use std::{
+    cell::RefCell,
+    ops::Range, //
+};
 use syn::{
     spanned::Spanned,
     Field,
@@ -36,7 +39,7 @@ pub(crate) struct Source {
     text: String,
     file: File,
     /// What is replaced, by what.
-    edits: Vec<(Range<usize>, String)>,
+    edits: RefCell<Vec<(Range<usize>, String)>>,
 }
 
 impl Source {
@@ -47,7 +50,7 @@ impl Source {
         Ok(Self {
             text: text.to_owned(),
             file,
-            edits: Vec::new(),
+            edits: RefCell::default(),
         })
     }
 
@@ -196,19 +199,25 @@ impl Source {
     }
 
     /// Replaces a range, which no other edit touches.
-    pub(crate) fn replace(&mut self, range: Range<usize>, text: impl Into<String>) {
-        self.edits.push((range, text.into()));
+    pub(crate) fn replace(&self, range: Range<usize>, text: impl Into<String>) {
+        self.edits.borrow_mut().push((range, text.into()));
+    }
+
+    /// Replaces the lines of something.
+    pub(crate) fn replace_item(&self, what: &impl Spanned, text: impl Into<String>) {
+        self.replace(self.lines_of(what), text);
     }
 
     /// Inserts text in front of what stands at `at`.
-    pub(crate) fn insert(&mut self, at: usize, text: impl Into<String>) {
+    pub(crate) fn insert(&self, at: usize, text: impl Into<String>) {
         self.replace(at..at, text);
     }
 
     /// The file with all edits.
     pub(crate) fn finish(mut self) -> String {
-        self.edits.sort_by_key(|(range, _)| range.start);
-        for (range, text) in self.edits.iter().rev() {
+        let mut edits = self.edits.into_inner();
+        edits.sort_by_key(|(range, _)| range.start);
+        for (range, text) in edits.iter().rev() {
             self.text.replace_range(range.clone(), text);
         }
 
@@ -219,7 +228,7 @@ impl Source {
 /// Declares child modules that are not declared yet, in order of their names among those that are.
 /// Where there are none, they come behind the imports, and `rest` behind them.
 pub(crate) fn declare(text: &str, modules: &[impl AsRef<str>], rest: &str) -> Result<String> {
-    let mut source = Source::parse(text)?;
+    let source = Source::parse(text)?;
     let theirs: Vec<(String, Range<usize>)> = source
         .items()
         .iter()
@@ -381,7 +390,7 @@ impl One {
 
     #[test]
     fn edits_do_not_move_each_other() {
-        let mut source = source();
+        let source = source();
         let first = source.lines_of(source.field("One", "first").unwrap());
         let at = source.range(source.structure("One").unwrap()).start;
         source.replace(first, "");

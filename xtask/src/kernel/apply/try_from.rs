@@ -30,7 +30,7 @@ pub(super) const BUSES: [&str; 3] = [
 
 /// Gives both sides of the implementation one lifetime.
 pub(super) fn one_lifetime(text: &str) -> Result<String> {
-    let mut source = Source::parse(text)?;
+    let source = Source::parse(text)?;
     let (item, from) = source
         .items()
         .iter()
