@@ -288,6 +288,37 @@ fn every_unsafe_says_why() -> Result<()> {
     Ok(())
 }
 
+/// Each obligation is named where it has to be met, and nowhere else.
+#[test]
+fn obligations_are_named_once() -> Result<()> {
+    for case in cases()? {
+        let added =
+            |what: &str| case.printed.matches(what).count() - case.text.matches(what).count();
+        let views = added("OwnerView::<");
+        let promises = case
+            .printed
+            .lines()
+            .filter(|line| line.starts_with("unsafe impl") || line.contains(" unsafe impl"))
+            .filter(|line| line.contains("TeardownFirst for "))
+            .count();
+
+        for (number, count) in [
+            ("(S1)", views),
+            ("(S2)", views),
+            ("(S4)", promises + added("const fn begins_with_teardown<")),
+            ("(S10)", added("map_unchecked_mut(")),
+        ] {
+            let named = added(number);
+            ensure!(
+                named == count,
+                "{:?}: {number} is named {named} times, and has to be met {count} times",
+                case.path
+            );
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn it_is_tidy() -> Result<()> {
     for case in cases()? {

@@ -58,7 +58,8 @@ impl Book {
                 book.chapters.push(number.to_owned());
             }
             if let Some((_, sites)) = paragraph.split_once("\n- Leant on in ") {
-                book.sites.extend(quoted(sites).map(ToOwned::to_owned));
+                let sites = sites.replace("\n  ", " ");
+                book.sites.extend(quoted(&sites).map(ToOwned::to_owned));
             }
             for row in paragraph.lines() {
                 if let Some((number, _)) = row.strip_prefix("| [").and_then(|it| it.split_once(']'))
