@@ -75,7 +75,7 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         right: "let Some(memory) = self.memory_if_mapped(dev)? else {",
         wrong: "let Some(memory) = Some(self.memory(dev)?) else {",
-        caught_by: "sample::tests::memory",
+        caught_by: "rust_devres_lazy::tests::memory",
     },
 ];
 
@@ -330,7 +330,7 @@ fn the_sample_of_the_kernel_tree() -> Result<()> {
     for name in [
         "test tests::describe ... ok",
         "test tests::memory ... ok",
-        "test sample::tests::describe ... ok",
+        "test rust_devres_lazy::tests::describe ... ok",
         "test is_bound_and_unbound ... ok",
     ] {
         ensure!(stdout.contains(name), "no `{name}` in\n{stdout}");
