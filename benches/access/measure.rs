@@ -129,7 +129,7 @@ pub(crate) fn all(drm: &drm::Device<Driver>, dev: &Device<Bound>, quick: bool) -
         + (fresh.len() - 1) * 3
         + 2;
     println!("# {rows} rows");
-    println!("measure,subject,round,value");
+    println!("measure,object,round,value");
 
     bytes(drm, dev)?;
 

@@ -87,7 +87,7 @@ fn main() -> Result<()> {
              fn {name}() {{\n        crate::{name}::stress::run();\n    }}\n"
         )?;
     }
-    writeln!(modules, "mod twins {{\n{tests}}}")?;
+    writeln!(modules, "mod mutants {{\n{tests}}}")?;
     fs::write(Copies::out()?.join("variants.rs"), modules)?;
 
     Ok(())

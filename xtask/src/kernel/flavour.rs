@@ -89,7 +89,7 @@ pub(crate) struct Flavour {
     pub(crate) object: Object,
     /// Adds no more than this step and those before it.
     pub(crate) until: Option<&'static str>,
-    /// Adds the suites that measure, too, of this subject.
+    /// Adds the suites that measure, too, of this candidate.
     pub(crate) bench: Option<&'static str>,
 }
 

@@ -146,7 +146,7 @@ const KERNEL: &str = "rust/kernel/lib.rs";
 const MACROS: &str = "rust/macros/lib.rs";
 const PCI_IO: &str = "rust/kernel/pci/io.rs";
 const SHMEM: &str = "rust/kernel/drm/gem/shmem.rs";
-const SUBJECT: &str = "rust/kernel/drm/gem/shmem/bench_kunit/subject.rs";
+const CANDIDATE: &str = "rust/kernel/drm/gem/shmem/bench_kunit/candidate.rs";
 const UAPI_HELPER: &str = "rust/uapi/uapi_helper.h";
 const EDU: &str = "samples/rust/rust_drm_edu.rs";
 const SAMPLES_KCONFIG: &str = "samples/rust/Kconfig";
@@ -217,7 +217,9 @@ pub(crate) fn run(tree: &mut Tree, flavour: &Flavour) -> Result<()> {
     }
     *tree = last(&stages)?.clone();
 
-    flavour.bench.map_or(Ok(()), |subject| bench(tree, subject))
+    flavour
+        .bench
+        .map_or(Ok(()), |candidate| bench(tree, candidate))
 }
 
 /// The tree after all stages.
@@ -372,16 +374,16 @@ fn declare_samples(tree: &mut Tree, samples: &[Sample]) -> Result<()> {
     })
 }
 
-/// The suites that measure, with the subject of this name: `kernel/bench/`, and one of the files of
-/// `kernel/bench/subjects/`.
-fn bench(tree: &mut Tree, subject: &str) -> Result<()> {
+/// The suites that measure, with the candidate of this name: `kernel/bench/`, and one of the files of
+/// `kernel/bench/candidates/`.
+fn bench(tree: &mut Tree, candidate: &str) -> Result<()> {
     let folder = root().join("kernel/bench");
     add_files(tree, &folder, Path::new(""), |path| {
         path.starts_with("rust")
     })?;
-    let file = folder.join("subjects").join(format!("{subject}.rs"));
+    let file = folder.join("candidates").join(format!("{candidate}.rs"));
     let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-    tree.write(SUBJECT, text);
+    tree.write(CANDIDATE, text);
     declare_new(tree, SHMEM, "")
 }
 

@@ -149,7 +149,7 @@ pub(crate) fn fix(text: &str) -> Result<String> {
 
 /// The annotated object, with a table that is never unmapped.
 pub(crate) fn leak(text: &str) -> Result<String> {
-    let mut source = Source::parse(text)?;
+    let source = Source::parse(text)?;
     let impls = source.impls("SgTable").into_iter();
     let unmap = impls
         .flat_map(|item| &item.items)

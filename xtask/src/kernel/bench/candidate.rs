@@ -5,8 +5,8 @@
 use crate::kernel::flavour::Object;
 
 /// An object with a table, or a way to write it.
-pub(crate) struct Subject {
-    /// The name of its file in `kernel/bench/subjects/`, which raw results have, too.
+pub(crate) struct Candidate {
+    /// The name of its file in `kernel/bench/candidates/`, which raw results have, too.
     pub(crate) file: &'static str,
     /// What tables call it.
     pub(super) title: &'static str,
@@ -14,20 +14,20 @@ pub(crate) struct Subject {
 }
 
 /// The reference copy, which others are compared with.
-pub(super) const BY_HAND: Subject = Subject {
+pub(super) const BY_HAND: Candidate = Candidate {
     file: "by_hand",
     title: "by hand",
     object: Object::ByHand,
 };
 
 /// What the targets are for.
-pub(crate) const OURS: Subject = Subject {
+pub(crate) const OURS: Candidate = Candidate {
     file: "lazy",
     title: "`#[devres_lazy]`",
     object: Object::Annotated,
 };
 
-pub(super) const SUBJECTS: [Subject; 2] = [BY_HAND, OURS];
+pub(super) const CANDIDATES: [Candidate; 2] = [BY_HAND, OURS];
 
 #[cfg(test)]
 mod tests {
@@ -36,12 +36,12 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn each_subject_has_a_file() {
-        let folder = root().join("kernel/bench/subjects");
-        for subject in &SUBJECTS {
-            let file = folder.join(format!("{}.rs", subject.file));
+    fn each_candidate_has_a_file() {
+        let folder = root().join("kernel/bench/candidates");
+        for candidate in &CANDIDATES {
+            let file = folder.join(format!("{}.rs", candidate.file));
             assert!(file.exists(), "{}", file.display());
         }
-        assert_eq!(fs::read_dir(folder).unwrap().count(), SUBJECTS.len());
+        assert_eq!(fs::read_dir(folder).unwrap().count(), CANDIDATES.len());
     }
 }

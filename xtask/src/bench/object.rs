@@ -9,7 +9,7 @@ use indicatif::{
 };
 
 /// Something with a fast path.
-pub(super) struct Subject {
+pub(super) struct Object {
     /// As `benches/access` calls it.
     pub(super) name: &'static str,
     /// As the tables do.
@@ -19,21 +19,21 @@ pub(super) struct Subject {
 /// What times are compared with.
 pub(super) const BY_HAND: &str = "by_hand";
 
-/// All subjects. The first one is ours.
-pub(super) const SUBJECTS: [Subject; 4] = [
-    Subject {
+/// All objects. The first one is ours.
+pub(super) const OBJECTS: [Object; 4] = [
+    Object {
         name: "generated",
         title: "`#[devres_lazy]`",
     },
-    Subject {
+    Object {
         name: BY_HAND,
         title: "by hand",
     },
-    Subject {
+    Object {
         name: "once_lock",
         title: "`OnceLock`",
     },
-    Subject {
+    Object {
         name: "once_cell",
         title: "`OnceCell`",
     },
