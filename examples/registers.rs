@@ -1,27 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The registers of a PCI device, and a page that it writes to: both are mapped on first use, and
-//! gone when the device is unbound, while the object that has them lives on.
-//!
-//! `main()` uses both, unbinds the device, and binds it again.
+//! The registers of a PCI device, and a page that it writes to. Both are mapped on first use and
+//! unmapped when the device is unbound, while their object lives on.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres_lazy,
     dma::Coherent,
     io::Io,
-    new_lazy,
-    pci,
+    new_lazy, pci,
     prelude::*,
     sync::aref::ARef,
-    testing::{
-        PciConfig,
-        PciDevice, //
-    },
-    types::ForLt, //
+    testing::{PciConfig, PciDevice},
+    types::ForLt,
 };
 
 /// What the device's ID register says, which is its first one.
@@ -73,13 +64,16 @@ fn main() -> Result {
     println!("bound: the device writes to {:#x}", page.dma_address());
     bound.unbind();
 
-    // The file is still open, and nothing of the device is mapped.
     assert_eq!(pdev.bar_users(0), Some((None, 0)));
     println!("unbound: the registers are free for the next driver");
 
-    // Bound again, the device is another one to the object.
     let bound = pdev.bind()?;
     assert_eq!(engine.registers(bound.as_ref()).err(), Some(ENXIO));
     println!("bound again: {ENXIO:?} for the old object");
     Ok(())
+}
+
+#[test]
+fn it_holds() -> Result {
+    main()
 }

@@ -13,6 +13,7 @@
 //!
 //! `main()` takes many objects through their life, and prints what was expected and what happened.
 
+// Modules of an example are in a folder, as each file beside it is an example of its own.
 #[path = "shmem/by_hand.rs"]
 mod by_hand;
 #[path = "shmem/cli.rs"]

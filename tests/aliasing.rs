@@ -7,24 +7,14 @@
 //! its models, Stacked Borrows and Tree Borrows.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres::{Map, Mapped},
+    devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
-use std::{
-    ptr::NonNull,
-    thread, //
-};
+use std::{ptr::NonNull, thread};
 
 struct View;
 

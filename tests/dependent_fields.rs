@@ -5,24 +5,16 @@
 //! Unbind goes by the order of population, which follows the dependency either way. A free goes by
 //! the order of declaration.
 
-#[path = "../examples/dependent_fields/hardware.rs"]
+#[path = "support/hardware.rs"]
 mod hardware;
 
-use hardware::{
-    Hardware,
-    PageTable,
-    Ring, //
-};
+use hardware::{Hardware, PageTable, Ring};
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 use std::sync::Arc;
 

@@ -6,22 +6,11 @@
 //! The printer is compiled from the macro's own modules, and what it prints is compared with what
 //! the macro gives rustc, token for token. `cargo xtask bless` rewrites the snapshots.
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
-use cargo_devres_lazy::{
-    Committed,
-    Options,
-    Source, //
-};
+use anyhow::{ensure, Context, Result};
+use cargo_devres_lazy::{Committed, Options, Source};
 use std::{
     env, fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
 };
 
 /// The topics, in order.

@@ -7,6 +7,7 @@
 // Nobody constructs them.
 #![allow(dead_code)]
 
+// A snapshot is named as its source is, with `.expanded`, which no module's name can have.
 #[path = "expand/all_cfg.expanded.rs"]
 pub mod all_cfg;
 #[path = "expand/attributes.expanded.rs"]
@@ -48,10 +49,7 @@ pub mod undocumented;
 #[path = "expand/visibility.expanded.rs"]
 pub mod visibility;
 
-use anyhow::{
-    ensure,
-    Result, //
-};
+use anyhow::{ensure, Result};
 use std::fs;
 
 #[test]

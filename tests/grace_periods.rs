@@ -11,11 +11,7 @@ use kernel::{
     devres::Lazy,
     new_lazy,
     prelude::*,
-    testing::{
-        fail_nth,
-        rcu_grace_periods,
-        TestDevice, //
-    },
+    testing::{fail_nth, rcu_grace_periods, TestDevice},
 };
 
 /// What was counted.

@@ -60,32 +60,18 @@
 )]
 
 use core::{
-    fmt::{
-        self,
-        Debug, //
-    },
+    fmt::{self, Debug},
     ops::Deref,
     ptr::NonNull,
-    sync::atomic::{
-        AtomicU32,
-        Ordering::Relaxed, //
-    },
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
-    devres_lazy,
-    new_evictable_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres::{Map, Mapped},
+    devres_lazy, new_evictable_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 
 /// A table of `N` entries.
@@ -112,7 +98,7 @@ impl<const N: usize> Deref for Table<N> {
     }
 }
 
-/// Form A, with everything that can be asked for.
+/// An `init` field with every key that it can have.
 #[devres_lazy]
 #[pin_data]
 pub struct Everything<'a, T: Copy + Into<u32>, const N: usize> {
@@ -192,7 +178,7 @@ impl<T: Copy + Into<u32>, const N: usize> Debug for Everything<'_, T, N> {
     }
 }
 
-/// Form B, with an own destructor.
+/// A `map` field, with an own destructor.
 #[devres_lazy]
 #[pin_data(PinnedDrop)]
 pub struct View {

@@ -4,30 +4,16 @@
 //! the host that names the classes and the places, with no second thread and no deadlock.
 
 use kernel::{
-    bindings::{
-        self,
-        dma_resv, //
-    },
-    device::{
-        Bound,
-        Device, //
-    },
+    bindings::{self, dma_resv},
+    device::{Bound, Device},
     devres::Lazy,
     devres_lazy, new_lazy, new_mutex,
     prelude::*,
-    sync::{
-        aref::ARef,
-        Arc,
-        Mutex, //
-    },
+    sync::{aref::ARef, Arc, Mutex},
     testing::TestDevice,
 };
 use std::{
-    panic::{
-        self,
-        catch_unwind,
-        AssertUnwindSafe, //
-    },
+    panic::{self, catch_unwind, AssertUnwindSafe},
     ptr,
     sync::mpsc,
     thread,

@@ -6,21 +6,11 @@
 //! The crates are made in empty folders of their own. They share a target folder in that of the
 //! workspace, and use the workspace's `Cargo.lock`, so nothing is fetched.
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use std::{
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
-    process::{
-        Command,
-        Output, //
-    },
+    path::{Path, PathBuf},
+    process::{Command, Output},
 };
 use tempfile::TempDir;
 

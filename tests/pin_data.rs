@@ -5,15 +5,9 @@
 
 use core::{
     cell::Cell,
-    marker::{
-        PhantomData,
-        PhantomPinned, //
-    }, //
+    marker::{PhantomData, PhantomPinned},
 };
-use kernel::{
-    init::Zeroable as ZeroableAtItsPath,
-    prelude::*, //
-};
+use kernel::{init::Zeroable as ZeroableAtItsPath, prelude::*};
 
 /// A type that its own fields and bounds refer to.
 #[pin_data(PinnedDrop)]

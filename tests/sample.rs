@@ -5,25 +5,14 @@
 //! Its KUnit suite runs here as part of the file. The tests below bind the driver to a device.
 
 #[path = "../kernel/tree/samples/rust/rust_devres_lazy.rs"]
-mod sample;
+mod rust_devres_lazy;
 
 use kernel::{
-    pci::{
-        self,
-        Vendor, //
-    },
+    pci::{self, Vendor},
     prelude::*,
-    testing::{
-        collect_printed,
-        fail_nth,
-        ledger,
-        Ledger,
-        PciConfig,
-        PciDevice,
-        Printed, //
-    },
+    testing::{collect_printed, fail_nth, ledger, Ledger, PciConfig, PciDevice, Printed},
 };
-use sample::MODULE;
+use rust_devres_lazy::MODULE;
 
 /// What QEMU has as `pci-testdev`.
 fn testdev() -> Result<PciDevice> {

@@ -3,16 +3,10 @@
 //! The printed form stands alone: the printed example is built with a runtime that has no attribute,
 //! without the macro's crate, and the same rows hold.
 
-use anyhow::{
-    ensure,
-    Result, //
-};
+use anyhow::{ensure, Result};
 use std::{
     env,
-    process::{
-        Command,
-        Output, //
-    },
+    process::{Command, Output},
 };
 
 const PACKAGE: &str = "devres-lazy-standalone";

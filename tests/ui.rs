@@ -6,14 +6,8 @@
 //! it. `tests/ui/<topic>/<case>.rs` of every other topic fails to compile, with the messages in
 //! `<case>.stderr`. `cargo xtask bless` rewrites those.
 
-use anyhow::{
-    ensure,
-    Result, //
-};
-use std::{
-    fs,
-    path::PathBuf, //
-};
+use anyhow::{ensure, Result};
+use std::{fs, path::PathBuf};
 use trybuild::TestCases;
 
 /// The topics, in order.

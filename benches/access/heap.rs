@@ -3,14 +3,10 @@
 //! An allocator that counts what the thread has allocated and not freed.
 
 use std::{
-    alloc::{
-        GlobalAlloc,
-        Layout,
-        System, //
-    },
+    alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     ops::Sub,
-    thread_local, //
+    thread_local,
 };
 
 /// What is allocated: a difference can be negative, as memory may be freed on another thread.

@@ -15,6 +15,7 @@
 //! The last two do not handle unbind at all: their table is still there when the device's driver is
 //! gone. They show what the fast path of such a cell costs, and are not a choice that a driver has.
 
+// The objects that are measured are those of the example.
 #[path = "../../examples/shmem/by_hand.rs"]
 #[allow(
     clippy::duplicate_mod,
@@ -44,24 +45,16 @@ mod shmem_sgt;
 mod heap;
 mod measure;
 mod measured;
+mod object;
 mod once;
 mod owner;
 mod populate;
-mod subject;
 
-use clap::{
-    Parser,
-    Subcommand,
-    ValueEnum, //
-};
+use clap::{Parser, Subcommand, ValueEnum};
 use driver::Driver;
 use heap::Heap;
-use kernel::{
-    drm,
-    prelude::*,
-    testing::TestDevice, //
-};
-use subject::Subject;
+use kernel::{drm, prelude::*, testing::TestDevice};
+use object::Object;
 
 /// Counts what the thread has allocated.
 #[global_allocator]
@@ -83,7 +76,7 @@ enum Command {
     /// Maps one object and accesses it, for an instruction counter to watch.
     Access {
         /// Whose access it is.
-        subject: Subject,
+        object: Object,
         /// What it is compiled into.
         shape: Shape,
         /// How often, after the first time.
@@ -116,10 +109,10 @@ fn main() -> Result {
 
     match args.command {
         Some(Command::Access {
-            subject,
+            object,
             shape,
             accesses,
-        }) => subject.access(&drm, &bound, shape, accesses),
+        }) => object.access(&drm, &bound, shape, accesses),
         Some(Command::Measure { quick }) => measure::all(&drm, &bound, quick),
         None => measure::all(&drm, &bound, !args.bench),
     }

@@ -8,27 +8,14 @@
 use super::{
     driver::Driver,
     heap,
-    measured::{
-        self,
-        Access,
-        Nothing, //
-    },
+    measured::{self, Access, Nothing},
+    object::{ByHand, CrateOnce, Generated, Shmem, StdOnce},
     once::SGTableMap,
     populate,
-    subject::{
-        ByHand,
-        CrateOnce,
-        Generated,
-        Shmem,
-        StdOnce, //
-    },
 };
 use kernel::{
     bindings,
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     drm,
     error::Result,
     sync::aref::ARef,
@@ -37,16 +24,9 @@ use std::{
     hint::black_box,
     mem::size_of,
     panic,
-    sync::atomic::{
-        AtomicU64,
-        AtomicUsize,
-        Ordering, //
-    },
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     thread,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::{Duration, Instant},
 };
 
 /// How much is measured.
@@ -149,7 +129,7 @@ pub(crate) fn all(drm: &drm::Device<Driver>, dev: &Device<Bound>, quick: bool) -
         + (fresh.len() - 1) * 3
         + 2;
     println!("# {rows} rows");
-    println!("measure,subject,round,value");
+    println!("measure,object,round,value");
 
     bytes(drm, dev)?;
 
@@ -192,15 +172,15 @@ pub(crate) fn row(measure: &str, name: &str, round: usize, value: f64) {
     println!("{measure},{name},{round},{value}");
 }
 
-/// Runs `f` for all of `subjects`, `rounds` times, each time with another one first.
+/// Runs `f` for each of `all`, `rounds` times, each time with another one first.
 pub(crate) fn in_turns<T>(
-    subjects: &[T],
+    all: &[T],
     rounds: usize,
     mut f: impl FnMut(&T, usize) -> Result,
 ) -> Result {
     for round in 0..rounds {
-        for turn in 0..subjects.len() {
-            f(&subjects[(round + turn) % subjects.len()], round)?;
+        for turn in 0..all.len() {
+            f(&all[(round + turn) % all.len()], round)?;
         }
     }
 

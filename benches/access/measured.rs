@@ -6,16 +6,10 @@
 //! `cargo xtask bench` tells the instruction counter to look at two of them by their names.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     error::Result,
 };
-use std::{
-    arch::asm,
-    ptr, //
-};
+use std::{arch::asm, ptr};
 
 /// Something with a fast path.
 pub(crate) trait Access: Sync {

@@ -9,27 +9,15 @@
 //! The comparison reads the device through raw pointers, as the kernel does, and so is spared the
 //! host's check for a DRM device that was freed, which the object by hand pays for.
 
-use super::{
-    driver::Driver,
-    measured::Access, //
-};
+use super::{driver::Driver, measured::Access};
 use kernel::{
     bindings, container_of,
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     drm::{
         self,
-        gem::{
-            impl_aref_for_gem_obj,
-            IntoGEMObject, //
-        },
+        gem::{impl_aref_for_gem_obj, IntoGEMObject},
     },
-    error::{
-        from_err_ptr,
-        to_result, //
-    },
+    error::{from_err_ptr, to_result},
     prelude::*,
     scatterlist::SGTable,
     sync::aref::ARef,
@@ -39,15 +27,8 @@ use once_cell::sync::OnceCell;
 use std::{
     mem,
     ops::Deref,
-    ptr::{
-        self,
-        NonNull, //
-    },
-    sync::{
-        Mutex,
-        OnceLock,
-        PoisonError, //
-    },
+    ptr::{self, NonNull},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 /// A cell that is filled once, by the first who asks.

@@ -3,26 +3,13 @@
 //! Owners with a lazily made number and nothing else: what populating and freeing them takes is the
 //! slot's own part.
 
-use super::subject::{
-    ByHand,
-    Generated,
-    Shmem, //
-};
+use super::object::{ByHand, Generated, Shmem};
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Devres,
-        Lazy, //
-    },
+    device::{Bound, Device},
+    devres::{Devres, Lazy},
     new_lazy, new_mutex,
     prelude::*,
-    sync::{
-        Mutex,
-        SetOnce, //
-    },
+    sync::{Mutex, SetOnce},
 };
 
 /// An owner.

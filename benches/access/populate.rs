@@ -4,26 +4,14 @@
 //! managed resources.
 
 use super::{
-    measure::{
-        in_turns,
-        row,
-        together,
-        Accesses, //
-    },
-    owner::{
-        Owner,
-        WithDevres,
-        WithSlot, //
-    },
+    measure::{in_turns, row, together, Accesses},
+    owner::{Owner, WithDevres, WithSlot},
 };
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres::register,
     prelude::*,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 use std::time::Instant;
 
@@ -39,7 +27,7 @@ pub(crate) struct Size {
     pub(crate) owners: usize,
 }
 
-/// How many rows each subject has in a round.
+/// How many rows each object has in a round.
 const ROWS: usize = 4;
 
 /// How many rows are printed.

@@ -270,7 +270,7 @@ pub(crate) fn rows() -> Vec<Row> {
                     "a thread that finds the slot being populated populates it as well",
                 ),
                 (
-                    "tests/loom/src/properties.rs: evict_and_map_against_evict",
+                    "verify/loom/src/properties.rs: evict_and_map_against_evict",
                     "a thread that evicts reads the registry without a pin",
                 ),
             ],
@@ -645,7 +645,7 @@ pub(crate) fn rows() -> Vec<Row> {
                     "the pins are not counted",
                 ),
                 (
-                    "tests/loom/src/properties.rs: pin_against_evict",
+                    "verify/loom/src/properties.rs: pin_against_evict",
                     "one of the orderings is relaxed",
                 ),
                 (
@@ -682,11 +682,11 @@ pub(crate) fn rows() -> Vec<Row> {
                 .into(),
             tests: &[
                 (
-                    "tests/loom/src/properties.rs: two_devices_in_one_bucket",
+                    "verify/loom/src/properties.rs: two_devices_in_one_bucket",
                     "a registry is looked for without the lock, or taken out with those behind it",
                 ),
                 (
-                    "tests/loom/src/properties.rs: rebind",
+                    "verify/loom/src/properties.rs: rebind",
                     "a registry stays in the table",
                 ),
             ],

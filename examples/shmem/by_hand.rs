@@ -10,39 +10,20 @@
 use super::resv::DmaResvGuard;
 use kernel::{
     bindings, container_of,
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres::Devres,
     drm::{
         self,
-        gem::{
-            impl_aref_for_gem_obj,
-            BaseObjectPrivate,
-            DriverObject,
-            IntoGEMObject, //
-        },
+        gem::{impl_aref_for_gem_obj, BaseObjectPrivate, DriverObject, IntoGEMObject},
     },
-    error::{
-        from_err_ptr,
-        to_result, //
-    },
+    error::{from_err_ptr, to_result},
     new_mutex,
     prelude::*,
     scatterlist::SGTable,
-    sync::{
-        aref::ARef,
-        Mutex,
-        SetOnce, //
-    },
+    sync::{aref::ARef, Mutex, SetOnce},
     types::Opaque,
 };
-use std::{
-    mem::ManuallyDrop,
-    ops::Deref,
-    ptr::NonNull, //
-};
+use std::{mem::ManuallyDrop, ops::Deref, ptr::NonNull};
 
 /// How an [`Object`] is made.
 pub(crate) struct ObjectConfig<'a, T: DriverObject> {

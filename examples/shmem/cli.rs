@@ -5,20 +5,12 @@
 use super::{
     by_hand,
     driver::Buffer,
-    life::{
-        self,
-        Row,
-        Size, //
-    },
+    life::{self, Row, Size},
     timeline::Timeline,
     Object,
 };
 use clap::Parser;
-use std::{
-    panic,
-    process::ExitCode,
-    time::Instant, //
-};
+use std::{panic, process::ExitCode, time::Instant};
 
 /// Takes shmem GEM objects through their life, and prints what was expected and what happened.
 ///

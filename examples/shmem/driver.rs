@@ -4,12 +4,8 @@
 
 use kernel::{
     device,
-    drm::{
-        self,
-        file::DriverFile,
-        gem::DriverObject, //
-    },
-    prelude::*, //
+    drm::{self, file::DriverFile, gem::DriverObject},
+    prelude::*,
 };
 
 /// A driver without data of its own.

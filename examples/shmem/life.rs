@@ -7,41 +7,21 @@
 
 use super::{
     by_hand,
-    driver::{
-        Buffer,
-        Driver, //
-    },
-    Object,
-    ObjectConfig, //
+    driver::{Buffer, Driver},
+    Object, ObjectConfig,
 };
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    drm::{
-        self,
-        gem::BaseObject, //
-    },
+    device::{Bound, Device},
+    drm::{self, gem::BaseObject},
     page::PAGE_SIZE,
     prelude::*,
     scatterlist::SGTable,
-    sync::aref::{
-        ARef,
-        AlwaysRefCounted, //
-    },
-    testing::{
-        self,
-        Ledger,
-        TestDevice, //
-    },
+    sync::aref::{ARef, AlwaysRefCounted},
+    testing::{self, Ledger, TestDevice},
 };
 use std::{
     iter,
-    panic::{
-        self,
-        AssertUnwindSafe, //
-    },
+    panic::{self, AssertUnwindSafe},
     ptr,
     sync::Barrier,
     thread,

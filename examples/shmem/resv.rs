@@ -4,11 +4,8 @@
 
 use kernel::{
     bindings,
-    drm::gem::{
-        BaseObjectPrivate,
-        IntoGEMObject, //
-    },
-    types::NotThreadSafe, //
+    drm::gem::{BaseObjectPrivate, IntoGEMObject},
+    types::NotThreadSafe,
 };
 use std::ptr;
 

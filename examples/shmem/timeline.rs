@@ -2,14 +2,8 @@
 
 //! Prints what happened, in the order in which it did.
 
-use super::life::{
-    Outcome,
-    Row, //
-};
-use std::time::{
-    Duration,
-    Instant, //
-};
+use super::life::{Outcome, Row};
+use std::time::{Duration, Instant};
 
 /// What has been printed so far.
 pub(crate) struct Timeline {

@@ -98,20 +98,13 @@
 pub use crate::{
     host::devres::*,
     new_evictable_lazy, new_lazy,
-    protocol::{
-        batched::*,
-        evictable::*,
-        lazy::*,
-        lazy_lt::*,
-        mapped::*, //
-    },
+    protocol::{batched::*, evictable::*, lazy::*, lazy_lt::*, mapped::*},
 };
 
 // What the sample's suite needs, which is in a crate of its own.
 #[cfg(feature = "attribute")]
 pub(crate) use crate::host::kunit_lockdep;
 #[cfg(feature = "attribute")]
-#[path = "kunit/kunit_skip.rs"]
 pub(crate) mod kunit_skip;
 
 // The suites of the kernel, which run here from the same files. What they do to the machine is
@@ -119,14 +112,10 @@ pub(crate) mod kunit_skip;
 #[cfg(test)]
 use crate::{
     host::{
-        devres::register_foreign,
-        kunit_driver,
-        kunit_machine,
-        kunit_pci,
-        kunit_shrinker,
-        kunit_stress, //
+        devres::register_foreign, kunit_driver, kunit_machine, kunit_pci, kunit_shrinker,
+        kunit_stress,
     },
-    protocol::place, //
+    protocol::place,
 };
 #[cfg(test)]
 #[path = "../../kernel/tree/rust/kernel/devres/bar_kunit.rs"]

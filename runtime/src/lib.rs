@@ -2,18 +2,13 @@
 
 //! Lazily mapped per-device resources for Rust drivers in the Linux kernel, on the host.
 //!
-//! A driver object owns a resource that is mapped on first use, belongs to one device, must be gone
-//! when that device's driver is unbound, and is read from hot paths.
-//! [`#[devres_lazy]`](macro@devres_lazy) makes that one annotation on one field:
+//! Some driver resources are mapped on first use, belong to one device, must be released when that
+//! device's driver is unbound, and are read on hot paths.
+//! [`#[devres_lazy]`](macro@devres_lazy) makes such a resource one annotation on one field:
 //!
 //! ```
 //! use kernel::{
-//!     device::Device,
-//!     devres_lazy,
-//!     new_lazy,
-//!     prelude::*,
-//!     sync::aref::ARef,
-//!     testing::TestDevice, //
+//!     device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 //! };
 //!
 //! /// A table of 16 entries.
@@ -53,8 +48,8 @@
 //!
 //! # What is here
 //!
-//! - [`devres::Lazy`], the slot behind a lazy field, [`devres::Mapped`], the resource of form B,
-//!   `devres::Batched`, a resource that is there from the start, and [`devres::prepare()`]: the
+//! - [`devres::Lazy`], the slot behind a lazy field; [`devres::Mapped`], the resource of a `map`
+//!   field; `devres::Batched`, a resource that is made at once; and [`devres::prepare()`]: the
 //!   protocol, one source for the host and for the kernel.
 //! - Everything else is the *kernel's* vocabulary under the kernel's own paths. A driver file
 //!   compiles against either as it is, and `cargo test` runs its tests. The host panics where the
@@ -64,8 +59,8 @@
 //!
 //! # Features
 //!
-//! - `attribute` (default): the attribute itself. Without it the crate is what the printed form
-//!   needs, which `cargo devres-lazy expand` makes for who commits that instead of the macro.
+//! - `attribute` (default): the attribute itself. Code that commits the expansion, which
+//!   `cargo devres-lazy expand` prints, does not need it.
 
 extern crate pinned_init as pin_init;
 // The attributes of the prelude name this crate as its users do.
@@ -76,19 +71,11 @@ pub mod devres;
 mod host;
 mod protocol;
 
-use host::{
-    fault,
-    lockdep,
-    parking,
-    raw_lock,
-    signal,
-    unwind,
-    wait, //
-};
+use host::{fault, lockdep, parking, raw_lock, signal, unwind, wait};
 
 /// # Examples
 ///
-/// Form A, with everything that can be asked for:
+/// An `init` field with every key that it can have:
 ///
 /// ```
 /// use kernel::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef};
@@ -201,32 +188,7 @@ use host::{
 pub use devres_lazy_macros::devres_lazy;
 
 pub use host::{
-    alloc,
-    bindings,
-    build_assert,
-    device,
-    device_id,
-    dma,
-    drm,
-    error,
-    faux,
-    fmt,
-    init,
-    io,
-    kunit,
-    page,
-    pci,
-    prelude,
-    print,
-    processor,
-    ptr,
-    revocable,
-    scatterlist,
-    str,
-    sync,
-    testing,
-    time,
-    transmute,
-    types,
-    workqueue, //
+    alloc, bindings, build_assert, device, device_id, dma, drm, error, faux, firmware, fmt, init,
+    io, kunit, page, pci, prelude, print, processor, ptr, revocable, scatterlist, str, sync,
+    testing, time, transmute, types, workqueue,
 };

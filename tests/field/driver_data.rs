@@ -16,33 +16,22 @@ field! {
 mod scenarios {
     use crate::{
         probe::Probe,
-        scenario::{
-            ensure,
-            Check,
-            Wrong, //
-        },
-        subject::Subject,
-        support::{
-            balanced,
-            device,
-            Seen, //
-        },
+        scenario::{ensure, Check, Wrong},
+        support::{balanced, device, Seen},
+        tested::Tested,
     };
     use kernel::{
-        devres::{
-            prepare,
-            Devres, //
-        },
+        devres::{prepare, Devres},
         prelude::*,
         testing::Driver,
-        types::ScopeGuard, //
+        types::ScopeGuard,
     };
     use std::sync::Arc;
 
     /// `device_unbind_cleanup()` calls `post_unbind_rust()`, which drops the private data, and then
     /// `devres_release_all()`. The owner is freed first, so its slot leaves the list, and the drop is
     /// not one of unbind's: a `Devres` that is newer than the slot is still there.
-    pub(super) fn object_in_driver_data<S: Subject>() -> Check {
+    pub(super) fn object_in_driver_data<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let live = Seen::default();
         let mut dev = device()?;
@@ -70,7 +59,7 @@ mod scenarios {
 
     /// `device_remove()` comes before `device_unbind_cleanup()`: all is there in the callback. The
     /// state is `DL_DEV_UNBINDING` by then, so a first access needs a registry that is there.
-    pub(super) fn object_in_unbind_callback<S: Subject>() -> Check {
+    pub(super) fn object_in_unbind_callback<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let seen = Seen::default();
         let mut dev = device()?;

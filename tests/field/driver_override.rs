@@ -12,26 +12,16 @@ field! {
 mod scenarios {
     use crate::{
         probe::Probe,
-        scenario::{
-            ensure,
-            Check,
-            Wrong, //
-        },
-        subject::Subject,
-        support::{
-            balanced,
-            device, //
-        },
+        scenario::{ensure, Check, Wrong},
+        support::{balanced, device},
+        tested::Tested,
     };
-    use kernel::{
-        prelude::*,
-        testing::Driver, //
-    };
+    use kernel::{prelude::*, testing::Driver};
     use std::sync::Arc;
 
     /// `device_match_driver_override()` lets only the named driver match; the `struct device` stays,
     /// as with vfio-pci. `__device_set_driver_override()` does not unbind the driver that is bound.
-    pub(super) fn object_of_the_driver_before<S: Subject>() -> Check {
+    pub(super) fn object_of_the_driver_before<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let mut dev = device()?;
 

@@ -21,39 +21,22 @@ field! {
 mod scenarios {
     use crate::{
         probe::Probe,
-        scenario::{
-            comes_true,
-            ensure,
-            Check,
-            Wrong, //
-        },
-        subject::Subject,
-        support::{
-            balanced,
-            device,
-            Seen,
-            GRACE, //
-        },
+        scenario::{comes_true, ensure, Check, Wrong},
+        support::{balanced, device, Seen, GRACE},
+        tested::Tested,
     };
-    use kernel::{
-        prelude::*,
-        testing::Driver, //
-    };
+    use kernel::{prelude::*, testing::Driver};
     use std::{
         sync::{
-            atomic::{
-                AtomicBool,
-                Ordering::SeqCst, //
-            },
-            mpsc,
-            Arc, //
+            atomic::{AtomicBool, Ordering::SeqCst},
+            mpsc, Arc,
         },
-        thread, //
+        thread,
     };
 
     /// `device_remove()` holds the device's lock and nothing of devres: a free in that time is an
     /// ordinary one, on another thread, and finds the resource populated.
-    pub(super) fn closed_in_unbind_callback<S: Subject>() -> Check {
+    pub(super) fn closed_in_unbind_callback<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let live = Seen::default();
         let mut dev = device()?;
@@ -87,7 +70,7 @@ mod scenarios {
 
     /// `Devres::drop()` and `devres_node_release()` of `rust/kernel/devres.rs` wait for each other:
     /// whoever comes second returns when the resource is gone.
-    pub(super) fn closed_during_release<S: Subject>() -> Check {
+    pub(super) fn closed_during_release<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let mut dev = device()?;
         let bound = dev.bind()?;
@@ -114,7 +97,7 @@ mod scenarios {
 
     /// The other order: when `device_release_driver()` returns, what the binding had is gone, and
     /// the driver's module may go. So it waits for a close that is in the middle of the drop.
-    pub(super) fn closed_before_release<S: Subject>() -> Check {
+    pub(super) fn closed_before_release<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let mut dev = device()?;
         let bound = dev.bind()?;
@@ -142,7 +125,7 @@ mod scenarios {
     /// The file's object belongs to the binding in which it was mapped. A later binding of the same
     /// `struct device` gives it a `Device<Bound>` of the right address, and nothing else:
     /// `Devres::access()` compares just that, and must not be believed.
-    pub(super) fn open_across_a_rebind<S: Subject>() -> Check {
+    pub(super) fn open_across_a_rebind<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let mut dev = device()?;
 

@@ -3,12 +3,7 @@
 //! A device that is removed, and found again by a rescan.
 
 use super::field;
-use kernel::{
-    devres::Lazy,
-    new_lazy,
-    prelude::*,
-    testing::TestDevice, //
-};
+use kernel::{devres::Lazy, new_lazy, prelude::*, testing::TestDevice};
 
 field! {
     /// The rescan finds another `struct device`, of the same name: the object is not of that one.
@@ -58,26 +53,16 @@ fn removed_and_found_at_the_same_address() -> Result {
 mod scenarios {
     use crate::{
         probe::Probe,
-        scenario::{
-            ensure,
-            Check,
-            Wrong, //
-        },
-        subject::Subject,
-        support::{
-            balanced,
-            device, //
-        },
+        scenario::{ensure, Check, Wrong},
+        support::{balanced, device},
+        tested::Tested,
     };
     use kernel::prelude::*;
-    use std::{
-        mem,
-        sync::Arc, //
-    };
+    use std::{mem, sync::Arc};
 
     /// `device_del()` unbinds the driver by `bus_remove_device()`. The `struct device` stays until
     /// `put_device()` by the object, so the one that the rescan makes has another address.
-    pub(super) fn removed_and_found_elsewhere<S: Subject>() -> Check {
+    pub(super) fn removed_and_found_elsewhere<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let mut dev = device()?;
         let bound = dev.bind()?;

@@ -16,23 +16,16 @@ field! {
 mod scenarios {
     use crate::{
         probe::Probe,
-        scenario::{
-            ensure,
-            Check,
-            Wrong, //
-        },
-        subject::Subject,
-        support::{
-            balanced,
-            device, //
-        },
+        scenario::{ensure, Check, Wrong},
+        support::{balanced, device},
+        tested::Tested,
     };
     use kernel::prelude::*;
     use std::sync::Arc;
 
     /// `really_probe()` ends at `device_unbind_cleanup()` if `call_driver_probe()` returns an error,
     /// and so releases what devres has, as unbind does; `-EPROBE_DEFER` is one of these errors.
-    pub(super) fn object_left_by_failed_probe<S: Subject>() -> Check {
+    pub(super) fn object_left_by_failed_probe<S: Tested>() -> Check {
         for error in [EIO, EPROBE_DEFER] {
             let probe: Arc<Probe> = Arc::default();
             let mut dev = device()?;
@@ -68,7 +61,7 @@ mod scenarios {
     }
 
     /// `deferred_probe_work_func()` probes the same device again, as often as it takes.
-    pub(super) fn deferred_until_the_third_try<S: Subject>() -> Check {
+    pub(super) fn deferred_until_the_third_try<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let mut dev = device()?;
 

@@ -15,38 +15,23 @@ field! {
 mod scenarios {
     use crate::{
         probe::Probe,
-        scenario::{
-            comes_true,
-            ensure,
-            Check,
-            Wrong, //
-        },
-        subject::Subject,
-        support::{
-            balanced,
-            device,
-            GRACE, //
-        },
+        scenario::{comes_true, ensure, Check, Wrong},
+        support::{balanced, device, GRACE},
+        tested::Tested,
     };
     use kernel::{
-        device::{
-            Bound,
-            Device, //
-        },
+        device::{Bound, Device},
         prelude::*,
     };
     use std::{
-        sync::{
-            mpsc,
-            Arc, //
-        },
-        thread, //
+        sync::{mpsc, Arc},
+        thread,
     };
 
     /// An initialiser that sleeps interruptibly returns `-EINTR` or `-ERESTARTSYS`, such as
     /// `dma_resv_lock_interruptible()`, and `wait_for_completion_killable()` with a fatal signal. It
     /// is an error as any other: the call is restarted, or the task goes.
-    pub(super) fn interrupted_and_restarted<S: Subject>() -> Check {
+    pub(super) fn interrupted_and_restarted<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let mut dev = device()?;
         let bound = dev.bind()?;
@@ -70,7 +55,7 @@ mod scenarios {
     }
 
     /// The thread that waits does not get the other one's error: the signal was not its own.
-    pub(super) fn interrupted_with_a_waiter<S: Subject>() -> Check {
+    pub(super) fn interrupted_with_a_waiter<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let mut dev = device()?;
         let bound = dev.bind()?;

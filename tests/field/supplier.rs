@@ -12,29 +12,19 @@ field! {
 mod scenarios {
     use crate::{
         probe::Probe,
-        scenario::{
-            ensure,
-            Check,
-            Wrong, //
-        },
-        subject::Subject,
-        support::{
-            balanced,
-            Seen, //
-        },
+        scenario::{ensure, Check, Wrong},
+        support::{balanced, Seen},
+        tested::Tested,
     };
     use kernel::{
         prelude::*,
-        testing::{
-            Driver,
-            TestDevice, //
-        },
+        testing::{Driver, TestDevice},
     };
     use std::sync::Arc;
 
     /// `__device_release_driver()` goes on to `device_remove()` when `device_links_busy()` finds no
     /// consumer with a driver; until then `device_links_unbind_consumers()` unbinds them.
-    pub(super) fn consumer_goes_first<S: Subject>() -> Check {
+    pub(super) fn consumer_goes_first<S: Tested>() -> Check {
         let (probe, suppliers): (Arc<Probe>, Arc<Probe>) = Default::default();
         let seen = Seen::default();
         let mut supplier = TestDevice::new(c"iommu0")?;

@@ -4,22 +4,12 @@
 
 use crate::{
     probe::Probe,
-    scenario::{
-        Check,
-        Wrong, //
-    },
+    scenario::{Check, Wrong},
 };
-use kernel::{
-    prelude::*,
-    testing::TestDevice, //
-};
+use kernel::{prelude::*, testing::TestDevice};
 use std::{
-    sync::{
-        Arc,
-        Mutex,
-        PoisonError, //
-    },
-    time::Duration, //
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 /// How long something that must not happen is given.

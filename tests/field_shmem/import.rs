@@ -13,12 +13,7 @@
 //!   `drm_gem_map_dma_buf()` maps it for the *importer's* device. It is there from the first access
 //!   to unbind, or to the release.
 
-use super::raw::{
-    counts,
-    object,
-    Gem,
-    PAGES, //
-};
+use super::raw::{counts, object, Gem, PAGES};
 use kernel::{
     bindings,
     device::Device,
@@ -27,10 +22,7 @@ use kernel::{
     page::PAGE_SIZE,
     prelude::*,
     scatterlist::SGTable,
-    testing::{
-        self,
-        TestDevice, //
-    },
+    testing::{self, TestDevice},
 };
 
 /// Bytes of a table.

@@ -6,6 +6,7 @@
 //! second driver, and nothing that goes wrong on purpose, are KUnit tests instead: `interrupted`,
 //! `purge`, `table_of_c`, `data_owns_object`, `registration_data` and the `last_holder` family.
 
+// Shared with the example.
 #[path = "../../examples/shmem/driver.rs"]
 mod driver;
 #[path = "../../examples/shmem/resv.rs"]

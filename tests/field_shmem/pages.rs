@@ -2,18 +2,10 @@
 
 //! Other users of the pages.
 
-use super::raw::{
-    counts,
-    object,
-    pin,
-    unpin, //
-};
+use super::raw::{counts, object, pin, unpin};
 use kernel::{
     prelude::*,
-    testing::{
-        self,
-        TestDevice, //
-    },
+    testing::{self, TestDevice},
 };
 
 /// Pinning makes no table: `drm_gem_shmem_pin_locked()` takes a use of the pages, and

@@ -10,22 +10,14 @@
 //! advises or purges an `Object`.
 
 use super::{
-    raw::{
-        counts,
-        object,
-        shmem,
-        Gem, //
-    },
+    raw::{counts, object, shmem, Gem},
     resv::DmaResvGuard,
 };
 use kernel::{
     bindings,
     prelude::*,
     sync::aref::ARef,
-    testing::{
-        self,
-        TestDevice, //
-    },
+    testing::{self, TestDevice},
 };
 use std::ptr;
 

@@ -3,33 +3,23 @@
 //! An object as C code sees it.
 
 use super::{
-    driver::{
-        Buffer,
-        Driver, //
-    },
-    resv::DmaResvGuard, //
+    driver::{Buffer, Driver},
+    resv::DmaResvGuard,
 };
 use kernel::{
-    bindings,
-    container_of,
-    device::{
-        Bound,
-        Device, //
-    },
+    bindings, container_of,
+    device::{Bound, Device},
     drm::{
         self,
         gem::{
-            shmem::{
-                Object,
-                ObjectConfig, //
-            },
-            IntoGEMObject, //
+            shmem::{Object, ObjectConfig},
+            IntoGEMObject,
         },
     },
     error::to_result,
     page::PAGE_SIZE,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 
 /// Pages of an object.

@@ -5,15 +5,8 @@
 //! The annotated object has to pass. The object by hand is the control: it has to fail where Linux
 //! 7.3 falls short, and nowhere else, as with `cargo xtask kernel test --control` in a kernel.
 
-use super::{
-    copy,
-    run_until,
-    End, //
-};
-use anyhow::{
-    ensure,
-    Result, //
-};
+use super::{copy, run_until, End};
+use anyhow::{ensure, Result};
 use std::process::Command;
 
 /// The suite over the annotated object, in the copy.

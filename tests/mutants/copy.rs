@@ -2,23 +2,12 @@
 
 //! A copy of the sources in which each mutant is a choice, and the suites built over it.
 
-use super::{
-    table::MUTANTS,
-    CHOICE, //
-};
-use anyhow::{
-    anyhow,
-    ensure,
-    Context,
-    Result, //
-};
+use super::{table::MUTANTS, CHOICE};
+use anyhow::{anyhow, ensure, Context, Result};
 use std::{
     collections::BTreeMap,
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
     process::Command,
     sync::LazyLock,
 };

@@ -12,27 +12,14 @@ mod contract;
 mod copy;
 mod table;
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use std::{
     path::Path,
-    process::{
-        Command,
-        Stdio, //
-    },
+    process::{Command, Stdio},
     thread,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::{Duration, Instant},
 };
-use table::{
-    Mutant,
-    MUTANTS, //
-};
+use table::{Mutant, MUTANTS};
 
 /// The variable that says which mutant a process is.
 const CHOICE: &str = "DEVRES_LAZY_MUTANT";

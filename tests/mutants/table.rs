@@ -2,11 +2,7 @@
 
 //! The mutants: what each one gets wrong, where, and which tests have to see it.
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use std::collections::BTreeMap;
 
 /// A copy that is broken in one way.
@@ -50,8 +46,8 @@ const REGISTRY: &str = "runtime/src/protocol/registry.rs";
 const TABLE: &str = "runtime/src/protocol/table.rs";
 const STATE: &str = "runtime/src/protocol/state.rs";
 const DEVRES: &str = "runtime/src/host/devres.rs";
-const DRIVER_BINDING: &str = "runtime/src/host/bindings/dd.rs";
-const DRIVER_CORE: &str = "runtime/src/host/bindings/device.rs";
+const DRIVER_BINDING: &str = "runtime/src/host/bindings/driver_binding.rs";
+const DRIVER_CORE: &str = "runtime/src/host/bindings/driver_core.rs";
 const BAR: &str = "runtime/src/host/pci/io.rs";
 const IMPORT: &str = "runtime/src/host/drm/gem/shmem/import.rs";
 const SG_TABLE: &str = "runtime/src/host/drm/gem/shmem/sg_table.rs";

@@ -4,19 +4,10 @@
 //! their own.
 
 use kernel::{
-    bindings,
-    device::Device,
-    devres::Lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    bindings, device::Device, devres::Lazy, new_lazy, prelude::*, sync::aref::ARef,
+    testing::TestDevice,
 };
-use std::{
-    env,
-    process::Command,
-    sync::Mutex, //
-};
+use std::{env, process::Command, sync::Mutex};
 
 /// Runs the ignored test `name` in a process of its own, which has to abort and print `what`.
 #[track_caller]

@@ -4,25 +4,12 @@
 //! all the same, as in a kernel, which goes on after its warning.
 
 use super::{
-    owner::{
-        Owner,
-        World,
-        ALL, //
-    },
-    panics, //
+    owner::{Owner, World, ALL},
+    panics,
 };
-use kernel::{
-    devres::Batched,
-    prelude::*,
-    sync::rcu,
-    testing::TestDevice, //
-};
+use kernel::{devres::Batched, prelude::*, sync::rcu, testing::TestDevice};
 use std::{
-    sync::{
-        mpsc,
-        Arc,
-        Mutex, //
-    },
+    sync::{mpsc, Arc, Mutex},
     thread,
 };
 

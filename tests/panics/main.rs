@@ -13,10 +13,7 @@ mod owner;
 mod populate;
 mod teardown;
 
-use std::panic::{
-    catch_unwind,
-    AssertUnwindSafe, //
-};
+use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// Runs `f`, and returns the text of the panic that it ends with.
 fn panics(f: impl FnOnce()) -> Option<String> {

@@ -5,30 +5,16 @@
 
 use kernel::{
     bindings,
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
+    device::{Bound, Device},
+    devres::{Map, Mapped},
     devres_lazy, new_lazy, new_mutex,
     prelude::*,
-    sync::{
-        aref::ARef,
-        rcu,
-        Mutex as PinnedMutex, //
-    },
+    sync::{aref::ARef, rcu, Mutex as PinnedMutex},
 };
 use std::{
     cell::RefCell,
     ptr::NonNull,
-    sync::{
-        Arc,
-        Mutex,
-        PoisonError, //
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// The content of [`Owner::buf`] while the owner is whole.

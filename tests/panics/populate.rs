@@ -3,37 +3,20 @@
 //! Panics while a slot is being populated: it stays empty and usable, and so do its neighbours.
 
 use super::{
-    owner::{
-        close_sections,
-        Owner,
-        Resource,
-        Site,
-        World,
-        ALL, //
-    },
-    panics, //
+    owner::{close_sections, Owner, Resource, Site, World, ALL},
+    panics,
 };
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Batched,
-        Lazy, //
-    },
+    device::{Bound, Device},
+    devres::{Batched, Lazy},
     new_lazy,
     prelude::*,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 use std::{
     sync::{
-        atomic::{
-            AtomicUsize,
-            Ordering::SeqCst, //
-        },
-        mpsc,
-        Arc, //
+        atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc, Arc,
     },
     thread,
 };

@@ -4,31 +4,17 @@
 //! its owner is whole, and then the first panic goes on.
 
 use super::{
-    owner::{
-        close_sections,
-        Owner,
-        Site,
-        World,
-        ALL, //
-    },
-    panics, //
+    owner::{close_sections, Owner, Site, World, ALL},
+    panics,
 };
 use kernel::{
     bindings,
-    devres::{
-        Batched,
-        EvictableLazy,
-        LazyOwner,
-        PinEntry, //
-    },
+    devres::{Batched, EvictableLazy, LazyOwner, PinEntry},
     new_evictable_lazy,
     prelude::*,
     testing::TestDevice,
 };
-use std::{
-    ptr,
-    sync::Arc, //
-};
+use std::{ptr, sync::Arc};
 
 /// What drops the resources.
 #[derive(Clone, Copy, Debug)]

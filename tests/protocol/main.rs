@@ -3,23 +3,24 @@
 //! What the KUnit suites leave: random histories against a model, and panics.
 //!
 //! The contract itself, row by row, is in the suites of `kernel/tree/`, which run on the host as
-//! well; `tests/mutants` has broken copies that they have to catch. Here, the subjects are the
-//! annotated object, which has to hold; a slot written from scratch, which has to hold too; and
-//! twins of that slot which are broken in one way each, and have to be caught.
+//! well; `tests/mutants` has mutants that they have to catch. Here, three kinds of objects are
+//! tested: the annotated object and a reference copy of its slot, written from scratch, have to
+//! hold; mutants of the reference copy, broken in one way each, have to be caught.
 
-#[path = "../support/history/mod.rs"]
-mod history;
+// `tests/support` is shared with other tests and with `verify/fuzz`.
+#[path = "../support/histories/mod.rs"]
+mod histories;
 mod model;
-#[path = "../support/history/one_field.rs"]
+#[path = "../support/histories/one_field.rs"]
 mod one_field;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod probe;
 mod real;
+#[allow(dead_code, reason = "other tests use the rest")]
+mod reference_copy;
 #[path = "../support/scenario.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod scenario;
 #[allow(dead_code, reason = "other tests use the rest")]
-mod subject;
-#[allow(dead_code, reason = "other tests use the rest")]
-mod twin;
+mod tested;
 mod unwinding;

@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Random histories against a model: of the annotated object, of a slot written from scratch, and
-//! of broken copies of that, which have to be caught.
+//! Random histories against a model: of the annotated object, of the reference copy, and of mutants
+//! of the reference copy, which have to be caught.
 
 use super::{
-    history::{
-        run,
-        Annotated,
-        Object,
-        Step, //
-    },
+    histories::{run, Annotated, Object, Step},
     one_field::OneField,
     real::Real,
-    twin::{
-        fault,
-        Twin, //
-    },
+    reference_copy::{fault, ReferenceCopy},
 };
 use proptest::{
     prelude::*,
-    test_runner::{
-        Config,
-        TestError,
-        TestRunner, //
-    },
+    test_runner::{Config, TestError, TestRunner},
 };
 
 /// What a history is made from.
@@ -46,7 +34,7 @@ fn histories<O: Object>() -> Result<(), TestError<Bytes>> {
 fn holds() {
     histories::<Annotated>().unwrap();
     histories::<OneField<Real>>().unwrap();
-    histories::<OneField<Twin<fault::None>>>().unwrap();
+    histories::<OneField<ReferenceCopy<fault::None>>>().unwrap();
 }
 
 /// A test that these faults are caught.
@@ -54,7 +42,7 @@ macro_rules! catches {
     ($($fault:ident)+) => {
         #[test]
         fn catches() {
-            $(histories::<OneField<Twin<fault::$fault>>>().unwrap_err();)+
+            $(histories::<OneField<ReferenceCopy<fault::$fault>>>().unwrap_err();)+
         }
     };
 }

@@ -3,21 +3,12 @@
 //! A resource that counts, and can be told to misbehave.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     prelude::*,
 };
 use std::sync::{
-    atomic::{
-        AtomicU32,
-        Ordering::SeqCst, //
-    },
-    Arc,
-    Condvar,
-    Mutex,
-    PoisonError, //
+    atomic::{AtomicU32, Ordering::SeqCst},
+    Arc, Condvar, Mutex, PoisonError,
 };
 
 /// Who is told of resources, numbers them, and may let one fail half way.
@@ -32,7 +23,7 @@ pub(crate) trait Watch: Send + Sync {
     fn was_dropped(&self, id: u32);
 }
 
-/// What has happened to the resources of one subject, and what is to happen to the next one.
+/// What has happened to the resources of one object, and what is to happen to the next one.
 #[derive(Default)]
 pub(crate) struct Probe {
     made: AtomicU32,
@@ -40,7 +31,7 @@ pub(crate) struct Probe {
     /// How often the accessor has asked for the owner's device: who did is on the slow path.
     asked: AtomicU32,
     plan: Mutex<Plan>,
-    /// The history that the subject is in, if it is in one.
+    /// The history that the object is in, if it is in one.
     watch: Option<Arc<dyn Watch>>,
     /// Dropping a resource passes this gate.
     pub(crate) drop_gate: Gate,
@@ -55,7 +46,7 @@ struct Plan {
 }
 
 impl Probe {
-    /// For a subject in a history.
+    /// For an object in a history.
     #[allow(dead_code, reason = "not every user of this file has histories")]
     pub(crate) fn of(watch: Arc<dyn Watch>) -> Self {
         Self {

@@ -3,17 +3,11 @@
 //! The annotated object.
 
 use super::{
-    probe::{
-        Probe,
-        Resource, //
-    },
-    subject::Subject,
+    probe::{Probe, Resource},
+    tested::Tested,
 };
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
@@ -40,7 +34,7 @@ struct Object {
 /// The object as its user has it.
 pub(crate) struct Real(Pin<KBox<Object>>);
 
-impl Subject for Real {
+impl Tested for Real {
     fn new(dev: &Device<Bound>, probe: &Arc<Probe>) -> Result<Self> {
         let object = KBox::try_pin_init(
             try_pin_init!(Object {

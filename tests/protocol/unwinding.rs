@@ -5,38 +5,20 @@
 use super::{
     probe::Probe,
     real::Real,
-    scenario::{
-        caught,
-        ensure,
-        holds,
-        Check,
-        Wrong, //
-    },
-    subject::Subject,
-    twin::{
-        fault,
-        Twin, //
-    },
+    reference_copy::{fault, ReferenceCopy},
+    scenario::{caught, ensure, holds, Check, Wrong},
+    tested::Tested,
 };
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres::Lazy,
     new_lazy,
     prelude::*,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 use std::{
-    panic::{
-        self,
-        AssertUnwindSafe, //
-    },
-    sync::{
-        Arc,
-        Mutex, //
-    },
+    panic::{self, AssertUnwindSafe},
+    sync::{Arc, Mutex},
     thread,
 };
 
@@ -44,24 +26,24 @@ fn device() -> Result<TestDevice> {
     TestDevice::new(c"gpu0")
 }
 
-fn stays_usable<S: Subject>() -> Check {
+fn stays_usable<S: Tested>() -> Check {
     let probe: Arc<Probe> = Arc::default();
     let mut dev = device()?;
     let bound = dev.bind()?;
-    let subject = S::new(&bound, &probe)?;
+    let object = S::new(&bound, &probe)?;
     let dev: &Device<Bound> = &bound;
 
     probe.next_make(|_| panic!("the initialiser panics"));
-    let result = panic::catch_unwind(AssertUnwindSafe(|| subject.access(dev)));
+    let result = panic::catch_unwind(AssertUnwindSafe(|| object.access(dev)));
     ensure!(result.is_err(), "there was no panic");
     ensure!(probe.live() == 0, "{} resources are left", probe.live());
-    ensure!(subject.peek(dev) == Ok(None), "something is lent");
+    ensure!(object.peek(dev) == Ok(None), "something is lent");
 
     // Nobody hangs, neither this thread nor another one.
-    subject.access(dev)?;
+    object.access(dev)?;
     thread::scope(|scope| {
         scope
-            .spawn(|| subject.access(dev))
+            .spawn(|| object.access(dev))
             .join()
             .unwrap_or(Err(EIO))
     })?;
@@ -72,8 +54,8 @@ fn stays_usable<S: Subject>() -> Check {
 #[test]
 fn init_panics() {
     holds::<Real>(stays_usable::<Real>);
-    holds::<Twin<fault::None>>(stays_usable::<Twin<fault::None>>);
-    caught::<Twin<fault::StaysFailed>>(stays_usable::<Twin<fault::StaysFailed>>);
+    holds::<ReferenceCopy<fault::None>>(stays_usable::<ReferenceCopy<fault::None>>);
+    caught::<ReferenceCopy<fault::StaysFailed>>(stays_usable::<ReferenceCopy<fault::StaysFailed>>);
 }
 
 /// The names of what was dropped.

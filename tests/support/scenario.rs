@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Scenarios: each is run on what should hold, and on twins that are broken in one way each, which it
-//! has to catch. For all tests that have such twins.
+//! Scenarios: each is run on what should hold, and on mutants that are broken in one way each, which
+//! it has to catch. For all tests that have such mutants.
 
 use kernel::prelude::*;
 use std::{
     any::type_name,
-    panic::{
-        self,
-        AssertUnwindSafe, //
-    },
+    panic::{self, AssertUnwindSafe},
     thread,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::{Duration, Instant},
 };
 
-/// What is wrong with a subject.
+/// What is wrong with the tested object.
 pub(crate) struct Wrong(pub(crate) String);
 
 impl From<Error> for Wrong {
@@ -29,7 +23,7 @@ impl From<Error> for Wrong {
 /// What a scenario, or a part of one, comes to.
 pub(crate) type Check = Result<(), Wrong>;
 
-/// Goes through a scenario with a subject.
+/// Goes through a scenario with a tested object.
 pub(crate) type Scenario = fn() -> Check;
 
 /// Returns what is wrong unless the condition holds.

@@ -3,29 +3,17 @@
 //! Types without their lifetime, and resources that borrow the bound device.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres::DevresLt,
     prelude::*,
-    testing::{
-        fail_nth,
-        TestDevice, //
-    },
-    types::{
-        CovariantForLt,
-        ForLt, //
-    },
+    testing::{fail_nth, TestDevice},
+    types::{CovariantForLt, ForLt},
 };
 use std::{
     any::type_name,
     cell::Cell,
     sync::{
-        atomic::{
-            AtomicU32,
-            Ordering::Relaxed, //
-        },
+        atomic::{AtomicU32, Ordering::Relaxed},
         Arc,
     },
 };

@@ -3,24 +3,12 @@
 //! A DRM driver that counts what happens to it.
 
 use kernel::{
-    device::{
-        Bound,
-        Device,
-        DeviceContext, //
-    },
-    drm::{
-        self,
-        file::DriverFile,
-        gem::DriverObject, //
-    },
-    prelude::*, //
+    device::{Bound, Device, DeviceContext},
+    drm::{self, file::DriverFile, gem::DriverObject},
+    prelude::*,
 };
 use std::sync::{
-    atomic::{
-        AtomicI32,
-        AtomicU32,
-        Ordering::Relaxed, //
-    },
+    atomic::{AtomicI32, AtomicU32, Ordering::Relaxed},
     Arc,
 };
 

@@ -2,29 +2,16 @@
 
 //! Open files, handles, and what a driver hears of them.
 
-use super::driver::{
-    gpu,
-    register,
-    Buffer,
-    Gpu, //
-};
+use super::driver::{gpu, register, Buffer, Gpu};
 use kernel::{
     drm::{
         self,
-        gem::{
-            BaseObject,
-            IntoGEMObject,
-            Object, //
-        },
+        gem::{BaseObject, IntoGEMObject, Object},
     },
     page::PAGE_SIZE,
     prelude::*,
     sync::aref::ARef,
-    testing::{
-        fail_nth,
-        DrmFile,
-        TestDevice, //
-    },
+    testing::{fail_nth, DrmFile, TestDevice},
 };
 use std::sync::atomic::Ordering::Relaxed;
 

@@ -3,19 +3,10 @@
 //! I/O memory: offsets, widths and orders.
 
 use kernel::{
-    io::{
-        Io,
-        Mmio,
-        MmioRaw,
-        Region,
-        SysMem, //
-    },
-    prelude::*, //
+    io::{Io, Mmio, MmioRaw, Region, SysMem},
+    prelude::*,
 };
-use std::{
-    panic::catch_unwind,
-    thread, //
-};
+use std::{panic::catch_unwind, thread};
 
 /// Memory that is as aligned as a page.
 #[repr(align(4096))]

@@ -3,10 +3,7 @@
 //! The fields that are added to the kernel's shmem object are those of the host's object, and of the
 //! example's, line for line. So they compile on the host. The items behind them are one file.
 
-use std::{
-    fs,
-    path::Path, //
-};
+use std::{fs, path::Path};
 
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);

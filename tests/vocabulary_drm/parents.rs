@@ -3,23 +3,12 @@
 //! DRM devices whose parent is a device of a bus.
 
 use kernel::{
-    device::{
-        Bound,
-        DeviceContext,
-        Normal, //
-    },
-    drm::{
-        self,
-        file::DriverFile,
-        gem::DriverObject, //
-    },
+    device::{Bound, DeviceContext, Normal},
+    drm::{self, file::DriverFile, gem::DriverObject},
     faux, pci,
     prelude::*,
     sync::aref::ARef,
-    testing::{
-        PciConfig,
-        PciDevice, //
-    },
+    testing::{PciConfig, PciDevice},
 };
 
 /// A driver for devices of one bus.

@@ -4,43 +4,18 @@
 
 use kernel::{
     bindings,
-    device::{
-        Core,
-        Device, //
-    },
-    dma::{
-        Device as _,
-        DmaMask, //
-    },
+    device::{Core, Device},
+    dma::{Device as _, DmaMask},
     init::pin_init_scope,
     io::Io,
-    pci::{
-        self,
-        Bar,
-        Class,
-        ClassMask,
-        DeviceId,
-        DevresBar,
-        Vendor, //
-    },
+    pci::{self, Bar, Class, ClassMask, DeviceId, DevresBar, Vendor},
     prelude::*,
     sync::aref::ARef,
-    testing::{
-        fail_nth,
-        PciConfig,
-        PciDevice,
-        TestDevice, //
-    },
+    testing::{fail_nth, PciConfig, PciDevice, TestDevice},
 };
 use std::{
-    panic::{
-        catch_unwind,
-        AssertUnwindSafe, //
-    },
-    sync::atomic::{
-        AtomicU32,
-        Ordering::Relaxed, //
-    },
+    panic::{catch_unwind, AssertUnwindSafe},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
 const NAME: &CStr = c"0000:00:04.0";

@@ -2,32 +2,19 @@
 
 //! Registration of a DRM device, and who it waits for.
 
-use super::driver::{
-    gpu,
-    register,
-    Gpu, //
-};
+use super::driver::{gpu, register, Gpu};
 use kernel::{
     bindings, device, drm,
     prelude::*,
     sync::aref::ARef,
-    testing::{
-        fail_nth,
-        TestDevice, //
-    },
+    testing::{fail_nth, TestDevice},
 };
 use std::{
-    panic::{
-        catch_unwind,
-        AssertUnwindSafe, //
-    },
+    panic::{catch_unwind, AssertUnwindSafe},
     sync::{
         atomic::{
             AtomicBool,
-            Ordering::{
-                Relaxed,
-                SeqCst, //
-            },
+            Ordering::{Relaxed, SeqCst},
         },
         mpsc,
     },

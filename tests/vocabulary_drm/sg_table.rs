@@ -4,34 +4,18 @@
 
 use kernel::{
     alloc::allocator::VmallocPageIter,
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     dma::DataDirection,
-    page::{
-        AsPageIter,
-        PAGE_SIZE, //
-    },
+    page::{AsPageIter, PAGE_SIZE},
     prelude::*,
-    scatterlist::{
-        Owned,
-        SGTable, //
-    },
-    testing::{
-        self,
-        fail_nth,
-        TestDevice, //
-    },
+    scatterlist::{Owned, SGTable},
+    testing::{self, fail_nth, TestDevice},
 };
 use std::{
     collections::BTreeSet,
     ptr::NonNull,
     sync::{
-        atomic::{
-            AtomicU32,
-            Ordering::Relaxed, //
-        },
+        atomic::{AtomicU32, Ordering::Relaxed},
         Arc,
     },
 };

@@ -4,45 +4,24 @@
 
 use kernel::{
     bindings,
-    device::{
-        Bound,
-        Device,
-        DeviceContext, //
-    },
+    device::{Bound, Device, DeviceContext},
     drm::{
         self,
         file::DriverFile,
         gem::{
-            shmem::{
-                Object,
-                ObjectConfig, //
-            },
-            BaseObject,
-            BaseObjectPrivate,
-            DriverObject,
-            IntoGEMObject, //
+            shmem::{Object, ObjectConfig},
+            BaseObject, BaseObjectPrivate, DriverObject, IntoGEMObject,
         },
     },
     io::Io,
     page::PAGE_SIZE,
     prelude::*,
     sync::aref::ARef,
-    testing::{
-        self,
-        fail_nth,
-        DrmFile,
-        TestDevice, //
-    },
+    testing::{self, fail_nth, DrmFile, TestDevice},
 };
 use std::{
-    panic::{
-        catch_unwind,
-        AssertUnwindSafe, //
-    },
-    sync::atomic::{
-        AtomicI32,
-        Ordering::Relaxed, //
-    },
+    panic::{catch_unwind, AssertUnwindSafe},
+    sync::atomic::{AtomicI32, Ordering::Relaxed},
 };
 
 struct Gpu;

@@ -2,32 +2,13 @@
 
 //! `ForLt!` and `CovariantForLt!`: a type that is generic over a lifetime.
 
-use proc_macro2::{
-    Span,
-    TokenStream, //
-};
-use quote::{
-    format_ident,
-    quote, //
-};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote};
 use syn::{
-    parse::{
-        Parse,
-        ParseStream, //
-    },
-    visit::{
-        self,
-        Visit, //
-    },
-    visit_mut::{
-        self,
-        VisitMut, //
-    },
-    Lifetime,
-    Result,
-    Token,
-    Type,
-    TypeReference, //
+    parse::{Parse, ParseStream},
+    visit::{self, Visit},
+    visit_mut::{self, VisitMut},
+    Lifetime, Result, Token, Type, TypeReference,
 };
 
 /// The input: `for<'a> Type`, or a type in which lifetimes are left out.

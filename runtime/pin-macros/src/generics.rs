@@ -3,16 +3,8 @@
 //! The generics of a type in the three forms that the `macro_rules!` of `pinned-init` take.
 
 use proc_macro2::TokenStream;
-use quote::{
-    quote,
-    ToTokens, //
-};
-use syn::{
-    punctuated::Punctuated,
-    GenericParam,
-    Generics,
-    Token, //
-};
+use quote::{quote, ToTokens};
+use syn::{punctuated::Punctuated, GenericParam, Generics, Token};
 
 /// Parameters as a declaration has them, with bounds and defaults: `T: Clone = u8`.
 pub(crate) fn declared(generics: &Generics) -> TokenStream {

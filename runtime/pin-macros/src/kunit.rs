@@ -2,24 +2,9 @@
 
 //! `#[kunit_tests]`: each test of the module runs under the harness of Rust, as the test of a suite.
 
-use proc_macro2::{
-    Span,
-    TokenStream, //
-};
-use quote::{
-    quote,
-    ToTokens, //
-};
-use syn::{
-    parse_quote,
-    Error,
-    Ident,
-    Item,
-    ItemFn,
-    ItemMod,
-    LitStr,
-    Result, //
-};
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, ToTokens};
+use syn::{parse_quote, Error, Ident, Item, ItemFn, ItemMod, LitStr, Result};
 
 /// The longest name of a suite: `KUNIT_SUITE_NAME` less the NUL.
 const LONGEST: usize = 255;

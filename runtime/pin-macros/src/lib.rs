@@ -24,10 +24,7 @@ mod zeroable;
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{
-    Attribute,
-    Result, //
-};
+use syn::{Attribute, Result};
 
 /// Declares a struct that is initialised in place, with its fields pinned where they have `#[pin]`.
 ///

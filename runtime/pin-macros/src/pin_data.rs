@@ -2,34 +2,13 @@
 
 //! `#[pin_data]`.
 
-use crate::{
-    generics,
-    is_called,
-    pinned_init,
-    projection, //
-};
-use proc_macro2::{
-    Group,
-    TokenStream,
-    TokenTree, //
-};
-use quote::{
-    quote,
-    ToTokens, //
-};
+use crate::{generics, is_called, pinned_init, projection};
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::{quote, ToTokens};
 use syn::{
-    parse2,
-    parse_quote,
-    visit::{
-        self,
-        Visit, //
-    },
-    Attribute,
-    Error,
-    Fields,
-    Item,
-    ItemStruct,
-    Result, //
+    parse2, parse_quote,
+    visit::{self, Visit},
+    Attribute, Error, Fields, Item, ItemStruct, Result,
 };
 
 /// Expands `#[pin_data(args)] item`.

@@ -2,22 +2,10 @@
 
 //! `#[pinned_drop]`.
 
-use crate::{
-    is_called,
-    pinned_init, //
-};
+use crate::{is_called, pinned_init};
 use proc_macro2::TokenStream;
-use quote::{
-    quote,
-    ToTokens, //
-};
-use syn::{
-    parse2,
-    parse_quote,
-    Error,
-    ItemImpl,
-    Result, //
-};
+use quote::{quote, ToTokens};
+use syn::{parse2, parse_quote, Error, ItemImpl, Result};
 
 /// Expands `#[pinned_drop] item`.
 pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {

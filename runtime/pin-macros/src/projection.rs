@@ -5,20 +5,8 @@
 
 use crate::generics;
 use proc_macro2::TokenStream;
-use quote::{
-    format_ident,
-    quote,
-    ToTokens, //
-};
-use syn::{
-    parse_quote,
-    punctuated::Punctuated,
-    Attribute,
-    Field,
-    ItemStruct,
-    Meta,
-    Token, //
-};
+use quote::{format_ident, quote, ToTokens};
+use syn::{parse_quote, punctuated::Punctuated, Attribute, Field, ItemStruct, Meta, Token};
 
 /// Expands to the projection of `item`. `replaced` replaces `Self`, which would mean another type
 /// in the struct that is declared here.

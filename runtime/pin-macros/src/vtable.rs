@@ -3,23 +3,9 @@
 //! `#[vtable]`: constants that say which of a trait's functions a driver implements.
 
 use proc_macro2::TokenStream;
-use quote::{
-    format_ident,
-    quote,
-    ToTokens, //
-};
+use quote::{format_ident, quote, ToTokens};
 use std::collections::HashSet;
-use syn::{
-    parse_quote,
-    Error,
-    Ident,
-    ImplItem,
-    Item,
-    ItemImpl,
-    ItemTrait,
-    Result,
-    TraitItem, //
-};
+use syn::{parse_quote, Error, Ident, ImplItem, Item, ItemImpl, ItemTrait, Result, TraitItem};
 
 pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
     match syn::parse2(item)? {

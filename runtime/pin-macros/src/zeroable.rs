@@ -2,29 +2,12 @@
 
 //! `#[derive(Zeroable)]`.
 
-use crate::{
-    generics,
-    pinned_init, //
-};
+use crate::{generics, pinned_init};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{
-    parse2,
-    parse_quote,
-    punctuated::Punctuated,
-    Data,
-    DeriveInput,
-    Error,
-    Fields,
-    GenericParam,
-    Generics,
-    Ident,
-    PredicateType,
-    Result,
-    Token,
-    Type,
-    TypeParamBound,
-    WherePredicate, //
+    parse2, parse_quote, punctuated::Punctuated, Data, DeriveInput, Error, Fields, GenericParam,
+    Generics, Ident, PredicateType, Result, Token, Type, TypeParamBound, WherePredicate,
 };
 
 /// Expands `#[derive(Zeroable)] item`.

@@ -4,13 +4,7 @@
 //!
 //! Stands for `rust/kernel/sync/aref.rs`.
 
-use core::{
-    fmt,
-    marker::PhantomData,
-    mem::ManuallyDrop,
-    ops::Deref,
-    ptr::NonNull, //
-};
+use core::{fmt, marker::PhantomData, mem::ManuallyDrop, ops::Deref, ptr::NonNull};
 
 /// Types whose instances are all reference-counted, by the type's own means.
 ///

@@ -11,25 +11,13 @@
 
 use core::fmt;
 
-pub use ordering::{
-    Acquire,
-    Full,
-    Relaxed,
-    Release, //
-};
+pub use ordering::{Acquire, Full, Relaxed, Release};
 
 /// Chooses the types that the atomic variables are made of.
 mod backing {
     pub(super) use core::sync::atomic::{
-        AtomicBool,
-        AtomicI32,
-        AtomicI64,
-        AtomicIsize,
-        AtomicPtr,
-        AtomicU32,
-        AtomicU64,
-        AtomicUsize,
-        Ordering, //
+        AtomicBool, AtomicI32, AtomicI64, AtomicIsize, AtomicPtr, AtomicU32, AtomicU64,
+        AtomicUsize, Ordering,
     };
 }
 
@@ -121,10 +109,7 @@ mod private {
     }
 }
 
-use private::{
-    Arithmetic,
-    Backing, //
-};
+use private::{Arithmetic, Backing};
 
 /// Types that there are atomic variables of: the 32-bit, 64-bit and pointer-sized integers, `bool`
 /// and raw pointers.
@@ -452,10 +437,7 @@ impl AtomicFlag {
 mod tests {
     use super::*;
     use core::mem::size_of;
-    use std::{
-        ptr,
-        thread, //
-    };
+    use std::{ptr, thread};
 
     #[test]
     fn integers() {

@@ -6,10 +6,7 @@
 
 pub use super::atomic::Full;
 
-use core::sync::atomic::{
-    fence,
-    Ordering, //
-};
+use core::sync::atomic::{fence, Ordering};
 
 /// Orders all accesses before it with all after it. Stands for `smp_mb()`.
 ///

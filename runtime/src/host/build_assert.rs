@@ -15,12 +15,7 @@
 //! constant it fails to compile, as in the kernel.
 
 #[doc(inline)]
-pub use crate::{
-    build_assert_macro as build_assert,
-    build_error,
-    const_assert,
-    static_assert, //
-};
+pub use crate::{build_assert_macro as build_assert, build_error, const_assert, static_assert};
 
 /// The function that [`build_error!`] calls.
 ///

@@ -2,10 +2,7 @@
 
 //! What the device types of the buses have in common: a part of `rust/kernel/device.rs`.
 
-use super::device::{
-    Device,
-    DeviceContext, //
-};
+use super::device::{Device, DeviceContext};
 
 /// A device of a bus: a type with a `struct device` inside.
 ///

@@ -6,16 +6,8 @@
 
 use crate::fault;
 use core::marker::PhantomPinned;
-use pin_init::{
-    pin_data,
-    pin_init,
-    PinInit, //
-};
-use std::sync::{
-    Condvar,
-    Mutex,
-    PoisonError, //
-};
+use pin_init::{pin_data, pin_init, PinInit};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 /// One thread waits for what another one completes, once and for all.
 ///
@@ -90,20 +82,14 @@ impl Completion {
 mod tests {
     use super::*;
     use crate::sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
+        atomic::{Atomic, Relaxed},
         rcu,
     };
     use pin_init::stack_pin_init;
     use std::{
-        panic::{
-            catch_unwind,
-            AssertUnwindSafe, //
-        },
+        panic::{catch_unwind, AssertUnwindSafe},
         thread,
-        time::Duration, //
+        time::Duration,
     };
 
     #[test]

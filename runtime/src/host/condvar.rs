@@ -5,30 +5,15 @@
 //! Stands for `rust/kernel/sync/condvar.rs`. C header: `include/linux/wait.h`.
 
 use super::{
-    lock::{
-        Backend,
-        Guard, //
-    },
+    lock::{Backend, Guard},
     lockdep::LockClassKey,
     signal::signal_pending,
-    time::{
-        self,
-        Jiffies, //
-    },
+    time::{self, Jiffies},
     wait::WaitQueue,
 };
 use crate::str::CStr;
-use core::{
-    ffi::c_long,
-    marker::PhantomPinned,
-    pin::Pin,
-    time::Duration, //
-};
-use pin_init::{
-    pin_data,
-    pin_init,
-    PinInit, //
-};
+use core::{ffi::c_long, marker::PhantomPinned, pin::Pin, time::Duration};
+use pin_init::{pin_data, pin_init, PinInit};
 
 pub use crate::new_condvar;
 
@@ -314,24 +299,14 @@ mod tests {
     use crate::{
         prelude::*,
         sync::{
-            atomic::{
-                Atomic,
-                Relaxed, //
-            },
-            new_mutex,
-            new_spinlock,
-            rcu,
-            Mutex,
-            SpinLock, //
+            atomic::{Atomic, Relaxed},
+            new_mutex, new_spinlock, rcu, Mutex, SpinLock,
         },
         testing::Task,
         time::msecs_to_jiffies,
     };
     use std::{
-        panic::{
-            catch_unwind,
-            AssertUnwindSafe, //
-        },
+        panic::{catch_unwind, AssertUnwindSafe},
         thread,
     };
 

@@ -5,13 +5,7 @@
 //! The kernel's file of this name does the same with `lock_acquire()` and `lock_release()`. There
 //! is no lock: who waits for whom is decided by the slot's state.
 
-use crate::{
-    lockdep,
-    prelude::*,
-    str::CStr,
-    sync::LockClassKey,
-    types::NotThreadSafe, //
-};
+use crate::{lockdep, prelude::*, str::CStr, sync::LockClassKey, types::NotThreadSafe};
 
 /// The slot as lockdep knows it: `struct lockdep_map`.
 pub(crate) struct DepMap(lockdep::DepMap);

@@ -11,10 +11,7 @@
 
 use crate::{
     bindings,
-    device::{
-        Device,
-        DeviceContext, //
-    },
+    device::{Device, DeviceContext},
 };
 use core::fmt;
 
@@ -186,10 +183,7 @@ macro_rules! dev_dbg {
 
 #[cfg(test)]
 mod tests {
-    use crate::{
-        bindings::collect_printed,
-        testing::TestDevice, //
-    };
+    use crate::{bindings::collect_printed, testing::TestDevice};
 
     #[test]
     fn each_level_has_its_number_and_the_name_of_the_device() {

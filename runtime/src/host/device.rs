@@ -9,18 +9,10 @@ pub use super::bus_device::AsBusDevice;
 use crate::{
     bindings,
     str::CStr,
-    sync::aref::{
-        ARef,
-        AlwaysRefCounted, //
-    },
+    sync::aref::{ARef, AlwaysRefCounted},
     types::Opaque,
 };
-use core::{
-    fmt,
-    marker::PhantomData,
-    ops::Deref,
-    ptr::NonNull, //
-};
+use core::{fmt, marker::PhantomData, ops::Deref, ptr::NonNull};
 
 /// A device: `struct device`, of which there is one for each piece of hardware, whoever drives it.
 ///

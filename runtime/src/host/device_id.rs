@@ -5,12 +5,8 @@
 
 use core::{
     marker::PhantomData,
-    mem::{
-        forget,
-        transmute_copy,
-        MaybeUninit, //
-    },
-    ptr, //
+    mem::{forget, transmute_copy, MaybeUninit},
+    ptr,
 };
 
 /// A device ID of a bus.

@@ -6,41 +6,21 @@
 
 mod lt;
 
-pub use self::lt::{
-    DevresGuard,
-    DevresLt, //
-};
+pub use self::lt::{DevresGuard, DevresLt};
 
 use crate::{
     alloc::Flags,
     bindings,
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     error::to_result,
     prelude::*,
     protocol::place,
-    revocable::{
-        Revocable,
-        RevocableGuard, //
-    },
-    sync::{
-        aref::ARef,
-        rcu,
-        Arc,
-        Completion, //
-    },
-    types::{
-        Opaque,
-        ScopeGuard, //
-    },
+    revocable::{Revocable, RevocableGuard},
+    sync::{aref::ARef, rcu, Arc, Completion},
+    types::{Opaque, ScopeGuard},
     unwind,
 };
-use core::{
-    any::type_name,
-    cell::RefCell, //
-};
+use core::{any::type_name, cell::RefCell};
 
 /// What the [`Devres`] and the list of the device share.
 #[repr(C)]
@@ -432,30 +412,14 @@ mod tests {
     use super::*;
     use crate::{
         sync::{
-            atomic::{
-                Acquire,
-                Atomic,
-                Relaxed,
-                Release, //
-            },
+            atomic::{Acquire, Atomic, Relaxed, Release},
             SetOnce,
         },
-        testing::{
-            fail_nth,
-            rcu_grace_periods,
-            TestDevice, //
-        },
+        testing::{fail_nth, rcu_grace_periods, TestDevice},
     };
     use std::{
-        panic::{
-            catch_unwind,
-            AssertUnwindSafe, //
-        },
-        sync::{
-            mpsc,
-            Barrier,
-            Mutex, //
-        },
+        panic::{catch_unwind, AssertUnwindSafe},
+        sync::{mpsc, Barrier, Mutex},
         thread,
         time::Duration,
     };

@@ -8,10 +8,7 @@ pub use self::coherent::Coherent;
 
 use crate::{
     bindings,
-    device::{
-        self,
-        Core, //
-    },
+    device::{self, Core},
     error::to_result,
     prelude::*,
 };

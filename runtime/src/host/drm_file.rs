@@ -4,18 +4,11 @@
 
 use crate::{
     bindings,
-    drm::{
-        self,
-        file::DriverFile, //
-    },
+    drm::{self, file::DriverFile},
     error::from_err_ptr,
-    prelude::*, //
+    prelude::*,
 };
-use core::{
-    marker::PhantomData,
-    ops::Deref,
-    ptr::NonNull, //
-};
+use core::{marker::PhantomData, ops::Deref, ptr::NonNull};
 
 /// An open file of a DRM device. Dropping it closes the file: its handles are deleted, and then its
 /// data is dropped.

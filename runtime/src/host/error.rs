@@ -5,21 +5,15 @@
 //! Stands for `rust/kernel/error.rs`. C headers: `include/uapi/asm-generic/errno-base.h`,
 //! `include/uapi/asm-generic/errno.h`, `include/linux/errno.h` and `include/linux/err.h`.
 
-use crate::{
-    alloc::AllocError,
-    str::CStr, //
-};
+use crate::{alloc::AllocError, str::CStr};
 use core::{
     alloc::LayoutError,
     convert::Infallible,
     ffi::c_int,
     fmt,
-    num::{
-        NonZeroI32,
-        TryFromIntError, //
-    },
+    num::{NonZeroI32, TryFromIntError},
     ptr,
-    str::Utf8Error, //
+    str::Utf8Error,
 };
 
 /// The largest `errno` there is, `MAX_ERRNO` of `include/linux/err.h`.
@@ -416,10 +410,7 @@ pub fn from_err_ptr<T>(ptr: *mut T) -> Result<*mut T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        code::*,
-        *, //
-    };
+    use super::{code::*, *};
     use crate::bindings::collect_printed;
 
     #[test]

@@ -11,21 +11,12 @@
 //! [`might_sleep()`]. It uses thread-locals without destructors only, so that it also works while
 //! a thread ends.
 
-use super::{
-    lockdep,
-    unwind, //
-};
-use crate::{
-    sync::rcu,
-    types::NotThreadSafe, //
-};
+use super::{lockdep, unwind};
+use crate::{sync::rcu, types::NotThreadSafe};
 use core::{
     cell::Cell,
     num::NonZeroU64,
-    sync::atomic::{
-        AtomicU64,
-        Ordering, //
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// The allocations of one thread, as far as a [`FailNth`] counts them.
@@ -183,10 +174,7 @@ fn new_task() -> NonZeroU64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        panic::catch_unwind,
-        thread, //
-    };
+    use std::{panic::catch_unwind, thread};
 
     #[test]
     fn only_the_nth_allocation_fails() {

@@ -3,19 +3,11 @@
 //! Devices without hardware. Stands for `rust/kernel/faux.rs`. C header:
 //! `include/linux/device/faux.h`.
 
-use crate::{
-    bindings,
-    device,
-    prelude::*,
-    types::Opaque, //
-};
+use crate::{bindings, device, prelude::*, types::Opaque};
 use core::{
     marker::PhantomData,
     mem::offset_of,
-    ptr::{
-        null_mut,
-        NonNull, //
-    },
+    ptr::{null_mut, NonNull},
 };
 
 /// A device without hardware: `struct faux_device`.

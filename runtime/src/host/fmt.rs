@@ -13,24 +13,9 @@
 //! in `"{name}"`, has to implement [`core::fmt::Display`].
 
 #[doc(no_inline)]
-pub use core::fmt::{
-    Arguments,
-    Debug,
-    Error,
-    Formatter,
-    Result,
-    Write, //
-};
+pub use core::fmt::{Arguments, Debug, Error, Formatter, Result, Write};
 
-use core::fmt::{
-    Binary,
-    LowerExp,
-    LowerHex,
-    Octal,
-    Pointer,
-    UpperExp,
-    UpperHex, //
-};
+use core::fmt::{Binary, LowerExp, LowerHex, Octal, Pointer, UpperExp, UpperHex};
 
 pub use crate::fmt_macro as fmt;
 
@@ -190,10 +175,7 @@ display! {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        fmt,
-        Adapter, //
-    };
+    use super::{fmt, Adapter};
 
     #[test]
     fn arguments_of_each_form() {

@@ -6,21 +6,10 @@
 //! the kernel's, which is published as `pinned-init`.
 
 use crate::{
-    alloc::{
-        AllocError,
-        Flags, //
-    },
-    error::{
-        self,
-        Error, //
-    },
+    alloc::{AllocError, Flags},
+    error::{self, Error},
 };
-use pin_init::{
-    init_from_closure,
-    pin_init_from_closure,
-    Init,
-    PinInit, //
-};
+use pin_init::{init_from_closure, pin_init_from_closure, Init, PinInit};
 
 pub use super::init_scope::pin_init_scope;
 
@@ -218,10 +207,7 @@ macro_rules! try_pin_init {
 mod tests {
     use crate::prelude::*;
     use core::cell::Cell;
-    use std::panic::{
-        catch_unwind,
-        AssertUnwindSafe, //
-    };
+    use std::panic::{catch_unwind, AssertUnwindSafe};
 
     /// Tells when it is dropped.
     struct Part<'a>(&'a Cell<u32>);

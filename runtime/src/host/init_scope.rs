@@ -3,10 +3,7 @@
 //! Initialisers that are made when they are run: a part of the kernel's crate `pin-init` that the
 //! published one does not have.
 
-use pin_init::{
-    pin_init_from_closure,
-    PinInit, //
-};
+use pin_init::{pin_init_from_closure, PinInit};
 
 /// Makes an initialiser of a function that makes one, which is called when the value is
 /// initialised. What the function has to do before that may fail, and may use `?`.

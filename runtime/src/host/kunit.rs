@@ -8,10 +8,7 @@
 //! error or panics. A test that says that it is skipped, as in a kernel, passes; the reason is
 //! printed.
 
-use crate::{
-    bindings,
-    fmt, //
-};
+use crate::{bindings, fmt};
 use std::cell::RefCell;
 
 std::thread_local! {
@@ -109,10 +106,7 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        devres::kunit_skip::skip,
-        prelude::*, //
-    };
+    use crate::{devres::kunit_skip::skip, prelude::*};
     use std::panic::catch_unwind;
 
     #[test]

@@ -7,30 +7,16 @@
 
 use super::kunit_machine::expect_warning;
 use crate::{
-    bindings::{
-        self,
-        device,
-        device_driver,
-        device_driver__bindgen_ty_1, //
-    },
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::phases_kunit::{
-        Context,
-        Data, //
-    },
+    bindings::{self, device, device_driver, device_driver__bindgen_ty_1},
+    device::{Bound, Device},
+    devres::phases_kunit::{Context, Data},
     error::from_err_ptr,
-    prelude::*, //
+    prelude::*,
 };
 use core::{
     cell::RefCell,
     ffi::c_int,
-    ptr::{
-        self,
-        NonNull, //
-    },
+    ptr::{self, NonNull},
 };
 
 /// The bus of one test.

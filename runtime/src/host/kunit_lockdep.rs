@@ -4,10 +4,7 @@
 //!
 //! Stands for a file of the same name that is added to the kernel.
 
-pub(crate) use crate::lockdep::{
-    last_class,
-    LockClass, //
-};
+pub(crate) use crate::lockdep::{last_class, LockClass};
 
 /// Whether the validator is silent from the first report on.
 #[cfg(test)]
@@ -21,12 +18,7 @@ pub(crate) fn lockdep_is_on() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        drm::gem::shmem::crates_kunit::KernelObject,
-        new_mutex,
-        prelude::*,
-        sync::Mutex, //
-    };
+    use crate::{drm::gem::shmem::crates_kunit::KernelObject, new_mutex, prelude::*, sync::Mutex};
 
     #[test]
     fn the_last_class_is_that_of_the_last_lock() -> Result {

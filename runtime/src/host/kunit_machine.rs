@@ -8,11 +8,7 @@ use crate::{
     device::Device,
     fault,
     prelude::*,
-    testing::{
-        collect_warnings,
-        fail_nth,
-        Task, //
-    },
+    testing::{collect_warnings, fail_nth, Task},
 };
 
 /// Runs `function`, which has to raise a warning that contains `what`.

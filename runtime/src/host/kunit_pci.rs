@@ -5,15 +5,9 @@
 
 use crate::{
     device::Bound,
-    pci::{
-        self,
-        Vendor, //
-    },
+    pci::{self, Vendor},
     prelude::*,
-    testing::{
-        PciConfig,
-        PciDevice, //
-    },
+    testing::{PciConfig, PciDevice},
 };
 
 /// The device, which does nothing. Its BAR has what the suite reads.

@@ -6,16 +6,10 @@
 //! each allocation of [`Pages`] calls all shrinkers, on the thread that allocates, as direct reclaim
 //! does.
 
-use crate::{
-    prelude::*,
-    sync::Arc, //
-};
+use crate::{prelude::*, sync::Arc};
 use std::{
     cell::Cell,
-    sync::{
-        Mutex,
-        PoisonError, //
-    },
+    sync::{Mutex, PoisonError},
 };
 
 /// An object that can give memory back when it runs short.

@@ -3,15 +3,8 @@
 //! How long the stress of `stress_kunit` is, and how it measures memory. Stands for a file of the
 //! same name that is added to the kernel.
 
-use crate::{
-    alloc::allocator::BYTES,
-    error::Result, //
-};
-use std::sync::{
-    atomic::Ordering::Relaxed,
-    Mutex,
-    PoisonError, //
-};
+use crate::{alloc::allocator::BYTES, error::Result};
+use std::sync::{atomic::Ordering::Relaxed, Mutex, PoisonError};
 
 /// Returns how often the device is bound and unbound. The kernel does so more often, in a boot of
 /// its own; `cargo xtask stress` has the long run on the host.

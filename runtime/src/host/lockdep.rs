@@ -29,38 +29,19 @@
 //! holds others asks its own cache of orders first. This is cheap, and it does not synchronise
 //! threads: an order that only the validator makes would hide data races from ThreadSanitizer.
 
-use crate::{
-    bindings,
-    str::CStr,
-    types::Opaque, //
-};
+use crate::{bindings, str::CStr, types::Opaque};
 use core::{
     cell::Cell,
     fmt,
     panic::Location,
     pin::Pin,
     ptr,
-    sync::atomic::{
-        AtomicU64,
-        Ordering, //
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
-use pin_init::{
-    pin_data,
-    pin_init,
-    pinned_drop,
-    PinInit, //
-};
+use pin_init::{pin_data, pin_init, pinned_drop, PinInit};
 use std::{
-    collections::{
-        BTreeMap,
-        VecDeque, //
-    },
-    sync::{
-        Mutex,
-        OnceLock,
-        PoisonError, //
-    },
+    collections::{BTreeMap, VecDeque},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 pub use crate::static_lock_class;
@@ -624,20 +605,11 @@ mod tests {
     use crate::{
         bindings::collect_warnings,
         prelude::*,
-        sync::{
-            new_condvar,
-            new_mutex,
-            CondVar,
-            Mutex,
-            MutexGuard, //
-        },
+        sync::{new_condvar, new_mutex, CondVar, Mutex, MutexGuard},
     };
     use core::mem::MaybeUninit;
     use std::{
-        panic::{
-            catch_unwind,
-            AssertUnwindSafe, //
-        },
+        panic::{catch_unwind, AssertUnwindSafe},
         thread,
     };
 

@@ -30,6 +30,7 @@ pub mod dma;
 pub mod drm;
 pub mod error;
 pub mod faux;
+pub mod firmware;
 pub mod fmt;
 pub mod init;
 pub mod io;
@@ -96,39 +97,17 @@ pub mod sync {
     //! Stands for `rust/kernel/sync.rs` and the files below `rust/kernel/sync/`.
 
     pub use super::{
-        arc::{
-            Arc,
-            ArcBorrow,
-            UniqueArc, //
-        },
-        aref,
-        atomic,
-        barrier,
-        completion,
+        arc::{Arc, ArcBorrow, UniqueArc},
+        aref, atomic, barrier, completion,
         completion::Completion,
-        condvar::{
-            new_condvar,
-            CondVar,
-            CondVarTimeoutResult, //
-        },
+        condvar::{new_condvar, CondVar, CondVarTimeoutResult},
         lock::{
             self,
-            mutex::{
-                new_mutex,
-                Mutex,
-                MutexGuard, //
-            },
-            spinlock::{
-                new_spinlock,
-                SpinLock,
-                SpinLockGuard, //
-            },
+            mutex::{new_mutex, Mutex, MutexGuard},
+            spinlock::{new_spinlock, SpinLock, SpinLockGuard},
         },
-        lockdep::{
-            static_lock_class,
-            LockClassKey, //
-        },
+        lockdep::{static_lock_class, LockClassKey},
         rcu,
-        set_once::SetOnce, //
+        set_once::SetOnce,
     };
 }

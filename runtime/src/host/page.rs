@@ -6,11 +6,7 @@
 //! Pages are borrowed from memory that somebody else owns: none is allocated as such.
 
 use crate::bindings;
-use core::{
-    marker::PhantomData,
-    ops::Deref,
-    ptr::NonNull, //
-};
+use core::{marker::PhantomData, ops::Deref, ptr::NonNull};
 
 /// Base-2 logarithm of [`PAGE_SIZE`]: `PAGE_SHIFT`, for the 4 KiB pages of x86.
 pub const PAGE_SHIFT: usize = bindings::PAGE_SHIFT;
@@ -28,10 +24,7 @@ pub const PAGE_MASK: usize = !(PAGE_SIZE - 1);
 /// # Examples
 ///
 /// ```
-/// use kernel::page::{
-///     page_align,
-///     PAGE_SIZE, //
-/// };
+/// use kernel::page::{page_align, PAGE_SIZE};
 ///
 /// assert_eq!(page_align(0), Some(0));
 /// assert_eq!(page_align(1), Some(PAGE_SIZE));

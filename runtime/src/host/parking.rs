@@ -5,15 +5,8 @@
 //! Has no counterpart in the kernel. One place may serve any number of variables: a thread that is
 //! woken in vain sleeps again.
 
-use core::sync::atomic::{
-    AtomicUsize,
-    Ordering, //
-};
-use std::sync::{
-    Condvar,
-    Mutex,
-    PoisonError, //
-};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 /// A place where threads sleep.
 ///

@@ -4,33 +4,15 @@
 
 use crate::{
     bindings,
-    device::{
-        self,
-        Bound,
-        Core, //
-    },
+    device::{self, Bound, Core},
     device_id::RawDeviceIdIndex,
-    io::{
-        Region,
-        SysMem, //
-    },
-    pci::{
-        self,
-        Class,
-        Vendor, //
-    },
+    io::{Region, SysMem},
+    pci::{self, Class, Vendor},
     prelude::*,
     sync::aref::ARef,
-    testing::{
-        Binding,
-        Driver,
-        TestDevice, //
-    },
+    testing::{Binding, Driver, TestDevice},
 };
-use core::{
-    ops::Deref,
-    ptr::NonNull, //
-};
+use core::{ops::Deref, ptr::NonNull};
 
 /// A PCI device that a test makes, and binds drivers to: a [`TestDevice`] with BARs.
 ///

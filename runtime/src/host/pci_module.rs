@@ -5,11 +5,7 @@
 use crate::{
     pci,
     prelude::*,
-    testing::{
-        DriverData,
-        PciBinding,
-        PciDevice, //
-    },
+    testing::{DriverData, PciBinding, PciDevice},
 };
 use core::fmt;
 use std::any::Any;

@@ -9,10 +9,7 @@
 
 use crate::{
     bindings,
-    sync::atomic::{
-        AtomicFlag,
-        Relaxed, //
-    },
+    sync::atomic::{AtomicFlag, Relaxed},
 };
 use core::fmt;
 
@@ -21,15 +18,9 @@ pub mod format_strings {
     //! The levels, under the names that the macros pass.
 
     pub use crate::bindings::{
-        KERN_ALERT as ALERT,
-        KERN_CONT as CONT,
-        KERN_CRIT as CRIT,
-        KERN_DEBUG as DEBUG,
-        KERN_EMERG as EMERG,
-        KERN_ERR as ERR,
-        KERN_INFO as INFO,
-        KERN_NOTICE as NOTICE,
-        KERN_WARNING as WARNING, //
+        KERN_ALERT as ALERT, KERN_CONT as CONT, KERN_CRIT as CRIT, KERN_DEBUG as DEBUG,
+        KERN_EMERG as EMERG, KERN_ERR as ERR, KERN_INFO as INFO, KERN_NOTICE as NOTICE,
+        KERN_WARNING as WARNING,
     };
 }
 

@@ -7,24 +7,16 @@
 //! its CPU at any time, so that spinning for longer would waste it.
 
 use crate::{
-    bindings,
-    fault,
-    lockdep::{
-        DepMap,
-        LockClass,
-        LockdepMap, //
-    },
+    bindings, fault,
+    lockdep::{DepMap, LockClass, LockdepMap},
     parking::Parking,
     str::CStr,
     types::ScopeGuard,
-    unwind, //
+    unwind,
 };
 use core::{
     hint,
-    sync::atomic::{
-        AtomicU64,
-        Ordering, //
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// How often a thread looks whether the lock is free before it sleeps.

@@ -37,30 +37,16 @@
 //! then holds too low a value, and a writer waits for longer than it had to. The counter has 64
 //! bits and does not wrap around.
 
-use super::{
-    fault,
-    unwind, //
-};
+use super::{fault, unwind};
 use crate::types::NotThreadSafe;
 use core::{
     cell::Cell,
-    sync::atomic::{
-        fence,
-        AtomicU64,
-        Ordering, //
-    },
+    sync::atomic::{fence, AtomicU64, Ordering},
 };
 use std::{
-    sync::{
-        Mutex,
-        MutexGuard,
-        PoisonError, //
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::{Duration, Instant},
 };
 
 /// The number of the current grace period, from 1 on.
@@ -348,13 +334,7 @@ fn wait_for_reader(slot: &Slot, period: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::atomic::{
-        Acquire,
-        Atomic,
-        AtomicFlag,
-        Relaxed,
-        Release, //
-    };
+    use crate::sync::atomic::{Acquire, Atomic, AtomicFlag, Relaxed, Release};
     use std::panic::catch_unwind;
 
     #[test]

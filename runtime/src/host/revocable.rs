@@ -6,28 +6,14 @@
 
 use crate::{
     sync::{
-        atomic::{
-            AtomicFlag,
-            Relaxed, //
-        },
+        atomic::{AtomicFlag, Relaxed},
         rcu,
     },
     try_pin_init,
-    types::Opaque, //
+    types::Opaque,
 };
-use core::{
-    fmt,
-    marker::PhantomData,
-    ops::Deref,
-    pin::Pin,
-    ptr::drop_in_place, //
-};
-use pin_init::{
-    pin_data,
-    pinned_drop,
-    PinInit,
-    Wrapper, //
-};
+use core::{fmt, marker::PhantomData, ops::Deref, pin::Pin, ptr::drop_in_place};
+use pin_init::{pin_data, pinned_drop, PinInit, Wrapper};
 
 /// A value that is dropped early, when it is revoked, and that nobody can reach any more after
 /// that.
@@ -245,17 +231,10 @@ impl<T: fmt::Debug> fmt::Debug for RevocableGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::atomic::{
-        Acquire,
-        AtomicFlag,
-        Release, //
-    };
+    use crate::sync::atomic::{Acquire, AtomicFlag, Release};
     use pin_init::stack_pin_init;
     use std::{
-        panic::{
-            catch_unwind,
-            AssertUnwindSafe, //
-        },
+        panic::{catch_unwind, AssertUnwindSafe},
         sync::Arc,
         thread,
         time::Duration,

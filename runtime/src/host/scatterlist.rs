@@ -9,13 +9,7 @@ mod owned;
 
 pub use self::owned::Owned;
 
-use crate::{
-    bindings,
-    dma::DmaAddress,
-    io::ResourceSize,
-    prelude::*,
-    types::Opaque, //
-};
+use crate::{bindings, dma::DmaAddress, io::ResourceSize, prelude::*, types::Opaque};
 
 /// One run of memory that is contiguous for the device: `struct scatterlist`.
 #[repr(transparent)]

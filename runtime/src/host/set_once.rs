@@ -4,17 +4,8 @@
 //!
 //! Stands for `rust/kernel/sync/set_once.rs`.
 
-use crate::sync::atomic::{
-    Acquire,
-    Atomic,
-    Relaxed,
-    Release, //
-};
-use core::{
-    cell::UnsafeCell,
-    fmt,
-    mem::MaybeUninit, //
-};
+use crate::sync::atomic::{Acquire, Atomic, Relaxed, Release};
+use core::{cell::UnsafeCell, fmt, mem::MaybeUninit};
 
 /// There is no value.
 const EMPTY: u32 = 0;
@@ -141,10 +132,7 @@ impl<T> Drop for SetOnce<T> {
 mod tests {
     use super::*;
     use std::{
-        sync::{
-            Arc,
-            Barrier, //
-        },
+        sync::{Arc, Barrier},
         thread,
     };
 

@@ -6,19 +6,11 @@
 //! `send_sig()` of `include/linux/sched/signal.h`. A signal stays pending until the thread flushes
 //! its signals, and no thread has a handler.
 
-use crate::{
-    bindings,
-    fault,
-    wait, //
-};
+use crate::{bindings, fault, wait};
 use core::num::NonZeroU64;
 use std::{
     collections::HashSet,
-    sync::{
-        Mutex,
-        MutexGuard,
-        PoisonError, //
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// The threads that have a signal pending.

@@ -8,27 +8,15 @@
 
 use crate::{
     bindings,
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     fault,
     prelude::*,
-    protocol::{
-        devres_node,
-        table::Table, //
-    },
-    sync::atomic::{
-        Acquire,
-        Atomic, //
-    },
+    protocol::{devres_node, table::Table},
+    sync::atomic::{Acquire, Atomic},
 };
 use core::{
     num::NonZero,
-    sync::atomic::{
-        fence,
-        Ordering, //
-    },
+    sync::atomic::{fence, Ordering},
 };
 use std::sync::LazyLock;
 

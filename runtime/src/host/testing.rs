@@ -9,6 +9,7 @@
 //!   [`Device::as_bound()`] is for threads and callbacks;
 //! - [`Driver`]: a driver with callbacks, for tests that are about them;
 //! - [`PciDevice`] and [`PciModule`]: a PCI device, and the module that a driver's file declares;
+//! - [`install_firmware()`]: a file that drivers request as firmware;
 //! - [`fail_nth()`]: the n-th allocation of this thread fails;
 //! - [`Task`]: a thread that others send signals to;
 //! - [`collect_warnings()`]: what the kernel would warn about, as text and not as a panic;
@@ -19,77 +20,37 @@
 use crate::{
     alloc::flags::GFP_KERNEL,
     bindings,
-    device::{
-        Bound,
-        Core,
-        Device, //
-    },
+    device::{Bound, Core, Device},
     error::{
-        code::{
-            EBUSY,
-            EINVAL,
-            ENODEV,
-            ENOMEM, //
-        },
-        from_err_ptr,
-        to_result,
-        Result, //
+        code::{EBUSY, EINVAL, ENODEV, ENOMEM},
+        from_err_ptr, to_result, Result,
     },
     str::CStr,
     sync::aref::ARef,
 };
 use core::{
-    ffi::{
-        c_int,
-        c_void, //
-    },
+    ffi::{c_int, c_void},
     fmt,
     marker::PhantomData,
     mem::ManuallyDrop,
     ops::Deref,
     pin::Pin,
-    ptr::{
-        self,
-        NonNull, //
-    },
+    ptr::{self, NonNull},
 };
 use std::{
     any::Any,
     ffi::CString,
-    sync::{
-        Arc,
-        Mutex,
-        PoisonError, //
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 pub use super::{
     drm_file::DrmFile,
-    pci_device::{
-        DriverData,
-        PciBinding,
-        PciConfig,
-        PciDevice, //
-    },
-    pci_module::{
-        name_of_module,
-        ModuleData,
-        ModuleInfo,
-        PciModule, //
-    },
+    pci_device::{DriverData, PciBinding, PciConfig, PciDevice},
+    pci_module::{name_of_module, ModuleData, ModuleInfo, PciModule},
 };
 pub use crate::{
-    bindings::{
-        collect_printed,
-        collect_warnings,
-        ledger,
-        Ledger,
-        Printed, //
-    },
-    fault::{
-        fail_nth,
-        FailNth, //
-    },
+    bindings::{collect_printed, collect_warnings, install_firmware, ledger, Ledger, Printed},
+    fault::{fail_nth, FailNth},
     signal::Task,
     sync::rcu::rcu_grace_periods,
 };
@@ -770,25 +731,16 @@ impl<D> fmt::Debug for Consumer<'_, D> {
 mod tests {
     use super::*;
     use crate::{
-        devres::{
-            self,
-            Devres, //
-        },
+        devres::{self, Devres},
         prelude::*,
         sync::rcu,
     };
     use std::{
         ffi::CString,
         mem,
-        panic::{
-            catch_unwind,
-            AssertUnwindSafe, //
-        },
-        sync::{
-            atomic::Ordering::Relaxed,
-            Arc, //
-        },
-        thread, //
+        panic::{catch_unwind, AssertUnwindSafe},
+        sync::{atomic::Ordering::Relaxed, Arc},
+        thread,
     };
 
     #[test]

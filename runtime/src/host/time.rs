@@ -11,24 +11,12 @@ mod clock;
 mod delta;
 
 pub use self::{
-    clock::{
-        ClockSource,
-        Instant,
-        Monotonic, //
-    },
-    delta::{
-        Delta,
-        Jiffy,
-        Nsec,
-        TimeUnit, //
-    },
+    clock::{ClockSource, Instant, Monotonic},
+    delta::{Delta, Jiffy, Nsec, TimeUnit},
 };
 
 use core::{
-    ffi::{
-        c_uint,
-        c_ulong, //
-    },
+    ffi::{c_uint, c_ulong},
     time::Duration,
 };
 

@@ -6,30 +6,16 @@
 
 pub mod for_lt;
 
-pub use self::for_lt::{
-    CovariantForLt,
-    ForLt, //
-};
+pub use self::for_lt::{CovariantForLt, ForLt};
 
 use core::{
     cell::UnsafeCell,
     convert::Infallible,
-    marker::{
-        PhantomData,
-        PhantomPinned, //
-    },
+    marker::{PhantomData, PhantomPinned},
     mem::MaybeUninit,
-    ops::{
-        Deref,
-        DerefMut, //
-    },
+    ops::{Deref, DerefMut},
 };
-use pin_init::{
-    pin_init_from_closure,
-    PinInit,
-    Wrapper,
-    Zeroable, //
-};
+use pin_init::{pin_init_from_closure, PinInit, Wrapper, Zeroable};
 
 /// A value that belongs to C code, or to nobody yet.
 ///
@@ -241,10 +227,7 @@ mod tests {
     use super::*;
     use core::{
         cell::Cell,
-        mem::{
-            align_of,
-            size_of, //
-        },
+        mem::{align_of, size_of},
         pin::pin,
     };
     use pin_init::stack_pin_init;

@@ -15,28 +15,15 @@ use core::{
     num::NonZero,
     panic::Location,
     ptr,
-    sync::atomic::{
-        AtomicUsize,
-        Ordering, //
-    },
+    sync::atomic::{AtomicUsize, Ordering},
 };
 use std::{
     any::Any,
     collections::BTreeMap,
-    io::{
-        self,
-        Write, //
-    },
-    panic::{
-        catch_unwind,
-        resume_unwind,
-        AssertUnwindSafe, //
-    },
+    io::{self, Write},
+    panic::{catch_unwind, resume_unwind, AssertUnwindSafe},
     process,
-    sync::{
-        Mutex,
-        PoisonError, //
-    },
+    sync::{Mutex, PoisonError},
     thread,
 };
 

@@ -7,29 +7,12 @@
 //!
 //! Threads are woken in the order in which they began to wait, as exclusive waiters are in C.
 
-use crate::{
-    fault,
-    signal::signal_pending,
-    str::CStr,
-    types::ScopeGuard, //
-};
+use crate::{fault, signal::signal_pending, str::CStr, types::ScopeGuard};
 use core::num::NonZeroU64;
 use std::{
-    collections::{
-        HashMap,
-        VecDeque, //
-    },
-    sync::{
-        Arc,
-        Condvar,
-        Mutex,
-        MutexGuard,
-        PoisonError, //
-    },
-    time::{
-        Duration,
-        Instant, //
-    },
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 /// How long a thread sleeps without a limit until that is reported, again and again.

@@ -7,12 +7,9 @@
 //! On the host each item has a thread of its own, as on an unbound queue whose workers all sleep.
 
 use crate::{
-    alloc::{
-        AllocError,
-        Flags, //
-    },
+    alloc::{AllocError, Flags},
     bindings,
-    types::Opaque, //
+    types::Opaque,
 };
 use std::thread;
 

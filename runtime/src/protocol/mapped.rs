@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Form B: a resource that is a view into the object that owns it.
+//! `map` fields: a resource that is a view into the object that owns it.
 //!
 //! One source for the host, the model checker and the kernel, under the same rule as the slot.
 //!

@@ -11,15 +11,9 @@ mod vmap;
 #[path = "../../../../../../../kernel/tree/rust/kernel/drm/gem/shmem/contract_kunit.rs"]
 mod contract_kunit;
 
-use super::{
-    BaseObject,
-    DriverObject, //
-};
+use super::{BaseObject, DriverObject};
 use crate::drm::driver::AllocImpl;
-use object::{
-    Object,
-    ObjectConfig, //
-};
+use object::{Object, ObjectConfig};
 use resv::DmaResvGuard;
 
 impl<T: DriverObject> AllocImpl for Object<T> {

@@ -5,28 +5,12 @@
 //! Whatever the attribute stands on: the expander does not panic, an error points at tokens of the
 //! item, the expansion is items that rustc can parse, and what is right is told from what is wrong.
 
-use crate::writer::{
-    Expected,
-    Writer,
-    GROUP, //
-};
+use crate::writer::{Expected, Writer, GROUP};
 use arbitrary::Unstructured;
 use cargo_devres_lazy::expand_item;
-use proc_macro2::{
-    extra,
-    Delimiter,
-    Group,
-    TokenStream,
-    TokenTree, //
-};
+use proc_macro2::{extra, Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{
-    Attribute,
-    Field,
-    Fields,
-    File,
-    Item, //
-};
+use syn::{Attribute, Field, Fields, File, Item};
 
 /// How deep brackets may be nested: the parser is recursive, and rustc's own limit is lower.
 const MAX_DEPTH: usize = 100;

@@ -3,11 +3,7 @@
 //! The comments of a file, which are what stands between its tokens.
 
 use crate::program::ours;
-use proc_macro2::{
-    Delimiter,
-    TokenStream,
-    TokenTree, //
-};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::ops::Range;
 
 /// The comments of a file without their white space, each with whether it may go with the import

@@ -7,26 +7,11 @@
 
 use crate::{
     comments::comments,
-    program::{
-        flat,
-        program,
-        Annotated, //
-    },
-    writer::{
-        Expected,
-        Layout,
-        Writer, //
-    },
+    program::{flat, program, Annotated},
+    writer::{Expected, Layout, Writer},
 };
 use arbitrary::Unstructured;
-use cargo_devres_lazy::{
-    expand_with,
-    is_annotated,
-    tokens,
-    Format,
-    Options,
-    Source, //
-};
+use cargo_devres_lazy::{expand_with, is_annotated, tokens, Format, Options, Source};
 use proc_macro2::extra;
 use std::path::Path;
 

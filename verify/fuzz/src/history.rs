@@ -2,12 +2,7 @@
 
 //! Histories of objects and devices against a model, the one that `tests/protocol` has.
 
-use crate::histories::{
-    run,
-    Annotated,
-    Object,
-    Step, //
-};
+use crate::histories::{run, Annotated, Object, Step};
 
 /// How many steps a history has at most.
 const STEPS: usize = 200;

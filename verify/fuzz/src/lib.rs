@@ -16,8 +16,9 @@ mod comments;
 mod expressions;
 #[cfg(feature = "expander")]
 mod files;
+// Shared with `tests/protocol`.
 #[cfg(feature = "runtime")]
-#[path = "../../../tests/support/history/mod.rs"]
+#[path = "../../../tests/support/histories/mod.rs"]
 mod histories;
 #[cfg(feature = "expander")]
 mod items;

@@ -1,31 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Broken copies of a slot, which the check of histories has to catch.
+//! Mutants of the reference copy, which the check of histories has to catch.
 
 #![allow(
     dead_code,
     reason = "what only `tests/protocol` uses of its own modules"
 )]
 
-#[path = "../../../tests/support/history/one_field.rs"]
+// Shared with `tests/protocol`.
+#[path = "../../../tests/support/histories/one_field.rs"]
 mod one_field;
 #[path = "../../../tests/protocol/probe.rs"]
 mod probe;
-#[path = "../../../tests/protocol/subject.rs"]
-mod subject;
-#[path = "../../../tests/protocol/twin.rs"]
-mod twin;
+#[path = "../../../tests/protocol/reference_copy.rs"]
+mod reference_copy;
+#[path = "../../../tests/protocol/tested.rs"]
+mod tested;
 
-use crate::{
-    histories as history,
-    history::check_for, //
-};
+use crate::{histories, history::check_for};
 use one_field::OneField;
+use reference_copy::{fault, ReferenceCopy};
 use std::panic::catch_unwind;
-use twin::{
-    fault,
-    Twin, //
-};
 
 /// How many executions it may take.
 const EXECUTIONS: usize = 100;
@@ -46,8 +41,9 @@ fn bytes(seed: usize) -> Vec<u8> {
 
 /// How many executions it takes until a fault is found; [`None`] if that are too many.
 fn found<F: fault::Fault>() -> Option<usize> {
-    (0..EXECUTIONS)
-        .find(|&seed| catch_unwind(|| check_for::<OneField<Twin<F>>>(&bytes(seed))).is_err())
+    (0..EXECUTIONS).find(|&seed| {
+        catch_unwind(|| check_for::<OneField<ReferenceCopy<F>>>(&bytes(seed))).is_err()
+    })
 }
 
 #[test]

@@ -5,31 +5,12 @@
 
 use crate::comments::without_comments;
 use cargo_devres_lazy::as_rustc;
-use proc_macro2::{
-    Delimiter,
-    TokenStream,
-    TokenTree, //
-};
-use quote::{
-    quote,
-    ToTokens, //
-};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::{quote, ToTokens};
 use syn::{
     ext::IdentExt,
-    visit_mut::{
-        self,
-        VisitMut, //
-    },
-    Attribute,
-    Block,
-    File,
-    Item,
-    ItemMod,
-    ItemUse,
-    Meta,
-    Path,
-    Stmt,
-    UseTree, //
+    visit_mut::{self, VisitMut},
+    Attribute, Block, File, Item, ItemMod, ItemUse, Meta, Path, Stmt, UseTree,
 };
 
 /// The name of the attribute.

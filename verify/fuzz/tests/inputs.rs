@@ -2,16 +2,8 @@
 
 //! Replays the saved corpus, and the inputs that once found something.
 
-use devres_lazy_fuzz::{
-    annotation,
-    file,
-    history, //
-};
-use std::{
-    fs,
-    path::Path,
-    thread, //
-};
+use devres_lazy_fuzz::{annotation, file, history};
+use std::{fs, path::Path, thread};
 
 /// As large as that of a program, which is what the fuzzer runs in.
 const STACK: usize = 8 << 20;

@@ -6,9 +6,9 @@
 //! accesses an object twice as often as in another run: the difference is what the accesses take,
 //! exactly, and must be the same for each.
 
-use super::subject::{
+use super::object::{
     progress,
-    SUBJECTS, //
+    OBJECTS, //
 };
 use crate::report::accesses::{
     per_access,
@@ -79,33 +79,33 @@ pub(super) fn version(shell: &Shell) -> Option<String> {
         .ok()
 }
 
-/// Counts for all subjects, in their order.
+/// Counts for all objects, in their order.
 pub(super) fn count(shell: &Shell, program: &Path, raw: &Path) -> Result<Vec<Count>> {
-    let mut csv = String::from("subject,shape,accesses,instructions\n");
+    let mut csv = String::from("object,shape,accesses,instructions\n");
     let bar = progress(
         "instructions",
-        (2 * SUBJECTS.len() as u64 + 1) * ACCESSES.len() as u64,
+        (2 * OBJECTS.len() as u64 + 1) * ACCESSES.len() as u64,
     )?;
 
-    let mut measure = |subject: &str, shape: &str| -> Result<PerAccess> {
+    let mut measure = |object: &str, shape: &str| -> Result<PerAccess> {
         let mut profiles = Vec::new();
         for accesses in ACCESSES {
-            bar.set_message(format!("{subject} {shape}"));
-            let out = raw.join(format!("callgrind.{subject}.{shape}.{accesses}.out"));
-            let profile = profile(shell, program, &out, subject, shape, accesses)?;
-            writeln!(csv, "{subject},{shape},{accesses},{}", profile.total())?;
+            bar.set_message(format!("{object} {shape}"));
+            let out = raw.join(format!("callgrind.{object}.{shape}.{accesses}.out"));
+            let profile = profile(shell, program, &out, object, shape, accesses)?;
+            writeln!(csv, "{object},{shape},{accesses},{}", profile.total())?;
             profiles.push(profile);
             bar.inc(1);
         }
 
-        PerAccess::new(&profiles[0], &profiles[1]).with_context(|| format!("{subject} {shape}"))
+        PerAccess::new(&profiles[0], &profiles[1]).with_context(|| format!("{object} {shape}"))
     };
 
     let empty_loop = measure("nothing", "in_loop")?.instructions;
     let mut counts = Vec::new();
-    for subject in &SUBJECTS {
-        let in_loop = measure(subject.name, "in_loop")?;
-        let out_of_line = measure(subject.name, "out_of_line")?;
+    for object in &OBJECTS {
+        let in_loop = measure(object.name, "in_loop")?;
+        let out_of_line = measure(object.name, "out_of_line")?;
 
         counts.push(Count {
             in_loop: in_loop
@@ -128,7 +128,7 @@ fn profile(
     shell: &Shell,
     program: &Path,
     out: &Path,
-    subject: &str,
+    object: &str,
     shape: &str,
     accesses: u64,
 ) -> Result<Profile> {
@@ -141,7 +141,7 @@ fn profile(
         "valgrind --tool=callgrind --callgrind-out-file={out}
             --collect-atstart=no --toggle-collect={function}
             --dump-instr=yes --compress-strings=no --compress-pos=no
-            {program} access {subject} {shape} {accesses}"
+            {program} access {object} {shape} {accesses}"
     )
     .quiet()
     .ignore_status()
@@ -214,7 +214,7 @@ impl Profile {
     }
 }
 
-/// The instructions that the first subject executes out of line, as many as were counted, for
+/// The instructions that the first object executes out of line, as many as were counted, for
 /// Markdown; [`None`] if there is nothing to disassemble with.
 pub(super) fn listing(shell: &Shell, program: &Path, counts: &[Count]) -> Result<Option<String>> {
     let count = counts.first().context("nothing was counted")?;
@@ -246,12 +246,12 @@ pub(super) fn listing(shell: &Shell, program: &Path, counts: &[Count]) -> Result
 
 /// The counts as bars, for Markdown: a mark is an instruction.
 pub(super) fn chart(counts: &[Count]) -> String {
-    let bars = SUBJECTS.iter().zip(counts).map(|(subject, count)| {
+    let bars = OBJECTS.iter().zip(counts).map(|(object, count)| {
         let bar = |title: &str, shape, count: u64| {
             let marks = "#".repeat(usize::try_from(count).unwrap_or(0));
             format!("{title:16} {shape:11} {count:>3} {marks}\n")
         };
-        let title = subject.title.replace('`', "");
+        let title = object.title.replace('`', "");
         bar(&title, "in a loop", count.in_loop) + &bar("", "out of line", count.out_of_line)
     });
     format!("```text\n{}```\n", bars.collect::<String>())

@@ -4,9 +4,9 @@
 //! hold.
 
 mod callgrind;
+mod object;
 mod results;
 mod rows;
-mod subject;
 
 use crate::{
     cargo,

@@ -4,12 +4,12 @@
 
 use super::{
     callgrind::Count,
-    rows::Rows,
-    subject::{
-        Subject,
+    object::{
+        Object,
         BY_HAND,
-        SUBJECTS, //
+        OBJECTS, //
     },
+    rows::Rows,
 };
 use crate::report::{
     spread::Spread,
@@ -27,9 +27,9 @@ use anyhow::{
 /// How much more two threads have to do than one.
 const THREADS: f64 = 1.9;
 
-/// The measured values of all subjects.
+/// The measured values of all objects.
 pub(super) struct Results {
-    /// In the order of subjects; none without Valgrind.
+    /// In the order of objects; none without Valgrind.
     pub(super) counts: Option<Vec<Count>>,
     pub(super) rows: Rows,
 }
@@ -50,22 +50,22 @@ impl Threads {
 }
 
 impl Results {
-    /// The values of a measure of a subject.
-    fn values(&self, measure: &str, subject: &str) -> Result<Vec<f64>> {
-        let values = self.rows.values([measure, subject]);
+    /// The values of a measure of an object.
+    fn values(&self, measure: &str, object: &str) -> Result<Vec<f64>> {
+        let values = self.rows.values([measure, object]);
         ensure!(
             !values.is_empty(),
-            "there are no rows of {measure} for {subject}"
+            "there are no rows of {measure} for {object}"
         );
         Ok(values)
     }
 
-    fn spread(&self, measure: &str, subject: &str) -> Result<Spread> {
-        Spread::new(&self.values(measure, subject)?, 1.0)
+    fn spread(&self, measure: &str, object: &str) -> Result<Spread> {
+        Spread::new(&self.values(measure, object)?, 1.0)
     }
 
-    fn median(&self, measure: &str, subject: &str) -> Result<f64> {
-        Ok(self.spread(measure, subject)?.median)
+    fn median(&self, measure: &str, object: &str) -> Result<f64> {
+        Ok(self.spread(measure, object)?.median)
     }
 
     /// What becomes of two measures, round by round.
@@ -83,11 +83,11 @@ impl Results {
         )
     }
 
-    fn threads(&self, what: &str, subject: &str) -> Result<Threads> {
+    fn threads(&self, what: &str, object: &str) -> Result<Threads> {
         let [one, two] = ["1_thread", "2_threads"].map(|threads| format!("{what}_{threads}"));
         let best = |measure| -> Result<f64> {
             Ok(self
-                .values(measure, subject)?
+                .values(measure, object)?
                 .into_iter()
                 .fold(0.0, f64::max))
         };
@@ -95,14 +95,14 @@ impl Results {
         Ok(Threads {
             best: best(&two)? / best(&one)?,
             median: self
-                .pairs([(&two, subject), (&one, subject)], |two, one| two / one)?
+                .pairs([(&two, object), (&one, object)], |two, one| two / one)?
                 .median,
         })
     }
 
     /// The table of accesses.
     pub(super) fn access(&self) -> Result<Table> {
-        let mut table = Table::numbers("", SUBJECTS.map(|it| it.title));
+        let mut table = Table::numbers("", OBJECTS.map(|it| it.title));
         let of_counts = |cell: fn(&Count) -> String| {
             let not = || "not measured".to_owned();
             move |index: usize| {
@@ -116,18 +116,18 @@ impl Results {
         };
         table.row(
             "instructions, in a loop",
-            0..SUBJECTS.len(),
+            0..OBJECTS.len(),
             of_counts(in_loop),
         )?;
         let out_of_line = |count: &Count| count.out_of_line.to_string();
         let title = "instructions, out of line";
-        table.row(title, 0..SUBJECTS.len(), of_counts(out_of_line))?;
+        table.row(title, 0..OBJECTS.len(), of_counts(out_of_line))?;
 
-        let beyond_helper = |measure, it: &Subject| -> Result<f64> {
+        let beyond_helper = |measure, it: &Object| -> Result<f64> {
             Ok(self.median(measure, it.name)? - self.median(measure, "helper")?)
         };
         let mut row =
-            |title, cell: &dyn Fn(&Subject) -> Result<String>| table.row(title, &SUBJECTS, cell);
+            |title, cell: &dyn Fn(&Object) -> Result<String>| table.row(title, &OBJECTS, cell);
         row("ns per access (quartiles)", &|it| {
             Ok(self.spread("ns", it.name)?.to_string())
         })?;
@@ -160,13 +160,13 @@ impl Results {
 
     /// The table of populating, ours and by hand.
     pub(super) fn populating(&self) -> Result<Table> {
-        let subjects = &SUBJECTS[..2];
+        let objects = &OBJECTS[..2];
         let mut table = Table::numbers(
             "an owner with nothing but the slot",
-            subjects.iter().map(|it| it.title),
+            objects.iter().map(|it| it.title),
         );
         let mut row = |title, measure: &str| {
-            table.row(title, subjects, |it| {
+            table.row(title, objects, |it| {
                 Ok(self.spread(measure, it.name)?.to_string())
             })
         };
@@ -181,7 +181,7 @@ impl Results {
         )?;
         table.row(
             "2 threads over 1, on one device: best (median)",
-            subjects,
+            objects,
             |it| Ok(self.threads("cycles_per_us", it.name)?.cell()),
         )?;
         Ok(table)
@@ -198,7 +198,7 @@ impl Results {
 
     /// How the targets stand.
     pub(super) fn targets(&self) -> Result<Vec<Target>> {
-        let ours = SUBJECTS[0].name;
+        let ours = OBJECTS[0].name;
         let counts = |of: fn(&Count) -> u64| {
             let counts = self.counts.as_ref();
             counts.map(|counts| counts.iter().map(of).collect::<Vec<_>>())

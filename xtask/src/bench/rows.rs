@@ -2,7 +2,7 @@
 
 //! Runs `benches/access`, which prints rows: times, threads, first accesses, bytes.
 
-use super::subject::progress;
+use super::object::progress;
 use crate::report::rows;
 use anyhow::{
     ensure,
@@ -28,10 +28,10 @@ use xshell::{
     Shell, //
 };
 
-/// The values of each measure and subject.
+/// The values of each measure and object.
 pub(super) type Rows = rows::Rows<2>;
 
-/// Adds a row, `measure,subject,round,value`.
+/// Adds a row, `measure,object,round,value`.
 fn add(rows: &mut Rows, text: &str) -> Result<()> {
     let row: rows::Row<2> = text.parse()?;
     let before = rows.0.iter().filter(|other| other.what == row.what).count();
@@ -60,7 +60,7 @@ pub(super) fn measure(shell: &Shell, program: &Path, csv: &Path, quick: bool) ->
         .next()
         .context("the benchmark has not printed a header")??;
     ensure!(
-        header == "measure,subject,round,value",
+        header == "measure,object,round,value",
         "not the header: {header}"
     );
     writeln!(csv, "{header}")?;

@@ -2,8 +2,8 @@
 
 //! `cargo xtask kernel litmus`: the protocol's orderings under the kernel's own memory model.
 //!
-//! Each file of `kernel/litmus` is a piece of the protocol, or a twin of one that is broken in one
-//! way, and says in its comment what the model has to find, as those in the kernel's tree do. Which
+//! Each file of `verify/litmus` is a piece of the protocol, or a mutant of one,
+//! and says in its comment what the model has to find, as those in the kernel's tree do. Which
 //! piece of the source it stands for is said in `docs/protocol.md`.
 
 use super::{
@@ -99,7 +99,7 @@ impl Finding {
 /// All tests, sorted.
 fn tests() -> Result<Vec<PathBuf>> {
     let mut tests = Vec::new();
-    for entry in fs::read_dir(root().join("kernel/litmus"))? {
+    for entry in fs::read_dir(root().join("verify/litmus"))? {
         tests.push(entry?.path());
     }
     tests.sort();
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(Finding::printed("Warning: File \"x\": unexpected\n"), None);
     }
 
-    /// Each twin is one of a test that holds, and the documentation has all.
+    /// Each mutant is one of a test that holds, and the documentation has all.
     #[test]
     fn tests_are_complete() {
         let documentation = fs::read_to_string(root().join("docs/protocol.md")).unwrap();
@@ -235,8 +235,8 @@ mod tests {
             match name.split_once('+') {
                 None => {
                     assert_eq!(Some(expected), finding("Never", false), "{name}");
-                    let twins = format!("{name}+");
-                    assert!(names.iter().any(|it| it.starts_with(&twins)), "{name}");
+                    let mutants = format!("{name}+");
+                    assert!(names.iter().any(|it| it.starts_with(&mutants)), "{name}");
                 }
                 Some((sound, _)) => {
                     assert_eq!(expected.observed, "Sometimes", "{name}");

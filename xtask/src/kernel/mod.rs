@@ -140,7 +140,7 @@ enum Command {
     /// Runs the same scenarios on the host and in a kernel, and fails where they end differently.
     #[command(after_help = HELP)]
     Compare(compare::Options),
-    /// Has the kernel's own memory model judge the protocol's orderings, and broken twins of them.
+    /// Has the kernel's own memory model judge the protocol's orderings, and mutants of them.
     ///
     /// Needs herd7, without which this is skipped.
     #[command(after_help = HELP)]

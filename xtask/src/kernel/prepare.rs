@@ -90,7 +90,7 @@ pub(crate) struct Request<'a> {
     pub(crate) object: Object,
     /// Adds no more than this step and those before it.
     pub(crate) until: Option<&'a str>,
-    /// Adds the suites that measure, too, of this subject.
+    /// Adds the suites that measure, too, of this candidate.
     pub(crate) bench: Option<&'a str>,
 }
 
@@ -130,7 +130,7 @@ pub(crate) fn prepare(shell: &Shell, cache: &Cache, request: &Request<'_>) -> Re
 
     apply::run(&mut tree, request.object, request.until)
         .and_then(|()| match request.bench {
-            Some(subject) => apply::add_bench(&mut tree, subject),
+            Some(candidate) => apply::add_bench(&mut tree, candidate),
             None => Ok(()),
         })
         .with_context(|| format!("the code cannot be added to Linux {}", tree.version()))?;

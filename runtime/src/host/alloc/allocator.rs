@@ -12,33 +12,17 @@
 pub use super::iter::VmallocPageIter;
 
 use super::{
-    flags::{
-        __GFP_NOWARN,
-        __GFP_ZERO, //
-    },
-    AllocError,
-    Allocator,
-    Flags,
-    NumaNode, //
+    flags::{__GFP_NOWARN, __GFP_ZERO},
+    AllocError, Allocator, Flags, NumaNode,
 };
-use crate::{
-    bindings,
-    fault,
-    page::PAGE_SIZE, //
-};
+use crate::{bindings, fault, page::PAGE_SIZE};
 use core::{
     alloc::Layout,
-    ptr::{
-        self,
-        NonNull, //
-    },
+    ptr::{self, NonNull},
 };
 use std::alloc;
 #[cfg(test)]
-use std::sync::atomic::{
-    AtomicI64,
-    Ordering::Relaxed, //
-};
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 /// The alignment of `kmalloc()`: `ARCH_KMALLOC_MINALIGN` of x86.
 const ARCH_KMALLOC_MINALIGN: usize = align_of::<u64>();
@@ -228,22 +212,13 @@ unsafe fn realloc<A: Allocator>(
 mod tests {
     use super::*;
     use crate::{
-        alloc::{
-            flags::*,
-            Box,
-            KBox,
-            KVBox,
-            VBox, //
-        },
+        alloc::{flags::*, Box, KBox, KVBox, VBox},
         bindings::collect_warnings,
         sync::rcu,
         testing::fail_nth,
     };
     use core::mem::MaybeUninit;
-    use std::panic::{
-        catch_unwind,
-        AssertUnwindSafe, //
-    };
+    use std::panic::{catch_unwind, AssertUnwindSafe};
 
     #[repr(align(128))]
     struct Aligned(#[allow(dead_code)] [u8; 1000]);

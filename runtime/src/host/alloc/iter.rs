@@ -5,15 +5,9 @@
 
 use crate::{
     bindings,
-    page::{
-        BorrowedPage,
-        PAGE_SIZE, //
-    },
+    page::{BorrowedPage, PAGE_SIZE},
 };
-use core::{
-    marker::PhantomData,
-    ptr::NonNull, //
-};
+use core::{marker::PhantomData, ptr::NonNull};
 
 /// An iterator over the pages of memory that `vmalloc()` returned.
 ///

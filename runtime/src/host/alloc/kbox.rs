@@ -8,52 +8,22 @@
 //! an unstable feature of the compiler. [`Box::into_raw()`] and [`Box::from_raw()`] do it.
 
 use super::{
-    allocator::{
-        KVmalloc,
-        Kmalloc,
-        Vmalloc,
-        VmallocPageIter, //
-    },
+    allocator::{KVmalloc, Kmalloc, Vmalloc, VmallocPageIter},
     flags::__GFP_ZERO,
-    AllocError,
-    Allocator,
-    Flags,
-    NumaNode,
-    Vec, //
+    AllocError, Allocator, Flags, NumaNode, Vec,
 };
-use crate::{
-    init::InPlaceInit,
-    page::AsPageIter, //
-};
+use crate::{init::InPlaceInit, page::AsPageIter};
 use core::{
     alloc::Layout,
-    borrow::{
-        Borrow,
-        BorrowMut, //
-    },
+    borrow::{Borrow, BorrowMut},
     fmt,
     marker::PhantomData,
-    mem::{
-        ManuallyDrop,
-        MaybeUninit, //
-    },
-    ops::{
-        Deref,
-        DerefMut, //
-    },
+    mem::{ManuallyDrop, MaybeUninit},
+    ops::{Deref, DerefMut},
     pin::Pin,
-    ptr::{
-        self,
-        NonNull, //
-    },
+    ptr::{self, NonNull},
 };
-use pin_init::{
-    InPlaceWrite,
-    Init,
-    PinInit,
-    Zeroable,
-    ZeroableOption, //
-};
+use pin_init::{InPlaceWrite, Init, PinInit, Zeroable, ZeroableOption};
 
 /// One owned value in memory of the allocator `A`.
 ///
@@ -504,22 +474,13 @@ mod tests {
     use super::*;
     use crate::{
         alloc::flags::*,
-        error::{
-            code::*,
-            Error, //
-        },
+        error::{code::*, Error},
         sync::rcu,
         testing::fail_nth,
     };
-    use pin_init::{
-        init_from_closure,
-        pin_init_from_closure, //
-    };
+    use pin_init::{init_from_closure, pin_init_from_closure};
     use std::{
-        panic::{
-            catch_unwind,
-            AssertUnwindSafe, //
-        },
+        panic::{catch_unwind, AssertUnwindSafe},
         sync::Arc,
     };
 

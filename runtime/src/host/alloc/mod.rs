@@ -13,37 +13,19 @@ pub mod kvec;
 mod iter;
 
 pub use self::{
-    kbox::{
-        Box,
-        KBox,
-        KVBox,
-        VBox, //
-    },
-    kvec::{
-        IntoIter,
-        KVVec,
-        KVec,
-        VVec,
-        Vec, //
-    },
+    kbox::{Box, KBox, KVBox, VBox},
+    kvec::{IntoIter, KVVec, KVec, VVec, Vec},
 };
 
 use crate::{
     bindings,
-    error::{
-        code::EINVAL,
-        Result, //
-    },
+    error::{code::EINVAL, Result},
     fault,
 };
 use core::{
     alloc::Layout,
     fmt,
-    ops::{
-        BitAnd,
-        BitOr,
-        Not, //
-    },
+    ops::{BitAnd, BitOr, Not},
     ptr::NonNull,
 };
 
@@ -259,10 +241,7 @@ pub unsafe trait Allocator {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        flags::*,
-        *, //
-    };
+    use super::{flags::*, *};
 
     #[test]
     fn flags_combine() {

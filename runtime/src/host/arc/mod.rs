@@ -13,35 +13,22 @@ mod unique;
 pub use self::unique::UniqueArc;
 
 use crate::{
-    alloc::{
-        AllocError,
-        Flags,
-        KBox, //
-    },
+    alloc::{AllocError, Flags, KBox},
     bindings::refcount_t,
     init::InPlaceInit,
 };
 use core::{
     alloc::Layout,
-    any::{
-        type_name,
-        Any, //
-    },
+    any::{type_name, Any},
     borrow::Borrow,
     fmt,
     marker::PhantomData,
-    mem::{
-        offset_of,
-        ManuallyDrop, //
-    },
+    mem::{offset_of, ManuallyDrop},
     ops::Deref,
     pin::Pin,
     ptr::NonNull,
 };
-use pin_init::{
-    Init,
-    PinInit, //
-};
+use pin_init::{Init, PinInit};
 
 /// A value and the count of its references. An [`Arc`] may be moved whether or not the value may.
 #[pin_init::pin_data]
@@ -433,10 +420,7 @@ impl<T: ?Sized> Deref for ArcBorrow<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        prelude::*,
-        testing::fail_nth, //
-    };
+    use crate::{prelude::*, testing::fail_nth};
     use core::cell::Cell;
 
     /// Tells when it is dropped.

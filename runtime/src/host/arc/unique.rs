@@ -4,41 +4,21 @@
 //!
 //! Stands for a part of `rust/kernel/sync/arc.rs`.
 
-use super::{
-    Arc,
-    ArcInner, //
-};
+use super::{Arc, ArcInner};
 use crate::{
-    alloc::{
-        AllocError,
-        Flags,
-        KBox, //
-    },
+    alloc::{AllocError, Flags, KBox},
     bindings::refcount_t,
     init::InPlaceInit,
 };
 use core::{
-    borrow::{
-        Borrow,
-        BorrowMut, //
-    },
+    borrow::{Borrow, BorrowMut},
     fmt,
-    mem::{
-        ManuallyDrop,
-        MaybeUninit, //
-    },
-    ops::{
-        Deref,
-        DerefMut, //
-    },
+    mem::{ManuallyDrop, MaybeUninit},
+    ops::{Deref, DerefMut},
     pin::Pin,
     ptr::NonNull,
 };
-use pin_init::{
-    InPlaceWrite,
-    Init,
-    PinInit, //
-};
+use pin_init::{InPlaceWrite, Init, PinInit};
 
 /// An [`Arc`] with one reference, whose value can still be changed.
 ///
@@ -297,17 +277,11 @@ mod tests {
     use super::*;
     use crate::{
         alloc::flags::GFP_KERNEL,
-        error::{
-            code::*,
-            Error, //
-        },
+        error::{code::*, Error},
         testing::fail_nth,
     };
     use core::marker::PhantomPinned;
-    use pin_init::{
-        init_from_closure,
-        pin_init_from_closure, //
-    };
+    use pin_init::{init_from_closure, pin_init_from_closure};
 
     #[test]
     fn is_written_and_shared() {

@@ -8,18 +8,10 @@
 use super::device;
 use crate::error::code;
 use core::{
-    ffi::{
-        c_int,
-        c_ulong,
-        c_void, //
-    },
+    ffi::{c_int, c_ulong, c_void},
     ptr,
 };
-use std::sync::{
-    PoisonError,
-    RwLock,
-    RwLockWriteGuard, //
-};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 /// A function that is told of events: `struct notifier_block`.
 #[repr(C)]
@@ -132,13 +124,9 @@ pub unsafe fn bus_unregister_notifier(bus: *const bus_type, nb: *mut notifier_bl
 mod tests {
     use super::*;
     use std::{
-        sync::mpsc::{
-            channel,
-            Receiver,
-            Sender, //
-        },
+        sync::mpsc::{channel, Receiver, Sender},
         thread,
-        time::Duration, //
+        time::Duration,
     };
 
     /// A block that says that it is being called, and then waits.

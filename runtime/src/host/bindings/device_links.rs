@@ -6,31 +6,13 @@
 //! firmware nodes are left out.
 
 use super::{
-    device,
-    device_guard,
-    device_release_driver,
-    dl_dev_state,
-    dl_dev_state_DL_DEV_DRIVER_BOUND,
-    dl_dev_state_DL_DEV_NO_DRIVER,
-    dl_dev_state_DL_DEV_PROBING,
-    dl_dev_state_DL_DEV_UNBINDING,
-    get_device,
-    put_device, //
+    device, device_guard, device_release_driver, dl_dev_state, dl_dev_state_DL_DEV_DRIVER_BOUND,
+    dl_dev_state_DL_DEV_NO_DRIVER, dl_dev_state_DL_DEV_PROBING, dl_dev_state_DL_DEV_UNBINDING,
+    get_device, put_device,
 };
-use crate::{
-    alloc::flags::GFP_KERNEL,
-    error::code, //
-};
-use core::{
-    ffi::c_int,
-    ptr,
-    sync::atomic::Ordering, //
-};
-use std::sync::{
-    Mutex,
-    MutexGuard,
-    PoisonError, //
-};
+use crate::{alloc::flags::GFP_KERNEL, error::code};
+use core::{ffi::c_int, ptr, sync::atomic::Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The state of a link: `enum device_link_state`.
 pub type device_link_state = c_int;

@@ -5,21 +5,12 @@
 //! Models the groups of `drivers/base/devres.c`. A group is two markers on the device's list; what
 //! was added between them is in it.
 
-use super::{
-    device,
-    devres_node,
-    release_nodes,
-    Entry,
-    Kind, //
-};
+use super::{device, devres_node, release_nodes, Entry, Kind};
 use crate::alloc::flags::GFP_KERNEL;
 use core::{
-    ffi::{
-        c_int,
-        c_void, //
-    },
+    ffi::{c_int, c_void},
     ops::Range,
-    ptr, //
+    ptr,
 };
 
 /// A group: `struct devres_group`.
@@ -278,22 +269,12 @@ pub(super) unsafe fn remove_nodes(
 mod tests {
     use super::*;
     use crate::{
-        bindings::{
-            collect_warnings,
-            devm_add_action_or_reset,
-            devres_release_all, //
-        },
-        testing::{
-            fail_nth,
-            TestDevice, //
-        },
+        bindings::{collect_warnings, devm_add_action_or_reset, devres_release_all},
+        testing::{fail_nth, TestDevice},
     };
     use std::{
         cell::RefCell,
-        panic::{
-            catch_unwind,
-            AssertUnwindSafe, //
-        },
+        panic::{catch_unwind, AssertUnwindSafe},
     };
 
     thread_local! {

@@ -8,46 +8,23 @@
 //! mapped. Uses tables and the model's `struct device`, which holds one [`DmaState`] each.
 
 use super::{
-    device,
-    dma_addr_t,
-    kunit,
-    phys_addr_t,
-    scatterlist,
-    sg_dma_address,
-    sg_dma_len,
-    sg_phys,
-    sg_table,
-    warn, //
+    device, dma_addr_t, kunit, phys_addr_t, scatterlist, sg_dma_address, sg_dma_len, sg_phys,
+    sg_table, warn,
 };
 use crate::{
     device::Device,
     error::code,
-    sync::atomic::{
-        Acquire,
-        Atomic,
-        Relaxed,
-        Release, //
-    },
+    sync::atomic::{Acquire, Atomic, Relaxed, Release},
 };
 use core::{
-    ffi::{
-        c_int,
-        c_uint,
-        c_ulong, //
-    },
+    ffi::{c_int, c_uint, c_ulong},
     fmt, mem,
 };
 use std::{
     collections::BTreeMap,
     sync::{
-        atomic::{
-            AtomicU32,
-            Ordering, //
-        },
-        Arc,
-        Mutex,
-        MutexGuard,
-        PoisonError, //
+        atomic::{AtomicU32, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
     },
 };
 
@@ -417,12 +394,8 @@ mod tests {
     use super::*;
     use crate::{
         bindings::{
-            collect_warnings,
-            file,
-            sg_alloc_table_from_pages_segment,
-            sg_free_table,
-            GFP_KERNEL,
-            PAGE_SIZE, //
+            collect_warnings, file, sg_alloc_table_from_pages_segment, sg_free_table, GFP_KERNEL,
+            PAGE_SIZE,
         },
         testing::TestDevice,
     };

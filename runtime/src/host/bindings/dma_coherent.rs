@@ -3,30 +3,14 @@
 //! Memory that the CPU and a device see alike: `dma_alloc_attrs()` of `kernel/dma/mapping.c`.
 
 use super::{
-    device,
-    dma_addr_t,
-    dma_data_direction,
-    dma_get_mask,
-    gfp_t,
-    may_not_allocate,
-    phys_alloc,
-    phys_free,
-    warn,
-    Mapping,
-    PAGE_SIZE, //
+    device, dma_addr_t, dma_data_direction, dma_get_mask, gfp_t, may_not_allocate, phys_alloc,
+    phys_free, warn, Mapping, PAGE_SIZE,
 };
 use core::{
-    ffi::{
-        c_ulong,
-        c_void, //
-    },
+    ffi::{c_ulong, c_void},
     ptr,
 };
-use std::alloc::{
-    alloc_zeroed,
-    dealloc,
-    Layout, //
-};
+use std::alloc::{alloc_zeroed, dealloc, Layout};
 
 /// What is on the books for an allocation.
 const fn mapping(size: usize) -> Mapping {

@@ -6,16 +6,8 @@
 //! One domain for all devices, as in C: unplugging one waits for the sections of all.
 
 use crate::fault;
-use core::{
-    cell::Cell,
-    ffi::c_int, //
-};
-use std::sync::{
-    Condvar,
-    Mutex,
-    MutexGuard,
-    PoisonError, //
-};
+use core::{cell::Cell, ffi::c_int};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The sections under way. Those that begin now are counted at `current`, and a grace period waits
 /// for the others.

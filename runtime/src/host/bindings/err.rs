@@ -6,10 +6,7 @@
 //! kernel, hence the same names here. None of them dereferences its argument; they are `unsafe`
 //! only because every binding is.
 
-use core::ffi::{
-    c_long,
-    c_void, //
-};
+use core::ffi::{c_long, c_void};
 
 /// The largest error number that a pointer can carry.
 pub const MAX_ERRNO: usize = 4095;

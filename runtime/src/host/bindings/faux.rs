@@ -3,22 +3,11 @@
 //! Devices without hardware: `drivers/base/faux.c`.
 
 use super::{
-    bus_type,
-    device,
-    device_del,
-    device_driver,
-    device_driver__bindgen_ty_1,
-    device_driver_attach,
-    device_kind,
-    may_not_allocate,
-    put_device,
-    GFP_KERNEL, //
+    bus_type, device, device_del, device_driver, device_driver__bindgen_ty_1, device_driver_attach,
+    device_kind, may_not_allocate, put_device, GFP_KERNEL,
 };
 use crate::str::CStr;
-use core::{
-    ffi::c_char,
-    ptr, //
-};
+use core::{ffi::c_char, ptr};
 
 /// A device without hardware: `struct faux_device`.
 #[repr(C)]

@@ -6,37 +6,16 @@
 //! Of an mmap offset the model knows that the DRM device has a node for it.
 
 use super::{
-    dma_buf_attachment,
-    dma_resv,
-    dma_resv_fini,
-    drm_device,
-    drm_file,
-    drm_vma_offset_add,
-    drm_vma_offset_remove,
-    file,
-    iosys_map,
-    page,
-    refcount_t,
-    report_afterwards,
-    sg_table,
-    warn,
-    DrmLabel,
-    ERR_PTR,
-    PAGE_SIZE, //
+    dma_buf_attachment, dma_resv, dma_resv_fini, drm_device, drm_file, drm_vma_offset_add,
+    drm_vma_offset_remove, file, iosys_map, page, refcount_t, report_afterwards, sg_table, warn,
+    DrmLabel, ERR_PTR, PAGE_SIZE,
 };
-use crate::{
-    error::code,
-    fault, //
-};
+use crate::{error::code, fault};
 use core::{
-    ffi::{
-        c_int,
-        c_long, //
-    },
+    ffi::{c_int, c_long},
     fmt,
     marker::PhantomData,
-    mem,
-    ptr, //
+    mem, ptr,
 };
 
 /// A reference count: `struct kref`.

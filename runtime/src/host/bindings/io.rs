@@ -8,13 +8,7 @@
 use super::phys_addr_t;
 use core::{
     ffi::c_void,
-    sync::atomic::{
-        AtomicU16,
-        AtomicU32,
-        AtomicU64,
-        AtomicU8,
-        Ordering, //
-    },
+    sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering},
 };
 
 /// The size of a resource: `resource_size_t`.

@@ -26,79 +26,45 @@
     reason = "the names are the C ones"
 )]
 
-// Several C structs are named like the file that models them. In a flat namespace the struct has to
-// win, so these modules go by other names.
-#[path = "dma_buf.rs"]
+// In this flat namespace a C struct and a module cannot share a name, so no file is named like a
+// struct: `driver_core` has `struct device`, `buffers` has `struct dma_buf`.
 mod buffers;
 mod bus;
-#[path = "dd.rs"]
-mod driver_binding;
-#[path = "device.rs"]
-mod driver_core;
-#[path = "drm_device.rs"]
-mod drm_core;
-#[path = "drm_file.rs"]
-mod drm_files;
-#[path = "kunit.rs"]
-mod kunit_test;
-#[path = "dma_resv.rs"]
-mod resv;
-#[path = "scatterlist.rs"]
-mod sg;
-
 mod device_links;
 mod devres_group;
 mod dma;
 mod dma_coherent;
+mod driver_binding;
+mod driver_core;
+mod drm_core;
+mod drm_files;
 mod drm_unplug_srcu;
 mod err;
 mod faux;
+mod firmware_loader;
 mod gem;
 mod io;
-#[path = "page.rs"]
+mod kunit_test;
 mod mm;
-#[path = "mutex.rs"]
 mod mutexes;
 mod pci;
 mod printk;
 mod refcount;
+mod resv;
+mod sg;
 mod shmem;
 mod spinlock;
 mod time;
 mod vmalloc;
-#[path = "warn.rs"]
 mod warning;
 mod workqueue;
 
 pub use self::{
-    buffers::*,
-    bus::*,
-    device_links::*,
-    devres_group::*,
-    dma::*,
-    dma_coherent::*,
-    driver_binding::*,
-    driver_core::*,
-    drm_core::*,
-    drm_files::*,
-    err::*,
-    faux::*,
-    gem::*,
-    io::*,
-    kunit_test::*,
-    mm::*,
-    mutexes::*,
-    pci::*,
-    printk::*,
-    refcount::*,
-    resv::*,
-    sg::*,
-    shmem::*,
-    spinlock::*,
-    time::*,
-    vmalloc::*,
-    warning::*,
-    workqueue::*, //
+    buffers::*, bus::*, device_links::*, devres_group::*, dma::*, dma_coherent::*,
+    driver_binding::*, driver_core::*, drm_core::*, drm_files::*, err::*, faux::*,
+    firmware_loader::*, gem::*, io::*, kunit_test::*, mm::*, mutexes::*, pci::*, printk::*,
+    refcount::*, resv::*, sg::*, shmem::*, spinlock::*, time::*, vmalloc::*, warning::*,
+    workqueue::*,
 };
 
 pub use crate::lockdep::lock_class_key;

@@ -5,40 +5,18 @@
 //! The bus finds no drivers. A test makes a device, with BARs that are memory of the host.
 
 use super::{
-    bus_type,
-    device,
-    device_kind,
-    get_device,
-    may_not_allocate,
-    put_device,
-    resource_size_t,
-    GFP_KERNEL, //
+    bus_type, device, device_kind, get_device, may_not_allocate, put_device, resource_size_t,
+    GFP_KERNEL,
 };
-use crate::{
-    error::code,
-    str::CStr, //
-};
+use crate::{error::code, str::CStr};
 use core::{
-    ffi::{
-        c_char,
-        c_int,
-        c_ulong,
-        c_void, //
-    },
+    ffi::{c_char, c_int, c_ulong, c_void},
     ptr,
-    sync::atomic::{
-        AtomicBool,
-        AtomicU8,
-        Ordering, //
-    },
+    sync::atomic::{AtomicBool, AtomicU8, Ordering},
 };
 use std::{
     ffi::CString,
-    sync::{
-        Mutex,
-        MutexGuard,
-        PoisonError, //
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// The bus of PCI devices.

@@ -11,10 +11,7 @@
 //! end can be continued by its own thread only.
 
 use core::{
-    cell::{
-        Cell,
-        RefCell, //
-    },
+    cell::{Cell, RefCell},
     fmt,
 };
 
@@ -168,10 +165,7 @@ impl Drop for Collector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        panic::catch_unwind,
-        thread, //
-    };
+    use std::{panic::catch_unwind, thread};
 
     fn texts(f: impl FnOnce()) -> Vec<(u8, String)> {
         let ((), printed) = collect_printed(f);

@@ -11,10 +11,7 @@ use core::{
     ffi::c_int,
     fmt,
     mem::ManuallyDrop,
-    sync::atomic::{
-        AtomicI32,
-        Ordering, //
-    },
+    sync::atomic::{AtomicI32, Ordering},
 };
 
 /// Where a misused count is parked, so far from both ends that it never gets back:

@@ -27,58 +27,19 @@
 //!   it: a mapping that ends after that.
 
 use super::{
-    dma_buf_attachment,
-    dma_buf_vmap,
-    dma_buf_vunmap,
-    dma_data_direction,
-    dma_map_sgtable,
-    dma_max_mapping_size,
-    dma_resv_assert_held,
-    dma_resv_lock,
-    dma_resv_lock_interruptible,
-    dma_resv_unlock,
-    dma_unmap_sgtable,
-    drm_dev_check,
-    drm_device,
-    drm_gem_create_mmap_offset,
-    drm_gem_free_mmap_offset,
-    drm_gem_get_pages,
-    drm_gem_object,
-    drm_gem_object_funcs,
-    drm_gem_object_init,
-    drm_gem_object_release,
-    drm_gem_private_object_fini,
-    drm_gem_private_object_init,
-    drm_gem_put_pages,
-    drm_prime_gem_destroy,
-    file,
-    kfree_obj,
-    kmalloc_obj,
-    page,
-    refcount_t,
-    report_afterwards,
-    sg_alloc_table_from_pages_segment,
-    sg_free_table,
-    sg_quarantine_table,
-    sg_table,
-    vmap,
-    warn,
-    Gem,
-    ERR_PTR,
-    GFP_KERNEL,
-    IS_ERR,
-    PAGE_SHIFT,
-    PTR_ERR, //
+    dma_buf_attachment, dma_buf_vmap, dma_buf_vunmap, dma_data_direction, dma_map_sgtable,
+    dma_max_mapping_size, dma_resv_assert_held, dma_resv_lock, dma_resv_lock_interruptible,
+    dma_resv_unlock, dma_unmap_sgtable, drm_dev_check, drm_device, drm_gem_create_mmap_offset,
+    drm_gem_free_mmap_offset, drm_gem_get_pages, drm_gem_object, drm_gem_object_funcs,
+    drm_gem_object_init, drm_gem_object_release, drm_gem_private_object_fini,
+    drm_gem_private_object_init, drm_gem_put_pages, drm_prime_gem_destroy, file, kfree_obj,
+    kmalloc_obj, page, refcount_t, report_afterwards, sg_alloc_table_from_pages_segment,
+    sg_free_table, sg_quarantine_table, sg_table, vmap, warn, Gem, ERR_PTR, GFP_KERNEL, IS_ERR,
+    PAGE_SHIFT, PTR_ERR,
 };
 use crate::error::code;
 use core::{
-    ffi::{
-        c_int,
-        c_long,
-        c_uint,
-        c_ulong,
-        c_void, //
-    },
+    ffi::{c_int, c_long, c_uint, c_ulong, c_void},
     mem::offset_of,
     ptr,
 };
@@ -1104,18 +1065,9 @@ pub unsafe fn drm_gem_shmem_get_pages_sgt(shmem: *mut drm_gem_shmem_object) -> *
 mod tests {
     use super::*;
     use crate::{
-        bindings::{
-            self,
-            collect_warnings,
-            drm_driver,
-            Ledger, //
-        },
+        bindings::{self, collect_warnings, drm_driver, Ledger},
         page::PAGE_SIZE,
-        testing::{
-            fail_nth,
-            ledger,
-            TestDevice, //
-        },
+        testing::{fail_nth, ledger, TestDevice},
     };
 
     static DRIVER: drm_driver = drm_driver::new();

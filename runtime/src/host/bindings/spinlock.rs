@@ -6,15 +6,8 @@
 //! sleeps here, and does not count as sleeping.
 
 use super::lock_class_key;
-use crate::{
-    fault,
-    raw_lock::RawLock,
-    str::CStr, //
-};
-use core::ffi::{
-    c_char,
-    c_int, //
-};
+use crate::{fault, raw_lock::RawLock, str::CStr};
+use core::ffi::{c_char, c_int};
 
 /// `spinlock_t`.
 pub struct spinlock_t(RawLock<true>);

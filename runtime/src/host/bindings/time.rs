@@ -3,10 +3,7 @@
 //! The time that has passed: `include/linux/timekeeping.h`.
 
 use core::ffi::c_int;
-use std::{
-    sync::OnceLock,
-    time::Instant, //
-};
+use std::{sync::OnceLock, time::Instant};
 
 /// A number of nanoseconds: `ktime_t`.
 pub type ktime_t = i64;

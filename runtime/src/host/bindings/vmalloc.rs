@@ -5,17 +5,11 @@
 //! Any memory will do, as nothing says of an address how it was allocated. Each page has a physical
 //! address that no other page is next to, so that a scatter-gather table has an entry for each.
 
-use super::{
-    page,
-    PAGE_SIZE, //
-};
+use super::{page, PAGE_SIZE};
 use core::ffi::c_void;
 use std::{
     collections::BTreeMap,
-    sync::{
-        Mutex,
-        PoisonError, //
-    },
+    sync::{Mutex, PoisonError},
 };
 
 /// The pages by address. They stay, as those of `mem_map` do: memory that is freed and allocated

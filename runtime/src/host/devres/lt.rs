@@ -4,22 +4,13 @@
 
 use super::Devres;
 use crate::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     prelude::*,
     revocable::RevocableGuard,
-    types::{
-        CovariantForLt,
-        ForLt, //
-    },
+    types::{CovariantForLt, ForLt},
 };
 use ::pin_init::pin_init_from_closure;
-use core::{
-    marker::PhantomData,
-    ops::Deref, //
-};
+use core::{marker::PhantomData, ops::Deref};
 
 /// A [`Devres`] of a resource that borrows the bound device, which the `DevresLt` outlives.
 ///

@@ -6,22 +6,12 @@ use super::DmaAddress;
 use crate::{
     alloc::Flags,
     bindings,
-    device::{
-        Bound,
-        Device, //
-    },
-    io::{
-        IoBase,
-        SysMem,
-        SysMemBackend, //
-    },
+    device::{Bound, Device},
+    io::{IoBase, SysMem, SysMemBackend},
     prelude::*,
     ptr::KnownSize,
     sync::aref::ARef,
-    transmute::{
-        AsBytes,
-        FromBytes, //
-    },
+    transmute::{AsBytes, FromBytes},
 };
 use core::ptr::NonNull;
 
@@ -200,16 +190,8 @@ unsafe impl<T: KnownSize + Sync + ?Sized> Sync for Coherent<T> {}
 mod tests {
     use super::*;
     use crate::{
-        io::{
-            io_read,
-            io_write, //
-        },
-        testing::{
-            collect_warnings,
-            fail_nth,
-            ledger,
-            TestDevice, //
-        },
+        io::{io_read, io_write},
+        testing::{collect_warnings, fail_nth, ledger, TestDevice},
     };
 
     #[test]

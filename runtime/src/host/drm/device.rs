@@ -3,37 +3,19 @@
 //! DRM devices, and what is known about them where a reference is used. Stands for
 //! `rust/kernel/drm/device.rs`. C header: `include/drm/drm_device.h`.
 
-use super::{
-    driver,
-    Driver, //
-};
+use super::{driver, Driver};
 use crate::{
     bindings,
-    device::{
-        self,
-        AsBusDevice, //
-    },
+    device::{self, AsBusDevice},
     drm,
     error::from_err_ptr,
     page::PAGE_SIZE,
     prelude::*,
-    sync::aref::{
-        ARef,
-        AlwaysRefCounted, //
-    },
-    types::{
-        NotThreadSafe,
-        Opaque,
-        ScopeGuard, //
-    },
+    sync::aref::{ARef, AlwaysRefCounted},
+    types::{NotThreadSafe, Opaque, ScopeGuard},
 };
 use core::{
-    alloc::Layout,
-    cell::UnsafeCell,
-    marker::PhantomData,
-    mem::offset_of,
-    ops::Deref,
-    ptr::NonNull, //
+    alloc::Layout, cell::UnsafeCell, marker::PhantomData, mem::offset_of, ops::Deref, ptr::NonNull,
 };
 
 mod private {
@@ -78,11 +60,7 @@ impl DeviceContext for Ioctl {}
 ///
 /// ```
 /// # use kernel::{device, prelude::*};
-/// use kernel::{
-///     drm,
-///     sync::aref::ARef,
-///     testing::TestDevice, //
-/// };
+/// use kernel::{drm, sync::aref::ARef, testing::TestDevice};
 /// # #[pin_data]
 /// # struct Buffer {}
 /// # impl drm::gem::DriverObject for Buffer {

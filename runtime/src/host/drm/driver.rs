@@ -3,14 +3,7 @@
 //! DRM drivers, and the registration of their devices. Stands for `rust/kernel/drm/driver.rs`. C
 //! header: `include/drm/drm_drv.h`.
 
-use crate::{
-    bindings,
-    device,
-    drm,
-    error::to_result,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use crate::{bindings, device, drm, error::to_result, prelude::*, sync::aref::ARef};
 use core::ptr::NonNull;
 
 /// GEM objects are used: `DRIVER_GEM`.
@@ -49,11 +42,7 @@ pub trait AllocImpl: drm::gem::IntoGEMObject {
 /// # Examples
 ///
 /// ```
-/// use kernel::{
-///     device,
-///     drm,
-///     prelude::*, //
-/// };
+/// use kernel::{device, drm, prelude::*};
 ///
 /// /// The driver's part of a buffer.
 /// #[pin_data]

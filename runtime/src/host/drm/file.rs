@@ -2,12 +2,7 @@
 
 //! Open files. Stands for `rust/kernel/drm/file.rs`. C header: `include/drm/drm_file.h`.
 
-use crate::{
-    bindings,
-    drm,
-    prelude::*,
-    types::Opaque, //
-};
+use crate::{bindings, drm, prelude::*, types::Opaque};
 use core::marker::PhantomData;
 
 /// A driver's own data of an open file.

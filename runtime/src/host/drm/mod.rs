@@ -14,20 +14,10 @@ pub mod ioctl;
 
 pub use self::{
     device::{
-        Device,
-        DeviceContext,
-        Ioctl,
-        Normal,
-        Registered,
-        RegistrationGuard,
-        UnregisteredDevice, //
+        Device, DeviceContext, Ioctl, Normal, Registered, RegistrationGuard, UnregisteredDevice,
     },
-    driver::{
-        Driver,
-        DriverInfo,
-        Registration, //
-    },
-    file::File, //
+    driver::{Driver, DriverInfo, Registration},
+    file::File,
 };
 
 #[cfg(test)]

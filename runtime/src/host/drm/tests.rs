@@ -4,34 +4,19 @@
 
 use super::{
     file::DriverFile,
-    gem::{
-        BaseObject,
-        BaseObjectPrivate,
-        DriverObject,
-        IntoGEMObject,
-        Object, //
-    },
-    *, //
+    gem::{BaseObject, BaseObjectPrivate, DriverObject, IntoGEMObject, Object},
+    *,
 };
 use crate::{
-    bindings::{
-        self,
-        collect_warnings, //
-    },
+    bindings::{self, collect_warnings},
     device,
     page::PAGE_SIZE,
     prelude::*,
     sync::aref::ARef,
-    testing::{
-        fail_nth,
-        TestDevice, //
-    },
+    testing::{fail_nth, TestDevice},
 };
 use std::{
-    panic::{
-        catch_unwind,
-        AssertUnwindSafe, //
-    },
+    panic::{catch_unwind, AssertUnwindSafe},
     sync::Arc,
 };
 

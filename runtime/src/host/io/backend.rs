@@ -3,10 +3,7 @@
 //! What can be read and written, and how: a part of `rust/kernel/io.rs`.
 
 use super::Region;
-use crate::{
-    prelude::*,
-    ptr::KnownSize, //
-};
+use crate::{prelude::*, ptr::KnownSize};
 use core::fmt::Display;
 
 /// A kind of I/O memory, with views of parts of it.

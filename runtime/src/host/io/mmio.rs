@@ -2,22 +2,9 @@
 
 //! Registers of a device: a part of `rust/kernel/io.rs`.
 
-use super::{
-    IoBackend,
-    IoBase,
-    IoCapable,
-    IoCopyable,
-    Region, //
-};
-use crate::{
-    bindings,
-    prelude::*,
-    ptr::KnownSize, //
-};
-use core::{
-    marker::PhantomData,
-    ptr, //
-};
+use super::{IoBackend, IoBase, IoCapable, IoCopyable, Region};
+use crate::{bindings, prelude::*, ptr::KnownSize};
+use core::{marker::PhantomData, ptr};
 
 /// Where I/O memory is mapped: `T __iomem *`. It says nothing about whether it is.
 pub struct MmioRaw<T: ?Sized> {

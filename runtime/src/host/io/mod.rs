@@ -16,34 +16,14 @@ mod region;
 mod sys_mem;
 
 pub use self::{
-    backend::{
-        Io,
-        IoBackend,
-        IoBase,
-        IoCapable,
-        IoCopyable,
-        IoLoc, //
-    },
-    mmio::{
-        Mmio,
-        MmioBackend,
-        MmioRaw,
-        RelaxedMmio,
-        RelaxedMmioBackend, //
-    },
+    backend::{Io, IoBackend, IoBase, IoCapable, IoCopyable, IoLoc},
+    mmio::{Mmio, MmioBackend, MmioRaw, RelaxedMmio, RelaxedMmioBackend},
     projection::ProjectHelper,
     region::Region,
-    sys_mem::{
-        SysMem,
-        SysMemBackend, //
-    },
+    sys_mem::{SysMem, SysMemBackend},
 };
 use crate::bindings;
-pub use crate::{
-    io_project,
-    io_read,
-    io_write, //
-};
+pub use crate::{io_project, io_read, io_write};
 
 /// A physical address: `phys_addr_t`.
 pub type PhysAddr = bindings::phys_addr_t;

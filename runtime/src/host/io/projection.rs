@@ -2,10 +2,7 @@
 
 //! Parts of I/O memory: a part of `rust/kernel/io.rs`.
 
-use super::{
-    Io,
-    IoBackend, //
-};
+use super::{Io, IoBackend};
 use crate::ptr::KnownSize;
 
 /// What the macros of this file call, as methods.

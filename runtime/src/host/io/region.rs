@@ -4,10 +4,7 @@
 
 use crate::{
     prelude::*,
-    ptr::{
-        Alignment,
-        KnownSize, //
-    },
+    ptr::{Alignment, KnownSize},
 };
 use core::ptr;
 

@@ -2,24 +2,11 @@
 
 //! System memory that a device or user space may write to: a part of `rust/kernel/io.rs`.
 
-use super::{
-    IoBackend,
-    IoBase,
-    IoCapable,
-    IoCopyable, //
-};
-use crate::{
-    bindings,
-    ptr::KnownSize, //
-};
+use super::{IoBackend, IoBase, IoCapable, IoCopyable};
+use crate::{bindings, ptr::KnownSize};
 use core::{
     marker::PhantomData,
-    sync::atomic::{
-        AtomicU16,
-        AtomicU32,
-        AtomicU8,
-        Ordering::Relaxed, //
-    },
+    sync::atomic::{AtomicU16, AtomicU32, AtomicU8, Ordering::Relaxed},
 };
 
 #[cfg(target_pointer_width = "64")]

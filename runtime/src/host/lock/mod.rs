@@ -9,16 +9,9 @@ pub mod spinlock;
 
 use crate::{
     bindings,
-    str::{
-        CStr,
-        CStrExt as _, //
-    },
+    str::{CStr, CStrExt as _},
     sync::LockClassKey,
-    types::{
-        NotThreadSafe,
-        Opaque,
-        ScopeGuard, //
-    },
+    types::{NotThreadSafe, Opaque, ScopeGuard},
 };
 use core::{
     cell::UnsafeCell,
@@ -26,19 +19,10 @@ use core::{
     ffi::c_char,
     fmt,
     marker::PhantomPinned,
-    ops::{
-        Deref,
-        DerefMut, //
-    },
+    ops::{Deref, DerefMut},
     pin::Pin,
 };
-use pin_init::{
-    pin_data,
-    pin_init,
-    pin_init_from_closure,
-    PinInit,
-    Wrapper, //
-};
+use pin_init::{pin_data, pin_init, pin_init_from_closure, PinInit, Wrapper};
 
 /// A kind of lock: [`MutexBackend`](mutex::MutexBackend) or
 /// [`SpinLockBackend`](spinlock::SpinLockBackend).
@@ -404,12 +388,7 @@ mod tests {
     use super::*;
     use crate::{
         bindings::collect_warnings,
-        sync::{
-            new_mutex,
-            new_spinlock,
-            Mutex,
-            SpinLock, //
-        },
+        sync::{new_mutex, new_spinlock, Mutex, SpinLock},
     };
     use core::mem;
     use pin_init::stack_pin_init;

@@ -6,11 +6,7 @@
 //!
 //! A thread that locks what it holds panics. Each lock is also checked by `lockdep`.
 
-use super::{
-    Backend,
-    Guard,
-    Lock, //
-};
+use super::{Backend, Guard, Lock};
 use crate::bindings;
 use core::ffi::c_char;
 
@@ -149,10 +145,7 @@ mod tests {
     use core::marker::PhantomPinned;
     use pin_init::stack_pin_init;
     use std::{
-        panic::{
-            catch_unwind,
-            AssertUnwindSafe, //
-        },
+        panic::{catch_unwind, AssertUnwindSafe},
         thread,
     };
 

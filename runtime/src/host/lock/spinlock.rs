@@ -8,11 +8,7 @@
 //! A thread that sleeps, or may sleep, while it holds a spinlock panics. So does one that locks what
 //! it holds. Each lock is also checked by `lockdep`.
 
-use super::{
-    Backend,
-    Guard,
-    Lock, //
-};
+use super::{Backend, Guard, Lock};
 use crate::bindings;
 use core::ffi::c_char;
 
@@ -159,19 +155,12 @@ unsafe impl Backend for SpinLockBackend {
 mod tests {
     use crate::{
         prelude::*,
-        sync::{
-            new_mutex,
-            rcu,
-            Completion, //
-        },
+        sync::{new_mutex, rcu, Completion},
     };
     use ::pin_init::stack_pin_init;
     use core::mem;
     use std::{
-        panic::{
-            catch_unwind,
-            AssertUnwindSafe, //
-        },
+        panic::{catch_unwind, AssertUnwindSafe},
         thread,
     };
 

@@ -7,18 +7,9 @@ use crate::{
     bindings,
     device::Bound,
     devres::DevresLt,
-    io::{
-        IoBase,
-        Mmio,
-        MmioBackend,
-        MmioRaw,
-        Region, //
-    },
+    io::{IoBase, Mmio, MmioBackend, MmioRaw, Region},
     prelude::*,
-    types::{
-        CovariantForLt,
-        ForLt, //
-    },
+    types::{CovariantForLt, ForLt},
 };
 use core::ptr;
 

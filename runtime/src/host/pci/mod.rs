@@ -9,37 +9,20 @@ mod id;
 mod io;
 
 pub use self::{
-    id::{
-        Class,
-        ClassMask,
-        Vendor, //
-    },
-    io::{
-        Bar,
-        DevresBar, //
-    },
+    id::{Class, ClassMask, Vendor},
+    io::{Bar, DevresBar},
 };
 use crate::{
-    bindings,
-    container_of,
-    device,
-    device_id::{
-        RawDeviceId,
-        RawDeviceIdIndex, //
-    },
+    bindings, container_of, device,
+    device_id::{RawDeviceId, RawDeviceIdIndex},
     dma,
     error::to_result,
-    impl_device_context_deref,
-    impl_device_context_into_aref,
+    impl_device_context_deref, impl_device_context_into_aref,
     prelude::*,
     sync::aref::AlwaysRefCounted,
-    types::Opaque, //
+    types::Opaque,
 };
-use core::{
-    marker::PhantomData,
-    mem::offset_of,
-    ptr::NonNull, //
-};
+use core::{marker::PhantomData, mem::offset_of, ptr::NonNull};
 
 /// An entry of a driver's table: `struct pci_device_id`.
 #[repr(transparent)]

@@ -3,19 +3,10 @@
 //! From a pointer to a pointer to a part of what it points to. Stands for
 //! `rust/kernel/ptr/projection.rs`.
 
-use crate::error::{
-    code::ERANGE,
-    Error, //
-};
+use crate::error::{code::ERANGE, Error};
 use core::{
     mem::MaybeUninit,
-    ops::{
-        Deref,
-        Range,
-        RangeFrom,
-        RangeFull,
-        RangeTo, //
-    },
+    ops::{Deref, Range, RangeFrom, RangeFull, RangeTo},
     ptr,
 };
 

@@ -4,27 +4,18 @@
 
 use super::SGTable;
 use crate::{
-    alloc::{
-        allocator::VmallocPageIter,
-        Flags, //
-    },
+    alloc::{allocator::VmallocPageIter, Flags},
     bindings,
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres::Devres,
     dma::DataDirection,
     error::to_result,
     page::AsPageIter,
     prelude::*,
     sync::aref::ARef,
-    types::Opaque, //
+    types::Opaque,
 };
-use core::{
-    ops::Deref,
-    ptr::NonNull, //
-};
+use core::{ops::Deref, ptr::NonNull};
 
 /// A table that is mapped for DMA. Dropping it unmaps the table.
 ///

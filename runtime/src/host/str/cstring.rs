@@ -4,16 +4,9 @@
 
 use super::CStr;
 use crate::{
-    alloc::{
-        flags::GFP_KERNEL,
-        AllocError,
-        KVec, //
-    },
-    error::{
-        code::EINVAL,
-        Error, //
-    },
-    fmt, //
+    alloc::{flags::GFP_KERNEL, AllocError, KVec},
+    error::{code::EINVAL, Error},
+    fmt,
 };
 use core::ops::Deref;
 

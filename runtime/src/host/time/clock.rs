@@ -4,10 +4,7 @@
 
 use super::Delta;
 use crate::bindings;
-use core::{
-    marker::PhantomData,
-    ops::Sub, //
-};
+use core::{marker::PhantomData, ops::Sub};
 
 /// A clock.
 ///

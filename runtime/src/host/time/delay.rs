@@ -9,10 +9,7 @@ use super::Delta;
 use crate::fault;
 use std::{
     hint, thread,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::{Duration, Instant},
 };
 
 /// The longest sleep: `i32::MAX` microseconds, about 36 minutes.

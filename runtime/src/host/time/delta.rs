@@ -2,15 +2,8 @@
 
 //! Spans of time. Stands for a part of `rust/kernel/time.rs`.
 
-use super::{
-    NSEC_PER_MSEC,
-    NSEC_PER_SEC,
-    NSEC_PER_USEC, //
-};
-use core::{
-    fmt,
-    ops, //
-};
+use super::{NSEC_PER_MSEC, NSEC_PER_SEC, NSEC_PER_USEC};
+use core::{fmt, ops};
 
 mod private {
     /// Keeps [`TimeUnit`](super::TimeUnit) to the units of this module.

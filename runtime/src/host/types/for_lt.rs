@@ -4,10 +4,7 @@
 
 use core::marker::PhantomData;
 
-pub use devres_lazy_pin_macros::{
-    CovariantForLt,
-    ForLt, //
-};
+pub use devres_lazy_pin_macros::{CovariantForLt, ForLt};
 
 /// A type that is generic over a lifetime.
 ///

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! Adds what `cargo xtask kernel bench` boots, to a tree that has the contract: `kernel/bench/`,
-//! with one of the files of `kernel/bench/subjects/`.
+//! with one of the files of `kernel/bench/candidates/`.
 
 use super::{
     add_files,
@@ -22,18 +22,18 @@ use std::{
     path::Path, //
 };
 
-/// Where the subject is in a tree.
-const SUBJECT: &str = "rust/kernel/drm/gem/shmem/bench_kunit/subject.rs";
+/// Where the candidate is in a tree.
+const CANDIDATE: &str = "rust/kernel/drm/gem/shmem/bench_kunit/candidate.rs";
 
-/// Adds it, for the subject of this name.
-pub(crate) fn add_bench(tree: &mut Tree, subject: &str) -> Result<()> {
+/// Adds it, for the candidate of this name.
+pub(crate) fn add_bench(tree: &mut Tree, candidate: &str) -> Result<()> {
     let folder = root().join("kernel/bench");
     add_files(tree, &folder, Path::new(""), |path| {
         path.starts_with("rust")
     })?;
-    let file = folder.join("subjects").join(format!("{subject}.rs"));
+    let file = folder.join("candidates").join(format!("{candidate}.rs"));
     let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-    tree.write(SUBJECT, text);
+    tree.write(CANDIDATE, text);
 
     edit(tree, SHMEM, |text| {
         source::declare_before(

@@ -7,7 +7,7 @@
 //! | `rust/kernel/devres/{lazy,lazy_lt,evictable,pins,batched,slot,registry,table,mapped,place}.rs` | the slot and form B, from `runtime/src/protocol/` |
 //! | `rust/macros/devres_lazy/` | the macro, from `macros/src/` |
 //! | everything in `kernel/tree/` | test suites, samples, the macro's entry |
-//! | `kunit_skip.rs`, `crates_kunit.rs` | parts of test suites, from `runtime/src/kunit/` |
+//! | `kunit_skip.rs`, `crates_kunit.rs` | parts of test suites, from `runtime/src/` |
 //! | `rust/kernel/devres.rs`, `rust/kernel/lib.rs`, `rust/macros/lib.rs` | declarations |
 //! | `rust/kernel/devres.rs` | `register()`: see `devres` |
 //! | `rust/kernel/{i2c,pci,platform}.rs` | one lifetime for both sides of `TryFrom`: see `try_from` |
@@ -205,11 +205,14 @@ const OF_THE_CONTRACT: [&str; 3] = [
     "rust/kernel/drm/gem/shmem/contract_kunit.rs",
 ];
 
-/// The parts of the suites that are in the host's library, in `runtime/src/kunit/`, and where each
-/// one goes.
-const KUNIT_OF_THE_HOST: [(&str, &str); 2] = [
-    (SKIP, "rust/kernel/devres"),
-    ("crates_kunit.rs", "rust/kernel/drm/gem/shmem"),
+/// The parts of the suites that are in the host's library: the folder, the file, and where it goes.
+const KUNIT_OF_THE_HOST: [(&str, &str, &str); 2] = [
+    ("runtime/src/devres", SKIP, "rust/kernel/devres"),
+    (
+        "runtime/src/host/drm/gem/shmem",
+        "crates_kunit.rs",
+        "rust/kernel/drm/gem/shmem",
+    ),
 ];
 
 /// The one of them that knows nothing of the annotated object.
@@ -558,11 +561,13 @@ fn add_files_of_tree(tree: &mut Tree, is_wanted: impl Fn(&Path) -> bool) -> Resu
     add_files(tree, &root().join("kernel/tree"), Path::new(""), is_wanted)
 }
 
-/// Adds the files of `runtime/src/kunit/` that are wanted.
+/// Adds the parts of the suites that are in the host's library, and are wanted.
 fn add_kunit_of_the_host(tree: &mut Tree, is_wanted: impl Fn(&str) -> bool) -> Result<()> {
-    let from = root().join("runtime/src/kunit");
-    for (file, to) in KUNIT_OF_THE_HOST.iter().filter(|(file, _)| is_wanted(file)) {
-        add_files(tree, &from, Path::new(to), |path| path == Path::new(file))?;
+    for (from, file, to) in KUNIT_OF_THE_HOST {
+        if is_wanted(file) {
+            let from = root().join(from);
+            add_files(tree, &from, Path::new(to), |path| path == Path::new(file))?;
+        }
     }
     Ok(())
 }
@@ -727,16 +732,9 @@ mod tests {
             );
         }
 
-        let from = root().join("runtime/src/kunit");
-        for file in files(&from).unwrap() {
-            let name = file.strip_prefix(&from).unwrap();
-            assert!(
-                KUNIT_OF_THE_HOST
-                    .iter()
-                    .any(|(file, _)| name == Path::new(file)),
-                "no step adds {}",
-                name.display()
-            );
+        for (from, file, _) in KUNIT_OF_THE_HOST {
+            let file = root().join(from).join(file);
+            assert!(file.is_file(), "no step adds {}", file.display());
         }
     }
 

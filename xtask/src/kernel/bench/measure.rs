@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Builds a subject, and boots it: once to be timed, and once to be traced.
+//! Builds a candidate, and boots it: once to be timed, and once to be traced.
 
 use super::{
+    candidate::Candidate,
     code::Code,
     rows::Rows,
-    subject::Subject,
     trace::{
         self,
         PerAccess,
@@ -61,7 +61,7 @@ pub(super) struct How<'a> {
     pub(super) is_quick: bool,
 }
 
-/// Everything that was seen of a subject.
+/// Everything that was seen of a candidate.
 pub(super) struct Measured {
     pub(super) rows: Rows,
     pub(super) traced: Rows,
@@ -88,20 +88,20 @@ struct Kernel {
     image: PathBuf,
 }
 
-/// Builds and boots one subject, twice, and reads what it has measured.
+/// Builds and boots one candidate, twice, and reads what it has measured.
 pub(super) fn measure(
     shell: &Shell,
     cache: &Cache,
     how: &How<'_>,
-    subject: &Subject,
+    candidate: &Candidate,
 ) -> Result<Measured> {
-    let kernel = build(shell, cache, how.linux, subject)?;
+    let kernel = build(shell, cache, how.linux, candidate)?;
     let suite = if how.is_quick {
         "rust_lazy_bench_quick"
     } else {
         "rust_lazy_bench"
     };
-    let console = |name: &str| cache.path(&format!("logs/bench-{}-{name}.log", subject.file));
+    let console = |name: &str| cache.path(&format!("logs/bench-{}-{name}.log", candidate.file));
 
     println!("running  {suite}\n");
     let rows = boot(
@@ -158,10 +158,15 @@ fn access(code: &Code, traced: PerAccess, nothing: u64) -> Result<Access> {
     })
 }
 
-fn build(shell: &Shell, cache: &Cache, linux: Option<&Path>, subject: &Subject) -> Result<Kernel> {
-    println!("\n== {}", subject.title.replace('`', ""));
+fn build(
+    shell: &Shell,
+    cache: &Cache,
+    linux: Option<&Path>,
+    candidate: &Candidate,
+) -> Result<Kernel> {
+    println!("\n== {}", candidate.title.replace('`', ""));
     let variant = Variant::Fast;
-    let logs = format!("bench-{}", subject.file);
+    let logs = format!("bench-{}", candidate.file);
     let prepared = prepare(
         shell,
         cache,
@@ -170,9 +175,9 @@ fn build(shell: &Shell, cache: &Cache, linux: Option<&Path>, subject: &Subject) 
             logs: &logs,
             variant,
             linux,
-            object: subject.object,
+            object: candidate.object,
             until: None,
-            bench: Some(subject.file),
+            bench: Some(candidate.file),
         },
     )?;
     let log = cache.path(&format!("logs/{logs}-build.log"));

@@ -3,15 +3,15 @@
 //! `cargo xtask kernel bench`: measures in a real kernel what lazily mapped tables cost, prints
 //! tables, and says whether the targets hold.
 //!
-//! Each subject is built, and booted twice: once to be timed (`rows`), and once in a machine that
+//! Each candidate is built, and booted twice: once to be timed (`rows`), and once in a machine that
 //! writes down what it executes (`trace`), where instructions and calls are counted.
 
+mod candidate;
 mod code;
 mod measure;
 mod plots;
 mod results;
 mod rows;
-mod subject;
 mod table;
 mod targets;
 mod trace;
@@ -36,6 +36,8 @@ use anyhow::{
     Context,
     Result, //
 };
+use candidate::CANDIDATES;
+pub(crate) use candidate::OURS;
 use clap::{
     Parser,
     ValueEnum, //
@@ -45,15 +47,13 @@ use measure::{
     How, //
 };
 use results::{
+    Outcome, //
     Results,
-    Subjected, //
 };
 use std::{
     fs,
     path::PathBuf, //
 };
-pub(crate) use subject::OURS;
-use subject::SUBJECTS;
 use xshell::Shell;
 
 /// How to measure.
@@ -92,9 +92,12 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         accelerator: options.accel,
         is_quick: options.quick,
     };
-    let measured = SUBJECTS.iter().map(|subject| {
-        let measured = measure(shell, &cache, &how, subject)?;
-        Ok(Subjected { subject, measured })
+    let measured = CANDIDATES.iter().map(|candidate| {
+        let measured = measure(shell, &cache, &how, candidate)?;
+        Ok(Outcome {
+            candidate,
+            measured,
+        })
     });
     let results = Results(measured.collect::<Result<_>>()?);
     let targets = targets::targets(&results, options.quick)?;
@@ -170,11 +173,11 @@ fn write(
 }
 
 /// What an access executes.
-fn listing(it: &Subjected) -> String {
+fn listing(it: &Outcome) -> String {
     let access = &it.measured.out_of_line;
     format!(
         "{}, {} instructions:\n\n```text\n{}\n```\n",
-        it.subject.title,
+        it.candidate.title,
         access.instructions,
         access.listing.join("\n")
     )

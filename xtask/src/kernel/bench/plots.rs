@@ -21,7 +21,7 @@ use anyhow::Result;
 use plotters::style::RGBColor;
 use std::path::Path;
 
-/// The colours of subjects, in their order.
+/// The colours of candidates, in their order.
 const COLORS: [RGBColor; 3] = [
     RGBColor(0xcc, 0x77, 0x22),
     RGBColor(0x33, 0x66, 0x99),
@@ -78,7 +78,7 @@ fn unbind(results: &Results) -> Vec<Line> {
                 .collect();
             if !points.is_empty() {
                 lines.push(Line {
-                    label: format!("{}{suffix}", it.subject.title).replace('`', ""),
+                    label: format!("{}{suffix}", it.candidate.title).replace('`', ""),
                     color,
                     gap,
                     points,
@@ -101,7 +101,7 @@ fn free(results: &Results, freed: &Freed) -> Vec<Line> {
             lines.push(Line {
                 label: format!(
                     "{}, {}",
-                    it.subject.title.replace('`', ""),
+                    it.candidate.title.replace('`', ""),
                     order_title(order)
                 ),
                 color,

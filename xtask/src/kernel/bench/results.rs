@@ -3,12 +3,12 @@
 //! What follows from the rows and the traces.
 
 use super::{
-    measure::Measured,
-    subject::{
-        Subject,
+    candidate::{
+        Candidate,
         BY_HAND,
         OURS, //
     },
+    measure::Measured,
 };
 use crate::report::spread::Spread;
 use anyhow::{
@@ -29,7 +29,7 @@ pub(super) fn order_title(order: &str) -> &'static str {
     }
 }
 
-/// How something is unbound, and what the names of subjects have behind them then.
+/// How something is unbound, and what the names of candidates have behind them then.
 pub(super) const HOWS: [(&str, &str); 2] = [("plain", ""), ("tried", ", after a `try_access`")];
 
 /// A kind of thing that is freed.
@@ -66,33 +66,33 @@ pub(super) const FREED: [Freed; 2] = [
     },
 ];
 
-/// Everything about one subject.
-pub(super) struct Subjected {
-    pub(super) subject: &'static Subject,
+/// Everything about one candidate.
+pub(super) struct Outcome {
+    pub(super) candidate: &'static Candidate,
     pub(super) measured: Measured,
 }
 
-/// The measured values of all subjects.
-pub(super) struct Results(pub(super) Vec<Subjected>);
+/// The measured values of all candidates.
+pub(super) struct Results(pub(super) Vec<Outcome>);
 
 impl Results {
     /// What everything is compared with.
-    pub(super) fn by_hand(&self) -> Result<&Subjected> {
+    pub(super) fn by_hand(&self) -> Result<&Outcome> {
         self.of(&BY_HAND)
     }
 
-    pub(super) fn ours(&self) -> Result<&Subjected> {
+    pub(super) fn ours(&self) -> Result<&Outcome> {
         self.of(&OURS)
     }
 
-    fn of(&self, subject: &Subject) -> Result<&Subjected> {
+    fn of(&self, candidate: &Candidate) -> Result<&Outcome> {
         self.0
             .iter()
-            .find(|it| it.subject.file == subject.file)
-            .with_context(|| format!("{} was not measured", subject.title))
+            .find(|it| it.candidate.file == candidate.file)
+            .with_context(|| format!("{} was not measured", candidate.title))
     }
 
-    /// With how many something was timed, for any subject.
+    /// With how many something was timed, for any candidate.
     pub(super) fn numbers(&self, what: &str) -> Vec<u64> {
         self.distinct(|it| it.measured.rows.numbers(what))
     }
@@ -106,16 +106,16 @@ impl Results {
         })
     }
 
-    fn distinct(&self, of: impl Fn(&Subjected) -> Vec<u64>) -> Vec<u64> {
+    fn distinct(&self, of: impl Fn(&Outcome) -> Vec<u64>) -> Vec<u64> {
         let numbers: BTreeSet<u64> = self.0.iter().flat_map(of).collect();
         numbers.into_iter().collect()
     }
 
     /// All values, as CSV.
     pub(super) fn csv(&self) -> String {
-        let mut text = format!("subject,boot,{}\n", super::rows::HEADER);
+        let mut text = format!("candidate,boot,{}\n", super::rows::HEADER);
         for it in &self.0 {
-            let file = it.subject.file;
+            let file = it.candidate.file;
             for row in it.measured.rows.csv() {
                 text += &format!("{file},timed,{row}\n");
             }
@@ -138,7 +138,7 @@ impl Results {
     }
 }
 
-impl Subjected {
+impl Outcome {
     /// Whether something was not timed because it would have taken too long.
     pub(super) fn is_too_long(&self, what: &str, how: &str, n: u64) -> bool {
         let values = self.measured.rows.values("too_long", what, how, n);
@@ -319,12 +319,12 @@ pub(super) mod tests {
         let calls = [("plain", 0), ("tried", 1)];
         let ours = measured(&[&of_both[..], &ours].concat(), 18, &calls);
         Results(vec![
-            Subjected {
-                subject: &BY_HAND,
+            Outcome {
+                candidate: &BY_HAND,
                 measured: by_hand,
             },
-            Subjected {
-                subject: &OURS,
+            Outcome {
+                candidate: &OURS,
                 measured: ours,
             },
         ])
@@ -389,7 +389,7 @@ pub(super) mod tests {
     fn all_values_are_in_the_csv() {
         let csv = results().csv();
 
-        assert!(csv.starts_with("subject,boot,unit,what,how,n,round,value\n"));
+        assert!(csv.starts_with("candidate,boot,unit,what,how,n,round,value\n"));
         for line in [
             "by_hand,timed,ns,unbind,plain,100,0,1000000000",
             "lazy,timed,part_ns,object,creation,1000,1,1000000",

@@ -3,18 +3,18 @@
 //! The tables, each behind its title.
 
 use super::{
+    candidate::{
+        BY_HAND,
+        OURS, //
+    },
     results::{
         order_title,
         Freed,
+        Outcome,
         Results,
-        Subjected,
         FREED,
         HOWS,
         ORDERS, //
-    },
-    subject::{
-        BY_HAND,
-        OURS, //
     },
 };
 use crate::report::{
@@ -73,7 +73,7 @@ fn by_number(numbers: &[u64]) -> Table {
 }
 
 /// A cell with a value, or why there is none.
-fn cell(it: &Subjected, what: &str, how: &str, n: u64, value: Option<impl ToString>) -> String {
+fn cell(it: &Outcome, what: &str, how: &str, n: u64, value: Option<impl ToString>) -> String {
     match value {
         Some(value) => value.to_string(),
         None if it.is_too_long(what, how, n) => TOO_LONG.to_owned(),
@@ -94,12 +94,12 @@ fn ratio_title() -> String {
     format!("{} / {}", BY_HAND.title, OURS.title)
 }
 
-/// The subjects that were unbound, in which ways, and what rows call that.
-fn unbound(results: &Results) -> Vec<(&Subjected, &'static str, String)> {
+/// The candidates that were unbound, in which ways, and what rows call that.
+fn unbound(results: &Results) -> Vec<(&Outcome, &'static str, String)> {
     let all = results.0.iter().flat_map(|it| HOWS.map(|how| (it, how)));
     let there = all.filter(|(it, (how, _))| !it.measured.rows.numbers_of("unbind", how).is_empty());
     there
-        .map(|(it, (how, suffix))| (it, how, format!("{}{suffix}", it.subject.title)))
+        .map(|(it, (how, suffix))| (it, how, format!("{}{suffix}", it.candidate.title)))
         .collect()
 }
 
@@ -142,12 +142,12 @@ fn free(results: &Results, freed: &Freed) -> Result<Table> {
     let numbers = results.numbers(freed.name);
     let mut table = by_number(&numbers);
     for order in ORDERS {
-        let best = |it: &Subjected, what, n| {
+        let best = |it: &Outcome, what, n| {
             let us = it.best_free_us(what, order, n);
             cell(it, what, order, n, us.map(three_digits))
         };
         for it in &results.0 {
-            let title = format!("{}, {}", order_title(order), it.subject.title);
+            let title = format!("{}, {}", order_title(order), it.candidate.title);
             table.row(&title, &numbers, |&n| {
                 let us = it.free_us(freed.name, order, n);
                 Ok(cell(it, freed.name, order, n, us))
@@ -169,15 +169,15 @@ fn free(results: &Results, freed: &Freed) -> Result<Table> {
     Ok(table)
 }
 
-/// A table with a column for each subject, and one for what it is by hand over ours.
-struct BySubject<'a> {
+/// A table with a column for each candidate, and one for what it is by hand over ours.
+struct ByCandidate<'a> {
     results: &'a Results,
     table: Table,
 }
 
-impl<'a> BySubject<'a> {
+impl<'a> ByCandidate<'a> {
     fn new(results: &'a Results) -> Self {
-        let titles = results.0.iter().map(|it| it.subject.title.to_owned());
+        let titles = results.0.iter().map(|it| it.candidate.title.to_owned());
         Self {
             results,
             table: Table::numbers("", titles.chain([ratio_title()])),
@@ -188,11 +188,11 @@ impl<'a> BySubject<'a> {
     fn row(
         &mut self,
         title: impl Into<String>,
-        of: impl Fn(&Subjected) -> Result<(f64, String)>,
+        of: impl Fn(&Outcome) -> Result<(f64, String)>,
     ) -> Result<()> {
         let cells = self.results.0.iter().map(|it| Ok(of(it)?.1));
         let cells = cells.collect::<Result<Vec<_>>>()?;
-        let value = |it: Result<&Subjected>| -> Result<Option<f64>> { Ok(Some(of(it?)?.0)) };
+        let value = |it: Result<&Outcome>| -> Result<Option<f64>> { Ok(Some(of(it?)?.0)) };
         let ratio = ratio(value(self.results.by_hand())?, value(self.results.ours())?);
         self.table.row(title, cells.into_iter().chain([ratio]), Ok)
     }
@@ -201,7 +201,7 @@ impl<'a> BySubject<'a> {
     fn least(
         &mut self,
         title: impl Into<String>,
-        of: impl Fn(&Subjected) -> Result<f64>,
+        of: impl Fn(&Outcome) -> Result<f64>,
     ) -> Result<()> {
         self.row(title, |it| of(it).map(|value| (value, three_digits(value))))
     }
@@ -210,7 +210,7 @@ impl<'a> BySubject<'a> {
     fn spread(
         &mut self,
         title: impl Into<String>,
-        of: impl Fn(&Subjected) -> Option<Spread>,
+        of: impl Fn(&Outcome) -> Option<Spread>,
     ) -> Result<()> {
         self.row(title, |it| {
             Ok(match of(it) {
@@ -222,7 +222,7 @@ impl<'a> BySubject<'a> {
 }
 
 fn access(results: &Results) -> Result<Table> {
-    let mut table = BySubject::new(results);
+    let mut table = ByCandidate::new(results);
     for (title, shape) in [("out of line", 0), ("in a loop", 1)] {
         table.row(format!("instructions, {title}"), |it| {
             let access = [&it.measured.out_of_line, &it.measured.in_loop][shape];
@@ -247,7 +247,7 @@ fn access(results: &Results) -> Result<Table> {
 
 /// First accesses.
 fn first(results: &Results) -> Result<Table> {
-    let mut table = BySubject::new(results);
+    let mut table = ByCandidate::new(results);
     for (title, what, how) in [
         ("an object", "first_object", "alone"),
         (
@@ -270,7 +270,7 @@ fn first(results: &Results) -> Result<Table> {
 
 /// Populating and freeing, on two CPUs.
 fn together(results: &Results) -> Result<Table> {
-    let mut table = BySubject::new(results);
+    let mut table = ByCandidate::new(results);
     for (title, how) in [
         ("one thread, us", "one"),
         ("two threads on one device, us", "two"),
@@ -288,8 +288,8 @@ fn together(results: &Results) -> Result<Table> {
 }
 
 fn bytes(results: &Results) -> Result<Table> {
-    let mut table = BySubject::new(results);
-    let mut row = |title, of: &dyn Fn(&Subjected) -> Result<f64>| {
+    let mut table = ByCandidate::new(results);
+    let mut row = |title, of: &dyn Fn(&Outcome) -> Result<f64>| {
         table.row(title, |it| {
             of(it).map(|bytes| (bytes, thousands(bytes.round() as u64)))
         })
@@ -299,7 +299,7 @@ fn bytes(results: &Results) -> Result<Table> {
     row("allocated when the slot is populated", &|it| {
         it.slab("owner", "populated")
     })?;
-    row("**both: a mapped object**", &Subjected::mapped)?;
+    row("**both: a mapped object**", &Outcome::mapped)?;
     row("the object", &|it| it.size("object"))?;
     row("the object, as it is allocated", &|it| {
         it.size("object_allocated")

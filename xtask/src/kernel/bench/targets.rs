@@ -5,8 +5,8 @@
 use super::results::{
     order_title,
     Freed,
+    Outcome,
     Results,
-    Subjected,
     FREED,
     ORDERS, //
 };
@@ -85,7 +85,7 @@ pub(super) fn targets(results: &Results, quick: bool) -> Result<Vec<Target>> {
     Ok(targets)
 }
 
-fn unbind_ratio(hand: &Subjected, ours: &Subjected, (n, least): (u64, f64)) -> Result<Target> {
+fn unbind_ratio(hand: &Outcome, ours: &Outcome, (n, least): (u64, f64)) -> Result<Target> {
     let [hand, ours] = [hand, ours].map(|it| it.unbind_ms("plain", n));
     let (hand, ours) = hand
         .zip(ours)
@@ -102,7 +102,7 @@ fn unbind_ratio(hand: &Subjected, ours: &Subjected, (n, least): (u64, f64)) -> R
     ))
 }
 
-fn unbind_limit(ours: &Subjected) -> Result<Target> {
+fn unbind_limit(ours: &Outcome) -> Result<Target> {
     let (n, most) = UNBIND_LIMIT;
     let [plain, tried] = ["plain", "tried"].map(|how| ours.unbind_ms(how, n));
     let (plain, tried) = plain
@@ -122,7 +122,7 @@ fn unbind_limit(ours: &Subjected) -> Result<Target> {
     ))
 }
 
-fn grace_periods(hand: &Subjected, ours: &Subjected) -> Result<Target> {
+fn grace_periods(hand: &Outcome, ours: &Outcome) -> Result<Target> {
     let (n, _) = UNBIND_LIMIT;
     let calls = |how| {
         ours.synchronize(how, n)
@@ -153,7 +153,7 @@ fn waits(n: u64, plain: u64, tried: u64, control: &[(&str, u64, u64)]) -> Target
     )
 }
 
-fn flat(ours: &Subjected, freed: &Freed, order: &str) -> Result<Target> {
+fn flat(ours: &Outcome, freed: &Freed, order: &str) -> Result<Target> {
     let best = |what: &str| -> Result<Vec<f64>> {
         let numbers = ours.measured.rows.numbers(freed.name);
         let best = numbers.into_iter().map(|n| {
@@ -201,8 +201,8 @@ fn is_flat(what: &str, us: &[f64], bare: &[f64], bare_text: &str) -> Result<Targ
 
 /// The two were booted one after the other, so each is compared with what the C helper takes by
 /// itself in the same boot.
-fn first_object(hand: &Subjected, ours: &Subjected) -> Result<Target> {
-    let over_bare = |it: &Subjected| -> Result<f64> {
+fn first_object(hand: &Outcome, ours: &Outcome) -> Result<Target> {
+    let over_bare = |it: &Outcome| -> Result<f64> {
         Ok(it.best_first_us("first_object", "alone")?
             / it.best_first_us("first_object_bare", "alone")?)
     };
@@ -215,7 +215,7 @@ fn first_object(hand: &Subjected, ours: &Subjected) -> Result<Target> {
     ))
 }
 
-fn first_owner(hand: &Subjected, ours: &Subjected) -> Result<Target> {
+fn first_owner(hand: &Outcome, ours: &Outcome) -> Result<Target> {
     let [hand, ours] = [hand, ours].map(|it| it.best_first_us("first_owner", "alone"));
     let (hand, ours) = (hand?, ours?);
 
@@ -226,21 +226,21 @@ fn first_owner(hand: &Subjected, ours: &Subjected) -> Result<Target> {
     ))
 }
 
-fn among(ours: &Subjected) -> Result<Target> {
+fn among(ours: &Outcome) -> Result<Target> {
     let [alone, among] = ["alone", "among"].map(|how| ours.best_first_us("first_owner", how));
     Ok(Target::among(alone?, among?, "us"))
 }
 
-fn together(hand: &Subjected, ours: &Subjected) -> Result<Target> {
+fn together(hand: &Outcome, ours: &Outcome) -> Result<Target> {
     let (hand, ours) = (hand.speedup("two")?, ours.speedup("two")?);
     let found = format!("{ours:.2} times, by hand {hand:.2}");
     Ok(Target::together(ours, found))
 }
 
 /// The median of how many times as long a free takes by hand, over all numbers that both have freed.
-fn no_slower(hand: &Subjected, ours: &Subjected, freed: &Freed, order: &str) -> Result<Target> {
+fn no_slower(hand: &Outcome, ours: &Outcome, freed: &Freed, order: &str) -> Result<Target> {
     // Freeing an object takes time that the slot has no part in, and that differs between boots.
-    let best = |it: &Subjected, n| -> Option<f64> {
+    let best = |it: &Outcome, n| -> Option<f64> {
         let all = it.best_free_us(freed.name, order, n)?;
         match freed.over_bare {
             true => Some(all / it.best_free_us(freed.bare, order, n)?),

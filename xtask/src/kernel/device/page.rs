@@ -49,8 +49,9 @@ trees:
 - **annotated**: the object and the driver with `#[devres_lazy]`.
 
 A cell is what has happened: the row holds, it is off, or the kernel complains, with the report of KASAN
-if there is one. A row is left out where nothing but KASAN could tell what comes of it, where it is not about
-what is broken in the tree, and where the tree has no driver for it: by hand an import is no object of the driver's, and there is none for the display.
+if there is one. A row is left out where nothing but KASAN could find the fault, where the tree has another
+fault than the row is about, and where the tree has no driver for it: by hand an import is no object of the
+driver's, and the display has no driver.
 
 {tables}"
     )

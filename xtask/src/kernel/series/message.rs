@@ -102,9 +102,9 @@ mod tests {
         for object in [Object::Annotated, Object::Expanded] {
             for step in step_names(object).into_iter().chain([COVER]) {
                 let text = message(step, object, &figures()).unwrap();
-                let (subject, body) = text.split_once("\n\n").unwrap();
+                let (title, body) = text.split_once("\n\n").unwrap();
 
-                assert!(subject.contains(": "), "{step}: {subject}");
+                assert!(title.contains(": "), "{step}: {title}");
                 assert!(!body.trim().is_empty(), "{step}");
                 for line in text.lines() {
                     assert!(line.len() <= 75, "{step}, {object:?}: {line}");
@@ -131,8 +131,8 @@ mod tests {
     #[test]
     fn the_licence_is_not_part_of_it() {
         assert_eq!(
-            without_licence("# SPDX-License-Identifier: X\n\nsubject\n"),
-            "subject\n"
+            without_licence("# SPDX-License-Identifier: X\n\ntitle\n"),
+            "title\n"
         );
         assert_eq!(without_licence("#[a]: b\n"), "#[a]: b\n");
     }

@@ -76,7 +76,7 @@ const PATIENCE: Delta = Delta::from_secs(60);
 const PAUSE: Delta = Delta::from_millis(1);
 
 /// The object under stress.
-pub(crate) trait Subject: Send + Sync + 'static {
+pub(crate) trait Stressed: Send + Sync + 'static {
     /// How often in a row a thread does what it does, before it lets others go on.
     const BURST: usize;
 
@@ -202,7 +202,7 @@ impl Drop for Inside<'_> {
 
 /// An object, and how often it was accessed.
 struct Object<S> {
-    subject: S,
+    stressed: S,
     accesses: Atomic<i32>,
 }
 
@@ -222,7 +222,7 @@ struct Shared<S, M> {
 
 impl<S, M> Shared<S, M>
 where
-    S: Subject,
+    S: Stressed,
     M: Fn() -> Result<S> + Send + Sync + 'static,
 {
     fn new(dev: ARef<Device>, make: M) -> Result<Arc<Self>> {
@@ -248,7 +248,7 @@ where
 
     fn object(&self) -> Result<Arc<Object<S>>> {
         let object = Object {
-            subject: (self.make)()?,
+            stressed: (self.make)()?,
             accesses: Atomic::new(0),
         };
 
@@ -291,7 +291,7 @@ where
     fn access(&self, index: usize, dev: &Device<Bound>) -> Result {
         let object = self.get(index);
 
-        match object.subject.access(dev) {
+        match object.stressed.access(dev) {
             Ok(()) => {
                 self.counts.accesses.add(1, Relaxed);
                 if object.accesses.fetch_add(1, Relaxed) == 0 {
@@ -312,7 +312,7 @@ where
         for index in 0..S::BURST {
             let object = self.get(count * S::BURST + index);
 
-            if object.subject.try_access()? {
+            if object.stressed.try_access()? {
                 self.counts.tries.add(1, Relaxed);
             } else {
                 self.counts.tries_in_vain.add(1, Relaxed);
@@ -421,7 +421,7 @@ pub(crate) fn stress<D, S, M>(
 ) -> Result
 where
     D: Unbind,
-    S: Subject,
+    S: Stressed,
     M: Fn() -> Result<S> + Send + Sync + 'static,
 {
     let bindings = bindings()?;
@@ -543,7 +543,7 @@ impl Owner {
     }
 }
 
-impl Subject for Pin<KBox<Owner>> {
+impl Stressed for Pin<KBox<Owner>> {
     const BURST: usize = 16;
 
     fn access(&self, dev: &Device<Bound>) -> Result {

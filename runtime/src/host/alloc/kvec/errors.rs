@@ -4,10 +4,7 @@
 //!
 //! Stands for `rust/kernel/alloc/kvec/errors.rs`.
 
-use crate::error::{
-    code::EINVAL,
-    Error, //
-};
+use crate::error::{code::EINVAL, Error};
 use core::fmt;
 
 /// There is no room for the value, which is given back:

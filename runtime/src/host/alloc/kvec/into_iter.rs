@@ -5,15 +5,8 @@
 //! Stands for a part of `rust/kernel/alloc/kvec.rs`.
 
 use super::Vec;
-use crate::alloc::{
-    Allocator,
-    Flags, //
-};
-use core::{
-    mem::ManuallyDrop,
-    ptr,
-    slice, //
-};
+use crate::alloc::{Allocator, Flags};
+use core::{mem::ManuallyDrop, ptr, slice};
 
 /// The values of a [`Vec`], which it owns.
 ///

@@ -9,41 +9,20 @@ mod into_iter;
 mod traits;
 
 pub use self::{
-    errors::{
-        InsertError,
-        PushError,
-        RemoveError, //
-    },
-    into_iter::{
-        DrainAll,
-        IntoIter, //
-    },
+    errors::{InsertError, PushError, RemoveError},
+    into_iter::{DrainAll, IntoIter},
 };
 
 use super::{
-    allocator::{
-        KVmalloc,
-        Kmalloc,
-        Vmalloc, //
-    },
+    allocator::{KVmalloc, Kmalloc, Vmalloc},
     flags::__GFP_ZERO,
-    AllocError,
-    Allocator,
-    Flags,
-    NumaNode, //
+    AllocError, Allocator, Flags, NumaNode,
 };
 use core::{
     alloc::Layout,
     marker::PhantomData,
-    mem::{
-        self,
-        ManuallyDrop,
-        MaybeUninit, //
-    },
-    ptr::{
-        self,
-        NonNull, //
-    },
+    mem::{self, ManuallyDrop, MaybeUninit},
+    ptr::{self, NonNull},
     slice,
 };
 use pin_init::Zeroable;
@@ -694,19 +673,13 @@ mod tests {
     use super::*;
     use crate::{
         alloc::flags::*,
-        error::{
-            code::*,
-            Error, //
-        },
+        error::{code::*, Error},
         page::PAGE_SIZE,
         sync::rcu,
         testing::fail_nth,
     };
     use std::{
-        panic::{
-            catch_unwind,
-            AssertUnwindSafe, //
-        },
+        panic::{catch_unwind, AssertUnwindSafe},
         rc::Rc,
     };
 

@@ -4,34 +4,16 @@
 //!
 //! Stands for a part of `rust/kernel/alloc/kvec.rs`.
 
-use super::{
-    VVec,
-    Vec, //
-};
+use super::{VVec, Vec};
 use crate::{
-    alloc::{
-        allocator::VmallocPageIter,
-        Allocator,
-        Box, //
-    },
+    alloc::{allocator::VmallocPageIter, Allocator, Box},
     page::AsPageIter,
 };
 use core::{
-    borrow::{
-        Borrow,
-        BorrowMut, //
-    },
+    borrow::{Borrow, BorrowMut},
     fmt,
-    ops::{
-        Deref,
-        DerefMut,
-        Index,
-        IndexMut, //
-    },
-    slice::{
-        self,
-        SliceIndex, //
-    },
+    ops::{Deref, DerefMut, Index, IndexMut},
+    slice::{self, SliceIndex},
 };
 
 impl<T, A: Allocator> Deref for Vec<T, A> {
@@ -169,11 +151,7 @@ eq! {
 mod tests {
     use super::*;
     use crate::{
-        alloc::{
-            flags::GFP_KERNEL,
-            KVec,
-            VVec, //
-        },
+        alloc::{flags::GFP_KERNEL, KVec, VVec},
         kvec,
     };
 

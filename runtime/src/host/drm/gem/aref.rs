@@ -12,14 +12,10 @@
 ///
 /// ```
 /// use kernel::{
-///     bindings,
-///     container_of,
-///     drm::gem::{
-///         DriverObject,
-///         IntoGEMObject, //
-///     },
+///     bindings, container_of,
+///     drm::gem::{DriverObject, IntoGEMObject},
 ///     impl_aref_for_gem_obj,
-///     types::Opaque, //
+///     types::Opaque,
 /// };
 ///
 /// #[repr(C)]

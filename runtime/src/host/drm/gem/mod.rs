@@ -8,10 +8,7 @@ use crate::{
     bindings, drm,
     error::to_result,
     prelude::*,
-    sync::aref::{
-        ARef,
-        AlwaysRefCounted, //
-    },
+    sync::aref::{ARef, AlwaysRefCounted},
 };
 
 mod aref;

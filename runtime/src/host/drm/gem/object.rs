@@ -2,32 +2,17 @@
 
 //! A GEM object with nothing behind it but a file: a part of `rust/kernel/drm/gem/mod.rs`.
 
-use super::{
-    close_callback,
-    open_callback,
-    DriverObject,
-    IntoGEMObject, //
-};
+use super::{close_callback, open_callback, DriverObject, IntoGEMObject};
 use crate::{
-    bindings,
-    container_of,
-    drm::{
-        self,
-        driver::AllocImpl,
-        DeviceContext,
-        Normal, //
-    },
+    bindings, container_of,
+    drm::{self, driver::AllocImpl, DeviceContext, Normal},
     error::to_result,
     impl_aref_for_gem_obj,
     prelude::*,
     sync::aref::ARef,
-    types::Opaque, //
+    types::Opaque,
 };
-use core::{
-    marker::PhantomData,
-    ops::Deref,
-    ptr::NonNull, //
-};
+use core::{marker::PhantomData, ops::Deref, ptr::NonNull};
 
 /// A GEM object: `struct drm_gem_object`, and the driver's part of it.
 ///

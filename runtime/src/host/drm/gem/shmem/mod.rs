@@ -21,7 +21,6 @@ mod stress_kunit;
 mod vmap_kunit;
 
 #[doc(hidden)]
-#[path = "../../../../kunit/crates_kunit.rs"]
 pub mod crates_kunit;
 #[cfg(test)]
 mod import;
@@ -31,46 +30,26 @@ mod vmap;
 
 pub use self::{
     sg_table::SgTable,
-    vmap::{
-        VMap,
-        VMapOwned,
-        VMapRef, //
-    },
+    vmap::{VMap, VMapOwned, VMapRef},
 };
 use super::{
-    close_callback,
-    open_callback,
-    BaseObject,
-    BaseObjectPrivate,
-    DriverObject,
-    IntoGEMObject, //
+    close_callback, open_callback, BaseObject, BaseObjectPrivate, DriverObject, IntoGEMObject,
 };
 use crate::{
-    bindings,
-    container_of,
-    devres::{
-        LazyOwner,
-        Mapped, //
-    },
+    bindings, container_of,
+    devres::{LazyOwner, Mapped},
     devres_lazy,
-    drm::{
-        driver,
-        Device, //
-    },
+    drm::{driver, Device},
     error::to_result,
-    impl_aref_for_gem_obj,
-    new_lazy,
+    impl_aref_for_gem_obj, new_lazy,
     prelude::*,
     scatterlist,
     sync::aref::ARef,
-    types::Opaque, //
+    types::Opaque,
 };
 use core::{
-    ops::{
-        Deref,
-        DerefMut, //
-    },
-    ptr::NonNull, //
+    ops::{Deref, DerefMut},
+    ptr::NonNull,
 };
 #[cfg(test)]
 use resv::DmaResvGuard;

@@ -2,15 +2,8 @@
 
 //! The reservation lock of an object.
 
-use super::{
-    BaseObjectPrivate,
-    DriverObject,
-    Object, //
-};
-use crate::{
-    bindings,
-    types::NotThreadSafe, //
-};
+use super::{BaseObjectPrivate, DriverObject, Object};
+use crate::{bindings, types::NotThreadSafe};
 use core::ptr;
 
 /// Holds the reservation lock of an object.

@@ -2,28 +2,15 @@
 
 //! The memory of an object where the kernel has it mapped.
 
-use super::{
-    resv::DmaResvGuard,
-    BaseObject,
-    DriverObject,
-    Object, //
-};
+use super::{resv::DmaResvGuard, BaseObject, DriverObject, Object};
 use crate::{
     bindings,
     error::to_result,
-    io::{
-        IoBase,
-        Region,
-        SysMem,
-        SysMemBackend, //
-    },
+    io::{IoBase, Region, SysMem, SysMemBackend},
     prelude::*,
     sync::aref::ARef,
 };
-use core::{
-    mem::MaybeUninit,
-    ops::Deref, //
-};
+use core::{mem::MaybeUninit, ops::Deref};
 
 /// A mapping of an object's memory, read and written by [`Io`](crate::io::Io). Dropping it unmaps
 /// the memory, which takes the object's reservation lock and may sleep.

@@ -4,12 +4,12 @@
 //!
 //! Nothing here fails because of a number. All of them are printed, and `cargo xtask kernel bench`
 //! makes tables of them. What is measured is [`Object::sg_table()`](super::Object::sg_table), and
-//! an owner that has a slot and no more; `subject` says how these are made in this tree.
+//! an owner that has a slot and no more; `candidate` says how these are made in this tree.
 
 mod access;
 mod first;
 mod measure;
-mod subject;
+mod candidate;
 mod together;
 
 use super::{
@@ -43,7 +43,7 @@ use measure::{
     Random,
     Stopwatch, //
 };
-use subject::Owner;
+use candidate::Owner;
 
 /// What is expected to take longer than this is not measured.
 const LIMIT: Delta = Delta::from_secs(60);
@@ -308,7 +308,7 @@ impl Forecast {
 /// The time of unbind, and grace periods.
 fn unbind(scale: &Scale) -> Result {
     for (how, is_tried) in [("plain", false), ("tried", true)] {
-        if is_tried && !subject::HAS_TRY_ACCESS {
+        if is_tried && !candidate::HAS_TRY_ACCESS {
             continue;
         }
         let mut forecast = Forecast::new(1);
@@ -334,7 +334,7 @@ fn unbind_once(n: usize, how: &str, is_tried: bool, round: usize) -> Result<Delt
     let _drm = gpu.drm.clone();
     let objects = many(n, || <ARef<Gem>>::new(&gpu))?;
     if is_tried {
-        ensure!(subject::try_access(&objects[0]), "there is no guard");
+        ensure!(candidate::try_access(&objects[0]), "there is no guard");
     }
     measure::settle();
 
@@ -444,7 +444,7 @@ fn bytes(scale: &Scale) -> Result {
     let sizes = [
         ("object", object),
         ("object_allocated", allocated(object)),
-        ("slot", subject::SLOT),
+        ("slot", candidate::SLOT),
         ("lock", size_of::<Mutex<()>>()),
     ];
     for (what, size) in sizes {

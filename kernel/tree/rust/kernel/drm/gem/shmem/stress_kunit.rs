@@ -23,7 +23,7 @@ use crate::{
         },
         stress_kunit::{
             stress,
-            Subject,
+            Stressed,
             Unbind, //
         },
     },
@@ -53,7 +53,7 @@ fn read(table: &SGTable) -> Result {
     Ok(())
 }
 
-impl Subject for Pin<KBox<Buffer>> {
+impl Stressed for Pin<KBox<Buffer>> {
     const BURST: usize = 4;
 
     fn access(&self, dev: &Device<Bound>) -> Result {

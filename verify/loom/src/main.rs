@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The protocol under the model checker: its sources, unchanged, run in every order that the memory
+//! model allows, up to the printed number of preemptions. Then the same for mutants of it that are
+//! broken in one way each, which have to be caught.
+//!
+//! Usage: `cargo test --package devres-lazy-loom [-- NAME]`, with a part of the name of a property
+//! or a mutant.
+
+#![allow(
+    clippy::duplicate_mod,
+    reason = "each mutant is compiled with its own properties"
+)]
+
+extern crate pinned_init as pin_init;
+
+mod check;
+mod kernel;
+
+pub(crate) use kernel::{bindings, cell, device, prelude, str, sync};
+
+use anyhow::{bail, Context, Result};
+use std::{env, process::Command, sync::atomic::Ordering::SeqCst, time::Instant};
+
+include!(concat!(env!("OUT_DIR"), "/variants.rs"));
+
+/// A name, and what runs it.
+type Property = (&'static str, fn());
+
+/// The first argument of the processes that this program starts.
+const ONE: &str = "--one";
+
+/// Runs one property on one variant, and prints how many orders that were.
+fn one(variant: &str, property: &str) -> Result<()> {
+    let (_, run) = properties(variant)
+        .context("there is no such variant")?
+        .iter()
+        .find(|(name, _)| *name == property)
+        .context("there is no such property")?;
+    run();
+
+    let preemptions = match check::PREEMPTIONS.load(SeqCst) {
+        usize::MAX => "any number of".to_owned(),
+        number => format!("up to {number}"),
+    };
+    println!(
+        "{} orders, {preemptions} preemptions",
+        check::ORDERS.load(SeqCst)
+    );
+    Ok(())
+}
+
+/// The same in a process of its own. The inner [`Err`] has what was found.
+fn apart(variant: &str, property: &str) -> Result<Result<String, String>> {
+    let output = Command::new(env::current_exe()?)
+        .args([ONE, variant, property])
+        .output()?;
+    if output.status.success() {
+        let text = String::from_utf8_lossy(&output.stdout);
+        return Ok(Ok(text.trim().to_owned()));
+    }
+
+    let text = String::from_utf8_lossy(&output.stderr);
+    let mut lines = text
+        .lines()
+        .skip_while(|line| !line.contains("panicked at"));
+    let found = match (lines.nth(1), output.status.code()) {
+        (Some(what), _) => what.trim().to_owned(),
+        // Killed by a signal.
+        (None, None) => output.status.to_string(),
+        (None, Some(_)) => bail!("{variant}, {property}: {text}"),
+    };
+    Ok(Err(found))
+}
+
+fn main() -> Result<()> {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    if let [first, variant, property] = &arguments[..] {
+        if first == ONE {
+            return one(variant, property);
+        }
+    }
+    let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
+    let is_wanted = |name: &str| wanted.is_none_or(|wanted| name.contains(wanted.as_str()));
+
+    let mut wrong = 0;
+    for (property, _) in sound::properties::ALL {
+        if !is_wanted(property) {
+            continue;
+        }
+        let begin = Instant::now();
+        match apart("sound", property)? {
+            Ok(orders) => println!("holds   {property}: {orders}, {:.1?}", begin.elapsed()),
+            Err(what) => {
+                println!("FAILS   {property}: {what}");
+                wrong += 1;
+            }
+        }
+    }
+
+    for (mutant, property) in MUTANTS {
+        if !is_wanted(mutant) {
+            continue;
+        }
+        match apart(mutant, property)? {
+            Err(what) => println!("caught  {mutant} by {property}: {what}"),
+            Ok(orders) => {
+                println!("MISSED  {mutant} by {property}: {orders}");
+                wrong += 1;
+            }
+        }
+    }
+
+    if wrong > 0 {
+        bail!("{wrong} of the above are not as they have to be");
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What the stress is made of that does not depend on the slot: devices that are open for use,
+//! resources that know what is in them, and counts.
+//!
+//! All counts are relaxed: a test whose own bookkeeping orders the threads would hide that the
+//! protocol does not.
+
+use kernel::{
+    device::{Bound, Device},
+    sync::aref::ARef,
+};
+use std::{
+    env,
+    sync::{
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
+        Arc, PoisonError, RwLock,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How many devices there are.
+pub(crate) const DEVICES: usize = 2;
+
+/// The variable that says how long the threads run, in seconds: one if it is not set.
+const SECONDS: &str = "DEVRES_LAZY_STRESS_SECONDS";
+
+/// The variable that says how many bindings there are at least: none if it is not set.
+const BINDINGS: &str = "DEVRES_LAZY_STRESS_BINDINGS";
+
+/// After how many seconds to say how far it has come, where that takes long.
+const REPORT: u64 = 30;
+
+/// Returns the number that a variable is set to.
+fn number(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok()?;
+
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable}={text}: this has to be a number")),
+    )
+}
+
+/// A device, for those who look whether it is bound before they use it.
+pub(crate) struct Gate {
+    dev: ARef<Device>,
+    is_open: RwLock<bool>,
+}
+
+impl Gate {
+    pub(crate) fn new(dev: ARef<Device>) -> Self {
+        Self {
+            dev,
+            is_open: RwLock::new(false),
+        }
+    }
+
+    /// Uses the device, if it is bound.
+    pub(crate) fn enter<R>(&self, f: impl FnOnce(&Device<Bound>) -> R) -> Option<R> {
+        let is_open = self.is_open.read().unwrap_or_else(PoisonError::into_inner);
+
+        is_open.then(|| {
+            // SAFETY: The driver is bound before the gate is opened, and unbound after it is
+            // closed, for which `is_open` is waited for.
+            f(unsafe { self.dev.as_bound() })
+        })
+    }
+
+    /// Opens the gate, or closes it, when nobody uses the device any more.
+    pub(crate) fn set_open(&self, is_open: bool) {
+        *self.is_open.write().unwrap_or_else(PoisonError::into_inner) = is_open;
+    }
+}
+
+/// How many resources were made and dropped.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    made: AtomicI64,
+    dropped: AtomicI64,
+    /// By device, how many there are.
+    live: [AtomicI64; DEVICES],
+}
+
+impl Ledger {
+    pub(crate) fn made(&self) -> i64 {
+        self.made.load(Relaxed)
+    }
+
+    pub(crate) fn dropped(&self) -> i64 {
+        self.dropped.load(Relaxed)
+    }
+
+    pub(crate) fn live(&self, device: usize) -> i64 {
+        self.live[device].load(Relaxed)
+    }
+}
+
+/// A resource, which may own something.
+pub(crate) struct Resource<T> {
+    words: [u64; 8],
+    device: usize,
+    ledger: Arc<Ledger>,
+    _owned: Option<T>,
+}
+
+impl<T> Resource<T> {
+    const WORD: u64 = 0x5eed_cafe_f00d_1dea;
+
+    pub(crate) fn new(ledger: &Arc<Ledger>, device: usize, owned: Option<T>) -> Self {
+        ledger.made.fetch_add(1, Relaxed);
+        ledger.live[device].fetch_add(1, Relaxed);
+        Self {
+            words: [Self::WORD; 8],
+            device,
+            ledger: ledger.clone(),
+            _owned: owned,
+        }
+    }
+
+    /// Reads all that is there.
+    pub(crate) fn read(&self) {
+        assert!(
+            self.words.iter().all(|word| *word == Self::WORD),
+            "what is lent was dropped"
+        );
+    }
+}
+
+impl<T> Drop for Resource<T> {
+    fn drop(&mut self) {
+        self.words.fill(0);
+        self.ledger.dropped.fetch_add(1, Relaxed);
+        self.ledger.live[self.device].fetch_sub(1, Relaxed);
+    }
+}
+
+/// How often what has happened.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) bindings: AtomicU64,
+    pub(crate) maps: AtomicU64,
+    pub(crate) accesses: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) tries: AtomicU64,
+    pub(crate) tries_in_vain: AtomicU64,
+    pub(crate) revocations: AtomicU64,
+    pub(crate) frees: AtomicU64,
+}
+
+impl Counts {
+    /// Prints them. What has not happened at all was not tested.
+    pub(crate) fn report(&self) {
+        for (what, count) in [
+            ("bindings", &self.bindings),
+            ("maps", &self.maps),
+            ("accesses", &self.accesses),
+            ("accesses refused", &self.refused),
+            ("tries", &self.tries),
+            ("tries in vain", &self.tries_in_vain),
+            ("revocations", &self.revocations),
+            ("frees", &self.frees),
+        ] {
+            let count = count.load(Relaxed);
+            println!("{count:>10} {what}");
+            assert!(count > 0, "no {what}");
+        }
+    }
+}
+
+/// One more.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
+
+/// Numbers that are as good as random, and the same in each run.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below `limit`.
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+}
+
+/// Says when it is over: when the time is up and all bindings were made, or when a thread has
+/// failed.
+#[derive(Default)]
+pub(crate) struct End(AtomicBool);
+
+impl End {
+    pub(crate) fn is_here(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+
+    /// Waits until the time is up, and all bindings were made, as [`SECONDS`] and [`BINDINGS`] say.
+    pub(crate) fn wait(&self, counts: &Counts) {
+        let time = Duration::from_secs(number(SECONDS).unwrap_or(1));
+        let bindings = number(BINDINGS).unwrap_or(0);
+        let begin = Instant::now();
+        let mut reports = 1;
+
+        while !self.is_here() {
+            let made = counts.bindings.load(Relaxed);
+            if begin.elapsed() >= time && made >= bindings {
+                break;
+            }
+            if begin.elapsed() >= Duration::from_secs(REPORT * reports) {
+                println!("{made:>10} bindings of {bindings}, {} s", REPORT * reports);
+                reports += 1;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        self.0.store(true, Relaxed);
+    }
+
+    /// Has the others end, too, if this thread panics before the result is dropped.
+    pub(crate) fn if_this_fails(&self) -> impl Drop + '_ {
+        struct IfThisFails<'a>(&'a End);
+
+        impl Drop for IfThisFails<'_> {
+            fn drop(&mut self) {
+                if thread::panicking() {
+                    self.0 .0.store(true, Relaxed);
+                }
+            }
+        }
+
+        IfThisFails(self)
+    }
+}
