@@ -7,7 +7,7 @@
 //!
 //! - [`parse`]: from tokens to the entries as written. Reports syntax errors only.
 //! - [`validate`]: from the entries to the [`model`]. Every rule about what is allowed is here.
-//! - [`expand`]: from the model to tokens. Cannot fail.
+//! - [`mod@expand`]: from the model to tokens. Cannot fail.
 
 pub(crate) mod attributes;
 mod borrowing;

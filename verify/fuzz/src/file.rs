@@ -11,9 +11,14 @@ use crate::{
     writer::{Expected, Layout, Writer},
 };
 use arbitrary::Unstructured;
-use cargo_devres_lazy::{expand_with, is_annotated, tokens, Format, Options, Source};
-use proc_macro2::extra;
-use std::path::Path;
+use cargo_devres_lazy::{expand_with, is_annotated, resolve, tokens, Format, Options, Source};
+use proc_macro2::{extra, TokenStream};
+use quote::ToTokens;
+use std::{collections::BTreeSet, path::Path};
+use syn::{
+    visit_mut::{self, VisitMut},
+    File, Item, ItemMod,
+};
 
 /// The name of all files.
 const NAME: &str = "fuzz.rs";
@@ -99,8 +104,8 @@ fn is_same(text: &str, printed: &str) {
         Err(failure) => panic!("{text}\n-- printed:\n{printed}\n-- this is no file: {failure}"),
     }
 
-    let compiled = program(text, Annotated::Expanded);
-    let found = program(printed, Annotated::Left);
+    let (compiled, imports) = resolved(program(text, Annotated::Expanded), None);
+    let (found, _) = resolved(program(printed, Annotated::Left), Some(imports));
     if difference(&flat(compiled.clone()), &flat(found.clone())).is_some() {
         // The same text of documentation may be written in several ways.
         let [compiled, found] = [compiled, found].map(|program| {
@@ -128,6 +133,61 @@ fn is_same(text: &str, printed: &str) {
             }
             None => panic!("{text}\n-- printed:\n{printed}\n-- a comment is lost: {comment}"),
         }
+    }
+}
+
+/// A program with the paths that short names stand for, and its imports. Those that the printer may
+/// add to some that are `known` are left out.
+fn resolved(
+    program: TokenStream,
+    known: Option<BTreeSet<String>>,
+) -> (TokenStream, BTreeSet<String>) {
+    let Ok(mut file) = syn::parse2::<File>(program.clone()) else {
+        return (program, BTreeSet::new());
+    };
+    resolve(&mut file);
+    let mut imports = Imports {
+        known,
+        found: BTreeSet::new(),
+    };
+    imports.visit_file_mut(&mut file);
+
+    (file.into_token_stream(), imports.found)
+}
+
+struct Imports {
+    known: Option<BTreeSet<String>>,
+    found: BTreeSet<String>,
+}
+
+impl Imports {
+    fn retain(&mut self, items: &mut Vec<Item>) {
+        items.retain(|item| {
+            let Item::Use(item) = item else {
+                return true;
+            };
+            let import = item.to_token_stream().to_string();
+            let is_added = ["device", "devres"]
+                .iter()
+                .any(|module| import.starts_with(&format!("use kernel :: {module}")))
+                && matches!(&self.known, Some(known) if !known.contains(&import));
+            self.found.insert(import);
+            !is_added
+        });
+    }
+}
+
+impl VisitMut for Imports {
+    fn visit_file_mut(&mut self, file: &mut File) {
+        self.retain(&mut file.items);
+        visit_mut::visit_file_mut(self, file);
+    }
+
+    fn visit_item_mod_mut(&mut self, item: &mut ItemMod) {
+        if let Some((_, items)) = &mut item.content {
+            self.retain(items);
+        }
+        visit_mut::visit_item_mod_mut(self, item);
     }
 }
 

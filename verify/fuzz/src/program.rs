@@ -167,6 +167,8 @@ fn one_by_one(items: &mut Vec<Item>) {
 fn leaves(item: &ItemUse) -> Vec<Item> {
     let mut paths = Vec::new();
     collect(&item.tree, &TokenStream::new(), &mut paths);
+    // The printer may sort them.
+    paths.sort_by_cached_key(ToString::to_string);
 
     let ItemUse {
         attrs,

@@ -7,9 +7,9 @@
 //! an owner that has a slot and no more; `candidate` says how these are made in this tree.
 
 mod access;
+mod candidate;
 mod first;
 mod measure;
-mod candidate;
 mod together;
 
 use super::{
@@ -39,11 +39,11 @@ use crate::{
         Delta, //
     },
 };
+use candidate::Owner;
 use measure::{
     Random,
     Stopwatch, //
 };
-use candidate::Owner;
 
 /// What is expected to take longer than this is not measured.
 const LIMIT: Delta = Delta::from_secs(60);
