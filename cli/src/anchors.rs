@@ -2,15 +2,9 @@
 
 //! Where the comments of an annotation are printed: each with the value that it belongs to.
 
-use crate::{
-    remarks,
-    written::Written, //
-};
+use crate::{remarks, written::Written};
 use std::{
-    collections::{
-        BTreeMap,
-        BTreeSet, //
-    },
+    collections::{BTreeMap, BTreeSet},
     ops::Range,
 };
 

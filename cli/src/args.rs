@@ -3,11 +3,7 @@
 //! The command line.
 
 use cargo_devres_lazy::EDITIONS;
-use clap::{
-    Args,
-    Parser,
-    Subcommand, //
-};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
 

@@ -6,30 +6,11 @@
 //! function called does is in its documentation, and docs/safety.md has the obligations.
 
 use crate::marks::Marks;
-use proc_macro2::{
-    TokenStream,
-    TokenTree, //
-};
-use quote::{
-    quote,
-    ToTokens, //
-};
-use std::{
-    iter,
-    mem, //
-};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{quote, ToTokens};
+use std::{iter, mem};
 use syn::{
-    Block,
-    Expr,
-    ExprCall,
-    ExprClosure,
-    File,
-    Ident,
-    ImplItem,
-    ImplItemFn,
-    Item,
-    ItemImpl,
-    Stmt, //
+    Block, Expr, ExprCall, ExprClosure, File, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Stmt,
 };
 
 /// In a destructor.

@@ -3,29 +3,14 @@
 //! Expansions that are committed instead of the macro, and whether they are what their sources
 //! expand to.
 
-use crate::{
-    expand,
-    header::Header,
-    report::Failure,
-    Options,
-    Source, //
-};
-use anyhow::{
-    Context,
-    Result, //
-};
+use crate::{expand, header::Header, report::Failure, Options, Source};
+use anyhow::{Context, Result};
 use similar::TextDiff;
 use std::{
     ffi::OsStr,
     fs,
-    io::{
-        self,
-        Write, //
-    },
-    path::{
-        Path,
-        PathBuf, //
-    },
+    io::{self, Write},
+    path::{Path, PathBuf},
 };
 use tempfile::Builder;
 

@@ -6,19 +6,8 @@
 use std::collections::BTreeSet;
 use syn::{
     ext::IdentExt,
-    visit::{
-        self,
-        Visit, //
-    },
-    ConstParam,
-    File,
-    Ident,
-    ItemConst,
-    ItemStatic,
-    ItemStruct,
-    UseName,
-    UseRename,
-    Variant, //
+    visit::{self, Visit},
+    ConstParam, File, Ident, ItemConst, ItemStatic, ItemStruct, UseName, UseRename, Variant,
 };
 
 /// Those in a file, at any depth.

@@ -7,11 +7,8 @@ use crate::{
     anchors::Anchors,
     marks::Lines,
     pieces::Piece,
-    text::{
-        Text,
-        TAB, //
-    },
-    written::Written, //
+    text::{Text, TAB},
+    written::Written,
 };
 use std::ops::Range;
 

@@ -4,16 +4,9 @@
 
 use std::{
     env, fs,
-    path::{
-        self,
-        Path,
-        PathBuf, //
-    },
+    path::{self, Path, PathBuf},
 };
-use toml::{
-    Table,
-    Value, //
-};
+use toml::{Table, Value};
 
 /// The editions that rustfmt knows, the newest first.
 pub const EDITIONS: [&str; 4] = ["2024", "2021", "2018", "2015"];

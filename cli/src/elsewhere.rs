@@ -4,28 +4,14 @@
 
 use crate::{
     find::ATTRIBUTE,
-    scopes::{
-        Scopes,
-        Target,
-        Written, //
-    },
+    scopes::{Scopes, Target, Written},
 };
 use std::{
     collections::BTreeSet,
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
 };
-use syn::{
-    ext::IdentExt,
-    Expr,
-    ExprLit,
-    ItemMod,
-    Lit,
-    Meta, //
-};
+use syn::{ext::IdentExt, Expr, ExprLit, ItemMod, Lit, Meta};
 
 /// Whether the file of a module, or of one in that, uses the attribute from a module above.
 ///

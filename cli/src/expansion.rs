@@ -5,54 +5,28 @@
 use crate::{
     anchors::Anchors,
     comments, declared,
-    devres_lazy::{
-        self,
-        Expansion, //
-    },
+    devres_lazy::{self, Expansion},
     edit,
-    find::{
-        Annotated,
-        Found,
-        RUNTIME, //
-    },
+    find::{Annotated, Found, RUNTIME},
     forbidden,
     generated::Generated,
     imports,
     layout::Layout,
     locals,
-    marks::{
-        Lines,
-        Marks, //
-    },
+    marks::{Lines, Marks},
     needed,
     pieces::pieces,
     remarks, renamed,
-    report::{
-        Diagnostic,
-        Failure, //
-    },
+    report::{Diagnostic, Failure},
     rustfmt::Rustfmt,
-    short::{
-        Crates,
-        Short, //
-    },
+    short::{Crates, Short},
     source::Source,
-    written::{
-        indent_at,
-        Written, //
-    },
+    written::{indent_at, Written},
 };
 use anyhow::Result;
-use proc_macro2::{
-    TokenStream,
-    TokenTree, //
-};
+use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
-use std::{
-    collections::BTreeSet,
-    iter,
-    ops::Range, //
-};
+use std::{collections::BTreeSet, iter, ops::Range};
 use syn::File;
 
 /// What to expand, and to what.

@@ -5,37 +5,19 @@
 use crate::{
     devres_lazy::{
         diagnostics::Errors,
-        parse::{
-            self,
-            Value, //
-        },
+        parse::{self, Value},
     },
     report::Diagnostic,
-    source::Source, //
+    source::Source,
 };
-use proc_macro2::{
-    Delimiter,
-    Span,
-    TokenStream,
-    TokenTree, //
-};
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::ops::Range;
 use syn::{
     ext::IdentExt,
     spanned::Spanned,
-    visit::{
-        self,
-        Visit, //
-    },
-    Attribute,
-    File,
-    Item,
-    ItemStruct,
-    Macro,
-    Meta,
-    Path,
-    Type, //
+    visit::{self, Visit},
+    Attribute, File, Item, ItemStruct, Macro, Meta, Path, Type,
 };
 
 /// The name of the attribute.

@@ -6,28 +6,15 @@
 
 use crate::{
     devres_lazy::attributes,
-    find::{
-        attributes as attributes_of,
-        Annotated, //
-    },
+    find::{attributes as attributes_of, Annotated},
     report::Diagnostic,
-    source::Source, //
+    source::Source,
 };
-use proc_macro2::{
-    Span,
-    TokenStream,
-    TokenTree, //
-};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{
     spanned::Spanned,
-    visit::{
-        self,
-        Visit, //
-    },
-    Attribute,
-    File,
-    Item,
-    Meta, //
+    visit::{self, Visit},
+    Attribute, File, Item, Meta,
 };
 
 /// The lint against `unsafe`.

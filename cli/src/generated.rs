@@ -5,21 +5,15 @@
 
 use crate::{
     anchors::Anchors,
-    marks::{
-        Lines,
-        Mark, //
-    },
+    marks::{Lines, Mark},
     pieces::Piece,
     remarks,
     text::Text,
-    written::Written, //
+    written::Written,
 };
 use proc_macro2::Spacing;
 use std::{
-    collections::{
-        BTreeMap,
-        BTreeSet, //
-    },
+    collections::{BTreeMap, BTreeSet},
     iter,
     ops::Range,
 };

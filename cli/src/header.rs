@@ -2,16 +2,8 @@
 
 //! The line in an expansion that says what it was made from, and how.
 
-use crate::{
-    shebang,
-    Options, //
-};
-use std::path::{
-    self,
-    Component,
-    Path,
-    PathBuf, //
-};
+use crate::{shebang, Options};
+use std::path::{self, Component, Path, PathBuf};
 
 const FROM: &str = "// Expanded from ";
 const BY: &str = " by cargo-devres-lazy";

@@ -4,23 +4,12 @@
 
 use crate::{
     elsewhere,
-    find::{
-        Annotated,
-        ATTRIBUTE, //
-    },
-    scopes::{
-        Import,
-        Reach,
-        Scopes,
-        Target, //
-    },
+    find::{Annotated, ATTRIBUTE},
+    scopes::{Import, Reach, Scopes, Target},
     source::Source,
     trees,
 };
-use std::{
-    collections::BTreeSet,
-    ops::Range, //
-};
+use std::{collections::BTreeSet, ops::Range};
 use syn::File;
 
 /// An edit that removes one import of the attribute that nothing uses once the items in `expanded`

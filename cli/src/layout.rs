@@ -5,24 +5,13 @@
 
 use crate::{
     anchors::Anchors,
-    generated::{
-        Generated,
-        How,
-        Part, //
-    },
-    marks::{
-        self,
-        Lines,
-        Marks, //
-    },
+    generated::{Generated, How, Part},
+    marks::{self, Lines, Marks},
     remarks,
     rustfmt::Rustfmt,
     same, written,
 };
-use anyhow::{
-    Error,
-    Result, //
-};
+use anyhow::{Error, Result};
 use proc_macro2::TokenStream;
 
 /// Gives the text of an expanded item its layout.

@@ -41,15 +41,7 @@ mod written;
 pub use self::{
     committed::Committed,
     edition::EDITIONS,
-    expansion::{
-        as_rustc,
-        expand,
-        expand_item,
-        expand_with,
-        is_annotated,
-        Format,
-        Options, //
-    },
+    expansion::{as_rustc, expand, expand_item, expand_with, is_annotated, Format, Options},
     remarks::of as comments,
     report::Failure,
     same::tokens,

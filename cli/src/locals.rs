@@ -3,20 +3,10 @@
 //! Plain names for the locals of the expansion. Rustc is given names that nobody chooses.
 
 use crate::devres_lazy::names::PREFIX;
-use proc_macro2::{
-    Group,
-    Ident,
-    Span,
-    TokenStream,
-    TokenTree, //
-};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::collections::BTreeSet;
-use syn::{
-    File,
-    ImplItem,
-    Item, //
-};
+use syn::{File, ImplItem, Item};
 
 /// Gives the locals in generated items plain names, which are others than those that the file
 /// declares and those that the author's expressions use.

@@ -5,37 +5,16 @@
 
 mod args;
 
-use anyhow::{
-    bail,
-    Context,
-    Result, //
-};
-use args::{
-    Cli,
-    Command,
-    Expand, //
-};
-use cargo_devres_lazy::{
-    expand,
-    Committed,
-    Failure,
-    Options,
-    Source, //
-};
-use clap::{
-    error::ErrorKind,
-    CommandFactory,
-    Parser, //
-};
+use anyhow::{bail, Context, Result};
+use args::{Cli, Command, Expand};
+use cargo_devres_lazy::{expand, Committed, Failure, Options, Source};
+use clap::{error::ErrorKind, CommandFactory, Parser};
 use std::{
     env,
-    io::{
-        self,
-        Write, //
-    },
+    io::{self, Write},
     path::PathBuf,
     process::ExitCode,
-    thread, //
+    thread,
 };
 
 /// What the parser needs for code that is nested as deep as it allows.

@@ -3,13 +3,7 @@
 //! Comments and empty lines as tokens, as lines of unformatted text, and as they are printed.
 
 use crate::wrap::wrap;
-use proc_macro2::{
-    Delimiter,
-    Group,
-    Literal,
-    TokenStream,
-    TokenTree, //
-};
+use proc_macro2::{Delimiter, Group, Literal, TokenStream, TokenTree};
 
 /// How long a line may be.
 const WIDTH: usize = 100;

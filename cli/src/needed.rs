@@ -8,37 +8,21 @@
 use crate::{
     devres_lazy::parse,
     find::Annotated,
-    short::{
-        self,
-        Short, //
-    },
+    short::{self, Short},
     source::Source,
-    written, //
+    written,
 };
-use proc_macro2::{
-    TokenStream,
-    TokenTree, //
-};
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use std::{
     cmp::Ordering,
-    collections::{
-        BTreeMap,
-        BTreeSet, //
-    },
+    collections::{BTreeMap, BTreeSet},
     mem,
     ops::Range,
 };
 use syn::{
-    ext::IdentExt,
-    spanned::Spanned,
-    Attribute,
-    File,
-    Item,
-    ItemStruct,
-    ItemUse,
-    UseTree,
-    Visibility, //
+    ext::IdentExt, spanned::Spanned, Attribute, File, Item, ItemStruct, ItemUse, UseTree,
+    Visibility,
 };
 
 /// An edit of the `use` that has the prelude, so that it has the names that `code` needs too;

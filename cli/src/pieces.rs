@@ -3,23 +3,10 @@
 //! Tokens as what is printed for each: what the author has written, and what is new.
 
 use crate::{
-    marks::{
-        self,
-        Mark, //
-    },
-    written::{
-        doc_comment,
-        Written, //
-    },
+    marks::{self, Mark},
+    written::{doc_comment, Written},
 };
-use proc_macro2::{
-    Delimiter,
-    Group,
-    Spacing,
-    Span,
-    TokenStream,
-    TokenTree, //
-};
+use proc_macro2::{Delimiter, Group, Spacing, Span, TokenStream, TokenTree};
 
 /// A piece of what is printed.
 pub(crate) enum Piece {

@@ -4,29 +4,17 @@
 //! other name is that of the attribute.
 
 use crate::{
-    find::{
-        is_annotation,
-        Found,
-        ATTRIBUTE, //
-    },
+    find::{is_annotation, Found, ATTRIBUTE},
     report::Diagnostic,
-    scopes::{
-        Scopes,
-        Target, //
-    },
+    scopes::{Scopes, Target},
     source::Source,
 };
 use quote::ToTokens;
 use std::ops::Range;
 use syn::{
     spanned::Spanned,
-    visit::{
-        self,
-        Visit, //
-    },
-    Attribute,
-    File,
-    ItemStruct, //
+    visit::{self, Visit},
+    Attribute, File, ItemStruct,
 };
 
 /// What to do about it.

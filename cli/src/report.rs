@@ -2,21 +2,13 @@
 
 //! What is wrong with a file, in the compiler's style.
 
-use annotate_snippets::{
-    AnnotationKind,
-    Level,
-    Renderer,
-    Snippet, //
-};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use std::{
     error::Error,
     fmt,
-    io::{
-        stderr,
-        IsTerminal, //
-    },
+    io::{stderr, IsTerminal},
     ops::Range,
-    path::Path, //
+    path::Path,
 };
 
 /// One message, and what it is about.

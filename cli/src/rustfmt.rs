@@ -3,23 +3,13 @@
 //! The layout: that of the toolchain's rustfmt, as it would be in the file.
 
 use crate::edition;
-use anyhow::{
-    bail,
-    Context,
-    Result, //
-};
+use anyhow::{bail, Context, Result};
 use std::{
     env,
     ffi::OsString,
-    io::{
-        ErrorKind,
-        Write, //
-    },
+    io::{ErrorKind, Write},
     path::Path,
-    process::{
-        Command,
-        Stdio, //
-    },
+    process::{Command, Stdio},
     thread,
 };
 

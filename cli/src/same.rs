@@ -2,35 +2,14 @@
 
 //! Whether two texts are the same program: token for token, whatever their layout and comments.
 
-use proc_macro2::{
-    Delimiter,
-    TokenStream,
-    TokenTree, //
-};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::mem;
 use syn::{
     parse_quote,
-    visit_mut::{
-        self,
-        VisitMut, //
-    },
-    Arm,
-    Block,
-    Expr,
-    ExprClosure,
-    ExprLit,
-    File,
-    Lit,
-    Macro,
-    MetaNameValue,
-    PredicateType,
-    ReturnType,
-    Stmt,
-    TypeImplTrait,
-    TypeParam,
-    TypeTraitObject,
-    VisRestricted, //
+    visit_mut::{self, VisitMut},
+    Arm, Block, Expr, ExprClosure, ExprLit, File, Lit, Macro, MetaNameValue, PredicateType,
+    ReturnType, Stmt, TypeImplTrait, TypeParam, TypeTraitObject, VisRestricted,
 };
 
 /// The tokens of some items, one by one.

@@ -3,44 +3,16 @@
 //! The names of a file: its modules and blocks, the imports of each, and the paths written in each.
 //! They show what an import of the attribute is used for, as far as one file can show that.
 
-use crate::find::{
-    is_annotation,
-    is_attribute,
-    ATTRIBUTE,
-    RUNTIME, //
-};
-use proc_macro2::{
-    TokenStream,
-    TokenTree, //
-};
+use crate::find::{is_annotation, is_attribute, ATTRIBUTE, RUNTIME};
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use std::{
-    cell::Cell,
-    collections::BTreeSet,
-    iter,
-    mem,
-    ops::Range,
-    slice, //
-};
+use std::{cell::Cell, collections::BTreeSet, iter, mem, ops::Range, slice};
 use syn::{
     ext::IdentExt,
     spanned::Spanned,
-    visit::{
-        self,
-        Visit, //
-    },
-    Attribute,
-    Block,
-    File,
-    Item,
-    ItemExternCrate,
-    ItemMod,
-    ItemUse,
-    Macro,
-    Meta,
-    Path,
-    UseTree,
-    Visibility, //
+    visit::{self, Visit},
+    Attribute, Block, File, Item, ItemExternCrate, ItemMod, ItemUse, Macro, Meta, Path, UseTree,
+    Visibility,
 };
 
 /// The number of a module or block.

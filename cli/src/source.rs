@@ -3,29 +3,15 @@
 //! A file as it is, and as the lexer sees it.
 
 use crate::{
-    report::{
-        Diagnostic,
-        Failure, //
-    },
+    report::{Diagnostic, Failure},
     shebang,
 };
-use anyhow::{
-    Context,
-    Result, //
-};
-use proc_macro2::{
-    Span,
-    TokenStream,
-    TokenTree, //
-};
+use anyhow::{Context, Result};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use std::{
     fs,
     ops::Range,
-    path::{
-        self,
-        Path,
-        PathBuf, //
-    },
+    path::{self, Path, PathBuf},
     str,
 };
 

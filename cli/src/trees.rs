@@ -2,20 +2,9 @@
 
 //! Edits of `use` trees: one import is removed, or allowed to be unused.
 
-use crate::{
-    remarks,
-    scopes::Import, //
-};
+use crate::{remarks, scopes::Import};
 use std::ops::Range;
-use syn::{
-    punctuated::Punctuated,
-    spanned::Spanned,
-    visit::Visit,
-    File,
-    ItemUse,
-    Token,
-    UseTree, //
-};
+use syn::{punctuated::Punctuated, spanned::Spanned, visit::Visit, File, ItemUse, Token, UseTree};
 
 /// The lint about imports that nothing uses.
 const LINT: &str = "unused_imports";

@@ -2,12 +2,7 @@
 
 //! The tokens that the author has written, and what stands between them.
 
-use proc_macro2::{
-    Spacing,
-    Span,
-    TokenStream,
-    TokenTree, //
-};
+use proc_macro2::{Spacing, Span, TokenStream, TokenTree};
 use std::ops::Range;
 
 /// The tokens of a piece of source, in order. A documentation comment is one of them.

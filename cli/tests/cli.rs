@@ -4,23 +4,13 @@
 //!
 //! `tests/bad/<case>.rs` cannot be expanded, and `<case>.stderr` says why. `BLESS=1` rewrites those.
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use std::{
     env,
     ffi::OsStr,
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
-    process::{
-        Command,
-        Output, //
-    },
+    path::{Path, PathBuf},
+    process::{Command, Output},
 };
 use tempfile::TempDir;
 

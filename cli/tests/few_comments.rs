@@ -3,20 +3,10 @@
 //! What is printed says little beside the code: documentation aside, each committed expansion adds
 //! at most half as many lines of comment as of code to its source.
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use cargo_devres_lazy::Committed;
-use similar::{
-    ChangeTag,
-    TextDiff, //
-};
-use std::{
-    fs,
-    path::Path, //
-};
+use similar::{ChangeTag, TextDiff};
+use std::{fs, path::Path};
 
 /// The lines of comment and of code that an expansion adds to its source.
 fn added(source: &str, expansion: &str) -> (usize, usize) {

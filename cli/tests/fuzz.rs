@@ -2,15 +2,8 @@
 
 //! Whatever is in a file: it is expanded, or it is said what is wrong with it.
 
-use cargo_devres_lazy::{
-    expand,
-    Options,
-    Source, //
-};
-use proptest::{
-    prelude::*,
-    sample::Index, //
-};
+use cargo_devres_lazy::{expand, Options, Source};
+use proptest::{prelude::*, sample::Index};
 use std::path::Path;
 
 const VALID: &str = include_str!("../../tests/expand/form_b.rs");

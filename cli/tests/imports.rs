@@ -2,20 +2,9 @@
 
 //! Imports of the attribute: which are taken out, which stay, and what is left of a tree.
 
-use anyhow::{
-    ensure,
-    Result, //
-};
-use cargo_devres_lazy::{
-    expand_with,
-    Format,
-    Options,
-    Source, //
-};
-use std::{
-    fs,
-    path::Path, //
-};
+use anyhow::{ensure, Result};
+use cargo_devres_lazy::{expand_with, Format, Options, Source};
+use std::{fs, path::Path};
 use tempfile::TempDir;
 
 const ITEM: &str = "#[devres_lazy]

@@ -2,23 +2,9 @@
 
 //! Where comments go, and what the layout is of what rustfmt does not format.
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
-use cargo_devres_lazy::{
-    comments,
-    expand,
-    expand_with,
-    Format,
-    Options,
-    Source, //
-};
-use std::{
-    fs,
-    path::Path, //
-};
+use anyhow::{ensure, Context, Result};
+use cargo_devres_lazy::{comments, expand, expand_with, Format, Options, Source};
+use std::{fs, path::Path};
 
 /// Prints an annotated struct.
 fn printed(annotation: &str) -> Result<String> {

@@ -2,17 +2,8 @@
 
 //! Files that are odd in what is not the macro's business: that stays as it is, byte for byte.
 
-use anyhow::{
-    ensure,
-    Result, //
-};
-use cargo_devres_lazy::{
-    expand,
-    expand_with,
-    Format,
-    Options,
-    Source, //
-};
+use anyhow::{ensure, Result};
+use cargo_devres_lazy::{expand, expand_with, Format, Options, Source};
 use std::path::Path;
 
 /// The annotated item of these files, with an odd layout of its own.

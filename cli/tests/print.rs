@@ -8,20 +8,8 @@ mod in_a_macro;
 #[path = "support/printable.rs"]
 mod printable;
 
-use anyhow::{
-    bail,
-    ensure,
-    Context,
-    Result, //
-};
-use cargo_devres_lazy::{
-    as_rustc,
-    expand,
-    resolve,
-    tokens,
-    Options,
-    Source, //
-};
+use anyhow::{bail, ensure, Context, Result};
+use cargo_devres_lazy::{as_rustc, expand, resolve, tokens, Options, Source};
 use in_a_macro::IN_A_MACRO;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -29,25 +17,14 @@ use std::{
     fs,
     io::Write,
     ops::Range,
-    path::{
-        Path,
-        PathBuf, //
-    },
-    process::{
-        Command,
-        Stdio, //
-    },
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::LazyLock,
 };
 use syn::{
     spanned::Spanned,
-    visit_mut::{
-        self,
-        VisitMut, //
-    },
-    Attribute,
-    Item,
-    Meta, //
+    visit_mut::{self, VisitMut},
+    Attribute, Item, Meta,
 };
 
 /// A file of the project with annotated items, and what is printed for it.

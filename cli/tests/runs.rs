@@ -15,25 +15,16 @@ mod program;
 #[path = "runs/workspace.rs"]
 mod workspace;
 
-use anyhow::{
-    ensure,
-    Result, //
-};
+use anyhow::{ensure, Result};
 use cargo_devres_lazy::comments;
 use in_a_macro::IN_A_MACRO;
 use program::Program;
 use std::{
     collections::BTreeMap,
-    io::{
-        self,
-        Write, //
-    },
-    path::Path, //
+    io::{self, Write},
+    path::Path,
 };
-use workspace::{
-    Form,
-    Workspace, //
-};
+use workspace::{Form, Workspace};
 
 /// The programs of a folder.
 fn programs(folder: &str) -> Result<Vec<Program>> {

@@ -3,29 +3,11 @@
 //! `docs/safety.md` is complete: its summary has all obligations, the tests that it names exist, no
 //! `unsafe` of the protocol is without an obligation, and no printed comment names an unknown one.
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::PathBuf, //
-};
+use anyhow::{ensure, Context, Result};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 use syn::{
-    visit::{
-        self,
-        Visit, //
-    },
-    ExprUnsafe,
-    ImplItemFn,
-    ItemFn,
-    ItemImpl,
-    ItemTrait,
-    Signature,
-    TraitItemFn,
-    Type, //
+    visit::{self, Visit},
+    ExprUnsafe, ImplItemFn, ItemFn, ItemImpl, ItemTrait, Signature, TraitItemFn, Type,
 };
 
 /// A file of the project.

@@ -3,10 +3,7 @@
 //! `cargo xtask bless`: tests write down what they see instead of comparing it.
 
 use anyhow::Result;
-use xshell::{
-    cmd,
-    Shell, //
-};
+use xshell::{cmd, Shell};
 
 /// Rewrites the printed snapshots and examples, `tests/ui/**/*.stderr` and
 /// `cli/tests/bad/*.stderr`.

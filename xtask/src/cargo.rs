@@ -2,16 +2,10 @@
 
 //! What cargo and rustc say of themselves.
 
-use anyhow::{
-    Context,
-    Result, //
-};
+use anyhow::{Context, Result};
 use serde_json::Value;
 use std::path::PathBuf;
-use xshell::{
-    cmd,
-    Shell, //
-};
+use xshell::{cmd, Shell};
 
 /// What rustc builds for, which sanitizers want to be told.
 pub(crate) fn host(shell: &Shell) -> Result<String> {

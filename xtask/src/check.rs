@@ -3,24 +3,14 @@
 //! `cargo xtask check`: steps of `docs/ci.md` that take more than a command.
 
 use crate::kernel::tree::walk;
-use anyhow::{
-    bail,
-    Result, //
-};
+use anyhow::{bail, Result};
 use clap::Subcommand;
 use std::{
     fs,
-    hash::{
-        DefaultHasher,
-        Hash,
-        Hasher, //
-    },
+    hash::{DefaultHasher, Hash, Hasher},
     path::Path,
 };
-use xshell::{
-    cmd,
-    Shell, //
-};
+use xshell::{cmd, Shell};
 
 /// What to check.
 #[derive(Subcommand)]

@@ -2,20 +2,9 @@
 
 //! `cargo xtask asan` and `cargo xtask miri`: tests under a checker, and one that it has to report.
 
-use crate::{
-    cargo,
-    exit::Exit, //
-};
-use anyhow::{
-    bail,
-    ensure,
-    Result, //
-};
-use xshell::{
-    cmd,
-    Cmd,
-    Shell, //
-};
+use crate::{cargo, exit::Exit};
+use anyhow::{bail, ensure, Result};
+use xshell::{cmd, Cmd, Shell};
 
 /// The tests that panic in the middle of the protocol, under AddressSanitizer.
 ///

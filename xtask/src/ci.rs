@@ -3,20 +3,10 @@
 //! `cargo xtask ci`: everything that has to hold, by the tables of `docs/ci.md`.
 
 use crate::exit;
-use anyhow::{
-    bail,
-    Context,
-    Result, //
-};
+use anyhow::{bail, Context, Result};
 use clap::Parser;
-use std::{
-    process::Command,
-    time::Instant, //
-};
-use xshell::{
-    cmd,
-    Shell, //
-};
+use std::{process::Command, time::Instant};
+use xshell::{cmd, Shell};
 
 /// The page with the tables, and what stands between them.
 const PAGE: &str = include_str!("../../docs/ci.md");

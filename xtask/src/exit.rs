@@ -3,10 +3,7 @@
 //! How a command ends, when that is not simply well or badly.
 
 use anyhow::Error;
-use std::{
-    fmt,
-    process::ExitCode, //
-};
+use std::{fmt, process::ExitCode};
 
 /// The exit status of what was skipped.
 pub(crate) const SKIPPED: i32 = 3;

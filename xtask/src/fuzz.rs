@@ -5,35 +5,16 @@
 //! The compiler is told to accept an option that is not stable: AddressSanitizer, for the target
 //! that runs code with `unsafe` in it. The others run safe code, and run faster without.
 
-use crate::{
-    cargo,
-    kernel, //
-};
-use anyhow::{
-    bail,
-    Result, //
-};
-use clap::{
-    Parser,
-    ValueEnum, //
-};
+use crate::{cargo, kernel};
+use anyhow::{bail, Result};
+use clap::{Parser, ValueEnum};
 use std::{
     collections::BTreeSet,
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
-    time::{
-        SystemTime,
-        UNIX_EPOCH, //
-    },
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
 };
-use xshell::{
-    cmd,
-    Cmd,
-    Shell, //
-};
+use xshell::{cmd, Cmd, Shell};
 
 const HELP: &str = "\
 Inputs that are found are kept in target/fuzz, and used the next time. The saved corpus in

@@ -16,15 +16,9 @@ mod stress;
 mod tsan;
 
 use anyhow::Result;
-use clap::{
-    Parser,
-    Subcommand, //
-};
+use clap::{Parser, Subcommand};
 use std::{
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 use xshell::Shell;

@@ -6,10 +6,7 @@
 
 use anyhow::Result;
 use clap::Parser;
-use xshell::{
-    cmd,
-    Shell, //
-};
+use xshell::{cmd, Shell};
 
 /// How long to run.
 #[derive(Parser)]

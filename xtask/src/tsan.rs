@@ -11,31 +11,17 @@ use crate::{
     exit::Exit,
     kernel::{
         self,
-        job::{
-            self,
-            Job, //
-        },
+        job::{self, Job},
     },
 };
-use anyhow::{
-    bail,
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{bail, ensure, Context, Result};
 use clap::Parser;
 use std::{
     collections::BTreeMap,
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
     process::Command,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::{Duration, Instant},
 };
 use xshell::Shell;
 

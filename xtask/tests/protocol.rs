@@ -5,20 +5,11 @@
 
 use quote::ToTokens;
 use std::{
-    collections::{
-        BTreeMap,
-        BTreeSet, //
-    },
+    collections::{BTreeMap, BTreeSet},
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
 };
-use syn::{
-    ImplItem,
-    Item, //
-};
+use syn::{ImplItem, Item};
 
 /// The state that is an address, which has no constant.
 const DEVICE: &str = "device";

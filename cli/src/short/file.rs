@@ -7,20 +7,8 @@ use std::collections::BTreeSet;
 use syn::{
     ext::IdentExt,
     spanned::Spanned,
-    visit::{
-        self,
-        Visit, //
-    },
-    Attribute,
-    ConstParam,
-    File,
-    ForeignItem,
-    Ident,
-    Item,
-    ItemMod,
-    ItemUse,
-    TypeParam,
-    UseTree, //
+    visit::{self, Visit},
+    Attribute, ConstParam, File, ForeignItem, Ident, Item, ItemMod, ItemUse, TypeParam, UseTree,
 };
 
 /// The innermost module of a file around an offset, and those around that.

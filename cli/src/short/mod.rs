@@ -12,33 +12,13 @@ mod paths;
 mod resolve;
 
 pub(crate) use file::innermost;
-use file::{
-    chain_at,
-    imports,
-    Declared, //
-};
+use file::{chain_at, imports, Declared};
 pub(crate) use paths::is_colon;
-use paths::{
-    colons_before,
-    is_name,
-    path_at, //
-};
-use proc_macro2::{
-    Group,
-    Ident,
-    Span,
-    TokenStream,
-    TokenTree, //
-};
+use paths::{colons_before, is_name, path_at};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 pub use resolve::resolve;
-use std::collections::{
-    BTreeMap,
-    BTreeSet, //
-};
-use syn::{
-    File,
-    Item, //
-};
+use std::collections::{BTreeMap, BTreeSet};
+use syn::{File, Item};
 
 /// What Rust has in scope.
 const OF_RUST: [(&str, &str); 8] = [
@@ -283,10 +263,7 @@ impl Short {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quote::{
-        quote,
-        ToTokens, //
-    };
+    use quote::{quote, ToTokens};
     use syn::parse_quote;
 
     const CRATES: Crates<'_> = Crates {

@@ -2,10 +2,7 @@
 
 //! Paths among tokens.
 
-use proc_macro2::{
-    Ident,
-    TokenTree, //
-};
+use proc_macro2::{Ident, TokenTree};
 use syn::ext::IdentExt;
 
 /// The path that begins at a token: its names, each with where it ends.

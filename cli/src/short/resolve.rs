@@ -4,12 +4,8 @@
 //! the macro gives rustc.
 
 use super::{
-    file::{
-        Declared,
-        Modules, //
-    },
-    Crates,
-    Short, //
+    file::{Declared, Modules},
+    Crates, Short,
 };
 use proc_macro2::Span;
 use std::mem;
@@ -18,19 +14,8 @@ use syn::{
     punctuated::Punctuated,
     token,
     visit::Visit,
-    visit_mut::{
-        self,
-        VisitMut, //
-    },
-    ExprPath,
-    File,
-    Ident,
-    ItemMod,
-    ItemUse,
-    Path,
-    QSelf,
-    TypePath,
-    VisRestricted, //
+    visit_mut::{self, VisitMut},
+    ExprPath, File, Ident, ItemMod, ItemUse, Path, QSelf, TypePath, VisRestricted,
 };
 
 /// Replaces each short name in a file by the path that it stands for, and leaves out the `::` that

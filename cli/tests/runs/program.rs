@@ -3,23 +3,10 @@
 //! A file that is printed, and what has to be known of it to compile it.
 
 use super::printable;
-use anyhow::{
-    Context,
-    Result, //
-};
-use cargo_devres_lazy::{
-    expand,
-    Options, //
-};
-use proc_macro2::{
-    TokenStream,
-    TokenTree, //
-};
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::Path, //
-};
+use anyhow::{Context, Result};
+use cargo_devres_lazy::{expand, Options};
+use proc_macro2::{TokenStream, TokenTree};
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// What `cfg(..)` is made of that are no names of the file's own.
 const NOT_OURS: [&str; 7] = [

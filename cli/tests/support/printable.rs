@@ -4,10 +4,7 @@
 
 use anyhow::Result;
 use cargo_devres_lazy::Source;
-use std::{
-    fs,
-    path::Path, //
-};
+use std::{fs, path::Path};
 
 /// Reads a file as one that can be printed.
 pub(crate) fn read(path: &Path) -> Result<(String, Source)> {

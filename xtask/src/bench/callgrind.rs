@@ -6,32 +6,16 @@
 //! accesses an object twice as often as in another run: the difference is what the accesses take,
 //! exactly, and must be the same for each.
 
-use super::object::{
-    progress,
-    OBJECTS, //
-};
-use crate::report::accesses::{
-    per_access,
-    ACCESSES, //
-};
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use super::object::{progress, OBJECTS};
+use crate::report::accesses::{per_access, ACCESSES};
+use anyhow::{ensure, Context, Result};
 use std::{
-    collections::{
-        BTreeMap,
-        BTreeSet, //
-    },
+    collections::{BTreeMap, BTreeSet},
     fmt::Write,
     fs,
     path::Path,
 };
-use xshell::{
-    cmd,
-    Shell, //
-};
+use xshell::{cmd, Shell};
 
 /// What to do without it.
 pub(super) const HOW_TO_GET: &str =

@@ -12,26 +12,14 @@ use crate::{
     cargo,
     report::{
         machine, page,
-        target::{
-            self,
-            Judge, //
-        },
+        target::{self, Judge},
     },
 };
-use anyhow::{
-    Context,
-    Result, //
-};
+use anyhow::{Context, Result};
 use clap::Parser;
 use results::Results;
-use std::{
-    fs,
-    path::PathBuf, //
-};
-use xshell::{
-    cmd,
-    Shell, //
-};
+use std::{fs, path::PathBuf};
+use xshell::{cmd, Shell};
 
 /// The page that a full run writes the measured values into.
 const PAGE: &str = "docs/benchmark.md";

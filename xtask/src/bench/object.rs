@@ -3,10 +3,7 @@
 //! What is measured on the host, and how far that is.
 
 use anyhow::Result;
-use indicatif::{
-    ProgressBar,
-    ProgressStyle, //
-};
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Something with a fast path.
 pub(super) struct Object {

@@ -4,25 +4,15 @@
 
 use super::{
     callgrind::Count,
-    object::{
-        Object,
-        BY_HAND,
-        OBJECTS, //
-    },
+    object::{Object, BY_HAND, OBJECTS},
     rows::Rows,
 };
 use crate::report::{
     spread::Spread,
-    table::{
-        three_digits,
-        Table, //
-    },
+    table::{three_digits, Table},
     target::Target,
 };
-use anyhow::{
-    ensure,
-    Result, //
-};
+use anyhow::{ensure, Result};
 
 /// How much more two threads have to do than one.
 const THREADS: f64 = 1.9;

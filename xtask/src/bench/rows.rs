@@ -4,29 +4,14 @@
 
 use super::object::progress;
 use crate::report::rows;
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use std::{
     fs::File,
-    io::{
-        BufRead,
-        BufReader,
-        BufWriter,
-        Write, //
-    },
+    io::{BufRead, BufReader, BufWriter, Write},
     path::Path,
-    process::{
-        Command,
-        Stdio, //
-    },
+    process::{Command, Stdio},
 };
-use xshell::{
-    cmd,
-    Shell, //
-};
+use xshell::{cmd, Shell};
 
 /// The values of each measure and object.
 pub(super) type Rows = rows::Rows<2>;

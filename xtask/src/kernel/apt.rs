@@ -8,25 +8,15 @@
 
 use super::{
     cache::Cache,
-    job::{
-        self,
-        Job, //
-    },
+    job::{self, Job},
     progress::spinner,
     tree::Version,
 };
 use crate::exit::Exit;
-use anyhow::{
-    bail,
-    Context,
-    Result, //
-};
+use anyhow::{bail, Context, Result};
 use std::{
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
     process::Command,
 };
 

@@ -4,21 +4,11 @@
 
 use super::{
     console::Console,
-    job::{
-        self,
-        Job,
-        Next, //
-    },
-    progress::{
-        seconds,
-        Progress, //
-    },
-    run::{
-        Results,
-        Run, //
-    },
+    job::{self, Job, Next},
+    progress::{seconds, Progress},
+    run::{Results, Run},
     tools,
-    tree::Version, //
+    tree::Version,
 };
 use anyhow::Result;
 use clap::ValueEnum;
@@ -26,10 +16,7 @@ use std::{
     ffi::OsString,
     path::Path,
     process::Command,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::{Duration, Instant},
 };
 
 /// A kernel that says nothing for so long hangs.

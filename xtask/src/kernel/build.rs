@@ -3,27 +3,14 @@
 //! Builds a kernel, and shows how far that is.
 
 use super::{
-    job::{
-        Job,
-        Next, //
-    },
+    job::{Job, Next},
     prepare::Prepared,
-    progress::{
-        seconds,
-        Progress, //
-    },
+    progress::{seconds, Progress},
 };
-use anyhow::{
-    bail,
-    Context,
-    Result, //
-};
+use anyhow::{bail, Context, Result};
 use std::{
     fs, thread,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::{Duration, Instant},
 };
 
 /// Of what a build that fails says beside its steps, these many lines are printed, the last ones.

@@ -18,34 +18,15 @@
 //! all of it can be removed at any time.
 
 use crate::exit::Exit;
-use anyhow::{
-    bail,
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{bail, ensure, Context, Result};
 use rustix::{
-    fs::{
-        flock,
-        statvfs,
-        FlockOperation, //
-    },
-    io::{
-        fcntl_setfd,
-        FdFlags, //
-    },
+    fs::{flock, statvfs, FlockOperation},
+    io::{fcntl_setfd, FdFlags},
 };
 use std::{
     env,
-    fs::{
-        self,
-        File, //
-    },
-    path::{
-        self,
-        Path,
-        PathBuf, //
-    },
+    fs::{self, File},
+    path::{self, Path, PathBuf},
 };
 use tempfile::TempDir;
 

@@ -2,20 +2,9 @@
 
 //! `checkpatch.pl --strict`, as a tree has it.
 
-use super::job::{
-    self,
-    Job, //
-};
-use anyhow::{
-    bail,
-    Context,
-    Result, //
-};
-use std::{
-    fs,
-    path::Path,
-    process::Command, //
-};
+use super::job::{self, Job};
+use anyhow::{bail, Context, Result};
+use std::{fs, path::Path, process::Command};
 
 /// What does not concern the code.
 const IGNORED: [&str; 1] = [

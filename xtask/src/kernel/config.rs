@@ -2,22 +2,10 @@
 
 //! Configures a kernel: `tinyconfig`, and what `kernel/config/` asks for.
 
-use super::{
-    make::Make,
-    progress::spinner,
-    tree::walk, //
-};
+use super::{make::Make, progress::spinner, tree::walk};
 use crate::root;
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path, //
-};
+use anyhow::{ensure, Context, Result};
+use std::{collections::BTreeMap, fs, path::Path};
 
 /// Writes `out/.config`, unless it is there and still what is asked for. Returns how many options
 /// were asked for.
@@ -141,11 +129,7 @@ fn lost(config: &str, options: &BTreeMap<String, String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::flavour::{
-        Flavour,
-        Object,
-        Variant, //
-    };
+    use crate::kernel::flavour::{Flavour, Object, Variant};
 
     #[test]
     fn files_with_options_are_known() {

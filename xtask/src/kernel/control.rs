@@ -5,17 +5,11 @@
 
 use super::{
     flavour::Variant,
-    ktap::{
-        self,
-        Test, //
-    },
+    ktap::{self, Test},
     run::Results,
-    splat::Splat, //
+    splat::Splat,
 };
-use anyhow::{
-    ensure,
-    Result, //
-};
+use anyhow::{ensure, Result};
 
 /// How a test goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,11 +79,7 @@ impl Expected {
 
 /// What is expected of the tests that do not simply pass.
 fn expected(variant: Variant) -> Vec<Expected> {
-    use Outcome::{
-        Fails,
-        Oopses,
-        Skipped, //
-    };
+    use Outcome::{Fails, Oopses, Skipped};
     const IMPORTED: &str = "drm_WARN_ON(drm_gem_is_imported(obj))";
     const UNCLEAN: &str = "Memory manager not clean during takedown";
     let is_debug = variant == Variant::Debug;
@@ -370,10 +360,7 @@ pub(crate) fn judge(variant: Variant, results: &[Results]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::run::Run,
-        *, //
-    };
+    use super::{super::run::Run, *};
 
     fn expected() -> Vec<Expected> {
         vec![

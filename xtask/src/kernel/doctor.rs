@@ -4,25 +4,12 @@
 
 use super::{
     apt,
-    cache::{
-        size,
-        Cache, //
-    },
+    cache::{size, Cache},
     linux,
-    machine::{
-        self,
-        Check,
-        State, //
-    },
-    tools::{
-        self,
-        Rust, //
-    },
+    machine::{self, Check, State},
+    tools::{self, Rust},
 };
-use anyhow::{
-    ensure,
-    Result, //
-};
+use anyhow::{ensure, Result};
 use xshell::Shell;
 
 /// What everything takes, in mebibytes.

@@ -3,30 +3,15 @@
 //! Git, with a repository that is made for a patch and removed with it, and with nothing of what the
 //! user has configured but their name.
 
-use super::tree::{
-    Tree,
-    GIT_VARIABLES, //
-};
+use super::tree::{Tree, GIT_VARIABLES};
 use crate::exit::Exit;
-use anyhow::{
-    bail,
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{bail, ensure, Context, Result};
 use std::{
     ffi::OsStr,
     fs,
     io::ErrorKind,
-    path::{
-        Path,
-        PathBuf, //
-    },
-    process::{
-        Command,
-        Output,
-        Stdio, //
-    },
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
 };
 
 /// Fails if Git is not here.

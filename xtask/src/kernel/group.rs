@@ -6,46 +6,23 @@
 //! command leads a process group, which is signalled as a whole. It is asked to end first: `make`
 //! and its shells then remove what is half-written.
 
-use anyhow::{
-    Context,
-    Result, //
-};
+use anyhow::{Context, Result};
 use rustix::{
     io::Errno,
-    process::{
-        kill_process_group,
-        test_kill_process_group,
-        Pid,
-        Signal, //
-    },
+    process::{kill_process_group, test_kill_process_group, Pid, Signal},
 };
 use signal_hook::{
-    consts::{
-        SIGHUP,
-        SIGINT,
-        SIGTERM, //
-    },
+    consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
     low_level::emulate_default_handler,
 };
 use std::{
     fs,
     os::unix::process::CommandExt,
-    process::{
-        Child,
-        Command,
-        ExitStatus, //
-    },
-    sync::{
-        Mutex,
-        MutexGuard,
-        PoisonError, //
-    },
+    process::{Child, Command, ExitStatus},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::{Duration, Instant},
 };
 
 /// What does not end within this is killed.
@@ -180,10 +157,7 @@ fn end(groups: &[Pid]) {
 mod tests {
     use super::*;
     use std::{
-        io::{
-            BufRead,
-            BufReader, //
-        },
+        io::{BufRead, BufReader},
         process::Stdio,
     };
 

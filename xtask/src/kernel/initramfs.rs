@@ -3,24 +3,11 @@
 //! What a kernel starts when its tests are over: an initramfs with busybox, and one of the scripts
 //! in `kernel/init/` as its first process.
 
-use super::{
-    apt,
-    cache::Cache, //
-};
+use super::{apt, cache::Cache};
 use crate::root;
-use anyhow::{
-    Context,
-    Result, //
-};
-use cpio::newc::{
-    Builder,
-    ModeFileType, //
-};
-use std::{
-    fs,
-    io::Cursor,
-    path::PathBuf, //
-};
+use anyhow::{Context, Result};
+use cpio::newc::{Builder, ModeFileType};
+use std::{fs, io::Cursor, path::PathBuf};
 
 /// Debian's package of a busybox that needs nothing else.
 const PACKAGE: &str = "busybox-static";
@@ -91,10 +78,7 @@ fn entry(name: &str, kind: ModeFileType, contents: Vec<u8>) -> (Builder, Cursor<
 mod tests {
     use super::*;
     use cpio::newc::Reader;
-    use std::{
-        collections::BTreeMap,
-        io::Read, //
-    };
+    use std::{collections::BTreeMap, io::Read};
 
     #[test]
     fn an_archive_has_all_files() {

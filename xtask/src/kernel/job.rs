@@ -3,35 +3,14 @@
 //! Commands that take long: their output is read as it comes, and kept.
 
 use super::group::Group;
-use anyhow::{
-    Context,
-    Result, //
-};
-use rustix::pipe::{
-    pipe_with,
-    PipeFlags, //
-};
+use anyhow::{Context, Result};
+use rustix::pipe::{pipe_with, PipeFlags};
 use std::{
-    fs::{
-        self,
-        File, //
-    },
-    io::{
-        BufRead,
-        BufReader,
-        Write, //
-    },
+    fs::{self, File},
+    io::{BufRead, BufReader, Write},
     path::Path,
-    process::{
-        Command,
-        ExitStatus,
-        Stdio, //
-    },
-    sync::mpsc::{
-        self,
-        Receiver,
-        RecvTimeoutError, //
-    },
+    process::{Command, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
     time::Duration,
 };

@@ -12,11 +12,7 @@
 //! report of the kernel is attributed by, nor why a test was skipped, and it takes a test that is
 //! `not ok` for skipped if it says so.
 
-use super::splat::{
-    self,
-    Detector,
-    Splat, //
-};
+use super::splat::{self, Detector, Splat};
 use std::time::Duration;
 
 /// A suite, a test of it, or a case of a test with parameters.

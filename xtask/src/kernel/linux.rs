@@ -5,25 +5,11 @@
 use super::{
     apt,
     cache::Cache,
-    job::{
-        self,
-        Job, //
-    },
-    tree::{
-        Tree,
-        Version,
-        MINIMUM, //
-    },
+    job::{self, Job},
+    tree::{Tree, Version, MINIMUM},
 };
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
-use std::{
-    path::PathBuf,
-    process::Command, //
-};
+use anyhow::{ensure, Context, Result};
+use std::{path::PathBuf, process::Command};
 
 /// Debian's package of it.
 pub(crate) const PACKAGE: &str = "linux-source-7.3";

@@ -6,30 +6,14 @@
 //! way, and says in its comment what the model has to find, as those in the kernel's tree do. Which
 //! piece of the source it stands for is said in `docs/protocol.md`.
 
-use super::{
-    cache::Cache,
-    linux,
-    tree::Tree, //
-};
-use crate::{
-    exit::Exit,
-    root, //
-};
-use anyhow::{
-    bail,
-    ensure,
-    Context,
-    Result, //
-};
+use super::{cache::Cache, linux, tree::Tree};
+use crate::{exit::Exit, root};
+use anyhow::{bail, ensure, Context, Result};
 use clap::Parser;
 use std::{
     fs,
     io::ErrorKind,
-    path::{
-        self,
-        Path,
-        PathBuf, //
-    },
+    path::{self, Path, PathBuf},
     process::Command,
 };
 

@@ -6,32 +6,16 @@
 use super::{
     apt,
     cache::Cache,
-    job::{
-        self,
-        Job, //
-    },
+    job::{self, Job},
     progress::spinner,
-    tools::{
-        which,
-        Llvm,
-        Rust,
-        LLVM_MINIMUM,
-        LLVM_PROGRAMS, //
-    },
+    tools::{which, Llvm, Rust, LLVM_MINIMUM, LLVM_PROGRAMS},
 };
 use crate::exit::Exit;
-use anyhow::{
-    bail,
-    ensure,
-    Result, //
-};
+use anyhow::{bail, ensure, Result};
 use std::{
     env, fs,
     path::Path,
-    process::{
-        Command,
-        Stdio, //
-    },
+    process::{Command, Stdio},
 };
 use xshell::Shell;
 

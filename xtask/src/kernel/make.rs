@@ -4,32 +4,15 @@
 
 use super::{
     cache::Cache,
-    job::{
-        self,
-        Job, //
-    },
-    tools::{
-        self,
-        Llvm,
-        Rust, //
-    },
+    job::{self, Job},
+    tools::{self, Llvm, Rust},
 };
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use std::{
     env,
     ffi::OsString,
-    path::{
-        Path,
-        PathBuf, //
-    },
-    process::{
-        Command,
-        Stdio, //
-    },
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 use xshell::Shell;
 

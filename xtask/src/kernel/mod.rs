@@ -60,20 +60,10 @@ mod vocabulary;
 
 use anyhow::Result;
 use cache::Cache;
-use clap::{
-    Parser,
-    Subcommand, //
-};
+use clap::{Parser, Subcommand};
 use flavour::Object;
-pub(crate) use progress::{
-    seconds,
-    spinner,
-    Progress, //
-};
-use std::path::{
-    self,
-    PathBuf, //
-};
+pub(crate) use progress::{seconds, spinner, Progress};
+use std::path::{self, PathBuf};
 use xshell::Shell;
 
 const HELP: &str = "\

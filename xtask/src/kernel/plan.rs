@@ -2,10 +2,7 @@
 
 //! What one kernel is booted for: most suites share a boot, and some cannot.
 
-use super::flavour::{
-    Flavour,
-    Variant, //
-};
+use super::flavour::{Flavour, Variant};
 
 /// The suites that share a boot if no others are asked for: the tree's own in Rust, and ours but
 /// for those that need a boot alone, which begin with `rust_lazy_`.
@@ -72,19 +69,9 @@ pub(crate) fn boots<'a>(flavour: &Flavour, filter: Option<&'a str>) -> Vec<Plann
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::flavour::Object,
-        *, //
-    };
-    use Object::{
-        Annotated,
-        ByHand,
-        Expanded, //
-    };
-    use Variant::{
-        Debug,
-        Fast, //
-    };
+    use super::{super::flavour::Object, *};
+    use Object::{Annotated, ByHand, Expanded};
+    use Variant::{Debug, Fast};
 
     /// The logs of all boots, with `+` behind those that look for leaks.
     fn logs(variant: Variant, object: Object) -> Vec<String> {

@@ -4,30 +4,17 @@
 
 use super::{
     apply,
-    cache::{
-        Cache,
-        Lock, //
-    },
+    cache::{Cache, Lock},
     config,
     flavour::Flavour,
     linux,
     make::Make,
-    tree::{
-        Sharing,
-        Tree, //
-    },
+    tree::{Sharing, Tree},
 };
-use anyhow::{
-    Context,
-    Result, //
-};
+use anyhow::{Context, Result};
 use std::{
     fs,
-    path::{
-        self,
-        Path,
-        PathBuf, //
-    },
+    path::{self, Path, PathBuf},
 };
 use xshell::Shell;
 

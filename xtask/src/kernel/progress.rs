@@ -3,19 +3,10 @@
 //! Shows how far something is that takes a while.
 
 use anyhow::Result;
-use indicatif::{
-    ProgressBar,
-    ProgressStyle, //
-};
+use indicatif::{ProgressBar, ProgressStyle};
 use std::{
-    io::{
-        self,
-        IsTerminal, //
-    },
-    time::{
-        Duration,
-        Instant, //
-    },
+    io::{self, IsTerminal},
+    time::{Duration, Instant},
 };
 
 /// Where there is no bar, a line says how far something is after so much time.

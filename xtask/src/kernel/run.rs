@@ -3,26 +3,11 @@
 //! What a kernel says on its console, from the first line to the verdict.
 
 use super::{
-    ktap::{
-        self,
-        Outcome,
-        Parser,
-        Test, //
-    },
-    splat::{
-        self,
-        Splat,
-        Verdict, //
-    },
+    ktap::{self, Outcome, Parser, Test},
+    splat::{self, Splat, Verdict},
 };
-use anyhow::{
-    ensure,
-    Result, //
-};
-use std::{
-    fmt,
-    time::Duration, //
-};
+use anyhow::{ensure, Result};
+use std::{fmt, time::Duration};
 
 /// Of what the console said during a test that failed, these many lines are printed.
 const MAX_NOTES: usize = 60;

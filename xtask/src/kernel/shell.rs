@@ -6,35 +6,14 @@
 //! console is that of QEMU. Without one, the commands are in the initramfs too: what is typed at a
 //! serial port before anybody listens there is lost.
 
-use super::{
-    cache::Cache,
-    initramfs::Busybox, //
-};
-use anyhow::{
-    bail,
-    ensure,
-    Context,
-    Result, //
-};
-use rustix::termios::{
-    tcgetattr,
-    tcgetwinsize,
-    tcsetattr,
-    OptionalActions,
-    Termios, //
-};
+use super::{cache::Cache, initramfs::Busybox};
+use anyhow::{bail, ensure, Context, Result};
+use rustix::termios::{tcgetattr, tcgetwinsize, tcsetattr, OptionalActions, Termios};
 use std::{
     env, fs,
-    io::{
-        self,
-        IsTerminal,
-        Read, //
-    },
+    io::{self, IsTerminal, Read},
     path::Path,
-    process::{
-        Command,
-        Stdio, //
-    },
+    process::{Command, Stdio},
 };
 
 /// What `init` says at the end of the commands, before their exit status.

@@ -555,11 +555,7 @@ The buggy address belongs to the object at ffff888001234560
             .collect()
     }
 
-    use Verdict::{
-        Absent,
-        Expected,
-        Unexpected, //
-    };
+    use Verdict::{Absent, Expected, Unexpected};
 
     #[test]
     fn what_is_announced_may_come_once() {

@@ -3,48 +3,25 @@
 //! `cargo xtask kernel test`: from nothing to the outcome of tests.
 
 use super::{
-    boot::{
-        is_filter,
-        qemu,
-        Accelerator,
-        Boot, //
-    },
+    boot::{is_filter, qemu, Accelerator, Boot},
     build,
     cache::Cache,
     control,
-    flavour::{
-        Flavour,
-        Object,
-        Variant, //
-    },
+    flavour::{Flavour, Object, Variant},
     initramfs::Busybox,
-    machine,
-    plan,
-    prepare::{
-        prepare,
-        Prepared,
-        Request, //
-    },
+    machine, plan,
+    prepare::{prepare, Prepared, Request},
     progress::seconds,
-    run::{
-        self,
-        Results, //
-    },
-    shell::Guest, //
+    run::{self, Results},
+    shell::Guest,
 };
 use crate::exit::Exit;
-use anyhow::{
-    bail,
-    Result, //
-};
+use anyhow::{bail, Result};
 use clap::Parser;
 use std::{
     fs,
     path::PathBuf,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::{Duration, Instant},
 };
 use xshell::Shell;
 

@@ -5,32 +5,18 @@
 use super::{
     apt,
     cache::Cache,
-    job::{
-        self,
-        Job, //
-    },
+    job::{self, Job},
     progress::spinner,
     tree::Version,
 };
 use crate::exit::Exit;
-use anyhow::{
-    bail,
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{bail, ensure, Context, Result};
 use std::{
     env, fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
     process::Command,
 };
-use xshell::{
-    cmd,
-    Shell, //
-};
+use xshell::{cmd, Shell};
 
 /// The oldest LLVM that builds a kernel, and the one that this is known to work with.
 pub(crate) const LLVM_MINIMUM: Version = Version(17, 0, 1);

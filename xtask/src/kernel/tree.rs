@@ -7,40 +7,18 @@
 //! has to.
 
 use crate::exit::Exit;
-use anyhow::{
-    bail,
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{bail, ensure, Context, Result};
 use std::{
-    collections::{
-        BTreeMap,
-        BTreeSet, //
-    },
+    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     fmt,
-    fs::{
-        self,
-        File,
-        FileTimes,
-        Metadata, //
-    },
-    io::{
-        self,
-        ErrorKind, //
-    },
+    fs::{self, File, FileTimes, Metadata},
+    io::{self, ErrorKind},
     os::unix::{
         ffi::OsStrExt,
-        fs::{
-            symlink,
-            MetadataExt, //
-        },
+        fs::{symlink, MetadataExt},
     },
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
     process::Command,
     str::FromStr,
 };

@@ -2,11 +2,7 @@
 
 //! What one access executes, from two runs of which one accesses twice as often.
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use std::collections::BTreeMap;
 
 /// Accesses of the two runs.

@@ -4,15 +4,8 @@
 
 use super::table::Table;
 use anyhow::Result;
-use std::{
-    env::consts,
-    fs,
-    thread, //
-};
-use xshell::{
-    cmd,
-    Shell, //
-};
+use std::{env::consts, fs, thread};
+use xshell::{cmd, Shell};
 
 /// The machine and the compiler, with more rows behind.
 pub(crate) fn table(shell: &Shell, more: &[(&str, String)]) -> Result<Table> {

@@ -2,14 +2,8 @@
 
 //! Pages of `docs/` whose prose is written by hand, and what was measured by a command.
 
-use anyhow::{
-    Context,
-    Result, //
-};
-use std::{
-    fs,
-    path::Path, //
-};
+use anyhow::{Context, Result};
+use std::{fs, path::Path};
 
 /// Writes what was measured into a page, by the part that it is.
 pub(crate) fn write(path: &Path, parts: &[(&str, String)]) -> Result<()> {

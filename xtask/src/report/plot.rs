@@ -2,19 +2,9 @@
 
 //! Plots of lines.
 
-use anyhow::{
-    Context,
-    Result, //
-};
-use plotters::{
-    coord::Shift,
-    element::DashedPathElement,
-    prelude::*, //
-};
-use std::{
-    fs,
-    path::Path, //
-};
+use anyhow::{Context, Result};
+use plotters::{coord::Shift, element::DashedPathElement, prelude::*};
+use std::{fs, path::Path};
 
 /// How large plots are.
 const SIZE: (u32, u32) = (760, 420);

@@ -3,10 +3,7 @@
 //! Rows that a benchmark prints, one for each value: the words that say what it is, the round, and
 //! the value, with commas between them.
 
-use anyhow::{
-    Context,
-    Result, //
-};
+use anyhow::{Context, Result};
 use std::str::FromStr;
 
 /// A value, and `N` words that say of what.

@@ -3,10 +3,7 @@
 //! What is said of many values of one thing.
 
 use super::table::three_digits;
-use anyhow::{
-    ensure,
-    Result, //
-};
+use anyhow::{ensure, Result};
 use std::fmt;
 
 /// The middle of some values, and the middle of the halves below and above it.

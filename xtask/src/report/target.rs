@@ -2,10 +2,7 @@
 
 //! What has to hold of a measurement, and which run can tell.
 
-use anyhow::{
-    ensure,
-    Result, //
-};
+use anyhow::{ensure, Result};
 use std::thread;
 
 /// How much longer something may take with many than with few.

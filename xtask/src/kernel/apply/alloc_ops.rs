@@ -4,20 +4,10 @@
 //! has for DRM.
 
 use super::source::Source;
-use anyhow::{
-    Context,
-    Result, //
-};
+use anyhow::{Context, Result};
 use quote::ToTokens;
 use std::ops::Range;
-use syn::{
-    punctuated::Punctuated,
-    Expr,
-    FieldValue,
-    ImplItem,
-    Member,
-    Token, //
-};
+use syn::{punctuated::Punctuated, Expr, FieldValue, ImplItem, Member, Token};
 
 const IMPL: &str = "AllocImpl";
 const CONST: &str = "ALLOC_OPS";

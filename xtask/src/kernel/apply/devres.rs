@@ -3,11 +3,7 @@
 //! `rust/kernel/devres.rs`: `register()` takes the slots' place before it adds a registration.
 
 use super::source::Source;
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use quote::ToTokens;
 use syn::ItemFn;
 

@@ -3,19 +3,10 @@
 //! `samples/rust/rust_drm_edu.rs` for a tree without the annotation: fields by hand in place of the
 //! annotated ones.
 
-use super::{
-    imports,
-    source::Source, //
-};
-use anyhow::{
-    Context,
-    Result, //
-};
+use super::{imports, source::Source};
+use anyhow::{Context, Result};
 use std::ops::Range;
-use syn::{
-    ImplItem,
-    Item, //
-};
+use syn::{ImplItem, Item};
 
 /// The structs that have annotated fields.
 const STRUCTS: [&str; 2] = ["Edu", "CpuBuffer"];

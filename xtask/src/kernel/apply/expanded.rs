@@ -4,20 +4,9 @@
 //! `cargo devres-lazy expand` makes of a file.
 
 use crate::kernel::tree::Tree;
-use anyhow::{
-    Context,
-    Result, //
-};
-use cargo_devres_lazy::{
-    expand,
-    is_annotated,
-    Options,
-    Source, //
-};
-use std::{
-    ffi::OsStr,
-    path::Path, //
-};
+use anyhow::{Context, Result};
+use cargo_devres_lazy::{expand, is_annotated, Options, Source};
+use std::{ffi::OsStr, path::Path};
 
 /// Changes `printed` as `tree` was changed since it was `before`, with all items in their printed
 /// form.

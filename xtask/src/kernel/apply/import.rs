@@ -9,25 +9,12 @@
 use super::{
     alloc_ops::AllocOps,
     imports,
-    source::{
-        self,
-        Source, //
-    },
+    source::{self, Source},
 };
-use anyhow::{
-    bail,
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{bail, ensure, Context, Result};
 use quote::ToTokens;
 use std::ops::Range;
-use syn::{
-    Item,
-    ItemTrait,
-    Stmt,
-    TraitItem, //
-};
+use syn::{Item, ItemTrait, Stmt, TraitItem};
 
 /// The parts that only the kernel has.
 const OURS: &str = include_str!("../../../../kernel/items/import.rs");

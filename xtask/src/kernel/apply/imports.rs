@@ -4,17 +4,8 @@
 //! rustfmt from joining them.
 
 use super::source::Source;
-use anyhow::{
-    bail,
-    ensure,
-    Context,
-    Result, //
-};
-use syn::{
-    ItemUse,
-    UseGroup,
-    UseTree, //
-};
+use anyhow::{bail, ensure, Context, Result};
+use syn::{ItemUse, UseGroup, UseTree};
 
 /// An import that was edited.
 pub(crate) struct Imports(ItemUse);

@@ -2,11 +2,7 @@
 
 //! Files of the tree that are lists, of options, headers and targets: what is added to them.
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 
 /// Where a line comes, beside another one that is there.
 #[derive(Clone, Copy)]

@@ -39,34 +39,15 @@ mod source;
 mod try_from;
 
 use super::{
-    flavour::{
-        Flavour,
-        Object, //
-    },
-    tree::{
-        walk,
-        Tree, //
-    },
+    flavour::{Flavour, Object},
+    tree::{walk, Tree},
 };
-use crate::{
-    exit::Exit,
-    root, //
-};
-use anyhow::{
-    bail,
-    Context,
-    Result, //
-};
+use crate::{exit::Exit, root};
+use anyhow::{bail, Context, Result};
 pub(crate) use count::Counts;
-use lists::{
-    Beside,
-    Sample, //
-};
+use lists::{Beside, Sample};
 use source::Source;
-use std::{
-    fs,
-    path::Path, //
-};
+use std::{fs, path::Path};
 
 /// A part of what is done to a tree, as much as makes one patch, and its name.
 type Step = (&'static str, fn(&mut Tree) -> Result<()>);

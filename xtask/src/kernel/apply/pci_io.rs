@@ -3,18 +3,8 @@
 //! `rust/kernel/pci/io.rs`: a BAR can be mapped write-combined.
 
 use super::source::Source;
-use anyhow::{
-    bail,
-    ensure,
-    Context,
-    Result, //
-};
-use syn::{
-    Expr,
-    ImplItemFn,
-    Item,
-    Stmt, //
-};
+use anyhow::{bail, ensure, Context, Result};
+use syn::{Expr, ImplItemFn, Item, Stmt};
 
 /// The parameter that is added to `Bar::new()`, and what those pass that there are.
 const PARAMETER: &str = ",\n        caching: Caching";

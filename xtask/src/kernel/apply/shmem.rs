@@ -6,25 +6,13 @@
 use super::{
     alloc_ops::AllocOps,
     imports,
-    source::{
-        self,
-        Source, //
-    },
+    source::{self, Source},
 };
-use anyhow::{
-    anyhow,
-    bail,
-    Context,
-    Result, //
-};
+use anyhow::{anyhow, bail, Context, Result};
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::ops::Range;
-use syn::{
-    Field,
-    FnArg,
-    ImplItem, //
-};
+use syn::{Field, FnArg, ImplItem};
 
 /// The items of the host that map and unmap the table.
 const SG_TABLE: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/sg_table.rs");

@@ -6,32 +6,13 @@
 //! An item is found with the comments above it. Where it is not what is expected, the error says
 //! what was looked for, and nothing is written.
 
-use anyhow::{
-    anyhow,
-    Context,
-    Result, //
-};
-use proc_macro2::{
-    TokenStream,
-    TokenTree, //
-};
+use anyhow::{anyhow, Context, Result};
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use std::{
-    cell::RefCell,
-    ops::Range, //
-};
+use std::{cell::RefCell, ops::Range};
 use syn::{
-    spanned::Spanned,
-    Field,
-    File,
-    ImplItem,
-    ImplItemFn,
-    Item,
-    ItemFn,
-    ItemImpl,
-    ItemMod,
-    ItemStruct,
-    Type, //
+    spanned::Spanned, Field, File, ImplItem, ImplItemFn, Item, ItemFn, ItemImpl, ItemMod,
+    ItemStruct, Type,
 };
 
 /// A file, and what is to become of it.

@@ -4,21 +4,10 @@
 //! the device that it was found from.
 
 use super::source::Source;
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use syn::{
-    FnArg,
-    GenericArgument,
-    ImplItem,
-    ImplItemFn,
-    Item,
-    ItemImpl,
-    PathArguments,
-    Type,
-    TypeReference, //
+    FnArg, GenericArgument, ImplItem, ImplItemFn, Item, ItemImpl, PathArguments, Type,
+    TypeReference,
 };
 
 /// The files that have such an implementation.

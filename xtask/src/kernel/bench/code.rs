@@ -3,20 +3,9 @@
 //! The functions of a kernel whose instructions are counted, as `llvm-nm` and `llvm-objdump` show
 //! them.
 
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
-use std::{
-    collections::BTreeMap,
-    ops::Range,
-    path::Path, //
-};
-use xshell::{
-    cmd,
-    Shell, //
-};
+use anyhow::{ensure, Context, Result};
+use std::{collections::BTreeMap, ops::Range, path::Path};
+use xshell::{cmd, Shell};
 
 /// Where it is measured.
 const MODULE: &str = "kernel::drm::gem::shmem::bench_kunit::access::";

@@ -6,42 +6,21 @@ use super::{
     candidate::Candidate,
     code::Code,
     rows::Rows,
-    trace::{
-        self,
-        PerAccess,
-        Trace, //
-    }, //
+    trace::{self, PerAccess, Trace},
 };
 use crate::kernel::{
-    boot::{
-        Accelerator,
-        Boot, //
-    },
+    boot::{Accelerator, Boot},
     build,
     cache::Cache,
-    flavour::{
-        Flavour,
-        Variant, //
-    },
-    prepare::{
-        prepare,
-        Prepared,
-        Request, //
-    },
+    flavour::{Flavour, Variant},
+    prepare::{prepare, Prepared, Request},
     tree::Version,
 };
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use std::{
     ffi::OsString,
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
     time::Duration,
 };
 use xshell::Shell;

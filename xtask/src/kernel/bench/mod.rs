@@ -16,45 +16,21 @@ mod table;
 mod targets;
 mod trace;
 
-use super::{
-    boot::Accelerator,
-    cache::Cache,
-    machine::ensure_machine,
-    tools, //
-};
+use super::{boot::Accelerator, cache::Cache, machine::ensure_machine, tools};
 use crate::{
     cargo,
     report::{
         machine, page,
-        target::{
-            self,
-            Judge,
-            Target, //
-        },
+        target::{self, Judge, Target},
     },
 };
-use anyhow::{
-    Context,
-    Result, //
-};
+use anyhow::{Context, Result};
 use candidate::CANDIDATES;
 pub(crate) use candidate::OURS;
-use clap::{
-    Parser,
-    ValueEnum, //
-};
-use measure::{
-    measure,
-    How, //
-};
-use results::{
-    Outcome, //
-    Results,
-};
-use std::{
-    fs,
-    path::PathBuf, //
-};
+use clap::{Parser, ValueEnum};
+use measure::{measure, How};
+use results::{Outcome, Results};
+use std::{fs, path::PathBuf};
 use xshell::Shell;
 
 /// How to measure.

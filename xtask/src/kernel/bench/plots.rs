@@ -2,21 +2,8 @@
 
 //! Draws the time of unbind, and of a free, over the number of objects.
 
-use super::{
-    results::{
-        order_title,
-        Freed,
-        Results,
-        FREED,
-        HOWS,
-        ORDERS, //
-    }, //
-};
-use crate::report::plot::{
-    self,
-    Axes,
-    Line, //
-};
+use super::results::{order_title, Freed, Results, FREED, HOWS, ORDERS};
+use crate::report::plot::{self, Axes, Line};
 use anyhow::Result;
 use plotters::style::RGBColor;
 use std::path::Path;
@@ -115,10 +102,7 @@ fn free(results: &Results, freed: &Freed) -> Vec<Line> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::results::tests::results,
-        *, //
-    };
+    use super::{super::results::tests::results, *};
 
     #[test]
     fn what_was_not_measured_is_not_drawn() {

@@ -3,18 +3,11 @@
 //! What follows from the rows and the traces.
 
 use super::{
-    candidate::{
-        Candidate,
-        BY_HAND,
-        OURS, //
-    },
+    candidate::{Candidate, BY_HAND, OURS},
     measure::Measured,
 };
 use crate::report::spread::Spread;
-use anyhow::{
-    Context,
-    Result, //
-};
+use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 
 /// In which orders things are freed.
@@ -262,10 +255,7 @@ pub(super) mod tests {
         super::{
             measure::Access,
             rows::tests::rows,
-            trace::{
-                tests::section,
-                Trace, //
-            },
+            trace::{tests::section, Trace},
         },
         *,
     };

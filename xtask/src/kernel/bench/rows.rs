@@ -2,15 +2,8 @@
 
 //! The rows that `kernel/bench/` prints on the console: one for each value.
 
-use crate::{
-    kernel::run::Results,
-    report::rows, //
-};
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use crate::{kernel::run::Results, report::rows};
+use anyhow::{ensure, Context, Result};
 use std::collections::BTreeSet;
 
 /// The text in front of a row.

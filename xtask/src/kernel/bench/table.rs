@@ -3,27 +3,12 @@
 //! The tables, each behind its title.
 
 use super::{
-    candidate::{
-        BY_HAND,
-        OURS, //
-    },
-    results::{
-        order_title,
-        Freed,
-        Outcome,
-        Results,
-        FREED,
-        HOWS,
-        ORDERS, //
-    },
+    candidate::{BY_HAND, OURS},
+    results::{order_title, Freed, Outcome, Results, FREED, HOWS, ORDERS},
 };
 use crate::report::{
     spread::Spread,
-    table::{
-        thousands,
-        three_digits,
-        Table, //
-    },
+    table::{thousands, three_digits, Table},
 };
 use anyhow::Result;
 
@@ -318,10 +303,7 @@ fn bytes(results: &Results) -> Result<Table> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::results::tests::results,
-        *, //
-    };
+    use super::{super::results::tests::results, *};
 
     #[test]
     fn tables_say_what_was_measured_and_what_was_not() {

@@ -2,26 +2,13 @@
 
 //! What has to hold.
 
-use super::results::{
-    order_title,
-    Freed,
-    Outcome,
-    Results,
-    FREED,
-    ORDERS, //
-};
+use super::results::{order_title, Freed, Outcome, Results, FREED, ORDERS};
 use crate::report::{
     spread::Spread,
     table::thousands,
-    target::{
-        Target,
-        FLAT, //
-    },
+    target::{Target, FLAT},
 };
-use anyhow::{
-    Context,
-    Result, //
-};
+use anyhow::{Context, Result};
 
 /// How much faster 400 objects have to be unbound, and how long 10,000 may take, in milliseconds.
 const UNBIND_RATIO: (u64, f64) = (400, 100.0);
@@ -294,10 +281,7 @@ fn allocated([hand, ours]: [f64; 2]) -> Target {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::results::tests::results,
-        *, //
-    };
+    use super::{super::results::tests::results, *};
 
     #[test]
     fn targets_of_a_quick_run_need_few_objects() {

@@ -3,27 +3,14 @@
 //! Counts what a kernel has executed, from what QEMU writes down of it with `-d exec`: a line for
 //! each instruction, in order, as each is translated by itself.
 
-use super::{
-    code::Code,
-    rows::Rows, //
-};
-use crate::report::accesses::{
-    per_access,
-    ACCESSES, //
-};
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use super::{code::Code, rows::Rows};
+use crate::report::accesses::{per_access, ACCESSES};
+use anyhow::{ensure, Context, Result};
 use std::{
     collections::BTreeMap,
     ffi::OsString,
     fs::File,
-    io::{
-        BufRead,
-        BufReader, //
-    },
+    io::{BufRead, BufReader},
     path::Path,
 };
 
@@ -184,10 +171,7 @@ impl Event {
 #[cfg(test)]
 pub(super) mod tests {
     use super::{
-        super::{
-            code::tests::code,
-            rows::tests::rows, //
-        },
+        super::{code::tests::code, rows::tests::rows},
         *,
     };
 

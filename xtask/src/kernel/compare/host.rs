@@ -5,27 +5,13 @@
 
 use super::{
     super::{
-        job::{
-            self,
-            Job, //
-        },
+        job::{self, Job},
         spinner,
     },
-    table::{
-        add,
-        is_ours,
-        Column,
-        Mark, //
-    },
+    table::{add, is_ours, Column, Mark},
 };
-use anyhow::{
-    ensure,
-    Result, //
-};
-use std::{
-    path::Path,
-    process::Command, //
-};
+use anyhow::{ensure, Result};
+use std::{path::Path, process::Command};
 use xshell::Shell;
 
 /// What a line of the suites begins with.

@@ -12,26 +12,14 @@ use super::{
     boot::Accelerator,
     cache::Cache,
     flavour::Variant,
-    ktap::{
-        Outcome,
-        Test, //
-    },
+    ktap::{Outcome, Test},
     run::Results,
     test,
 };
-use anyhow::{
-    ensure,
-    Result, //
-};
+use anyhow::{ensure, Result};
 use clap::Parser;
 use std::path::PathBuf;
-use table::{
-    add,
-    is_ours,
-    Column,
-    Mark,
-    Table, //
-};
+use table::{add, is_ours, Column, Mark, Table};
 use xshell::Shell;
 
 /// What to compare.

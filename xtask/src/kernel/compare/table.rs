@@ -3,16 +3,10 @@
 //! Outcomes side by side, and what is different about them.
 
 use crate::report::table;
-use anyhow::{
-    ensure,
-    Result, //
-};
+use anyhow::{ensure, Result};
 use std::{
-    collections::{
-        BTreeMap,
-        BTreeSet, //
-    },
-    fmt, //
+    collections::{BTreeMap, BTreeSet},
+    fmt,
 };
 
 /// How a test ended.

@@ -3,18 +3,9 @@
 //! What the scenarios have to say about the driver with fields by hand, on the tree as it is and
 //! with two fixes, beside the annotated one; and that they find it if nothing is unmapped.
 
-use super::report::{
-    Report,
-    Row, //
-};
-use crate::kernel::flavour::{
-    Object,
-    Variant, //
-};
-use anyhow::{
-    ensure,
-    Result, //
-};
+use super::report::{Report, Row};
+use crate::kernel::flavour::{Object, Variant};
+use anyhow::{ensure, Result};
 use std::iter;
 
 /// The trees that are compared, and what their columns are called.
@@ -208,10 +199,7 @@ pub(super) fn judge(variant: Variant, columns: &[Column]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::report::tests::report,
-        *, //
-    };
+    use super::{super::report::tests::report, *};
 
     const KASAN: &str = "BUG: KASAN: slab-out-of-bounds in f+0x1/0x2";
     const COPY: &str = "device: ok: copy: the same bytes: 1 ms";

@@ -12,57 +12,29 @@ mod report;
 mod screen;
 
 use super::{
-    boot::{
-        qemu,
-        Accelerator, //
-    },
+    boot::{qemu, Accelerator},
     build,
     cache::Cache,
     console::Console,
-    flavour::{
-        Flavour,
-        Object,
-        Variant, //
-    },
+    flavour::{Flavour, Object, Variant},
     initramfs,
-    job::{
-        self,
-        Job,
-        Next, //
-    },
+    job::{self, Job, Next},
     machine,
-    prepare::{
-        prepare,
-        Prepared,
-        Request, //
-    },
-    seconds,
-    tools,
-    Progress, //
+    prepare::{prepare, Prepared, Request},
+    seconds, tools, Progress,
 };
 use crate::root;
-use anyhow::{
-    bail,
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{bail, ensure, Context, Result};
 use clap::Parser;
 use control::Column;
 use report::Report;
 use screen::Screen;
 use std::{
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
     process::Command,
     slice,
-    time::{
-        Duration,
-        Instant, //
-    },
+    time::{Duration, Instant},
 };
 use xshell::Shell;
 

@@ -3,10 +3,7 @@
 //! Tables of scenarios, and `docs/device.md`.
 
 use crate::{
-    kernel::{
-        flavour::Variant,
-        tree::Version, //
-    },
+    kernel::{flavour::Variant, tree::Version},
     report::table::Table,
 };
 

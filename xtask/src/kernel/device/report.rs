@@ -3,14 +3,8 @@
 //! What the program in `kernel/user/` has printed, and what the kernel has complained about
 //! meanwhile.
 
-use crate::kernel::splat::{
-    Detector,
-    Splat, //
-};
-use anyhow::{
-    ensure,
-    Result, //
-};
+use crate::kernel::splat::{Detector, Splat};
+use anyhow::{ensure, Result};
 
 /// What the lines of the program begin with.
 const MARK: &str = "device: ";

@@ -6,35 +6,14 @@
 //! The machine asks for this by a line on its console, and reads the answer from its second serial
 //! port.
 
-use anyhow::{
-    bail,
-    ensure,
-    Context,
-    Result, //
-};
-use png::{
-    BitDepth,
-    ColorType, //
-};
-use serde_json::{
-    json,
-    Value, //
-};
+use anyhow::{bail, ensure, Context, Result};
+use png::{BitDepth, ColorType};
+use serde_json::{json, Value};
 use std::{
-    fs::{
-        self,
-        File, //
-    },
-    io::{
-        BufRead,
-        BufReader,
-        Write, //
-    },
+    fs::{self, File},
+    io::{BufRead, BufReader, Write},
     os::unix::net::UnixStream,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -228,10 +207,7 @@ impl Image {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        os::unix::net::UnixListener,
-        thread, //
-    };
+    use std::{os::unix::net::UnixListener, thread};
 
     /// Writes a screen that shows the picture of a seed, but for the last bytes.
     fn write(

@@ -6,35 +6,18 @@
 //! if it is such a root, or if a `mod` leads to it from one that rust-analyzer does not take for
 //! configured out.
 
-use super::check::{
-    Lint,
-    Outcome, //
-};
+use super::check::{Lint, Outcome};
 use crate::kernel::job;
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
-use cargo_platform::{
-    Cfg,
-    CfgExpr, //
-};
+use anyhow::{ensure, Context, Result};
+use cargo_platform::{Cfg, CfgExpr};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
     str::FromStr,
 };
-use syn::{
-    Attribute,
-    Item,
-    ItemMod, //
-};
+use syn::{Attribute, Item, ItemMod};
 
 /// What crates with files of ours use, by their roots. Those that are not here are drivers.
 const USED: [(&str, &[&str]); 2] = [

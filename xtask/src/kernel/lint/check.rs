@@ -2,18 +2,11 @@
 
 //! What all checks look at, and what a check finds.
 
-use crate::kernel::{
-    job::Job,
-    make::Make,
-    tree::Tree, //
-};
+use crate::kernel::{job::Job, make::Make, tree::Tree};
 use anyhow::Result;
 use std::{
     collections::BTreeSet,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
 };
 
 /// Of what is wrong, these many lines are printed. The log has all.

@@ -14,33 +14,16 @@ mod rust;
 use super::{
     bench,
     cache::Cache,
-    flavour::{
-        Flavour,
-        Object,
-        Variant, //
-    },
+    flavour::{Flavour, Object, Variant},
     machine,
-    prepare::{
-        prepare,
-        Request, //
-    },
-    seconds,
-    spinner, //
+    prepare::{prepare, Request},
+    seconds, spinner,
 };
-use anyhow::{
-    ensure,
-    Result, //
-};
-use check::{
-    Lint,
-    Outcome, //
-};
+use anyhow::{ensure, Result};
+use check::{Lint, Outcome};
 use clap::Parser;
 use std::{
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
     time::Instant,
 };
 use xshell::Shell;

@@ -2,17 +2,10 @@
 
 //! `checkpatch.pl --strict`, over what is added to the tree as one patch.
 
-use super::check::{
-    Lint,
-    Outcome, //
-};
+use super::check::{Lint, Outcome};
 use crate::kernel::{
     checkpatch,
-    git::{
-        self,
-        Author,
-        Repository, //
-    },
+    git::{self, Author, Repository},
 };
 use anyhow::Result;
 use std::path::Path;

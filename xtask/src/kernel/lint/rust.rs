@@ -2,26 +2,10 @@
 
 //! The Rust tools of a kernel tree: rustfmt, Clippy, rustdoc.
 
-use super::check::{
-    Lint,
-    Outcome, //
-};
-use crate::kernel::{
-    build,
-    job,
-    messages, //
-};
-use anyhow::{
-    bail,
-    Result, //
-};
-use std::{
-    collections::BTreeSet,
-    fs,
-    io::ErrorKind,
-    path::Path,
-    thread, //
-};
+use super::check::{Lint, Outcome};
+use crate::kernel::{build, job, messages};
+use anyhow::{bail, Result};
+use std::{collections::BTreeSet, fs, io::ErrorKind, path::Path, thread};
 
 /// Targets that compile the added files: the crates in `rust/`, which are part of `prepare`, the
 /// samples, and the driver whose objects have lazy fields now.

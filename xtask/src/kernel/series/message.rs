@@ -6,11 +6,7 @@
 
 use super::super::{apply::Counts, flavour::Object, tree::Version};
 use crate::root;
-use anyhow::{
-    bail,
-    Context,
-    Result, //
-};
+use anyhow::{bail, Context, Result};
 use std::fs;
 
 /// The text of the cover letter has this name.

@@ -9,53 +9,27 @@ mod message;
 mod patches;
 
 use super::{
-    apply::{
-        self,
-        Stage, //
-    },
+    apply::{self, Stage},
     boot::Accelerator,
     build,
     cache::Cache,
     checkpatch,
-    flavour::{
-        Flavour,
-        Object,
-        Variant, //
-    },
-    git::{
-        self,
-        Author, //
-    },
+    flavour::{Flavour, Object, Variant},
+    git::{self, Author},
     linux, machine, messages,
-    prepare::{
-        prepare,
-        Request, //
-    },
+    prepare::{prepare, Request},
     test,
     tree::Tree,
 };
 use crate::exit::Exit;
-use anyhow::{
-    bail,
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{bail, ensure, Context, Result};
 use clap::Parser;
-use message::{
-    message,
-    Figures,
-    COVER, //
-};
+use message::{message, Figures, COVER};
 use patches::Commit;
 use std::{
     fs,
     io::ErrorKind,
-    path::{
-        self,
-        Path,
-        PathBuf, //
-    },
+    path::{self, Path, PathBuf},
 };
 use tempfile::TempDir;
 use xshell::Shell;

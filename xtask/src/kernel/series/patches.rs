@@ -3,29 +3,15 @@
 //! Patches, made from trees and made into trees again.
 
 use crate::kernel::{
-    git::{
-        Author,
-        Repository, //
-    },
-    tree::{
-        walk,
-        Change,
-        Tree, //
-    },
+    git::{Author, Repository},
+    tree::{walk, Change, Tree},
 };
-use anyhow::{
-    ensure,
-    Context,
-    Result, //
-};
+use anyhow::{ensure, Context, Result};
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
 };
 
 /// What becomes a patch: the tree as it is then, and why.

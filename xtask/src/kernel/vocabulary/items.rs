@@ -2,22 +2,10 @@
 
 //! The public items of a file.
 
-use super::signature::{
-    self,
-    Owner, //
-};
+use super::signature::{self, Owner};
 use std::fmt;
 use syn::{
-    Attribute,
-    Expr,
-    ExprLit,
-    File,
-    ImplItem,
-    Item as SynItem,
-    Lit,
-    Meta,
-    TraitItem,
-    Visibility, //
+    Attribute, Expr, ExprLit, File, ImplItem, Item as SynItem, Lit, Meta, TraitItem, Visibility,
 };
 
 /// The name of an item, with that of the type that it belongs to.

@@ -14,36 +14,15 @@ mod signature;
 use super::{
     cache::Cache,
     linux,
-    tree::{
-        walk,
-        Tree, //
-    },
+    tree::{walk, Tree},
 };
-use crate::{
-    exit::Exit,
-    root, //
-};
-use anyhow::{
-    bail,
-    Context,
-    Error,
-    Result, //
-};
-use items::{
-    Item,
-    Place,
-    Which, //
-};
+use crate::{exit::Exit, root};
+use anyhow::{bail, Context, Error, Result};
+use items::{Item, Place, Which};
 use std::{
-    collections::{
-        BTreeMap,
-        BTreeSet, //
-    },
+    collections::{BTreeMap, BTreeSet},
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
+    path::{Path, PathBuf},
 };
 
 /// The page with the list.

@@ -6,31 +6,13 @@
 //! and the names of parameters are left out, `Self` is the type, and bounds are in `where` clauses,
 //! in the order of their text. The type parameters of a function are called `G1`, `G2` and so on.
 
-use quote::{
-    format_ident,
-    ToTokens, //
-};
+use quote::{format_ident, ToTokens};
 use std::collections::BTreeSet;
 use syn::{
     punctuated::Punctuated,
-    visit_mut::{
-        self,
-        VisitMut, //
-    },
-    FnArg,
-    GenericArgument,
-    GenericParam,
-    Generics,
-    Ident,
-    Path,
-    PathArguments,
-    ReturnType,
-    Signature,
-    Type,
-    TypeParam,
-    TypeParamBound,
-    TypePath,
-    WherePredicate, //
+    visit_mut::{self, VisitMut},
+    FnArg, GenericArgument, GenericParam, Generics, Ident, Path, PathArguments, ReturnType,
+    Signature, Type, TypeParam, TypeParamBound, TypePath, WherePredicate,
 };
 
 /// The type that a function belongs to.
