@@ -313,7 +313,7 @@ pub(crate) struct Elsewhere {
 }
 
 #[test]
-fn form_a() -> Result {
+fn init_field() -> Result {
     let mut gpu = TestDevice::new(c"gpu0")?;
     let bound = gpu.bind()?;
     let dev = bound.device();
@@ -344,7 +344,7 @@ fn form_a() -> Result {
 }
 
 #[test]
-fn form_b() -> Result {
+fn map_field() -> Result {
     let mut gpu = TestDevice::new(c"gpu1")?;
     let bound = gpu.bind()?;
     let dev = bound.device();

@@ -15,7 +15,7 @@ use std::{
 use tempfile::TempDir;
 
 /// What is expanded where something else is the matter.
-const SOURCE: &str = include_str!("../../tests/expand/form_a.rs");
+const SOURCE: &str = include_str!("../../tests/expand/init_field.rs");
 
 /// Runs the command in a folder.
 fn run<S: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item = S>) -> Result<Output> {

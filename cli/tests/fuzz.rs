@@ -6,7 +6,7 @@ use cargo_devres_lazy::{expand, Options, Source};
 use proptest::{prelude::*, sample::Index};
 use std::path::Path;
 
-const VALID: &str = include_str!("../../tests/expand/form_b.rs");
+const VALID: &str = include_str!("../../tests/expand/map_field.rs");
 
 /// What a file of the kind that is broken here is made of.
 const WORDS: [&str; 20] = [

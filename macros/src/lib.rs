@@ -29,16 +29,16 @@ use proc_macro::TokenStream;
 /// - `device = expr`: the `&Device` this object belongs to, any expression over `self`, which may
 ///   borrow from a temporary. Evaluated on the slow path, and by `peek` if nothing is mapped, in a
 ///   private function `name_device_is`: `dev` is not in its scope, and `?` cannot leave it.
-/// - `init = expr` (form A): an initialiser of the field's type, any expression over `self` and
-///   `dev`, the device that the caller passed. Evaluated once, under the slot's lock, after every
-///   check. `?` returns from the accessor. The slot stores the resource inline: a resource of more
-///   than 256 bytes belongs in a box, `KBox<T>`, with `T` as the target.
+/// - `init = expr`, of an `init` field: an initialiser of the field's type, any expression over
+///   `self` and `dev`, the device that the caller passed. Evaluated by one caller at a time, after
+///   every check. `?` returns from the accessor. The slot stores the resource inline: a resource of
+///   more than 256 bytes belongs in a box, `KBox<T>`, with `T` as the target.
 ///   A resource that borrows the bound device has a type such as `ForLt!(Bar<'_>)`, or `Bar<'_>` if
 ///   `Bar<'static>` implements `ForLt`. The slot is a `LazyLt`, and the target `Bar<'_>` borrows as
 ///   long as `dev`. `init` then compiles for every lifetime of `dev`: what it makes borrows from
 ///   `dev` and from nothing else. Not together with `map` and `try_access`.
-/// - `map = Marker` (form B): the field's type is `Mapped<Self, Marker>`, a view into this object,
-///   and `Marker` implements `Map<Self>`. Fields with the same marker write it the same way.
+/// - `map = Marker`, of a `map` field: the field's type is `Mapped<Self, Marker>`, a view into this
+///   object, and `Marker` implements `Map<Self>`. Fields with the same marker write it the same way.
 /// - `peek = name`: `name(&self, dev: &Device<Bound>) -> Result<Option<&Target>>`. Never sleeps,
 ///   never maps.
 /// - `try_access = name`: `name(&self) -> Option<LazyGuard<'_, Resource>>`. Needs no bound device;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Form A, with an own destructor too, in a crate that forbids `unsafe`.
+//! An `init` field, with an own destructor too, in a crate that forbids `unsafe`.
 
 #![forbid(unsafe_code)]
 

@@ -4,7 +4,7 @@
 //!
 //! | in the tree | what |
 //! |---|---|
-//! | `rust/kernel/devres/{lazy,lazy_lt,evictable,pins,batched,slot,registry,table,mapped,place}.rs` | the slot and form B, from `runtime/src/protocol/` |
+//! | `rust/kernel/devres/{lazy,lazy_lt,evictable,pins,batched,slot,registry,table,mapped,place}.rs` | the slot and `map` fields, from `runtime/src/protocol/` |
 //! | `rust/macros/devres_lazy/` | the macro, from `macros/src/devres_lazy/` |
 //! | everything in `kernel/tree/` | test suites, samples |
 //! | `kunit_skip.rs`, `crates_kunit.rs` | parts of test suites, from `runtime/src/` |
@@ -269,7 +269,7 @@ fn try_from(tree: &mut Tree) -> Result<()> {
     Ok(())
 }
 
-/// The slot, and form B.
+/// The slot, and `map` fields.
 fn slot(tree: &mut Tree) -> Result<()> {
     add_files(
         tree,

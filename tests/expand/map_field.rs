@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Form B: a marker maps a view into the owner.
+//! A `map` field: a marker maps a view into the owner.
 
 use core::ptr::NonNull;
 use kernel::{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Form B, in a module that forbids `unsafe`: what is unsafe about it is the marker, which is
+//! A `map` field, in a module that forbids `unsafe`: what is unsafe about it is the marker, which is
 //! elsewhere.
 
 use core::{

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// Expanded from form_b.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
+// Expanded from map_field.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
 
-//! Form B: a marker maps a view into the owner.
+//! A `map` field: a marker maps a view into the owner.
 
 use core::ptr::NonNull;
 use kernel::{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Form A: an initialiser makes the resource.
+//! An `init` field: an initialiser makes the resource.
 
 use kernel::{
     device::Device,

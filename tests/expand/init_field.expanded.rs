@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// Expanded from form_a.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
+// Expanded from init_field.rs by cargo-devres-lazy; S1, S2, ..: see its docs/safety.md.
 
-//! Form A: an initialiser makes the resource.
+//! An `init` field: an initialiser makes the resource.
 
 use kernel::{
     device::{

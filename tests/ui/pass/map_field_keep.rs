@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Form B with something that unmapping needs, and that the owner does not keep alive.
+//! A `map` field with something that unmapping needs, and that the owner does not keep alive.
 
 use kernel::{
     device::{

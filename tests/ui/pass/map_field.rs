@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Form B: a resource that is a view into its owner.
+//! A `map` field: a resource that is a view into its owner.
 
 use core::{
     ptr::NonNull,
