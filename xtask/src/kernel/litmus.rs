@@ -6,15 +6,13 @@
 //! way, and says in its comment what the model has to find, as those in the kernel's tree do. Which
 //! piece of the source it stands for is said in `docs/protocol.md`.
 
-use super::{cache::Cache, linux, tree::Tree};
-use crate::{exit::Exit, root};
-use anyhow::{bail, ensure, Context, Result};
+use super::{cache::Cache, herd::Herd, linux, tree::Tree};
+use crate::root;
+use anyhow::{ensure, Context, Result};
 use clap::Parser;
 use std::{
     fs,
-    io::ErrorKind,
     path::{self, Path, PathBuf},
-    process::Command,
 };
 
 /// Where the model is in a tree.
@@ -26,9 +24,13 @@ const RESULT: &str = " * Result: ";
 /// What to run them with.
 #[derive(Parser)]
 pub(crate) struct Options {
-    /// The program herd7, 7.58 or newer, which Debian has since forky.
-    #[arg(long, value_name = "FILE", default_value = "herd7")]
-    herd: PathBuf,
+    /// The program herd7, 7.58 or newer, in place of the one of this machine or of the cache.
+    #[arg(long, value_name = "FILE")]
+    herd: Option<PathBuf>,
+
+    /// Downloads herd7 from Debian's forky to the cache if there is none. Installs nothing.
+    #[arg(long, conflicts_with = "herd")]
+    install: bool,
 
     /// The memory model of this tree, in place of that of Debian's Linux.
     #[arg(long, value_name = "DIR")]
@@ -61,23 +63,10 @@ fn tests() -> Result<Vec<PathBuf>> {
     Ok(tests)
 }
 
-/// Which herd7 this is, for people.
-fn version(herd: &Path) -> Result<String> {
-    let output = match Command::new(herd).arg("-version").output() {
-        Err(error) if error.kind() == ErrorKind::NotFound => bail!(Exit::Skipped(format!(
-            "there is no {}: get herdtools7, and name its herd7 by --herd",
-            herd.display()
-        ))),
-        output => output.with_context(|| herd.display().to_string())?,
-    };
-
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().next().unwrap_or_default().to_owned())
-}
-
 /// Has herd7 judge a test by the model in this folder.
-fn judge(herd: &Path, model: &Path, test: &Path) -> Result<String> {
-    let output = Command::new(herd)
+fn judge(herd: &Herd, model: &Path, test: &Path) -> Result<String> {
+    let output = herd
+        .command()
         .args(["-conf", "linux-kernel.cfg"])
         .arg(test)
         .current_dir(model)
@@ -97,20 +86,18 @@ fn judge(herd: &Path, model: &Path, test: &Path) -> Result<String> {
 
 /// Runs all of them, and fails unless each ends as it says.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    // Looked up in $PATH if it is a name only.
-    let herd = if options.herd.components().count() > 1 {
-        path::absolute(&options.herd)?
-    } else {
-        options.herd.clone()
-    };
-    let version = version(&herd)?;
+    let herd = Herd::find(options.herd.as_deref(), options.install)?;
     let linux = match &options.linux {
         Some(linux) => path::absolute(linux)?,
         None => linux::get(&Cache::open()?)?,
     };
     let tree = Tree::open(&linux)?;
     let model = tree.root().join(MODEL);
-    println!("herd7 {version}, the model of Linux {}", tree.version());
+    println!(
+        "herd7 {}, the model of Linux {}",
+        herd.version,
+        tree.version()
+    );
 
     let mut wrong = 0;
     for test in tests()? {

@@ -36,6 +36,7 @@ mod doctor;
 mod flavour;
 mod git;
 pub(crate) mod group;
+mod herd;
 mod initramfs;
 pub(crate) mod job;
 mod ktap;
