@@ -59,70 +59,33 @@ pub(crate) struct Boot<'a> {
 impl Boot<'_> {
     /// Boots, prints a line per test as they end, and returns what came of it.
     pub(crate) fn run(&self) -> Result<Results> {
-        let begin = Instant::now();
-        let mut job = Job::start(&mut self.command(), self.log)?;
         let mut progress = Progress::new("running", None)?;
-        let mut console = Console::default();
         let mut run = Run::new(self.leaks.is_some());
-        let mut read = |line: Option<String>| {
-            if let Some(text) = line.and_then(|line| run.line(&line)) {
+        let patience = Patience {
+            limit: self.limit,
+            silence: SILENCE,
+        };
+        let stopped = listen(&mut self.command(), self.log, patience, |heard| {
+            let text = match heard {
+                Heard::Line(line) => run.line(line),
+                Heard::Raw(_) | Heard::Silence => None,
+            };
+            if let Some(text) = text {
                 let first = text.split_inclusive('\n').next().unwrap_or_default();
                 progress.print(if self.verbose { &text } else { first });
                 progress.step(first.trim_end());
             } else {
                 progress.tick();
             }
-        };
-        let mut last = Instant::now();
-        let mut stopped = None;
+            Ok(())
+        })?;
 
-        loop {
-            match job.next(Duration::from_millis(250))? {
-                Next::Line(line) => {
-                    last = Instant::now();
-                    read(console.line(&line));
-                }
-                Next::Silence => read(None),
-                Next::End(status) => {
-                    if stopped.is_none() && !status.success() {
-                        stopped = Some(format!(
-                            "QEMU has failed, {status}: {}",
-                            job::tail(self.log, 3)
-                        ));
-                    }
-                    break;
-                }
-            }
-
-            if stopped.is_none() {
-                stopped = self.patience(begin.elapsed(), last.elapsed());
-                if stopped.is_some() {
-                    job.kill();
-                }
-            }
-        }
-
-        read(console.finish());
         progress.finish();
         let results = run.finish(stopped);
         if self.verbose {
             print!("{}", results.rest());
         }
         Ok(results)
-    }
-
-    /// Why a run that has taken so long, and was silent for so long, is not waited for any more.
-    fn patience(&self, elapsed: Duration, silent: Duration) -> Option<String> {
-        if elapsed >= self.limit {
-            Some(format!("the kernel has taken {}", seconds(self.limit)))
-        } else if silent >= SILENCE {
-            Some(format!(
-                "the kernel hangs: no output for {}",
-                seconds(SILENCE)
-            ))
-        } else {
-            None
-        }
     }
 
     fn command(&self) -> Command {
@@ -153,6 +116,83 @@ impl Boot<'_> {
         }
         command
     }
+}
+
+/// How long a machine is waited for: in all, and while it says nothing.
+pub(crate) struct Patience {
+    pub(crate) limit: Duration,
+    pub(crate) silence: Duration,
+}
+
+impl Patience {
+    /// Why a machine that has taken so long, and was silent for so long, is not waited for any more.
+    fn lost(&self, elapsed: Duration, silent: Duration) -> Option<String> {
+        if elapsed >= self.limit {
+            Some(format!("the kernel has taken {}", seconds(self.limit)))
+        } else if silent >= self.silence {
+            Some(format!(
+                "the kernel hangs: no output for {}",
+                seconds(self.silence)
+            ))
+        } else {
+            None
+        }
+    }
+}
+
+/// What a console says.
+pub(crate) enum Heard<'a> {
+    /// A line at once, which may be cut off and come again.
+    Raw(&'a str),
+    /// A line that is whole.
+    Line(&'a str),
+    /// Nothing, for a while.
+    Silence,
+}
+
+/// Runs a machine, and passes on what its console says. Returns why, if it has not ended well.
+pub(crate) fn listen(
+    command: &mut Command,
+    log: &Path,
+    patience: Patience,
+    mut hear: impl FnMut(Heard<'_>) -> Result<()>,
+) -> Result<Option<String>> {
+    let begin = Instant::now();
+    let mut last = begin;
+    let mut job = Job::start(command, log)?;
+    let mut console = Console::default();
+    let mut stopped = None;
+
+    loop {
+        match job.next(Duration::from_millis(250))? {
+            Next::Line(line) => {
+                last = Instant::now();
+                hear(Heard::Raw(&line))?;
+                if let Some(line) = console.line(&line) {
+                    hear(Heard::Line(&line))?;
+                }
+            }
+            Next::Silence => hear(Heard::Silence)?,
+            Next::End(status) => {
+                if stopped.is_none() && !status.success() {
+                    stopped = Some(format!("QEMU has failed, {status}: {}", job::tail(log, 3)));
+                }
+                break;
+            }
+        }
+
+        if stopped.is_none() {
+            stopped = patience.lost(begin.elapsed(), last.elapsed());
+            if stopped.is_some() {
+                job.kill();
+            }
+        }
+    }
+
+    if let Some(line) = console.finish() {
+        hear(Heard::Line(&line))?;
+    }
+    Ok(stopped)
 }
 
 /// A machine that boots this kernel, without a console yet.
@@ -224,19 +264,12 @@ mod tests {
 
     #[test]
     fn a_kernel_is_not_waited_for_without_end() {
-        let boot = Boot {
-            image: Path::new("bzImage"),
-            accelerator: Accelerator::Tcg,
-            qemu: &[],
-            kernel: &[],
-            filter: "*",
-            leaks: None,
+        let patience = Patience {
             limit: Duration::from_secs(300),
-            verbose: true,
-            log: Path::new("log"),
+            silence: SILENCE,
         };
         let stopped = |elapsed, silent| {
-            boot.patience(Duration::from_secs(elapsed), Duration::from_secs(silent))
+            patience.lost(Duration::from_secs(elapsed), Duration::from_secs(silent))
         };
 
         assert_eq!(stopped(299, 179), None);
@@ -248,5 +281,42 @@ mod tests {
             stopped(200, 180).as_deref(),
             Some("the kernel hangs: no output for 3 min 0 s")
         );
+    }
+
+    /// What is heard of a machine that a script stands for.
+    fn heard(script: &str, patience: Patience) -> (Vec<String>, Option<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut lines = Vec::new();
+        let stopped = listen(
+            Command::new("sh").args(["-c", script]),
+            &folder.path().join("log"),
+            patience,
+            |heard| {
+                if let Heard::Line(line) = heard {
+                    lines.push(line.to_owned());
+                }
+                Ok(())
+            },
+        );
+        (lines, stopped.unwrap())
+    }
+
+    #[test]
+    fn a_machine_is_heard_to_its_end() {
+        let patience = |seconds| Patience {
+            limit: Duration::from_secs(60),
+            silence: Duration::from_secs(seconds),
+        };
+
+        let (lines, stopped) = heard("echo a; echo b", patience(60));
+        assert_eq!((lines, stopped), (vec!["a".into(), "b".into()], None));
+        let (lines, stopped) = heard("echo a; exit 7", patience(60));
+        assert_eq!(lines, ["a"]);
+        assert!(stopped
+            .unwrap()
+            .starts_with("QEMU has failed, exit status: 7"));
+        let (lines, stopped) = heard("echo a; sleep 60", patience(1));
+        assert_eq!(lines, ["a"]);
+        assert_eq!(stopped.unwrap(), "the kernel hangs: no output for 1.0 s");
     }
 }

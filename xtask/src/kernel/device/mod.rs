@@ -12,16 +12,15 @@ mod report;
 mod screen;
 
 use super::{
-    boot::{qemu, Accelerator},
+    boot::{self, qemu, Accelerator, Heard, Patience},
     build,
     cache::Cache,
-    console::Console,
     flavour::{Flavour, Object, Variant},
     initramfs,
-    job::{self, Job, Next},
+    job::{self, Job},
     machine,
     prepare::{prepare, Prepared, Request},
-    seconds, tools, Progress,
+    tools, Progress,
 };
 use crate::root;
 use anyhow::{bail, ensure, Context, Result};
@@ -34,7 +33,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     slice,
-    time::{Duration, Instant},
+    time::Duration,
 };
 use xshell::Shell;
 
@@ -273,49 +272,35 @@ fn program(prepared: &Prepared, log: &Path) -> Result<PathBuf> {
 
 /// Boots, and reads what the console says.
 fn listen(command: &mut Command, screen: &mut Screen, log: &Path) -> Result<Report> {
-    let begin = Instant::now();
-    let mut job = Job::start(command, log)?;
     let mut progress = Progress::new("running", None)?;
-    let mut console = Console::default();
     let mut report = Report::default();
-    let mut read = |line: &str| {
-        if let Some(text) = report.line(line) {
-            progress.print(&format!("{text}\n"));
-            progress.step(text);
-        } else {
-            progress.tick();
-        }
+    // By hand, unbinding is silent for minutes.
+    let patience = Patience {
+        limit: LIMIT,
+        silence: LIMIT,
     };
-
-    loop {
-        match job.next(Duration::from_millis(250))? {
-            Next::Line(line) => {
-                // The program waits, so no line follows that would show that this one is whole.
-                if let Some(seed) = report::asked(&line) {
+    let stopped = boot::listen(command, log, patience, |heard| {
+        match heard {
+            // The program waits, so no line follows that would show that this one is whole.
+            Heard::Raw(line) => {
+                if let Some(seed) = report::asked(line) {
                     screen.compare(seed)?;
                 }
-                if let Some(line) = console.line(&line) {
-                    read(&line);
+            }
+            Heard::Line(line) => {
+                if let Some(text) = report.line(line) {
+                    progress.print(&format!("{text}\n"));
+                    progress.step(text);
                 }
             }
-            Next::Silence => (),
-            Next::End(status) => {
-                ensure!(status.success(), "QEMU has failed, {status}");
-                break;
-            }
+            Heard::Silence => progress.tick(),
         }
-        if begin.elapsed() > LIMIT {
-            job.kill();
-            bail!(
-                "the machine has taken {}, see {}",
-                seconds(LIMIT),
-                log.display()
-            );
-        }
-    }
-    if let Some(line) = console.finish() {
-        read(&line);
-    }
+        Ok(())
+    })?;
+
     progress.finish();
-    Ok(report.finish())
+    match stopped {
+        Some(why) => bail!("{why}, see {}", log.display()),
+        None => Ok(report.finish()),
+    }
 }
