@@ -11,6 +11,7 @@ mod ci;
 mod exit;
 mod fuzz;
 mod kernel;
+mod prose;
 mod report;
 mod stress;
 mod tsan;
@@ -54,6 +55,8 @@ enum Command {
     Stress(stress::Options),
     /// Runs the protocol under ThreadSanitizer, and mutants of it, which have to be reported.
     Tsan(tsan::Options),
+    /// Finds sentences that have to be read twice, in the README and in docs/.
+    Prose(prose::Options),
     /// Builds and boots a Linux with the code in it, and runs its tests.
     Kernel(kernel::Options),
 }
@@ -81,6 +84,7 @@ fn run() -> Result<()> {
         Command::Fuzz(options) => fuzz::run(&shell, &options),
         Command::Stress(options) => stress::run(&shell, &options),
         Command::Tsan(options) => tsan::run(&shell, &options),
+        Command::Prose(options) => prose::run(&shell, &options),
         Command::Kernel(options) => kernel::run(&shell, &options),
     }
 }

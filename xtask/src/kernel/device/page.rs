@@ -46,9 +46,9 @@ trees:
 - **annotated**: the object and the driver with `#[devres_lazy]`.
 
 A cell is what has happened: the row holds, it is off, or the kernel complains, with the report of KASAN
-if there is one. A row is left out where nothing but KASAN could find the fault, where the tree has another
-fault than the row is about, and where the tree has no driver for it: by hand an import is no object of the
-driver's, and the display has no driver.
+if there is one. A row is left out where only KASAN could find the fault, or where the tree has another fault than
+the row is about. By hand, imports and the display are left out: an import is no object of the driver's, and the
+display has no driver.
 
 {tables}"
     )
