@@ -8,7 +8,7 @@
 use kernel::{device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing};
 use std::{mem, sync::Mutex};
 
-/// What has happened.
+/// The events so far.
 static LOG: Mutex<Vec<&str>> = Mutex::new(Vec::new());
 
 fn note(what: &'static str) {

@@ -13,12 +13,12 @@ use kernel::{
     testing::{ledger, TestDevice},
 };
 
-/// What all importers share.
+/// The buffer that all importers share.
 struct Buffer {
     pages: usize,
 }
 
-/// What one device has of the buffer.
+/// One device's import of the buffer.
 #[devres_lazy]
 #[pin_data]
 struct Import {

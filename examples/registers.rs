@@ -15,7 +15,7 @@ use kernel::{
     types::ForLt,
 };
 
-/// What the device's ID register says, which is its first one.
+/// Value of the device's ID register, which is its first one.
 const ID: u32 = 0xed;
 
 fn map_registers(dev: &Device<Bound>) -> Result<pci::Bar<'_>> {
@@ -23,7 +23,7 @@ fn map_registers(dev: &Device<Bound>) -> Result<pci::Bar<'_>> {
     pdev.iomap_region(0, c"registers")
 }
 
-/// What an open file has.
+/// The data of an open file.
 #[devres_lazy]
 #[pin_data]
 struct Engine {

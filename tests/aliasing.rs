@@ -114,7 +114,7 @@ fn unbind() -> Result {
     Ok(())
 }
 
-/// What obligation S11 forbids. Stacked Borrows have to report it.
+/// The access that obligation S11 forbids. Stacked Borrows have to report it.
 #[test]
 #[ignore = "undefined under Stacked Borrows: cargo xtask miri"]
 fn an_owner_is_projected_while_a_view_is_mapped() -> Result {

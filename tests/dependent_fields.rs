@@ -78,7 +78,7 @@ macro_rules! queue {
 queue!(InOrder);
 queue!(WrongOrder);
 
-/// What happened when a device was unbound, and when an object was freed.
+/// The events when a device was unbound, and when an object was freed.
 struct Ends {
     unbind: Vec<&'static str>,
     free: Vec<&'static str>,

@@ -4,7 +4,7 @@
 //! that rustc and Clippy do not apply to what a macro has written, among them those about `unsafe`
 //! without a comment, and about imports that nobody needs. `cargo fmt --check` finds nothing in them.
 
-// Nobody constructs them.
+// No test constructs them.
 #![allow(dead_code)]
 
 // A snapshot is named as its source is, with `.expanded`, which no module's name can have.

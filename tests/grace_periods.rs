@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What many slots on one device take. Alone in its process, whose grace periods are counted.
+//! The cost of many slots on one device. Alone in its process, whose grace periods are counted.
 //!
 //! | | |
 //! |---|---|
@@ -14,7 +14,7 @@ use kernel::{
     testing::{fail_nth, rcu_grace_periods, TestDevice},
 };
 
-/// What was counted.
+/// The counts.
 #[derive(Debug, PartialEq)]
 struct Taken {
     allocations: u64,

@@ -118,7 +118,7 @@ fn functions(text: &str) -> Result<Vec<Function>> {
     Ok(functions)
 }
 
-/// What a litmus test stands for.
+/// A function that a litmus test stands for.
 struct Named {
     file: String,
     function: String,

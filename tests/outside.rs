@@ -79,19 +79,19 @@ const MISTAKES: &[Mistake] = &[
     },
 ];
 
-/// What the README says about a crate of one's own.
+/// The README's section on a crate of one's own.
 struct Guide {
     /// The example at the top of the page.
     example: String,
     /// The command that makes the crate.
     new: String,
-    /// What is added to `Cargo.toml`.
+    /// The lines that are added to `Cargo.toml`.
     dependencies: String,
     /// The test below the example.
     test: String,
     /// The command that runs it.
     run: String,
-    /// What that prints.
+    /// Its output.
     output: String,
 }
 
@@ -279,7 +279,7 @@ fn one_dependency_for_all_macros() -> Result<()> {
         &Path::new(ROOT).join("tests/pin_data.rs"),
         "tests/pin_data.rs",
     )?;
-    // What the attribute writes, in all its forms.
+    // The attribute's expansions, in all forms.
     for entry in fs::read_dir(Path::new(ROOT).join("tests/ui/pass"))? {
         let path = entry?.path();
         let name = path.file_name().context("no name")?.to_string_lossy();

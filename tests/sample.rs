@@ -22,7 +22,7 @@ fn testdev() -> Result<PciDevice> {
     )
 }
 
-/// What a device has mapped.
+/// The mappings of a device.
 fn mapped(dev: &pci::Device) -> Ledger {
     ledger(dev.as_ref())
 }

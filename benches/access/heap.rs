@@ -9,7 +9,7 @@ use std::{
     thread_local,
 };
 
-/// What is allocated: a difference can be negative, as memory may be freed on another thread.
+/// Allocated bytes. A difference can be negative, as memory may be freed on another thread.
 #[derive(Clone, Copy)]
 pub(crate) struct Live {
     /// Bytes that were asked for.
@@ -34,7 +34,7 @@ thread_local! {
     static LIVE: Cell<Live> = const { Cell::new(Live { bytes: 0, blocks: 0 }) };
 }
 
-/// What this thread has allocated and not freed.
+/// Memory that this thread has allocated and not freed.
 pub(crate) fn live() -> Live {
     LIVE.get()
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What one access to a lazily mapped resource costs, for four ways to write it.
+//! The cost of one access to a lazily mapped resource, for four ways to write it.
 //!
 //! `cargo xtask bench` runs this, under Callgrind and by itself, and makes a table of the rows that
 //! it prints. `cargo bench` prints the rows alone.
@@ -77,7 +77,7 @@ enum Command {
     Access {
         /// Whose access it is.
         object: Object,
-        /// What it is compiled into.
+        /// Code that it is compiled into.
         shape: Shape,
         /// How often, after the first time.
         accesses: u64,
@@ -90,7 +90,7 @@ enum Command {
     },
 }
 
-/// What the access is compiled into: the function that an instruction counter looks for.
+/// The function that an instruction counter looks for.
 #[derive(Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum Shape {

@@ -269,7 +269,7 @@ fn fresh_access<'a, O: Shmem>(drm: &'a drm::Device<Driver>, dev: &'a Device<Boun
     }
 }
 
-/// What all first accesses have in common: the C helper that maps.
+/// The common part of all first accesses: the C helper that maps.
 fn fresh_helper(drm: &drm::Device<Driver>) -> Fresh<'_> {
     Fresh {
         name: "helper",

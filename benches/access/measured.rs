@@ -13,7 +13,7 @@ use std::{arch::asm, ptr};
 
 /// Something with a fast path.
 pub(crate) trait Access: Sync {
-    /// What an access lends.
+    /// The target of an access.
     type Lent;
 
     /// One access.

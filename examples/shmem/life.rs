@@ -43,7 +43,7 @@ impl Size {
     }
 }
 
-/// What happened in a row.
+/// The outcome of a row.
 pub(crate) struct Outcome {
     pub(crate) happened: String,
     /// Whether that is what was expected.

@@ -5,7 +5,7 @@
 use super::life::{Outcome, Row};
 use std::time::{Duration, Instant};
 
-/// What has been printed so far.
+/// The rows that were printed so far.
 pub(crate) struct Timeline {
     start: Instant,
     held: usize,

@@ -15,7 +15,7 @@ use std::{
 /// The root of the workspace.
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// What is copied.
+/// The copied files.
 const SOURCES: [&str; 3] = ["macros", "runtime", "kernel/tree"];
 
 /// Where the copy finds out which mutant it is.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// A copy that is broken in one way.
 pub(crate) struct Mutant {
     pub(crate) name: &'static str,
-    /// What it gets wrong.
+    /// Its fault.
     pub(crate) what: &'static str,
     /// Texts in files, which are there once each, and what takes their place. `MUTANT` stands for
     /// the condition that the process is this mutant.

@@ -181,7 +181,7 @@ impl PinnedDrop for Resource {
 /// A view of [`Owner::buf`].
 pub(crate) struct View<const NUMBER: u32>;
 
-/// What a mapping keeps.
+/// The `Keep` of a mapping.
 pub(crate) struct Kept {
     world: Arc<World>,
     _part: Part,

@@ -21,7 +21,7 @@ use std::{
     thread,
 };
 
-/// What happens after the panic.
+/// The events after the panic.
 #[derive(Clone, Copy, Debug)]
 enum End {
     UnbindFirst,

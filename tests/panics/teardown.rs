@@ -16,7 +16,7 @@ use kernel::{
 };
 use std::{ptr, sync::Arc};
 
-/// What drops the resources.
+/// The side that drops the resources.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Free,

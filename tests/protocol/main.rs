@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the KUnit suites leave: random histories against a model, and panics.
+//! Beyond the KUnit suites: random histories against a model, and panics.
 //!
 //! The contract itself, row by row, is in the suites of `kernel/tree/`, which run on the host as
 //! well; `tests/mutants` has mutants that they have to catch. Here, three kinds of objects are

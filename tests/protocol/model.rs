@@ -14,7 +14,7 @@ use proptest::{
     test_runner::{Config, TestError, TestRunner},
 };
 
-/// What a history is made from.
+/// The parts of a history.
 type Bytes = Vec<[u8; 3]>;
 
 /// Goes through many; [`Err`] has the shortest one that fails.

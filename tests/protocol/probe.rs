@@ -23,7 +23,7 @@ pub(crate) trait Watch: Send + Sync {
     fn was_dropped(&self, id: u32);
 }
 
-/// What has happened to the resources of one object, and what is to happen to the next one.
+/// The events of one object's resources, and the fate of the next one.
 #[derive(Default)]
 pub(crate) struct Probe {
     made: AtomicU32,
@@ -37,7 +37,7 @@ pub(crate) struct Probe {
     pub(crate) drop_gate: Gate,
 }
 
-/// What is called while a resource is being made.
+/// Called while a resource is being made.
 type Hook = Box<dyn FnOnce(&Device<Bound>) -> Result + Send>;
 
 #[derive(Default)]

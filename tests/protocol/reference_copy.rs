@@ -28,7 +28,7 @@ pub(crate) mod fault {
     pub(crate) enum Kind {
         /// Not broken.
         None,
-        /// Nobody takes the lock.
+        /// No thread takes the lock.
         NoLock,
         /// Maps for any device.
         NoDeviceCheck,

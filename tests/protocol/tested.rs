@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What scenarios test.
+//! The objects that scenarios test.
 
 use super::probe::Probe;
 use kernel::{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What only the host has: panics. The kernel does not unwind.
+//! Panics, which only the host has. The kernel does not unwind.
 
 use super::{
     probe::Probe,
@@ -39,7 +39,7 @@ fn stays_usable<S: Tested>() -> Check {
     ensure!(probe.live() == 0, "{} resources are left", probe.live());
     ensure!(object.peek(dev) == Ok(None), "something is lent");
 
-    // Nobody hangs, neither this thread nor another one.
+    // No thread hangs, neither this one nor another one.
     object.access(dev)?;
     thread::scope(|scope| {
         scope

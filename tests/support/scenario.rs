@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What is wrong with the tested object.
+/// The fault of the tested object.
 pub(crate) struct Wrong(pub(crate) String);
 
 impl From<Error> for Wrong {
@@ -20,7 +20,7 @@ impl From<Error> for Wrong {
     }
 }
 
-/// What a scenario, or a part of one, comes to.
+/// The outcome of a scenario, or of a part of one.
 pub(crate) type Check = Result<(), Wrong>;
 
 /// Goes through a scenario with a tested object.

@@ -12,7 +12,7 @@ use std::sync::{
     Arc,
 };
 
-/// What has happened, shared by all that belongs to one DRM device.
+/// The events, shared by all parts of one DRM device.
 #[derive(Default)]
 pub(crate) struct Seen {
     /// Files that are open.
@@ -55,7 +55,7 @@ impl drm::Driver for Gpu {
     const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
 }
 
-/// What the driver has while it is registered: something that borrows the bound device.
+/// The driver's data while it is registered, which borrows the bound device.
 pub(crate) struct Registers<'a> {
     pub(crate) dev: &'a Device<Bound>,
     pub(crate) value: u32,

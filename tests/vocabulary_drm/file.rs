@@ -79,7 +79,7 @@ fn only_a_registered_device_is_opened() -> Result {
     let file = DrmFile::open(&kept)?;
     drop(registration);
     assert_eq!(DrmFile::open(&kept).err(), Some(ENODEV));
-    // What is open stays open.
+    // Open files stay open.
     drop(kept);
     drop(file);
     Ok(())

@@ -27,7 +27,7 @@ impl Memory {
     }
 }
 
-/// What a panic says.
+/// The message of a panic.
 fn report(f: impl FnOnce() + std::panic::UnwindSafe) -> String {
     *catch_unwind(f)
         .expect_err("no panic")

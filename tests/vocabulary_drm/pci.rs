@@ -214,7 +214,7 @@ fn a_bar_is_requested_once() -> Result {
     drop(bar);
     bound.unbind();
 
-    // What is not mapped cannot be unmapped.
+    // A BAR that is not mapped cannot be unmapped.
     let raw = AsRef::<Device>::as_ref(&*kept).as_raw().cast();
     // SAFETY: The device is valid, and that nothing is mapped is the point.
     let unmap = || unsafe { bindings::pci_iounmap(raw, std::ptr::null_mut()) };

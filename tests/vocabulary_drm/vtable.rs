@@ -4,7 +4,7 @@
 
 use kernel::prelude::*;
 
-/// What a driver may do.
+/// The operations of a driver.
 #[vtable]
 trait Operations {
     /// Each driver can.

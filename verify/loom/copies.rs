@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What a copy is made of.
+/// The parts of a copy.
 pub(crate) struct Copies<'a> {
     /// The files that are copied.
     pub(crate) sources: &'a [&'a str],

@@ -5,9 +5,9 @@
 
 /// A broken copy of the protocol.
 pub(crate) struct Mutant {
-    /// What is wrong.
+    /// The fault.
     pub(crate) name: &'static str,
-    /// What notices.
+    /// The property that finds it.
     pub(crate) caught_by: &'static str,
     /// The file, what stands there, and what stands there instead.
     pub(crate) edits: &'static [(&'static str, &'static str, &'static str)],

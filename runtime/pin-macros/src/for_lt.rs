@@ -73,7 +73,7 @@ fn has(ty: &Type, lifetime: &Lifetime) -> bool {
             self.1 |= lifetime.ident == self.0.ident;
         }
 
-        // Nobody knows what is in there.
+        // Its content is not known.
         fn visit_macro(&mut self, _: &syn::Macro) {
             self.1 = true;
         }

@@ -21,7 +21,7 @@ use std::{
 /// The content of [`Owner::buf`] while the owner is whole.
 const WHOLE: u64 = 0x5555;
 
-/// What is there until it is dropped.
+/// A resource that exists until it is dropped.
 struct Part {
     world: Arc<World>,
     id: u32,
@@ -85,7 +85,7 @@ impl PinnedDrop for Resource {
 /// A view of a number in [`Owner::buf`].
 pub(crate) struct View<const NUMBER: usize>;
 
-/// What a mapping keeps.
+/// The `Keep` of a mapping.
 pub(crate) struct Kept(Part);
 
 impl Drop for Kept {
@@ -94,7 +94,7 @@ impl Drop for Kept {
     }
 }
 
-/// What the views are of.
+/// The data that views are of.
 struct Buffer {
     whole: AtomicU64,
     ids: [AtomicU32; 2],

@@ -22,10 +22,10 @@ use kernel::{
 };
 use std::sync::Arc;
 
-/// What a lazy field holds.
+/// The content of a lazy field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
-    /// What an initialiser makes.
+    /// The result of an initialiser.
     Init,
     /// A view into the object.
     Map,

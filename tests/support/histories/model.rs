@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What should happen.
+//! The expected outcome.
 
 use super::{
     step::{Step, DEVICES, OBJECTS},
@@ -21,7 +21,7 @@ use std::{
     sync::Arc,
 };
 
-/// What a slot should be.
+/// The expected state of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Slot {
     Empty,
@@ -54,11 +54,11 @@ struct History<O> {
     /// The slots that are mapped, by object and field, in the order in which they were populated.
     mapped: Vec<(usize, usize)>,
     armed: Option<(Site, Fault)>,
-    /// What should have happened.
+    /// The expected events.
     events: Vec<Event>,
 }
 
-/// Goes through a history. What is wrong is a panic.
+/// Goes through a history. A wrong outcome is a panic.
 pub(crate) fn run<O: Object>(steps: impl IntoIterator<Item = Step>) -> Result {
     let mut history = History::<O>::new()?;
     for step in steps {
@@ -179,7 +179,7 @@ impl<O: Object> History<O> {
             Field::Map => &[Site::Keep, Site::Map],
         };
         if let Some(fault) = self.passes(sites) {
-            // What was made before is dropped again.
+            // The content that was made before is dropped again.
             match fault.site {
                 Site::InitHalfWay => self.events.push(Event::Dropped(before + 1)),
                 Site::Map => self.events.push(Event::DroppedKeep(before + 1)),
@@ -299,7 +299,7 @@ impl<O: Object> History<O> {
         assert_eq!(result, panics);
     }
 
-    /// What dropping the content of slots comes to.
+    /// The outcome of dropping the content of slots.
     fn drops(&mut self, slots: &[(usize, usize)]) -> Result<(), Panicked> {
         let mut panics = Ok(());
         for &(object, field) in slots {
@@ -348,7 +348,7 @@ impl<O: Object> History<O> {
         machine.is_bound.then(|| BoundDevice(machine.real.device()))
     }
 
-    /// What holds after each step.
+    /// Properties that hold after each step.
     fn check(&mut self) {
         assert_eq!(self.world.take_events(), self.events);
         self.events.clear();
@@ -405,7 +405,7 @@ struct Failed {
 }
 
 impl Failed {
-    /// What an accessor comes to.
+    /// The outcome of an accessor.
     fn outcome<T>(&self) -> Result<Result<T>, Panicked> {
         match self.fault {
             Fault::Error if self.site.is_fallible() => Ok(Err(EIO)),

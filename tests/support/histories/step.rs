@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What is done in a history.
+//! The steps of a history.
 
 use super::world::{Fault, Site};
 

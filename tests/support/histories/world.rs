@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the code of objects passes: where it fails, and what it has made and dropped.
+//! The sites that the code of objects passes: where it fails, and its content.
 
 use kernel::prelude::*;
 use std::{
@@ -60,7 +60,7 @@ pub(crate) enum Fault {
     Error,
 }
 
-/// What a panic at a site carries.
+/// The payload of a panic at a site.
 pub(crate) struct Injected(pub(crate) Site);
 
 /// Something that objects have done.
@@ -68,7 +68,7 @@ pub(crate) struct Injected(pub(crate) Site);
 pub(crate) enum Event {
     /// A resource was dropped or unmapped.
     Dropped(u32),
-    /// What a mapping keeps was dropped.
+    /// The `Keep` of a mapping was dropped.
     DroppedKeep(u32),
     /// The destructor of an object has run.
     Destructor,
@@ -103,7 +103,7 @@ impl World {
 
         match armed {
             Some((_, Fault::Error)) if site.is_fallible() => Err(EIO),
-            // Nobody has to be told of a panic that is wanted.
+            // A wanted panic is not reported.
             Some(_) => resume_unwind(Box::new(Injected(site))),
             None => Ok(()),
         }
@@ -137,7 +137,7 @@ impl World {
         state.events.push(event);
     }
 
-    /// What has happened since the last call.
+    /// The events since the last call.
     pub(crate) fn take_events(&self) -> Vec<Event> {
         mem::take(&mut self.state().events)
     }
@@ -147,7 +147,7 @@ impl World {
         self.state().last
     }
 
-    /// What was made and not dropped.
+    /// The content that was made and not dropped.
     pub(crate) fn live(&self) -> BTreeSet<u32> {
         self.state().live.clone()
     }

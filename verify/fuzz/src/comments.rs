@@ -37,7 +37,7 @@ pub(crate) fn comments(text: &str) -> Vec<(String, bool)> {
 struct Tokens<'a> {
     text: &'a str,
     ranges: Vec<Range<usize>>,
-    /// What may go, with the comments in it.
+    /// Code that may go, with the comments in it.
     may_go: Vec<Range<usize>>,
 }
 
@@ -104,7 +104,7 @@ fn within(gap: &str) -> Vec<&str> {
     comments
 }
 
-/// What follows the white space and the comments that a text begins with.
+/// The rest of a text behind its first white space and comments.
 pub(crate) fn without_comments(text: &str) -> &str {
     let mut rest = text.trim_start();
     while let Some(len) = comment(rest) {

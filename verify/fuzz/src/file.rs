@@ -30,7 +30,7 @@ pub type Printer = fn(&Source) -> Result<String, String>;
 ///
 /// # Errors
 ///
-/// What is wrong with the file.
+/// The fault of the file.
 pub fn print(source: &Source) -> Result<String, String> {
     expand_with(source, &Options::default(), Format::Nobody).map_err(|error| error.to_string())
 }
@@ -233,7 +233,7 @@ mod tests {
         assert!(catch_unwind(|| check_file(text.into(), expected, printer)).is_err());
     }
 
-    /// What is printed, with something in it replaced.
+    /// The printed text, with a part replaced.
     fn replaced(source: &Source, from: &str, to: &str) -> Result<String, String> {
         let printed = print(source)?;
         assert!(printed.contains(from), "{printed}");

@@ -7,7 +7,7 @@ use crate::writer::Writer;
 /// How deep modules are nested.
 const DEPTH: usize = 2;
 
-/// What imports the attribute, or looks like it.
+/// Imports of the attribute, and imports that look like it.
 const IMPORTS: &[&str] = &[
     "use kernel::devres_lazy;",
     "use kernel::{devres_lazy};",

@@ -122,7 +122,7 @@ const DESTRUCTOR_ATTRIBUTES: &[&str] = &[
     "#[rustfmt::skip]",
 ];
 
-/// What the attribute does not belong on.
+/// Items that the attribute does not belong on.
 const OTHER_ITEMS: &[&str] = &[
     "enum A { B }",
     "union A { b : u32 }",

@@ -16,7 +16,7 @@ use syn::{
 /// The name of the attribute.
 const ATTRIBUTE: &str = "devres_lazy";
 
-/// What to do with annotated items.
+/// The treatment of annotated items.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Annotated {
     Expanded,
@@ -39,7 +39,7 @@ pub(crate) fn ours(text: &str) -> (String, TokenStream) {
     (text, tokens)
 }
 
-/// What a file means. Imports of the attribute are not part of it.
+/// The meaning of a file. Imports of the attribute are not part of it.
 pub(crate) fn program(text: &str, annotated: Annotated) -> TokenStream {
     let (_, tokens) = ours(text);
     let mut file = parsed(tokens);

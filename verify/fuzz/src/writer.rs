@@ -8,7 +8,7 @@ use arbitrary::Unstructured;
 /// fragments of a `macro_rules!` are and no text can be.
 pub(crate) const GROUP: &str = "__group_";
 
-/// What should become of a text.
+/// The expected result for a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
     /// It is expanded.
@@ -33,7 +33,7 @@ pub(crate) struct Writer<'a, 'u> {
     bytes: &'a mut Unstructured<'u>,
     layout: Layout,
     out: String,
-    /// What is left out in front of a token.
+    /// The white space that is left out in front of a token.
     skipped: &'static str,
     expected: Expected,
     numbers: u32,

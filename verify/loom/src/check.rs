@@ -58,7 +58,7 @@ fn half_way() {
     }
 }
 
-/// What has happened to the resources of a run. The checker does not look at it.
+/// The events of a run's resources. The checker does not look at it.
 #[derive(Default)]
 pub(crate) struct Ledger {
     made: AtomicUsize,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What lockdep sees of a slot: nothing, as there is no lockdep here.
+//! Lockdep's part of a slot: empty, as there is no lockdep here.
 
 use crate::{prelude::*, str::CStr, sync::LockClassKey};
 

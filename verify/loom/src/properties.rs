@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What has to hold, one property each: on the protocol, and not on some mutant.
+//! The properties of the protocol. Each one fails on some mutant.
 
 use super::{
     evictable::{EvictableLazy, LazyPin, PinEntry},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the protocol needs of the system.
+//! The protocol's interface to the system.
 
 use super::table::Table;
 use crate::{

@@ -72,14 +72,14 @@ impl Place {
     }
 }
 
-/// What is on a device.
+/// The objects on a device.
 struct Side {
     gate: Gate,
     /// The first of them may own others.
     places: [Place; 2 * OWNERS],
 }
 
-/// What the threads share.
+/// The data that the threads share.
 struct World {
     sides: [Side; DEVICES],
     ledger: sync::Arc<Ledger>,

@@ -149,7 +149,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Prints them. What has not happened at all was not tested.
+    /// Prints them. An event that never happened was not tested.
     pub(crate) fn report(&self) {
         for (what, count) in [
             ("bindings", &self.bindings),
