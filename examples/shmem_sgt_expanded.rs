@@ -395,7 +395,7 @@ impl<T: DriverObject> IntoGEMObject for Object<T> {
         // SAFETY: The caller has a pointer to the base of the shmem object in an `Object<T>`.
         let obj = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
 
-        // SAFETY: As above.
+        // SAFETY: `obj` is the shmem object in an `Object<T>`, whose base the caller has passed.
         let this = unsafe { container_of!(Opaque::cast_from(obj), Self, obj) };
 
         // SAFETY: The caller promises that the object is valid for `'a`.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The snapshots in `tests/expand` are programs: each of them compiles, as source, under the lints
-//! that rustc and Clippy do not apply to what a macro has written, among them those about `unsafe`
-//! without a comment, and about imports that nobody needs. `cargo fmt --check` finds nothing in them.
+//! The snapshots in `tests/expand` are programs. Each of them compiles, as source, under lints that
+//! rustc and Clippy do not apply to a macro's output, such as those about `unsafe` without a comment
+//! and about unused imports. `cargo fmt --check` finds nothing in them.
 
 // No test constructs them.
 #![allow(dead_code)]

@@ -249,7 +249,7 @@ pub struct Nothing {
     table: Table,
 }
 
-/// What can be asked of an entry.
+/// The operations of an entry.
 pub trait Ops: Send + Sync {
     /// Its number.
     fn number(&self) -> u32;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The order of locks, as a driver author meets it: what lockdep reports in a kernel is a panic on
-//! the host that names the classes and the places, with no second thread and no deadlock.
+//! The order of locks, as a driver author meets it. Where lockdep reports in a kernel, the host
+//! panics and names the classes and the places. It takes no second thread and no deadlock.
 
 use kernel::{
     bindings::{self, dma_resv},

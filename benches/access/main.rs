@@ -66,7 +66,7 @@ struct Args {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// What `cargo bench` passes. Means nothing here.
+    /// An argument that `cargo bench` passes. Means nothing here.
     #[arg(long, global = true, hide = true)]
     bench: bool,
 }

@@ -2,8 +2,8 @@
 
 //! Everything but instructions: prints one row per measured value.
 //!
-//! Nothing is computed from the rows here. What is compared is measured in turns, within one round,
-//! and the turns begin elsewhere each round: whatever disturbs the machine disturbs all alike.
+//! Nothing is computed from the rows here. The variants are measured in turns within one round,
+//! and each round starts with another one, so that other load disturbs all alike.
 
 use super::{
     driver::Driver,
@@ -43,8 +43,8 @@ struct Size {
     populate: populate::Size,
 }
 
-/// Batches of about a millisecond: long enough that reading the clock and starting threads do not
-/// count, short enough that some rounds are not disturbed on a machine that does other things, too.
+/// Batches of about a millisecond. They are long enough that reading the clock and starting threads
+/// do not count. They are short enough that some rounds are undisturbed on a busy machine.
 const FULL: Size = Size {
     accesses: 4_000_000,
     rounds: 101,
@@ -283,8 +283,8 @@ fn helper(object: &ARef<CrateOnce>) -> Result<SGTableMap> {
     unsafe { object.map() }
 }
 
-/// Makes objects, and returns how long `access` takes for all of them. What that returns is dropped
-/// before the objects are.
+/// Makes objects, and returns how long `access` takes for all of them. Its results are dropped
+/// before the objects.
 fn first<O, T>(
     objects: usize,
     create: impl Fn() -> Result<O>,

@@ -48,7 +48,7 @@ pub(crate) fn out_of_line<'a, A: Access>(
 
 /// Accesses `object` `n` times, each time as late as the table of the access before is there.
 ///
-/// That takes two instructions more, which [`Nothing`] takes as well.
+/// The chain takes two instructions more, for [`Nothing`] as well.
 #[inline(never)]
 pub(crate) fn chained<A: Access>(object: &A, dev: &Device<Bound>, n: u64) -> Result {
     let zero = *hide(&0_usize);

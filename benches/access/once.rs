@@ -3,11 +3,11 @@
 //! The same object with a cell of a general-purpose library in it, and a comparison of the device
 //! before that.
 //!
-//! Neither cell can be emptied while it is shared, so that nothing unmaps the table when the
-//! device's driver is unbound: objects have to be gone by then, which the benchmark sees to.
+//! Neither cell can be emptied while it is shared, so nothing unmaps the table at unbind. The
+//! benchmark drops all objects before that.
 //!
-//! The comparison reads the device through raw pointers, as the kernel does, and so is spared the
-//! host's check for a DRM device that was freed, which the object by hand pays for.
+//! The comparison reads the device through raw pointers, as the kernel does. So it does without the
+//! host's check for a freed DRM device, which the object by hand has.
 
 use super::{driver::Driver, measured::Access};
 use kernel::{
@@ -201,7 +201,7 @@ impl<C: Once> IntoGEMObject for Object<C> {
         // SAFETY: The caller has a pointer to the base of the shmem object in an `Object<C>`.
         let obj = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
 
-        // SAFETY: As above.
+        // SAFETY: `obj` is the shmem object in an `Object<C>`, whose base the caller has passed.
         let this = unsafe { container_of!(Opaque::cast_from(obj), Self, obj) };
 
         // SAFETY: The caller promises that the object is valid for `'a`.

@@ -4,8 +4,8 @@
 //! yardstick for lines, `unsafe` and speed, and the control that has to fail where the kernel does.
 //! `tests/mutants` runs the kernel's suite of the contract over it.
 //!
-//! It keeps the kernel's holes on purpose: `access()` does not notice a rebind, the table is mapped
-//! before memory for it is allocated, and unmapping does not put the pages that mapping took.
+//! It keeps the kernel's holes on purpose. `access()` does not notice a rebind. The table is mapped
+//! before memory for it is allocated. Unmapping does not put the pages that mapping took.
 
 use super::resv::DmaResvGuard;
 use kernel::{
@@ -193,7 +193,7 @@ impl<T: DriverObject> IntoGEMObject for Object<T> {
         // SAFETY: The caller has a pointer to the base of the shmem object in an `Object<T>`.
         let obj = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
 
-        // SAFETY: As above.
+        // SAFETY: `obj` is the shmem object in an `Object<T>`, whose base the caller has passed.
         let this = unsafe { container_of!(Opaque::cast_from(obj), Self, obj) };
 
         // SAFETY: The caller promises that the object is valid for `'a`.

@@ -15,7 +15,7 @@ pub(crate) struct Driver;
 impl drm::Driver for Driver {
     type Data = ();
     type RegistrationData<'a> = ();
-    // Nobody opens a file of it, and gets a handle of an object.
+    // No test opens a file of it, so no handle of an object is made.
     type Object = drm::gem::Object<Buffer>;
     type File = File;
     type ParentDevice<Ctx: device::DeviceContext> = device::Device<Ctx>;

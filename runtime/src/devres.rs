@@ -101,14 +101,14 @@ pub use crate::{
     protocol::{batched::*, evictable::*, lazy::*, lazy_lt::*, mapped::*},
 };
 
-// What the sample's suite needs, which is in a crate of its own.
+// The parts that the sample's suite needs, which is in a crate of its own.
 #[cfg(feature = "attribute")]
 pub(crate) use crate::host::kunit_lockdep;
 #[cfg(feature = "attribute")]
 pub(crate) mod kunit_skip;
 
-// The suites of the kernel, which run here from the same files. What they do to the machine is
-// done in another way.
+// The suites of the kernel, which run here from the same files. `kunit_machine` and its like are the
+// host's own.
 #[cfg(test)]
 use crate::{
     host::{

@@ -2,7 +2,7 @@
 
 //! Two drivers share one buffer, by PRIME.
 //!
-//! What holds what, by `drivers/gpu/drm/drm_prime.c`:
+//! The references, by `drivers/gpu/drm/drm_prime.c`:
 //!
 //! - the buffer (`struct dma_buf`) holds a reference to the exporter's object, and one to its DRM
 //!   device, from `drm_gem_dmabuf_export()` to `drm_gem_dmabuf_release()`;

@@ -145,7 +145,7 @@ fn workspace() -> Result<String> {
     };
     workspace.remove("default-members");
     workspace.remove("exclude");
-    // What the changes make of the code is nobody's style.
+    // The changed code need not pass lints.
     workspace.insert("lints".to_owned(), toml::Table::new().into());
     let members = ["macros", "runtime", "runtime/pin-macros"];
     workspace.insert("members".to_owned(), members.to_vec().into());

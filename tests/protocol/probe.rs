@@ -11,7 +11,7 @@ use std::sync::{
     Arc, Condvar, Mutex, PoisonError,
 };
 
-/// Who is told of resources, numbers them, and may let one fail half way.
+/// An observer that numbers resources, and may let one fail half way.
 pub(crate) trait Watch: Send + Sync {
     /// A resource is being made. Returns its number.
     fn makes(&self) -> u32;

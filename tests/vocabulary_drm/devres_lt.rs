@@ -163,7 +163,7 @@ fn what_the_macros_take() {
     assert_eq!(covariant::<CovariantForLt!(&mut u8)>(), "&mut u8");
     assert_eq!(generic::<u8>(), "(&[u8], *const &u8)");
 
-    // What the lifetime is shortened of stays the same.
+    // The value whose lifetime is shortened stays the same.
     let long = &7_u32;
     assert_eq!(**<CovariantForLt!(&u32)>::cast_ref(&long), 7);
 }

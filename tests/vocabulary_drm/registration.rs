@@ -46,7 +46,7 @@ fn data_is_there_while_registered() -> Result {
         });
         assert_eq!((value, same), (42, true));
 
-        // What is known of the device leads to the parent, bound.
+        // The guard leads to the parent, bound.
         let parent: &device::Device<device::Bound> = (*guard).as_ref();
         assert_eq!(parent.as_raw(), bound.as_raw());
         let normal: &drm::Device<Gpu> = &guard;

@@ -46,7 +46,7 @@ impl Copies<'_> {
 
             let path = folder.join(&*file);
             fs::write(&path, (self.adapt)(&file, &text)?)?;
-            // What is linted where it comes from; mutants have no reasons to give.
+            // The original is linted in its own package; mutants have no reasons to give.
             module.push_str(
                 "    #[allow(clippy::modulo_one, clippy::multiple_unsafe_ops_per_block, clippy::never_loop, \
                  clippy::undocumented_unsafe_blocks, clippy::unnecessary_safety_comment, \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Makes the mutants that ThreadSanitizer has to report, out of those of the model checker, and a
-//! copy without an edit, as proof that it is the edits that are reported.
+//! Makes the mutants that ThreadSanitizer has to report, out of those of the model checker. A copy
+//! without an edit proves that the edits are reported.
 
 // Shared with the model checker's build script.
 #[path = "../loom/copies.rs"]

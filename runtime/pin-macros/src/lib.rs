@@ -64,7 +64,8 @@ pub fn zeroable(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
 /// each function, which is true where an implementation has the function.
 ///
 /// It stands on the trait and on each implementation. An implementation without it does not compile.
-/// What fills a table of C functions from the trait leaves out those whose constant is false.
+/// Code that fills a table of C functions from the trait leaves out functions whose constant is
+/// false.
 ///
 /// The kernel's macro also adds the type `OwnerModule`. There are no modules here.
 #[proc_macro_attribute]
@@ -89,7 +90,7 @@ pub fn ForLt(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 /// compile.
 ///
 /// Where the syntax does not say that it is covariant, as it does of `&T`, the compiler is asked.
-/// That does not work for a type that names generic parameters.
+/// The compiler cannot answer for a type that names generic parameters.
 #[proc_macro]
 #[allow(non_snake_case)]
 pub fn CovariantForLt(input: proc_macro::TokenStream) -> proc_macro::TokenStream {

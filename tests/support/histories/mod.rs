@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Histories of several objects and devices, against a model of a few lines: what is populated,
-//! revoked, freed, unbound and bound again, with allocations, initialisers and destructors that
-//! fail on the way. Without threads, so that a history is the same each time.
+//! Histories of several objects and devices, against a model of a few lines. Objects are populated,
+//! revoked and freed, devices are unbound and bound again, and allocations, initialisers and
+//! destructors fail on the way. Without threads, so that a history is the same each time.
 //!
 //! For `tests/protocol`, which makes histories at random, and for `verify/fuzz`, where a fuzzer does.
 

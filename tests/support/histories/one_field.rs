@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What `tests/protocol` tests, as an object with one `init` field: histories are run on mutants of
-//! the reference copy, too.
+//! The tested objects of `tests/protocol`, as an object with one `init` field: histories are run on
+//! mutants of the reference copy, too.
 
 use super::{
     histories::{world::Event, Field, Object, Site, World},

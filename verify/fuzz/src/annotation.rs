@@ -2,8 +2,8 @@
 
 //! Annotated items through the macro's expander.
 //!
-//! Whatever the attribute stands on: the expander does not panic, an error points at tokens of the
-//! item, the expansion is items that rustc can parse, and what is right is told from what is wrong.
+//! Whatever the attribute stands on, the expander does not panic, and tells right from wrong items.
+//! An error points at tokens of the item. The expansion is items that rustc can parse.
 
 use crate::writer::{Expected, Writer, GROUP};
 use arbitrary::Unstructured;

@@ -201,8 +201,8 @@ fn difference(compiled: &[String], printed: &[String]) -> Option<usize> {
     (0..compiled.len().max(printed.len())).find(|&at| !is_same(at))
 }
 
-/// Whether two tokens are the same, but for the names of locals: rustc is given ones that nobody
-/// chooses, and a reader plain ones, with a number where the plain one is taken.
+/// Whether two tokens are the same, but for the names of locals. rustc gets reserved names, and a
+/// reader gets plain ones, with a number where the plain one is taken.
 fn is_same_token(compiled: &str, printed: &str) -> bool {
     compiled.strip_prefix("__devres_lazy_").map_or_else(
         || compiled == printed,

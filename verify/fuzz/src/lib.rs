@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the fuzz targets check, each a function of the fuzzer's bytes that panics if something is
+//! The checks of the fuzz targets, each a function of the fuzzer's bytes that panics if something is
 //! wrong. `cargo test` replays the inputs that once found something, without a fuzzer.
 
 #[cfg(feature = "expander")]

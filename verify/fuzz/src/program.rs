@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What a file means, whatever its layout: its tokens, with annotated items as the macro expands
+//! The meaning of a file, whatever its layout: its tokens, with annotated items as the macro expands
 //! them, and imports one by one.
 
 use crate::comments::without_comments;
@@ -163,7 +163,7 @@ fn one_by_one(items: &mut Vec<Item>) {
         .collect();
 }
 
-/// What an item imports, but for the attribute, each by an item of its own.
+/// The imports of an item, except the attribute, each as an item of its own.
 fn leaves(item: &ItemUse) -> Vec<Item> {
     let mut paths = Vec::new();
     collect(&item.tree, &TokenStream::new(), &mut paths);
@@ -176,7 +176,7 @@ fn leaves(item: &ItemUse) -> Vec<Item> {
         leading_colon,
         ..
     } = item;
-    // What the printer puts on an import that only the attribute has used.
+    // The printer puts an `allow` on an import that only the attribute has used.
     let attrs: Vec<_> = attrs.iter().filter(|attr| !is_allow(attr)).collect();
     paths
         .into_iter()

@@ -227,14 +227,14 @@ pub(crate) mod device {
         }
     }
 
-    // SAFETY: What is in it is atomic, or behind its lock.
+    // SAFETY: Its fields are atomic, or behind its lock.
     unsafe impl<Ctx> Send for Device<Ctx> {}
 
-    // SAFETY: As above.
+    // SAFETY: Its fields are atomic, or behind its lock.
     unsafe impl<Ctx> Sync for Device<Ctx> {}
 }
 
-/// What is to be released when a device is unbound: at most one registry, of any variant.
+/// The resource that unbind releases: at most one registry, of any variant.
 type Managed = Option<std::sync::Arc<dyn Any + Send + Sync>>;
 
 /// A device's list, locked.
@@ -484,7 +484,7 @@ pub(crate) mod sync {
     // SAFETY: The lock gives access to one thread at a time.
     unsafe impl<T: Send> Send for Mutex<T> {}
 
-    // SAFETY: As above.
+    // SAFETY: The lock gives access to one thread at a time.
     unsafe impl<T: Send> Sync for Mutex<T> {}
 
     impl<T> Mutex<T> {

@@ -427,7 +427,7 @@ fn two_guards_against_unbind() {
     check(Some(3), || guards(2));
 }
 
-/// Who asks for a guard while the slot is being populated gets nothing, or all of it.
+/// A caller that asks for a guard while the slot is being populated gets nothing, or all of it.
 fn guard_against_populate() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
@@ -607,7 +607,7 @@ impl Drop for Dying {
     }
 }
 
-/// What dropping a resource finds in its own slot: nothing, whoever drops it.
+/// The drop of a resource finds nothing in its own slot, whichever side drops it.
 fn slot_of_a_dying_resource() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), slot());
@@ -939,7 +939,7 @@ fn pin<'a>(
     }
 }
 
-/// What `evict()` may return while other threads use the slot.
+/// Evicts, and checks the results that `evict()` may return while other threads use the slot.
 fn evict(slot: &EvictableLazy<Resource>) -> bool {
     match slot.evict() {
         Ok(is_evicted) => is_evicted,
@@ -1174,8 +1174,8 @@ impl Drop for Evicted {
     }
 }
 
-/// What dropping a resource finds in its own slot: it neither waits for itself nor gets anything,
-/// while another thread waits and then maps anew.
+/// The drop of an evicted resource neither waits for itself nor finds anything in its own slot, while
+/// another thread waits and then maps anew.
 fn slot_of_an_evicted_resource() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
@@ -1188,7 +1188,7 @@ fn slot_of_an_evicted_resource() {
         let other = {
             let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
             thread::spawn(move || {
-                // Who reads gets the resource that is there, or another one.
+                // A reader gets the present resource, or a later one.
                 drop(pin(&slot, &dev, || ledger.make(1)).unwrap());
             })
         };

@@ -63,7 +63,7 @@ pub(super) fn smp_mb_after_full() {
 /// # Safety
 ///
 /// - `slot` is valid for writes.
-/// - Nobody uses it if this fails, and it does not move if it does not.
+/// - No code uses it if this fails. It does not move if this succeeds.
 pub(super) unsafe fn init_in_place<T, E>(slot: *mut T, init: impl PinInit<T, E>) -> Result<(), E> {
     // SAFETY: By the safety requirements.
     unsafe { init.__pinned_init(slot) }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the copies use of the runtime's `fault`, which is not public.
+//! The part of the runtime's `fault` that the copies use, which is not public.
 
 use std::{
     num::NonZeroU64,

@@ -4,8 +4,8 @@
 //! and unbound over and over.
 //!
 //! In `cargo test` it is a matter of a second. `cargo xtask tsan` runs it for longer, under
-//! ThreadSanitizer, and then the mutants, each of which has to be reported. What that shows, and what
-//! it does not, is in `docs/protocol.md`.
+//! ThreadSanitizer, and then the mutants, each of which has to be reported. `docs/protocol.md` says
+//! what this shows and what it does not.
 
 #![allow(
     clippy::duplicate_mod,
@@ -16,7 +16,7 @@ mod fault;
 mod sound;
 mod world;
 
-// What the copies find at the root of the runtime.
+// The items that the copies find at the root of the runtime.
 use kernel::{bindings, device, prelude, str, sync, types};
 
 include!(concat!(env!("OUT_DIR"), "/variants.rs"));

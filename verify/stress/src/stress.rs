@@ -114,7 +114,7 @@ impl World {
         Resource::new(&self.ledger, owner.device, owned)
     }
 
-    /// What a generated accessor does, and a look at the resource. Returns whether there was one.
+    /// Accesses as a generated accessor does, and reads the resource. Returns whether there was one.
     fn access(&self, owner: &Owner, dev: &Device<Bound>, random: &mut Random) -> bool {
         let resource = owner.lazy.get(dev).map_or_else(
             || {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the stress is made of that does not depend on the slot: devices that are open for use,
-//! resources that know what is in them, and counts.
+//! The parts of the stress that do not depend on the slot: devices that are open for use, resources
+//! that know their content, and counts.
 //!
 //! All counts are relaxed: a test whose own bookkeeping orders the threads would hide that the
 //! protocol does not.
