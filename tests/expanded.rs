@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The snapshots in `tests/expand` are programs. Each of them compiles, as source, under lints that
-//! rustc and Clippy do not apply to a macro's output, such as those about `unsafe` without a comment
-//! and about unused imports. `cargo fmt --check` finds nothing in them.
+//! The snapshots in `tests/expand` are programs. Each of them compiles as source. So it
+//! passes lints that a macro's output is exempt from, such as those about undocumented `unsafe` and
+//! unused imports. `cargo fmt --check` finds nothing in them.
 
 // No test constructs them.
 #![allow(dead_code)]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The litmus tests of `verify/litmus/` stand for the source: each one names its functions and their
-//! atomic operations, and these are what the source has.
+//! The litmus tests of `verify/litmus/` stand for the source. Each one names functions and their
+//! atomic operations, and the source has the same.
 //!
 //! A file whose name has a `+` is a mutant of the one before the `+`, and names nothing.
 

@@ -107,8 +107,8 @@ pub(crate) use crate::host::kunit_lockdep;
 #[cfg(feature = "attribute")]
 pub(crate) mod kunit_skip;
 
-// The suites of the kernel, which run here from the same files. `kunit_machine` and its like are the
-// host's own.
+// The suites of the kernel, which run here from the same files. `kunit_machine` and its like are
+// the host's own.
 #[cfg(test)]
 use crate::{
     host::{

@@ -48,9 +48,9 @@
 //!
 //! # What is here
 //!
-//! - The protocol, one source for the host and for the kernel: [`devres::Lazy`], the slot behind a
-//!   lazy field; [`devres::Mapped`], the resource of a `map` field; `devres::Batched`, a resource
-//!   that is made at once; and [`devres::prepare()`].
+//! - The protocol, one source for the host and for the kernel. [`devres::Lazy`] is the slot behind a
+//!   lazy field, [`devres::Mapped`] is the resource of a `map` field, and `devres::Batched` is a
+//!   resource that is made at once. [`devres::prepare()`] takes the slots' place at unbind.
 //! - Everything else is the *kernel's* vocabulary under the kernel's own paths. A driver file
 //!   compiles against either as it is, and `cargo test` runs its tests. The host panics where the
 //!   kernel would warn.

@@ -5,8 +5,8 @@
 use super::field;
 
 field! {
-    /// What the probe has mapped is gone when it returns; the object is refused by the binding of a
-    /// later probe, and an object that was not mapped is served.
+    /// The probe's mapping is gone when it returns. The binding of a later probe refuses the object,
+    /// and serves an object that was not mapped.
     object_left_by_failed_probe catches ReleaseKeeps, NoRevokedCheck, EmptyAfterUnbind, DropsTwice;
 
     /// The same for each retry of a deferred probe, which makes its own object.
