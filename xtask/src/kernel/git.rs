@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! Git, with a repository that is made for a patch and removed with it. Of the user's
-//! configuration, only their name is used.
+//! configuration, only their name and address are used.
 
 use super::tree::{Tree, GIT_VARIABLES};
 use crate::exit::Exit;

@@ -295,7 +295,7 @@ impl Parser {
         number: usize,
         mut test: Test,
     ) -> Option<(&str, &Test)> {
-        // The level below has the parts of this result.
+        // The level one deeper has the parts of this result.
         self.unwind(depth + 2);
         let mut begin = self.last;
         if let Some(level) = self.pop(depth + 1) {

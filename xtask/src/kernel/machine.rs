@@ -205,7 +205,7 @@ fn ensure_packages(
     }
 }
 
-/// Installs packages. A failed download is a reason to skip; all else is an error.
+/// Installs packages. Fails with `Exit::Skipped` if they cannot be reached.
 fn install_packages(packages: &[&str], log: &Path) -> Result<()> {
     let names = packages.join(" ");
     let _spinner = spinner(format!("installing {names}"));

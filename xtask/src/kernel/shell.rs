@@ -16,7 +16,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The line that `init` prints at the end of the commands, before their exit status.
+/// The text that `init` prints at the end of the commands, before their exit status.
 const ENDED: &str = "the commands ended with ";
 
 /// The message of a kernel that cannot go on.

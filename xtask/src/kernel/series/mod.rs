@@ -125,7 +125,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// A folder that what is complete can be renamed from.
+/// Staging directory; renamed when complete.
 fn beside(out: &Path) -> Result<TempDir> {
     let folder = out.parent().context("the root of all is not empty")?;
     fs::create_dir_all(folder)
