@@ -2,9 +2,9 @@
 
 //! Packages of Debian, without installing them.
 //!
-//! APT gets a configuration of its own, in the cache, that knows one suite of the mirror that the
-//! machine uses, which APT itself names, and the keys that the machine has. What the machine's own configuration says about
-//! proxies still holds; its sources and lists are neither used nor changed.
+//! APT gets a configuration of its own in the cache. It has one suite, from the mirror that APT
+//! already uses on this machine, and the keys of the machine. The machine's own settings for
+//! proxies still hold; its sources and lists are neither used nor changed.
 
 use super::{
     cache::Cache,

@@ -125,7 +125,7 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// Why a machine that has taken so long, and was silent for so long, is not waited for any more.
+    /// Returns why a machine that has run and was silent for so long is given up.
     fn lost(&self, elapsed: Duration, silent: Duration) -> Option<String> {
         if elapsed >= self.limit {
             Some(format!("the kernel has taken {}", seconds(self.limit)))
@@ -140,7 +140,7 @@ impl Patience {
     }
 }
 
-/// What a console says.
+/// An event on a console.
 pub(crate) enum Heard<'a> {
     /// A line at once, which may be cut off and come again.
     Raw(&'a str),
@@ -212,7 +212,7 @@ pub(crate) fn qemu(image: &Path, accelerator: Accelerator) -> Command {
         .args(["-cpu", cpu])
         .args(["-smp", "2", "-m", "2G"])
         .args(["-nodefaults", "-no-user-config", "-no-reboot"])
-        // What the sample drives.
+        // The device that the sample drives.
         .args(["-device", "pci-testdev"])
         .args(["-display", "none", "-kernel"])
         .arg(image);
@@ -283,7 +283,7 @@ mod tests {
         );
     }
 
-    /// What is heard of a machine that a script stands for.
+    /// Runs a script in place of the machine. Returns its lines, and why it was stopped.
     fn heard(script: &str, patience: Patience) -> (Vec<String>, Option<String>) {
         let folder = tempfile::tempdir().unwrap();
         let mut lines = Vec::new();

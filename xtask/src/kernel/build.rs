@@ -83,7 +83,7 @@ fn step(line: &str) -> Option<&str> {
         .flatten()
 }
 
-/// What a log says beside its steps, which is little if nothing is wrong.
+/// The last lines of a log that are not steps. There are few if nothing is wrong.
 pub(crate) fn errors(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| step(line).is_none()).collect();
     lines[lines.len().saturating_sub(MAX_ERRORS)..].join("\n")

@@ -14,8 +14,8 @@
 //! logs/
 //! ```
 //!
-//! What was got is either complete or not there, what is made is made again where it has to be, and
-//! all of it can be removed at any time.
+//! Downloads are either complete or not there. Everything else is made again where it has to be.
+//! All of it can be removed at any time.
 
 use crate::exit::Exit;
 use anyhow::{bail, ensure, Context, Result};
@@ -33,7 +33,7 @@ use tempfile::TempDir;
 /// Moves the cache somewhere else.
 const VARIABLE: &str = "DEVRES_LAZY_CACHE";
 
-/// What names of folders begin with that are not complete.
+/// The prefix of folders that are not complete.
 const UNFINISHED: &str = ".unfinished-";
 
 /// The cache.

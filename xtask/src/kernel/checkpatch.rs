@@ -6,13 +6,13 @@ use super::job::{self, Job};
 use anyhow::{bail, Context, Result};
 use std::{fs, path::Path, process::Command};
 
-/// What does not concern the code.
+/// The types of complaints that do not concern the code.
 const IGNORED: [&str; 1] = [
-    // Asks for an entry in MAINTAINERS for new files: that is for those to make who take them.
+    // Asks for an entry in MAINTAINERS for new files, which is up to those who merge them.
     "FILE_PATH_CHANGES",
 ];
 
-/// What it says of a patch.
+/// The result of checkpatch.pl for a patch.
 pub(crate) struct Report {
     /// Its last line, with how much there is of what.
     pub(crate) total: String,
@@ -25,7 +25,7 @@ pub(crate) fn run(linux: &Path, home: &Path, patch: &Path, log: &Path) -> Result
     let job = Job::start(
         Command::new("perl")
             .current_dir(linux)
-            // Whoever runs this may have a configuration of their own.
+            // The user may have a configuration of their own.
             .env_remove("CHECKPATCH_CONFIG_DIR")
             .env("HOME", home)
             .arg(linux.join("scripts/checkpatch.pl"))
@@ -51,7 +51,7 @@ pub(crate) fn run(linux: &Path, home: &Path, patch: &Path, log: &Path) -> Result
     })
 }
 
-/// What comes before the sum.
+/// Returns the text before the total.
 fn complaints(said: &str) -> String {
     let complaints = said.split("total: ").next().unwrap_or_default().trim();
     if complaints.is_empty() {

@@ -50,7 +50,7 @@ pub(crate) fn run(make: &Make, fragments: &[&str], work: &Path, log: &Path) -> R
     Ok(options.len())
 }
 
-/// What these files of `kernel/config/` ask for.
+/// Returns the options that these files of `kernel/config/` ask for.
 fn asked(fragments: &[&str]) -> Result<String> {
     let folder = root().join("kernel/config");
     fragments
@@ -104,7 +104,7 @@ fn requested(text: &str) -> Result<BTreeMap<String, String>> {
     Ok(options)
 }
 
-/// What a line of a configuration sets: `CONFIG_X=y`, `# CONFIG_X is not set`.
+/// Returns the option and the value that a line sets: `CONFIG_X=y`, `# CONFIG_X is not set`.
 fn option(line: &str) -> Option<(&str, &str)> {
     if let Some(rest) = line.strip_prefix("# CONFIG_") {
         return Some((rest.strip_suffix(" is not set")?, "n"));

@@ -2,13 +2,13 @@
 
 //! The lines of a console, without what was printed twice.
 //!
-//! Whoever has something urgent to say takes the console over in the middle of a line, says on the
-//! next one that the message is replayed, and prints all of it again: see
-//! `nbcon_emit_next_record()` in kernel/printk/nbcon.c.
+//! An urgent writer takes the console over in the middle of a line. The next line says that the
+//! message is replayed, and then all of it comes again: see `nbcon_emit_next_record()` in
+//! kernel/printk/nbcon.c.
 
 use std::mem;
 
-/// What comes between the message that was cut off and the whole one.
+/// The line between the message that was cut off and the whole one.
 const REPLAY: &str = "** replaying previous printk message **";
 
 /// A console.

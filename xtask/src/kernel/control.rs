@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the tests have to say about the object by hand: where Linux 7.3 falls short, they fail, and
-//! nowhere else.
+//! The expected results of the tests on the object by hand: they fail where Linux 7.3 falls short,
+//! and nowhere else.
 
 use super::{
     flavour::Variant,
@@ -56,7 +56,7 @@ impl Outcome {
 struct Expected {
     test: &'static str,
     outcome: Outcome,
-    /// What the kernel complains about meanwhile: one report for each, which contains it.
+    /// One text for each report of the kernel during the test; the report contains it.
     reports: &'static [&'static str],
     why: &'static str,
 }
@@ -77,7 +77,7 @@ impl Expected {
     }
 }
 
-/// What is expected of the tests that do not simply pass.
+/// The tests that do not simply pass, with their expected results.
 fn expected(variant: Variant) -> Vec<Expected> {
     use Outcome::{Fails, Oopses, Skipped};
     const IMPORTED: &str = "drm_WARN_ON(drm_gem_is_imported(obj))";
@@ -257,7 +257,7 @@ impl Row {
 /// The comparison.
 struct Verdict {
     rows: Vec<Row>,
-    /// What is wrong with the boots as a whole.
+    /// The problems of the boots as a whole.
     problems: Vec<String>,
 }
 
@@ -416,7 +416,7 @@ mod tests {
         boot("oops", &[OOPS], "")
     }
 
-    /// What differs, if these are the boots.
+    /// Returns the lines that differ with these boots.
     fn differs(results: &[Results]) -> Vec<String> {
         let verdict = Verdict::new(expected(), results);
         let text = verdict.text();

@@ -12,7 +12,7 @@ use super::{
 use anyhow::{ensure, Result};
 use xshell::Shell;
 
-/// What everything takes, in mebibytes.
+/// The disk space for everything, in mebibytes.
 const SPACE: u64 = 6 * 1024;
 
 /// Prints a line for each thing that `test` and `lint` need, and fails if somebody has to do

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What a kernel is made of: how it is configured, and which code is in it.
+//! The kernels that are built: their configuration, and the code in them.
 
 use clap::ValueEnum;
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl Object {
         matches!(self, Self::Annotated | Self::Expanded | Self::Leaking)
     }
 
-    /// What the names of logs have for it.
+    /// Its suffix in the names of logs.
     pub(crate) fn suffix(self) -> &'static str {
         match self {
             Self::Annotated => "",
@@ -104,7 +104,7 @@ impl Flavour {
         }
     }
 
-    /// What the logs of its tests are called.
+    /// The name of its tests' logs.
     pub(crate) fn name(&self) -> String {
         format!("{}{}", self.variant.name(), self.object.suffix())
     }

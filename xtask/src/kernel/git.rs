@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Git, with a repository that is made for a patch and removed with it, and with nothing of what the
-//! user has configured but their name.
+//! Git, with a repository that is made for a patch and removed with it. Of the user's
+//! configuration, only their name and address are used.
 
 use super::tree::{Tree, GIT_VARIABLES};
 use crate::exit::Exit;
@@ -33,7 +33,7 @@ fn output(arguments: &[&str]) -> Result<Output> {
     }
 }
 
-/// Who signs off, as Git has been told.
+/// The author who signs off, from Git's configuration.
 #[derive(Clone)]
 pub(crate) struct Author {
     name: String,
@@ -83,7 +83,7 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    /// Makes one in a folder, which is made too. Its first commit, `base`, has of the tree the files
+    /// Makes a repository and its folder. The first commit, `base`, has those files of the tree
     /// that are changed.
     pub(crate) fn new(root: &Path, author: &Author, tree: &Tree) -> Result<Self> {
         fs::create_dir(root)?;

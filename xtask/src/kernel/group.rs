@@ -25,10 +25,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What does not end within this is killed.
+/// A group that does not end within this time is killed.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How often is looked whether it has ended.
+/// The interval between the checks for its end.
 const POLL: Duration = Duration::from_millis(20);
 
 /// The groups that are running. While this is locked, none begins, and none is taken for over.
@@ -95,7 +95,7 @@ impl Drop for Group {
         }
         signal(id, Signal::KILL);
 
-        // Nobody else waits for it, so this cannot fail.
+        // Only this code waits for the leader, so `wait()` cannot fail.
         let _ = self.leader.wait();
         self.is_over();
     }
@@ -103,14 +103,14 @@ impl Drop for Group {
 
 /// Sends a signal to a group, if there still is one.
 fn signal(group: Pid, signal: Signal) {
-    // Whoever is not there any more needs no signal.
+    // A group that has ended needs no signal.
     let _ = kill_process_group(group, signal);
 }
 
 /// From now on, a signal that ends this program ends what is running first.
 pub(crate) fn end_with_us() -> Result<()> {
     let ignored = ignored(&fs::read_to_string("/proc/self/status").unwrap_or_default());
-    // What `nohup` has made it ignore stays so.
+    // Signals that `nohup` has made this program ignore stay ignored.
     let wanted = [SIGHUP, SIGINT, SIGTERM]
         .into_iter()
         .filter(|signal| ignored & (1 << (signal - 1)) == 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! herd7, which runs the kernel's memory model: of this machine, or of a newer Debian, in the cache.
+//! herd7, which runs the kernel's memory model. It is this machine's, or a newer Debian's, in the
+//! cache.
 
 use super::{apt, cache::Cache};
 use crate::exit::Exit;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What a kernel starts when its tests are over: an initramfs with busybox, and one of the scripts
-//! in `kernel/init/` as its first process.
+//! The initramfs that a kernel starts when its tests are over: busybox, and one of the scripts in
+//! `kernel/init/` as its first process.
 
 use super::{apt, cache::Cache};
 use crate::root;
@@ -19,7 +19,7 @@ const PLACES: [&str; 2] = ["usr/bin/busybox", "bin/busybox"];
 pub(crate) struct Busybox(PathBuf);
 
 impl Busybox {
-    /// That in the cache, which is downloaded if need be.
+    /// Returns busybox from the cache, and downloads it first if need be.
     pub(crate) fn get(cache: &Cache) -> Result<Self> {
         let _lock = cache.lock_downloads()?;
         let busybox = cache.path("busybox");

@@ -21,7 +21,7 @@ pub(crate) struct Job {
     lines: Receiver<String>,
 }
 
-/// What a command has done.
+/// An event of a command.
 pub(crate) enum Next {
     /// Has printed this, to one of its outputs.
     Line(String),
@@ -87,7 +87,7 @@ impl Job {
         Ok(self.read(|_| ())?.success())
     }
 
-    /// Kills it. What it has printed until then can still be read.
+    /// Kills the command. Its output until then can still be read.
     pub(crate) fn kill(&self) {
         self.group.kill();
     }

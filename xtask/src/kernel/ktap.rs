@@ -7,10 +7,10 @@
 //! whatever else the kernel has to say. KUnit does not announce a test, it only prints how it went,
 //! so that what comes between two results belongs to the later one.
 //!
-//! The tree's own `kunit.py parse` does not do for this: it takes off the timestamps, by which the
-//! time of a test is known, it prints as JSON neither what was said between two results, which a
-//! report of the kernel is attributed by, nor why a test was skipped, and it takes a test that is
-//! `not ok` for skipped if it says so.
+//! The tree's own `kunit.py parse` is not enough. It takes off the timestamps, which give the time
+//! of a test. Its JSON lacks the lines between two results, by which a report of the kernel is
+//! attributed to a test, and the reason for a skip. It takes a test that is `not ok` for skipped if
+//! it says so.
 
 use super::splat::{self, Detector, Splat};
 use std::time::Duration;
@@ -22,9 +22,9 @@ pub(crate) struct Test {
     pub(crate) outcome: Outcome,
     /// By the kernel's clock, if the console has timestamps.
     pub(crate) time: Option<Duration>,
-    /// What the console said meanwhile.
+    /// The lines of the console meanwhile.
     pub(crate) notes: Vec<String>,
-    /// What the kernel has complained about meanwhile.
+    /// The reports of the kernel meanwhile.
     pub(crate) splats: Vec<Splat>,
     /// The tests of a suite, or the cases of a test.
     pub(crate) parts: Vec<Test>,
@@ -68,14 +68,14 @@ impl Test {
             || self.parts.iter().any(Self::fails)
     }
 
-    /// What the kernel has complained about, also during its parts.
+    /// The reports of the kernel, also during its parts.
     pub(crate) fn all_splats(&self) -> Vec<&Splat> {
         let parts = self.parts.iter().flat_map(Self::all_splats);
         self.splats.iter().chain(parts).collect()
     }
 }
 
-/// What a line of the console means.
+/// The meaning of a line of the console.
 #[derive(Debug, PartialEq)]
 enum Line<'a> {
     Version,
@@ -161,13 +161,13 @@ pub(crate) fn timestamp(line: &str) -> (Option<Duration>, &str) {
     (Some(time), rest.strip_prefix(' ').unwrap_or(rest))
 }
 
-/// What is between the brackets that a line begins with, and what follows them.
+/// Splits a line into the text between its leading brackets, and the rest.
 fn bracketed(line: &str) -> Option<(&str, &str)> {
     let (inner, rest) = line.strip_prefix('[')?.split_once(']')?;
     Some((inner.trim(), rest))
 }
 
-/// What a level is called whose header was lost.
+/// The name of a level whose header was lost.
 const LOST: &str = "?";
 
 /// One `KTAP version 1` and what belongs to it.
@@ -175,12 +175,12 @@ struct Level {
     depth: usize,
     plan: Option<usize>,
     begin: Option<Duration>,
-    /// What it is the parts of. There is no result yet.
+    /// The suite or test that the parts belong to. There is no result yet.
     of: Test,
 }
 
 impl Level {
-    /// Adds a test. What its number says is missing is added before it.
+    /// Adds a test, and before it the tests that are missing according to its number.
     fn push(&mut self, number: usize, test: Test) {
         let tests = &mut self.of.parts;
         let next = tests.len() + 1;
@@ -215,12 +215,12 @@ pub(crate) struct Parser {
     /// From the outermost, which has the suites, to the one that is running.
     levels: Vec<Level>,
     detector: Detector,
-    /// What was said since the last result, and what the kernel has complained about.
+    /// The lines of the console since the last result, and the reports of the kernel.
     notes: Vec<String>,
     splats: Vec<Splat>,
     /// When the last result came, or what has no result began.
     last: Option<Duration>,
-    /// What the kernel complained about before the first suite.
+    /// The reports of the kernel before the first suite.
     outside: Vec<Splat>,
 }
 
@@ -229,7 +229,7 @@ pub(crate) struct Suites {
     pub(crate) suites: Vec<Test>,
     /// Whether KUnit has announced how many suites there are.
     pub(crate) planned: bool,
-    /// What the kernel complained about before the first suite, and after the last one.
+    /// The reports of the kernel before the first suite, and after the last one.
     pub(crate) outside: Vec<Splat>,
 }
 
@@ -295,7 +295,7 @@ impl Parser {
         number: usize,
         mut test: Test,
     ) -> Option<(&str, &Test)> {
-        // What is one deeper is what this is the result of.
+        // The level one deeper has the parts of this result.
         self.unwind(depth + 2);
         let mut begin = self.last;
         if let Some(level) = self.pop(depth + 1) {
@@ -575,7 +575,7 @@ mod tests {
                 "    1..3\n    ok 1 x\n    ok 3 z\nok 1 a\n",
                 "ok a [ok x, none (number 2), ok z]",
             ),
-            // That of a suite, which does not swallow the next one.
+            // The result of a suite, which does not swallow the next one.
             (
                 "    1..1\n    ok 1 x\n    KTAP version 1\n    # Subtest: b\n    1..1\n    ok 1 y\nok 2 b\n",
                 "none a [ok x], ok b [ok y], none (more than the 1 planned) after `b`",

@@ -14,10 +14,10 @@ use std::{path::PathBuf, process::Command};
 /// Debian's package of it.
 pub(crate) const PACKAGE: &str = "linux-source-7.3";
 
-/// What to do without it.
+/// The message if there is no source.
 const INSTEAD: &str = "the kernel's source cannot be had (`--linux DIR` names a tree to test in)";
 
-/// What downloading and unpacking takes at most, in mebibytes.
+/// The most space that downloading and unpacking take, in mebibytes.
 const SPACE: u64 = 2300;
 
 /// The tree in the cache, if there is one.

@@ -2,9 +2,9 @@
 
 //! `cargo xtask kernel litmus`: the protocol's orderings under the kernel's own memory model.
 //!
-//! Each file of `verify/litmus` is a piece of the protocol, or a mutant of one, broken in one
-//! way, and says in its comment what the model has to find, as those in the kernel's tree do. Which
-//! piece of the source it stands for is said in `docs/protocol.md`.
+//! Each file of `verify/litmus` is a piece of the protocol, or a mutant of one, broken in one way.
+//! As in the kernel's tree, its comment says what the model has to find. `docs/protocol.md` says
+//! which piece of the source the file stands for.
 
 use super::{cache::Cache, herd::Herd, linux, tree::Tree};
 use crate::root;
@@ -18,10 +18,10 @@ use std::{
 /// Where the model is in a tree.
 const MODEL: &str = "tools/memory-model";
 
-/// What says in a file what has to be found.
+/// The prefix of the expected result in a file.
 const RESULT: &str = " * Result: ";
 
-/// What to run them with.
+/// The options of `litmus`.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// The program herd7, 7.58 or newer, in place of the one of this machine or of the cache.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the machine has to have, and packages that have it: looked for, and installed if that is
+//! The programs and headers that the machine needs. Missing packages are installed if that is
 //! allowed.
 
 use super::{
@@ -205,7 +205,7 @@ fn ensure_packages(
     }
 }
 
-/// Installs packages. What cannot be downloaded is a reason to skip; all else is an error.
+/// Installs packages. Fails with `Exit::Skipped` if they cannot be reached.
 fn install_packages(packages: &[&str], log: &Path) -> Result<()> {
     let names = packages.join(" ");
     let _spinner = spinner(format!("installing {names}"));

@@ -110,7 +110,7 @@ impl Make {
         Ok(command)
     }
 
-    /// What all of it depends on, beside the tree.
+    /// The tools that a build depends on, beside the tree.
     pub(crate) fn fingerprint(&self) -> String {
         format!(
             "clang {} {}\nrustc {} {}\nbindgen {}\n",

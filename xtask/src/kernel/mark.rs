@@ -15,7 +15,7 @@ pub(crate) struct Mark<'a> {
     pub(crate) before: &'a str,
     /// Whether a report may come from here on, or else should have come.
     pub(crate) begins: bool,
-    /// What the report contains.
+    /// The text that the report contains.
     pub(crate) contains: &'a str,
     /// Whether that is all of it, or else the rest of the line is lost.
     pub(crate) is_whole: bool,
@@ -49,7 +49,7 @@ impl<'a> Mark<'a> {
 mod tests {
     use super::*;
 
-    /// What is before a mark, whether it begins, all of what it says, and what is after it.
+    /// Returns a whole mark: the text before, whether it begins, its own text, and the text after.
     fn whole(line: &str) -> Option<(&str, bool, &str, &str)> {
         let mark = Mark::find(line)?;
         assert!(mark.is_whole);

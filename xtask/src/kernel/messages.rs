@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What rustc, Clippy and rustdoc say, as it is found in the log of a build.
+//! The messages of rustc, Clippy and rustdoc in the log of a build.
 
 /// A warning or an error that says where it stands.
 #[derive(Debug, PartialEq)]

@@ -82,7 +82,7 @@ Files:
   shares its files with work-*/linux by hard links: replace files there, or edit a tree of
   your own and name it by --linux, but do not write to them in place.";
 
-/// What to do with a kernel.
+/// The options of `cargo xtask kernel`.
 #[derive(Parser)]
 #[command(after_help = HELP)]
 pub(crate) struct Options {
@@ -118,11 +118,11 @@ enum Command {
     /// WARN, lockdep, KASAN.
     #[command(after_help = HELP)]
     Test(test::Options),
-    /// Has user space use a driver with lazily mapped resources, on a device that does DMA behind an
-    /// IOMMU, and another one that shows its memory on a screen: copies, draws, unbinds, binds again,
-    /// and what comes too late.
+    /// Runs scenarios in user space, on two drivers with lazily mapped resources. One device does
+    /// DMA behind an IOMMU, the other one shows its memory on a screen.
     ///
-    /// Prints a row for each scenario. Fails if one is off, and if the kernel complains.
+    /// The scenarios copy, draw, unbind and bind again, and make calls that come too late. Prints a
+    /// row for each scenario. Fails if one is off, and if the kernel complains.
     #[command(after_help = HELP)]
     Device(device::Options),
     /// Runs the checks that a Linux tree has for its own code over what is added to it: rustfmt,
@@ -174,8 +174,8 @@ pub(crate) fn rust_library(shell: &Shell) -> Result<PathBuf> {
     tools::Rust::find(shell)?.library(&Cache::open()?)
 }
 
-/// What runs fuzz targets, which is built if it is not here; its C++ compiler is installed if that
-/// is allowed.
+/// Returns cargo-fuzz, which is built if it is not here. Its C++ compiler is installed if that is
+/// allowed.
 pub(crate) fn cargo_fuzz(shell: &Shell, install: bool) -> Result<PathBuf> {
     let cache = Cache::open()?;
     machine::ensure_cxx(&cache, install)?;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What one kernel is booted for: most suites share a boot, and some cannot.
+//! The boots of one kernel: most suites share a boot, and some cannot.
 
 use super::flavour::{Flavour, Variant};
 
-/// The suites that share a boot if no others are asked for: the tree's own in Rust, and ours but
-/// for those that need a boot alone, which begin with `rust_lazy_`.
+/// The suites that share a boot if no others are asked for: the tree's own in Rust, and ours. The
+/// names of ours that need a boot alone begin with `rust_lazy_`.
 const SUITES: &str = "rust_[!l]*";
 
 /// The same for the control: of the tree's own, only that for the object.
@@ -14,7 +14,7 @@ const SUITES_BY_HAND: &str = "rust_d*";
 /// One boot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Planned<'a> {
-    /// What its log is called.
+    /// The name of its log.
     pub(crate) log: &'static str,
     pub(crate) filter: &'a str,
     /// Whether to look for memory that nobody refers to any more, when the tests are over.

@@ -18,10 +18,10 @@ use std::{
 };
 use xshell::Shell;
 
-/// What a copy of a tree takes that shares nothing with it, in mebibytes.
+/// The space for a copy of a tree that shares nothing with it, in mebibytes.
 const COPY: u64 = 2 * 1024;
 
-/// What is built, and what from.
+/// The kernel to prepare, and the tree to copy.
 pub(crate) struct Request<'a> {
     /// Names the work folder: `work-<name>`.
     pub(crate) work: &'a str,
@@ -114,7 +114,7 @@ fn folder(cache: &Cache, name: &str) -> PathBuf {
     cache.path(&format!("work-{name}"))
 }
 
-/// What is built in a work folder.
+/// The image that is built in a work folder.
 fn image(work: &Path) -> PathBuf {
     work.join("out/arch/x86/boot/bzImage")
 }

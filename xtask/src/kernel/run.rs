@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What a kernel says on its console, from the first line to the verdict.
+//! The console of a kernel, from the first line to the verdict.
 
 use super::{
     ktap::{self, Outcome, Parser, Test},
@@ -12,10 +12,10 @@ use std::{fmt, time::Duration};
 /// Of what the console said during a test that failed, these many lines are printed.
 const MAX_NOTES: usize = 60;
 
-/// What a line begins with that a test prints for people to read, also if all is well.
+/// The prefix of a line that a test prints for people to read, also if all is well.
 const RESULT: &str = "# result: ";
 
-/// What `kernel/init/leaks` says when it has done its work.
+/// The line that `kernel/init/leaks` prints when it has done its work.
 const SEARCHED: &str = "# leaks: searched";
 
 /// A run that is going on.
@@ -29,9 +29,9 @@ pub(crate) struct Run {
 /// A run that is over.
 pub(crate) struct Results {
     pub(crate) suites: Vec<Test>,
-    /// What the kernel complained about before and after all suites.
+    /// The reports of the kernel before and after all suites.
     pub(crate) outside: Vec<Splat>,
-    /// What is wrong with the run as a whole.
+    /// The problems of the run as a whole.
     pub(crate) problems: Vec<String>,
     /// Whether the kernel died before the end, which is one of the problems.
     pub(crate) died: bool,
@@ -111,12 +111,12 @@ impl Results {
         self.problems.is_empty() && counts.failed == 0 && counts.splats == 0
     }
 
-    /// What the kernel complained about before and after all suites, and should not have.
+    /// The reports before and after all suites that fail the run.
     pub(crate) fn complaints(&self) -> impl Iterator<Item = &Splat> {
         self.outside.iter().filter(|splat| splat.fails())
     }
 
-    /// What [`Run::line`] has not returned, because no line came for it.
+    /// The text that [`Run::line`] has not returned, because no line came for it.
     pub(crate) fn rest(&self) -> String {
         let mut text = String::new();
         for splat in self.complaints() {
@@ -247,7 +247,7 @@ fn format(suite: &str, test: &Test) -> String {
     text
 }
 
-/// What there is to say about a test that failed.
+/// The lines to print about a test that failed.
 fn details(test: &Test) -> String {
     let mut text = String::new();
     let left_out = test.notes.len().saturating_sub(MAX_NOTES);
@@ -305,7 +305,7 @@ mod tests {
         )
     }
 
-    /// What is printed, and what it comes to.
+    /// Returns the printed text, and the results.
     fn run(console: &str, stopped: Option<&str>) -> (String, Results) {
         let mut run = Run::new(false);
         let mut printed: String = console.lines().filter_map(|line| run.line(line)).collect();
@@ -399,7 +399,7 @@ mod tests {
             assert!(printed.contains("FAIL (outside of tests)"), "{printed}");
             assert!(!results.held());
         }
-        // What comes after the end is not heard.
+        // Lines after the end are ignored.
         assert!(run(&format!("{tests}{END}{OOPS}"), None).1.held());
     }
 

@@ -16,16 +16,16 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What `init` says at the end of the commands, before their exit status.
+/// The text that `init` prints at the end of the commands, before their exit status.
 const ENDED: &str = "the commands ended with ";
 
-/// What a kernel says that cannot go on.
+/// The message of a kernel that cannot go on.
 const PANIC: &str = "Kernel panic - not syncing";
 
-/// What a shell is run in, and who tells it what to do.
+/// The programs of a shell, and its commands.
 pub(crate) struct Guest {
     busybox: Busybox,
-    /// Somebody at a terminal if there are none.
+    /// [`None`] if somebody types them at a terminal.
     commands: Option<Vec<u8>>,
 }
 
@@ -118,7 +118,7 @@ impl Terminal {
         Ok(Self(tcgetattr(io::stdin())?))
     }
 
-    /// What the guest has to know of it: the kernel hands words that it does not know to init.
+    /// The kernel's arguments about the terminal. The kernel hands words it does not know to init.
     fn environment(&self) -> String {
         let mut words = String::new();
         if let Ok(size) = tcgetwinsize(io::stdin()) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the kernel complains about on its console, beside the results of tests.
+//! The reports of the kernel on its console, beside the results of tests.
 //!
 //! A report is found by its first line, and ends with its call trace. A test that provokes one says
-//! so by marks before and after it, see `mark`. A mark that is cut off or printed twice is made
-//! sense of where that cannot let pass what no test has announced: one of the two has to be whole,
-//! and there has to be something of the other.
+//! so by marks before and after it, see `mark`. A mark may be cut off or printed twice. The run
+//! fails on an end alone, and on a cut-off begin without an end: either could let a report pass
+//! that no test has announced.
 
 use super::mark::Mark;
 
@@ -18,7 +18,7 @@ pub(crate) struct Splat {
     pub(crate) verdict: Verdict,
 }
 
-/// What a report does to the run.
+/// The effect of a report on the run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Verdict {
     /// It fails.
@@ -89,7 +89,7 @@ pub(crate) fn allow(suite: &str, splats: &mut [Splat]) {
     }
 }
 
-/// What lines a report begins with.
+/// The kind of line that a report begins with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Start {
     /// `------------[ cut here ]------------`, then a line or two that say what it is.
@@ -112,7 +112,7 @@ const REPORTS: &[&str] = &[
     "rcu: INFO: ",
     "unreferenced object ",
     "suspected memory leaks",
-    // Nobody knows what they were.
+    // The dropped messages may have been reports.
     "printk messages dropped",
 ];
 
@@ -133,20 +133,20 @@ const DETAILS: &[&str] = &[
     "rust_kernel: panicked at ",
 ];
 
-/// What `DMA-API:` says when all is well.
+/// Harmless messages of `DMA-API:`.
 const HARMLESS: &[&str] = &[
     "DMA-API: preallocated ",
     "DMA-API: debugging enabled by kernel config",
     "DMA-API: dma_debug_entry pool grown to ",
 ];
 
-/// What kernels without an init end with, which is how a run ends.
+/// The last line of kernels without an init, with which a run ends.
 const END: &[&str] = &[
     "Kernel panic - not syncing: VFS: Unable to mount root fs",
     "Kernel panic - not syncing: No working init found",
 ];
 
-/// What an oops ends with, after its call trace.
+/// The last line of an oops, after its call trace.
 const FATAL: &str = "Kernel panic - not syncing: Fatal exception";
 
 /// Reports are cut off after so many lines: what follows one may not be part of it.
@@ -190,9 +190,9 @@ struct Open {
     ended: bool,
 }
 
-/// What a test has announced.
+/// A report that a test has announced.
 struct Announced {
-    /// What the report contains, or the begin of that.
+    /// The text that the report contains, or the begin of the text.
     contains: String,
     /// Whether that is all of it.
     is_whole: bool,
@@ -216,7 +216,7 @@ impl Announced {
 pub(crate) struct Detector {
     open: Option<Open>,
     announced: Option<Announced>,
-    /// What was announced last, if that has ended.
+    /// The text of the last end mark, if there was one.
     ended: Option<String>,
     found: Vec<Splat>,
 }
@@ -242,7 +242,7 @@ impl Detector {
         }
     }
 
-    /// What was found since the last time. What is open, or was announced, ends here.
+    /// Returns the reports since the last time. Ends the open report, and the announcement.
     pub(crate) fn take(&mut self) -> Vec<Splat> {
         self.end_announced();
         self.ended = None;
@@ -375,7 +375,7 @@ impl Detector {
     }
 }
 
-/// What should have been there.
+/// Stands for a report that did not come as announced.
 fn absent(title: &str) -> Splat {
     Splat {
         title: title.to_owned(),
@@ -703,7 +703,7 @@ The buggy address belongs to the object at ffff888001234560
         assert_eq!(allowed("another", &line), Verdict::Unexpected);
         assert_eq!(allowed(suite, "BUG: KASAN"), Verdict::Unexpected);
 
-        // What should have come is not forgiven.
+        // A report that did not come is not forgiven.
         let mut splats = vec![absent(&line)];
         allow(suite, &mut splats);
         assert!(splats[0].fails());

@@ -25,7 +25,7 @@ use std::{
 };
 use xshell::Shell;
 
-/// What to test.
+/// The options of `test`.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// Tests in a copy of this tree, 7.3 or newer, in place of Debian's. It is not changed, and
@@ -79,7 +79,7 @@ impl Options {
         Flavour::new(self.variant, object)
     }
 
-    /// What the kernel is told beside what all boots are.
+    /// The kernel's arguments, beside those of all boots.
     fn kernel(&self) -> Vec<String> {
         self.bindings.map_or_else(Vec::new, |bindings| {
             // KUnit's own limit is meant for tests of a few seconds.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What a kernel is built and booted with: found, or got if it can be.
+//! The tools that a kernel is built and booted with: found, or got if possible.
 
 use super::{
     apt,
@@ -22,7 +22,7 @@ use xshell::{cmd, Shell};
 pub(crate) const LLVM_MINIMUM: Version = Version(17, 0, 1);
 const LLVM_TESTED: &str = "-19";
 
-/// What `make LLVM=` calls, beside the compiler.
+/// The programs that `make LLVM=` calls, beside the compiler.
 pub(crate) const LLVM_PROGRAMS: &[&str] = &[
     "ld.lld",
     "llvm-ar",
@@ -40,7 +40,7 @@ pub(crate) const BINDGEN: &str = "0.72.1";
 /// The cargo-fuzz that this is known to work with.
 const CARGO_FUZZ: &str = "0.13.2";
 
-/// What cargo says when the network is not there.
+/// The messages of cargo when the network is not there.
 const CARGO_OFFLINE: &[&str] = &[
     "network error",
     "failed to download",
@@ -107,7 +107,7 @@ impl Llvm {
         })
     }
 
-    /// What `make` has to be told.
+    /// The argument of `make` for this LLVM.
     pub(crate) fn make_argument(&self) -> String {
         match self.suffix.as_str() {
             "" => "LLVM=1".to_owned(),
@@ -207,7 +207,7 @@ pub(crate) fn bindgen(shell: &Shell, cache: &Cache) -> Result<(PathBuf, Version)
     bindgen_here(cache).context("cargo has built bindgen, and it does not run")
 }
 
-/// What runs fuzz targets, which is built if need be.
+/// Returns cargo-fuzz, which is built if need be.
 pub(crate) fn cargo_fuzz(shell: &Shell, cache: &Cache) -> Result<PathBuf> {
     let _lock = cache.lock("tools")?;
     let program = cache.path("tools/bin/cargo-fuzz");

@@ -2,9 +2,9 @@
 
 //! A Linux tree, and what is to be changed in it.
 //!
-//! Changes are collected first, and written when all of them have been found to work. What is built
-//! is a copy, of which only files that differ are written again, so that `make` builds only what it
-//! has to.
+//! Changes are collected first, and written when all of them have been found to work. A build uses
+//! a copy of the tree. Only files that differ are written to the copy again, so that `make` builds
+//! only what it has to.
 
 use crate::exit::Exit;
 use anyhow::{bail, ensure, Context, Result};
@@ -71,7 +71,7 @@ pub(crate) struct Tree {
     edits: BTreeMap<PathBuf, String>,
 }
 
-/// What becomes of a file of a tree.
+/// A change to a file of a tree.
 pub(crate) struct Change {
     pub(crate) path: PathBuf,
     /// [`None`] if the file is new.
@@ -79,7 +79,7 @@ pub(crate) struct Change {
     pub(crate) new: String,
 }
 
-/// What a copy has in common with the tree.
+/// The storage that a copy shares with the tree.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Sharing {
     /// Files, by hard links. Nothing may write to a file of the copy, only replace it: this is for
@@ -200,8 +200,8 @@ impl Tree {
 
     /// Makes `copy` what this tree is with the changes. Returns the files that have changed.
     ///
-    /// Files of a copy that is made for the first time keep their times, and all that change later
-    /// are as new as that, whatever the tree says: what was built from the copy is older.
+    /// The files of a new copy keep their times. A file that changes later gets the current time,
+    /// whatever the tree says, so that it is newer than what was built from the copy.
     pub(crate) fn copy_to(
         &self,
         copy: &Path,
@@ -236,7 +236,7 @@ impl Tree {
             return Ok(files);
         }
 
-        // What `make O=` asks of the tree.
+        // `make O=` refuses a tree that has these.
         for built in [".config", "include/config", "arch/x86/include/generated"] {
             ensure!(
                 !self.root.join(built).exists(),

@@ -133,7 +133,7 @@ fn statements(source: &Source, stmts: &[Stmt]) -> Result<Range<usize>> {
 mod tests {
     use super::*;
 
-    /// What a tree has, as far as it is looked at.
+    /// The parts of a tree's `shmem.rs` that this step looks at.
     const SHMEM: &str = "\
 use crate::{
     error::{

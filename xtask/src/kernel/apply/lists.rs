@@ -100,9 +100,9 @@ pub(super) struct Sample {
     /// Its option, and in lower case its module, behind `SAMPLE_`.
     name: &'static str,
     title: &'static str,
-    /// What it depends on and selects.
+    /// The option's dependencies, and the options that it selects.
     needs: &'static str,
-    /// What the option builds.
+    /// The subject of the sample, for the option's help text.
     what: &'static str,
 }
 

@@ -17,13 +17,13 @@
 //! | `rust/kernel/pci/io.rs` | a BAR can be mapped write-combined: see `pci_io` |
 //! | `samples/rust/{Kconfig,Makefile}`, `rust/uapi/uapi_helper.h` | the sample drivers: see `lists` |
 //!
-//! It is done in steps, which are the patches of a series. The printed form (`expanded`) goes
-//! without the macro. The control gets the suite of the contract, what is in `kernel/control/`, the
-//! driver that user space uses, by hand (`edu`), and nothing else; one of its forms gets two fixes.
-//! The suites that measure are added to either, by themselves.
+//! The code is added in steps, which are the patches of a series. The printed form (`expanded`) has
+//! no macro. The control gets only the suite of the contract, the files of `kernel/control/`, and
+//! the driver that user space uses, by hand (`edu`). The fixed object is the control with two
+//! fixes. The suites that measure are added to either, by themselves.
 //!
-//! Nothing is written before all of it has been found to work, and nothing is replaced: a tree that
-//! has any of the new files is refused.
+//! Nothing is written unless all steps succeed. A tree that has any of the new files is refused, so
+//! that nothing is replaced.
 
 mod alloc_ops;
 mod count;
@@ -133,7 +133,7 @@ const EDU: &str = "samples/rust/rust_drm_edu.rs";
 const SAMPLES_KCONFIG: &str = "samples/rust/Kconfig";
 const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 
-/// What `devres.rs` has from its new modules.
+/// The items that `devres.rs` re-exports from its new modules.
 const DEVRES_USES: &str = "\
 pub use crate::{
     new_evictable_lazy,
@@ -209,7 +209,7 @@ fn last(stages: &[Stage]) -> Result<&Tree> {
     Ok(&stage.tree)
 }
 
-/// What is done for an object, in order.
+/// The steps for an object, in order.
 fn steps(object: Object) -> Vec<Step> {
     match object {
         Object::Annotated => STEPS.to_vec(),
@@ -355,7 +355,7 @@ fn declare_samples(tree: &mut Tree, samples: &[Sample]) -> Result<()> {
     })
 }
 
-/// The suites that measure, with the candidate of this name: `kernel/bench/`, and one of the files of
+/// Adds the suites that measure, of `kernel/bench/`, and the candidate of this name, of
 /// `kernel/bench/candidates/`.
 fn bench(tree: &mut Tree, candidate: &str) -> Result<()> {
     let folder = root().join("kernel/bench");
@@ -368,7 +368,7 @@ fn bench(tree: &mut Tree, candidate: &str) -> Result<()> {
     declare_new(tree, SHMEM, "")
 }
 
-/// What the control needs.
+/// Adds the files of the control, and declares them.
 fn control(tree: &mut Tree) -> Result<()> {
     add_files_of_tree(tree, |path| {
         OF_THE_CONTRACT.iter().any(|file| path == Path::new(file))

@@ -61,7 +61,7 @@ fn argument(source: &Source, function: &ImplItemFn) -> Result<usize> {
 mod tests {
     use super::*;
 
-    /// What a tree has, as far as it is looked at.
+    /// The parts of a tree's `pci/io.rs` that this step looks at.
     const UNCACHED: &str = "\
 use their::s;
 

@@ -120,8 +120,8 @@ fn keep_device(source: &Source, ours: &Source, last: &Field) -> Result<()> {
     Ok(())
 }
 
-/// The object by hand, with the least that keeps user space from using memory that is freed or of
-/// another kind: it keeps its DRM device, and nothing but the driver makes objects.
+/// Returns the object by hand with two fixes: it keeps its DRM device, and only the driver makes
+/// objects. Without the fixes, user space could use memory that is freed or of another kind.
 pub(crate) fn fix(text: &str) -> Result<String> {
     let ours = Source::parse(OURS)?;
     let source = Source::parse(text)?;
@@ -188,7 +188,7 @@ fn imports(source: &Source) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// What a tree has, as far as it is looked at.
+    /// The parts of a tree's `shmem.rs` that this step looks at.
     const BY_HAND: &str = "\
 use crate::{
     devres::*,

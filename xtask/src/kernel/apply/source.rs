@@ -19,7 +19,7 @@ use syn::{
 pub(crate) struct Source {
     text: String,
     file: File,
-    /// What is replaced, by what.
+    /// The ranges to replace, with their new text.
     edits: RefCell<Vec<(Range<usize>, String)>>,
 }
 
@@ -173,7 +173,7 @@ impl Source {
         &self.text[from..]
     }
 
-    /// What the line begins with that this is in.
+    /// The indentation of the line that contains `at`.
     pub(crate) fn indent(&self, at: usize) -> &str {
         let line = &self.text[self.start_of_line(at)..];
         &line[..line.len() - line.trim_start().len()]

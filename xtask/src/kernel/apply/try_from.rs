@@ -58,7 +58,7 @@ pub(super) fn one_lifetime(text: &str) -> Result<String> {
     Ok(source.finish())
 }
 
-/// What `TryFrom` converts from, if that is a reference to a device.
+/// Returns the type that `TryFrom` converts from, if it is a reference to a device.
 fn converted(item: &ItemImpl) -> Option<&TypeReference> {
     let (_, of, _) = item.trait_.as_ref()?;
     let last = of.segments.last()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What is measured in a kernel.
+//! The objects that are measured in a kernel.
 
 use crate::kernel::flavour::Object;
 
@@ -8,7 +8,7 @@ use crate::kernel::flavour::Object;
 pub(crate) struct Candidate {
     /// The name of its file in `kernel/bench/candidates/`, which raw results have, too.
     pub(crate) file: &'static str,
-    /// What tables call it.
+    /// Its name in tables.
     pub(super) title: &'static str,
     pub(super) object: Object,
 }
@@ -20,7 +20,7 @@ pub(super) const BY_HAND: Candidate = Candidate {
     object: Object::ByHand,
 };
 
-/// What the targets are for.
+/// The candidate that the targets are about.
 pub(crate) const OURS: Candidate = Candidate {
     file: "lazy",
     title: "`#[devres_lazy]`",

@@ -13,7 +13,7 @@ const MODULE: &str = "kernel::drm::gem::shmem::bench_kunit::access::";
 /// The functions that accesses are measured in.
 const MEASURED: [&str; 3] = ["out_of_line", "in_loop", "nothing"];
 
-/// What waits for a grace period.
+/// The function that waits for a grace period.
 const SYNCHRONIZE: &str = "synchronize_rcu";
 
 /// A function.
@@ -25,7 +25,7 @@ pub(super) struct Function {
 }
 
 impl Function {
-    /// What an access is expected to execute: its accessor, and what atomic operations are.
+    /// Whether an access is expected to execute this: its accessor, or a helper for atomics.
     fn belongs_to_an_access(&self) -> bool {
         self.name.ends_with("::sg_table") || self.name.starts_with("rust_helper_")
     }

@@ -56,7 +56,7 @@ pub(super) struct Measured {
     pub(super) clang: Version,
 }
 
-/// What one access executes.
+/// The code that one access executes.
 pub(super) struct Access {
     pub(super) instructions: u64,
     /// Whether there is a call of the accessor in it.
@@ -127,7 +127,7 @@ pub(super) fn measure(
     })
 }
 
-/// What an access executes, without so many instructions of a loop around it.
+/// Returns the code of an access, counted without `nothing` instructions of the loop around it.
 fn access(code: &Code, traced: PerAccess, nothing: u64) -> Result<Access> {
     code.ensure_complete(&traced.addresses)?;
     Ok(Access {

@@ -149,7 +149,7 @@ fn write(
     Ok(())
 }
 
-/// What an access executes.
+/// The instructions of an access, as Markdown.
 fn listing(it: &Outcome) -> String {
     let access = &it.measured.out_of_line;
     format!(

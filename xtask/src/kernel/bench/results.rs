@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What follows from the rows and the traces.
+//! The figures that follow from the rows and the traces.
 
 use super::{
     candidate::{Candidate, BY_HAND, OURS},
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 /// In which orders things are freed.
 pub(super) const ORDERS: [&str; 3] = ["creation", "reverse", "random"];
 
-/// What an order is called.
+/// The title of an order.
 pub(super) fn order_title(order: &str) -> &'static str {
     match order {
         "creation" => "first one first",
@@ -27,16 +27,16 @@ pub(super) const HOWS: [(&str, &str); 2] = [("plain", ""), ("tried", ", after a 
 
 /// A kind of thing that is freed.
 pub(super) struct Freed {
-    /// What rows call it.
+    /// Its name in rows.
     pub(super) name: &'static str,
     /// The same without the part of the slot, and what that is.
     pub(super) bare: &'static str,
     pub(super) bare_text: &'static str,
     pub(super) text: &'static str,
-    /// Whether what is compared with by hand is how many times as long as the same without the slot.
+    /// Whether times are compared as ratios to the same without the slot.
     pub(super) over_bare: bool,
-    /// Whether random order is judged, too. For objects it is not: what their memory and that of the
-    /// C helper is like then differs more from one number to the next than the slot's part is.
+    /// Whether random order is judged, too. For objects it is not: the cost of their memory, and of
+    /// the C helper's, then varies more between the numbers of objects than the slot takes.
     pub(super) random: bool,
 }
 
@@ -69,7 +69,7 @@ pub(super) struct Outcome {
 pub(super) struct Results(pub(super) Vec<Outcome>);
 
 impl Results {
-    /// What everything is compared with.
+    /// The outcome of the reference copy.
     pub(super) fn by_hand(&self) -> Result<&Outcome> {
         self.of(&BY_HAND)
     }

@@ -109,7 +109,7 @@ impl Rows {
 pub(super) mod tests {
     use super::*;
 
-    /// What a console says of these rows.
+    /// Reads these rows from a console.
     pub(in super::super) fn rows(rows: &[&str]) -> Result<Rows> {
         let lines: Vec<String> = rows
             .iter()

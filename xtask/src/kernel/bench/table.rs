@@ -12,10 +12,10 @@ use crate::report::{
 };
 use anyhow::Result;
 
-/// What stands where nothing was measured, as it would have taken too long.
+/// A cell that was not measured, as that would have taken too long.
 const TOO_LONG: &str = "over a minute";
 
-/// What stands where there is nothing to measure.
+/// A cell with nothing to measure.
 const NOTHING: &str = "-";
 
 /// The tables as Markdown.
@@ -74,7 +74,7 @@ fn ratio(by_hand: Option<f64>, ours: Option<f64>) -> String {
     ratio.map_or_else(|| NOTHING.to_owned(), three_digits)
 }
 
-/// What a ratio is of.
+/// The title of a row of ratios.
 fn ratio_title() -> String {
     format!("{} / {}", BY_HAND.title, OURS.title)
 }

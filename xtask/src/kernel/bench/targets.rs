@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What has to hold.
+//! The targets that have to hold.
 
 use super::results::{order_title, Freed, Outcome, Results, FREED, ORDERS};
 use crate::report::{
@@ -158,8 +158,8 @@ fn flat(ours: &Outcome, freed: &Freed, order: &str) -> Result<Target> {
     )
 }
 
-/// With more objects it takes no longer than with the first number of them; unless that is so, too,
-/// without the part of the slot, which says that it is the rest that is slower.
+/// Freeing takes no longer with more objects than with the first number of them. Growth that is
+/// also there without the slot is allowed: the slot does not cause it.
 fn is_flat(what: &str, us: &[f64], bare: &[f64], bare_text: &str) -> Result<Target> {
     let growth = |us: &[f64]| -> Option<Vec<f64>> {
         let first = us.first()?;
@@ -224,7 +224,7 @@ fn together(hand: &Outcome, ours: &Outcome) -> Result<Target> {
     Ok(Target::together(ours, found))
 }
 
-/// The median of how many times as long a free takes by hand, over all numbers that both have freed.
+/// The median ratio of a free by hand to an annotated one, over all numbers that both have freed.
 fn no_slower(hand: &Outcome, ours: &Outcome, freed: &Freed, order: &str) -> Result<Target> {
     // Freeing an object takes time that the slot has no part in, and that differs between boots.
     let best = |it: &Outcome, n| -> Option<f64> {
@@ -321,7 +321,7 @@ mod tests {
         // The memory is slower.
         assert!(held(&[1.0, 1.3, 2.0], &[0.5, 0.6, 1.0]));
         assert!(!held(&[1.0, 1.3, 3.0], &[0.5, 0.6, 1.0]));
-        // That it is faster is not asked for.
+        // Without the slot, it may become faster: that does not lower the limit.
         assert!(held(&[1.0, 1.2], &[0.5, 0.2]));
         assert!(is_flat("", &[], &[], "").is_err());
     }

@@ -14,7 +14,7 @@ use std::{
     path::Path,
 };
 
-/// What makes QEMU write it down. One CPU, so that there is one order.
+/// The arguments that make QEMU write the trace. One CPU, so that there is one order.
 pub(super) fn arguments(code: &Code, log: &Path) -> Vec<OsString> {
     let filter = code.filter();
     let mut arguments: Vec<OsString> = ["-smp", "1", "-d", "exec,nochain", "-dfilter"]
@@ -26,7 +26,7 @@ pub(super) fn arguments(code: &Code, log: &Path) -> Vec<OsString> {
     arguments
 }
 
-/// What was executed between two marks.
+/// The instructions executed between two marks.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Section {
     /// How often each instruction was.
@@ -45,7 +45,7 @@ impl Section {
     }
 }
 
-/// What one access executes.
+/// The instructions of one access.
 pub(super) struct PerAccess {
     pub(super) instructions: u64,
     /// Where they are, in the order of execution.
@@ -86,7 +86,7 @@ impl Trace {
         Some(section.counts.get(&address).copied().unwrap_or(0))
     }
 
-    /// What one access executes in this shape: each has to execute the same.
+    /// Returns the instructions of one access in this shape. Each access has to execute the same.
     pub(super) fn per_access(&self, shape: &str) -> Result<PerAccess> {
         let section = |n| {
             self.section("access", shape, n)
@@ -142,7 +142,7 @@ fn sections(lines: impl BufRead, mark: u64) -> Result<Vec<Section>> {
     Ok(sections)
 }
 
-/// What a line says.
+/// The meaning of a line.
 #[derive(Debug, PartialEq)]
 enum Event {
     /// The instruction at this address is executed next.

@@ -14,7 +14,7 @@ use anyhow::{ensure, Result};
 use std::{path::Path, process::Command};
 use xshell::Shell;
 
-/// What a line of the suites begins with.
+/// The prefix of the suites' lines.
 const LINE: &str = "# kunit: ";
 
 /// The suites: those of the library, and the one of the sample, which is another crate.

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use table::{add, is_ours, Column, Mark, Table};
 use xshell::Shell;
 
-/// What to compare.
+/// The options of `compare`.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// Tests in a copy of this tree, 7.3 or newer, in place of Debian's. It is not changed, and

@@ -30,7 +30,7 @@ pub(super) fn add(column: &mut Column, name: &str, mark: Mark) -> Result<()> {
     Ok(())
 }
 
-/// What the names of our suites begin with.
+/// The prefixes of our suites.
 const OURS: [&str; 2] = ["rust_devres_lazy_", "rust_lazy_"];
 
 /// Whether a suite, or a test, is ours.
@@ -85,7 +85,7 @@ impl Table {
     }
 }
 
-/// Whether there is a difference. What was skipped on one side has no outcome there.
+/// Whether there is a difference. A test that was skipped on one side has no outcome there.
 fn differ(host: Option<&Mark>, kernel: Option<&Mark>) -> bool {
     match (host, kernel) {
         (Some(Mark::Skip(_)), Some(_)) | (Some(_), Some(Mark::Skip(_))) => false,

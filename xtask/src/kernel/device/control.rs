@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the scenarios have to say about the driver with fields by hand, on the tree as it is and
-//! with two fixes, beside the annotated one; and that they find it if nothing is unmapped.
+//! The expected results of the scenarios: with fields by hand, on the tree as it is and with two
+//! fixes, and with the annotation. The scenarios also have to notice if nothing is unmapped.
 
 use super::report::{Report, Row};
 use crate::kernel::flavour::{Object, Variant};
@@ -81,8 +81,8 @@ fn expected(object: Object, variant: Variant, scenario: &str) -> Expected {
     }
 }
 
-/// What a tree is booted with: the scenarios that it has, or those and the groups that it is
-/// without.
+/// The arguments of the program: `only` and the scenarios to run, or `without` and the scenarios
+/// and groups to leave out.
 pub(super) fn choice(object: Object, variant: Variant) -> Vec<&'static str> {
     if object == Object::Leaking {
         return [&["only"], &LEAKS[..]].concat();
@@ -115,7 +115,7 @@ impl Expected {
     }
 }
 
-/// What came of a tree.
+/// The results of a tree.
 pub(super) struct Column {
     pub(super) object: Object,
     pub(super) title: &'static str,

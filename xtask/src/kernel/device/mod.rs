@@ -37,7 +37,7 @@ use std::{
 };
 use xshell::Shell;
 
-/// What to run.
+/// The options of `device`.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// Tests in a copy of this tree, 7.3 or newer, in place of Debian's.
@@ -81,17 +81,17 @@ const QEMU: [&str; 10] = [
     "bochs-display",
 ];
 
-/// What the kernel is told. It is to say how the CPU accesses what is mapped (`debugpat`).
+/// The kernel's arguments. With `debugpat`, it says how the CPU accesses mapped memory.
 const KERNEL: &str = "console=ttyS0 panic=-1 oops=panic kunit.enable=0 intel_iommu=on \
                       iommu.strict=1 printk.devkmsg=on debugpat";
 
-/// What it is told besides if it has KASAN. Another kernel would pass this on to its init.
+/// The argument for a kernel with KASAN. Another kernel would pass this on to its init.
 const WITH_KASAN: &str = "kasan_multi_shot";
 
 /// How long a boot may take. By hand, unbinding 10,000 buffers takes two minutes.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// What the comparison writes.
+/// The page that the comparison writes.
 const PAGE: &str = "docs/device.md";
 
 /// Where the program is.
@@ -229,7 +229,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// What the logs of a machine begin with.
+/// The prefix of a machine's logs.
 fn name(variant: Variant, object: Object) -> String {
     format!("device-{}{}", variant.name(), object.suffix())
 }

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the program in `kernel/user/` has printed, and what the kernel has complained about
-//! meanwhile.
+//! The output of the program in `kernel/user/`, and the reports of the kernel meanwhile.
 
 use crate::kernel::splat::{Detector, Splat};
 use anyhow::{ensure, Result};
 
-/// What the lines of the program begin with.
+/// The prefix of the program's lines.
 const MARK: &str = "device: ";
 
-/// What a line of the program begins with that asks for a look at the screen. The seed of a picture
-/// follows, and a full stop: without, the line was cut off, and comes again.
+/// The prefix of a line that asks for a look at the screen. The seed of a picture and a full stop
+/// follow. Without the full stop, the line was cut off, and comes again.
 const SCREEN: &str = "screen ";
 
-/// What a line of a fault of the IOMMU contains. One scenario is about these.
+/// The text in each line about a fault of the IOMMU. One scenario is about these faults.
 const FAULT: &str = "DMAR: ";
 
 /// A scenario, as the program prints it.
@@ -23,7 +22,7 @@ pub(super) struct Row {
     pub(super) name: String,
     pub(super) expected: String,
     pub(super) happened: String,
-    /// What the kernel has complained about since the row before.
+    /// The reports of the kernel since the row before.
     pub(super) splats: Vec<Splat>,
 }
 
@@ -48,12 +47,12 @@ pub(super) struct Figure {
     pub(super) value: String,
 }
 
-/// What a boot has printed.
+/// The output of a boot.
 #[derive(Default)]
 pub(super) struct Report {
     pub(super) rows: Vec<Row>,
     pub(super) figures: Vec<Figure>,
-    /// What the kernel has complained about since the last row.
+    /// The reports of the kernel since the last row.
     pub(super) rest: Vec<Splat>,
     /// Whether the program has come to its end.
     ended: bool,
@@ -155,7 +154,7 @@ fn without_time(line: &str) -> &str {
 pub(super) mod tests {
     use super::*;
 
-    /// What a boot with these lines has printed.
+    /// Reads these lines as the output of a boot.
     pub(crate) fn report(lines: &[&str]) -> Report {
         let mut report = Report::default();
         for line in lines {

@@ -30,7 +30,7 @@ fn picture(x: usize, y: usize, seed: usize) -> usize {
     ((x + seed) & 0xff) << 16 | (y & 0xff) << 8 | ((x ^ y) & 0xff)
 }
 
-/// What the machine is told if the screen shows the picture.
+/// The answer to the machine if the screen shows the picture.
 const SAME: &str = "the same";
 
 /// The screen of a machine that was started with [`Screen::arguments()`].
@@ -133,7 +133,7 @@ impl Connection {
             if answer.get("return").is_some() {
                 return Ok(());
             }
-            // What happens meanwhile is said, too.
+            // QEMU also reports events meanwhile.
             ensure!(
                 answer.get("event").is_some(),
                 "QEMU cannot do `{command}`: {answer}"
@@ -278,7 +278,7 @@ mod tests {
         assert!(Image::read(&path).is_err());
     }
 
-    /// What takes the place of QEMU: answers each request, and dumps the picture of seed 3.
+    /// Stands in for QEMU: answers each request, and dumps the picture of seed 3.
     fn qemu(listener: &UnixListener) -> Option<()> {
         let (stream, _) = listener.accept().ok()?;
         let mut lines = BufReader::new(stream.try_clone().ok()?).lines();

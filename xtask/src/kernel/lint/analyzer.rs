@@ -19,7 +19,7 @@ use std::{
 };
 use syn::{Attribute, Item, ItemMod};
 
-/// What crates with files of ours use, by their roots. Those that are not here are drivers.
+/// The dependencies of the crates with files of ours, by root. All other crates are drivers.
 const USED: [(&str, &[&str]); 2] = [
     ("rust/macros/lib.rs", &["proc_macro2", "quote", "syn"]),
     ("rust/kernel/lib.rs", &["macros", "pin_init", "bindings"]),
@@ -83,7 +83,7 @@ pub(super) fn check(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
 }
 
 impl Crate {
-    /// What keeps names in it from being resolved.
+    /// Returns the faults that keep names in it from being resolved.
     fn faults(&self, source: &Path) -> Vec<String> {
         let used = USED
             .iter()

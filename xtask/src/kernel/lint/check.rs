@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What all checks look at, and what a check finds.
+//! The input of all checks, and the outcome of one.
 
 use crate::kernel::{job::Job, make::Make, tree::Tree};
 use anyhow::Result;
@@ -18,13 +18,13 @@ pub(super) struct Lint<'a> {
     /// Where things are built.
     pub(super) out: PathBuf,
     pub(super) tree: &'a Tree,
-    /// What was changed in it.
+    /// The files that were changed in it.
     pub(super) files: BTreeSet<&'a Path>,
 }
 
-/// What a check has found.
+/// The outcome of a check.
 pub(super) struct Outcome {
-    /// What was looked at, for people.
+    /// A summary of the check, for people.
     pub(super) what: String,
     /// The faults, a line or more for each; empty if there are none.
     pub(super) faults: String,

@@ -28,7 +28,7 @@ use std::{
 };
 use xshell::Shell;
 
-/// What to check.
+/// The options of `lint`.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// Checks in a copy of this tree, 7.3 or newer, in place of Debian's. It is not changed, and

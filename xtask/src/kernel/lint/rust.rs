@@ -66,7 +66,7 @@ pub(super) fn documentation(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
     compiled(lint, log, built)
 }
 
-/// What a compiler has found.
+/// Returns the outcome of a compiler's run.
 fn compiled(lint: &Lint<'_>, log: &Path, built: bool) -> Result<Outcome> {
     let text = String::from_utf8_lossy(&fs::read(log)?).into_owned();
     let (ours, others): (Vec<_>, Vec<_>) = messages::parse(&text)

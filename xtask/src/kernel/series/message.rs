@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the cover letter and the patches say: a file of `kernel/series/` for each, with the name of
-//! the step, or one of `kernel/series/expanded/` where that differs for the printed form. Figures
-//! are filled in: `{version}`, and what is counted in `shmem.rs`, as in `{by_hand_lines}`.
+//! The texts of the cover letter and the patches. Each is a file of `kernel/series/` with the name
+//! of its step. The printed form has a file of `kernel/series/expanded/` where the text differs.
+//! Figures are filled in: `{version}`, and the counts of `shmem.rs`, as in `{by_hand_lines}`.
 
 use super::super::{apply::Counts, flavour::Object, tree::Version};
 use crate::root;

@@ -34,7 +34,7 @@ use std::{
 use tempfile::TempDir;
 use xshell::Shell;
 
-/// What to write, and where.
+/// The options of `series`.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// Makes the patches for this tree, 7.3 or newer, without the code, in place of Debian's. It is
@@ -51,8 +51,8 @@ pub(crate) struct Options {
     #[arg(long)]
     expanded: bool,
 
-    /// Builds a kernel after each patch, without warnings, and runs the tests after the last. That
-    /// takes about a minute for each patch.
+    /// Builds a kernel after each patch, without warnings, and runs the tests after the last. Each
+    /// patch takes about a minute.
     #[arg(long)]
     build: bool,
 
@@ -125,7 +125,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// A folder that what is complete can be renamed from.
+/// Staging directory; renamed when complete.
 fn beside(out: &Path) -> Result<TempDir> {
     let folder = out.parent().context("the root of all is not empty")?;
     fs::create_dir_all(folder)

@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What becomes a patch: the tree as it is then, and why.
+/// A commit that becomes a patch: the tree after it, and its message.
 pub(super) struct Commit<'a> {
     pub(super) tree: &'a Tree,
     pub(super) message: String,

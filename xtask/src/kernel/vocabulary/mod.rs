@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! `cargo xtask kernel vocabulary`: compares the names and the signatures of the host's library with
+//! `cargo xtask kernel vocabulary`: compares names and signatures of the host's library with
 //! those of a Linux tree.
 //!
 //! A file of the host names the files that it stands for in its module comment, as
-//! `rust/kernel/..`. Each of its public items is looked up there. `docs/host.md` lists what differs,
+//! `rust/kernel/..`. Each of its public items is looked up there. `docs/host.md` lists differences,
 //! with the reasons of `reasons`.
 
 mod items;
@@ -34,7 +34,7 @@ const HOST: &str = "runtime/src/host";
 /// Where the kernel crate is in a tree.
 const KERNEL: &str = "rust/kernel";
 
-/// What to compare with, and whether to write it down.
+/// The options of `vocabulary`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Compare with this tree instead of the one in the cache.
@@ -118,7 +118,7 @@ struct Difference {
     kernel: BTreeSet<String>,
 }
 
-/// What a comparison has found.
+/// The result of a comparison.
 struct Report {
     same: usize,
     different: Vec<Difference>,

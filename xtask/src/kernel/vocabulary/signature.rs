@@ -2,9 +2,9 @@
 
 //! Signatures in a form in which two of them can be compared.
 //!
-//! What a caller cannot tell apart is written in one way: paths are the last name only, lifetimes
-//! and the names of parameters are left out, `Self` is the type, and bounds are in `where` clauses,
-//! in the order of their text. The type parameters of a function are called `G1`, `G2` and so on.
+//! Differences that a caller cannot see are removed. Paths are the last name only, lifetimes and
+//! the names of parameters are left out, and `Self` is the type. Bounds are in `where` clauses, in
+//! the order of their text. The type parameters of a function are called `G1`, `G2` and so on.
 
 use quote::{format_ident, ToTokens};
 use std::collections::BTreeSet;
