@@ -534,8 +534,13 @@ mod tests {
         }
 
         for (from, file, _) in KUNIT_OF_THE_HOST {
-            let file = root().join(from).join(file);
-            assert!(file.is_file(), "no step adds {}", file.display());
+            let folder = root().join(from);
+            assert!(folder.join(file).is_file(), "there is no {from}/{file}");
+            for entry in fs::read_dir(folder).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                let is_added = KUNIT_OF_THE_HOST.iter().any(|(_, it, _)| *it == name);
+                assert!(!name.contains("kunit") || is_added, "no step adds {name}");
+            }
         }
     }
 
