@@ -244,7 +244,7 @@ struct Dying {
 // SAFETY: The slot may be used on any thread.
 unsafe impl Send for Dying {}
 
-// SAFETY: As above.
+// SAFETY: The slot may be used on any thread.
 unsafe impl Sync for Dying {}
 
 impl Drop for Dying {

@@ -126,17 +126,17 @@ pub(crate) fn dma_mappings() -> Option<u32> {
     {
         // SAFETY: The files are made from static variables of these types.
         let disabled = unsafe { debugfs_variable::<bool>(c"dma-api", c"disabled") }?;
-        // SAFETY: As above.
+        // SAFETY: The file is made from a static variable of this type.
         let total = unsafe { debugfs_variable::<u32>(c"dma-api", c"nr_total_entries") }?;
-        // SAFETY: As above.
+        // SAFETY: The file is made from a static variable of this type.
         let free = unsafe { debugfs_variable::<u32>(c"dma-api", c"num_free_entries") }?;
 
         // SAFETY: The pointer is valid. The variable may change under us, but not while the one
         // user of DMA is a test that does not do any now.
         let is_disabled = unsafe { disabled.read_volatile() };
-        // SAFETY: As above.
+        // SAFETY: The pointer is valid, and no other test uses DMA now.
         let total = unsafe { total.read_volatile() };
-        // SAFETY: As above.
+        // SAFETY: The pointer is valid, and no other test uses DMA now.
         let free = unsafe { free.read_volatile() };
 
         (!is_disabled).then(|| total - free)

@@ -162,9 +162,9 @@ pub(crate) fn set_dma_bits(dev: &Device<Bound>, bits: u32) {
     // SAFETY: `dev` is valid, and no test sets its mask while another thread uses it.
     let mask = unsafe { &raw mut (*dev).coherent_dma_mask };
 
-    // SAFETY: As above.
+    // SAFETY: `mask` is a valid field of `dev`, which no other thread uses now.
     unsafe { mask.write(u64::MAX >> (u64::BITS - bits)) };
-    // SAFETY: As above.
+    // SAFETY: `dev` is valid, and no other thread uses its mask now.
     unsafe { (*dev).dma_mask = mask };
 }
 

@@ -1012,7 +1012,7 @@ mod tests {
         let resv = DmaResvGuard::new(&*obj);
         // SAFETY: The object is initialised, and its reservation lock is held.
         let is_kept = unsafe { bindings::drm_gem_shmem_madvise_locked(shmem, 1) };
-        // SAFETY: As above. Nobody uses the table.
+        // SAFETY: The reservation lock is held, and no code uses the table.
         unsafe { bindings::drm_gem_shmem_purge_locked(shmem) };
         drop(resv);
         ensure!(is_kept == 1, "advised: {is_kept}");

@@ -240,7 +240,7 @@ mod tests {
                 page_uses(&obj)
             );
 
-            // SAFETY: As above.
+            // SAFETY: `obj` is the only reference, as no other one was made.
             unsafe { exclusive(&mut obj) }.unmap_sg_table();
             ensure!(!is_mapped(&obj), "round {round}: still mapped");
             ensure!(
@@ -264,7 +264,7 @@ mod tests {
         // Also what unbind has revoked.
         ensure_ok!(obj.sg_table(gpu.bound()?), "the access before unbind");
         gpu.dev.unbind();
-        // SAFETY: As above.
+        // SAFETY: `obj` is the only reference, as no other one was made.
         unsafe { exclusive(&mut obj) }.unmap_sg_table();
         gpu.rebind()?;
         ensure_ok!(obj.sg_table(gpu.bound()?), "the access after a rebind");

@@ -149,9 +149,9 @@ impl Uses {
         Self {
             // SAFETY: The object is initialised.
             vmap: read(unsafe { &raw mut (*shmem).vmap_use_count }),
-            // SAFETY: As above.
+            // SAFETY: The object is initialised.
             pins: read(unsafe { &raw mut (*shmem).pages_pin_count }),
-            // SAFETY: As above.
+            // SAFETY: The object is initialised.
             pages: read(unsafe { &raw mut (*shmem).pages_use_count }),
         }
     }

@@ -68,7 +68,7 @@ pub(super) fn settle() {
         // SAFETY: There are no requirements, but that it may sleep.
         unsafe { bindings::flush_delayed_fput() };
 
-        // SAFETY: As above.
+        // SAFETY: `rcu_barrier()` only requires that it may sleep.
         unsafe { bindings::rcu_barrier() };
     }
 }
@@ -94,7 +94,7 @@ pub(super) fn slab_bytes() -> i64 {
     for item in items.map(|item| item as usize) {
         // SAFETY: There is one node, and its counters are only ever accessed atomically.
         let shared = unsafe { &raw mut bindings::contig_page_data.vm_stat[item].counter };
-        // SAFETY: As above.
+        // SAFETY: The counter is valid, and only ever accessed atomically.
         pages += unsafe { Atomic::from_ptr(shared) }.load(Relaxed);
 
         // SAFETY: The pointer was set at boot.
