@@ -16,11 +16,11 @@ use tempfile::Builder;
 
 /// A file that says what it was expanded from.
 pub struct Committed {
-    /// Where it is.
+    /// The path of the expansion.
     pub path: PathBuf,
-    /// What is in it.
+    /// The text of the file.
     text: String,
-    /// What should be.
+    /// The text that the source expands to now.
     fresh: String,
 }
 
@@ -100,7 +100,7 @@ impl Committed {
         self.text != self.fresh
     }
 
-    /// What is in it, and what should be.
+    /// Returns the difference between the file and the text that its source expands to.
     #[must_use]
     pub fn diff(&self) -> String {
         TextDiff::from_lines(&self.text, &self.fresh)
@@ -112,7 +112,7 @@ impl Committed {
             .to_string()
     }
 
-    /// Writes what should be in it: all of that, or nothing.
+    /// Writes the text that the source expands to: all of it, or nothing.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ pub(crate) struct Layout<'a> {
     pub(crate) marks: &'a Marks,
     /// The indentation of the item, which the generated items beside it get too.
     pub(crate) indent: &'a str,
-    /// What to call it where it cannot be printed.
+    /// The item's name, for the message if it cannot be printed.
     pub(crate) name: &'a str,
 }
 
@@ -35,7 +35,7 @@ impl Layout<'_> {
         self.check(self.lines.fill_in(text, self.marks), tokens)
     }
 
-    /// The text of what is generated beside the item, which says the same as these tokens.
+    /// The text of the generated items, which says the same as these tokens.
     pub(crate) fn generated(
         &self,
         generated: &Generated<'_>,

@@ -94,7 +94,7 @@ impl Names {
             .find(|name| !self.taken.contains(name))
             .unwrap_or_default();
 
-        // What is raw may be a keyword of another edition.
+        // A raw name may be a keyword of another edition.
         if self.raw.contains(&name) || syn::parse_str::<Ident>(&name).is_err() {
             return Ident::new_raw(&name, Span::call_site());
         }
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use quote::quote;
 
-    /// What is printed for a function with this body.
+    /// Returns the printed text of a function with this body.
     fn printed(body: TokenStream) -> String {
         let declared = ["place".to_owned()].into();
         plain(quote!(impl A { fn f() { #body } }), &declared)

@@ -126,7 +126,7 @@ impl Source {
         Ok((tokens, file))
     }
 
-    /// What is wrong with it.
+    /// Reports these diagnostics about the source.
     pub(crate) fn failure(&self, mut diagnostics: Vec<Diagnostic>) -> Failure {
         if self.is_edited {
             for diagnostic in &mut diagnostics {
@@ -137,7 +137,7 @@ impl Source {
         Failure::new(&self.path, &self.text, diagnostics)
     }
 
-    /// What a parser, or the macro, says is wrong with it.
+    /// Reports an error of a parser, or of the macro, about the source.
     pub(crate) fn error(&self, error: syn::Error) -> Failure {
         let diagnostics = error
             .into_iter()
@@ -147,7 +147,7 @@ impl Source {
         self.failure(diagnostics)
     }
 
-    /// A message about what is at `span`.
+    /// A message about the source at `span`.
     pub(crate) fn at(&self, span: Span, message: &str) -> Diagnostic {
         let range = span.byte_range();
         // Where the input ends too early, there is no token to point at.
