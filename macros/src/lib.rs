@@ -9,8 +9,8 @@ mod devres_lazy;
 
 use proc_macro::TokenStream;
 
-/// Turns the fields annotated with `#[lazy(..)]` into slots that are mapped on first use, belong to
-/// one device and are revoked when that device's driver is unbound, and writes their accessors.
+/// Turns the fields annotated with `#[lazy(..)]` into slots, and writes their accessors. A slot is
+/// mapped on first use, belongs to one device, and is revoked when that device's driver is unbound.
 ///
 /// Place it above `#[pin_data]`. The object's constructor initialises each of the fields in place,
 /// with `field <- new_lazy!()`.

@@ -134,7 +134,7 @@ impl VisitMut for Replace<'_> {
         }
     }
 
-    // What is left out in these is a lifetime of the function's own.
+    // A lifetime left out in a function type is the function's own.
     fn visit_type_bare_fn_mut(&mut self, function: &mut TypeBareFn) {
         if self.from != "_" {
             visit_mut::visit_type_bare_fn_mut(self, function);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! `self` and `dev` in the author's expressions, wherever those come from: where a `macro_rules!`
-//! writes the item, one expression may be of the macro and the next one of its caller, and rustc
-//! tells their `self` apart.
+//! `self` and `dev` in the author's expressions, wherever the expressions come from. Where a
+//! `macro_rules!` writes the item, one expression may be of the macro and the next one of its
+//! caller. Rustc tells their `self` apart.
 
 use proc_macro2::{
     Group,

@@ -18,7 +18,7 @@ use syn::{
     Lifetime, //
 };
 
-/// What the names of locals begin with.
+/// The prefix of the names of locals.
 pub(crate) const PREFIX: &str = "__devres_lazy_";
 
 /// The name of a local. The author's expressions do not see it.

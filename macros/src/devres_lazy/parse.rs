@@ -87,7 +87,7 @@ pub(crate) struct Entry {
     pub(crate) value: Value,
 }
 
-/// What an entry says.
+/// The value of an entry.
 pub(crate) enum Value {
     Fn {
         vis: Visibility,
@@ -278,7 +278,7 @@ fn entry(input: ParseStream<'_>, meant: &mut Option<String>, errors: &mut Errors
     Ok(Entry { key, value })
 }
 
-/// What an entry can be.
+/// The message that lists the possible entries.
 fn expected_entry() -> String {
     format!("expected `fn name` or one of `{}`", KEYS.join("`, `"))
 }

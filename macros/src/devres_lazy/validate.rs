@@ -56,7 +56,7 @@ use syn::{
 
 /// Checks an item and makes the model of it.
 ///
-/// What is wrong with it is in `errors`. The model then still has the item and accessors of the
+/// Errors in the item go to `errors`. The model then still has the item and accessors of the
 /// right type, so that one mistake gives one message.
 pub(crate) fn validate<'a>(krate: Path, item: &'a Item, errors: &mut Errors) -> Annotated<'a> {
     once(item, errors);
@@ -191,7 +191,7 @@ fn destructor(item: &ItemStruct, errors: &mut Errors) -> Destructor {
     found.unwrap_or_else(|| without_pin_data(item, errors))
 }
 
-/// Who writes the destructor of a struct with this attribute, if it is `#[pin_data ..]`.
+/// The writer of the destructor of a struct with this attribute, if it is `#[pin_data ..]`.
 fn of_pin_data(meta: &Meta) -> Option<Destructor> {
     if !is_pin_data(meta) {
         return None;
@@ -200,7 +200,7 @@ fn of_pin_data(meta: &Meta) -> Option<Destructor> {
     Some(match meta {
         Meta::Path(_) => Destructor::Generated,
         Meta::List(list) if list.tokens.is_empty() => Destructor::Generated,
-        // What else it takes is between the author and `#[pin_data]`.
+        // Any argument counts as `PinnedDrop`: checking it is left to `#[pin_data]`.
         Meta::List(_) | Meta::NameValue(_) => Destructor::Author,
     })
 }

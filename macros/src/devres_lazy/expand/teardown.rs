@@ -40,7 +40,7 @@ use syn::{
     Stmt, //
 };
 
-/// What makes the owner's destructor begin with retiring its slots.
+/// Generates the code that makes the owner's destructor retire its slots first.
 pub(super) fn teardown(model: &Owner<'_>) -> TokenStream {
     let krate = &model.krate;
     let name = &model.item.ident;
