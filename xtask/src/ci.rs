@@ -12,7 +12,7 @@ use xshell::{cmd, Shell};
 const PAGE: &str = include_str!("../../docs/ci.md");
 const ALWAYS: &str = "\n## Always\n";
 
-/// What to run.
+/// The steps to run.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// Runs also the steps that take long.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What follows from the measured values: the tables, and the targets.
+//! The tables and the targets, from the measured values.
 
 use super::{
     callgrind::Count,
@@ -58,7 +58,7 @@ impl Results {
         Ok(self.spread(measure, object)?.median)
     }
 
-    /// What becomes of two measures, round by round.
+    /// Combines two measures with `of`, round by round.
     fn pairs(
         &self,
         [one, other]: [(&str, &str); 2],
@@ -177,7 +177,7 @@ impl Results {
         Ok(table)
     }
 
-    /// What the C helper takes by itself.
+    /// The cost of the C helper by itself.
     pub(super) fn helper(&self) -> Result<String> {
         let us = Spread::new(&self.values("first_ns", "helper")?, 1e3)?;
         let bytes = self.median("heap_bytes", "helper")?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What one access executes, from two runs of which one accesses twice as often.
+//! The instructions of one access, from two runs of which one accesses twice as often.
 
 use anyhow::{ensure, Context, Result};
 use std::collections::BTreeMap;

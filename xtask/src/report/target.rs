@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What has to hold of a measurement, and which run can tell.
+//! The targets that a measurement has to meet, and which run can tell.
 
 use anyhow::{ensure, Result};
 use std::thread;
@@ -11,9 +11,9 @@ pub(crate) const FLAT: f64 = 1.25;
 /// Something that has to hold.
 pub(crate) struct Target {
     pub(crate) text: String,
-    /// What was found.
+    /// The measured value, or why there is none.
     pub(crate) found: String,
-    /// [`None`] if that was not measured.
+    /// [`None`] if the value was not measured.
     pub(crate) held: Option<bool>,
     of: Of,
 }
