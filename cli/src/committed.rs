@@ -71,11 +71,11 @@ impl Committed {
         })
     }
 
-    /// Expands `source` to what is to be committed at `path`.
+    /// Expands `source` to the text to be committed at `path`.
     ///
     /// # Errors
     ///
-    /// If the source cannot be expanded, or is what is at `path`.
+    /// If the source cannot be expanded, or is the file at `path`.
     pub fn new(source: &Source, path: &Path, options: Options) -> Result<Self> {
         let is_source = |source| fs::canonicalize(path).is_ok_and(|path| path == source);
         if fs::canonicalize(&source.path).is_ok_and(is_source) {
@@ -169,7 +169,7 @@ fn of_expansion(error: anyhow::Error, path: &Path) -> anyhow::Error {
     }
 }
 
-/// The error without the name of the temporary file, which nobody has asked for.
+/// The error without the name of the temporary file, which means nothing to the user.
 fn without_name(error: io::Error) -> io::Error {
     error.kind().into()
 }
@@ -187,7 +187,7 @@ fn is_expansion(path: &Path) -> Result<bool> {
     Ok(Header::read(text.trim_start_matches('\u{feff}')).is_some())
 }
 
-/// Searches a folder, but not what is built in it, nor what is hidden.
+/// Searches a folder, but no build output and no hidden files in it.
 fn search(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     let mut paths = Vec::new();
     for entry in

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! An annotated item as text: an edit of what the author has written, with the comments and the
-//! layout between.
+//! An annotated item as text: an edit of the author's text, with the comments and the layout
+//! between.
 
 use crate::{
     anchors::Anchors,
@@ -145,7 +145,7 @@ impl<'a> Editor<'a> {
             return;
         }
 
-        // Without the line that is empty now, or without what stands at its beginning.
+        // Removes the line if it is empty now, or the spaces in front of its rest.
         let line_start = before.trim_end_matches([' ', '\t']);
         let is_first = line_start.is_empty() || line_start.ends_with('\n');
         let rest = after.trim_start_matches([' ', '\t']);

@@ -129,7 +129,7 @@ fn ask_for_items(source: &Source, file: &File, options: &Options) -> Result<(), 
         .find(|name| !names.contains(name.as_str()));
 
     if found.items.is_empty() || missing.is_some() {
-        // It may be here, but not to be expanded.
+        // The item may be in the file, in a place where it cannot be expanded.
         let complaints = complaints(source, file, &found);
         if !complaints.is_empty() {
             return Err(source.failure(complaints));
@@ -159,8 +159,8 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    /// Expands the annotated items that are in no other one, as rustc does; those in them are left
-    /// to the next round, and so are those in what is generated. [`None`] if there are no more.
+    /// Expands the annotated items that are in no other one, as rustc does. Nested and generated
+    /// items are left to the next round. [`None`] if there are no more items.
     fn round(&self, source: &Source) -> Result<Option<Source>> {
         let (tokens, file) = source.parse()?;
         let found = Found::in_file(&file);

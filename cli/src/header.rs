@@ -62,7 +62,7 @@ impl Header {
             .join(&self.source)
     }
 
-    /// The expansion with this header: behind what has to come first.
+    /// The expansion with this header, behind a byte order mark, a shebang and an SPDX line.
     pub(crate) fn put_into(&self, text: &str) -> String {
         let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let bom = text.len() - text.trim_start_matches('\u{feff}').len();

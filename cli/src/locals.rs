@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Plain names for the locals of the expansion. Rustc is given names that nobody chooses.
+//! Plain names for the locals of the expansion. The macro gives rustc names that no author chooses.
 
 use crate::devres_lazy::names::PREFIX;
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
@@ -33,9 +33,9 @@ pub(crate) fn plain(items: TokenStream, declared: &BTreeSet<String>) -> syn::Res
 
 /// The names in a function.
 struct Names {
-    /// Those that no local can have.
+    /// The names that no local can have.
     taken: BTreeSet<String>,
-    /// Those that are written as `r#name`.
+    /// The names that are written as `r#name`.
     raw: BTreeSet<String>,
 }
 

@@ -169,7 +169,7 @@ fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Says what is wrong.
+/// Prints an error.
 fn report(error: &anyhow::Error) {
     match error.downcast_ref::<Failure>() {
         // Has its own style.

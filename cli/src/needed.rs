@@ -118,7 +118,7 @@ fn is_plain(source: &Source, import: &ItemUse) -> bool {
 /// The words of a file.
 struct Words {
     all: BTreeSet<String>,
-    /// Those that a path begins with.
+    /// The words that a path begins with.
     heads: BTreeSet<String>,
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn behind_block(text: &str) -> &str {
         } else {
             match rest.chars().next() {
                 Some(c) => at += c.len_utf8(),
-                // It has no end: the lexer will say so.
+                // The comment has no end: the lexer will report it.
                 None => return "",
             }
         }

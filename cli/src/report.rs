@@ -11,7 +11,7 @@ use std::{
     path::Path,
 };
 
-/// One message, and what it is about.
+/// One message, and the range that it is about.
 pub(crate) struct Diagnostic {
     message: String,
     range: Range<usize>,

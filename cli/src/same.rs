@@ -143,7 +143,7 @@ fn collect(stream: TokenStream, tokens: &mut Vec<String>) {
             Delimiter::Parenthesis => ("(", ")"),
             Delimiter::Brace => ("{", "}"),
             Delimiter::Bracket => ("[", "]"),
-            // Not to be seen, but not nothing either: what is in it belongs together.
+            // Invisible, but not without meaning: its tokens belong together.
             Delimiter::None => ("", ""),
         };
         tokens.extend((!open.is_empty()).then(|| open.to_owned()));

@@ -66,7 +66,7 @@ pub(crate) enum Reach {
     Module,
     /// Others of the crate. Rustc warns if none does.
     Crate,
-    /// Those of other crates, too.
+    /// Modules of other crates, too.
     Everywhere,
 }
 
@@ -379,7 +379,7 @@ impl Collector {
         scope
     }
 
-    /// Whether what is public here can be named from anywhere.
+    /// Whether a public item in this scope can be named from anywhere.
     fn is_public(&self) -> bool {
         let around = |scope: &Scope| self.scopes.scopes[*scope].parent;
         let mut scopes = iter::successors(Some(self.scope), around);

@@ -70,11 +70,11 @@ fn find(file: &File, import: &Import) -> Option<ItemUse> {
     finder.found
 }
 
-/// The text to remove for an import.
+/// The removal of an import.
 enum Out {
-    /// The whole range.
+    /// All text in this range is removed.
     Whole(Range<usize>),
-    /// A part of the range, by this edit.
+    /// This edit removes a part of the text.
     Part(Edit),
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The tokens that the author has written, and what stands between them.
+//! The tokens that the author has written, and the text between them.
 
 use proc_macro2::{Spacing, Span, TokenStream, TokenTree};
 use std::ops::Range;
@@ -12,7 +12,7 @@ pub(crate) struct Written<'a> {
 }
 
 impl<'a> Written<'a> {
-    /// Those of `tokens`, which are those of `text`, that are `within` a range of it.
+    /// Takes the `tokens` of `text` that are `within` a range of it.
     pub(crate) fn new(text: &'a str, tokens: TokenStream, within: &Range<usize>) -> Self {
         let mut ranges = Vec::new();
         collect(text, tokens, &mut ranges);

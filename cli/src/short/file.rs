@@ -51,7 +51,7 @@ impl<'a> Visit<'a> for Modules<'a> {
 /// The names that a file declares, at any depth.
 #[derive(Default)]
 pub(super) struct Declared {
-    /// Those of items and parameters, and those whose import depends on a condition.
+    /// The names of items and parameters, and the names whose import depends on a condition.
     pub(super) items: BTreeSet<String>,
     pub(super) imports: Vec<(String, Names)>,
     pub(super) has_no_prelude: bool,
