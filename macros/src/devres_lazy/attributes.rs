@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The author's attributes, and which of them belong on what is generated.
+//! The author's attributes, and which of them belong on generated code.
 //!
 //! Rustc evaluates `cfg` and `cfg_attr` of the annotated item before the macro sees it. Those of a
 //! field are still there, and in a file that is printed all of them are. So every question here is
@@ -86,8 +86,8 @@ pub(crate) fn replace(attrs: &mut Vec<Attribute>, replace: &dyn Fn(&Meta) -> Opt
     rewrite(attrs, &|meta| replace(meta).is_some(), replace);
 }
 
-/// Puts what `rewrite` returns in the place of the attributes that `is_meant` holds for, or
-/// nothing. An attribute that has none of these stays as it is written.
+/// Replaces the attributes that `is_meant` holds for by the result of `rewrite`, or removes them. A
+/// `cfg_attr` without such attributes stays as it is written.
 fn rewrite(
     attrs: &mut Vec<Attribute>,
     is_meant: &dyn Fn(&Meta) -> bool,

@@ -35,7 +35,7 @@ pub(crate) struct Borrowing {
 }
 
 impl Borrowing {
-    /// Returns what the type of a lazy field stands for, if the resource borrows the device.
+    /// Returns the types that a lazy field's type stands for, if the resource borrows the device.
     pub(crate) fn of(field: &Type) -> Result<Option<Self>> {
         if let Some(family) = for_lt(field) {
             return Ok(Some(Self {

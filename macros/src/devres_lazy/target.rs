@@ -62,7 +62,7 @@ fn bounds(ty: &mut Type) -> Option<&mut Punctuated<TypeParamBound, Token![+]>> {
 
 /// How often the resource is dereferenced before rustc is to find the target by itself.
 ///
-/// A `&Box<dyn Ops>` is a `&dyn Ops` to rustc: that of the box, not that of what is in it. So
+/// Rustc turns a `&Box<dyn Ops>` into a `&dyn Ops` of the box, not of the object in it. So
 /// pointers are dereferenced down to the target, which may be the name of a trait object. A field
 /// is never a trait object itself: where none of the known pointers leads to it, the field is
 /// dereferenced once.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Every rule about what is allowed: from what was written to the model. Errors accumulate, each on
-//! the token that has to change.
+//! Every rule about annotations: from the entries as written to the model. Errors accumulate, each
+//! on the token that has to change.
 
 use super::{
     attributes,
@@ -167,7 +167,7 @@ fn owner<'a>(
     }
 }
 
-/// Finds `#[pin_data]` and who writes the destructor.
+/// Finds `#[pin_data]` and the writer of the destructor.
 fn destructor(item: &ItemStruct, errors: &mut Errors) -> Destructor {
     let mut found: Option<Destructor> = None;
     for attr in &item.attrs {
@@ -205,7 +205,7 @@ fn of_pin_data(meta: &Meta) -> Option<Destructor> {
     })
 }
 
-/// Says what to do about `#[pin_data]`.
+/// Reports that `#[pin_data]` is missing or stands above.
 fn without_pin_data(item: &ItemStruct, errors: &mut Errors) -> Destructor {
     if was_pin_data(item) {
         let reported = errors.report(
@@ -607,8 +607,8 @@ fn unique_functions(fields: &mut Vec<LazyField<'_>>, errors: &mut Errors) {
 
 /// Whether an attribute below `#[devres_lazy]` leaves the destructor in place.
 ///
-/// An attribute macro may remove what it stands on. The promise that the destructor begins with the
-/// teardown would stay.
+/// An attribute macro may remove the `impl` that it stands on. The promise that the destructor
+/// begins with the teardown would stay.
 pub(crate) fn may_stand_on_destructor(meta: &Meta) -> bool {
     const INERT: [&str; 8] = [
         "allow", "cfg", "deny", "doc", "expect", "forbid", "inline", "warn",

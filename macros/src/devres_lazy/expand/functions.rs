@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The functions of one slot: the accessor with its fast path, the slow path, and what else the
-//! author asked for.
+//! The functions of one slot: the accessor with its fast path, the slow path, and the other
+//! functions that the author asked for.
 
 mod borrowed;
 
@@ -179,8 +179,8 @@ impl<'a> Functions<'a> {
         }
     }
 
-    /// The attributes of a function: the conditions of the field, documentation, and what else the
-    /// author says of the field.
+    /// The attributes of a function: the conditions of the field, documentation, and other
+    /// attributes of the field.
     fn attributes(&self, docs: TokenStream, role: Role) -> TokenStream {
         let Slot {
             attrs, cfgs, lints, ..
@@ -543,7 +543,7 @@ impl<'a> Functions<'a> {
         Span::mixed_site().located_at(self.slot.resource.span())
     }
 
-    /// The name of what the slot's `entry()` returns.
+    /// The name of the type that the slot's `entry()` returns.
     fn entry_type(&self) -> Ident {
         Ident::new(self.with_pin("Entry", "PinEntry"), Span::call_site())
     }
