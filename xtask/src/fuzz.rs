@@ -65,10 +65,10 @@ enum Target {
     History,
 }
 
-/// Where they are.
+/// The folder of the fuzz targets.
 const FOLDER: &str = "verify/fuzz";
 
-/// Where all is kept that is not saved.
+/// The folder of all output that is not saved.
 const OUT: &str = "target/fuzz";
 
 /// How a target is run.
@@ -145,7 +145,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The program cargo-fuzz, and what it builds for.
+/// The program cargo-fuzz, and the target that it builds for.
 struct Fuzz<'a> {
     shell: &'a Shell,
     program: PathBuf,

@@ -2,9 +2,10 @@
 
 //! `cargo xtask tsan`: the protocol under ThreadSanitizer, and mutants that it has to report.
 //!
-//! The standard library is built with it, too. Otherwise ThreadSanitizer would not see, for example,
-//! the mutexes of the library, and would report races that a mutex prevents. The sources of the
-//! library are fetched as for a kernel build. The compiler is told to accept unstable options.
+//! The standard library is built with it, too. Otherwise ThreadSanitizer would not see, for
+//! example, the mutexes of the library, and would report races that a mutex prevents. The sources
+//! of the library are fetched as for a kernel build. The compiler is told to accept unstable
+//! options.
 
 use crate::{
     cargo,
@@ -91,11 +92,11 @@ impl End {
     }
 }
 
-/// Builds, runs what has to hold, and then what has to be reported.
+/// Builds the programs, runs the tests that have to hold, and then those that have to be reported.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     kernel::group::end_with_us()?;
     let library = kernel::rust_library(shell)?;
-    // Not among what is built without ThreadSanitizer.
+    // A folder apart from builds without ThreadSanitizer.
     let target = cargo::target_folder(shell)?.join("tsan");
     fs::create_dir_all(&target)?;
     let programs = build(shell, &library, &target)?;
@@ -246,7 +247,7 @@ fn without_path(summary: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Runs what has to hold, and says whether it does.
+/// Runs a test that has to hold, and returns whether it does.
 fn holds(program: &Program<'_>, title: &str, arguments: &[&str]) -> Result<bool> {
     let begin = Instant::now();
     let arguments = [arguments, &["--nocapture"]].concat();

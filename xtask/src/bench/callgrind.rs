@@ -166,7 +166,7 @@ impl Profile {
             } else if let Some(name) = line.strip_prefix("fn=") {
                 name.clone_into(&mut function);
             } else if line.starts_with("calls=") {
-                // The next line is what the callee takes, which has lines of its own.
+                // The next line is the cost of the callee, which has lines of its own.
                 inclusive = true;
             } else if let Some(cost) = line.strip_prefix("totals: ") {
                 total = Some(cost.trim().parse()?);

@@ -28,7 +28,7 @@ pub(super) struct Results {
 struct Threads {
     /// The best round of two threads over the best one of one thread.
     best: f64,
-    /// The same within each round, and the median of that.
+    /// Two threads over one within each round, and the median of that.
     median: f64,
 }
 

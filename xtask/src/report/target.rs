@@ -25,7 +25,7 @@ enum Of {
     Exact,
     /// Times that lie close to each other, so it depends on what else the machine does.
     Time,
-    /// Those of two threads, which need a CPU each.
+    /// Times of two threads, which need a CPU each.
     Threads,
 }
 
@@ -91,7 +91,7 @@ impl Target {
 /// How a run is judged.
 pub(crate) struct Judge {
     pub(crate) is_quick: bool,
-    /// Whether what was not measured is a failure.
+    /// Whether a target that was not measured is a failure.
     pub(crate) needs_all: bool,
 }
 
