@@ -11,10 +11,10 @@ use std::{
 /// The comments in gaps that are not printed as they are.
 #[derive(Default)]
 pub(crate) struct Anchors<'a> {
-    /// Those printed in front of a token of the source, and behind one.
+    /// The comments printed in front of a token of the source, and behind one.
     before: BTreeMap<usize, Vec<&'a str>>,
     behind: BTreeMap<usize, Vec<&'a str>>,
-    /// Those without a value, by the token in front of them.
+    /// The comments without a value, by the token in front of them.
     staying: BTreeMap<usize, Vec<&'a str>>,
 }
 

@@ -2,8 +2,8 @@
 
 //! The comments and empty lines of a printed expansion, which a token stream cannot carry.
 //!
-//! Each comment stands above a call into the runtime and says why it stands there. What the
-//! function called does is in its documentation, and docs/safety.md has the obligations.
+//! Each comment stands above a call into the runtime and gives the reason for the call. The
+//! documentation of the function says what it does, and docs/safety.md has the obligations.
 
 use crate::marks::Marks;
 use proc_macro2::{TokenStream, TokenTree};
@@ -94,7 +94,7 @@ fn annotate(block: &mut Block, words: Vec<Option<String>>, marks: &mut Marks) {
         .collect();
 
     for (at, (stmt, words)) in iter::zip(stmts, words).enumerate() {
-        // What follows an item is the call of it.
+        // The statement behind an item calls that item.
         let is_behind_call = at > 1 && is_item[at - 2];
         let is_value = matches!(stmt, Stmt::Expr(_, None));
         let is_paragraph = at > 0 && (words.is_some() || is_behind_call || is_value);

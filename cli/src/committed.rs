@@ -16,11 +16,11 @@ use tempfile::Builder;
 
 /// A file that says what it was expanded from.
 pub struct Committed {
-    /// Where it is.
+    /// The path of the expansion.
     pub path: PathBuf,
-    /// What is in it.
+    /// The text of the file.
     text: String,
-    /// What should be.
+    /// The text that the source expands to now.
     fresh: String,
 }
 
@@ -71,11 +71,11 @@ impl Committed {
         })
     }
 
-    /// Expands `source` to what is to be committed at `path`.
+    /// Expands `source` to the text to be committed at `path`.
     ///
     /// # Errors
     ///
-    /// If the source cannot be expanded, or is what is at `path`.
+    /// If the source cannot be expanded, or is the file at `path`.
     pub fn new(source: &Source, path: &Path, options: Options) -> Result<Self> {
         let is_source = |source| fs::canonicalize(path).is_ok_and(|path| path == source);
         if fs::canonicalize(&source.path).is_ok_and(is_source) {
@@ -100,7 +100,7 @@ impl Committed {
         self.text != self.fresh
     }
 
-    /// What is in it, and what should be.
+    /// Returns the difference between the file and the text that its source expands to.
     #[must_use]
     pub fn diff(&self) -> String {
         TextDiff::from_lines(&self.text, &self.fresh)
@@ -112,7 +112,7 @@ impl Committed {
             .to_string()
     }
 
-    /// Writes what should be in it: all of that, or nothing.
+    /// Writes the text that the source expands to: all of it, or nothing.
     ///
     /// # Errors
     ///
@@ -169,7 +169,7 @@ fn of_expansion(error: anyhow::Error, path: &Path) -> anyhow::Error {
     }
 }
 
-/// The error without the name of the temporary file, which nobody has asked for.
+/// The error without the name of the temporary file, which means nothing to the user.
 fn without_name(error: io::Error) -> io::Error {
     error.kind().into()
 }
@@ -187,7 +187,7 @@ fn is_expansion(path: &Path) -> Result<bool> {
     Ok(Header::read(text.trim_start_matches('\u{feff}')).is_some())
 }
 
-/// Searches a folder, but not what is built in it, nor what is hidden.
+/// Searches a folder, but no build output and no hidden files in it.
 fn search(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     let mut paths = Vec::new();
     for entry in

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The names that no local of the expansion can have in a file: what it declares as a value other
-//! than a function, and what it imports, which may be such.
+//! The names that no local of the expansion can have in a file: values that the file declares,
+//! functions aside, and imports, which may be such values.
 
 use std::collections::BTreeSet;
 use syn::{
@@ -10,7 +10,7 @@ use syn::{
     ConstParam, File, Ident, ItemConst, ItemStatic, ItemStruct, UseName, UseRename, Variant,
 };
 
-/// Those in a file, at any depth.
+/// Returns these names of a file, at any depth.
 pub(crate) fn names(file: &File) -> BTreeSet<String> {
     let mut declared = Declared(BTreeSet::new());
     declared.visit_file(file);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! An annotated item as text: an edit of what the author has written, with the comments and the
-//! layout between.
+//! An annotated item as text: an edit of the author's text, with the comments and the layout
+//! between.
 
 use crate::{
     anchors::Anchors,
@@ -72,7 +72,7 @@ impl<'a> Editor<'a> {
         }
     }
 
-    /// What stands in front of a token of the source, unless the item begins or ends there.
+    /// The text in front of a token of the source; empty where the item begins or ends.
     fn gap_before(&self, index: usize) -> &'a str {
         if index == 0 || index == self.written.len() {
             ""
@@ -81,8 +81,8 @@ impl<'a> Editor<'a> {
         }
     }
 
-    /// What a line in front of a token of the source begins with. What `opens` a block is not in
-    /// it.
+    /// The indentation of a line in front of a token of the source. A line inside a block gets one
+    /// tab more, unless it `opens` the block.
     fn indent_before(&self, index: usize, opens: bool) -> String {
         if index == self.written.len() {
             return String::new();
@@ -93,7 +93,7 @@ impl<'a> Editor<'a> {
         format!("{}{tab}", self.written.indent(index))
     }
 
-    /// Prints what is new between two tokens of the source.
+    /// Prints new pieces between two tokens of the source.
     fn insert(&mut self, gap: &str, new: Vec<Piece>) {
         let is_line = matches!(new.first(), Some(Piece::Mark(_)));
         // Comments and line breaks belong to what follows, unless that is the end of something.
@@ -109,7 +109,7 @@ impl<'a> Editor<'a> {
             }
         } else {
             self.new_pieces(new);
-            // What ends with a line of its own has broken the line.
+            // A new piece on a line of its own has ended the line already.
             self.out.write(if self.out.is_at_line_start() {
                 gap.strip_prefix('\n').unwrap_or(gap)
             } else {
@@ -118,8 +118,8 @@ impl<'a> Editor<'a> {
         }
     }
 
-    /// Prints what is new in place of some tokens of the source, and what of the comments between
-    /// those has no other place.
+    /// Prints new pieces in place of some tokens of the source, and the comments between those
+    /// tokens that have no other place.
     fn replace(&mut self, tokens: Range<usize>, new: Vec<Piece>) {
         let (before, after) = (self.gap_before(tokens.start), self.gap_before(tokens.end));
         let comments = self.anchors.staying(tokens);
@@ -145,7 +145,7 @@ impl<'a> Editor<'a> {
             return;
         }
 
-        // Without the line that is empty now, or without what stands at its beginning.
+        // Removes the line if it is empty now, or the spaces in front of its rest.
         let line_start = before.trim_end_matches([' ', '\t']);
         let is_first = line_start.is_empty() || line_start.ends_with('\n');
         let rest = after.trim_start_matches([' ', '\t']);

@@ -13,9 +13,9 @@ pub const EDITIONS: [&str; 4] = ["2024", "2021", "2018", "2015"];
 
 /// The editions to try for the file at `path`, in order.
 ///
-/// `given` is the only one if there is one. Otherwise the first is what rustfmt's configuration
-/// says, or else the manifest of the package or workspace, or else what the kernel is written in;
-/// the others follow, as none of those has to be right about a file.
+/// A `given` edition is the only one. Otherwise the first is the edition in rustfmt's
+/// configuration, or else in the manifest of the package or workspace, or else the kernel's. The
+/// other editions follow, as none of these has to be right about a file.
 pub(crate) fn candidates(path: &Path, given: Option<&str>) -> Vec<String> {
     if let Some(edition) = given {
         return vec![edition.to_owned()];
@@ -52,7 +52,7 @@ fn of_rustfmt(path: &Path) -> Option<String> {
     edition.as_str().map(ToOwned::to_owned)
 }
 
-/// What the manifest of a file's package says, or that of the workspace.
+/// The edition in the manifest of a file's package or workspace.
 fn of_package(path: &Path) -> Option<String> {
     let path = path::absolute(path).ok()?;
     let mut manifests = path.ancestors().skip(1).filter_map(|directory| {

@@ -29,25 +29,25 @@ use quote::quote;
 use std::{collections::BTreeSet, iter, ops::Range};
 use syn::File;
 
-/// What to expand, and to what.
+/// The items to expand, and the edition of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Which items; without any, all of them.
+    /// The names of the items to expand. If there are none, all items are expanded.
     pub items: Vec<String>,
-    /// The edition of the file; without this, what rustfmt's configuration or the package says, or
-    /// whichever the file can be of.
+    /// The edition of the file; without this, that of rustfmt's configuration or the package, or
+    /// another one in which rustfmt accepts the file.
     pub edition: Option<String>,
 }
 
-/// What the macro gives rustc for an item under `#[devres_lazy(args)]`.
+/// Returns the tokens that the macro gives rustc for an item under `#[devres_lazy(args)]`.
 #[must_use]
 pub fn as_rustc(args: TokenStream, item: TokenStream) -> TokenStream {
     devres_lazy::expand(args, item)
 }
 
-/// What the macro makes of an item under `#[devres_lazy(args)]`, and what is wrong with the item.
+/// Expands an item under `#[devres_lazy(args)]`, as [`as_rustc()`] does.
 ///
-/// As [`as_rustc()`], but the errors are not among the tokens.
+/// The errors are returned beside the tokens, not among them.
 #[must_use]
 pub fn expand_item(args: TokenStream, item: TokenStream) -> (TokenStream, Option<syn::Error>) {
     let Expansion {
@@ -71,12 +71,12 @@ pub fn is_annotated(source: &Source) -> Result<bool, Failure> {
     Ok(!found.items.is_empty() || !complaints(source, &file, &found).is_empty())
 }
 
-/// Who gives what is printed its layout.
+/// The formatter of the printed text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// The toolchain's rustfmt.
     Rustfmt,
-    /// Nobody: for tests that print many files, as each call of rustfmt is a process.
+    /// No formatter: for tests that print many files, as each call of rustfmt is a process.
     Nobody,
 }
 
@@ -84,7 +84,7 @@ pub enum Format {
 ///
 /// # Errors
 ///
-/// A [`Failure`] that says all that is wrong with the file; or why rustfmt cannot be run.
+/// A [`Failure`] with all errors in the file; or the reason why rustfmt cannot be run.
 pub fn expand(source: &Source, options: &Options) -> Result<String> {
     expand_with(source, options, Format::Rustfmt)
 }
@@ -112,14 +112,14 @@ pub fn expand_with(source: &Source, options: &Options, format: Format) -> Result
     Ok(printed.as_ref().unwrap_or(source).as_on_disk().to_owned())
 }
 
-/// What cannot be expanded in a file, as messages.
+/// Returns a message for each attribute in a file that cannot be expanded.
 fn complaints(source: &Source, file: &File, found: &Found) -> Vec<Diagnostic> {
     let mut complaints = found.complaints(source);
     complaints.extend(renamed::complaints(source, file, found));
     complaints
 }
 
-/// Refuses a file that lacks what is to be expanded.
+/// Fails if a file lacks an item that is to be expanded.
 fn ask_for_items(source: &Source, file: &File, options: &Options) -> Result<(), Failure> {
     let found = Found::in_file(file);
     let names: BTreeSet<_> = found.items.iter().map(|item| item.name.as_str()).collect();
@@ -129,7 +129,7 @@ fn ask_for_items(source: &Source, file: &File, options: &Options) -> Result<(), 
         .find(|name| !names.contains(name.as_str()));
 
     if found.items.is_empty() || missing.is_some() {
-        // It may be here, but not to be expanded.
+        // The item may be in the file, in a place where it cannot be expanded.
         let complaints = complaints(source, file, &found);
         if !complaints.is_empty() {
             return Err(source.failure(complaints));
@@ -152,15 +152,15 @@ fn ask_for_items(source: &Source, file: &File, options: &Options) -> Result<(), 
     Ok(())
 }
 
-/// What prints a file.
+/// The options and the formatter for printing a file.
 struct Printer<'a> {
     options: &'a Options,
     rustfmt: Option<Rustfmt<'a>>,
 }
 
 impl Printer<'_> {
-    /// Expands the annotated items that are in no other one, as rustc does; those in them are left
-    /// to the next round, and so are those in what is generated. [`None`] if there are no more.
+    /// Expands the annotated items that are in no other one, as rustc does. Nested and generated
+    /// items are left to the next round. [`None`] if there are no more items.
     fn round(&self, source: &Source) -> Result<Option<Source>> {
         let (tokens, file) = source.parse()?;
         let found = Found::in_file(&file);
@@ -201,7 +201,7 @@ impl Printer<'_> {
         source.edited(edits).map(Some)
     }
 
-    /// What an item becomes, as text.
+    /// Returns the text of an expanded item.
     fn print(
         &self,
         source: &Source,
@@ -261,7 +261,7 @@ struct Printable {
     needed: Option<(Range<usize>, String)>,
 }
 
-/// What these items become; or all that is wrong with them.
+/// Expands these items; or returns all errors in them.
 fn printables(source: &Source, file: &File, chosen: &[&Annotated]) -> Result<Vec<Printable>> {
     let declared = declared::names(file);
     let mut failures = Vec::new();

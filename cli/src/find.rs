@@ -32,13 +32,13 @@ pub(crate) struct Annotated {
     pub(crate) name: String,
     /// Where the attribute stands.
     attr: Range<usize>,
-    /// Where its path stands.
+    /// The range of the attribute's path.
     pub(crate) attr_path: Range<usize>,
-    /// What is in the attribute's parentheses.
+    /// The tokens in the attribute's parentheses.
     pub(crate) args: TokenStream,
     /// The item without the attribute.
     pub(crate) item: TokenStream,
-    /// Where it stands, with its attributes.
+    /// The range of the item, with its attributes.
     pub(crate) range: Range<usize>,
 }
 
@@ -82,10 +82,10 @@ impl Annotated {
     }
 }
 
-/// What a file says about the attribute.
+/// The uses of the attribute in a file.
 #[derive(Default)]
 pub(crate) struct Found {
-    /// In order; an item in another one follows that.
+    /// In order; a nested item follows the item that it is in.
     pub(crate) items: Vec<Annotated>,
     /// Attributes that cannot be expanded, and why.
     pub(crate) unreachable: Vec<(Span, &'static str)>,
@@ -235,7 +235,7 @@ pub(crate) fn is_annotation(attr: TokenStream) -> bool {
     }
 }
 
-/// What one would call the item.
+/// The name that messages and `--item` use for the item.
 fn name(item: &Item) -> String {
     let name = match item {
         Item::Struct(item) => Some(&item.ident),

@@ -63,11 +63,11 @@ fn count_unsafe(tokens: TokenStream) -> usize {
         .sum()
 }
 
-/// What attributes say about `unsafe`.
+/// The lint level that attributes set for `unsafe`.
 #[derive(Clone, Copy)]
 enum Level {
     Allowed,
-    /// An error, which `forbid` and `deny` are.
+    /// An error, by `forbid` or `deny`.
     Forbidden,
 }
 

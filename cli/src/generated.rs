@@ -162,7 +162,7 @@ impl<'a> Generated<'a> {
         out.set_indent(indent.to_owned());
         let mut last = None;
         let mut at = range.start;
-        // Where an expression ends, and what is behind that.
+        // The end of an expression, and the comments behind it.
         let mut behind = None;
 
         while at < range.end {
@@ -230,7 +230,7 @@ impl<'a> Generated<'a> {
         out.finish()
     }
 
-    /// Copies what is behind a token of the source; comments in expressions only.
+    /// Copies the text behind a token of the source; comments in expressions only.
     fn gap(&self, token: usize, out: &mut Text) {
         let gap = self.written.gap(token);
         let is_in_expression = self.expressions().any(|tokens| tokens.contains(&token));
@@ -286,7 +286,7 @@ fn write_behind(out: &mut Text, comments: Vec<&str>) {
     }
 }
 
-/// The functions in what is generated: each follows the brace of its `impl`, or an empty line.
+/// The functions in generated code: each follows the brace of its `impl`, or an empty line.
 fn functions(written: &Written<'_>, pieces: &[Piece]) -> Vec<Range<usize>> {
     let mut functions = Vec::new();
     let mut depth = 0_usize;

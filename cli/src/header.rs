@@ -12,7 +12,7 @@ const END: &str = "; S1, S2, ..: see its docs/safety.md.";
 /// How many lines into a file the header may be.
 const DEPTH: usize = 5;
 
-/// What an expansion says about itself.
+/// The header of an expansion: its source and its options.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     /// The source, relative to the folder of the expansion.
@@ -62,7 +62,7 @@ impl Header {
             .join(&self.source)
     }
 
-    /// The expansion with this header: behind what has to come first.
+    /// The expansion with this header, behind a byte order mark, a shebang and an SPDX line.
     pub(crate) fn put_into(&self, text: &str) -> String {
         let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let bom = text.len() - text.trim_start_matches('\u{feff}').len();
@@ -102,7 +102,7 @@ impl Header {
 /// `path` as seen from `folder`, with slashes.
 fn relative(path: &Path, folder: &Path) -> String {
     let [path, folder] = [path, folder].map(|path| {
-        // What is in the current folder has no parent that one could look up.
+        // The parent of a plain file name is the empty path, which `absolute()` refuses.
         let absolute = path::absolute(Path::new(".").join(path));
         let absolute = absolute.unwrap_or_else(|_| path.to_owned());
         let mut components = Vec::new();

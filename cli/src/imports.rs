@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Imports of the attribute, which nobody needs once the items are expanded.
+//! Imports of the attribute, which no code needs once the items are expanded.
 
 use crate::{
     elsewhere,
@@ -78,7 +78,7 @@ fn is_of_attribute(scopes: &Scopes, import: usize, was_used: &BTreeSet<usize>) -
 
     match (&import.name, scopes.target(&import.path)) {
         (Some(name), Target::Attribute) => name == ATTRIBUTE && !is_renamed(import),
-        // Of what is not in the file only the name is known. The macro has been found by it.
+        // Only the name is known of an item outside the file. The macro has been found by its name.
         (Some(name), Target::Named) => name == ATTRIBUTE && was_used && !is_renamed(import),
         (None, Target::Module(module)) => was_used && scopes.has_only_the_attribute(module),
         _ => false,
@@ -87,8 +87,8 @@ fn is_of_attribute(scopes: &Scopes, import: usize, was_used: &BTreeSet<usize>) -
 
 /// Whether this led to the attribute, and rustc would warn if nothing used it.
 fn is_left(scopes: &Scopes, import: usize, was_used: &BTreeSet<usize>) -> bool {
-    // The file does not tell what else `*` or a thing with the attribute's name is used for, nor
-    // what other files use.
+    // The file does not show other uses of `*` or of an item with the attribute's name, nor the
+    // uses in other files.
     let name = scopes.imports[import].name.as_deref();
     let is_of_this_file = scopes.files.is_empty() && name.is_some_and(|name| name != ATTRIBUTE);
     let is_known = is_of_this_file || is_of_attribute(scopes, import, was_used);

@@ -22,7 +22,7 @@ pub(crate) struct Layout<'a> {
     pub(crate) marks: &'a Marks,
     /// The indentation of the item, which the generated items beside it get too.
     pub(crate) indent: &'a str,
-    /// What to call it where it cannot be printed.
+    /// The item's name, for the message if it cannot be printed.
     pub(crate) name: &'a str,
 }
 
@@ -35,7 +35,7 @@ impl Layout<'_> {
         self.check(self.lines.fill_in(text, self.marks), tokens)
     }
 
-    /// The text of what is generated beside the item, which says the same as these tokens.
+    /// The text of the generated items, which says the same as these tokens.
     pub(crate) fn generated(
         &self,
         generated: &Generated<'_>,
@@ -111,7 +111,7 @@ impl Layout<'_> {
         }))
     }
 
-    /// The text, if it still says what it has to.
+    /// Returns the text if it still has these tokens, and fails otherwise.
     fn check(&self, text: String, tokens: TokenStream) -> Result<String> {
         let expected = same::tokens(marks::without(tokens))?;
         let is_same = text
@@ -133,7 +133,7 @@ fn in_place(generated: &Generated<'_>) -> Vec<How> {
     generated.parts().map(|_| How::InPlace).collect()
 }
 
-/// Puts a part in the place of what stands for it.
+/// Puts a part in the place of its stand-in.
 fn put_in(generated: &Generated<'_>, part: usize, anchors: &Anchors<'_>, text: &str) -> String {
     let stand_in = generated.stand_in(part);
     let Some(at) = text.find(&stand_in) else {

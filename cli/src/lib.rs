@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What `#[devres_lazy]` expands to, as a reviewer reads it: the same expander as that of the macro,
-//! with the comments that a token stream cannot carry.
+//! Expands `#[devres_lazy]` as a reviewer reads it: with the expander of the macro, and with the
+//! comments that a token stream cannot carry.
 
 #[path = "../../macros/src/devres_lazy/mod.rs"]
 mod devres_lazy;

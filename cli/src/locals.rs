@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Plain names for the locals of the expansion. Rustc is given names that nobody chooses.
+//! Plain names for the locals of the expansion. The macro gives rustc names that no author chooses.
 
 use crate::devres_lazy::names::PREFIX;
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
@@ -33,9 +33,9 @@ pub(crate) fn plain(items: TokenStream, declared: &BTreeSet<String>) -> syn::Res
 
 /// The names in a function.
 struct Names {
-    /// Those that no local can have.
+    /// The names that no local can have.
     taken: BTreeSet<String>,
-    /// Those that are written as `r#name`.
+    /// The names that are written as `r#name`.
     raw: BTreeSet<String>,
 }
 
@@ -94,7 +94,7 @@ impl Names {
             .find(|name| !self.taken.contains(name))
             .unwrap_or_default();
 
-        // What is raw may be a keyword of another edition.
+        // A raw name may be a keyword of another edition.
         if self.raw.contains(&name) || syn::parse_str::<Ident>(&name).is_err() {
             return Ident::new_raw(&name, Span::call_site());
         }
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use quote::quote;
 
-    /// What is printed for a function with this body.
+    /// Returns the printed text of a function with this body.
     fn printed(body: TokenStream) -> String {
         let declared = ["place".to_owned()].into();
         plain(quote!(impl A { fn f() { #body } }), &declared)

@@ -17,7 +17,7 @@ use std::{
     thread,
 };
 
-/// What the parser needs for code that is nested as deep as it allows.
+/// The stack that the parser needs for the deepest nesting that it allows.
 const STACK: usize = 256 << 20;
 
 fn main() -> ExitCode {
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 
     match result {
         Ok(code) => code,
-        // Whoever reads our output has read enough.
+        // The reader of our output has closed the pipe, as it has read enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error);
@@ -169,7 +169,7 @@ fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Says what is wrong.
+/// Prints an error.
 fn report(error: &anyhow::Error) {
     match error.downcast_ref::<Failure>() {
         // Has its own style.

@@ -8,7 +8,7 @@ use proc_macro2::{Delimiter, Group, Literal, TokenStream, TokenTree};
 /// How long a line may be.
 const WIDTH: usize = 100;
 
-/// What is between the code.
+/// A comment or an empty line between the code.
 pub(crate) enum Mark {
     /// A comment, by its number.
     Comment(usize),

@@ -118,7 +118,7 @@ fn is_plain(source: &Source, import: &ItemUse) -> bool {
 /// The words of a file.
 struct Words {
     all: BTreeSet<String>,
-    /// Those that a path begins with.
+    /// The words that a path begins with.
     heads: BTreeSet<String>,
 }
 
@@ -161,10 +161,10 @@ impl Words {
     }
 }
 
-/// What is imported from a module.
+/// The imports from a module.
 #[derive(Default)]
 struct Tree {
-    /// Whether the module itself is.
+    /// Whether the module itself is imported.
     is_leaf: bool,
     parts: BTreeMap<Name, Tree>,
 }
@@ -241,7 +241,7 @@ impl Tree {
         }
     }
 
-    /// What follows the name of this, in the style of the kernel.
+    /// The text behind the module's name in a `use`, in the style of the kernel.
     fn text(&self, indent: &str) -> String {
         match (self.is_leaf, self.parts.len()) {
             (true, 0) => String::new(),

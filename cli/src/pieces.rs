@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Tokens as what is printed for each: what the author has written, and what is new.
+//! The printed pieces for tokens: the author's text, and new text.
 
 use crate::{
     marks::{self, Mark},
@@ -8,7 +8,7 @@ use crate::{
 };
 use proc_macro2::{Delimiter, Group, Spacing, Span, TokenStream, TokenTree};
 
-/// A piece of what is printed.
+/// A piece of the printed text.
 pub(crate) enum Piece {
     /// A token of the source.
     Written(usize),

@@ -50,7 +50,7 @@ pub(crate) fn in_gap(gap: &str) -> Vec<&str> {
     comments
 }
 
-/// What follows the block comment that a text begins with. Others may be nested in that.
+/// Returns the text behind the block comment that `text` begins with. Others may be nested in it.
 pub(crate) fn behind_block(text: &str) -> &str {
     let mut depth = 0_usize;
     let mut at = 0;
@@ -68,7 +68,7 @@ pub(crate) fn behind_block(text: &str) -> &str {
         } else {
             match rest.chars().next() {
                 Some(c) => at += c.len_utf8(),
-                // It has no end: the lexer will say so.
+                // The comment has no end: the lexer will report it.
                 None => return "",
             }
         }

@@ -17,7 +17,7 @@ use syn::{
     Attribute, File, ItemStruct,
 };
 
-/// What to do about it.
+/// The help for an attribute under another name.
 const HELP: &str = "import the attribute as `devres_lazy`, and write `#[devres_lazy]`";
 
 /// Attributes that are not the attribute under another name.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What is wrong with a file, in the compiler's style.
+//! Reports of errors in a file, in the compiler's style.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use std::{
@@ -11,7 +11,7 @@ use std::{
     path::Path,
 };
 
-/// One message, and what it is about.
+/// One message, and the range that it is about.
 pub(crate) struct Diagnostic {
     message: String,
     range: Range<usize>,
@@ -67,7 +67,7 @@ impl Diagnostic {
 pub struct Failure(String);
 
 impl Failure {
-    /// What is wrong with the file at `path`, which is `text`.
+    /// Reports `diagnostics` about the file at `path`, which contains `text`.
     pub(crate) fn new(path: &Path, text: &str, diagnostics: Vec<Diagnostic>) -> Self {
         let renderer = if stderr().is_terminal() {
             Renderer::styled()

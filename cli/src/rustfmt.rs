@@ -16,7 +16,7 @@ use std::{
 /// How far rustfmt indents.
 const TAB: usize = 4;
 
-/// What rustfmt does beside the layout, and the ends of lines that an edit is made of.
+/// Options that keep rustfmt from changing more than the layout, and set the line ends of edits.
 const LAYOUT_ONLY: &str = "merge_derives=false,reorder_imports=false,reorder_modules=false,\
     force_explicit_abi=false,remove_nested_parens=false,use_field_init_shorthand=false,\
     use_try_shorthand=false,newline_style=Unix";
@@ -108,7 +108,7 @@ impl<'a> Rustfmt<'a> {
     /// Pipes text through rustfmt, with the configuration of the file. It may fail, and say why.
     fn run(&self, args: &[&str], text: &str) -> Result<Result<String, String>> {
         let program = self.program.to_string_lossy();
-        // That of a file which is not there yet may not be there either.
+        // The folder of a file that does not exist yet may not exist either.
         let directory = self.path.ancestors().skip(1).find(|parent| parent.is_dir());
 
         let child = Command::new(&self.program)

@@ -14,15 +14,20 @@ use syn::{
 
 /// The tokens of some items, one by one.
 ///
-/// What rustfmt writes or not depending on the layout is left out: a comma behind the last of a
-/// list, a `+` behind the last bound, a semicolon behind the last rule of a macro, the `in` of
-/// `pub(in crate)`, braces around a closure or a match arm that is one expression, and the
-/// semicolon behind a `return`, `break` or `continue` that ends a block. A documentation comment is
-/// the attribute that it stands for, without spaces at the end of its line.
+/// Tokens that rustfmt adds or removes depending on the layout are left out:
+///
+/// - a comma behind the last of a list, and a `+` behind the last bound,
+/// - a semicolon behind the last rule of a macro,
+/// - a semicolon behind a `return`, `break` or `continue` that ends a block,
+/// - the `in` of `pub(in crate)`,
+/// - braces around a closure or a match arm that is one expression.
+///
+/// A documentation comment is the attribute that it stands for, without spaces at the end of its
+/// line.
 ///
 /// # Errors
 ///
-/// If these are no items.
+/// If the tokens are not items.
 pub fn tokens(items: TokenStream) -> syn::Result<Vec<String>> {
     let mut items: File = syn::parse2(items)?;
     WithoutChoice.visit_file_mut(&mut items);
@@ -138,7 +143,7 @@ fn collect(stream: TokenStream, tokens: &mut Vec<String>) {
             Delimiter::Parenthesis => ("(", ")"),
             Delimiter::Brace => ("{", "}"),
             Delimiter::Bracket => ("[", "]"),
-            // Not to be seen, but not nothing either: what is in it belongs together.
+            // Invisible, but not without meaning: its tokens belong together.
             Delimiter::None => ("", ""),
         };
         tokens.extend((!open.is_empty()).then(|| open.to_owned()));
@@ -147,7 +152,7 @@ fn collect(stream: TokenStream, tokens: &mut Vec<String>) {
     }
 }
 
-/// What this attribute documents, however the string is written.
+/// Returns the text of a `doc` attribute, however its string is written.
 fn doc(attr: TokenStream) -> Option<String> {
     let attr: MetaNameValue = syn::parse2(attr).ok()?;
     match attr.value {

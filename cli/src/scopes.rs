@@ -66,11 +66,11 @@ pub(crate) enum Reach {
     Module,
     /// Others of the crate. Rustc warns if none does.
     Crate,
-    /// Those of other crates, too.
+    /// Modules of other crates, too.
     Everywhere,
 }
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     /// The runtime.
@@ -157,7 +157,7 @@ impl Scopes {
         self.fuel.get() > 0
     }
 
-    /// What a path leads to.
+    /// Returns the target of a path.
     pub(crate) fn target(&self, path: &Written) -> Target {
         self.walk(path, &mut |_| ())
     }
@@ -268,7 +268,7 @@ impl Scopes {
         here
     }
 
-    /// What the first name of a path is: from the innermost scope that has it.
+    /// Looks up the first name of a path in the innermost scope that has the name.
     fn look_up(&self, mut scope: Scope, name: &str, has_more: bool, walk: &mut Walk<'_>) -> Target {
         loop {
             if let Some(target) = self.member(scope, name, has_more, walk) {
@@ -287,8 +287,8 @@ impl Scopes {
         }
     }
 
-    /// What a name is in a module or block, if it has that. If there `has_more` to come in the
-    /// path, it is not the attribute.
+    /// Looks up a name in a module or block. If the path `has_more` segments, the name is not the
+    /// attribute.
     fn member(
         &self,
         scope: Scope,
@@ -379,7 +379,7 @@ impl Collector {
         scope
     }
 
-    /// Whether what is public here can be named from anywhere.
+    /// Whether a public item in this scope can be named from anywhere.
     fn is_public(&self) -> bool {
         let around = |scope: &Scope| self.scopes.scopes[*scope].parent;
         let mut scopes = iter::successors(Some(self.scope), around);
@@ -584,7 +584,7 @@ impl<'a> Visit<'a> for Collector {
         let first = self.scopes.mentions.len();
         visit::visit_attribute(self, attr);
         if let Some(path) = self.scopes.mentions.get_mut(first) {
-            // That of a field is not looked up.
+            // The annotation of a field is not looked up.
             path.is_attribute = !is_annotation(attr.meta.to_token_stream());
         }
 

@@ -15,7 +15,7 @@ pub(crate) fn length(text: &str) -> usize {
     }
 }
 
-/// What follows white space and comments; documentation is not one of them.
+/// Skips white space and comments, but not documentation.
 fn skip_trivia(mut text: &str) -> &str {
     loop {
         let rest = text.trim_start_matches(|c: char| {

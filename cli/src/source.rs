@@ -24,7 +24,7 @@ const MAX_DEPTH: usize = 500;
 /// A source file.
 pub struct Source {
     pub(crate) path: PathBuf,
-    /// As it is, or is to be, on disk.
+    /// The text as it is, or is to be, on disk.
     raw: String,
     /// Without a byte order mark, and with `\n` at the end of lines, as rustc reads it.
     pub(crate) text: String,
@@ -57,7 +57,7 @@ impl Source {
         folders.windows(2).any(|pair| pair == ["rust", "kernel"])
     }
 
-    /// Takes `bytes` for what is in the file at `path`.
+    /// Takes `bytes` for the content of the file at `path`.
     ///
     /// # Errors
     ///
@@ -126,7 +126,7 @@ impl Source {
         Ok((tokens, file))
     }
 
-    /// What is wrong with it.
+    /// Reports these diagnostics about the source.
     pub(crate) fn failure(&self, mut diagnostics: Vec<Diagnostic>) -> Failure {
         if self.is_edited {
             for diagnostic in &mut diagnostics {
@@ -137,7 +137,7 @@ impl Source {
         Failure::new(&self.path, &self.text, diagnostics)
     }
 
-    /// What a parser, or the macro, says is wrong with it.
+    /// Reports an error of a parser, or of the macro, about the source.
     pub(crate) fn error(&self, error: syn::Error) -> Failure {
         let diagnostics = error
             .into_iter()
@@ -147,7 +147,7 @@ impl Source {
         self.failure(diagnostics)
     }
 
-    /// A message about what is at `span`.
+    /// A message about the source at `span`.
     pub(crate) fn at(&self, span: Span, message: &str) -> Diagnostic {
         let range = span.byte_range();
         // Where the input ends too early, there is no token to point at.
@@ -173,7 +173,7 @@ impl Source {
         for (range, text) in edits {
             let range = self.in_raw(range.start)..self.in_raw(range.end);
             edited.push_str(self.raw.get(done..range.start).context("edits overlap")?);
-            // As the first line ends that is edited.
+            // The new lines end as the first edited line does.
             let mut lines = self.raw[range.start..].split_inclusive('\n');
             if lines.next().is_some_and(|line| line.ends_with("\r\n")) {
                 edited.push_str(&text.replace('\n', "\r\n"));
@@ -189,7 +189,7 @@ impl Source {
         Ok(source)
     }
 
-    /// Where in the file on disk that is what is at `offset` in [`text`](Self::text).
+    /// The offset in the file on disk of `offset` in [`text`](Self::text).
     fn in_raw(&self, offset: usize) -> usize {
         let bom = if self.raw.starts_with(BOM) {
             BOM.len()

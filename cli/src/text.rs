@@ -21,9 +21,9 @@ pub(crate) struct Text {
     is_joint: bool,
     /// Whether the last thing is a comment up to the end of the line.
     is_comment: bool,
-    /// What a line of what is new begins with,
+    /// The indentation of new lines outside new braces.
     indentation: String,
-    /// and how deep in braces that are new it is.
+    /// The number of new braces that are open.
     depth: usize,
 }
 
@@ -41,7 +41,7 @@ impl Text {
         self.out.ends_with('\n')
     }
 
-    /// Sets what lines begin with from here on, those aside that are copied.
+    /// Sets the indentation of lines from here on, copied lines aside.
     pub(crate) fn set_indent(&mut self, indentation: String) {
         self.indentation = indentation;
     }

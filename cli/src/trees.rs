@@ -29,7 +29,7 @@ pub(crate) fn allowed(text: &str, file: &File, import: &Import) -> Option<Edit> 
     let item = find(file, import)?;
     let is_allowed = item.attrs.iter().any(|attr| {
         let mut names_lint = false;
-        // What else may stand there is not about this lint.
+        // An argument that cannot be parsed is not this lint.
         let _ = attr.parse_nested_meta(|lint| {
             names_lint |= lint.path.is_ident(LINT);
             Ok(())
@@ -70,11 +70,11 @@ fn find(file: &File, import: &Import) -> Option<ItemUse> {
     finder.found
 }
 
-/// What an import is removed with.
+/// The removal of an import.
 enum Out {
-    /// All of this.
+    /// All text in this range is removed.
     Whole(Range<usize>),
-    /// A part of it.
+    /// This edit removes a part of the text.
     Part(Edit),
 }
 
@@ -171,9 +171,9 @@ fn take_out(text: &str, range: Range<usize>) -> Edit {
             let end = range.end + skipped + 1 + usize::from(is_followed);
             (line_start..end, String::new())
         }
-        // What follows on the line begins it now.
+        // The text behind `range` now begins the line.
         _ if is_alone => (range.start..range.end + skipped, String::new()),
-        // What stands in front of it ends the line now.
+        // The text in front of `range` now ends the line.
         Some(_) => (line_start..range.end, String::new()),
         None => (range, String::new()),
     }

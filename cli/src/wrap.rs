@@ -3,7 +3,7 @@
 //! Text to lines of limited width.
 
 /// Wraps each line of `text` at spaces, so that no line is longer than `width` unless a single word
-/// is. What belongs to a bullet is indented as its text.
+/// is. Further lines of a bullet are indented as its text.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The tokens that the author has written, and what stands between them.
+//! The tokens that the author has written, and the text between them.
 
 use proc_macro2::{Spacing, Span, TokenStream, TokenTree};
 use std::ops::Range;
@@ -12,7 +12,7 @@ pub(crate) struct Written<'a> {
 }
 
 impl<'a> Written<'a> {
-    /// Those of `tokens`, which are those of `text`, that are `within` a range of it.
+    /// Takes the `tokens` of `text` that are `within` a range of it.
     pub(crate) fn new(text: &'a str, tokens: TokenStream, within: &Range<usize>) -> Self {
         let mut ranges = Vec::new();
         collect(text, tokens, &mut ranges);
@@ -21,12 +21,12 @@ impl<'a> Written<'a> {
         Self { text, ranges }
     }
 
-    /// What they are tokens of.
+    /// The text that the tokens are part of.
     pub(crate) fn text(&self) -> &'a str {
         self.text
     }
 
-    /// How many there are.
+    /// The number of tokens.
     pub(crate) fn len(&self) -> usize {
         self.ranges.len()
     }
@@ -59,7 +59,7 @@ impl<'a> Written<'a> {
         &self.text[self.ranges[index].clone()]
     }
 
-    /// What stands between a token and the one behind it.
+    /// The text between a token and the one behind it.
     pub(crate) fn gap(&self, index: usize) -> &'a str {
         &self.text[self.ranges[index].end..self.ranges[index + 1].start]
     }
@@ -73,7 +73,7 @@ impl<'a> Written<'a> {
         }
     }
 
-    /// What stands in front of, between and behind all tokens of the text.
+    /// The gaps in front of, between and behind all tokens of the text.
     pub(crate) fn all_gaps(&self) -> impl Iterator<Item = &'a str> + '_ {
         let starts = self.ranges.iter().map(|range| range.start);
         let ends = self.ranges.iter().map(|range| range.end);

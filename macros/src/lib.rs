@@ -9,8 +9,8 @@ mod devres_lazy;
 
 use proc_macro::TokenStream;
 
-/// Turns the fields annotated with `#[lazy(..)]` into slots that are mapped on first use, belong to
-/// one device and are revoked when that device's driver is unbound, and writes their accessors.
+/// Turns the fields annotated with `#[lazy(..)]` into slots, and writes their accessors. A slot is
+/// mapped on first use, belongs to one device, and is revoked when that device's driver is unbound.
 ///
 /// Place it above `#[pin_data]`. The object's constructor initialises each of the fields in place,
 /// with `field <- new_lazy!()`.
@@ -53,16 +53,16 @@ use proc_macro::TokenStream;
 /// - `cfg`, also in a `cfg_attr`: the functions are there under the same condition.
 /// - Documentation, `doc(hidden)` and `doc(alias)`: of the accessor too.
 /// - `deprecated`: the accessors are, and the field is not, so that the object can be constructed.
-/// - `allow`, `warn` and `expect`: what is generated lets pass what the field does. Those of the
-///   struct hold for all that is generated. An `expect` is an `allow` then: nobody can tell where
-///   it would be met.
+/// - `allow`, `warn` and `expect`: hold for the code generated from the field too. Those of the
+///   struct hold for all generated code. An `expect` becomes an `allow`, as the lint may fire in
+///   one place and not in another.
 ///
 /// # Teardown
 ///
 /// The destructor of the struct starts with revoking its slots, the last declared first. Where the
 /// struct has a destructor of its own, `#[pin_data(PinnedDrop)]`, place `#[devres_lazy]` above the
 /// `#[pinned_drop]` of its `impl PinnedDrop` too. The body becomes a block of its own behind the
-/// teardown, so that what it declares is not in the scope of that.
+/// teardown, so that its declarations are not in the teardown's scope.
 ///
 /// Fields that depend on each other are declared in order of dependency, starting with the field
 /// that the others need. `devres::Lazy` has the rules for resources and their destructors.

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What cargo and rustc say of themselves.
+//! Asks cargo and rustc for targets, folders and programs.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::path::PathBuf;
 use xshell::{cmd, Shell};
 
-/// What rustc builds for, which sanitizers want to be told.
+/// The target that rustc builds for. Builds with sanitizers have to name it.
 pub(crate) fn host(shell: &Shell) -> Result<String> {
     let verbose = cmd!(shell, "rustc --version --verbose").quiet().read()?;
     let host = verbose

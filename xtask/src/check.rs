@@ -12,7 +12,7 @@ use std::{
 };
 use xshell::{cmd, Shell};
 
-/// What to check.
+/// The fact to check.
 #[derive(Subcommand)]
 pub(crate) enum Check {
     /// The example finds the object by hand wrong.

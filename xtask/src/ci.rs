@@ -8,11 +8,11 @@ use clap::Parser;
 use std::{process::Command, time::Instant};
 use xshell::{cmd, Shell};
 
-/// The page with the tables, and what stands between them.
+/// The page with the tables, and the text between them.
 const PAGE: &str = include_str!("../../docs/ci.md");
 const ALWAYS: &str = "\n## Always\n";
 
-/// What to run.
+/// The steps to run.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// Runs also the steps that take long.

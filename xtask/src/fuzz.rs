@@ -26,7 +26,7 @@ Exit status:
   2  wrong usage
   3  skipped: something cannot be downloaded, which says nothing about the code";
 
-/// What to run.
+/// The targets to run, and for how long.
 #[derive(Parser)]
 #[command(after_help = HELP)]
 pub(crate) struct Options {
@@ -41,7 +41,7 @@ pub(crate) struct Options {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     runs: Option<u64>,
 
-    /// What the choices of the fuzzer begin with; the time without this.
+    /// The seed of the fuzzer's choices; the time without this.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     seed: Option<u32>,
 
@@ -65,10 +65,10 @@ enum Target {
     History,
 }
 
-/// Where they are.
+/// The folder of the fuzz targets.
 const FOLDER: &str = "verify/fuzz";
 
-/// Where all is kept that is not saved.
+/// The folder of all output that is not saved.
 const OUT: &str = "target/fuzz";
 
 /// How a target is run.
@@ -145,7 +145,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The program cargo-fuzz, and what it builds for.
+/// The program cargo-fuzz, and the target that it builds for.
 struct Fuzz<'a> {
     shell: &'a Shell,
     program: PathBuf,

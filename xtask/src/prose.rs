@@ -9,7 +9,7 @@ use clap::Parser;
 use std::process::Command;
 use xshell::{cmd, Shell};
 
-/// What is read.
+/// The files to read.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// Reads the comments of all Rust files as well, but for the inputs of tests.

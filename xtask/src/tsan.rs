@@ -2,9 +2,10 @@
 
 //! `cargo xtask tsan`: the protocol under ThreadSanitizer, and mutants that it has to report.
 //!
-//! The standard library is built with it, too: it would take what it does not see there, such as a
-//! mutex, for the lack of one. That takes the sources of the library, which are got as for a kernel
-//! build, and a compiler that is told to accept options that are not stable.
+//! The standard library is built with it, too. Otherwise ThreadSanitizer would not see, for
+//! example, the mutexes of the library, and would report races that a mutex prevents. The sources
+//! of the library are fetched as for a kernel build. The compiler is told to accept unstable
+//! options.
 
 use crate::{
     cargo,
@@ -32,7 +33,7 @@ Exit status:
   2  wrong usage
   3  skipped: something cannot be downloaded, which says nothing about the code";
 
-/// What to run.
+/// The time to run for.
 #[derive(Parser)]
 #[command(after_help = HELP)]
 pub(crate) struct Options {
@@ -63,7 +64,7 @@ const TESTS: [(&str, &str); 6] = [
     ("locks", "tests/locks"),
 ];
 
-/// What the stress is called.
+/// The name of the stress test and of its program.
 const STRESS: &str = "stress";
 
 /// How a program has ended.
@@ -91,11 +92,11 @@ impl End {
     }
 }
 
-/// Builds, runs what has to hold, and then what has to be reported.
+/// Builds the programs, runs the tests that have to hold, and then those that have to be reported.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     kernel::group::end_with_us()?;
     let library = kernel::rust_library(shell)?;
-    // Not among what is built without ThreadSanitizer.
+    // A folder apart from builds without ThreadSanitizer.
     let target = cargo::target_folder(shell)?.join("tsan");
     fs::create_dir_all(&target)?;
     let programs = build(shell, &library, &target)?;
@@ -246,7 +247,7 @@ fn without_path(summary: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Runs what has to hold, and says whether it does.
+/// Runs a test that has to hold, and returns whether it does.
 fn holds(program: &Program<'_>, title: &str, arguments: &[&str]) -> Result<bool> {
     let begin = Instant::now();
     let arguments = [arguments, &["--nocapture"]].concat();
@@ -288,10 +289,10 @@ fn mutants(program: &Program<'_>) -> Result<Vec<String>> {
     Ok(mutants)
 }
 
-/// Runs what has to be reported, and says whether it is.
+/// Runs a test that has to be reported, and returns whether it is.
 ///
-/// What a mutant does to memory may end it before it is reported. That proves nothing, and it gets
-/// another chance.
+/// A mutant may corrupt memory and crash before it is reported. A crash proves nothing, so the
+/// mutant gets another chance.
 fn is_caught(program: &Program<'_>, name: &str, test: &str) -> Result<bool> {
     let begin = Instant::now();
     let mut end = End::Crashed;

@@ -51,11 +51,11 @@ impl<'a> Visit<'a> for Modules<'a> {
 /// The names that a file declares, at any depth.
 #[derive(Default)]
 pub(super) struct Declared {
-    /// Those of items and parameters, and those whose import depends on a condition.
+    /// The names of items and parameters, and the names whose import depends on a condition.
     pub(super) items: BTreeSet<String>,
     pub(super) imports: Vec<(String, Names)>,
     pub(super) has_no_prelude: bool,
-    /// What `crate` is called by others.
+    /// The name that other crates use for `crate`.
     own: Option<String>,
 }
 
@@ -127,7 +127,7 @@ impl<'a> Visit<'a> for Declared {
     }
 }
 
-/// What a `use` imports.
+/// One import of a `use`.
 pub(super) struct Import {
     /// [`None`] for `*`.
     pub(super) name: Option<String>,
@@ -135,7 +135,7 @@ pub(super) struct Import {
     pub(super) is_conditional: bool,
 }
 
-/// What an item imports.
+/// Returns the imports of an item.
 pub(super) fn imports(item: &ItemUse, own: Option<&str>) -> Vec<Import> {
     let is_condition = |attr: &Attribute| {
         let path = attr.path();

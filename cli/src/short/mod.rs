@@ -3,9 +3,9 @@
 //! Paths as one would write them in a file: `Ok`, where the macro gives rustc
 //! `::core::result::Result::Ok`, and `Device<Bound>`, where the file imports both names.
 //!
-//! A name is used only if all that the file says of that name agrees: it is imported, or in a
-//! prelude, and no item, parameter or other import anywhere in the file has the name. In a module
-//! with a `*` import that leads out of what is known here, paths stay as they are.
+//! A name is used only if it is imported or in a prelude, and no item, parameter or other import
+//! anywhere in the file has the name. In a module with a `*` import of unknown names, paths stay as
+//! they are.
 
 mod file;
 mod paths;
@@ -35,7 +35,7 @@ const OF_RUST: [(&str, &str); 8] = [
 /// Types that Rust has in scope without a prelude.
 const PRIMITIVE: (&str, &str) = ("bool", "core::primitive::bool");
 
-/// What `prelude::*` has of what is printed; `KERNEL` is the crate.
+/// The names in `prelude::*` that expansions use; `KERNEL` is the crate.
 const OF_PRELUDE: [(&str, &str); 6] = [
     ("EINVAL", "KERNEL::error::code::EINVAL"),
     ("Error", "KERNEL::error::Error"),
@@ -45,7 +45,7 @@ const OF_PRELUDE: [(&str, &str); 6] = [
     ("pinned_drop", "KERNEL::prelude::pinned_drop"),
 ];
 
-/// The same of `devres::*`.
+/// The names in `devres::*` that expansions use.
 const OF_DEVRES: [&str; 16] = [
     "Entry",
     "EvictableLazy",
@@ -68,12 +68,12 @@ const OF_DEVRES: [&str; 16] = [
 /// A path, as its names.
 pub(crate) type Names = Vec<String>;
 
-/// What is known of crates.
+/// The known names of crates.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Crates<'a> {
-    /// What others call the file's own.
+    /// The name that other crates use for the file's own crate.
     pub(crate) own: Option<&'a str>,
-    /// The runtime, whose prelude is known; without this, every crate's is taken for that.
+    /// The runtime, whose prelude is known; without this, every prelude is taken for that one.
     pub(crate) runtime: Option<&'a str>,
 }
 
@@ -85,7 +85,7 @@ pub(crate) struct Short {
     pub(crate) is_complete: bool,
     /// The names that the file declares.
     declared: BTreeSet<String>,
-    /// What `crate` is called by others.
+    /// The name that other crates use for `crate`.
     own: Option<String>,
 }
 
@@ -175,7 +175,7 @@ impl Short {
         !self.names.contains_key(name) && !self.declared.contains(name)
     }
 
-    /// What a crate is called by others.
+    /// The name that other crates use for a crate.
     pub(crate) fn full(&self, krate: &str) -> String {
         match &self.own {
             Some(own) if krate == "crate" => own.clone(),
@@ -271,7 +271,7 @@ mod tests {
         runtime: Some("kernel"),
     };
 
-    /// What some generated code becomes behind this text.
+    /// Shortens some generated code as if it stood at the end of this text.
     fn short(text: &str) -> String {
         let file = syn::parse_file(text).unwrap();
         let code = quote! {

@@ -19,7 +19,7 @@ use syn::{
 };
 
 /// Replaces each short name in a file by the path that it stands for, and leaves out the `::` that
-/// paths begin with: two files in which the same names mean the same things are then the same.
+/// paths begin with. Two files in which the same names mean the same things are then equal.
 pub fn resolve(file: &mut File) {
     let copy = file.clone();
     let mut find = Modules {
@@ -56,7 +56,7 @@ impl<I: Iterator<Item = Short>> Resolve<I> {
         };
         self.visit_type_mut(&mut of.ty);
         if of.position == 0 {
-            // What follows is a name in the type.
+            // The path is a name in the type.
             return visit_mut::visit_path_mut(self, path);
         }
         let before = path.segments.len();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The author's attributes, and which of them belong on what is generated.
+//! The author's attributes, and which of them belong on generated code.
 //!
 //! Rustc evaluates `cfg` and `cfg_attr` of the annotated item before the macro sees it. Those of a
 //! field are still there, and in a file that is printed all of them are. So every question here is
@@ -24,7 +24,7 @@ use syn::{
 
 type Metas = Punctuated<Meta, Token![,]>;
 
-/// What `cfg_attr(condition, ..)` puts on the item, or the attribute itself.
+/// Whether `found` holds for an attribute that a `cfg_attr` puts on the item, or for `meta` itself.
 fn leaves(meta: &Meta, found: &mut dyn FnMut(&Meta) -> bool) -> bool {
     match conditional(meta) {
         Some((_, metas)) => metas.iter().any(|meta| leaves(meta, found)),
@@ -32,7 +32,7 @@ fn leaves(meta: &Meta, found: &mut dyn FnMut(&Meta) -> bool) -> bool {
     }
 }
 
-/// The condition of a `cfg_attr`, and what depends on it.
+/// The condition of a `cfg_attr`, and the attributes that depend on it.
 fn conditional(meta: &Meta) -> Option<(Meta, Vec<Meta>)> {
     let Meta::List(list) = meta else {
         return None;
@@ -86,8 +86,8 @@ pub(crate) fn replace(attrs: &mut Vec<Attribute>, replace: &dyn Fn(&Meta) -> Opt
     rewrite(attrs, &|meta| replace(meta).is_some(), replace);
 }
 
-/// Puts what `rewrite` returns in the place of the attributes that `is_meant` holds for, or
-/// nothing. An attribute that has none of these stays as it is written.
+/// Replaces the attributes that `is_meant` holds for by the result of `rewrite`, or removes them. A
+/// `cfg_attr` without such attributes stays as it is written.
 fn rewrite(
     attrs: &mut Vec<Attribute>,
     is_meant: &dyn Fn(&Meta) -> bool,
@@ -138,10 +138,10 @@ pub(crate) fn predicate(conditions: &[Attribute]) -> TokenStream {
     quote!(all(#(#predicates),*))
 }
 
-/// The levels of lints that let pass what generated code repeats, such as a name or a type.
+/// The author's lint levels for generated code, which repeats names and types of the author's.
 ///
-/// What the author expects may be met in one place and not in another, so it is allowed. What the
-/// author denies is not about generated code.
+/// An `expect` becomes an `allow`, as the lint may fire in one place and not in another. `deny` and
+/// `forbid` are left out: they are not about generated code.
 pub(crate) fn lints(attrs: &[Attribute]) -> Vec<Attribute> {
     chosen(attrs, &|meta| {
         allowed(meta).or_else(|| is_named(meta.path(), &["allow", "warn"]).then(|| meta.clone()))
@@ -159,12 +159,12 @@ pub(crate) fn allowed(meta: &Meta) -> Option<Meta> {
     }
 }
 
-/// What makes the item deprecated.
+/// Returns the attributes that make the item deprecated.
 pub(crate) fn deprecations(attrs: &[Attribute]) -> Vec<Attribute> {
     chosen(attrs, &|meta| is_deprecation(meta).then(|| meta.clone()))
 }
 
-/// Takes away what makes an item deprecated.
+/// Removes the attributes that make an item deprecated.
 pub(crate) fn undeprecate(attrs: &mut Vec<Attribute>) {
     rewrite(attrs, &is_deprecation, &|_| None);
 }
@@ -173,7 +173,7 @@ fn is_deprecation(meta: &Meta) -> bool {
     meta.path().is_ident("deprecated")
 }
 
-/// The author's words about the item.
+/// The author's documentation of the item.
 pub(crate) fn words(attrs: &[Attribute]) -> Vec<Attribute> {
     chosen(attrs, &|meta| is_word(meta).then(|| meta.clone()))
 }
@@ -183,10 +183,10 @@ pub(crate) fn is_word(meta: &Meta) -> bool {
     matches!(meta, Meta::NameValue(_)) && meta.path().is_ident("doc")
 }
 
-/// What else the author tells rustdoc of a function for the item.
+/// The author's other instructions to rustdoc, for a function of the item.
 ///
-/// What keeps an item out of the documentation is for all functions. An alias is for the `named`
-/// one, unless that is its name already, which rustdoc refuses.
+/// `hidden` and `cfg` are for all functions. An alias is for the `named` one, unless the alias is
+/// its name already, which rustdoc refuses.
 pub(crate) fn for_rustdoc(attrs: &[Attribute], named: Option<&str>) -> Vec<Attribute> {
     chosen(attrs, &|meta| {
         let Meta::List(list) = meta else {

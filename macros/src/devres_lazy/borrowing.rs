@@ -35,7 +35,7 @@ pub(crate) struct Borrowing {
 }
 
 impl Borrowing {
-    /// Returns what the type of a lazy field stands for, if the resource borrows the device.
+    /// Returns the types that a lazy field's type stands for, if the resource borrows the device.
     pub(crate) fn of(field: &Type) -> Result<Option<Self>> {
         if let Some(family) = for_lt(field) {
             return Ok(Some(Self {
@@ -134,7 +134,7 @@ impl VisitMut for Replace<'_> {
         }
     }
 
-    // What is left out in these is a lifetime of the function's own.
+    // A lifetime left out in a function type is the function's own.
     fn visit_type_bare_fn_mut(&mut self, function: &mut TypeBareFn) {
         if self.from != "_" {
             visit_mut::visit_type_bare_fn_mut(self, function);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Initialisers whose type rustc does not know by itself. One that never makes anything, such as
-//! `todo!()`, is a `()` unless rustc is told what was to be made. `Ok(..)` never fails, so nothing
-//! says what the error would be.
+//! Initialisers whose type rustc cannot infer. One that never makes anything, such as `todo!()`, is
+//! a `()` unless the expansion names the type. `Ok(..)` never fails, so nothing names the type of
+//! the error.
 
 use syn::{
     visit::Visit,
@@ -16,7 +16,7 @@ use syn::{
     Type, //
 };
 
-/// Whether an expression never has a value, going by what it looks like.
+/// Whether an expression never has a value, going by its syntax.
 pub(crate) fn diverges(expr: &Expr) -> bool {
     match expr {
         Expr::Call(call) => never_returns(&call.func),
@@ -38,7 +38,7 @@ pub(crate) fn diverges(expr: &Expr) -> bool {
     }
 }
 
-/// Whether an expression is `Ok(..)`, going by what it looks like.
+/// Whether an expression is `Ok(..)`, going by its syntax.
 pub(crate) fn is_ok(expr: &Expr) -> bool {
     let is_tail_ok = |block: &Block| match block.stmts.last() {
         Some(Stmt::Expr(value, None)) => is_ok(value),
@@ -113,7 +113,7 @@ fn never_returns(function: &Expr) -> bool {
     }
 }
 
-/// Whether this is `Err(..)`, and does not say itself what would have been made.
+/// Whether this is `Err(..)` without the type of the value.
 fn is_error(expr: &Expr) -> bool {
     match expr {
         Expr::Call(call) => match &*call.func {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! `self` and `dev` in the author's expressions, wherever those come from: where a `macro_rules!`
-//! writes the item, one expression may be of the macro and the next one of its caller, and rustc
-//! tells their `self` apart.
+//! `self` and `dev` in the author's expressions, wherever the expressions come from. Where a
+//! `macro_rules!` writes the item, one expression may be of the macro and the next one of its
+//! caller. Rustc tells their `self` apart.
 
 use proc_macro2::{
     Group,
@@ -21,7 +21,7 @@ pub(crate) fn first(tokens: TokenStream, name: &str) -> Option<Span> {
     })
 }
 
-/// The tokens called `name` that do not mean what it means at `site`, one for each meaning.
+/// The tokens called `name` with another meaning than at `site`, one for each meaning.
 pub(crate) fn strangers(tokens: TokenStream, name: &str, site: Span) -> Vec<Ident> {
     let mut found: Vec<Ident> = Vec::new();
     collect(tokens, name, &mut |ident| {
@@ -63,7 +63,7 @@ fn collect(tokens: TokenStream, name: &str, found: &mut dyn FnMut(&Ident)) {
     }
 }
 
-/// The tokens with every `self` meaning what it means at `site`.
+/// The tokens, in which every `self` has the meaning of `self` at `site`.
 ///
 /// Nothing else can be called so: there is no `let self`, and a function within the expression has
 /// all of its `self` changed alike.
@@ -89,10 +89,10 @@ pub(crate) fn with_self(tokens: TokenStream, site: Span) -> TokenStream {
         .collect()
 }
 
-/// Whether a name means the same at two places, as far as rustc says so.
+/// Whether a name means the same at two places, as far as rustc shows that.
 ///
-/// It says so in no other way than this. If it says it in other words one day, all are taken for
-/// different ones, which is as good: then each is changed, or gets a name of its own.
+/// Rustc shows it only in the debug format of a span. If that format changes, all names are taken
+/// for different ones, which is as good: then each is changed, or gets a name of its own.
 fn is_same(a: Span, b: Span) -> bool {
     let [a, b] = [a, b].map(|span| format!("{span:?}"));
     let context = |span: &str| span.split("bytes(").next().map(ToOwned::to_owned);

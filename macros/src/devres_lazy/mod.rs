@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What `#[devres_lazy]` makes of the item below it: [`expansion()`] shows the steps.
+//! Expands the item below `#[devres_lazy]`: [`expansion()`] shows the steps.
 //!
 //! The macro, the kernel's `rust/macros/` and the printer `cargo devres-lazy expand` each include
 //! this folder once. Each step has a module, and no step knows a later one:
@@ -27,13 +27,13 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse_quote;
 
-/// What an annotated item becomes.
+/// The expansion of an annotated item.
 pub(crate) struct Expansion {
     /// The item itself.
     pub(crate) item: TokenStream,
     /// The items that are generated beside it.
     pub(crate) beside: TokenStream,
-    /// What is wrong with the item. The tokens are then good enough for rustc to go on.
+    /// The errors in the item. If there are any, the tokens still let rustc go on.
     pub(crate) errors: Option<syn::Error>,
 }
 

@@ -24,7 +24,7 @@ use syn::{
     Visibility, //
 };
 
-/// What `#[devres_lazy]` stands on.
+/// The item below `#[devres_lazy]`.
 pub(crate) enum Annotated<'a> {
     Owner(Owner<'a>),
     OwnDestructor(OwnDestructor<'a>),
@@ -39,21 +39,21 @@ pub(crate) struct Owner<'a> {
     /// Where the runtime is.
     pub(crate) krate: Path,
     pub(crate) item: &'a ItemStruct,
-    /// The conditions under which it is there, carried onto all that is generated beside it.
+    /// The `cfg` conditions of the struct, carried onto all items generated beside it.
     pub(crate) cfgs: Vec<Attribute>,
-    /// What the author lets pass, in what is generated beside it too.
+    /// The lint levels of the struct, carried onto all items generated beside it.
     pub(crate) lints: Vec<Attribute>,
     pub(crate) destructor: Destructor,
     /// In order of declaration.
     pub(crate) slots: Vec<Slot<'a>>,
 }
 
-/// Who writes the owner's destructor.
+/// The writer of the owner's destructor.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Destructor {
-    /// `#[pin_data]`: the macro does.
+    /// `#[pin_data]`: the macro writes it.
     Generated,
-    /// `#[pin_data(PinnedDrop)]`: the author does, and completes it with `#[devres_lazy]`.
+    /// `#[pin_data(PinnedDrop)]`: the author writes it, and completes it with `#[devres_lazy]`.
     Author,
     /// `#[pin_data]` stood above: there cannot be one any more.
     TooLate(Reported),
@@ -64,17 +64,17 @@ pub(crate) struct Slot<'a> {
     pub(crate) name: &'a Ident,
     /// The field's type as written.
     pub(crate) resource: &'a Type,
-    /// What the type stands for, if the resource borrows the device.
+    /// The types that the field's type stands for, if the resource borrows the device.
     pub(crate) borrowing: Option<Borrowing>,
     /// The field's attributes as written.
     pub(crate) attrs: &'a [Attribute],
-    /// The conditions under which it is there, carried onto all that is made from the field.
+    /// The `cfg` conditions of the field, carried onto all code made from the field.
     pub(crate) cfgs: Vec<Attribute>,
-    /// What the author lets pass, in what is made from the field too.
+    /// The lint levels of the field, carried onto all code made from the field.
     pub(crate) lints: Vec<Attribute>,
     pub(crate) accessor: Accessor,
-    /// What its functions do. Where an error was reported they do nothing, and are there so that
-    /// their callers compile.
+    /// The work of its functions. If an error was reported, the functions do nothing, and exist so
+    /// that their callers compile.
     pub(crate) work: Result<Work, Reported>,
     pub(crate) peek: Option<Ident>,
     pub(crate) try_access: Option<Ident>,
@@ -91,14 +91,14 @@ pub(crate) struct Accessor {
     pub(crate) target: Option<Type>,
 }
 
-/// The author's words for what the functions of a field do.
+/// The author's expressions for the work of a field's functions.
 pub(crate) struct Work {
     /// The device that the owner belongs to.
     pub(crate) device: Expr,
     pub(crate) source: Source,
 }
 
-/// What makes the resource.
+/// The author's code that makes the resource.
 pub(crate) enum Source {
     /// An initialiser.
     Init(Expr),
@@ -111,7 +111,7 @@ pub(crate) struct OwnDestructor<'a> {
     /// Where the runtime is.
     pub(crate) krate: Path,
     pub(crate) item: &'a ItemImpl,
-    /// The conditions under which it is there, carried onto the promise.
+    /// The `cfg` conditions of the `impl`, carried onto the promise.
     pub(crate) cfgs: Vec<Attribute>,
 }
 
@@ -151,7 +151,7 @@ impl Slot<'_> {
         ptr::eq(self.resource, &field.ty)
     }
 
-    /// What the accessor lends.
+    /// The type that the accessor returns a reference to.
     pub(crate) fn target(&self) -> &Type {
         self.accessor.target.as_ref().unwrap_or(self.resource())
     }
@@ -176,7 +176,7 @@ impl Slot<'_> {
         Ident::new(name, Span::call_site())
     }
 
-    /// What the field's type is for: the resource, or the type that leaves out its lifetime.
+    /// The parameter of the slot's type: the resource, or the type that leaves out its lifetime.
     pub(crate) fn stored(&self) -> &Type {
         self.borrowing
             .as_ref()

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Names for what the expansion adds to a function. Hygiene keeps a local from the author's
+//! Names for the locals of a generated function. Hygiene keeps a local from the author's
 //! expressions, but not from the author's statics, constants and unit structs: a pattern of that
-//! name is no local. So the names of locals are ones that nobody chooses.
+//! name is no local. So the names of locals are ones that no author chooses.
 
 use proc_macro2::{
     Ident,
@@ -18,7 +18,7 @@ use syn::{
     Lifetime, //
 };
 
-/// What the names of locals begin with.
+/// The prefix of the names of locals.
 pub(crate) const PREFIX: &str = "__devres_lazy_";
 
 /// The name of a local. The author's expressions do not see it.

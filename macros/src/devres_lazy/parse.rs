@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Tokens to what was written. Knows the grammar, not what makes sense: a key may be there twice or
-//! not at all. Syntax errors do not end the parse: it goes on behind the next comma.
+//! Tokens to the entries as written. Knows the grammar, and no further rules: a key may be there
+//! twice or not at all. Syntax errors do not end the parse: it goes on behind the next comma.
 
 use super::diagnostics::{
     Errors,
@@ -87,7 +87,7 @@ pub(crate) struct Entry {
     pub(crate) value: Value,
 }
 
-/// What an entry says.
+/// The value of an entry.
 pub(crate) enum Value {
     Fn {
         vis: Visibility,
@@ -255,7 +255,7 @@ fn entry(input: ParseStream<'_>, meant: &mut Option<String>, errors: &mut Errors
     };
     *meant = Some(known.to_owned());
 
-    // A misspelt entry is as good as the one that was meant: what it stands for is there then.
+    // A misspelt entry counts as the entry that was meant, so that the entry is not missing too.
     if written != known {
         errors.report(
             &key,
@@ -278,7 +278,7 @@ fn entry(input: ParseStream<'_>, meant: &mut Option<String>, errors: &mut Errors
     Ok(Entry { key, value })
 }
 
-/// What an entry can be.
+/// The message that lists the possible entries.
 fn expected_entry() -> String {
     format!("expected `fn name` or one of `{}`", KEYS.join("`, `"))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the accessor lends, in the places where rustc reads it.
+//! The target of the accessor, as rustc accepts the type in each place.
 //!
 //! A type may come in parentheses, or in the group that a `$t:ty` leaves. A trait object with a `+`
 //! needs parentheses behind a `&`, and is not to have any between angle brackets.
@@ -62,7 +62,7 @@ fn bounds(ty: &mut Type) -> Option<&mut Punctuated<TypeParamBound, Token![+]>> {
 
 /// How often the resource is dereferenced before rustc is to find the target by itself.
 ///
-/// A `&Box<dyn Ops>` is a `&dyn Ops` to rustc: that of the box, not that of what is in it. So
+/// Rustc turns a `&Box<dyn Ops>` into a `&dyn Ops` of the box, not of the object in it. So
 /// pointers are dereferenced down to the target, which may be the name of a trait object. A field
 /// is never a trait object itself: where none of the known pointers leads to it, the field is
 /// dereferenced once.
@@ -120,7 +120,7 @@ pub(crate) fn is_same(a: &Type, b: &Type) -> bool {
     a.to_token_stream().to_string() == b.to_token_stream().to_string()
 }
 
-/// What one of the pointers that everybody knows points to.
+/// The type that a reference or a well-known smart pointer points to.
 fn pointee(ty: &Type) -> Option<&Type> {
     const POINTERS: [&str; 7] = ["ARef", "Arc", "Box", "KBox", "KVBox", "Rc", "VBox"];
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Every rule about what is allowed: from what was written to the model. Errors accumulate, each on
-//! the token that has to change.
+//! Every rule about annotations: from the entries as written to the model. Errors accumulate, each
+//! on the token that has to change.
 
 use super::{
     attributes,
@@ -56,7 +56,7 @@ use syn::{
 
 /// Checks an item and makes the model of it.
 ///
-/// What is wrong with it is in `errors`. The model then still has the item and accessors of the
+/// Errors in the item go to `errors`. The model then still has the item and accessors of the
 /// right type, so that one mistake gives one message.
 pub(crate) fn validate<'a>(krate: Path, item: &'a Item, errors: &mut Errors) -> Annotated<'a> {
     once(item, errors);
@@ -167,7 +167,7 @@ fn owner<'a>(
     }
 }
 
-/// Finds `#[pin_data]` and who writes the destructor.
+/// Finds `#[pin_data]` and the writer of the destructor.
 fn destructor(item: &ItemStruct, errors: &mut Errors) -> Destructor {
     let mut found: Option<Destructor> = None;
     for attr in &item.attrs {
@@ -191,7 +191,7 @@ fn destructor(item: &ItemStruct, errors: &mut Errors) -> Destructor {
     found.unwrap_or_else(|| without_pin_data(item, errors))
 }
 
-/// Who writes the destructor of a struct with this attribute, if it is `#[pin_data ..]`.
+/// The writer of the destructor of a struct with this attribute, if it is `#[pin_data ..]`.
 fn of_pin_data(meta: &Meta) -> Option<Destructor> {
     if !is_pin_data(meta) {
         return None;
@@ -200,12 +200,12 @@ fn of_pin_data(meta: &Meta) -> Option<Destructor> {
     Some(match meta {
         Meta::Path(_) => Destructor::Generated,
         Meta::List(list) if list.tokens.is_empty() => Destructor::Generated,
-        // What else it takes is between the author and `#[pin_data]`.
+        // Any argument counts as `PinnedDrop`: checking it is left to `#[pin_data]`.
         Meta::List(_) | Meta::NameValue(_) => Destructor::Author,
     })
 }
 
-/// Says what to do about `#[pin_data]`.
+/// Reports that `#[pin_data]` is missing or stands above.
 fn without_pin_data(item: &ItemStruct, errors: &mut Errors) -> Destructor {
     if was_pin_data(item) {
         let reported = errors.report(
@@ -607,8 +607,8 @@ fn unique_functions(fields: &mut Vec<LazyField<'_>>, errors: &mut Errors) {
 
 /// Whether an attribute below `#[devres_lazy]` leaves the destructor in place.
 ///
-/// An attribute macro may remove what it stands on. The promise that the destructor begins with the
-/// teardown would stay.
+/// An attribute macro may remove the `impl` that it stands on. The promise that the destructor
+/// begins with the teardown would stay.
 pub(crate) fn may_stand_on_destructor(meta: &Meta) -> bool {
     const INERT: [&str; 8] = [
         "allow", "cfg", "deny", "doc", "expect", "forbid", "inline", "warn",

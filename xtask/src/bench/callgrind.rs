@@ -2,9 +2,9 @@
 
 //! Counts instructions, with Callgrind.
 //!
-//! Callgrind watches one of the two functions that `benches/access` measures in, while that
-//! accesses an object twice as often as in another run: the difference is what the accesses take,
-//! exactly, and must be the same for each.
+//! Callgrind watches one of the two functions that `benches/access` measures in. One run accesses
+//! an object twice as often as another. The difference is the exact cost of the accesses, and must
+//! be the same for each.
 
 use super::object::{progress, OBJECTS};
 use crate::report::accesses::{per_access, ACCESSES};
@@ -17,7 +17,7 @@ use std::{
 };
 use xshell::{cmd, Shell};
 
-/// What to do without it.
+/// The hint that is printed without Valgrind.
 pub(super) const HOW_TO_GET: &str =
     "To have instructions counted, install Valgrind: `apt install valgrind`, `dnf install valgrind`.";
 
@@ -29,14 +29,14 @@ pub(super) struct Count {
     pub(super) inlined: bool,
     /// In a function that does nothing else, from its first one to its return.
     pub(super) out_of_line: u64,
-    /// Where these are in the program.
+    /// The addresses of these instructions in the program.
     addresses: BTreeSet<u64>,
 }
 
-/// What the two profiles of two runs say about one access.
+/// The cost of one access, from the profiles of two runs.
 struct PerAccess {
     instructions: u64,
-    /// Where they are, and how many functions that is.
+    /// The addresses of the instructions, and the number of functions that these are in.
     addresses: BTreeSet<u64>,
     functions: usize,
 }
@@ -166,7 +166,7 @@ impl Profile {
             } else if let Some(name) = line.strip_prefix("fn=") {
                 name.clone_into(&mut function);
             } else if line.starts_with("calls=") {
-                // The next line is what the callee takes, which has lines of its own.
+                // The next line is the cost of the callee, which has lines of its own.
                 inclusive = true;
             } else if let Some(cost) = line.strip_prefix("totals: ") {
                 total = Some(cost.trim().parse()?);

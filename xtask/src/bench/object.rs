@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What is measured on the host, and how far that is.
+//! The objects that are measured on the host, and the progress of that.
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,7 +13,7 @@ pub(super) struct Object {
     pub(super) title: &'static str,
 }
 
-/// What times are compared with.
+/// The object that times are compared with.
 pub(super) const BY_HAND: &str = "by_hand";
 
 /// All objects. The first one is ours.

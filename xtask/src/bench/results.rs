@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What follows from the measured values: the tables, and the targets.
+//! The tables and the targets, from the measured values.
 
 use super::{
     callgrind::Count,
@@ -28,7 +28,7 @@ pub(super) struct Results {
 struct Threads {
     /// The best round of two threads over the best one of one thread.
     best: f64,
-    /// The same within each round, and the median of that.
+    /// Two threads over one within each round, and the median of that.
     median: f64,
 }
 
@@ -58,7 +58,7 @@ impl Results {
         Ok(self.spread(measure, object)?.median)
     }
 
-    /// What becomes of two measures, round by round.
+    /// Combines two measures with `of`, round by round.
     fn pairs(
         &self,
         [one, other]: [(&str, &str); 2],
@@ -177,7 +177,7 @@ impl Results {
         Ok(table)
     }
 
-    /// What the C helper takes by itself.
+    /// The cost of the C helper by itself.
     pub(super) fn helper(&self) -> Result<String> {
         let us = Spread::new(&self.values("first_ns", "helper")?, 1e3)?;
         let bytes = self.median("heap_bytes", "helper")?;

@@ -26,7 +26,7 @@ fn add(rows: &mut Rows, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Runs the benchmark, and keeps what it prints in `csv`.
+/// Runs the benchmark, and keeps its output in `csv`.
 pub(super) fn measure(shell: &Shell, program: &Path, csv: &Path, quick: bool) -> Result<Rows> {
     let quick = quick.then_some("--quick");
     let mut child = Command::from(cmd!(shell, "{program} measure {quick...}"))

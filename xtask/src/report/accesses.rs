@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What one access executes, from two runs of which one accesses twice as often.
+//! The instructions of one access, from two runs of which one accesses twice as often.
 
 use anyhow::{ensure, Context, Result};
 use std::collections::BTreeMap;
@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 /// Accesses of the two runs.
 pub(crate) const ACCESSES: [u64; 2] = [1_000, 2_000];
 
-/// How often one access executes what is at each place, from how often either run does. Each access
-/// has to execute the same.
+/// How often one access executes the instruction at each place, from the counts of both runs. Each
+/// access has to execute the same.
 pub(crate) fn per_access<'a, P: Ord>(
     less: &BTreeMap<P, u64>,
     more: &'a BTreeMap<P, u64>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What a measurement was made on.
+//! The machine and the compiler of a measurement.
 
 use super::table::Table;
 use anyhow::Result;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What benchmarks have in common, on the host and in a kernel: rows and their spread, counts of
-//! instructions, tables, targets, plots, and the parts of pages that are written by a command.
+//! The common parts of benchmarks on the host and in a kernel. These are rows and their spread,
+//! counts of instructions, tables, targets, plots, and the parts of pages that a command writes.
 
 pub(crate) mod accesses;
 pub(crate) mod machine;

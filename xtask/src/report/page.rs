@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Pages of `docs/` whose prose is written by hand, and what was measured by a command.
+//! Pages of `docs/` whose prose is written by hand, and whose measured parts a command writes.
 
 use anyhow::{Context, Result};
 use std::{fs, path::Path};
 
-/// Writes what was measured into a page, by the part that it is.
+/// Writes measured parts into a page, by their names.
 pub(crate) fn write(path: &Path, parts: &[(&str, String)]) -> Result<()> {
     let mut page = fs::read_to_string(path).with_context(|| path.display().to_string())?;
     for (part, text) in parts {

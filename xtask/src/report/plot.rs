@@ -13,7 +13,7 @@ const SIZE: (u32, u32) = (760, 420);
 const DASH: i32 = 6;
 const LEGEND: i32 = 22;
 
-/// What a plot of lines is about.
+/// The caption and the labels of a plot of lines.
 pub(crate) struct Axes {
     pub(crate) caption: String,
     pub(crate) x: &'static str,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Rows that a benchmark prints, one for each value: the words that say what it is, the round, and
+//! Rows that a benchmark prints, one for each value: the words that name the value, the round, and
 //! the value, with commas between them.
 
 use anyhow::{Context, Result};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What is said of many values of one thing.
+//! The median and the spread of many values of one thing.
 
 use super::table::three_digits;
 use anyhow::{ensure, Result};

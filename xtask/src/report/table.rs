@@ -21,7 +21,7 @@ impl Table {
         }
     }
 
-    /// A table of numbers: what it is about, and what its columns are about.
+    /// A table of numbers, with its subject and the titles of its columns.
     pub(crate) fn numbers<C: Into<String>>(
         what: &str,
         columns: impl IntoIterator<Item = C>,
@@ -37,7 +37,7 @@ impl Table {
         self.rows.push(row.into_iter().map(Into::into).collect());
     }
 
-    /// Adds a row with a cell for each of these.
+    /// Adds a row with a cell for each item of `of`.
     pub(crate) fn row<T>(
         &mut self,
         title: impl Into<String>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What has to hold of a measurement, and which run can tell.
+//! The targets that a measurement has to meet, and which run can tell.
 
 use anyhow::{ensure, Result};
 use std::thread;
@@ -11,9 +11,9 @@ pub(crate) const FLAT: f64 = 1.25;
 /// Something that has to hold.
 pub(crate) struct Target {
     pub(crate) text: String,
-    /// What was found.
+    /// The measured value, or why there is none.
     pub(crate) found: String,
-    /// [`None`] if that was not measured.
+    /// [`None`] if the value was not measured.
     pub(crate) held: Option<bool>,
     of: Of,
 }
@@ -25,7 +25,7 @@ enum Of {
     Exact,
     /// Times that lie close to each other, so it depends on what else the machine does.
     Time,
-    /// Those of two threads, which need a CPU each.
+    /// Times of two threads, which need a CPU each.
     Threads,
 }
 
@@ -91,7 +91,7 @@ impl Target {
 /// How a run is judged.
 pub(crate) struct Judge {
     pub(crate) is_quick: bool,
-    /// Whether what was not measured is a failure.
+    /// Whether a target that was not measured is a failure.
     pub(crate) needs_all: bool,
 }
 

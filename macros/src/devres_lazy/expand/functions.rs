@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The functions of one slot: the accessor with its fast path, the slow path, and what else the
-//! author asked for.
+//! The functions of one slot: the accessor with its fast path, the slow path, and the other
+//! functions that the author asked for.
 
 mod borrowed;
 
@@ -50,14 +50,14 @@ enum Role {
     Private,
 }
 
-/// What comes before the body of a function.
+/// The parts of a function in front of its body.
 struct Head<'a> {
     role: Role,
     docs: TokenStream,
     /// `#[inline]`, or nothing.
     inline: TokenStream,
     name: &'a Ident,
-    /// What follows the name.
+    /// The generics, parameters and return type.
     signature: TokenStream,
 }
 
@@ -75,21 +75,21 @@ pub(super) struct Functions<'a> {
     init: TokenStream,
     /// A lifetime that the struct does not use.
     lt: Lifetime,
-    /// What lends the resource. The author's expressions are not in its scope.
+    /// The local for the resource. The author's expressions are not in its scope.
     local: Ident,
     /// Whether the field's type is written as that of a view.
     is_view: bool,
-    /// The right to populate the slot, for the author not to see.
+    /// The right to populate the slot, hidden from the author's expressions.
     vacant: Ident,
-    /// Where a view belongs, for the author not to see.
+    /// The place of a view, hidden from the author's expressions.
     place: Ident,
-    /// The device that the owner's is compared with, for the author not to see.
+    /// The device that the owner's is compared with, hidden from the author's expressions.
     other: Ident,
     /// The owner in a closure that has nothing of the author's.
     owner_local: Ident,
     /// Whether a field of the owner is a view into it.
     owner_has_view: bool,
-    /// What asserts that the target is for all threads, for the author not to see.
+    /// The assertion that the target is `Send` and `Sync`, hidden from the author's expressions.
     assertion: Ident,
 }
 
@@ -179,8 +179,8 @@ impl<'a> Functions<'a> {
         }
     }
 
-    /// The attributes of a function: the conditions of the field, documentation, and what else the
-    /// author says of the field.
+    /// The attributes of a function: the conditions of the field, documentation, and other
+    /// attributes of the field.
     fn attributes(&self, docs: TokenStream, role: Role) -> TokenStream {
         let Slot {
             attrs, cfgs, lints, ..
@@ -209,7 +209,7 @@ impl<'a> Functions<'a> {
         } = self;
         let dev = match self.slot.work {
             Ok(_) => dev.to_token_stream(),
-            // Nobody uses it.
+            // The function does nothing with `dev`.
             Err(_) => quote!(_),
         };
 
@@ -230,7 +230,7 @@ impl<'a> Functions<'a> {
         quote!(#krate::devres::#slot_type::get(&#this.#field, #dev))
     }
 
-    /// What an accessor returns: a reference to the target, or a pin.
+    /// The return type of an accessor: a reference to the target, or a pin.
     fn returned(&self) -> TokenStream {
         let Self { krate, lt, .. } = self;
         if self.slot.is_evictable {
@@ -245,7 +245,7 @@ impl<'a> Functions<'a> {
         quote!(&#lt #target)
     }
 
-    /// What an accessor lends, from what the slot lends.
+    /// The value that an accessor returns, from the local for the resource.
     fn lent(&self) -> TokenStream {
         let Self { krate, local, .. } = self;
         let target = target::plain(self.slot.target());
@@ -346,7 +346,7 @@ impl<'a> Functions<'a> {
         )
     }
 
-    /// What follows the check of the device: finds the slot populated, or populates it.
+    /// The code behind the check of the device: finds the slot populated, or populates it.
     fn find_or_populate(&self, source: &Source) -> TokenStream {
         let Self {
             krate,
@@ -543,7 +543,7 @@ impl<'a> Functions<'a> {
         Span::mixed_site().located_at(self.slot.resource.span())
     }
 
-    /// The name of what the slot's `entry()` returns.
+    /// The name of the type that the slot's `entry()` returns.
     fn entry_type(&self) -> Ident {
         Ident::new(self.with_pin("Entry", "PinEntry"), Span::call_site())
     }

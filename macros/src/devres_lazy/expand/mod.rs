@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The model to tokens. Cannot fail, and holds no rule: what is generated is control flow that one
-//! can read, on the types of the runtime.
+//! The model to tokens. Cannot fail, and holds no rule: the generated code is readable control
+//! flow, on the types of the runtime.
 //!
 //! All paths are absolute. Locals that the author's expressions must not see have `mixed_site`
-//! spans and names that nobody chooses; `self` and `dev`, which they may use, have that of the
-//! author's own `self`.
+//! spans and names that no author chooses. `self` and `dev`, which the expressions may use, have
+//! the span of the author's own `self`.
 
 mod functions;
 mod retire;
@@ -90,7 +90,7 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
         attributes::undeprecate(&mut field.attrs);
         attributes::replace(&mut field.attrs, &attributes::allowed);
         if too_late {
-            // `#[pin_data]` has written down what the field is.
+            // `#[pin_data]` has used the field's type already.
             continue;
         }
         if !field.attrs.iter().any(|attr| attr.path().is_ident("pin")) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! From an owner that is exclusively borrowed to its slots, which are emptied.
+//! Retires the slots of an owner that is exclusively borrowed.
 //!
-//! `project()`, which `#[pin_data]` writes, takes an exclusive reference to each field. Nobody else
-//! may use a field at that time, but views read their owner: unbind may be dropping one on another
-//! thread. An owner with views is projected to one slot instead. References to the owner and to the
-//! slot exclude nobody, as both types are `!Unpin`.
+//! `project()`, which `#[pin_data]` writes, takes an exclusive reference to each field. No other
+//! code may use a field at that time. Unbind may be dropping a view on another thread, and views
+//! read their owner. An owner with views is therefore projected to one slot. References to the
+//! owner and to the slot are not exclusive, as both types are `!Unpin`.
 
 use super::super::{
     model::{
@@ -73,7 +73,7 @@ fn at_once(model: &Owner<'_>) -> Retired {
 /// With one projection for each.
 fn one_by_one(model: &Owner<'_>) -> Retired {
     let owner = names::local("owner");
-    // The only one is projected from `self`, and others from what is borrowed of it.
+    // A single slot is projected from `self`, and several from reborrows of it.
     let is_only = model.slots.len() == 1 && !may_be_empty(model);
     let this = if is_only {
         quote!(self)

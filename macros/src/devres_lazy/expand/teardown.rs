@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Teardown: the owner's destructor begins with retiring its slots, whoever writes it.
+//! Teardown: the owner's destructor retires its slots first, whether the macro or the author writes
+//! it.
 
 use super::{
     super::{
@@ -40,7 +41,7 @@ use syn::{
     Stmt, //
 };
 
-/// What makes the owner's destructor begin with retiring its slots.
+/// Generates the code that makes the owner's destructor retire its slots first.
 pub(super) fn teardown(model: &Owner<'_>) -> TokenStream {
     let krate = &model.krate;
     let name = &model.item.ident;
@@ -148,7 +149,8 @@ fn declares_items(stmt: &Stmt) -> bool {
 pub(super) fn own_destructor(model: &OwnDestructor<'_>) -> (TokenStream, TokenStream) {
     let krate = &model.krate;
     let mut item: ItemImpl = model.item.clone();
-    // Those that were reported give no further messages. Ours is among them.
+    // Attributes that were reported are removed, so that they give no further messages. Ours is
+    // among them.
     item.attrs
         .retain(|attr| attributes::all(attr, validate::may_stand_on_destructor));
 

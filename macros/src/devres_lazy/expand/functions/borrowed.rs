@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the functions of a slot do in another way where the resource borrows the bound device.
+//! The parts of a slot's functions that differ if the resource borrows the bound device.
 
 use super::{
     super::{
@@ -46,7 +46,7 @@ impl Functions<'_> {
         quote!(#krate::devres::LazyLt::get_with(&#this.#field, #dev, #lend))
     }
 
-    /// What follows the check of the device in the slow path: finds the slot populated, or
+    /// The code behind the check of the device in the slow path: finds the slot populated, or
     /// populates it.
     pub(super) fn populate_borrowed(&self, init: &Expr) -> TokenStream {
         let Self {
