@@ -20,7 +20,7 @@ use core::{fmt, marker::PhantomData, ops::Deref, ptr::NonNull};
 ///
 /// # Invariants
 ///
-/// It is a valid `struct device` with a reference count above zero. What `Ctx` promises is true.
+/// It is a valid `struct device` with a reference count above zero. The promises of `Ctx` hold.
 ///
 /// # Examples
 ///
@@ -115,8 +115,8 @@ impl Device {
 impl<Ctx: DeviceContext> Device<Ctx> {
     /// Returns the device as C code takes it.
     ///
-    /// In the kernel only the `kernel` crate can call this. What lives in that crate there lives
-    /// outside of this one here, such as the abstraction of a subsystem, and so it is public.
+    /// In the kernel only the `kernel` crate can call this. It is public here, as code of that
+    /// crate, such as the abstraction of a subsystem, lives outside of this crate.
     #[inline]
     pub fn as_raw(&self) -> *mut bindings::device {
         self.0.get()
@@ -228,7 +228,7 @@ mod private {
     impl Sealed for super::Normal {}
 }
 
-/// What is known about a device while a reference to it exists.
+/// The facts that hold for a device while a reference to it exists.
 ///
 /// Each context knows what the next one knows, and dereferences to it: [`Core`], [`Bound`],
 /// [`Normal`].

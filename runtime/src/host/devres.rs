@@ -22,7 +22,7 @@ use crate::{
 };
 use core::{any::type_name, cell::RefCell};
 
-/// What the [`Devres`] and the list of the device share.
+/// The part that the [`Devres`] and the list of the device share.
 #[repr(C)]
 #[pin_data]
 struct Inner<T> {
@@ -258,8 +258,8 @@ impl<T: Send + 'static> Devres<T> {
 
         // SAFETY:
         // - The data has not been revoked: that was checked.
-        // - It is not revoked during `'a`: `dev` is bound for as long, and it is the device that
-        //   the node is registered with; and `self` is borrowed, so it is not dropped.
+        // - It is not revoked during `'a`: `dev`, which the node is registered with, is bound for
+        //   as long. Nor is it dropped, as `self` is borrowed.
         Ok(unsafe { self.data().access() })
     }
 

@@ -22,8 +22,8 @@ use pin_init::{pin_data, pinned_drop, PinInit, Wrapper};
 ///
 /// # Invariants
 ///
-/// As long as `is_available` is true, `data` is initialised. Who changes it to false has to drop
-/// the value, and nobody else does.
+/// As long as `is_available` is true, `data` is initialised. The caller that changes it to false
+/// has to drop the value, and no other code does.
 ///
 /// # Examples
 ///
@@ -136,7 +136,7 @@ impl<T> Revocable<T> {
     ///
     /// # Safety
     ///
-    /// Nobody may be using the value.
+    /// No code may be using the value.
     pub unsafe fn revoke_nosync(&self) -> bool {
         // SAFETY: By the caller's promise.
         unsafe { self.revoke_then(|| ()) }

@@ -12,7 +12,7 @@ use core::{
 };
 use std::alloc::{alloc_zeroed, dealloc, Layout};
 
-/// What is on the books for an allocation.
+/// The record of an allocation among the device's mappings.
 const fn mapping(size: usize) -> Mapping {
     Mapping {
         bytes: size as u64,
@@ -60,8 +60,8 @@ pub unsafe fn dma_alloc_attrs(
     memory.cast()
 }
 
-/// Undoes [`dma_alloc_attrs`]: `dma_free_attrs()`. What was not allocated like this is a loud
-/// failure, and stays.
+/// Undoes [`dma_alloc_attrs`]: `dma_free_attrs()`. Memory that was not allocated like this is a
+/// loud failure, and stays.
 ///
 /// # Safety
 ///

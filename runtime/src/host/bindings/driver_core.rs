@@ -88,10 +88,10 @@ impl Entry {
     }
 }
 
-// SAFETY: Who adds a node promises that it can be released on any thread.
+// SAFETY: `devres_node_add()` requires that the node can be released on any thread.
 unsafe impl Send for Entry {}
 
-/// What the driver core is doing with a device: `enum dl_dev_state`.
+/// The state of a device in the driver core: `enum dl_dev_state`.
 pub type dl_dev_state = u32;
 
 /// It has no driver, or probing it has failed: `DL_DEV_NO_DRIVER`.
@@ -116,7 +116,7 @@ struct DeviceMutex {
     unlocked: Condvar,
 }
 
-/// What a device is part of, which tells its bus.
+/// The structure that a device is part of, which tells its bus.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum device_kind {
     /// Nothing.
@@ -140,13 +140,13 @@ pub struct device {
     /// The driver from the beginning of its probe to the end of its unbind, else null.
     pub(super) driver: AtomicPtr<device_driver>,
     driver_data: AtomicPtr<c_void>,
-    /// What the code that has made the device tells the driver. Null unless that code sets it.
+    /// Data for the driver from the code that made the device. Null unless that code sets it.
     pub platform_data: *mut c_void,
     /// The name of the one driver that may bind the device.
     pub(super) driver_override: Mutex<Option<CString>>,
     /// The driver's list of devices has this one: `device_is_bound()`.
     pub(super) bound: AtomicBool,
-    /// What its driver is doing.
+    /// Its state in the driver core.
     pub links: dev_links_info,
     /// In the order they were added in; `devres_head`, with `devres_lock`.
     devres: Mutex<Vec<Entry>>,
@@ -155,7 +155,7 @@ pub struct device {
     pub dma_mask: *mut u64,
     /// The mask for coherent memory, and the usual target of [`dma_mask`](Self::dma_mask).
     pub coherent_dma_mask: u64,
-    /// What is mapped for DMA.
+    /// Its DMA mappings.
     pub(crate) dma: DmaState,
 }
 
@@ -261,7 +261,7 @@ pub unsafe fn get_device(dev: *mut device) -> *mut device {
 
 /// Puts a reference, and with the last one frees the device: `put_device()`.
 ///
-/// What is still registered with the device is then released first: `device_release()`.
+/// `device_release()` first releases the resources that are still registered with the device.
 ///
 /// # Safety
 ///
@@ -269,8 +269,8 @@ pub unsafe fn get_device(dev: *mut device) -> *mut device {
 pub unsafe fn put_device(dev: *mut device) {
     // SAFETY: By the caller's promise.
     let device = unsafe { &*dev };
-    // What other threads did before they put theirs has to be over. Not by a fence, which
-    // ThreadSanitizer does not know.
+    // Orders this after all that other threads did before they put their references. `AcqRel`
+    // rather than a fence, which ThreadSanitizer does not know.
     if device.refcount.fetch_sub(1, Ordering::AcqRel) != 1 {
         return;
     }
@@ -676,7 +676,8 @@ pub unsafe fn devres_release(
     let this = unsafe { &*dev };
     let mut list = this.devres();
 
-    // SAFETY: As above.
+    // SAFETY: `list` is that of the device, and the caller promises that `matches` is made for such
+    // resources.
     let Some(index) = (unsafe { this.find_dr(&list, release, matches, match_data) }) else {
         return code::ENOENT.to_errno();
     };
@@ -801,7 +802,7 @@ unsafe fn release_all_and_check(dev: *mut device) {
     // SAFETY: By the caller's promise.
     unsafe { devres_release_all(dev) };
 
-    // SAFETY: As above.
+    // SAFETY: The caller promises that `dev` stays valid.
     dma_check_unbind(unsafe { &*dev });
 }
 
@@ -881,13 +882,13 @@ mod tests {
             assert_eq!(add(dev, number), 0);
         }
 
-        // SAFETY: As above.
+        // SAFETY: The device is valid until it is put, and no code here relies on it being bound.
         assert!(catch_unwind(|| unsafe { device_release_driver(dev) }).is_err());
         assert_eq!(called(), [3, 99, 1]);
 
-        // SAFETY: As above.
+        // SAFETY: The device is valid until it is put.
         assert!(!unsafe { device_is_bound(dev) });
-        // SAFETY: As above, and not used after this.
+        // SAFETY: The test owns this reference, and does not use the device after this.
         unsafe { put_device(dev) };
     }
 
@@ -914,7 +915,7 @@ mod tests {
         // SAFETY: There are two references.
         unsafe { put_device(dev) };
         assert!(called().is_empty());
-        // SAFETY: As above.
+        // SAFETY: This is the second reference, and the device is not used after this.
         unsafe { put_device(dev) };
         assert_eq!(called(), [1]);
     }
@@ -930,14 +931,14 @@ mod tests {
         assert_eq!(result, code::EBUSY.to_errno());
         assert_eq!(warnings, ["dev0: resources present before probing"]);
 
-        // SAFETY: As above.
+        // SAFETY: The device is valid until it is put.
         assert_eq!(unsafe { devres_release_all(dev) }, 1);
         assert_eq!(bind(), 0);
         assert_eq!(bind(), code::EBUSY.to_errno());
 
-        // SAFETY: As above.
+        // SAFETY: The device is valid until it is put, and no code here relies on it being bound.
         unsafe { device_release_driver(dev) };
-        // SAFETY: As above, and not used after this.
+        // SAFETY: The test owns this reference, and does not use the device after this.
         unsafe { put_device(dev) };
         called();
     }
@@ -989,12 +990,12 @@ mod tests {
         // SAFETY: The device is valid, and the node until it is removed.
         unsafe { devres_node_add(dev, node) };
         add(dev, 2);
-        // SAFETY: As above.
+        // SAFETY: The device is valid, and the node was added.
         assert!(unsafe { devres_node_remove(dev, node) });
-        // SAFETY: As above.
+        // SAFETY: The device is valid. `node` is only compared with the nodes in the list.
         assert!(!unsafe { devres_node_remove(dev, node) });
 
-        // SAFETY: As above, and not used after this.
+        // SAFETY: The test owns this reference, and does not use the device after this.
         unsafe { put_device(dev) };
         assert_eq!(called(), [2]);
     }

@@ -6,11 +6,11 @@
 //!
 //! # Quarantine
 //!
-//! A `struct drm_gem_object` does not keep its DRM device alive, neither in the kernel nor here. So
-//! that code which relies on it gets a report rather than whatever is at that address by then, the
-//! memory of a device without references is never given back, and stays marked as freed: what
-//! `KASAN` does for a while, for good. The device keeps its parent, too, so that reports can name
-//! it.
+//! A `struct drm_gem_object` does not keep its DRM device alive, neither in the kernel nor here.
+//! The model never gives back the memory of a device without references, and marks it as freed.
+//! Code that still uses the device then gets a report instead of whatever is at that address.
+//! `KASAN` does the same for a while, the model for good. The device keeps its parent, too, so that
+//! reports can name it.
 
 use super::{
     dev_label, device, drm_file, drm_unplug_srcu, get_device, kref, may_not_allocate, refcount_t,
@@ -33,7 +33,7 @@ pub const drm_driver_feature_DRIVER_GEM: u32 = 1 << 0;
 /// The driver has render nodes: `DRIVER_RENDER`.
 pub const drm_driver_feature_DRIVER_RENDER: u32 = 1 << 3;
 
-/// What a driver tells the DRM core: `struct drm_driver`.
+/// A driver's description for the DRM core: `struct drm_driver`.
 #[derive(Clone, Copy, Debug)]
 pub struct drm_driver {
     /// Called when a file is opened. An error refuses it.
@@ -52,7 +52,7 @@ pub struct drm_driver {
     pub name: *mut c_char,
     /// Description, a C string or null.
     pub desc: *mut c_char,
-    /// What the driver supports: a sum of `DRIVER_*`.
+    /// The features that the driver supports: a sum of `DRIVER_*`.
     pub driver_features: u32,
     /// Its ioctls, `num_ioctls` of them.
     pub ioctls: *const drm_ioctl_desc,
@@ -60,9 +60,9 @@ pub struct drm_driver {
     pub num_ioctls: c_int,
 }
 
-// SAFETY: The strings and the list of ioctls never change.
+// SAFETY: The strings and the list of ioctls never change, so any thread may own the pointers.
 unsafe impl Send for drm_driver {}
-// SAFETY: As above.
+// SAFETY: The strings and the list of ioctls never change, so threads may read them at once.
 unsafe impl Sync for drm_driver {}
 
 impl drm_driver {
@@ -95,7 +95,7 @@ impl Default for drm_driver {
 pub struct drm_ioctl_desc {
     /// Its number, with direction and size of the argument.
     pub cmd: c_uint,
-    /// Who may call it: a sum of `DRM_*`.
+    /// The callers that are allowed: a sum of `DRM_*`.
     pub flags: u32,
     /// Handles it.
     pub func: Option<
@@ -109,9 +109,9 @@ pub struct drm_ioctl_desc {
     pub name: *const c_char,
 }
 
-// SAFETY: The name never changes.
+// SAFETY: The name never changes, so any thread may own the pointer.
 unsafe impl Send for drm_ioctl_desc {}
-// SAFETY: As above.
+// SAFETY: The name never changes, so threads may read it at once.
 unsafe impl Sync for drm_ioctl_desc {}
 
 /// One DRM device: `struct drm_device`.
@@ -210,7 +210,7 @@ pub unsafe fn __drm_dev_alloc(
 pub unsafe fn drm_dev_get(dev: *mut drm_device) {
     // SAFETY: By the requirement of this function.
     if unsafe { drm_dev_check(dev, "drm_dev_get") } {
-        // SAFETY: As before.
+        // SAFETY: `dev` is a DRM device, which the check has found alive.
         unsafe { &(*dev).ref_.refcount }.inc(DrmLabel(dev));
     }
 }
@@ -234,7 +234,7 @@ pub unsafe fn drm_dev_put(dev: *mut drm_device) {
     if !unsafe { drm_dev_check(dev, "drm_dev_put") } {
         return;
     }
-    // SAFETY: As before.
+    // SAFETY: `dev` is a DRM device, and the caller still owns a reference to it.
     if !unsafe { &(*dev).ref_.refcount }.dec_and_test(DrmLabel(dev)) {
         return;
     }
@@ -242,16 +242,16 @@ pub unsafe fn drm_dev_put(dev: *mut drm_device) {
     // Reported here, since a panic could not leave the callback.
     fault::might_sleep("drm_dev_put");
 
-    // SAFETY: As before; nobody else has a reference, so that nobody changes the driver.
+    // SAFETY: `dev` is a DRM device. This was the last reference, so nobody changes the driver.
     let driver = unsafe { (*dev).driver };
     // SAFETY: The driver is valid while it is set.
     if let Some(release) = unsafe { (*driver).release } {
         // SAFETY: The callback gets what it was made for, once.
         report_afterwards(|| unsafe { release(dev) });
     }
-    // SAFETY: As before.
+    // SAFETY: The memory of a DRM device is never freed.
     let left = unsafe { &(*dev).mmap_offsets }.load(Ordering::Relaxed);
-    // SAFETY: As before.
+    // SAFETY: `dev` has no references left.
     unsafe { quarantine(dev) };
 
     // `drm_gem_init_release()`, by way of `drm_managed_release()`.
@@ -348,7 +348,7 @@ pub unsafe fn drm_dev_exit(idx: c_int) {
 pub(crate) unsafe fn drm_vma_offset_add(dev: *mut drm_device, who: &str) {
     // SAFETY: By the requirement of this function.
     if unsafe { drm_dev_check(dev, who) } {
-        // SAFETY: As before.
+        // SAFETY: `dev` is a DRM device, whose memory is never freed.
         unsafe { &(*dev).mmap_offsets }.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -365,7 +365,7 @@ pub(crate) unsafe fn drm_vma_offset_remove(dev: *mut drm_device, is_there: bool,
     let is_alive = unsafe { drm_dev_check(dev, who) };
 
     if is_there && is_alive {
-        // SAFETY: As before.
+        // SAFETY: `dev` is a DRM device, whose memory is never freed.
         unsafe { &(*dev).mmap_offsets }.fetch_sub(1, Ordering::Relaxed);
     }
 }

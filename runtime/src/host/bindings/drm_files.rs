@@ -54,9 +54,9 @@ pub unsafe fn drm_open_file(dev: *mut drm_device) -> *mut drm_file {
         unsafe { ERR_PTR(c_long::from(errno)) }.cast()
     };
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `dev` is alive.
     let unplugged = unsafe { &(*dev).unplugged }.load(Ordering::SeqCst);
-    // SAFETY: As before.
+    // SAFETY: The caller promises that `dev` is alive.
     let registered = unsafe { &(*dev).registered }.load(Ordering::Acquire);
     if unplugged || !registered {
         return error(code::ENODEV.to_errno());
@@ -73,7 +73,7 @@ pub unsafe fn drm_open_file(dev: *mut drm_device) -> *mut drm_file {
         objects: Mutex::default(),
     }));
 
-    // SAFETY: As before.
+    // SAFETY: The file holds a reference to `dev`.
     let driver = unsafe { (*dev).driver };
     // SAFETY: A driver is valid while it is set.
     if let Some(open) = unsafe { (*driver).open } {
@@ -142,9 +142,9 @@ pub unsafe fn drm_gem_handle_create(
         return code::ENOMEM.to_errno();
     }
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `obj` is alive.
     unsafe { drm_gem_object_get(obj) };
-    // SAFETY: As before.
+    // SAFETY: `obj` is alive: this function holds a reference to it.
     let gem = unsafe { Gem::new(obj) };
     // SAFETY: Functions outlive the objects that use them.
     if let Some(open) = unsafe { gem.funcs().as_ref() }.and_then(|funcs| funcs.open) {

@@ -334,8 +334,8 @@ mod tests {
         });
         unlock(&resv);
 
-        // Whoever does not have to wait does not look for signals, nor does who must not be
-        // interrupted.
+        // A thread that does not have to wait, or must not be interrupted, does not look for
+        // signals.
         Task::current().send_signal();
         assert_eq!(lock_interruptible(), 0);
         unlock(&resv);

@@ -99,7 +99,7 @@ pub unsafe fn sg_page(sg: *mut scatterlist) -> *mut page {
 pub unsafe fn sg_phys(sg: *mut scatterlist) -> phys_addr_t {
     // SAFETY: An entry, by the requirement of this function.
     let page = unsafe { sg_page(sg) };
-    // SAFETY: As before.
+    // SAFETY: The caller promises that `sg` is an entry of a live table.
     let offset = unsafe { (*sg).offset };
     // SAFETY: The pages are valid, by the requirement of this function.
     let phys = unsafe { page_to_phys(page) };
@@ -246,9 +246,9 @@ pub(crate) unsafe fn sg_quarantine_table(sgt: *mut sg_table) {
 
     static FREED: Mutex<Vec<Freed>> = Mutex::new(Vec::new());
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `sgt` is a valid table.
     unsafe { (*sgt).nents = 0 };
-    // SAFETY: As before.
+    // SAFETY: The caller promises that `sgt` is a valid table.
     unsafe { (*sgt).orig_nents = QUARANTINED };
     FREED
         .lock()
@@ -317,16 +317,16 @@ mod tests {
             // SAFETY: `sg` is an entry of the table.
             let entry = unsafe { &*sg };
             found.push((entry.length, entry.offset));
-            // SAFETY: As before.
+            // SAFETY: `sg` is an entry of the table.
             sg = unsafe { sg_next(sg) };
         }
         assert_eq!(found.len(), sgt.orig_nents as usize);
 
         // SAFETY: The table is not used again, nor are the pages.
         unsafe { sg_free_table(&mut sgt) };
-        // SAFETY: As before.
+        // SAFETY: The list comes from `file`, and the table that named its pages was freed.
         unsafe { file::put_pages(file, pages) };
-        // SAFETY: As before.
+        // SAFETY: `file` comes from `file::new()`, and is not used again.
         unsafe { file::put(file) };
 
         if ret == 0 {

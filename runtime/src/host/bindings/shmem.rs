@@ -85,7 +85,7 @@ impl iosys_map {
 #[derive(Debug)]
 #[repr(C)]
 pub struct drm_gem_shmem_object {
-    /// What it has in common with other GEM objects.
+    /// The part that all GEM objects have in common.
     pub base: drm_gem_object,
     /// Its pages, while `pages_use_count` is not zero.
     pub pages: *mut *mut page,
@@ -93,8 +93,7 @@ pub struct drm_gem_shmem_object {
     pub pages_use_count: refcount_t,
     /// Users of the pages who need them to stay where they are.
     pub pages_pin_count: refcount_t,
-    /// What the user has advised: 0 keeps the pages, more lets them be purged, less says that they
-    /// were.
+    /// The user's advice: 0 keeps the pages, more lets them be purged, less says that they were.
     pub madv: c_int,
     /// The table, mapped for the device; of an imported object the exporter's.
     pub sgt: *mut sg_table,
@@ -137,7 +136,7 @@ impl drm_gem_shmem_object {
     }
 }
 
-/// What objects get that have no functions of their own.
+/// The functions of objects that have none of their own.
 static drm_gem_shmem_funcs: drm_gem_object_funcs = drm_gem_object_funcs {
     free: Some(drm_gem_shmem_object_free),
     pin: Some(drm_gem_shmem_object_pin),
@@ -172,7 +171,8 @@ impl<'a> Shmem<'a> {
         // INVARIANT: By the requirement of this function.
         Self {
             ptr,
-            // SAFETY: As before.
+            // SAFETY: `base` is part of the object, for which the caller promises the invariants of
+            // `Gem`.
             gem: unsafe { Gem::new(base) },
         }
     }
@@ -283,7 +283,8 @@ impl<'a> Shmem<'a> {
         // SAFETY: `resv` is valid as long as the object is initialised.
         unsafe { dma_resv_lock(self.gem.resv(), ptr::null_mut()) };
         let result = f();
-        // SAFETY: As before.
+        // SAFETY: `resv` is valid as long as the object is initialised, and this thread has locked
+        // it.
         unsafe { dma_resv_unlock(self.gem.resv()) };
         result
     }
@@ -318,9 +319,9 @@ unsafe fn __drm_gem_shmem_init(
     // SAFETY: By the requirement of this function.
     let obj = unsafe { &raw mut (*shmem).base };
 
-    // SAFETY: As before.
+    // SAFETY: `obj` is part of an object that nobody else uses, as the caller promises.
     if unsafe { (*obj).funcs }.is_null() {
-        // SAFETY: As before.
+        // SAFETY: Nobody else uses the object, so this thread may write to it.
         unsafe { (*obj).funcs = &raw const drm_gem_shmem_funcs };
     }
 
@@ -436,7 +437,7 @@ pub unsafe fn drm_gem_shmem_prime_import_sg_table(
 
     // SAFETY: The object is new.
     unsafe { (*shmem).sgt = sgt };
-    // SAFETY: As before.
+    // SAFETY: The object is new, and alive.
     unsafe { &raw mut (*shmem).base }
 }
 
@@ -444,14 +445,14 @@ pub unsafe fn drm_gem_shmem_prime_import_sg_table(
 /// in use.**
 ///
 /// Loud failures: the reservation lock is not held; the object was released; the DRM device was
-/// freed; there is no table, as it was purged or never made (the kernel follows a null pointer);
-/// the table belongs to the exporter of an imported object (the kernel frees it all the same).
-/// Nothing is freed in the last two cases.
+/// freed. Two more loud failures free nothing: there is no table, as it was purged or never made
+/// (the kernel follows a null pointer); the table belongs to the exporter of an imported object
+/// (the kernel frees it all the same).
 ///
 /// # Safety
 ///
 /// - `shmem` points to an initialised object, whose reservation lock this thread holds.
-/// - Nobody uses the table any more.
+/// - No code uses the table any more.
 #[track_caller]
 pub unsafe fn __drm_gem_shmem_free_sgt_locked(shmem: *mut drm_gem_shmem_object) {
     const WHO: &str = "__drm_gem_shmem_free_sgt_locked";
@@ -484,7 +485,7 @@ pub unsafe fn __drm_gem_shmem_free_sgt_locked(shmem: *mut drm_gem_shmem_object) 
         // A freed DRM device is still readable here, and still has its parent.
         // SAFETY: `dev` was a DRM device when the object was initialised.
         unsafe { drm_dev_check(dev, WHO) };
-        // SAFETY: As before.
+        // SAFETY: The memory of a DRM device is never freed.
         let parent = unsafe { (*dev).dev };
 
         // SAFETY:
@@ -493,7 +494,7 @@ pub unsafe fn __drm_gem_shmem_free_sgt_locked(shmem: *mut drm_gem_shmem_object) 
         unsafe { dma_unmap_sgtable(parent, sgt, dma_data_direction::DMA_BIDIRECTIONAL, 0) };
         // SAFETY: `drm_prime_pages_to_sg()` made it, and nobody uses it.
         unsafe { sg_free_table(sgt) };
-        // SAFETY: As before.
+        // SAFETY: `drm_prime_pages_to_sg()` allocated it, and nobody uses it.
         unsafe { kfree_obj(sgt) };
         shmem.set_sgt(ptr::null_mut());
     });
@@ -528,7 +529,7 @@ pub unsafe fn drm_gem_shmem_release(shmem: *mut drm_gem_shmem_object) {
                     unsafe { __drm_gem_shmem_free_sgt_locked(shmem.ptr) };
                 }
                 if !shmem.pages().is_null() {
-                    // SAFETY: As before.
+                    // SAFETY: The lock is held, and the object is still initialised.
                     unsafe { drm_gem_shmem_put_pages_locked(shmem.ptr) };
                 }
 
@@ -539,7 +540,7 @@ pub unsafe fn drm_gem_shmem_release(shmem: *mut drm_gem_shmem_object) {
 
         // SAFETY: Nobody else uses the object.
         unsafe { drm_gem_object_release(shmem.gem.as_ptr()) };
-        // SAFETY: As before.
+        // SAFETY: Nobody else uses the object, whose memory is still the caller's.
         unsafe { (*shmem.ptr).released = true };
     });
 }
@@ -782,7 +783,7 @@ pub unsafe fn drm_gem_shmem_is_purgeable(shmem: *mut drm_gem_shmem_object) -> bo
 /// # Safety
 ///
 /// - `shmem` points to an initialised object, whose reservation lock this thread holds.
-/// - Nobody uses the table any more.
+/// - No code uses the table any more.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_purge_locked(shmem: *mut drm_gem_shmem_object) {
     const WHO: &str = "drm_gem_shmem_purge_locked";
@@ -945,9 +946,9 @@ pub unsafe fn drm_gem_shmem_get_sg_table(shmem: *mut drm_gem_shmem_object) -> *m
 ///
 /// `sgt` comes from there, and nobody uses it any more.
 pub unsafe fn drm_gem_free_sg_table(sgt: *mut sg_table) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that the table is valid, and that nobody uses it.
     unsafe { sg_free_table(sgt) };
-    // SAFETY: As before.
+    // SAFETY: `drm_gem_shmem_get_sg_table()` allocated it, and nobody uses it.
     unsafe { kfree_obj(sgt) };
 }
 
@@ -1016,9 +1017,9 @@ fn drm_gem_shmem_get_pages_sgt_locked(shmem: Shmem<'_>) -> *mut sg_table {
     // SAFETY: The table is new, and a DRM device holds a reference to its parent.
     let ret = unsafe { dma_map_sgtable(dev, sgt, dma_data_direction::DMA_BIDIRECTIONAL, 0) };
     if ret != 0 {
-        // SAFETY: Nobody has seen the table.
+        // SAFETY: The table is valid, and no other code has seen it.
         unsafe { sg_free_table(sgt) };
-        // SAFETY: As before.
+        // SAFETY: `drm_prime_pages_to_sg()` allocated it, and no other code has seen it.
         unsafe { kfree_obj(sgt) };
         // SAFETY: The lock is held.
         unsafe { drm_gem_shmem_put_pages_locked(shmem.ptr) };
@@ -1055,7 +1056,8 @@ pub unsafe fn drm_gem_shmem_get_pages_sgt(shmem: *mut drm_gem_shmem_object) -> *
         }
 
         let sgt = drm_gem_shmem_get_pages_sgt_locked(shmem);
-        // SAFETY: As before.
+        // SAFETY: `resv` is valid as long as the object is initialised, and this thread has locked
+        // it.
         unsafe { dma_resv_unlock(shmem.gem.resv()) };
         sgt
     })
@@ -1321,7 +1323,7 @@ mod tests {
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert_eq!(buffer.counts(), (0, 0, 0));
         assert_eq!(ledger(&parent).mapped, 1);
-        // SAFETY: As before.
+        // SAFETY: The device is alive.
         unsafe { bindings::dma_set_mask(parent.as_raw(), u64::MAX) };
         buffer.map().unwrap();
 
@@ -1347,7 +1349,7 @@ mod tests {
         let page = unsafe { *buffer.shmem().pages().wrapping_add(1) };
         // SAFETY: The page is pinned.
         let page = unsafe { bindings::page_address(page) }.cast::<u8>();
-        // SAFETY: As before.
+        // SAFETY: The page is pinned, and the address is within it.
         assert_eq!(unsafe { page.wrapping_add(1).read() }, 7);
 
         buffer.vunmap();
@@ -1437,18 +1439,18 @@ mod tests {
         let mut map = iosys_map::new(ptr::null_mut());
 
         let ((), warnings) = collect_warnings(|| {
-            // SAFETY: The lock is not needed here: there are no other threads. The same for those
-            // below.
+            // SAFETY: The object is alive. Only this thread uses it, so the call is sound without
+            // the lock.
             unsafe { drm_gem_shmem_pin_locked(buffer.0) };
-            // SAFETY: As above.
+            // SAFETY: The object is alive, and only this thread uses it.
             unsafe { drm_gem_shmem_unpin_locked(buffer.0) };
-            // SAFETY: As above.
+            // SAFETY: The object is alive, and only this thread uses it and `map`.
             unsafe { drm_gem_shmem_vmap_locked(buffer.0, &mut map) };
-            // SAFETY: As above.
+            // SAFETY: The object is alive, and only this thread uses it and `map`.
             unsafe { drm_gem_shmem_vunmap_locked(buffer.0, &mut map) };
-            // SAFETY: As above.
+            // SAFETY: The object is alive, and only this thread uses it and its table.
             unsafe { __drm_gem_shmem_free_sgt_locked(buffer.0) };
-            // SAFETY: As above.
+            // SAFETY: The object is alive, and only this thread uses it.
             unsafe { drm_gem_shmem_put_pages_locked(buffer.0) };
         });
         for who in [

@@ -35,7 +35,7 @@ pub unsafe trait Backend {
     /// The lock of C code.
     type State;
 
-    /// What is kept while the lock is held.
+    /// The state that is kept while the lock is held.
     type GuardState;
 
     /// Initialises the lock.

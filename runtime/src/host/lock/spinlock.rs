@@ -43,8 +43,8 @@ macro_rules! new_spinlock {
 
 /// A value that one thread at a time may use, for a short time without sleeping.
 ///
-/// Stands for `spinlock_t`. While a thread holds it, the thread is in atomic context: a mutex, an
-/// allocation with `GFP_KERNEL`, or a wait for a completion or a grace period panics, whether or not
+/// Stands for `spinlock_t`. A thread that holds it is in atomic context: a mutex, an allocation
+/// with `GFP_KERNEL`, or a wait for a completion or a grace period panics. It panics whether or not
 /// it would really sleep. See [`Lock`] for the rest.
 ///
 /// Interrupts do not exist on the host.

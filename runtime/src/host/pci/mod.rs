@@ -122,7 +122,7 @@ macro_rules! pci_device_table {
 
 /// A PCI driver.
 pub trait Driver {
-    /// What the driver wants to know of each entry of its table.
+    /// The driver's information about each entry of its table.
     type IdInfo: 'static;
 
     /// The driver's private data, which may borrow the bound device. Dropped when the driver is
@@ -275,7 +275,8 @@ impl<Ctx: device::DeviceContext> AsRef<device::Device<Ctx>> for Device<Ctx> {
     fn as_ref(&self) -> &device::Device<Ctx> {
         // SAFETY: By the type's invariants.
         let dev = unsafe { &raw mut (*self.as_raw()).dev };
-        // SAFETY: As before.
+        // SAFETY: `dev` is part of a valid PCI device, for which `Ctx` holds by the type's
+        // invariants.
         unsafe { device::Device::from_raw(dev) }
     }
 }

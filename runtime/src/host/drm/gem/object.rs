@@ -21,7 +21,7 @@ use core::{marker::PhantomData, ops::Deref, ptr::NonNull};
 /// # Invariants
 ///
 /// - `obj` is initialised.
-/// - What `Ctx` promises is true of its device.
+/// - The promises of `Ctx` hold for its device.
 #[repr(C)]
 #[pin_data]
 pub struct Object<T: DriverObject + Send + Sync, Ctx: DeviceContext = Normal> {
