@@ -46,7 +46,7 @@ impl Device {
     /// `ptr` must be valid for the duration of the call.
     #[inline]
     pub unsafe fn get_device(ptr: *mut bindings::device) -> ARef<Self> {
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller promises that `ptr` is valid during the call.
         let dev: &Self = unsafe { Self::from_raw(ptr) };
         dev.into()
     }
@@ -169,10 +169,11 @@ unsafe impl AlwaysRefCounted for Device {
 // SAFETY: References to a `struct device` may be taken and put on any thread.
 unsafe impl Send for Device {}
 
-// SAFETY: What can be done with a shared `struct device` has its own locks.
+// SAFETY: All operations on a shared `struct device` have their own locks.
 unsafe impl Sync for Device {}
 
-// SAFETY: As above; that a driver is bound is true for all threads.
+// SAFETY: All operations on a shared `struct device` have their own locks. A bound device is bound
+// for all threads.
 unsafe impl Sync for Device<Bound> {}
 
 impl<Ctx: DeviceContext> AsRef<Device<Ctx>> for Device<Ctx> {

@@ -73,7 +73,7 @@ pub trait InPlaceInit<T>: Sized {
         Error: From<E>,
     {
         let init = |slot: *mut T| {
-            // SAFETY: What is asked for is what the caller of this closure promises.
+            // SAFETY: The caller of this closure promises what the initialiser asks of its own.
             unsafe { init.__pinned_init(slot) }.map_err(Error::from)
         };
         // SAFETY: The closure does what an initialiser does, and changes the error only.
@@ -109,7 +109,7 @@ pub trait InPlaceInit<T>: Sized {
         Error: From<E>,
     {
         let init = |slot: *mut T| {
-            // SAFETY: What is asked for is what the caller of this closure promises.
+            // SAFETY: The caller of this closure promises what the initialiser asks of its own.
             unsafe { init.__init(slot) }.map_err(Error::from)
         };
         // SAFETY: The closure does what an initialiser does, and changes the error only.

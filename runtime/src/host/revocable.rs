@@ -138,7 +138,7 @@ impl<T> Revocable<T> {
     ///
     /// No code may be using the value.
     pub unsafe fn revoke_nosync(&self) -> bool {
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller promises that nobody is using the value.
         unsafe { self.revoke_then(|| ()) }
     }
 
@@ -172,7 +172,7 @@ impl<T> Revocable<T> {
     /// When `wait` returns, nobody may be using the value.
     #[track_caller]
     unsafe fn revoke_then(&self, wait: impl FnOnce()) -> bool {
-        // INVARIANT: Who gets `true` here drops the value, below.
+        // INVARIANT: The caller that gets `true` here drops the value, below.
         let revoked = self.is_available.xchg(false, Relaxed);
 
         if revoked {

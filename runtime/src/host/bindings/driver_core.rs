@@ -127,7 +127,7 @@ pub(crate) enum device_kind {
     Pci,
 }
 
-/// A device: `struct device`. It is reference-counted, and shared by whoever has a pointer to it.
+/// A device: `struct device`. It is reference-counted, and all code with a pointer to it shares it.
 pub struct device {
     name: CString,
     kind: device_kind,
@@ -228,7 +228,7 @@ pub unsafe fn root_device_register(name: *const c_char) -> *mut device {
         return crate::error::Error::from(error).to_ptr();
     }
 
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `name` is a C string.
     let name = unsafe { CStr::from_ptr(name) };
 
     Box::into_raw(Box::new(device::new(name, device_kind::None)))
@@ -241,7 +241,7 @@ pub unsafe fn root_device_register(name: *const c_char) -> *mut device {
 /// `dev` must be valid.
 #[inline]
 pub unsafe fn dev_name(dev: *const device) -> *const c_char {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` is valid.
     let dev = unsafe { &*dev };
     dev.name.as_ptr()
 }
@@ -253,7 +253,7 @@ pub unsafe fn dev_name(dev: *const device) -> *const c_char {
 /// `dev` must be valid.
 #[inline]
 pub unsafe fn get_device(dev: *mut device) -> *mut device {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` is valid.
     let device = unsafe { &*dev };
     device.refcount.fetch_add(1, Ordering::Relaxed);
     dev
@@ -267,7 +267,7 @@ pub unsafe fn get_device(dev: *mut device) -> *mut device {
 ///
 /// `dev` must be valid, and the caller must own a reference and give it up.
 pub unsafe fn put_device(dev: *mut device) {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` is valid, and owns a reference.
     let device = unsafe { &*dev };
     // Orders this after all that other threads did before they put their references. `AcqRel`
     // rather than a fence, which ThreadSanitizer does not know.
@@ -452,7 +452,7 @@ pub unsafe fn devres_node_init(
 ) {
     let value = devres_node::new(Kind::Resource, release, free_node);
 
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `node` is valid for writes.
     unsafe { node.write(value) };
 }
 
@@ -467,7 +467,7 @@ pub unsafe fn devres_node_init(
 ///   frees it is called.
 /// - It must be possible to call its functions on any thread.
 pub unsafe fn devres_node_add(dev: *mut device, node: *mut devres_node) {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` is valid.
     let dev = unsafe { &*dev };
     dev.devres().push(Entry(node));
 }
@@ -481,7 +481,7 @@ pub unsafe fn devres_node_add(dev: *mut device, node: *mut devres_node) {
 /// `dev` must be valid.
 #[must_use]
 pub unsafe fn devres_node_remove(dev: *mut device, node: *mut devres_node) -> bool {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` is valid.
     let dev = unsafe { &*dev };
     let mut devres = dev.devres();
 
@@ -545,7 +545,8 @@ unsafe extern "C-unwind" fn dr_node_release(dev: *mut device, node: *mut devres_
 
     // SAFETY: `node` is the first field of a `devres` that is valid until it is freed.
     if let Some(release) = unsafe { &*this }.release {
-        // SAFETY: By the promise of who allocated it; it is off the list, so this is the one time.
+        // SAFETY: The allocating caller promises that `release` may be called once. `node` is off
+        // the list, so this is that call.
         unsafe { release(dev, devres::data(this)) };
     }
 }
@@ -604,7 +605,8 @@ pub unsafe fn __devres_alloc_node(
 /// this.
 pub unsafe fn devres_free(res: *mut c_void) {
     if !res.is_null() {
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller promises that `res` comes from `__devres_alloc_node()`, is on no list,
+        // and is not used after this.
         unsafe { dr_node_free(devres::of(res).cast()) };
     }
 }
@@ -623,7 +625,7 @@ impl device {
         match_data: *mut c_void,
     ) -> Option<usize> {
         list.iter().rposition(|Entry(node)| {
-            // SAFETY: What is on the list is valid.
+            // SAFETY: The nodes on the list are valid.
             let kind = unsafe { &**node }.release;
             if kind.map(|kind| kind as usize) != Some(dr_node_release as *const () as usize) {
                 return false;
@@ -638,7 +640,7 @@ impl device {
 
             matches.is_none_or(|matches| {
                 let dev = ptr::from_ref(self).cast_mut();
-                // SAFETY: By the caller's promise.
+                // SAFETY: The caller promises that `matches` is made for such resources.
                 unsafe { matches(dev, devres::data(this), match_data) != 0 }
             })
         })
@@ -651,7 +653,7 @@ impl device {
 ///
 /// `dev` must be valid. `res` must come from [`__devres_alloc_node()`] and be on no list.
 pub unsafe fn devres_add(dev: *mut device, res: *mut c_void) {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` is valid.
     let mut list = unsafe { &*dev }.devres();
 
     list.push(Entry(devres::of(res).cast()));
@@ -672,7 +674,7 @@ pub unsafe fn devres_release(
     matches: dr_match_t,
     match_data: *mut c_void,
 ) -> c_int {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` is valid.
     let this = unsafe { &*dev };
     let mut list = this.devres();
 
@@ -751,7 +753,8 @@ unsafe extern "C-unwind" fn action_release(_dev: *mut device, node: *mut devres_
     let this = unsafe { &*node.cast::<devres_action>() };
     let action = this.action;
 
-    // SAFETY: By the promise of who added the action; this is the one time it is called.
+    // SAFETY: The code that added the action promises that it may be called once. This is that
+    // call.
     unsafe { action(this.data) };
 }
 
@@ -774,7 +777,8 @@ pub unsafe fn devm_add_action_or_reset(
     data: *mut c_void,
 ) -> c_int {
     if GFP_KERNEL.try_alloc().is_err() {
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller promises that `action` may be called with `data` now. It is called
+        // once.
         unsafe { action(data) };
         return code::ENOMEM.to_errno();
     }
@@ -799,7 +803,7 @@ pub unsafe fn devm_add_action_or_reset(
 ///
 /// `dev` must be valid, and stay so.
 unsafe fn release_all_and_check(dev: *mut device) {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` stays valid.
     unsafe { devres_release_all(dev) };
 
     // SAFETY: The caller promises that `dev` stays valid.

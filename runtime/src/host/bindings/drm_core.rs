@@ -140,8 +140,8 @@ impl fmt::Display for DrmLabel {
             return f.write_str("no DRM device");
         }
 
-        // SAFETY: Whoever makes a label passes a device that was allocated, and those stay readable
-        // for ever.
+        // SAFETY: The code that makes a label passes a device that was allocated, and its memory is
+        // never freed.
         let parent = unsafe { (*self.0).dev };
         write!(f, "DRM device {:p} of {}", self.0, dev_label(parent))
     }
@@ -208,7 +208,7 @@ pub unsafe fn __drm_dev_alloc(
 /// `dev` points to a DRM device that [`__drm_dev_alloc`] made.
 #[track_caller]
 pub unsafe fn drm_dev_get(dev: *mut drm_device) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a DRM device.
     if unsafe { drm_dev_check(dev, "drm_dev_get") } {
         // SAFETY: `dev` is a DRM device, which the check has found alive.
         unsafe { &(*dev).ref_.refcount }.inc(DrmLabel(dev));
@@ -230,7 +230,7 @@ pub unsafe fn drm_dev_put(dev: *mut drm_device) {
         return;
     }
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a DRM device, and `dev` is not null.
     if !unsafe { drm_dev_check(dev, "drm_dev_put") } {
         return;
     }
@@ -276,7 +276,7 @@ pub unsafe fn drm_dev_register(dev: *mut drm_device, _flags: c_ulong) -> c_int {
         return code::ENOMEM.to_errno();
     }
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a live DRM device.
     unsafe { &(*dev).registered }.store(true, Ordering::Release);
     0
 }
@@ -293,11 +293,11 @@ pub unsafe fn drm_dev_register(dev: *mut drm_device, _flags: c_ulong) -> c_int {
 /// `dev` points to a live DRM device.
 #[track_caller]
 pub unsafe fn drm_dev_unplug(dev: *mut drm_device) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a live DRM device.
     unsafe { &(*dev).unplugged }.store(true, Ordering::SeqCst);
     drm_unplug_srcu::synchronize();
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a live DRM device.
     unsafe { &(*dev).registered }.store(false, Ordering::Release);
 }
 
@@ -313,13 +313,13 @@ pub unsafe fn drm_dev_unplug(dev: *mut drm_device) {
 pub unsafe fn drm_dev_enter(dev: *mut drm_device, idx: *mut c_int) -> bool {
     let entered = drm_unplug_srcu::read_lock();
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a live DRM device.
     if unsafe { &(*dev).unplugged }.load(Ordering::SeqCst) {
         drm_unplug_srcu::read_unlock(entered);
         return false;
     }
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `idx` is valid for writing.
     unsafe { idx.write(entered) };
     true
 }
@@ -346,7 +346,7 @@ pub unsafe fn drm_dev_exit(idx: c_int) {
 /// `dev` points to a DRM device that [`__drm_dev_alloc`] made.
 #[track_caller]
 pub(crate) unsafe fn drm_vma_offset_add(dev: *mut drm_device, who: &str) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a DRM device.
     if unsafe { drm_dev_check(dev, who) } {
         // SAFETY: `dev` is a DRM device, whose memory is never freed.
         unsafe { &(*dev).mmap_offsets }.fetch_add(1, Ordering::Relaxed);
@@ -361,7 +361,7 @@ pub(crate) unsafe fn drm_vma_offset_add(dev: *mut drm_device, who: &str) {
 /// As for [`drm_vma_offset_add`].
 #[track_caller]
 pub(crate) unsafe fn drm_vma_offset_remove(dev: *mut drm_device, is_there: bool, who: &str) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a DRM device.
     let is_alive = unsafe { drm_dev_check(dev, who) };
 
     if is_there && is_alive {
@@ -385,7 +385,7 @@ unsafe fn quarantine(dev: *mut drm_device) {
 
     static FREED: Mutex<Vec<Freed>> = Mutex::new(Vec::new());
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a DRM device, whose memory is never freed.
     unsafe { &(*dev).freed }.store(true, Ordering::Release);
     FREED
         .lock()

@@ -260,7 +260,7 @@ pub unsafe fn drm_gem_private_object_init(
 /// `obj` points to an initialised object that nobody else uses.
 #[track_caller]
 pub unsafe fn drm_gem_private_object_fini(obj: *mut drm_gem_object) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object that nobody else uses.
     let gem = unsafe { Gem::new(obj) };
     // SAFETY: `obj` points to an object.
     let resv = unsafe { &raw mut (*obj)._resv };
@@ -337,7 +337,7 @@ pub unsafe fn drm_gem_object_release(obj: *mut drm_gem_object) {
 #[inline]
 #[track_caller]
 pub unsafe fn drm_gem_object_get(obj: *mut drm_gem_object) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object.
     let gem = unsafe { Gem::new(obj) };
     gem.refcount().inc(gem);
 }
@@ -357,7 +357,7 @@ pub unsafe fn drm_gem_object_put(obj: *mut drm_gem_object) {
         return;
     }
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, of which it owns a reference.
     let gem = unsafe { Gem::new(obj) };
     if gem.refcount().dec_and_test(gem) {
         // SAFETY: That was the last reference.

@@ -331,8 +331,8 @@ impl Drop for Pages {
         drop(unsafe { Box::from_raw(self.pages) });
 
         if self.layout.size() != 0 {
-            // SAFETY: By the invariant `memory` is an allocation of this layout, and there are no
-            // users any more, as above.
+            // SAFETY: By the invariant `memory` is an allocation of this layout. It has no users,
+            // as each list holds a reference to the file.
             unsafe { dealloc(self.memory, self.layout) };
         }
     }
@@ -415,7 +415,8 @@ pub(crate) fn kmalloc_obj<T>(value: T, gfp: gfp_t) -> *mut T {
 ///
 /// `object` comes from [`kmalloc_obj`] and is not used after this.
 pub(crate) unsafe fn kfree_obj<T>(object: *mut T) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `object` comes from `kmalloc_obj()`, and is not used after
+    // this.
     drop(unsafe { Box::from_raw(object) });
 }
 

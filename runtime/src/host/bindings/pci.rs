@@ -196,7 +196,7 @@ pub unsafe fn pci_dev_get(dev: *mut pci_dev) -> *mut pci_dev {
 /// `dev` is valid, and the caller gives up a reference.
 pub unsafe fn pci_dev_put(dev: *mut pci_dev) {
     // CAST: It is the first field.
-    // SAFETY: The caller promises it.
+    // SAFETY: The caller promises that `dev` is valid, and gives up a reference.
     unsafe { put_device(dev.cast()) };
 }
 

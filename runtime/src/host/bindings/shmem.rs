@@ -13,7 +13,7 @@
 //! - `vmap_use_count`: taken by [`drm_gem_shmem_vmap_locked`]; put by
 //!   [`drm_gem_shmem_vunmap_locked`].
 //!
-//! So **freeing the table does not put the pages**: whoever makes it again holds them twice, and
+//! So **freeing the table does not put the pages**: code that makes it again holds them twice, and
 //! only one use is put at release. Left out are `mmap()`, and how a CPU caches the pages.
 //!
 //! # Whose table it is
@@ -165,7 +165,7 @@ impl<'a> Shmem<'a> {
     ///
     /// As the type's invariants and those of [`Gem`] say.
     unsafe fn new(ptr: *mut drm_gem_shmem_object) -> Self {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The caller promises that `ptr` points to a shmem object.
         let base = unsafe { &raw mut (*ptr).base };
 
         // INVARIANT: By the requirement of this function.
@@ -185,7 +185,8 @@ impl<'a> Shmem<'a> {
     /// As for [`new`](Self::new), where the lock is not needed for this call to be made.
     #[track_caller]
     unsafe fn new_locked(ptr: *mut drm_gem_shmem_object, who: &str) -> Self {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The caller promises the invariants of `Shmem`, except for the lock, which is
+        // checked here.
         let shmem = unsafe { Self::new(ptr) };
         // SAFETY: `resv` is valid as long as the object is initialised.
         unsafe { dma_resv_assert_held(shmem.gem.resv(), format_args!("{who}(): {}", shmem.gem)) };
@@ -316,7 +317,7 @@ unsafe fn __drm_gem_shmem_init(
     size: usize,
     private: bool,
 ) -> c_int {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `shmem` points to an object.
     let obj = unsafe { &raw mut (*shmem).base };
 
     // SAFETY: `obj` is part of an object that nobody else uses, as the caller promises.
@@ -328,7 +329,7 @@ unsafe fn __drm_gem_shmem_init(
     if private {
         // SAFETY: The requirements are the same.
         unsafe { drm_gem_private_object_init(dev, obj, size) };
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The caller promises that nobody else uses the object.
         unsafe { (*shmem).map_wc = false };
     } else {
         // SAFETY: The requirements are the same.
@@ -404,7 +405,7 @@ unsafe fn __drm_gem_shmem_create(
 /// `dev` points to a DRM device; the object does not keep it alive.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_create(dev: *mut drm_device, size: usize) -> *mut drm_gem_shmem_object {
-    // SAFETY: The same requirement.
+    // SAFETY: The caller promises a DRM device.
     unsafe { __drm_gem_shmem_create(dev, size, false) }
 }
 
@@ -424,12 +425,12 @@ pub unsafe fn drm_gem_shmem_prime_import_sg_table(
     attach: *mut dma_buf_attachment,
     sgt: *mut sg_table,
 ) -> *mut drm_gem_object {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `attach` outlives the object.
     let buf = unsafe { (*attach).dmabuf };
     // SAFETY: An attachment is to a live buffer.
     let size = unsafe { (*buf).size };
 
-    // SAFETY: The same requirement.
+    // SAFETY: The caller promises a DRM device.
     let shmem = unsafe { __drm_gem_shmem_create(dev, size, true) };
     if ptr_err(shmem).is_some() {
         return shmem.cast();
@@ -445,9 +446,9 @@ pub unsafe fn drm_gem_shmem_prime_import_sg_table(
 /// in use.**
 ///
 /// Loud failures: the reservation lock is not held; the object was released; the DRM device was
-/// freed. Two more loud failures free nothing: there is no table, as it was purged or never made
-/// (the kernel follows a null pointer); the table belongs to the exporter of an imported object
-/// (the kernel frees it all the same).
+/// freed. In two more cases nothing is freed. There is no table, as it was purged or never made;
+/// the kernel follows a null pointer. The table belongs to the exporter of an imported object; the
+/// kernel frees it all the same.
 ///
 /// # Safety
 ///
@@ -457,7 +458,7 @@ pub unsafe fn drm_gem_shmem_prime_import_sg_table(
 pub unsafe fn __drm_gem_shmem_free_sgt_locked(shmem: *mut drm_gem_shmem_object) {
     const WHO: &str = "__drm_gem_shmem_free_sgt_locked";
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, WHO) };
     let sgt = shmem.sgt();
 
@@ -505,15 +506,15 @@ pub unsafe fn __drm_gem_shmem_free_sgt_locked(shmem: *mut drm_gem_shmem_object) 
 /// Unmaps the table, if there is one, and puts the pages **once**, if there are any. May sleep: it
 /// takes the reservation lock.
 ///
-/// The table is freed whoever has made it. A mapping of it that ends after this is reported when it
-/// ends. Any of the three counts that is not zero in the end is a loud failure.
+/// The table is freed, whichever code made it. A mapping of it that ends after this is reported
+/// when it ends. Any of the three counts that is not zero in the end is a loud failure.
 ///
 /// # Safety
 ///
 /// `shmem` points to an initialised object that nobody else uses.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_release(shmem: *mut drm_gem_shmem_object) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object that nobody else uses.
     let shmem = unsafe { Shmem::new(shmem) };
 
     report_afterwards(|| {
@@ -567,7 +568,8 @@ pub unsafe fn drm_gem_shmem_free(shmem: *mut drm_gem_shmem_object) {
 ///
 /// `obj` is the base of an object that [`drm_gem_shmem_create`] made, and nobody uses it any more.
 unsafe extern "C" fn drm_gem_shmem_object_free(obj: *mut drm_gem_object) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises the base of an object of `drm_gem_shmem_create()` that nobody
+    // uses any more.
     unsafe { drm_gem_shmem_free(to_drm_gem_shmem_obj(obj)) };
 }
 
@@ -669,7 +671,7 @@ fn drm_gem_shmem_get_pages_locked(shmem: Shmem<'_>) -> c_int {
 /// `shmem` points to an initialised object, whose reservation lock this thread holds.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_put_pages_locked(shmem: *mut drm_gem_shmem_object) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_put_pages_locked") };
     let last = shmem
         .pages_use_count()
@@ -691,7 +693,7 @@ pub unsafe fn drm_gem_shmem_put_pages_locked(shmem: *mut drm_gem_shmem_object) {
 /// `shmem` points to an initialised object, whose reservation lock this thread holds.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_pin_locked(shmem: *mut drm_gem_shmem_object) -> c_int {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_pin_locked") };
 
     report_afterwards(|| {
@@ -722,7 +724,7 @@ pub unsafe fn drm_gem_shmem_pin_locked(shmem: *mut drm_gem_shmem_object) -> c_in
 /// `shmem` points to an initialised object, whose reservation lock this thread holds.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_unpin_locked(shmem: *mut drm_gem_shmem_object) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_unpin_locked") };
     let last = shmem
         .pages_pin_count()
@@ -744,7 +746,7 @@ pub unsafe fn drm_gem_shmem_unpin_locked(shmem: *mut drm_gem_shmem_object) {
 /// `shmem` points to an initialised object, whose reservation lock this thread holds.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_madvise_locked(shmem: *mut drm_gem_shmem_object, madv: c_int) -> c_int {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_madvise_locked") };
 
     if shmem.madv() >= 0 {
@@ -760,7 +762,7 @@ pub unsafe fn drm_gem_shmem_madvise_locked(shmem: *mut drm_gem_shmem_object, mad
 ///
 /// As for [`drm_gem_shmem_madvise_locked`].
 pub unsafe fn drm_gem_shmem_is_purgeable(shmem: *mut drm_gem_shmem_object) -> bool {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new(shmem) };
 
     shmem.madv() > 0
@@ -788,7 +790,7 @@ pub unsafe fn drm_gem_shmem_is_purgeable(shmem: *mut drm_gem_shmem_object) -> bo
 pub unsafe fn drm_gem_shmem_purge_locked(shmem: *mut drm_gem_shmem_object) {
     const WHO: &str = "drm_gem_shmem_purge_locked";
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, WHO) };
     let sgt = shmem.sgt();
 
@@ -807,7 +809,7 @@ pub unsafe fn drm_gem_shmem_purge_locked(shmem: *mut drm_gem_shmem_object) {
         let dev = shmem.gem.dev();
         // SAFETY: `dev` was a DRM device when the object was initialised.
         unsafe { drm_dev_check(dev, WHO) };
-        // SAFETY: As before; a freed one still has its parent.
+        // SAFETY: The memory of a DRM device is never freed, and a freed one still has its parent.
         let parent = unsafe { (*dev).dev };
         // SAFETY:
         // - A DRM device holds a reference to its parent.
@@ -847,7 +849,7 @@ pub unsafe fn drm_gem_shmem_vmap_locked(
     shmem: *mut drm_gem_shmem_object,
     map: *mut iosys_map,
 ) -> c_int {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_vmap_locked") };
 
     if let Some(attach) = shmem.gem.import_attach() {
@@ -877,7 +879,7 @@ pub unsafe fn drm_gem_shmem_vmap_locked(
             count.set(1);
         }
 
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The caller promises that `map` is valid for writing.
         unsafe { map.write(iosys_map::new(shmem.vaddr())) };
         0
     })
@@ -893,7 +895,7 @@ pub unsafe fn drm_gem_shmem_vmap_locked(
 /// - `map` is a mapping of the object, which the caller gives up and does not use any more.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_vunmap_locked(shmem: *mut drm_gem_shmem_object, map: *mut iosys_map) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_vunmap_locked") };
 
     if let Some(attach) = shmem.gem.import_attach() {
@@ -924,7 +926,7 @@ pub unsafe fn drm_gem_shmem_vunmap_locked(shmem: *mut drm_gem_shmem_object, map:
 /// `shmem` points to an initialised object whose pages are pinned.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_get_sg_table(shmem: *mut drm_gem_shmem_object) -> *mut sg_table {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object whose pages are pinned.
     let shmem = unsafe { Shmem::new(shmem) };
 
     report_afterwards(|| {
@@ -934,7 +936,7 @@ pub unsafe fn drm_gem_shmem_get_sg_table(shmem: *mut drm_gem_shmem_object) -> *m
         );
         // SAFETY: `dev` was a DRM device when the object was initialised.
         unsafe { drm_dev_check(shmem.gem.dev(), "drm_gem_shmem_get_sg_table") };
-        // SAFETY: As before; a freed one still has its parent.
+        // SAFETY: The memory of a DRM device is never freed, and a freed one still has its parent.
         drm_prime_pages_to_sg(shmem, unsafe { (*shmem.gem.dev()).dev })
     })
 }
@@ -1004,7 +1006,7 @@ fn drm_gem_shmem_get_pages_sgt_locked(shmem: Shmem<'_>) -> *mut sg_table {
 
     // SAFETY: `dev` was a DRM device when the object was initialised.
     unsafe { drm_dev_check(shmem.gem.dev(), "drm_gem_shmem_get_pages_sgt") };
-    // SAFETY: As before; a freed one still has its parent.
+    // SAFETY: The memory of a DRM device is never freed, and a freed one still has its parent.
     let dev = unsafe { (*shmem.gem.dev()).dev };
 
     let sgt = drm_prime_pages_to_sg(shmem, dev);

@@ -450,7 +450,7 @@ unsafe impl<T: Driver> AlwaysRefCounted for Device<T> {
 
     #[inline]
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The caller promises that `obj` points to a device.
         let drm = unsafe { &raw mut (*obj.as_ptr()).dev }.cast();
         // SAFETY: The caller gives up a reference.
         unsafe { bindings::drm_dev_put(drm) };
@@ -459,5 +459,5 @@ unsafe impl<T: Driver> AlwaysRefCounted for Device<T> {
 
 // SAFETY: The last reference may go on any thread, and the data is `Send`.
 unsafe impl<T: Driver, C: DeviceContext> Send for Device<T, C> {}
-// SAFETY: What the C functions change is atomic, and the data is `Sync`.
+// SAFETY: The C functions change atomic fields only, and the data is `Sync`.
 unsafe impl<T: Driver, C: DeviceContext> Sync for Device<T, C> {}

@@ -187,7 +187,7 @@ impl<B: Backend> Lock<(), B> {
     #[inline]
     pub unsafe fn from_raw<'a>(ptr: *mut B::State) -> &'a Self {
         // CAST: `data` has no size, and `state` is a transparent wrapper that comes first.
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller promises that `ptr` is initialised, and stays valid during `'a`.
         unsafe { &*ptr.cast() }
     }
 }

@@ -305,7 +305,8 @@ impl<'a, Ctx: device::DeviceContext> TryFrom<&'a device::Device<Ctx>> for &'a De
 
 // SAFETY: References may be taken and put on any thread.
 unsafe impl Send for Device {}
-// SAFETY: What can be done with a shared device has its own locks.
+// SAFETY: All operations on a shared device have their own locks.
 unsafe impl Sync for Device {}
-// SAFETY: As above; that a driver is bound is true for all threads.
+// SAFETY: All operations on a shared device have their own locks. A bound device is bound for all
+// threads.
 unsafe impl Sync for Device<device::Bound> {}

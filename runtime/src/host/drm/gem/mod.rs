@@ -50,7 +50,7 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// There is no handle then, and whoever asked for it gets the error.
+    /// There is no handle then, and the code that asked for it gets the error.
     fn open(_obj: &DriverAllocImpl<Self>, _file: &DriverFile<Self>) -> Result {
         Ok(())
     }
