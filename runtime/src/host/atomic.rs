@@ -32,11 +32,11 @@ pub mod ordering {
     #[derive(Clone, Copy, Debug)]
     pub struct Relaxed;
 
-    /// What follows in program order stays behind the load.
+    /// Accesses that follow the load in program order stay behind it.
     #[derive(Clone, Copy, Debug)]
     pub struct Acquire;
 
-    /// What precedes in program order stays before the store.
+    /// Accesses that precede the store in program order stay before it.
     #[derive(Clone, Copy, Debug)]
     pub struct Release;
 
@@ -77,13 +77,13 @@ pub mod ordering {
         const ORDERING: backing::Ordering = backing::Ordering::SeqCst;
     }
 
-    /// What a load takes.
+    /// The orderings of a load.
     pub trait AcquireOrRelaxed: Ordering {}
 
     impl AcquireOrRelaxed for Acquire {}
     impl AcquireOrRelaxed for Relaxed {}
 
-    /// What a store takes.
+    /// The orderings of a store.
     pub trait ReleaseOrRelaxed: Ordering {}
 
     impl ReleaseOrRelaxed for Release {}
@@ -93,7 +93,7 @@ pub mod ordering {
 mod private {
     use super::backing::Ordering;
 
-    /// What every backing type can do, for values of type `T`.
+    /// The operations of every backing type, for values of type `T`.
     pub trait Backing<T> {
         fn load(&self, order: Ordering) -> T;
         fn store(&self, value: T, order: Ordering);
@@ -102,7 +102,7 @@ mod private {
         fn get_mut(&mut self) -> &mut T;
     }
 
-    /// What the backing types of the integers can do besides.
+    /// Further operations, of the backing types of the integers.
     pub trait Arithmetic<T>: Backing<T> {
         fn fetch_add(&self, value: T, order: Ordering) -> T;
         fn fetch_sub(&self, value: T, order: Ordering) -> T;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the device types of the buses have in common: a part of `rust/kernel/device.rs`.
+//! The common part of the device types of the buses: a part of `rust/kernel/device.rs`.
 
 use super::device::{Device, DeviceContext};
 
@@ -29,7 +29,7 @@ pub unsafe trait AsBusDevice<Ctx: DeviceContext>: AsRef<Device<Ctx>> {
     }
 }
 
-// SAFETY: It is the whole. What `TestDevice` makes has no bus.
+// SAFETY: It is the whole device. A device that `TestDevice` makes has no bus.
 unsafe impl<Ctx: DeviceContext> AsBusDevice<Ctx> for Device<Ctx> {
     const OFFSET: usize = 0;
 }

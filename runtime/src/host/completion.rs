@@ -46,7 +46,7 @@ impl Completion {
         })
     }
 
-    /// Wakes up who waits, now and from now on.
+    /// Wakes up all threads that wait, now and from now on.
     ///
     /// # Context
     ///

@@ -113,8 +113,8 @@ impl CondVar {
 
     /// Waits until it is notified.
     ///
-    /// A wait for over ten seconds is reported on stderr, as by the kernel's detector of hung tasks:
-    /// what a resource looks like that waits for itself, since dropping it drops its own owner.
+    /// A wait for over ten seconds is reported on stderr, as by the kernel's detector of hung
+    /// tasks. This shows a resource that waits for itself, since dropping it drops its own owner.
     ///
     /// # Context
     ///
@@ -231,7 +231,7 @@ impl CondVar {
         guard: &mut Guard<'_, T, B>,
         jiffies: Jiffies,
     ) -> CondVarTimeoutResult {
-        // What is too large to be a timeout of C waits for ever there: `MAX_SCHEDULE_TIMEOUT`.
+        // A time that is too large for a timeout of C waits for ever there: `MAX_SCHEDULE_TIMEOUT`.
         let limit = c_long::try_from(jiffies)
             .ok()
             .map(|_| time::from_jiffies(jiffies));
@@ -283,12 +283,12 @@ pub enum CondVarTimeoutResult {
     Timeout,
     /// The thread was woken.
     Woken {
-        /// What is left of the time.
+        /// The time that is left.
         jiffies: Jiffies,
     },
     /// A signal is pending.
     Signal {
-        /// What is left of the time.
+        /// The time that is left.
         jiffies: Jiffies,
     },
 }

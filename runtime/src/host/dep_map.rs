@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What lockdep sees of a slot: a thread that populates the slot counts as the holder of a lock.
+//! A slot as lockdep sees it: a thread that populates the slot counts as the holder of a lock.
 //!
 //! The kernel's file of this name does the same with `lock_acquire()` and `lock_release()`. There
-//! is no lock: who waits for whom is decided by the slot's state.
+//! is no lock: the slot's state decides which thread waits for which.
 
 use crate::{lockdep, prelude::*, str::CStr, sync::LockClassKey, types::NotThreadSafe};
 

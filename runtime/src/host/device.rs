@@ -20,7 +20,7 @@ use core::{fmt, marker::PhantomData, ops::Deref, ptr::NonNull};
 ///
 /// # Invariants
 ///
-/// It is a valid `struct device` with a reference count above zero. What `Ctx` promises is true.
+/// It is a valid `struct device` with a reference count above zero. The promises of `Ctx` hold.
 ///
 /// # Examples
 ///
@@ -46,7 +46,7 @@ impl Device {
     /// `ptr` must be valid for the duration of the call.
     #[inline]
     pub unsafe fn get_device(ptr: *mut bindings::device) -> ARef<Self> {
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller promises that `ptr` is valid during the call.
         let dev: &Self = unsafe { Self::from_raw(ptr) };
         dev.into()
     }
@@ -115,8 +115,8 @@ impl Device {
 impl<Ctx: DeviceContext> Device<Ctx> {
     /// Returns the device as C code takes it.
     ///
-    /// In the kernel only the `kernel` crate can call this. What lives in that crate there lives
-    /// outside of this one here, such as the abstraction of a subsystem, and so it is public.
+    /// In the kernel only the `kernel` crate can call this. It is public here, as code of that
+    /// crate, such as the abstraction of a subsystem, lives outside of this crate.
     #[inline]
     pub fn as_raw(&self) -> *mut bindings::device {
         self.0.get()
@@ -169,10 +169,11 @@ unsafe impl AlwaysRefCounted for Device {
 // SAFETY: References to a `struct device` may be taken and put on any thread.
 unsafe impl Send for Device {}
 
-// SAFETY: What can be done with a shared `struct device` has its own locks.
+// SAFETY: All operations on a shared `struct device` have their own locks.
 unsafe impl Sync for Device {}
 
-// SAFETY: As above; that a driver is bound is true for all threads.
+// SAFETY: All operations on a shared `struct device` have their own locks. A bound device is bound
+// for all threads.
 unsafe impl Sync for Device<Bound> {}
 
 impl<Ctx: DeviceContext> AsRef<Device<Ctx>> for Device<Ctx> {
@@ -228,7 +229,7 @@ mod private {
     impl Sealed for super::Normal {}
 }
 
-/// What is known about a device while a reference to it exists.
+/// The facts that hold for a device while a reference to it exists.
 ///
 /// Each context knows what the next one knows, and dereferences to it: [`Core`], [`Bound`],
 /// [`Normal`].

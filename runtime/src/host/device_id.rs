@@ -51,9 +51,9 @@ pub struct IdArray<T: RawDeviceId, U: 'static, const N: usize> {
     _infos: PhantomData<&'static U>,
 }
 
-// SAFETY: It has IDs, and references to infos.
+// SAFETY: It has IDs, which are plain data, and references to infos, which are `Sync`.
 unsafe impl<T: RawDeviceId, U: Sync + 'static, const N: usize> Send for IdArray<T, U, N> {}
-// SAFETY: As above.
+// SAFETY: It has IDs, which never change, and references to infos, which are `Sync`.
 unsafe impl<T: RawDeviceId, U: Sync + 'static, const N: usize> Sync for IdArray<T, U, N> {}
 
 impl<T: RawDeviceIdIndex, U: 'static, const N: usize> IdArray<T, U, N> {

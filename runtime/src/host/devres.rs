@@ -22,7 +22,7 @@ use crate::{
 };
 use core::{any::type_name, cell::RefCell};
 
-/// What the [`Devres`] and the list of the device share.
+/// The part that the [`Devres`] and the list of the device share.
 #[repr(C)]
 #[pin_data]
 struct Inner<T> {
@@ -122,11 +122,12 @@ pub struct Devres<T: Send + 'static> {
     inner: Arc<Inner<T>>,
 }
 
-// SAFETY: What is not `Send` by itself is the node. It is used by the device's list, under its lock
-// or by whoever has taken it off. The data may be dropped on any thread, as `T: Send`.
+// SAFETY: Only the node is not `Send` by itself. It is used by the device's list, under its lock,
+// or by the code that took it off the list. The data may be dropped on any thread, as `T: Send`.
 unsafe impl<T: Send> Send for Devres<T> {}
 
-// SAFETY: As above, and a shared `Devres` lends `&T`.
+// SAFETY: The node is used under the list's lock, or by the code that took it off the list. A
+// shared `Devres` gives out `&T`, and `T: Sync`.
 unsafe impl<T: Send + Sync> Sync for Devres<T> {}
 
 impl<T: Send + 'static> Devres<T> {
@@ -258,8 +259,8 @@ impl<T: Send + 'static> Devres<T> {
 
         // SAFETY:
         // - The data has not been revoked: that was checked.
-        // - It is not revoked during `'a`: `dev` is bound for as long, and it is the device that
-        //   the node is registered with; and `self` is borrowed, so it is not dropped.
+        // - It is not revoked during `'a`: `dev`, which the node is registered with, is bound for
+        //   as long. Nor is it dropped, as `self` is borrowed.
         Ok(unsafe { self.data().access() })
     }
 
@@ -312,7 +313,7 @@ impl<T: Send + 'static> Devres<T> {
 impl<T: Send + 'static> Drop for Devres<T> {
     fn drop(&mut self) {
         let revoked = self.inner.revoke_or_wait(|data| {
-            // SAFETY: Who uses the data has borrowed `self`, and so nobody does.
+            // SAFETY: Every user of the data has borrowed `self`, so there is none.
             unsafe { data.revoke_nosync() }
         });
 

@@ -16,7 +16,7 @@ use crate::{
 /// An address as a device uses it: `dma_addr_t`.
 pub type DmaAddress = bindings::dma_addr_t;
 
-/// Who reads and who writes: `enum dma_data_direction`.
+/// The direction of a transfer: `enum dma_data_direction`.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum DataDirection {
@@ -26,7 +26,7 @@ pub enum DataDirection {
     ToDevice = bindings::dma_data_direction::DMA_TO_DEVICE.0,
     /// The device writes: `DMA_FROM_DEVICE`.
     FromDevice = bindings::dma_data_direction::DMA_FROM_DEVICE.0,
-    /// Nobody does, for debugging: `DMA_NONE`. Mapping with it is a `BUG_ON()`.
+    /// No transfer, for debugging: `DMA_NONE`. Mapping with it is a `BUG_ON()`.
     None = bindings::dma_data_direction::DMA_NONE.0,
 }
 
@@ -90,7 +90,7 @@ pub trait Device<'a>: AsRef<device::Device<Core<'a>>> {
     ///
     /// # Safety
     ///
-    /// Nobody maps or allocates for the device at the same time.
+    /// No other code maps or allocates for the device at the same time.
     unsafe fn dma_set_mask(&self, mask: DmaMask) -> Result {
         // SAFETY: The device is alive, and the caller promises the rest.
         to_result(unsafe { bindings::dma_set_mask(self.as_ref().as_raw(), mask.value()) })

@@ -220,7 +220,7 @@ errnos! {
     EFSCORRUPTED = EUCLEAN,
 }
 
-/// What went wrong, as the kernel says it: a negative `errno`.
+/// An error, as the kernel gives it: a negative `errno`.
 ///
 /// `{:?}` prints the bare name, so that a failed assertion reads `Err(EINVAL)`. On the host it is
 /// a [`std::error::Error`] too, which makes `?` work in a test that returns any boxed error.
@@ -354,7 +354,7 @@ impl From<Infallible> for Error {
     }
 }
 
-/// What a function returns that may fail; by default `Result<(), Error>`.
+/// The result of a function that may fail; by default `Result<(), Error>`.
 pub type Result<T = (), E = Error> = core::result::Result<T, E>;
 
 /// Turns what a C function returned, zero or positive if it succeeded, into a [`Result`].

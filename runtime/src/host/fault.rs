@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What goes wrong on purpose, and what must not happen in atomic context.
+//! Failures on purpose, and checks for operations that must not happen in atomic context.
 //!
 //! Has no counterpart among the kernel's Rust files. It stands for three things of the C side that
 //! concern the current task: `task_struct::fail_nth` of the fault injection
@@ -22,7 +22,7 @@ use core::{
 /// The allocations of one thread, as far as a [`FailNth`] counts them.
 #[derive(Clone, Copy)]
 enum Injection {
-    /// Nobody counts, nothing fails.
+    /// Allocations are not counted, and none fails.
     Off,
     /// Allocations are counted, and the one with the number `nth` fails.
     Armed { nth: u64, made: u64 },

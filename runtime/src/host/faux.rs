@@ -26,7 +26,8 @@ impl<Ctx: device::DeviceContext> AsRef<device::Device<Ctx>> for Device<Ctx> {
     fn as_ref(&self) -> &device::Device<Ctx> {
         // SAFETY: By the type's invariants.
         let dev = unsafe { &raw mut (*self.0.get()).dev };
-        // SAFETY: As before.
+        // SAFETY: `dev` is part of a valid faux device, for which `Ctx` holds by the type's
+        // invariants.
         unsafe { device::Device::from_raw(dev) }
     }
 }

@@ -8,7 +8,7 @@ use core::{
     slice,
 };
 
-/// What requests an image: `request_firmware()` or one of its variants.
+/// A function that requests an image: `request_firmware()` or one of its variants.
 type Request = unsafe fn(
     *mut *const bindings::firmware,
     *const core::ffi::c_char,

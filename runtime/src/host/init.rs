@@ -2,8 +2,8 @@
 
 //! Initialisation in place, with allocations that can fail.
 //!
-//! Stands for `rust/kernel/init.rs`. What it is built on is the pin-init library, the same one as
-//! the kernel's, which is published as `pinned-init`.
+//! Stands for `rust/kernel/init.rs`. It builds on the pin-init library, the same one as the
+//! kernel's, which is published as `pinned-init`.
 
 use crate::{
     alloc::{AllocError, Flags},
@@ -18,8 +18,8 @@ pub use ::pinned_init as __pin_init;
 
 #[doc(hidden)]
 pub mod pin_init_crate {
-    //! What a driver in a kernel tree finds in the crate `pin_init`, which it names without
-    //! depending on it.
+    //! The items that a driver in a kernel tree finds in the crate `pin_init`, which it names
+    //! without depending on it.
 
     pub use super::pin_init_scope;
     pub use pin_init::*;
@@ -29,7 +29,7 @@ mod zeroable {
     //! The trait of pin-init and the derive macro of the same name, which is not pin-init's own.
 
     pub use devres_lazy_pin_macros::Zeroable;
-    // What is named above shadows the macro in here.
+    // The names above shadow the macro in here.
     pub use pin_init::*;
 }
 
@@ -73,7 +73,7 @@ pub trait InPlaceInit<T>: Sized {
         Error: From<E>,
     {
         let init = |slot: *mut T| {
-            // SAFETY: What is asked for is what the caller of this closure promises.
+            // SAFETY: The caller of this closure promises what the initialiser asks of its own.
             unsafe { init.__pinned_init(slot) }.map_err(Error::from)
         };
         // SAFETY: The closure does what an initialiser does, and changes the error only.
@@ -109,7 +109,7 @@ pub trait InPlaceInit<T>: Sized {
         Error: From<E>,
     {
         let init = |slot: *mut T| {
-            // SAFETY: What is asked for is what the caller of this closure promises.
+            // SAFETY: The caller of this closure promises what the initialiser asks of its own.
             unsafe { init.__init(slot) }.map_err(Error::from)
         };
         // SAFETY: The closure does what an initialiser does, and changes the error only.

@@ -6,7 +6,7 @@
 use pin_init::{pin_init_from_closure, PinInit};
 
 /// Makes an initialiser of a function that makes one, which is called when the value is
-/// initialised. What the function has to do before that may fail, and may use `?`.
+/// initialised. The function may first do work that can fail, and may use `?`.
 ///
 /// # Examples
 ///

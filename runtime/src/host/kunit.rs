@@ -28,7 +28,7 @@ pub fn info(args: fmt::Arguments<'_>) {
     print!("{args}");
 }
 
-/// What a test may return.
+/// A type that a test may return.
 #[doc(hidden)]
 pub trait TestResult {
     /// Whether the test has passed.

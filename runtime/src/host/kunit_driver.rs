@@ -167,7 +167,8 @@ pub(crate) unsafe fn attach(dev: NonNull<device>) -> bool {
     drivers.into_iter().any(|driver| {
         // SAFETY: Both are on the bus, and so valid.
         let is_match = unsafe { bindings::driver_match_device(driver.as_ptr(), dev.as_ptr()) };
-        // SAFETY: As before, and the caller promises the rest.
+        // SAFETY: Both are on the bus, and so valid. The caller does not hold the lock of the
+        // device.
         is_match && unsafe { bindings::device_driver_attach(driver.as_ptr(), dev.as_ptr()) } == 0
     })
 }

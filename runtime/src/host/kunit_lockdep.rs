@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the KUnit suites ask the lock validator.
+//! The questions of the KUnit suites to the lock validator.
 //!
 //! Stands for a file of the same name that is added to the kernel.
 

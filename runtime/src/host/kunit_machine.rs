@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the KUnit suites find out about the host, and do to it. Stands for a file of the same name
-//! that is added to the kernel.
+//! Functions by which the KUnit suites inspect and change the host. Stands for a file of the same
+//! name that is added to the kernel.
 
 use crate::{
     bindings,

@@ -57,7 +57,7 @@ impl<T: Shrink> Drop for Shrinker<T> {
 
 thread_local! {
     /// Whether this thread is reclaiming memory. It does not do so again meanwhile, as the kernel
-    /// sees to by `PF_MEMALLOC`.
+    /// ensures by `PF_MEMALLOC`.
     static IS_RECLAIMING: Cell<bool> = const { Cell::new(false) };
 }
 

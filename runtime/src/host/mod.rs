@@ -3,9 +3,9 @@
 //! The kernel's vocabulary on the host, under the kernel's own paths.
 //!
 //! Each module stands for the file of the same name in the kernel's `rust/kernel/`, as far as
-//! driver objects with lazily mapped resources need it; `bindings` stands for the C side. Modules
+//! driver objects with lazily mapped resources need it. `bindings` stands for the C side. Modules
 //! in here name each other by the kernel's paths (`crate::device::Device`, `crate::sync::rcu`), so
-//! that what is written against them reads the same in both places.
+//! that code written against them reads the same in both places.
 //!
 //! These modules have no counterpart among the kernel's Rust files:
 //!

@@ -95,7 +95,7 @@ impl Deref for BorrowedPage<'_> {
 /// # Ok::<(), Error>(())
 /// ```
 pub trait AsPageIter {
-    /// What iterates over the pages.
+    /// The iterator over the pages.
     type Iter<'a>: Iterator<Item = BorrowedPage<'a>>
     where
         Self: 'a;

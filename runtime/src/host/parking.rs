@@ -11,9 +11,9 @@ use std::sync::{Condvar, Mutex, PoisonError};
 /// A place where threads sleep.
 ///
 /// No wake-up is lost. A waiter adds itself to `waiters`, then reads the variable. A waker changes
-/// the variable, then reads `waiters`. All four are sequentially consistent. Either the waker sees the
-/// waiter, and then notifies it under the mutex, which the waiter holds from before its read until
-/// it sleeps; or the waiter reads the variable after the change.
+/// the variable, then reads `waiters`. All four are sequentially consistent. If the waker sees the
+/// waiter, it notifies it under the mutex, which the waiter holds from before its read until it
+/// sleeps. Otherwise the waiter reads the variable after the change.
 pub(crate) struct Parking {
     waiters: AtomicUsize,
     mutex: Mutex<()>,

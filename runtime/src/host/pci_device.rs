@@ -36,7 +36,7 @@ use core::{ops::Deref, ptr::NonNull};
 /// ```
 pub struct PciDevice(TestDevice);
 
-/// What a [`PciDevice`] is.
+/// The configuration of a [`PciDevice`].
 #[must_use = "it describes a device, and makes none"]
 #[derive(Default)]
 pub struct PciConfig(bindings::PciConfig);
@@ -194,7 +194,8 @@ impl PciDevice {
         self.0.set_dma_mask(bits);
     }
 
-    /// Who has requested a BAR, and how often it is mapped. [`None`] for a BAR that no device has.
+    /// Returns the name that a BAR was requested under, and the number of its mappings. [`None`]
+    /// for a BAR that no device has.
     pub fn bar_users(&self, num: usize) -> Option<(Option<std::ffi::CString>, usize)> {
         // SAFETY: The device is valid.
         unsafe { self.raw().as_ref() }.bar_users(num)

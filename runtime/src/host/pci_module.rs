@@ -19,7 +19,7 @@ pub struct PciModule {
     probe: for<'a> fn(&CStr, &'a mut PciDevice) -> Result<PciBinding<'a, ModuleData>>,
 }
 
-/// What a module says of itself, as `modinfo` prints it.
+/// The description of a module that `modinfo` prints.
 #[derive(Clone, Copy, Debug)]
 pub struct ModuleInfo {
     /// Name.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What most driver code uses: `use kernel::prelude::*;`.
+//! The names that most driver code uses: `use kernel::prelude::*;`.
 //!
 //! Stands for `rust/kernel/prelude.rs`, as far as what it names exists here.
 

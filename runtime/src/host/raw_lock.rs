@@ -3,8 +3,8 @@
 //! The lock behind `struct mutex` and `spinlock_t`, with the checks of `PROVE_LOCKING`.
 //!
 //! Has no counterpart in the kernel. A thread that has to wait for the lock spins for a moment, as
-//! the holder may be about to unlock it, and then sleeps, also for a spinlock: a host thread can lose
-//! its CPU at any time, so that spinning for longer would waste it.
+//! the holder may be about to unlock it, and then sleeps. It sleeps for a spinlock, too: a host
+//! thread can lose its CPU at any time, so longer spinning would waste CPU time.
 
 use crate::{
     bindings, fault,

@@ -7,10 +7,10 @@
 //! # How it works
 //!
 //! There is one counter of grace periods, `PERIOD`, and one slot for each thread that has ever
-//! read. A reader writes the counter into its slot on entry, and zero when it leaves; both writes
-//! are releases, so that who sees one sees all sections of the thread before it as over. Whoever
-//! waits for a grace period increments the counter, and then waits for each slot until it is zero
-//! or no less than the new value.
+//! read. A reader writes the counter into its slot on entry, and zero when it leaves. Both writes
+//! are releases: a thread that sees one of them sees all earlier sections of the reader as over. To
+//! wait for a grace period, a thread increments the counter. It then waits for each slot until the
+//! slot is zero or no less than the new value.
 //!
 //! # Why it is right
 //!
@@ -18,18 +18,18 @@
 //! contain R, which finds out whether W has happened. To show: if R does not see W, then the
 //! section ends before the freeing begins, and happens before it.
 //!
-//! - *The writer finds the slot in use, with a lower value*: it waits until the slot changes. What
-//!   it sees then was written when the section ended or later, by a release, and its load is an
-//!   acquire.
+//! - *The writer finds the slot in use, with a lower value*: it waits until the slot changes. The
+//!   new value was written when the section ended or later, by a release, and the writer's load is
+//!   an acquire.
 //! - *The writer finds the slot in use, with a value no lower*: the reader has read the counter
 //!   after this writer's increment. The increment is a release, and the reader's load is made an
 //!   acquire by the fence behind it, so R sees W.
 //! - *The writer finds the slot zero* (or a later section's value), since the section has not begun
 //!   or is over. There are two fences, sequentially consistent: the reader's, between its write to
 //!   the slot and R, and the writer's, between W and its load of the slot. If the reader's fence
-//!   comes first, the writer sees the reader's write to the slot or a later one: as it is not the
-//!   section's value, the section is over, and as above it happens before what the writer does.
-//!   If the writer's comes first, R sees W.
+//!   comes first, the writer sees the reader's write to the slot or a later one. The value is not
+//!   the section's, so the section is over, and as above it happens before the freeing. If the
+//!   writer's comes first, R sees W.
 //! - *The writer does not look at the slot*, as the thread was given it after the writer had taken
 //!   its list. Both hold the lock of the list for that, the thread later, so R sees W.
 //!
@@ -107,7 +107,7 @@ impl Drop for ReturnSlot {
     fn drop(&mut self) {
         READER.with(|reader| {
             if reader.nesting.get() != 0 {
-                // Whoever has the guard may still drop it. The slot stays this thread's.
+                // The owner of the guard may still drop it. The slot stays this thread's.
                 eprintln!("BUG: a thread ends while it holds the RCU read lock");
                 return;
             }

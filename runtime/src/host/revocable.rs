@@ -22,8 +22,8 @@ use pin_init::{pin_data, pinned_drop, PinInit, Wrapper};
 ///
 /// # Invariants
 ///
-/// As long as `is_available` is true, `data` is initialised. Who changes it to false has to drop
-/// the value, and nobody else does.
+/// As long as `is_available` is true, `data` is initialised. The caller that changes it to false
+/// has to drop the value, and no other code does.
 ///
 /// # Examples
 ///
@@ -136,9 +136,9 @@ impl<T> Revocable<T> {
     ///
     /// # Safety
     ///
-    /// Nobody may be using the value.
+    /// No code may be using the value.
     pub unsafe fn revoke_nosync(&self) -> bool {
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller promises that nobody is using the value.
         unsafe { self.revoke_then(|| ()) }
     }
 
@@ -172,7 +172,7 @@ impl<T> Revocable<T> {
     /// When `wait` returns, nobody may be using the value.
     #[track_caller]
     unsafe fn revoke_then(&self, wait: impl FnOnce()) -> bool {
-        // INVARIANT: Who gets `true` here drops the value, below.
+        // INVARIANT: The caller that gets `true` here drops the value, below.
         let revoked = self.is_available.xchg(false, Relaxed);
 
         if revoked {

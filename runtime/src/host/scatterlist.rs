@@ -57,7 +57,7 @@ mod private {
     impl<P> Sealed for super::Owned<P> {}
 }
 
-/// What an [`SGTable`] is made of that somebody else owns: a `struct sg_table`.
+/// The contents of an [`SGTable`] that other code owns: a `struct sg_table`.
 #[repr(transparent)]
 pub struct Borrowed(Opaque<bindings::sg_table>);
 
@@ -116,7 +116,7 @@ impl SGTable {
         unsafe { bindings::sg_check_table(table, "SGTable::iter") };
         // SAFETY: `self` is a table.
         let left = unsafe { (*table).nents };
-        // SAFETY: As before.
+        // SAFETY: `self` is a table.
         let first = unsafe { (*table).sgl };
 
         SGTableIter {

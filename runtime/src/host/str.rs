@@ -19,7 +19,7 @@ mod private {
     impl Sealed for super::CStr {}
 }
 
-/// What the kernel adds to [`CStr`].
+/// The kernel's additions to [`CStr`].
 pub trait CStrExt: private::Sealed {
     /// Wraps a C string.
     ///

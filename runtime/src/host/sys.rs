@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the protocol needs of the system.
+//! The functions of the system that the protocol needs.
 //!
 //! The kernel's file of this name does the same. They are two, as functions that C code calls have
 //! the ABI `C-unwind` here (see [`bindings`]), the published pin-init has other names, and a task is
@@ -84,12 +84,12 @@ pub(crate) fn smp_mb_after_full() {
 ///
 /// # Errors
 ///
-/// What `init` fails with; there is then no value.
+/// The error of `init`; there is then no value.
 ///
 /// # Safety
 ///
 /// - `slot` is valid for writes.
-/// - Nobody uses it if this fails, and it does not move if it does not.
+/// - `slot` is not used if this fails, and does not move if this succeeds.
 pub(crate) unsafe fn init_in_place<T, E>(slot: *mut T, init: impl PinInit<T, E>) -> Result<(), E> {
     // SAFETY: By the safety requirements `slot` is valid for writes, is not used after an error,
     // and does not move.

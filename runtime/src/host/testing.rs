@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What only the host has: devices that are bound and unbound at will, and ways to make things
-//! fail.
+//! Test support that only the host has: devices that are bound and unbound at will, and ways to
+//! make things fail.
 //!
 //! Nothing in here exists in the kernel. Driver code does not use it; its tests do:
 //!
@@ -141,9 +141,9 @@ impl TestDevice {
     ///
     /// # Errors
     ///
-    /// What `probe` returns, `ENOMEM` if there is no memory for the data, and those of
-    /// [`bind()`](Self::bind). The device is then unbound, and nothing is left on it that `probe`
-    /// has registered.
+    /// The error that `probe` returns, `ENOMEM` if there is no memory for the data, and the errors
+    /// of [`bind()`](Self::bind). The device is then unbound, and keeps nothing that `probe` has
+    /// registered.
     ///
     /// # Panics
     ///
@@ -466,12 +466,12 @@ impl<D: Send + 'static> Callbacks<D> {
 /// The time during which a driver is bound to a [`TestDevice`].
 ///
 /// It gives access to the `Device<Bound>` and to the driver's private data, `D`. Dropping it
-/// unbinds the driver, as `__device_release_driver()` does: the drivers of the device's
-/// [consumers](Consumer) are unbound, the driver's `unbind` callback is called, its private data is
-/// dropped, and all that is registered with the device is released, the last first. Then DMA
-/// mappings that are left are reported.
+/// unbinds the driver, as `__device_release_driver()` does. First the drivers of the device's
+/// [consumers](Consumer) are unbound. Then the driver's `unbind` callback is called, and its
+/// private data is dropped. All that is registered with the device is released after that, the last
+/// first. Then DMA mappings that are left are reported.
 ///
-/// The borrow checker sees to it that nobody has a `&Device<Bound>` any more by then:
+/// The borrow checker ensures that there is no `&Device<Bound>` any more by then:
 ///
 /// ```compile_fail,E0505
 /// # use kernel::{device::{Bound, Device}, testing::TestDevice};
@@ -506,7 +506,7 @@ impl<D: Send + 'static> Callbacks<D> {
 /// println!("{dev:?}"); // of the first binding
 /// ```
 ///
-/// What may be kept is a reference that does not say that a driver is bound:
+/// A reference that does not say that a driver is bound may be kept:
 ///
 /// ```
 /// # use kernel::testing::TestDevice;
@@ -629,9 +629,10 @@ impl<'a, D> Binding<'a, D> {
     ///
     /// # Panics
     ///
-    /// If the driver's `unbind` callback panics, the drop of its data, or anything that is released,
-    /// after all of it was done, and if anything is then still mapped for DMA. Also if the thread
-    /// holds the RCU read lock: the device then stays bound, unless the thread is panicking already.
+    /// If the driver's `unbind` callback, the drop of its data, or a release function panics; all
+    /// of the work is done first. Also if anything is then still mapped for DMA, or if the thread
+    /// holds the RCU read lock. In the last case the device stays bound, unless the thread is
+    /// panicking already.
     #[track_caller]
     pub fn unbind(self) {}
 
@@ -679,8 +680,8 @@ impl<D> AsRef<Device<Bound>> for Binding<'_, D> {
 
 impl<D> Drop for Binding<'_, D> {
     fn drop(&mut self) {
-        // SAFETY: The device is valid, as the `TestDevice` owns a reference. Whoever relies on the
-        // device being bound has borrowed `self`; and a `Consumer` of this device has done so, too.
+        // SAFETY: The device is valid, as the `TestDevice` owns a reference. All code that relies
+        // on the device being bound has borrowed `self`, and so has a `Consumer` of this device.
         unsafe { bindings::device_release_driver(self.device.dev.as_raw()) };
     }
 }

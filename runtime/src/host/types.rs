@@ -19,9 +19,9 @@ use pin_init::{pin_init_from_closure, PinInit, Wrapper, Zeroable};
 
 /// A value that belongs to C code, or to nobody yet.
 ///
-/// Rust assumes nothing about it: not that it is initialised, not that it does not change behind a
-/// shared reference, and, as it is never `Unpin`, not that a `&mut` to it is the only pointer to
-/// it. It is not dropped; who owns it does that.
+/// Rust assumes nothing about it. It may be uninitialised, and may change behind a shared
+/// reference. It is never `Unpin`, so a `&mut` to it need not be the only pointer to it. It is not
+/// dropped; its owner does that.
 ///
 /// # Examples
 ///
@@ -84,7 +84,7 @@ impl<T> Opaque<T> {
     ///
     /// # Errors
     ///
-    /// What `init` returns. The value then counts as not initialised.
+    /// The error that `init` returns. The value then counts as not initialised.
     #[inline]
     pub fn try_ffi_init<E>(init: impl FnOnce(*mut T) -> Result<(), E>) -> impl PinInit<Self, E> {
         let init = move |slot: *mut Self| init(Self::cast_into(slot));

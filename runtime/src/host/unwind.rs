@@ -27,7 +27,7 @@ use std::{
     thread,
 };
 
-/// What a panic carries.
+/// The payload of a panic.
 type Payload = Box<dyn Any + Send>;
 
 /// A part of the protocol that has to be run to its end.
@@ -122,8 +122,8 @@ pub(crate) fn to_the_end<R>(f: impl FnOnce() -> R) -> R {
 
 /// As [`to_the_end()`], but a panic goes on when [`resume()`] is called for `slot`.
 ///
-/// A destructor retires all slots of its object before any part of the object is dropped, so a
-/// panic of the first one must not keep the others from being retired.
+/// A destructor retires all slots of its object before any part of the object is dropped. A panic
+/// of the first slot must not keep the others from being retired.
 pub(crate) fn postponed(slot: NonZero<usize>, f: impl FnOnce()) {
     let ((), first) = collect(f);
 
@@ -209,7 +209,7 @@ pub(crate) fn report(text: String) {
     let place = Location::caller();
     let kept = with_section(|section| {
         section.is_some_and(|section| {
-            // Nobody prints the payload of a panic that is resumed.
+            // The payload of a panic that is resumed is not printed.
             eprintln!("{text}\n    at {place}");
             section.keep(Box::new(text.clone()));
             true

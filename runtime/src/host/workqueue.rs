@@ -19,7 +19,7 @@ pub struct Queue(Opaque<bindings::workqueue_struct>);
 
 // SAFETY: A queue may be used on any thread.
 unsafe impl Send for Queue {}
-// SAFETY: As above.
+// SAFETY: `queue_work()` may be called for one queue by several threads at once.
 unsafe impl Sync for Queue {}
 
 impl Queue {

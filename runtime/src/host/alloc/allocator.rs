@@ -76,7 +76,8 @@ unsafe impl Allocator for Kmalloc {
     ) -> Result<NonNull<[u8]>, AllocError> {
         check_size(layout, KMALLOC_MAX_SIZE, "kmalloc", flags)?;
 
-        // SAFETY: By the safety requirements.
+        // SAFETY: The caller promises that `ptr` is memory with the layout `old_layout`, or has no
+        // size.
         unsafe { realloc::<Self>(ptr, layout, old_layout, flags, "kmalloc") }
     }
 }
@@ -93,7 +94,8 @@ unsafe impl Allocator for Vmalloc {
         flags: Flags,
         _nid: NumaNode,
     ) -> Result<NonNull<[u8]>, AllocError> {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The caller promises that `ptr` is memory with the layout `old_layout`, or has no
+        // size.
         let memory = unsafe { realloc::<Self>(ptr, layout, old_layout, flags, "vmalloc") };
 
         // The report comes last, so that the memory is freed in any case.
@@ -115,7 +117,8 @@ unsafe impl Allocator for KVmalloc {
         _nid: NumaNode,
     ) -> Result<NonNull<[u8]>, AllocError> {
         check_size(layout, KVMALLOC_MAX_SIZE, "kvmalloc", flags)?;
-        // SAFETY: By the safety requirements.
+        // SAFETY: The caller promises that `ptr` is memory with the layout `old_layout`, or has no
+        // size.
         let memory = unsafe { realloc::<Self>(ptr, layout, old_layout, flags, "kvmalloc") };
 
         // The report comes last, so that the memory is freed in any case.

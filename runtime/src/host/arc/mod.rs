@@ -156,7 +156,7 @@ impl<T: ?Sized> Arc<T> {
         // SAFETY: By the safety requirement it points to the value of an `Arc`.
         let inner = unsafe { ArcInner::of(ptr) };
 
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller promises to own a reference that no `Arc` stands for.
         unsafe { Self::from_inner(inner) }
     }
 
@@ -384,7 +384,8 @@ impl<T: ?Sized> ArcBorrow<'_, T> {
         // SAFETY: By the safety requirement it points to the value of an `Arc`.
         let inner = unsafe { ArcInner::of(ptr) };
 
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller promises a reference for as long as the result exists, and that there
+        // is no `UniqueArc`.
         unsafe { Self::new(inner) }
     }
 }

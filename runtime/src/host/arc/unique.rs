@@ -155,7 +155,7 @@ impl<T> UniqueArc<MaybeUninit<T>> {
     ///
     /// # Errors
     ///
-    /// What `init` returns. The memory is then freed.
+    /// The error that `init` returns. The memory is then freed.
     pub fn init_with<E>(mut self, init: impl Init<T, E>) -> core::result::Result<UniqueArc<T>, E> {
         // SAFETY: The slot is valid for writes, and not used as a value if this fails or panics:
         // `self` then frees the memory and drops nothing.
@@ -169,7 +169,7 @@ impl<T> UniqueArc<MaybeUninit<T>> {
     ///
     /// # Errors
     ///
-    /// What `init` returns. The memory is then freed.
+    /// The error that `init` returns. The memory is then freed.
     pub fn pin_init_with<E>(
         mut self,
         init: impl PinInit<T, E>,
@@ -308,12 +308,12 @@ mod tests {
             }
         }
 
-        // SAFETY: They fail, and there is nothing to drop.
+        // SAFETY: The initialiser fails, and leaves nothing to drop.
         let init = unsafe { init_from_closure(|_: *mut Never| Err(EIO)) };
         let memory = UniqueArc::new_uninit(GFP_KERNEL).unwrap();
         assert_eq!(memory.init_with(init).err(), Some(EIO));
 
-        // SAFETY: As above.
+        // SAFETY: The initialiser fails, and leaves nothing to drop.
         let init = unsafe { pin_init_from_closure(|_: *mut Never| Err::<(), Error>(EBUSY)) };
         assert_eq!(UniqueArc::pin_init(init, GFP_KERNEL).err(), Some(EBUSY));
 

@@ -434,8 +434,7 @@ pub unsafe fn dma_buf_vunmap(buf: *mut dma_buf, map: *mut iosys_map) {
 ///
 /// # Safety
 ///
-/// - `attach` comes from [`dma_buf_attach`], and `sgt` is null or its table. Nobody uses either any
-///   more.
+/// - `attach` comes from [`dma_buf_attach`], and `sgt` is null or its table. Neither is used again.
 /// - The caller gives up a reference to the buffer.
 #[track_caller]
 pub(crate) unsafe fn drm_prime_gem_destroy(attach: *mut dma_buf_attachment, sgt: *mut sg_table) {
@@ -629,7 +628,7 @@ mod tests {
     }
 
     fn vunmap(buf: *mut dma_buf, mut map: iosys_map) {
-        // SAFETY: The buffer is alive, and its lock is held. Nobody uses the mapping.
+        // SAFETY: The buffer is alive, its lock is held, and the mapping is not used again.
         let vunmap = || unsafe { dma_buf_vunmap(buf, &mut map) };
         // SAFETY: The buffer was exported from an object.
         unsafe { locked(buf, vunmap) };
@@ -701,7 +700,7 @@ mod tests {
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].starts_with("WARN_ON(!list_empty(&dmabuf->attachments))"));
 
-        // What `dma_buf_detach()` would do if the buffer were still there.
+        // `dma_buf_detach()` would free the attachment if the buffer were still there.
         // SAFETY: Made by `dma_buf_attach()`, and not used after this.
         unsafe { kfree_obj(attachment) };
         // SAFETY: The object is pinned, and only this thread uses it.

@@ -28,7 +28,7 @@ pub struct notifier_block {
 // SAFETY: There is no function, no next one, and the usual priority.
 unsafe impl pin_init::Zeroable for notifier_block {}
 
-/// What a notifier of a bus is told: `enum bus_notifier_event`.
+/// The events that a bus reports to a notifier: `enum bus_notifier_event`.
 pub type bus_notifier_event = u32;
 
 /// A driver is about to be unbound from the device.

@@ -28,7 +28,7 @@ use std::{
     },
 };
 
-/// Who reads and who writes: `enum dma_data_direction` of `include/linux/dma-direction.h`.
+/// The direction of a transfer: `enum dma_data_direction` of `include/linux/dma-direction.h`.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct dma_data_direction(pub c_uint);
@@ -44,7 +44,7 @@ impl dma_data_direction {
     pub const DMA_NONE: Self = Self(3);
 }
 
-/// What one device has mapped, at one moment.
+/// The DMA mappings of one device, at one moment.
 ///
 /// Each table counts as one mapping, however many entries it has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl fmt::Display for Ledger {
     }
 }
 
-/// What a device has mapped now. Never sleeps, any thread may ask.
+/// Returns the device's DMA mappings. Never sleeps; any thread may call it.
 ///
 /// Stands for what `DMA_API_DEBUG` keeps per device, which the kernel shows in `dma-api/dump` of
 /// debugfs.
@@ -266,9 +266,9 @@ pub unsafe fn dma_map_sgtable(
     _attrs: c_ulong,
 ) -> c_int {
     assert_valid_direction(dir);
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a valid table that nobody else uses.
     let table = unsafe { &mut *sgt };
-    // SAFETY: As before.
+    // SAFETY: The caller promises a live device.
     let state = unsafe { &(*dev).dma };
 
     if table.orig_nents == 0 {
@@ -290,11 +290,11 @@ pub unsafe fn dma_map_sgtable(
     for sg in unsafe { for_each_sg(table.sgl, table.orig_nents) } {
         // SAFETY: An entry of the table, whose pages are valid.
         let phys: phys_addr_t = unsafe { sg_phys(sg) };
-        // SAFETY: As before, and nobody else has a reference to it.
+        // SAFETY: `sg` is an entry of the table, which nobody else uses.
         let entry = unsafe { &mut *sg };
 
         if phys + u64::from(entry.length) - 1 > mask {
-            // What `dma_capable()` refuses. Entries before this one keep an address that means
+            // `dma_capable()` refuses this entry. Entries before it keep an address that means
             // nothing.
             if !mem::replace(&mut state.lock().has_overflown, true) {
                 warn(format!(
@@ -332,9 +332,9 @@ pub unsafe fn dma_unmap_sgtable(
     _attrs: c_ulong,
 ) {
     assert_valid_direction(dir);
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a valid table that nobody else uses.
     let table = unsafe { &*sgt };
-    // SAFETY: As before.
+    // SAFETY: The caller promises a live device.
     let state = unsafe { &(*dev).dma };
 
     let mut mapping = Mapping {
@@ -364,7 +364,7 @@ pub unsafe fn dma_unmap_sgtable(
     }
 }
 
-/// What `DMA_API_DEBUG` looks at when a driver has been unbound: mappings left behind are a loud
+/// The check of `DMA_API_DEBUG` after a driver was unbound: mappings left behind are a loud
 /// failure.
 #[track_caller]
 pub(crate) fn dma_check_unbind(dev: &device) {
@@ -428,9 +428,9 @@ mod tests {
 
         // SAFETY: The table is not used again, nor are the pages.
         unsafe { sg_free_table(&mut sgt) };
-        // SAFETY: As before.
+        // SAFETY: The list comes from `file`, and the table that named its pages was freed.
         unsafe { file::put_pages(file, pages) };
-        // SAFETY: As before.
+        // SAFETY: `file` comes from `file::new()`, and is not used again.
         unsafe { file::put(file) };
     }
 

@@ -12,7 +12,7 @@ use core::{
 };
 use std::alloc::{alloc_zeroed, dealloc, Layout};
 
-/// What is on the books for an allocation.
+/// The record of an allocation among the device's mappings.
 const fn mapping(size: usize) -> Mapping {
     Mapping {
         bytes: size as u64,
@@ -38,11 +38,11 @@ pub unsafe fn dma_alloc_attrs(
         Ok(layout) if size != 0 && !may_not_allocate(gfp) => layout,
         _ => return ptr::null_mut(),
     };
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a live device.
     let state = unsafe { &(*dev).dma };
 
     let addr = phys_alloc(size);
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a live device.
     if addr + size as u64 - 1 > unsafe { dma_get_mask(dev) } {
         phys_free(addr, size);
         return ptr::null_mut();
@@ -55,13 +55,13 @@ pub unsafe fn dma_alloc_attrs(
     }
 
     state.lock().insert(addr, mapping(size));
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `dma_handle` is valid for writing.
     unsafe { dma_handle.write(addr) };
     memory.cast()
 }
 
-/// Undoes [`dma_alloc_attrs`]: `dma_free_attrs()`. What was not allocated like this is a loud
-/// failure, and stays.
+/// Undoes [`dma_alloc_attrs`]: `dma_free_attrs()`. Memory that was not allocated like this is a
+/// loud failure, and stays.
 ///
 /// # Safety
 ///
@@ -75,7 +75,7 @@ pub unsafe fn dma_free_attrs(
     dma_handle: dma_addr_t,
     _attrs: c_ulong,
 ) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a live device.
     let state = unsafe { &(*dev).dma };
 
     let result = state.lock().remove(dma_handle, mapping(size));

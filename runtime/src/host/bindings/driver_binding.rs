@@ -118,8 +118,9 @@ pub unsafe fn driver_match_device(drv: *const device_driver, dev: *mut device) -
 /// Returns:
 ///
 /// - 0 if the driver is bound;
-/// - `-ENODEV` if the device was removed, `-EBUSY` if it has a driver, or managed resources left
-///   over, and `-EPROBE_DEFER` if a supplier has no driver: the driver is then not called;
+/// - `-ENODEV` if the device was removed, `-EBUSY` if it has a driver or managed resources left
+///   over, and `-EPROBE_DEFER` if a supplier has no driver. In these cases the driver is not
+///   called;
 /// - the driver's error as a *positive* number if its probe fails. All that the device has by then
 ///   was released.
 ///

@@ -88,10 +88,10 @@ impl Entry {
     }
 }
 
-// SAFETY: Who adds a node promises that it can be released on any thread.
+// SAFETY: `devres_node_add()` requires that the node can be released on any thread.
 unsafe impl Send for Entry {}
 
-/// What the driver core is doing with a device: `enum dl_dev_state`.
+/// The state of a device in the driver core: `enum dl_dev_state`.
 pub type dl_dev_state = u32;
 
 /// It has no driver, or probing it has failed: `DL_DEV_NO_DRIVER`.
@@ -116,7 +116,7 @@ struct DeviceMutex {
     unlocked: Condvar,
 }
 
-/// What a device is part of, which tells its bus.
+/// The structure that a device is part of, which tells its bus.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum device_kind {
     /// Nothing.
@@ -127,7 +127,7 @@ pub(crate) enum device_kind {
     Pci,
 }
 
-/// A device: `struct device`. It is reference-counted, and shared by whoever has a pointer to it.
+/// A device: `struct device`. It is reference-counted, and all code with a pointer to it shares it.
 pub struct device {
     name: CString,
     kind: device_kind,
@@ -140,13 +140,13 @@ pub struct device {
     /// The driver from the beginning of its probe to the end of its unbind, else null.
     pub(super) driver: AtomicPtr<device_driver>,
     driver_data: AtomicPtr<c_void>,
-    /// What the code that has made the device tells the driver. Null unless that code sets it.
+    /// Data for the driver from the code that made the device. Null unless that code sets it.
     pub platform_data: *mut c_void,
     /// The name of the one driver that may bind the device.
     pub(super) driver_override: Mutex<Option<CString>>,
     /// The driver's list of devices has this one: `device_is_bound()`.
     pub(super) bound: AtomicBool,
-    /// What its driver is doing.
+    /// Its state in the driver core.
     pub links: dev_links_info,
     /// In the order they were added in; `devres_head`, with `devres_lock`.
     devres: Mutex<Vec<Entry>>,
@@ -155,7 +155,7 @@ pub struct device {
     pub dma_mask: *mut u64,
     /// The mask for coherent memory, and the usual target of [`dma_mask`](Self::dma_mask).
     pub coherent_dma_mask: u64,
-    /// What is mapped for DMA.
+    /// Its DMA mappings.
     pub(crate) dma: DmaState,
 }
 
@@ -228,7 +228,7 @@ pub unsafe fn root_device_register(name: *const c_char) -> *mut device {
         return crate::error::Error::from(error).to_ptr();
     }
 
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `name` is a C string.
     let name = unsafe { CStr::from_ptr(name) };
 
     Box::into_raw(Box::new(device::new(name, device_kind::None)))
@@ -241,7 +241,7 @@ pub unsafe fn root_device_register(name: *const c_char) -> *mut device {
 /// `dev` must be valid.
 #[inline]
 pub unsafe fn dev_name(dev: *const device) -> *const c_char {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` is valid.
     let dev = unsafe { &*dev };
     dev.name.as_ptr()
 }
@@ -253,7 +253,7 @@ pub unsafe fn dev_name(dev: *const device) -> *const c_char {
 /// `dev` must be valid.
 #[inline]
 pub unsafe fn get_device(dev: *mut device) -> *mut device {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` is valid.
     let device = unsafe { &*dev };
     device.refcount.fetch_add(1, Ordering::Relaxed);
     dev
@@ -261,16 +261,16 @@ pub unsafe fn get_device(dev: *mut device) -> *mut device {
 
 /// Puts a reference, and with the last one frees the device: `put_device()`.
 ///
-/// What is still registered with the device is then released first: `device_release()`.
+/// `device_release()` first releases the resources that are still registered with the device.
 ///
 /// # Safety
 ///
 /// `dev` must be valid, and the caller must own a reference and give it up.
 pub unsafe fn put_device(dev: *mut device) {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` is valid, and owns a reference.
     let device = unsafe { &*dev };
-    // What other threads did before they put theirs has to be over. Not by a fence, which
-    // ThreadSanitizer does not know.
+    // Orders this after all that other threads did before they put their references. `AcqRel`
+    // rather than a fence, which ThreadSanitizer does not know.
     if device.refcount.fetch_sub(1, Ordering::AcqRel) != 1 {
         return;
     }
@@ -452,7 +452,7 @@ pub unsafe fn devres_node_init(
 ) {
     let value = devres_node::new(Kind::Resource, release, free_node);
 
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `node` is valid for writes.
     unsafe { node.write(value) };
 }
 
@@ -467,7 +467,7 @@ pub unsafe fn devres_node_init(
 ///   frees it is called.
 /// - It must be possible to call its functions on any thread.
 pub unsafe fn devres_node_add(dev: *mut device, node: *mut devres_node) {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` is valid.
     let dev = unsafe { &*dev };
     dev.devres().push(Entry(node));
 }
@@ -481,7 +481,7 @@ pub unsafe fn devres_node_add(dev: *mut device, node: *mut devres_node) {
 /// `dev` must be valid.
 #[must_use]
 pub unsafe fn devres_node_remove(dev: *mut device, node: *mut devres_node) -> bool {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` is valid.
     let dev = unsafe { &*dev };
     let mut devres = dev.devres();
 
@@ -545,7 +545,8 @@ unsafe extern "C-unwind" fn dr_node_release(dev: *mut device, node: *mut devres_
 
     // SAFETY: `node` is the first field of a `devres` that is valid until it is freed.
     if let Some(release) = unsafe { &*this }.release {
-        // SAFETY: By the promise of who allocated it; it is off the list, so this is the one time.
+        // SAFETY: The allocating caller promises that `release` may be called once. `node` is off
+        // the list, so this is that call.
         unsafe { release(dev, devres::data(this)) };
     }
 }
@@ -604,7 +605,8 @@ pub unsafe fn __devres_alloc_node(
 /// this.
 pub unsafe fn devres_free(res: *mut c_void) {
     if !res.is_null() {
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller promises that `res` comes from `__devres_alloc_node()`, is on no list,
+        // and is not used after this.
         unsafe { dr_node_free(devres::of(res).cast()) };
     }
 }
@@ -623,7 +625,7 @@ impl device {
         match_data: *mut c_void,
     ) -> Option<usize> {
         list.iter().rposition(|Entry(node)| {
-            // SAFETY: What is on the list is valid.
+            // SAFETY: The nodes on the list are valid.
             let kind = unsafe { &**node }.release;
             if kind.map(|kind| kind as usize) != Some(dr_node_release as *const () as usize) {
                 return false;
@@ -638,7 +640,7 @@ impl device {
 
             matches.is_none_or(|matches| {
                 let dev = ptr::from_ref(self).cast_mut();
-                // SAFETY: By the caller's promise.
+                // SAFETY: The caller promises that `matches` is made for such resources.
                 unsafe { matches(dev, devres::data(this), match_data) != 0 }
             })
         })
@@ -651,7 +653,7 @@ impl device {
 ///
 /// `dev` must be valid. `res` must come from [`__devres_alloc_node()`] and be on no list.
 pub unsafe fn devres_add(dev: *mut device, res: *mut c_void) {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` is valid.
     let mut list = unsafe { &*dev }.devres();
 
     list.push(Entry(devres::of(res).cast()));
@@ -672,11 +674,12 @@ pub unsafe fn devres_release(
     matches: dr_match_t,
     match_data: *mut c_void,
 ) -> c_int {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` is valid.
     let this = unsafe { &*dev };
     let mut list = this.devres();
 
-    // SAFETY: As above.
+    // SAFETY: `list` is that of the device, and the caller promises that `matches` is made for such
+    // resources.
     let Some(index) = (unsafe { this.find_dr(&list, release, matches, match_data) }) else {
         return code::ENOENT.to_errno();
     };
@@ -750,7 +753,8 @@ unsafe extern "C-unwind" fn action_release(_dev: *mut device, node: *mut devres_
     let this = unsafe { &*node.cast::<devres_action>() };
     let action = this.action;
 
-    // SAFETY: By the promise of who added the action; this is the one time it is called.
+    // SAFETY: The code that added the action promises that it may be called once. This is that
+    // call.
     unsafe { action(this.data) };
 }
 
@@ -773,7 +777,8 @@ pub unsafe fn devm_add_action_or_reset(
     data: *mut c_void,
 ) -> c_int {
     if GFP_KERNEL.try_alloc().is_err() {
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller promises that `action` may be called with `data` now. It is called
+        // once.
         unsafe { action(data) };
         return code::ENOMEM.to_errno();
     }
@@ -798,10 +803,10 @@ pub unsafe fn devm_add_action_or_reset(
 ///
 /// `dev` must be valid, and stay so.
 unsafe fn release_all_and_check(dev: *mut device) {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller promises that `dev` stays valid.
     unsafe { devres_release_all(dev) };
 
-    // SAFETY: As above.
+    // SAFETY: The caller promises that `dev` stays valid.
     dma_check_unbind(unsafe { &*dev });
 }
 
@@ -881,13 +886,13 @@ mod tests {
             assert_eq!(add(dev, number), 0);
         }
 
-        // SAFETY: As above.
+        // SAFETY: The device is valid until it is put, and no code here relies on it being bound.
         assert!(catch_unwind(|| unsafe { device_release_driver(dev) }).is_err());
         assert_eq!(called(), [3, 99, 1]);
 
-        // SAFETY: As above.
+        // SAFETY: The device is valid until it is put.
         assert!(!unsafe { device_is_bound(dev) });
-        // SAFETY: As above, and not used after this.
+        // SAFETY: The test owns this reference, and does not use the device after this.
         unsafe { put_device(dev) };
     }
 
@@ -914,7 +919,7 @@ mod tests {
         // SAFETY: There are two references.
         unsafe { put_device(dev) };
         assert!(called().is_empty());
-        // SAFETY: As above.
+        // SAFETY: This is the second reference, and the device is not used after this.
         unsafe { put_device(dev) };
         assert_eq!(called(), [1]);
     }
@@ -930,14 +935,14 @@ mod tests {
         assert_eq!(result, code::EBUSY.to_errno());
         assert_eq!(warnings, ["dev0: resources present before probing"]);
 
-        // SAFETY: As above.
+        // SAFETY: The device is valid until it is put.
         assert_eq!(unsafe { devres_release_all(dev) }, 1);
         assert_eq!(bind(), 0);
         assert_eq!(bind(), code::EBUSY.to_errno());
 
-        // SAFETY: As above.
+        // SAFETY: The device is valid until it is put, and no code here relies on it being bound.
         unsafe { device_release_driver(dev) };
-        // SAFETY: As above, and not used after this.
+        // SAFETY: The test owns this reference, and does not use the device after this.
         unsafe { put_device(dev) };
         called();
     }
@@ -989,12 +994,12 @@ mod tests {
         // SAFETY: The device is valid, and the node until it is removed.
         unsafe { devres_node_add(dev, node) };
         add(dev, 2);
-        // SAFETY: As above.
+        // SAFETY: The device is valid, and the node was added.
         assert!(unsafe { devres_node_remove(dev, node) });
-        // SAFETY: As above.
+        // SAFETY: The device is valid. `node` is only compared with the nodes in the list.
         assert!(!unsafe { devres_node_remove(dev, node) });
 
-        // SAFETY: As above, and not used after this.
+        // SAFETY: The test owns this reference, and does not use the device after this.
         unsafe { put_device(dev) };
         assert_eq!(called(), [2]);
     }

@@ -6,11 +6,11 @@
 //!
 //! # Quarantine
 //!
-//! A `struct drm_gem_object` does not keep its DRM device alive, neither in the kernel nor here. So
-//! that code which relies on it gets a report rather than whatever is at that address by then, the
-//! memory of a device without references is never given back, and stays marked as freed: what
-//! `KASAN` does for a while, for good. The device keeps its parent, too, so that reports can name
-//! it.
+//! A `struct drm_gem_object` does not keep its DRM device alive, neither in the kernel nor here.
+//! The model never gives back the memory of a device without references, and marks it as freed.
+//! Code that still uses the device then gets a report instead of whatever is at that address.
+//! `KASAN` does the same for a while, the model for good. The device keeps its parent, too, so that
+//! reports can name it.
 
 use super::{
     dev_label, device, drm_file, drm_unplug_srcu, get_device, kref, may_not_allocate, refcount_t,
@@ -33,7 +33,7 @@ pub const drm_driver_feature_DRIVER_GEM: u32 = 1 << 0;
 /// The driver has render nodes: `DRIVER_RENDER`.
 pub const drm_driver_feature_DRIVER_RENDER: u32 = 1 << 3;
 
-/// What a driver tells the DRM core: `struct drm_driver`.
+/// A driver's description for the DRM core: `struct drm_driver`.
 #[derive(Clone, Copy, Debug)]
 pub struct drm_driver {
     /// Called when a file is opened. An error refuses it.
@@ -52,7 +52,7 @@ pub struct drm_driver {
     pub name: *mut c_char,
     /// Description, a C string or null.
     pub desc: *mut c_char,
-    /// What the driver supports: a sum of `DRIVER_*`.
+    /// The features that the driver supports: a sum of `DRIVER_*`.
     pub driver_features: u32,
     /// Its ioctls, `num_ioctls` of them.
     pub ioctls: *const drm_ioctl_desc,
@@ -60,9 +60,9 @@ pub struct drm_driver {
     pub num_ioctls: c_int,
 }
 
-// SAFETY: The strings and the list of ioctls never change.
+// SAFETY: The strings and the list of ioctls never change, so any thread may own the pointers.
 unsafe impl Send for drm_driver {}
-// SAFETY: As above.
+// SAFETY: The strings and the list of ioctls never change, so threads may read them at once.
 unsafe impl Sync for drm_driver {}
 
 impl drm_driver {
@@ -95,7 +95,7 @@ impl Default for drm_driver {
 pub struct drm_ioctl_desc {
     /// Its number, with direction and size of the argument.
     pub cmd: c_uint,
-    /// Who may call it: a sum of `DRM_*`.
+    /// The callers that are allowed: a sum of `DRM_*`.
     pub flags: u32,
     /// Handles it.
     pub func: Option<
@@ -109,9 +109,9 @@ pub struct drm_ioctl_desc {
     pub name: *const c_char,
 }
 
-// SAFETY: The name never changes.
+// SAFETY: The name never changes, so any thread may own the pointer.
 unsafe impl Send for drm_ioctl_desc {}
-// SAFETY: As above.
+// SAFETY: The name never changes, so threads may read it at once.
 unsafe impl Sync for drm_ioctl_desc {}
 
 /// One DRM device: `struct drm_device`.
@@ -140,8 +140,8 @@ impl fmt::Display for DrmLabel {
             return f.write_str("no DRM device");
         }
 
-        // SAFETY: Whoever makes a label passes a device that was allocated, and those stay readable
-        // for ever.
+        // SAFETY: The code that makes a label passes a device that was allocated, and its memory is
+        // never freed.
         let parent = unsafe { (*self.0).dev };
         write!(f, "DRM device {:p} of {}", self.0, dev_label(parent))
     }
@@ -208,9 +208,9 @@ pub unsafe fn __drm_dev_alloc(
 /// `dev` points to a DRM device that [`__drm_dev_alloc`] made.
 #[track_caller]
 pub unsafe fn drm_dev_get(dev: *mut drm_device) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a DRM device.
     if unsafe { drm_dev_check(dev, "drm_dev_get") } {
-        // SAFETY: As before.
+        // SAFETY: `dev` is a DRM device, which the check has found alive.
         unsafe { &(*dev).ref_.refcount }.inc(DrmLabel(dev));
     }
 }
@@ -230,11 +230,11 @@ pub unsafe fn drm_dev_put(dev: *mut drm_device) {
         return;
     }
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a DRM device, and `dev` is not null.
     if !unsafe { drm_dev_check(dev, "drm_dev_put") } {
         return;
     }
-    // SAFETY: As before.
+    // SAFETY: `dev` is a DRM device, and the caller still owns a reference to it.
     if !unsafe { &(*dev).ref_.refcount }.dec_and_test(DrmLabel(dev)) {
         return;
     }
@@ -242,16 +242,16 @@ pub unsafe fn drm_dev_put(dev: *mut drm_device) {
     // Reported here, since a panic could not leave the callback.
     fault::might_sleep("drm_dev_put");
 
-    // SAFETY: As before; nobody else has a reference, so that nobody changes the driver.
+    // SAFETY: `dev` is a DRM device. This was the last reference, so nobody changes the driver.
     let driver = unsafe { (*dev).driver };
     // SAFETY: The driver is valid while it is set.
     if let Some(release) = unsafe { (*driver).release } {
         // SAFETY: The callback gets what it was made for, once.
         report_afterwards(|| unsafe { release(dev) });
     }
-    // SAFETY: As before.
+    // SAFETY: The memory of a DRM device is never freed.
     let left = unsafe { &(*dev).mmap_offsets }.load(Ordering::Relaxed);
-    // SAFETY: As before.
+    // SAFETY: `dev` has no references left.
     unsafe { quarantine(dev) };
 
     // `drm_gem_init_release()`, by way of `drm_managed_release()`.
@@ -276,7 +276,7 @@ pub unsafe fn drm_dev_register(dev: *mut drm_device, _flags: c_ulong) -> c_int {
         return code::ENOMEM.to_errno();
     }
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a live DRM device.
     unsafe { &(*dev).registered }.store(true, Ordering::Release);
     0
 }
@@ -293,11 +293,11 @@ pub unsafe fn drm_dev_register(dev: *mut drm_device, _flags: c_ulong) -> c_int {
 /// `dev` points to a live DRM device.
 #[track_caller]
 pub unsafe fn drm_dev_unplug(dev: *mut drm_device) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a live DRM device.
     unsafe { &(*dev).unplugged }.store(true, Ordering::SeqCst);
     drm_unplug_srcu::synchronize();
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a live DRM device.
     unsafe { &(*dev).registered }.store(false, Ordering::Release);
 }
 
@@ -313,13 +313,13 @@ pub unsafe fn drm_dev_unplug(dev: *mut drm_device) {
 pub unsafe fn drm_dev_enter(dev: *mut drm_device, idx: *mut c_int) -> bool {
     let entered = drm_unplug_srcu::read_lock();
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a live DRM device.
     if unsafe { &(*dev).unplugged }.load(Ordering::SeqCst) {
         drm_unplug_srcu::read_unlock(entered);
         return false;
     }
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `idx` is valid for writing.
     unsafe { idx.write(entered) };
     true
 }
@@ -346,9 +346,9 @@ pub unsafe fn drm_dev_exit(idx: c_int) {
 /// `dev` points to a DRM device that [`__drm_dev_alloc`] made.
 #[track_caller]
 pub(crate) unsafe fn drm_vma_offset_add(dev: *mut drm_device, who: &str) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a DRM device.
     if unsafe { drm_dev_check(dev, who) } {
-        // SAFETY: As before.
+        // SAFETY: `dev` is a DRM device, whose memory is never freed.
         unsafe { &(*dev).mmap_offsets }.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -361,11 +361,11 @@ pub(crate) unsafe fn drm_vma_offset_add(dev: *mut drm_device, who: &str) {
 /// As for [`drm_vma_offset_add`].
 #[track_caller]
 pub(crate) unsafe fn drm_vma_offset_remove(dev: *mut drm_device, is_there: bool, who: &str) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a DRM device.
     let is_alive = unsafe { drm_dev_check(dev, who) };
 
     if is_there && is_alive {
-        // SAFETY: As before.
+        // SAFETY: `dev` is a DRM device, whose memory is never freed.
         unsafe { &(*dev).mmap_offsets }.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -385,7 +385,7 @@ unsafe fn quarantine(dev: *mut drm_device) {
 
     static FREED: Mutex<Vec<Freed>> = Mutex::new(Vec::new());
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises a DRM device, whose memory is never freed.
     unsafe { &(*dev).freed }.store(true, Ordering::Release);
     FREED
         .lock()

@@ -54,9 +54,9 @@ pub unsafe fn drm_open_file(dev: *mut drm_device) -> *mut drm_file {
         unsafe { ERR_PTR(c_long::from(errno)) }.cast()
     };
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `dev` is alive.
     let unplugged = unsafe { &(*dev).unplugged }.load(Ordering::SeqCst);
-    // SAFETY: As before.
+    // SAFETY: The caller promises that `dev` is alive.
     let registered = unsafe { &(*dev).registered }.load(Ordering::Acquire);
     if unplugged || !registered {
         return error(code::ENODEV.to_errno());
@@ -65,7 +65,7 @@ pub unsafe fn drm_open_file(dev: *mut drm_device) -> *mut drm_file {
         return error(code::ENOMEM.to_errno());
     }
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `dev` is alive.
     unsafe { drm_dev_get(dev) };
     let file = Box::into_raw(Box::new(drm_file {
         driver_priv: ptr::null_mut(),
@@ -73,7 +73,7 @@ pub unsafe fn drm_open_file(dev: *mut drm_device) -> *mut drm_file {
         objects: Mutex::default(),
     }));
 
-    // SAFETY: As before.
+    // SAFETY: The file holds a reference to `dev`.
     let driver = unsafe { (*dev).driver };
     // SAFETY: A driver is valid while it is set.
     if let Some(open) = unsafe { (*driver).open } {
@@ -99,11 +99,11 @@ pub unsafe fn drm_open_file(dev: *mut drm_device) -> *mut drm_file {
 ///
 /// `file` comes from [`drm_open_file`], and nobody uses it any more.
 pub unsafe fn drm_release_file(file: *mut drm_file) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `file` comes from `drm_open_file()`.
     let dev = unsafe { (*file).dev };
 
     // `drm_gem_release()`.
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `file` comes from `drm_open_file()`.
     let objects = mem::take(&mut unsafe { &*file }.objects().0);
     for obj in objects.into_values() {
         // SAFETY: The file has had a handle with a reference.
@@ -142,9 +142,9 @@ pub unsafe fn drm_gem_handle_create(
         return code::ENOMEM.to_errno();
     }
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `obj` is alive.
     unsafe { drm_gem_object_get(obj) };
-    // SAFETY: As before.
+    // SAFETY: `obj` is alive: this function holds a reference to it.
     let gem = unsafe { Gem::new(obj) };
     // SAFETY: Functions outlive the objects that use them.
     if let Some(open) = unsafe { gem.funcs().as_ref() }.and_then(|funcs| funcs.open) {
@@ -157,14 +157,14 @@ pub unsafe fn drm_gem_handle_create(
         }
     }
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `file` is open.
     let mut objects = unsafe { &*file }.objects();
     // The lowest that is free, of a number that nobody runs out of.
     let handle = (1..)
         .find(|handle| !objects.0.contains_key(handle))
         .unwrap_or(0);
     objects.0.insert(handle, obj);
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `handlep` is valid for writing.
     unsafe { handlep.write(handle) };
     0
 }
@@ -176,7 +176,7 @@ pub unsafe fn drm_gem_handle_create(
 ///
 /// `file` is open.
 pub unsafe fn drm_gem_handle_delete(file: *mut drm_file, handle: u32) -> c_int {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `file` is open.
     let obj = unsafe { &*file }.objects().0.remove(&handle);
 
     match obj {
@@ -213,7 +213,7 @@ unsafe fn close_and_put(file: *mut drm_file, obj: *mut drm_gem_object) {
 ///
 /// `file` is open.
 pub unsafe fn drm_gem_object_lookup(file: *mut drm_file, handle: u32) -> *mut drm_gem_object {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `file` is open.
     let objects = unsafe { &*file }.objects();
 
     match objects.0.get(&handle) {

@@ -65,7 +65,8 @@ pub unsafe fn faux_device_destroy(faux: *mut faux_device) {
     // CAST: It is the first field.
     let dev = faux.cast::<device>();
 
-    // SAFETY: The caller promises it.
+    // SAFETY: The caller promises that `faux` is valid, and that nobody has a reference of it as a
+    // bound device.
     unsafe { device_del(dev) };
     // SAFETY: It is the reference that the device was made with.
     unsafe { put_device(dev) };

@@ -119,7 +119,7 @@ pub unsafe fn firmware_request_nowarn(
     if image.is_null() {
         return code::ENOMEM.to_errno();
     }
-    // SAFETY: As before.
+    // SAFETY: The caller promises that `fw` is valid for writing.
     unsafe { *fw = image };
     0
 }

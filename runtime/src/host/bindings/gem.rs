@@ -25,7 +25,7 @@ pub struct kref {
     pub refcount: refcount_t,
 }
 
-/// What a GEM object can do: `struct drm_gem_object_funcs`.
+/// The functions of a GEM object: `struct drm_gem_object_funcs`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct drm_gem_object_funcs {
     /// Frees the object, once its last reference is gone. Must be there.
@@ -84,7 +84,7 @@ pub struct drm_gem_object {
     pub resv: *mut dma_resv,
     /// Its own reservation object.
     pub _resv: dma_resv,
-    /// What it can do.
+    /// Its functions.
     pub funcs: *const drm_gem_object_funcs,
     /// Whether it has an mmap offset, which is a node of a tree of its device: what the model keeps
     /// of `vma_node`.
@@ -228,7 +228,7 @@ pub unsafe fn drm_gem_private_object_init(
 
     // SAFETY: Nobody else uses the object.
     let funcs = unsafe { (*obj).funcs };
-    // SAFETY: As before.
+    // SAFETY: `obj` points to an object that nobody else uses.
     let resv = unsafe { (*obj).resv };
     let resv = if resv.is_null() {
         // SAFETY: `obj` points to an object.
@@ -260,7 +260,7 @@ pub unsafe fn drm_gem_private_object_init(
 /// `obj` points to an initialised object that nobody else uses.
 #[track_caller]
 pub unsafe fn drm_gem_private_object_fini(obj: *mut drm_gem_object) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object that nobody else uses.
     let gem = unsafe { Gem::new(obj) };
     // SAFETY: `obj` points to an object.
     let resv = unsafe { &raw mut (*obj)._resv };
@@ -276,9 +276,9 @@ pub unsafe fn drm_gem_private_object_fini(obj: *mut drm_gem_object) {
 /// `obj` points to an initialised object that nobody else uses.
 #[track_caller]
 pub unsafe fn drm_gem_create_mmap_offset(obj: *mut drm_gem_object) -> c_int {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `obj` is initialised.
     let dev = unsafe { (*obj).dev };
-    // SAFETY: As before.
+    // SAFETY: Nobody else uses the object, so nobody reads the flag.
     unsafe { (*obj).has_mmap_offset = true };
     // SAFETY: `dev` was a DRM device when the object was initialised.
     unsafe { drm_vma_offset_add(dev, "drm_gem_create_mmap_offset") };
@@ -294,9 +294,9 @@ pub unsafe fn drm_gem_create_mmap_offset(obj: *mut drm_gem_object) -> c_int {
 /// As for [`drm_gem_create_mmap_offset`].
 #[track_caller]
 pub(crate) unsafe fn drm_gem_free_mmap_offset(obj: *mut drm_gem_object, who: &str) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `obj` is initialised.
     let dev = unsafe { (*obj).dev };
-    // SAFETY: As before.
+    // SAFETY: Nobody else uses the object, so this is the only reference to the flag.
     let had_offset = mem::take(unsafe { &mut (*obj).has_mmap_offset });
     // SAFETY: `dev` was a DRM device when the object was initialised.
     unsafe { drm_vma_offset_remove(dev, had_offset, who) };
@@ -313,10 +313,10 @@ pub(crate) unsafe fn drm_gem_free_mmap_offset(obj: *mut drm_gem_object, who: &st
 #[track_caller]
 pub unsafe fn drm_gem_object_release(obj: *mut drm_gem_object) {
     report_afterwards(|| {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The caller promises that `obj` is initialised.
         let filp = unsafe { (*obj).filp };
         if !filp.is_null() {
-            // SAFETY: As before. A second call must not find it.
+            // SAFETY: Nobody else uses the object. A second call must not find the file.
             unsafe { (*obj).filp = ptr::null_mut() };
             // SAFETY: `drm_gem_object_init()` made it, and this was the only pointer.
             unsafe { file::put(filp) };
@@ -337,14 +337,14 @@ pub unsafe fn drm_gem_object_release(obj: *mut drm_gem_object) {
 #[inline]
 #[track_caller]
 pub unsafe fn drm_gem_object_get(obj: *mut drm_gem_object) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object.
     let gem = unsafe { Gem::new(obj) };
     gem.refcount().inc(gem);
 }
 
 /// Puts a reference, and frees the object with the last one: `drm_gem_object_put()`.
 ///
-/// What goes wrong in the object's `free` callback is reported when that has returned. Null is
+/// A failure in the object's `free` callback is reported when the callback has returned. Null is
 /// ignored. May sleep, if the reference is the last one.
 ///
 /// # Safety
@@ -357,7 +357,7 @@ pub unsafe fn drm_gem_object_put(obj: *mut drm_gem_object) {
         return;
     }
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, of which it owns a reference.
     let gem = unsafe { Gem::new(obj) };
     if gem.refcount().dec_and_test(gem) {
         // SAFETY: That was the last reference.
@@ -369,7 +369,7 @@ pub unsafe fn drm_gem_object_put(obj: *mut drm_gem_object) {
 ///
 /// # Safety
 ///
-/// Nobody has a reference to `gem`.
+/// `gem` has no references left.
 #[cold]
 #[track_caller]
 unsafe fn drm_gem_object_free(gem: Gem<'_>) {
@@ -391,7 +391,7 @@ unsafe fn drm_gem_object_free(gem: Gem<'_>) {
 ///
 /// # Safety
 ///
-/// Nobody else gets or puts pages of the object.
+/// During the call, no other code gets or puts pages of the object.
 #[track_caller]
 pub(crate) unsafe fn drm_gem_get_pages(gem: Gem<'_>) -> *mut *mut page {
     let error = |errno: c_int| {

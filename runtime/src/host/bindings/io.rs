@@ -86,9 +86,11 @@ accessors!(
 /// Both are valid for `count` bytes, and do not overlap.
 pub unsafe fn memcpy_fromio(buffer: *mut c_void, addr: *const c_void, count: usize) {
     for i in 0..count {
-        // SAFETY: The caller promises it.
+        // SAFETY: `i` is below `count`, and the caller promises that `addr` is valid for `count`
+        // bytes.
         let byte = unsafe { readb_relaxed(addr.wrapping_byte_add(i)) };
-        // SAFETY: As before.
+        // SAFETY: `i` is below `count`, and the caller promises that `buffer` is valid for `count`
+        // bytes.
         unsafe { buffer.cast::<u8>().wrapping_add(i).write(byte) };
     }
 }
@@ -100,9 +102,11 @@ pub unsafe fn memcpy_fromio(buffer: *mut c_void, addr: *const c_void, count: usi
 /// Both are valid for `count` bytes, and do not overlap.
 pub unsafe fn memcpy_toio(addr: *mut c_void, buffer: *const c_void, count: usize) {
     for i in 0..count {
-        // SAFETY: The caller promises it.
+        // SAFETY: `i` is below `count`, and the caller promises that `buffer` is valid for `count`
+        // bytes.
         let byte = unsafe { buffer.cast::<u8>().wrapping_add(i).read() };
-        // SAFETY: As before.
+        // SAFETY: `i` is below `count`, and the caller promises that `addr` is valid for `count`
+        // bytes.
         unsafe { writeb_relaxed(byte, addr.wrapping_byte_add(i)) };
     }
 }

@@ -7,12 +7,12 @@
 //!
 //! # Physical addresses
 //!
-//! The pages of one file are one block of real host memory, which is what makes a virtual mapping
-//! of them free. What a device sees is made up: physical memory starts at 1 GiB and is handed out
-//! in runs of [`PAGES_PER_RUN`] pages with a hole after each, so that a file of `n` pages gives a
-//! scatter-gather table of `n / PAGES_PER_RUN` entries, rounded up. DMA addresses equal physical
-//! ones. A device that reaches 16 MiB only (24 bits) can map none of them, a 32-bit device all of
-//! the first 1.5 GiB.
+//! The pages of one file are one block of real host memory, which makes a virtual mapping of them
+//! free. The addresses that a device sees are made up. Physical memory starts at 1 GiB, and is
+//! handed out in runs of [`PAGES_PER_RUN`] pages with a hole after each. A file of `n` pages thus
+//! gives a scatter-gather table of `n / PAGES_PER_RUN` entries, rounded up. DMA addresses equal
+//! physical ones. A device that reaches 16 MiB only (24 bits) can map none of them, a 32-bit device
+//! all of the first 1.5 GiB.
 
 use super::refcount_t;
 use crate::{error::code, fault};
@@ -105,7 +105,7 @@ pub unsafe fn page_ref_count(page: *const page) -> i32 {
 /// An offset in a file, or the size of one: `loff_t`.
 pub type loff_t = c_longlong;
 
-/// What the model keeps of `struct inode`.
+/// The part of `struct inode` that the model keeps.
 pub struct inode {
     /// The size of the file in bytes. Pages beyond it cannot be read. Not to be written to while
     /// another thread uses the file.
@@ -114,9 +114,9 @@ pub struct inode {
 
 /// The file that holds the contents of a shmem object: what the model keeps of `struct file`.
 ///
-/// Its pages come into being when they are first asked for, zeroed, and stay, contents and all,
-/// while the file or anybody who took its pages exists: putting pages does not lose what was
-/// written to them. Only a purge does.
+/// Its pages are made, zeroed, when they are first asked for. They and their contents stay while
+/// the file, or anybody who took its pages, exists. Putting pages keeps their contents; only a
+/// purge loses them.
 ///
 /// # Invariants
 ///
@@ -331,8 +331,8 @@ impl Drop for Pages {
         drop(unsafe { Box::from_raw(self.pages) });
 
         if self.layout.size() != 0 {
-            // SAFETY: By the invariant `memory` is an allocation of this layout, and there are no
-            // users any more, as above.
+            // SAFETY: By the invariant `memory` is an allocation of this layout. It has no users,
+            // as each list holds a reference to the file.
             unsafe { dealloc(self.memory, self.layout) };
         }
     }
@@ -415,7 +415,8 @@ pub(crate) fn kmalloc_obj<T>(value: T, gfp: gfp_t) -> *mut T {
 ///
 /// `object` comes from [`kmalloc_obj`] and is not used after this.
 pub(crate) unsafe fn kfree_obj<T>(object: *mut T) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `object` comes from `kmalloc_obj()`, and is not used after
+    // this.
     drop(unsafe { Box::from_raw(object) });
 }
 
@@ -447,9 +448,9 @@ mod tests {
 
         list.iter()
             .map(|&page| {
-                // SAFETY: The list is alive.
+                // SAFETY: The list keeps its pages valid.
                 let phys = unsafe { page_to_phys(page) };
-                // SAFETY: As before.
+                // SAFETY: The list keeps its pages valid.
                 (phys, unsafe { page_ref_count(page) })
             })
             .collect()
@@ -462,7 +463,7 @@ mod tests {
 
         // SAFETY: `file` is alive.
         let list = unsafe { file::read_pages(file) }.unwrap();
-        // SAFETY: As before.
+        // SAFETY: `file` is alive.
         let again = unsafe { file::read_pages(file) }.unwrap();
         let seen = look(list, N);
         assert!(seen.iter().all(|&(_, count)| count == 3));
@@ -477,9 +478,9 @@ mod tests {
         let memory = unsafe { vmap(list, N) }.cast::<u8>();
         // SAFETY: The list keeps the memory, of `N` pages.
         unsafe { memory.wrapping_add(5 * PAGE_SIZE).write(42) };
-        // SAFETY: The list is alive, and put once.
+        // SAFETY: `list` comes from `file`, and is not used after this.
         unsafe { file::put_pages(file, list) };
-        // SAFETY: As before.
+        // SAFETY: `again` comes from `file`, and is not used after this.
         unsafe { file::put_pages(file, again) };
 
         // SAFETY: `file` is alive.

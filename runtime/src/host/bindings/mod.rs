@@ -2,17 +2,17 @@
 
 //! The C side: names and signatures as `bindgen` gives them in the kernel's `bindings` crate.
 //!
-//! One flat namespace, although each part of the model has a file of its own. What stands here
-//! *behaves* as the C code of Linux 7.3 does, reference counts and locks included; it shares no
-//! code with it. Functions are `unsafe` where their C namesake takes pointers that it trusts.
+//! One flat namespace, although each part of the model has a file of its own. The model *behaves*
+//! as the C code of Linux 7.3 does, reference counts and locks included, and shares no code with
+//! it. Functions are `unsafe` where their C namesake takes pointers that it trusts.
 //!
 //! # Loud failures
 //!
 //! Where the kernel would `WARN()`, and where its debug options (`DMA_API_DEBUG`, `PROVE_LOCKING`,
 //! `KASAN`) would print a report, the model calls [`warn`]: a panic, unless [`collect_warnings`]
 //! gathers the text instead. A function that finds something wrong halfway finishes its work first,
-//! as the kernel does after a `WARN()`, and reports then, so that locks are not left held and
-//! counts stay comparable.
+//! as the kernel does after a `WARN()`, and reports then. Locks are thus not left held, and counts
+//! stay comparable.
 //!
 //! # Uses
 //!

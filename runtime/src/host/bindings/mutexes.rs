@@ -26,7 +26,7 @@ pub unsafe fn __mutex_init(lock: *mut mutex, name: *const c_char, key: *mut lock
     let key = unsafe { &*key };
     let new = mutex(RawLock::new(key.register(name)));
 
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller promises that `lock` is valid for a write.
     unsafe { lock.write(new) };
 }
 
@@ -40,7 +40,7 @@ pub unsafe fn __mutex_init(lock: *mut mutex, name: *const c_char, key: *mut lock
 ///
 /// `lock` must be initialised, and is not any more after this.
 pub unsafe fn mutex_destroy(lock: *mut mutex) {
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that `lock` is initialised, and is not used as a lock after this.
     unsafe { lock.drop_in_place() };
 }
 
@@ -58,7 +58,7 @@ pub unsafe fn mutex_destroy(lock: *mut mutex) {
 pub unsafe fn mutex_lock(lock: *mut mutex) {
     fault::might_sleep("mutex_lock");
 
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that `lock` is initialised.
     unsafe { &*lock }.0.lock();
 }
 
@@ -70,7 +70,7 @@ pub unsafe fn mutex_lock(lock: *mut mutex) {
 #[inline]
 #[track_caller]
 pub(crate) unsafe fn mutex_relock(lock: *mut mutex) {
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that `lock` is initialised.
     unsafe { &*lock }.0.relock();
 }
 
@@ -85,7 +85,7 @@ pub(crate) unsafe fn mutex_relock(lock: *mut mutex) {
 /// `lock` must be initialised.
 #[track_caller]
 pub(crate) unsafe fn mutex_check_relock(lock: *mut mutex) {
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that `lock` is initialised.
     unsafe { &*lock }.0.check();
 }
 
@@ -97,7 +97,7 @@ pub(crate) unsafe fn mutex_check_relock(lock: *mut mutex) {
 #[inline]
 #[track_caller]
 pub unsafe fn mutex_trylock(lock: *mut mutex) -> c_int {
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that `lock` is initialised.
     unsafe { &*lock }.0.try_lock().into()
 }
 
@@ -108,10 +108,10 @@ pub unsafe fn mutex_trylock(lock: *mut mutex) -> c_int {
 /// `lock` must be initialised, and the current thread must hold it.
 #[inline]
 pub unsafe fn mutex_unlock(lock: *mut mutex) {
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that `lock` is initialised.
     let lock = unsafe { &*lock };
 
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that the current thread holds the lock.
     unsafe { lock.0.unlock() };
 }
 
@@ -123,6 +123,6 @@ pub unsafe fn mutex_unlock(lock: *mut mutex) {
 #[inline]
 #[track_caller]
 pub unsafe fn mutex_assert_is_held(lock: *mut mutex) {
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that `lock` is initialised.
     unsafe { &*lock }.0.assert_is_held();
 }

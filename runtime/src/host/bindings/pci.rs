@@ -68,7 +68,7 @@ impl AtomicBytes {
     }
 }
 
-/// What is known of a device when it is made.
+/// The configuration of a new device.
 #[derive(Default)]
 pub(crate) struct PciConfig {
     pub(crate) vendor: u16,
@@ -102,7 +102,7 @@ pub struct pci_dev {
     /// Whether it may access memory.
     is_busmaster: AtomicBool,
     bars: [BarMemory; PCI_STD_NUM_BARS],
-    /// Who has requested a BAR, and how often it is mapped.
+    /// For each BAR, the name that it was requested under, and the number of its mappings.
     users: Mutex<[BarUsers; PCI_STD_NUM_BARS]>,
 }
 
@@ -130,7 +130,7 @@ impl pci_dev {
         Some((memory.as_ptr().cast_mut().cast(), size_of_val(&**memory)))
     }
 
-    /// Who has requested a BAR, and how often it is mapped.
+    /// Returns the name that a BAR was requested under, and the number of its mappings.
     pub(crate) fn bar_users(&self, bar: usize) -> Option<(Option<CString>, usize)> {
         let users = self.users();
         let bar = users.get(bar)?;
@@ -196,7 +196,7 @@ pub unsafe fn pci_dev_get(dev: *mut pci_dev) -> *mut pci_dev {
 /// `dev` is valid, and the caller gives up a reference.
 pub unsafe fn pci_dev_put(dev: *mut pci_dev) {
     // CAST: It is the first field.
-    // SAFETY: The caller promises it.
+    // SAFETY: The caller promises that `dev` is valid, and gives up a reference.
     unsafe { put_device(dev.cast()) };
 }
 
@@ -302,7 +302,7 @@ pub unsafe fn pci_iomap(dev: *mut pci_dev, bar: c_int, _maxlen: c_ulong) -> *mut
     memory.as_ptr().cast_mut().cast()
 }
 
-/// Ends a mapping: `pci_iounmap()`. What is not mapped is a loud failure.
+/// Ends a mapping: `pci_iounmap()`. An address that is not mapped is a loud failure.
 ///
 /// # Safety
 ///

@@ -67,7 +67,7 @@ impl fmt::Display for Printed {
 }
 
 std::thread_local! {
-    /// What the collectors of this thread have gathered, innermost last.
+    /// The messages that the collectors of this thread have gathered, innermost last.
     static COLLECTED: RefCell<Vec<Vec<Printed>>> = const { RefCell::new(Vec::new()) };
 
     /// Whether the last message of this thread has no newline at its end.

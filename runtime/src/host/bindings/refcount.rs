@@ -82,8 +82,8 @@ impl refcount_t {
         self.refs.atomic().store(n, Ordering::Relaxed);
     }
 
-    /// `refcount_inc()`, for somebody who has a reference already. `whose` names the counted object
-    /// in reports.
+    /// `refcount_inc()`, for a caller that has a reference already. `whose` names the counted
+    /// object in reports.
     #[track_caller]
     pub(crate) fn inc(&self, whose: impl fmt::Display) {
         let old = self.refs.atomic().fetch_add(1, Ordering::Relaxed);

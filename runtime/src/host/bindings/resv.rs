@@ -64,7 +64,7 @@ fn current() -> u64 {
     fault::current_task().get()
 }
 
-/// Where threads sleep. One for all locks: those who wake up in vain look again.
+/// The place where threads sleep. One for all locks: a thread that wakes up in vain looks again.
 static WAIT_QUEUE: Parking = Parking::new();
 
 /// Locks a reservation object, and sleeps until that is possible: `dma_resv_lock()`.
@@ -84,7 +84,7 @@ static WAIT_QUEUE: Parking = Parking::new();
 pub unsafe fn dma_resv_lock(obj: *mut dma_resv, _ctx: *mut ww_acquire_ctx) -> c_int {
     fault::might_sleep("dma_resv_lock");
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised reservation object.
     let resv = unsafe { &*obj };
 
     lock(resv, || false)
@@ -133,7 +133,7 @@ pub(crate) fn wake_up_interruptible() {
 pub unsafe fn dma_resv_lock_interruptible(obj: *mut dma_resv, _ctx: *mut ww_acquire_ctx) -> c_int {
     fault::might_sleep("dma_resv_lock_interruptible");
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised reservation object.
     lock(unsafe { &*obj }, signal_pending)
 }
 
@@ -146,7 +146,7 @@ pub unsafe fn dma_resv_lock_interruptible(obj: *mut dma_resv, _ctx: *mut ww_acqu
 /// `obj` points to an initialised reservation object.
 #[track_caller]
 pub unsafe fn dma_resv_unlock(obj: *mut dma_resv) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised reservation object.
     let resv = unsafe { &*obj };
 
     if !resv.is_held() {
@@ -166,7 +166,7 @@ pub unsafe fn dma_resv_unlock(obj: *mut dma_resv) {
 ///
 /// `obj` points to an initialised reservation object.
 pub unsafe fn dma_resv_is_locked(obj: *mut dma_resv) -> bool {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised reservation object.
     unsafe { &*obj }.owner.load(Ordering::Relaxed) != 0
 }
 
@@ -178,7 +178,7 @@ pub unsafe fn dma_resv_is_locked(obj: *mut dma_resv) -> bool {
 /// `obj` points to an initialised reservation object.
 #[track_caller]
 pub(crate) unsafe fn dma_resv_assert_held(obj: *mut dma_resv, whose: impl fmt::Display) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised reservation object.
     if !unsafe { &*obj }.is_held() {
         warn(format!(
             "{whose}: the reservation lock is not held by this thread"
@@ -334,8 +334,8 @@ mod tests {
         });
         unlock(&resv);
 
-        // Whoever does not have to wait does not look for signals, nor does who must not be
-        // interrupted.
+        // A thread that does not have to wait, or must not be interrupted, does not look for
+        // signals.
         Task::current().send_signal();
         assert_eq!(lock_interruptible(), 0);
         unlock(&resv);

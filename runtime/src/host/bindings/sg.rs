@@ -71,7 +71,7 @@ impl Default for sg_table {
 ///
 /// `sg` is an entry of a live table.
 pub unsafe fn sg_next(sg: *mut scatterlist) -> *mut scatterlist {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `sg` is an entry of a live table.
     let link = unsafe { (*sg).page_link };
 
     if link.addr() & SG_END != 0 {
@@ -87,7 +87,7 @@ pub unsafe fn sg_next(sg: *mut scatterlist) -> *mut scatterlist {
 ///
 /// `sg` is an entry of a live table.
 pub unsafe fn sg_page(sg: *mut scatterlist) -> *mut page {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `sg` is an entry of a live table.
     unsafe { (*sg).page_link }.map_addr(|addr| addr & !SG_END)
 }
 
@@ -99,7 +99,7 @@ pub unsafe fn sg_page(sg: *mut scatterlist) -> *mut page {
 pub unsafe fn sg_phys(sg: *mut scatterlist) -> phys_addr_t {
     // SAFETY: An entry, by the requirement of this function.
     let page = unsafe { sg_page(sg) };
-    // SAFETY: As before.
+    // SAFETY: The caller promises that `sg` is an entry of a live table.
     let offset = unsafe { (*sg).offset };
     // SAFETY: The pages are valid, by the requirement of this function.
     let phys = unsafe { page_to_phys(page) };
@@ -114,7 +114,7 @@ pub unsafe fn sg_phys(sg: *mut scatterlist) -> phys_addr_t {
 /// `sg` is an entry of a live table.
 #[inline]
 pub unsafe fn sg_dma_address(sg: *mut scatterlist) -> dma_addr_t {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `sg` is an entry of a live table.
     unsafe { (*sg).dma_address }
 }
 
@@ -125,7 +125,7 @@ pub unsafe fn sg_dma_address(sg: *mut scatterlist) -> dma_addr_t {
 /// `sg` is an entry of a live table.
 #[inline]
 pub unsafe fn sg_dma_len(sg: *mut scatterlist) -> c_uint {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `sg` is an entry of a live table.
     unsafe { (*sg).dma_length }
 }
 
@@ -209,7 +209,7 @@ pub unsafe fn sg_alloc_table_from_pages_segment(
         orig_nents: nents,
     };
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `sgt` is valid for writing.
     unsafe { sgt.write(table) };
     0
 }
@@ -246,9 +246,9 @@ pub(crate) unsafe fn sg_quarantine_table(sgt: *mut sg_table) {
 
     static FREED: Mutex<Vec<Freed>> = Mutex::new(Vec::new());
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `sgt` is a valid table.
     unsafe { (*sgt).nents = 0 };
-    // SAFETY: As before.
+    // SAFETY: The caller promises that `sgt` is a valid table.
     unsafe { (*sgt).orig_nents = QUARANTINED };
     FREED
         .lock()
@@ -264,7 +264,7 @@ pub(crate) unsafe fn sg_quarantine_table(sgt: *mut sg_table) {
 #[inline]
 #[track_caller]
 pub(crate) unsafe fn sg_check_table(sgt: *const sg_table, who: &str) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `sgt` points to a table, freed or not.
     if unsafe { (*sgt).orig_nents } == QUARANTINED {
         use_after_free(sgt, who);
     }
@@ -317,16 +317,16 @@ mod tests {
             // SAFETY: `sg` is an entry of the table.
             let entry = unsafe { &*sg };
             found.push((entry.length, entry.offset));
-            // SAFETY: As before.
+            // SAFETY: `sg` is an entry of the table.
             sg = unsafe { sg_next(sg) };
         }
         assert_eq!(found.len(), sgt.orig_nents as usize);
 
         // SAFETY: The table is not used again, nor are the pages.
         unsafe { sg_free_table(&mut sgt) };
-        // SAFETY: As before.
+        // SAFETY: The list comes from `file`, and the table that named its pages was freed.
         unsafe { file::put_pages(file, pages) };
-        // SAFETY: As before.
+        // SAFETY: `file` comes from `file::new()`, and is not used again.
         unsafe { file::put(file) };
 
         if ret == 0 {

@@ -13,7 +13,7 @@
 //! - `vmap_use_count`: taken by [`drm_gem_shmem_vmap_locked`]; put by
 //!   [`drm_gem_shmem_vunmap_locked`].
 //!
-//! So **freeing the table does not put the pages**: whoever makes it again holds them twice, and
+//! So **freeing the table does not put the pages**: code that makes it again holds them twice, and
 //! only one use is put at release. Left out are `mmap()`, and how a CPU caches the pages.
 //!
 //! # Whose table it is
@@ -85,7 +85,7 @@ impl iosys_map {
 #[derive(Debug)]
 #[repr(C)]
 pub struct drm_gem_shmem_object {
-    /// What it has in common with other GEM objects.
+    /// The part that all GEM objects have in common.
     pub base: drm_gem_object,
     /// Its pages, while `pages_use_count` is not zero.
     pub pages: *mut *mut page,
@@ -93,8 +93,7 @@ pub struct drm_gem_shmem_object {
     pub pages_use_count: refcount_t,
     /// Users of the pages who need them to stay where they are.
     pub pages_pin_count: refcount_t,
-    /// What the user has advised: 0 keeps the pages, more lets them be purged, less says that they
-    /// were.
+    /// The user's advice: 0 keeps the pages, more lets them be purged, less says that they were.
     pub madv: c_int,
     /// The table, mapped for the device; of an imported object the exporter's.
     pub sgt: *mut sg_table,
@@ -137,7 +136,7 @@ impl drm_gem_shmem_object {
     }
 }
 
-/// What objects get that have no functions of their own.
+/// The functions of objects that have none of their own.
 static drm_gem_shmem_funcs: drm_gem_object_funcs = drm_gem_object_funcs {
     free: Some(drm_gem_shmem_object_free),
     pin: Some(drm_gem_shmem_object_pin),
@@ -166,13 +165,14 @@ impl<'a> Shmem<'a> {
     ///
     /// As the type's invariants and those of [`Gem`] say.
     unsafe fn new(ptr: *mut drm_gem_shmem_object) -> Self {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The caller promises that `ptr` points to a shmem object.
         let base = unsafe { &raw mut (*ptr).base };
 
         // INVARIANT: By the requirement of this function.
         Self {
             ptr,
-            // SAFETY: As before.
+            // SAFETY: `base` is part of the object, for which the caller promises the invariants of
+            // `Gem`.
             gem: unsafe { Gem::new(base) },
         }
     }
@@ -185,7 +185,8 @@ impl<'a> Shmem<'a> {
     /// As for [`new`](Self::new), where the lock is not needed for this call to be made.
     #[track_caller]
     unsafe fn new_locked(ptr: *mut drm_gem_shmem_object, who: &str) -> Self {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The caller promises the invariants of `Shmem`, except for the lock, which is
+        // checked here.
         let shmem = unsafe { Self::new(ptr) };
         // SAFETY: `resv` is valid as long as the object is initialised.
         unsafe { dma_resv_assert_held(shmem.gem.resv(), format_args!("{who}(): {}", shmem.gem)) };
@@ -283,7 +284,8 @@ impl<'a> Shmem<'a> {
         // SAFETY: `resv` is valid as long as the object is initialised.
         unsafe { dma_resv_lock(self.gem.resv(), ptr::null_mut()) };
         let result = f();
-        // SAFETY: As before.
+        // SAFETY: `resv` is valid as long as the object is initialised, and this thread has locked
+        // it.
         unsafe { dma_resv_unlock(self.gem.resv()) };
         result
     }
@@ -315,19 +317,19 @@ unsafe fn __drm_gem_shmem_init(
     size: usize,
     private: bool,
 ) -> c_int {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `shmem` points to an object.
     let obj = unsafe { &raw mut (*shmem).base };
 
-    // SAFETY: As before.
+    // SAFETY: `obj` is part of an object that nobody else uses, as the caller promises.
     if unsafe { (*obj).funcs }.is_null() {
-        // SAFETY: As before.
+        // SAFETY: Nobody else uses the object, so this thread may write to it.
         unsafe { (*obj).funcs = &raw const drm_gem_shmem_funcs };
     }
 
     if private {
         // SAFETY: The requirements are the same.
         unsafe { drm_gem_private_object_init(dev, obj, size) };
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The caller promises that nobody else uses the object.
         unsafe { (*shmem).map_wc = false };
     } else {
         // SAFETY: The requirements are the same.
@@ -403,7 +405,7 @@ unsafe fn __drm_gem_shmem_create(
 /// `dev` points to a DRM device; the object does not keep it alive.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_create(dev: *mut drm_device, size: usize) -> *mut drm_gem_shmem_object {
-    // SAFETY: The same requirement.
+    // SAFETY: The caller promises a DRM device.
     unsafe { __drm_gem_shmem_create(dev, size, false) }
 }
 
@@ -423,12 +425,12 @@ pub unsafe fn drm_gem_shmem_prime_import_sg_table(
     attach: *mut dma_buf_attachment,
     sgt: *mut sg_table,
 ) -> *mut drm_gem_object {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that `attach` outlives the object.
     let buf = unsafe { (*attach).dmabuf };
     // SAFETY: An attachment is to a live buffer.
     let size = unsafe { (*buf).size };
 
-    // SAFETY: The same requirement.
+    // SAFETY: The caller promises a DRM device.
     let shmem = unsafe { __drm_gem_shmem_create(dev, size, true) };
     if ptr_err(shmem).is_some() {
         return shmem.cast();
@@ -436,7 +438,7 @@ pub unsafe fn drm_gem_shmem_prime_import_sg_table(
 
     // SAFETY: The object is new.
     unsafe { (*shmem).sgt = sgt };
-    // SAFETY: As before.
+    // SAFETY: The object is new, and alive.
     unsafe { &raw mut (*shmem).base }
 }
 
@@ -444,19 +446,19 @@ pub unsafe fn drm_gem_shmem_prime_import_sg_table(
 /// in use.**
 ///
 /// Loud failures: the reservation lock is not held; the object was released; the DRM device was
-/// freed; there is no table, as it was purged or never made (the kernel follows a null pointer);
-/// the table belongs to the exporter of an imported object (the kernel frees it all the same).
-/// Nothing is freed in the last two cases.
+/// freed. In two more cases nothing is freed. There is no table, as it was purged or never made;
+/// the kernel follows a null pointer. The table belongs to the exporter of an imported object; the
+/// kernel frees it all the same.
 ///
 /// # Safety
 ///
 /// - `shmem` points to an initialised object, whose reservation lock this thread holds.
-/// - Nobody uses the table any more.
+/// - No code uses the table any more.
 #[track_caller]
 pub unsafe fn __drm_gem_shmem_free_sgt_locked(shmem: *mut drm_gem_shmem_object) {
     const WHO: &str = "__drm_gem_shmem_free_sgt_locked";
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, WHO) };
     let sgt = shmem.sgt();
 
@@ -484,7 +486,7 @@ pub unsafe fn __drm_gem_shmem_free_sgt_locked(shmem: *mut drm_gem_shmem_object) 
         // A freed DRM device is still readable here, and still has its parent.
         // SAFETY: `dev` was a DRM device when the object was initialised.
         unsafe { drm_dev_check(dev, WHO) };
-        // SAFETY: As before.
+        // SAFETY: The memory of a DRM device is never freed.
         let parent = unsafe { (*dev).dev };
 
         // SAFETY:
@@ -493,7 +495,7 @@ pub unsafe fn __drm_gem_shmem_free_sgt_locked(shmem: *mut drm_gem_shmem_object) 
         unsafe { dma_unmap_sgtable(parent, sgt, dma_data_direction::DMA_BIDIRECTIONAL, 0) };
         // SAFETY: `drm_prime_pages_to_sg()` made it, and nobody uses it.
         unsafe { sg_free_table(sgt) };
-        // SAFETY: As before.
+        // SAFETY: `drm_prime_pages_to_sg()` allocated it, and nobody uses it.
         unsafe { kfree_obj(sgt) };
         shmem.set_sgt(ptr::null_mut());
     });
@@ -504,15 +506,15 @@ pub unsafe fn __drm_gem_shmem_free_sgt_locked(shmem: *mut drm_gem_shmem_object) 
 /// Unmaps the table, if there is one, and puts the pages **once**, if there are any. May sleep: it
 /// takes the reservation lock.
 ///
-/// The table is freed whoever has made it. A mapping of it that ends after this is reported when it
-/// ends. Any of the three counts that is not zero in the end is a loud failure.
+/// The table is freed, whichever code made it. A mapping of it that ends after this is reported
+/// when it ends. Any of the three counts that is not zero in the end is a loud failure.
 ///
 /// # Safety
 ///
 /// `shmem` points to an initialised object that nobody else uses.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_release(shmem: *mut drm_gem_shmem_object) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object that nobody else uses.
     let shmem = unsafe { Shmem::new(shmem) };
 
     report_afterwards(|| {
@@ -528,7 +530,7 @@ pub unsafe fn drm_gem_shmem_release(shmem: *mut drm_gem_shmem_object) {
                     unsafe { __drm_gem_shmem_free_sgt_locked(shmem.ptr) };
                 }
                 if !shmem.pages().is_null() {
-                    // SAFETY: As before.
+                    // SAFETY: The lock is held, and the object is still initialised.
                     unsafe { drm_gem_shmem_put_pages_locked(shmem.ptr) };
                 }
 
@@ -539,7 +541,7 @@ pub unsafe fn drm_gem_shmem_release(shmem: *mut drm_gem_shmem_object) {
 
         // SAFETY: Nobody else uses the object.
         unsafe { drm_gem_object_release(shmem.gem.as_ptr()) };
-        // SAFETY: As before.
+        // SAFETY: Nobody else uses the object, whose memory is still the caller's.
         unsafe { (*shmem.ptr).released = true };
     });
 }
@@ -566,7 +568,8 @@ pub unsafe fn drm_gem_shmem_free(shmem: *mut drm_gem_shmem_object) {
 ///
 /// `obj` is the base of an object that [`drm_gem_shmem_create`] made, and nobody uses it any more.
 unsafe extern "C" fn drm_gem_shmem_object_free(obj: *mut drm_gem_object) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises the base of an object of `drm_gem_shmem_create()` that nobody
+    // uses any more.
     unsafe { drm_gem_shmem_free(to_drm_gem_shmem_obj(obj)) };
 }
 
@@ -668,7 +671,7 @@ fn drm_gem_shmem_get_pages_locked(shmem: Shmem<'_>) -> c_int {
 /// `shmem` points to an initialised object, whose reservation lock this thread holds.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_put_pages_locked(shmem: *mut drm_gem_shmem_object) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_put_pages_locked") };
     let last = shmem
         .pages_use_count()
@@ -690,7 +693,7 @@ pub unsafe fn drm_gem_shmem_put_pages_locked(shmem: *mut drm_gem_shmem_object) {
 /// `shmem` points to an initialised object, whose reservation lock this thread holds.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_pin_locked(shmem: *mut drm_gem_shmem_object) -> c_int {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_pin_locked") };
 
     report_afterwards(|| {
@@ -721,7 +724,7 @@ pub unsafe fn drm_gem_shmem_pin_locked(shmem: *mut drm_gem_shmem_object) -> c_in
 /// `shmem` points to an initialised object, whose reservation lock this thread holds.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_unpin_locked(shmem: *mut drm_gem_shmem_object) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_unpin_locked") };
     let last = shmem
         .pages_pin_count()
@@ -743,7 +746,7 @@ pub unsafe fn drm_gem_shmem_unpin_locked(shmem: *mut drm_gem_shmem_object) {
 /// `shmem` points to an initialised object, whose reservation lock this thread holds.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_madvise_locked(shmem: *mut drm_gem_shmem_object, madv: c_int) -> c_int {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_madvise_locked") };
 
     if shmem.madv() >= 0 {
@@ -759,7 +762,7 @@ pub unsafe fn drm_gem_shmem_madvise_locked(shmem: *mut drm_gem_shmem_object, mad
 ///
 /// As for [`drm_gem_shmem_madvise_locked`].
 pub unsafe fn drm_gem_shmem_is_purgeable(shmem: *mut drm_gem_shmem_object) -> bool {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new(shmem) };
 
     shmem.madv() > 0
@@ -782,12 +785,12 @@ pub unsafe fn drm_gem_shmem_is_purgeable(shmem: *mut drm_gem_shmem_object) -> bo
 /// # Safety
 ///
 /// - `shmem` points to an initialised object, whose reservation lock this thread holds.
-/// - Nobody uses the table any more.
+/// - No code uses the table any more.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_purge_locked(shmem: *mut drm_gem_shmem_object) {
     const WHO: &str = "drm_gem_shmem_purge_locked";
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, WHO) };
     let sgt = shmem.sgt();
 
@@ -806,7 +809,7 @@ pub unsafe fn drm_gem_shmem_purge_locked(shmem: *mut drm_gem_shmem_object) {
         let dev = shmem.gem.dev();
         // SAFETY: `dev` was a DRM device when the object was initialised.
         unsafe { drm_dev_check(dev, WHO) };
-        // SAFETY: As before; a freed one still has its parent.
+        // SAFETY: The memory of a DRM device is never freed, and a freed one still has its parent.
         let parent = unsafe { (*dev).dev };
         // SAFETY:
         // - A DRM device holds a reference to its parent.
@@ -846,7 +849,7 @@ pub unsafe fn drm_gem_shmem_vmap_locked(
     shmem: *mut drm_gem_shmem_object,
     map: *mut iosys_map,
 ) -> c_int {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_vmap_locked") };
 
     if let Some(attach) = shmem.gem.import_attach() {
@@ -876,7 +879,7 @@ pub unsafe fn drm_gem_shmem_vmap_locked(
             count.set(1);
         }
 
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The caller promises that `map` is valid for writing.
         unsafe { map.write(iosys_map::new(shmem.vaddr())) };
         0
     })
@@ -892,7 +895,7 @@ pub unsafe fn drm_gem_shmem_vmap_locked(
 /// - `map` is a mapping of the object, which the caller gives up and does not use any more.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_vunmap_locked(shmem: *mut drm_gem_shmem_object, map: *mut iosys_map) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object, whose lock this thread holds.
     let shmem = unsafe { Shmem::new_locked(shmem, "drm_gem_shmem_vunmap_locked") };
 
     if let Some(attach) = shmem.gem.import_attach() {
@@ -923,7 +926,7 @@ pub unsafe fn drm_gem_shmem_vunmap_locked(shmem: *mut drm_gem_shmem_object, map:
 /// `shmem` points to an initialised object whose pages are pinned.
 #[track_caller]
 pub unsafe fn drm_gem_shmem_get_sg_table(shmem: *mut drm_gem_shmem_object) -> *mut sg_table {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises an initialised object whose pages are pinned.
     let shmem = unsafe { Shmem::new(shmem) };
 
     report_afterwards(|| {
@@ -933,7 +936,7 @@ pub unsafe fn drm_gem_shmem_get_sg_table(shmem: *mut drm_gem_shmem_object) -> *m
         );
         // SAFETY: `dev` was a DRM device when the object was initialised.
         unsafe { drm_dev_check(shmem.gem.dev(), "drm_gem_shmem_get_sg_table") };
-        // SAFETY: As before; a freed one still has its parent.
+        // SAFETY: The memory of a DRM device is never freed, and a freed one still has its parent.
         drm_prime_pages_to_sg(shmem, unsafe { (*shmem.gem.dev()).dev })
     })
 }
@@ -945,9 +948,9 @@ pub unsafe fn drm_gem_shmem_get_sg_table(shmem: *mut drm_gem_shmem_object) -> *m
 ///
 /// `sgt` comes from there, and nobody uses it any more.
 pub unsafe fn drm_gem_free_sg_table(sgt: *mut sg_table) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller promises that the table is valid, and that nobody uses it.
     unsafe { sg_free_table(sgt) };
-    // SAFETY: As before.
+    // SAFETY: `drm_gem_shmem_get_sg_table()` allocated it, and nobody uses it.
     unsafe { kfree_obj(sgt) };
 }
 
@@ -1003,7 +1006,7 @@ fn drm_gem_shmem_get_pages_sgt_locked(shmem: Shmem<'_>) -> *mut sg_table {
 
     // SAFETY: `dev` was a DRM device when the object was initialised.
     unsafe { drm_dev_check(shmem.gem.dev(), "drm_gem_shmem_get_pages_sgt") };
-    // SAFETY: As before; a freed one still has its parent.
+    // SAFETY: The memory of a DRM device is never freed, and a freed one still has its parent.
     let dev = unsafe { (*shmem.gem.dev()).dev };
 
     let sgt = drm_prime_pages_to_sg(shmem, dev);
@@ -1016,9 +1019,9 @@ fn drm_gem_shmem_get_pages_sgt_locked(shmem: Shmem<'_>) -> *mut sg_table {
     // SAFETY: The table is new, and a DRM device holds a reference to its parent.
     let ret = unsafe { dma_map_sgtable(dev, sgt, dma_data_direction::DMA_BIDIRECTIONAL, 0) };
     if ret != 0 {
-        // SAFETY: Nobody has seen the table.
+        // SAFETY: The table is valid, and no other code has seen it.
         unsafe { sg_free_table(sgt) };
-        // SAFETY: As before.
+        // SAFETY: `drm_prime_pages_to_sg()` allocated it, and no other code has seen it.
         unsafe { kfree_obj(sgt) };
         // SAFETY: The lock is held.
         unsafe { drm_gem_shmem_put_pages_locked(shmem.ptr) };
@@ -1055,7 +1058,8 @@ pub unsafe fn drm_gem_shmem_get_pages_sgt(shmem: *mut drm_gem_shmem_object) -> *
         }
 
         let sgt = drm_gem_shmem_get_pages_sgt_locked(shmem);
-        // SAFETY: As before.
+        // SAFETY: `resv` is valid as long as the object is initialised, and this thread has locked
+        // it.
         unsafe { dma_resv_unlock(shmem.gem.resv()) };
         sgt
     })
@@ -1321,7 +1325,7 @@ mod tests {
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert_eq!(buffer.counts(), (0, 0, 0));
         assert_eq!(ledger(&parent).mapped, 1);
-        // SAFETY: As before.
+        // SAFETY: The device is alive.
         unsafe { bindings::dma_set_mask(parent.as_raw(), u64::MAX) };
         buffer.map().unwrap();
 
@@ -1347,7 +1351,7 @@ mod tests {
         let page = unsafe { *buffer.shmem().pages().wrapping_add(1) };
         // SAFETY: The page is pinned.
         let page = unsafe { bindings::page_address(page) }.cast::<u8>();
-        // SAFETY: As before.
+        // SAFETY: The page is pinned, and the address is within it.
         assert_eq!(unsafe { page.wrapping_add(1).read() }, 7);
 
         buffer.vunmap();
@@ -1437,18 +1441,18 @@ mod tests {
         let mut map = iosys_map::new(ptr::null_mut());
 
         let ((), warnings) = collect_warnings(|| {
-            // SAFETY: The lock is not needed here: there are no other threads. The same for those
-            // below.
+            // SAFETY: The object is alive. Only this thread uses it, so the call is sound without
+            // the lock.
             unsafe { drm_gem_shmem_pin_locked(buffer.0) };
-            // SAFETY: As above.
+            // SAFETY: The object is alive, and only this thread uses it.
             unsafe { drm_gem_shmem_unpin_locked(buffer.0) };
-            // SAFETY: As above.
+            // SAFETY: The object is alive, and only this thread uses it and `map`.
             unsafe { drm_gem_shmem_vmap_locked(buffer.0, &mut map) };
-            // SAFETY: As above.
+            // SAFETY: The object is alive, and only this thread uses it and `map`.
             unsafe { drm_gem_shmem_vunmap_locked(buffer.0, &mut map) };
-            // SAFETY: As above.
+            // SAFETY: The object is alive, and only this thread uses it and its table.
             unsafe { __drm_gem_shmem_free_sgt_locked(buffer.0) };
-            // SAFETY: As above.
+            // SAFETY: The object is alive, and only this thread uses it.
             unsafe { drm_gem_shmem_put_pages_locked(buffer.0) };
         });
         for who in [

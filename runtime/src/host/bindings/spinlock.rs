@@ -33,7 +33,7 @@ pub unsafe fn __spin_lock_init(
     let key = unsafe { &*key };
     let new = spinlock_t(RawLock::new(key.register(name)));
 
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller promises that `lock` is valid for a write.
     unsafe { lock.write(new) };
 }
 
@@ -47,7 +47,7 @@ pub unsafe fn __spin_lock_init(
 ///
 /// `lock` must be initialised, and is not any more after this.
 pub(crate) unsafe fn spin_lock_destroy(lock: *mut spinlock_t) {
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that `lock` is initialised, and is not used as a lock after this.
     unsafe { lock.drop_in_place() };
 }
 
@@ -63,7 +63,7 @@ pub(crate) unsafe fn spin_lock_destroy(lock: *mut spinlock_t) {
 #[inline]
 #[track_caller]
 pub unsafe fn spin_lock(lock: *mut spinlock_t) {
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that `lock` is initialised.
     unsafe { &*lock }.0.lock();
     fault::preempt_disable();
 }
@@ -76,7 +76,7 @@ pub unsafe fn spin_lock(lock: *mut spinlock_t) {
 #[inline]
 #[track_caller]
 pub(crate) unsafe fn spin_relock(lock: *mut spinlock_t) {
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that `lock` is initialised.
     unsafe { &*lock }.0.relock();
     fault::preempt_disable();
 }
@@ -92,7 +92,7 @@ pub(crate) unsafe fn spin_relock(lock: *mut spinlock_t) {
 /// `lock` must be initialised.
 #[track_caller]
 pub(crate) unsafe fn spin_check_relock(lock: *mut spinlock_t) {
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that `lock` is initialised.
     unsafe { &*lock }.0.check();
 }
 
@@ -104,7 +104,7 @@ pub(crate) unsafe fn spin_check_relock(lock: *mut spinlock_t) {
 #[inline]
 #[track_caller]
 pub unsafe fn spin_trylock(lock: *mut spinlock_t) -> c_int {
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that `lock` is initialised.
     let locked = unsafe { &*lock }.0.try_lock();
     if locked {
         fault::preempt_disable();
@@ -119,10 +119,10 @@ pub unsafe fn spin_trylock(lock: *mut spinlock_t) -> c_int {
 /// `lock` must be initialised, and the current thread must hold it.
 #[inline]
 pub unsafe fn spin_unlock(lock: *mut spinlock_t) {
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that `lock` is initialised.
     let lock = unsafe { &*lock };
 
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that the current thread holds the lock.
     unsafe { lock.0.unlock() };
     fault::preempt_enable();
 }
@@ -135,6 +135,6 @@ pub unsafe fn spin_unlock(lock: *mut spinlock_t) {
 #[inline]
 #[track_caller]
 pub unsafe fn spin_assert_is_held(lock: *mut spinlock_t) {
-    // SAFETY: By the safety requirement.
+    // SAFETY: The caller promises that `lock` is initialised.
     unsafe { &*lock }.0.assert_is_held();
 }

@@ -14,7 +14,7 @@ use crate::unwind;
 use std::{cell::RefCell, mem};
 
 std::thread_local! {
-    /// What the collectors of this thread have gathered, innermost last.
+    /// The texts that the collectors of this thread have gathered, innermost last.
     static COLLECTED: RefCell<Vec<Vec<String>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -71,9 +71,9 @@ pub fn collect_warnings<R>(f: impl FnOnce() -> R) -> (R, Vec<String>) {
 
 /// Runs a C function to its end before anything that it found wrong is reported.
 ///
-/// Two things depend on this. A lock that the function took is released again, and the frames
-/// between a report and the place that raises it may include a callback of type `extern "C" fn`,
-/// through which a panic cannot pass.
+/// Two things depend on this. A lock that the function took is released again. The frames between a
+/// report and the place that raises it may include a callback of type `extern "C" fn`, through
+/// which a panic cannot pass.
 #[track_caller]
 pub(crate) fn report_afterwards<R>(f: impl FnOnce() -> R) -> R {
     let (result, warnings) = collect_warnings(f);

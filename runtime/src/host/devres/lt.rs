@@ -64,8 +64,8 @@ where
     ///
     /// # Safety
     ///
-    /// The resource has to be valid for as long as `dev` is bound, and not only for `'a`: it may
-    /// borrow the bound device, and nothing that goes before the device is unbound.
+    /// The resource has to be valid for as long as `dev` is bound, and not only for `'a`. It may
+    /// borrow the bound device, but nothing that goes before the device is unbound.
     #[track_caller]
     pub unsafe fn new<'a, E>(
         dev: &'a Device<Bound>,

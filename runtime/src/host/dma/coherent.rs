@@ -22,7 +22,7 @@ use core::ptr::NonNull;
 /// [`io_read!`](crate::io::io_read) and [`io_write!`](crate::io::io_write), as the device may do
 /// so at any time.
 ///
-/// It has to be dropped before its device is unbound. What is left then is reported, as by
+/// It has to be dropped before its device is unbound. Memory that is left then is reported, as by
 /// `DMA_API_DEBUG`.
 ///
 /// # Invariants

@@ -27,7 +27,7 @@ mod private {
     impl Sealed for super::Registered {}
 }
 
-/// What is known about a [`Device`] while a reference to it exists.
+/// The facts that hold for a [`Device`] while a reference to it exists.
 ///
 /// [`Ioctl`] and [`Registered`] dereference to [`Normal`].
 pub trait DeviceContext: private::Sealed + Send + Sync + 'static {}
@@ -206,16 +206,16 @@ impl<T: Driver> UnregisteredDevice<T> {
 ///
 /// Reference-counted: hold on to it by [`ARef`]. It holds a reference to its parent device, which
 /// unbinding that device's driver does not change. A `struct drm_gem_object` does *not* hold a
-/// reference to it. An object around it that has none of its own may return a `&Device` that was
-/// freed: using that is a loud failure ([`bindings::warn`]), and never reads memory that is not
-/// there.
+/// reference to it. An object around one, without a reference of its own, may return a `&Device`
+/// that was freed. Using that is a loud failure ([`bindings::warn`]), and never reads memory that
+/// is not there.
 ///
 /// # Invariants
 ///
 /// - `dev` is a DRM device that [`bindings::__drm_dev_alloc`] made, freed or not.
 /// - `data` is initialised until `dev` is freed.
 /// - While the device is registered, `registration_data` points to the registration's data.
-/// - What `C` promises is true.
+/// - The promises of `C` hold.
 #[repr(C)]
 pub struct Device<T: Driver, C: DeviceContext = Normal> {
     dev: Opaque<bindings::drm_device>,
@@ -240,10 +240,10 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
     ///
     /// - `ptr` points to the DRM device in a `Device<T>` that [`UnregisteredDevice::new`] made.
     /// - Somebody keeps a reference to it during `'a`.
-    /// - What `C` promises is true during `'a`.
+    /// - The promises of `C` hold during `'a`.
     ///
-    /// A GEM object cannot promise the second. Where that goes wrong on the host, what is returned
-    /// is a device that was freed, see [`Device`].
+    /// A GEM object cannot promise the second. If that goes wrong on the host, this returns a
+    /// device that was freed, see [`Device`].
     #[inline]
     pub unsafe fn from_raw<'a>(ptr: *const bindings::drm_device) -> &'a Self {
         const { assert!(offset_of!(Self, dev) == 0) };
@@ -256,7 +256,7 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
     ///
     /// # Safety
     ///
-    /// What `NewCtx` promises is true while the reference exists.
+    /// The promises of `NewCtx` hold while the reference exists.
     pub(crate) unsafe fn assume_ctx<NewCtx: DeviceContext>(&self) -> &Device<T, NewCtx> {
         // SAFETY: The context changes nothing about the layout.
         unsafe { &*(&raw const *self).cast() }
@@ -305,7 +305,7 @@ impl<T: Driver> Device<T, Ioctl> {
     ///
     /// # Context
     ///
-    /// Does not sleep. What is done under the guard may.
+    /// Does not sleep. Code under the guard may.
     #[must_use]
     pub fn registration_guard(&self) -> Option<RegistrationGuard<'_, T>> {
         let mut idx = 0;
@@ -315,7 +315,8 @@ impl<T: Driver> Device<T, Ioctl> {
             // INVARIANT: `drm_dev_enter()` has succeeded. Unplugging, which the registration does
             // before its parent is unbound, waits for the section.
             RegistrationGuard {
-                // SAFETY: See above.
+                // SAFETY: While the guard exists, unplugging waits, so the device stays registered
+                // and its parent bound.
                 dev: unsafe { self.assume_ctx() },
                 idx,
                 _not_send: NotThreadSafe,
@@ -449,7 +450,7 @@ unsafe impl<T: Driver> AlwaysRefCounted for Device<T> {
 
     #[inline]
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The caller promises that `obj` points to a device.
         let drm = unsafe { &raw mut (*obj.as_ptr()).dev }.cast();
         // SAFETY: The caller gives up a reference.
         unsafe { bindings::drm_dev_put(drm) };
@@ -458,5 +459,5 @@ unsafe impl<T: Driver> AlwaysRefCounted for Device<T> {
 
 // SAFETY: The last reference may go on any thread, and the data is `Send`.
 unsafe impl<T: Driver, C: DeviceContext> Send for Device<T, C> {}
-// SAFETY: What the C functions change is atomic, and the data is `Sync`.
+// SAFETY: The C functions change atomic fields only, and the data is `Sync`.
 unsafe impl<T: Driver, C: DeviceContext> Sync for Device<T, C> {}

@@ -12,7 +12,7 @@ pub(crate) const FEAT_GEM: u32 = bindings::drm_driver_feature_DRIVER_GEM;
 /// There are render nodes: `DRIVER_RENDER`.
 pub(crate) const FEAT_RENDER: u32 = bindings::drm_driver_feature_DRIVER_RENDER;
 
-/// What a driver says of itself.
+/// The name, description and version of a driver.
 pub struct DriverInfo {
     /// Major version.
     pub major: i32,
@@ -107,15 +107,15 @@ pub trait AllocImpl: drm::gem::IntoGEMObject {
 /// ```
 #[vtable]
 pub trait Driver {
-    /// What the driver keeps in its [`Device`](drm::Device). Dropped with the last reference to
-    /// that.
+    /// The driver's data in its [`Device`](drm::Device). Dropped with the last reference to the
+    /// device.
     ///
     /// It must not own objects of its own device that hold a reference to the device, as shmem
     /// objects do: that is a cycle of references, which is never freed.
     /// [`RegistrationData`](Self::RegistrationData) is the place for such objects.
     type Data: Sync + Send;
 
-    /// What the [`Registration`] owns, for as long as the device is registered. Reached by
+    /// The data that the [`Registration`] owns, for as long as the device is registered. Reached by
     /// [`Device::registration_data_with()`](drm::Device::registration_data_with).
     ///
     /// The lifetime is that of the registration, which the parent device is bound for.
@@ -132,7 +132,7 @@ pub trait Driver {
     /// On the host also [`device::Device`] itself, which has no bus.
     type ParentDevice<Ctx: device::DeviceContext>: device::AsBusDevice<Ctx>;
 
-    /// What the driver says of itself.
+    /// The driver's name, description and version.
     const INFO: DriverInfo;
 
     /// Its ioctls.
@@ -190,7 +190,7 @@ impl<'a, T: Driver> Registration<'a, T> {
         // CAST: The flags are a C `unsigned long`.
         let ret = unsafe { bindings::drm_dev_register(drm.as_raw(), flags as c_ulong) };
         if let Err(error) = to_result(ret) {
-            // SAFETY: As above.
+            // SAFETY: Registering has failed, and an unregistered device has one user.
             unsafe { *drm.registration_data.get() = NonNull::dangling() };
             return Err(error);
         }

@@ -14,7 +14,7 @@ pub trait DriverFile {
     ///
     /// # Errors
     ///
-    /// The file is not opened then, and whoever opens it gets the error.
+    /// The file is not opened then, and the code that opens it gets the error.
     fn open(device: &drm::Device<Self::Driver>) -> Result<Pin<KBox<Self>>>;
 }
 

@@ -190,9 +190,9 @@ fn an_object_without_references_is_loud() {
     let ((), warnings) = collect_warnings(|| {
         // SAFETY: The object is alive; that there are no references left is the point.
         unsafe { bindings::drm_gem_object_put(obj) };
-        // SAFETY: As above.
+        // SAFETY: The object is alive. It has no references, which is reported.
         unsafe { bindings::drm_gem_object_get(obj) };
-        // SAFETY: As above.
+        // SAFETY: The object is alive. It has no references, which is reported.
         unsafe { bindings::drm_gem_object_put(obj) };
     });
     assert_eq!(warnings.len(), 3, "{warnings:?}");

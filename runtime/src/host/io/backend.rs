@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What can be read and written, and how: a part of `rust/kernel/io.rs`.
+//! Kinds of I/O memory, and how they are read and written: a part of `rust/kernel/io.rs`.
 
 use super::Region;
 use crate::{prelude::*, ptr::KnownSize};
@@ -77,12 +77,12 @@ macro_rules! impl_usize_ioloc {
 
 impl_usize_ioloc!(u8, u16, u32, u64);
 
-/// What I/O is done on: a handle of I/O memory, such as `&pci::Bar`.
+/// A handle of I/O memory, which I/O is done on, such as `&pci::Bar`.
 pub trait IoBase<'a>: Copy {
     /// Its kind.
     type Backend: IoBackend;
 
-    /// What it is: a type, or a [`Region`].
+    /// The type of the memory, or a [`Region`].
     type Target: ?Sized + KnownSize;
 
     /// Returns a view of all of it.

@@ -5,7 +5,7 @@
 use super::{Io, IoBackend};
 use crate::ptr::KnownSize;
 
-/// What the macros of this file call, as methods.
+/// The methods that the macros of this file call.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct ProjectHelper<T>(pub T);

@@ -41,7 +41,7 @@ impl<'a, T: ?Sized> SysMem<'a, T> {
     ///
     /// # Safety
     ///
-    /// `ptr` is valid and aligned, and stays so during `'a`. Nobody has a reference to it.
+    /// `ptr` is valid and aligned, and stays so during `'a`. There are no references to the value.
     #[inline]
     pub unsafe fn new(ptr: *mut T) -> Self {
         // INVARIANT: The caller promises it.

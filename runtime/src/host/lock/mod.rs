@@ -35,7 +35,7 @@ pub unsafe trait Backend {
     /// The lock of C code.
     type State;
 
-    /// What is kept while the lock is held.
+    /// The state that is kept while the lock is held.
     type GuardState;
 
     /// Initialises the lock.
@@ -187,7 +187,7 @@ impl<B: Backend> Lock<(), B> {
     #[inline]
     pub unsafe fn from_raw<'a>(ptr: *mut B::State) -> &'a Self {
         // CAST: `data` has no size, and `state` is a transparent wrapper that comes first.
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller promises that `ptr` is initialised, and stays valid during `'a`.
         unsafe { &*ptr.cast() }
     }
 }

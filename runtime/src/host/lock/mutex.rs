@@ -92,49 +92,51 @@ unsafe impl Backend for MutexBackend {
 
     #[inline]
     unsafe fn init(ptr: *mut Self::State, name: *const c_char, key: *mut bindings::lock_class_key) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The caller promises that `ptr` is valid for a write, and that `name` and `key`
+        // stay valid.
         unsafe { bindings::__mutex_init(ptr, name, key) }
     }
 
     #[inline]
     unsafe fn lock(ptr: *mut Self::State) -> Self::GuardState {
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller promises that `ptr` is initialised.
         unsafe { bindings::mutex_lock(ptr) }
     }
 
     #[inline]
     unsafe fn try_lock(ptr: *mut Self::State) -> Option<Self::GuardState> {
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller promises that `ptr` is initialised.
         (unsafe { bindings::mutex_trylock(ptr) } != 0).then_some(())
     }
 
     #[inline]
     unsafe fn unlock(ptr: *mut Self::State, _guard_state: &Self::GuardState) {
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller promises that the current thread holds the lock.
         unsafe { bindings::mutex_unlock(ptr) }
     }
 
     #[inline]
     unsafe fn relock(ptr: *mut Self::State, _guard_state: &mut Self::GuardState) {
-        // SAFETY: By the safety requirement.
+        // SAFETY: A lock that was unlocked is initialised.
         unsafe { bindings::mutex_relock(ptr) }
     }
 
     #[inline]
     unsafe fn assert_is_held(ptr: *mut Self::State) {
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller promises that `ptr` is initialised.
         unsafe { bindings::mutex_assert_is_held(ptr) }
     }
 
     #[inline]
     unsafe fn check_relock(ptr: *mut Self::State) {
-        // SAFETY: By the safety requirement.
+        // SAFETY: The current thread holds the lock, so it is initialised.
         unsafe { bindings::mutex_check_relock(ptr) }
     }
 
     #[inline]
     unsafe fn destroy(ptr: *mut Self::State) {
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller promises that `ptr` is initialised, and does not use it as a lock
+        // after this.
         unsafe { bindings::mutex_destroy(ptr) }
     }
 }

@@ -43,8 +43,8 @@ macro_rules! new_spinlock {
 
 /// A value that one thread at a time may use, for a short time without sleeping.
 ///
-/// Stands for `spinlock_t`. While a thread holds it, the thread is in atomic context: a mutex, an
-/// allocation with `GFP_KERNEL`, or a wait for a completion or a grace period panics, whether or not
+/// Stands for `spinlock_t`. A thread that holds it is in atomic context: a mutex, an allocation
+/// with `GFP_KERNEL`, or a wait for a completion or a grace period panics. It panics whether or not
 /// it would really sleep. See [`Lock`] for the rest.
 ///
 /// Interrupts do not exist on the host.
@@ -104,49 +104,51 @@ unsafe impl Backend for SpinLockBackend {
 
     #[inline]
     unsafe fn init(ptr: *mut Self::State, name: *const c_char, key: *mut bindings::lock_class_key) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The caller promises that `ptr` is valid for a write, and that `name` and `key`
+        // stay valid.
         unsafe { bindings::__spin_lock_init(ptr, name, key) }
     }
 
     #[inline]
     unsafe fn lock(ptr: *mut Self::State) -> Self::GuardState {
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller promises that `ptr` is initialised.
         unsafe { bindings::spin_lock(ptr) }
     }
 
     #[inline]
     unsafe fn try_lock(ptr: *mut Self::State) -> Option<Self::GuardState> {
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller promises that `ptr` is initialised.
         (unsafe { bindings::spin_trylock(ptr) } != 0).then_some(())
     }
 
     #[inline]
     unsafe fn unlock(ptr: *mut Self::State, _guard_state: &Self::GuardState) {
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller promises that the current thread holds the lock.
         unsafe { bindings::spin_unlock(ptr) }
     }
 
     #[inline]
     unsafe fn relock(ptr: *mut Self::State, _guard_state: &mut Self::GuardState) {
-        // SAFETY: By the safety requirement.
+        // SAFETY: A lock that was unlocked is initialised.
         unsafe { bindings::spin_relock(ptr) }
     }
 
     #[inline]
     unsafe fn assert_is_held(ptr: *mut Self::State) {
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller promises that `ptr` is initialised.
         unsafe { bindings::spin_assert_is_held(ptr) }
     }
 
     #[inline]
     unsafe fn check_relock(ptr: *mut Self::State) {
-        // SAFETY: By the safety requirement.
+        // SAFETY: The current thread holds the lock, so it is initialised.
         unsafe { bindings::spin_check_relock(ptr) }
     }
 
     #[inline]
     unsafe fn destroy(ptr: *mut Self::State) {
-        // SAFETY: By the safety requirement.
+        // SAFETY: The caller promises that `ptr` is initialised, and does not use it as a lock
+        // after this.
         unsafe { bindings::spin_lock_destroy(ptr) }
     }
 }

@@ -6,7 +6,7 @@
 use crate::prelude::*;
 use core::fmt;
 
-/// What a device is: its base class, subclass and programming interface, 24 bits.
+/// The class of a device: its base class, subclass and programming interface, 24 bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Class(u32);
@@ -69,7 +69,7 @@ impl TryFrom<u32> for ClassMask {
     }
 }
 
-/// Who has made a device.
+/// The vendor of a device.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Vendor(u16);

@@ -94,7 +94,7 @@ impl Bar<'_> {
 
 /// Unmaps and releases a BAR.
 fn release(pdev: &Device, addr: *mut c_void, num: c_int) {
-    // SAFETY: The device is valid, and whoever calls this was the last user.
+    // SAFETY: The device is valid, and the caller was the last user of the BAR.
     unsafe { bindings::pci_iounmap(pdev.as_raw(), addr) };
     // SAFETY: The device is valid.
     unsafe { bindings::pci_release_region(pdev.as_raw(), num) };

@@ -122,7 +122,7 @@ macro_rules! pci_device_table {
 
 /// A PCI driver.
 pub trait Driver {
-    /// What the driver wants to know of each entry of its table.
+    /// The driver's information about each entry of its table.
     type IdInfo: 'static;
 
     /// The driver's private data, which may borrow the bound device. Dropped when the driver is
@@ -275,7 +275,8 @@ impl<Ctx: device::DeviceContext> AsRef<device::Device<Ctx>> for Device<Ctx> {
     fn as_ref(&self) -> &device::Device<Ctx> {
         // SAFETY: By the type's invariants.
         let dev = unsafe { &raw mut (*self.as_raw()).dev };
-        // SAFETY: As before.
+        // SAFETY: `dev` is part of a valid PCI device, for which `Ctx` holds by the type's
+        // invariants.
         unsafe { device::Device::from_raw(dev) }
     }
 }
@@ -304,7 +305,8 @@ impl<'a, Ctx: device::DeviceContext> TryFrom<&'a device::Device<Ctx>> for &'a De
 
 // SAFETY: References may be taken and put on any thread.
 unsafe impl Send for Device {}
-// SAFETY: What can be done with a shared device has its own locks.
+// SAFETY: All operations on a shared device have their own locks.
 unsafe impl Sync for Device {}
-// SAFETY: As above; that a driver is bound is true for all threads.
+// SAFETY: All operations on a shared device have their own locks. A bound device is bound for all
+// threads.
 unsafe impl Sync for Device<device::Bound> {}

@@ -17,7 +17,7 @@ use core::num::NonZero;
 pub struct Alignment(NonZero<usize>);
 
 impl Alignment {
-    /// An alignment of that many bytes. What is no power of two does not compile.
+    /// An alignment of that many bytes. A number that is no power of two does not compile.
     ///
     /// # Examples
     ///

@@ -21,7 +21,7 @@ impl From<OutOfBound> for Error {
     }
 }
 
-/// What a pointer to a slice can be indexed by.
+/// An index into a pointer to a slice.
 ///
 /// # Safety
 ///
@@ -29,7 +29,7 @@ impl From<OutOfBound> for Error {
 #[diagnostic::on_unimplemented(message = "`{Self}` cannot be used to index `{T}`")]
 #[doc(hidden)]
 pub unsafe trait ProjectIndex<T: ?Sized>: Sized {
-    /// What the result points to.
+    /// The type that the result points to.
     type Output: ?Sized;
 
     /// Returns a pointer to the part, or [`None`] if the index is out of bounds.
@@ -157,9 +157,9 @@ unsafe impl<T: Deref> ProjectField<true> for T {
 
 /// Makes a pointer to a part of what a pointer points to: `ptr::project!`.
 ///
-/// The part is named as in `.field`, `[try: index]`, which returns `ERANGE` from the function if
-/// the index is out of bounds, `[panic: index]`, which panics, and `[build: index]`, with which the
-/// kernel does not build and the host panics. The pointer need not be valid.
+/// The part is named as in `.field`, `[try: index]`, `[panic: index]` or `[build: index]`. If the
+/// index is out of bounds, `try` returns `ERANGE` from the function, and `panic` panics. With
+/// `build`, the kernel does not build then, and the host panics. The pointer need not be valid.
 ///
 /// # Examples
 ///

@@ -118,7 +118,7 @@ impl Drop for RawSGTable {
     }
 }
 
-/// What an [`SGTable`] is made of that owns its memory: the mapping, which unbind ends as well, the
+/// The contents of an [`SGTable`] that owns its memory: the mapping, which unbind ends as well, the
 /// table, and the pages. They are dropped in this order.
 #[pin_data]
 pub struct Owned<P> {

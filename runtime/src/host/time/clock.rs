@@ -33,7 +33,7 @@ unsafe impl ClockSource for Monotonic {
     }
 }
 
-/// What a clock has shown.
+/// A time that a clock has shown.
 #[repr(transparent)]
 #[derive(PartialEq, PartialOrd, Eq, Ord)]
 pub struct Instant<C: ClockSource> {

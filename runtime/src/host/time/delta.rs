@@ -13,7 +13,7 @@ mod private {
     impl Sealed for super::Jiffy {}
 }
 
-/// What a [`Delta`] counts.
+/// The unit of a [`Delta`].
 pub trait TimeUnit: private::Sealed {
     /// The number of them.
     type Repr: Copy + fmt::Debug + Ord;
@@ -125,21 +125,21 @@ impl Delta {
         Self { value: nanos }
     }
 
-    /// So many microseconds. What is too long or too short is as long or as short as can be.
+    /// The given number of microseconds. A time that is out of range saturates.
     #[inline]
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self::from_nanos(micros.saturating_mul(NSEC_PER_USEC))
     }
 
-    /// So many milliseconds. What is too long or too short is as long or as short as can be.
+    /// The given number of milliseconds. A time that is out of range saturates.
     #[inline]
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self::from_nanos(millis.saturating_mul(NSEC_PER_MSEC))
     }
 
-    /// So many seconds. What is too long or too short is as long or as short as can be.
+    /// The given number of seconds. A time that is out of range saturates.
     ///
     /// # Examples
     ///

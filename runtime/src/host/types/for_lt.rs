@@ -72,14 +72,14 @@ pub unsafe trait CovariantForLt: ForLt {
     }
 }
 
-/// What the two macros make. To be named by them only.
+/// The type that the two macros make. Only they may name it.
 ///
 /// `T` is `dyn for<'a> WithLt<'a, Of = ..>`, `Static` the type with the lifetime `'static`, which
 /// is there to be well-formed, and `COVARIANT` is 1 where the macro has proved it.
 #[doc(hidden)]
 pub struct UnsafeForLtImpl<T: ?Sized, Static, const COVARIANT: usize>(PhantomData<(Static, T)>);
 
-/// What the macros say a type with a lifetime by.
+/// The trait by which the macros name a type with a lifetime.
 #[doc(hidden)]
 pub trait WithLt<'a> {
     /// The type.

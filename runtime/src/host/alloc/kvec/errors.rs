@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the methods of [`Vec`](super::Vec) that do not allocate fail with.
+//! The errors of the methods of [`Vec`](super::Vec) that do not allocate.
 //!
 //! Stands for `rust/kernel/alloc/kvec/errors.rs`.
 

@@ -142,7 +142,7 @@ impl<'vec, T> DrainAll<'vec, T> {
     ///
     /// # Safety
     ///
-    /// Nobody else uses the values as such any more.
+    /// No other code uses or drops the values any more.
     pub(super) unsafe fn new(elements: &'vec mut [T]) -> Self {
         // INVARIANT: By the safety requirement.
         Self {

@@ -397,9 +397,8 @@ impl<T, A: Allocator> Vec<T, A> {
     /// # Safety
     ///
     /// - They must come from [`into_raw_parts()`](Self::into_raw_parts) of a vector of the same
-    ///   allocator and the same type of values, or a box of an array must have been given up for
-    ///   them.
-    /// - Nobody else may take them over.
+    ///   allocator and the same type of values, or from a box of an array that was given up.
+    /// - No other code may take them over.
     pub unsafe fn from_raw_parts(ptr: *mut T, length: usize, capacity: usize) -> Self {
         // INVARIANT: By the safety requirements.
         Self {

@@ -30,7 +30,7 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
     /// The driver that it belongs to.
     type Driver: drm::Driver;
 
-    /// What [`new`](Self::new) is passed besides device and size.
+    /// The arguments of [`new`](Self::new) besides device and size.
     type Args;
 
     /// Makes the arguments of an object that user space creates by DRM itself: a dumb buffer, or an
@@ -50,7 +50,7 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// There is no handle then, and whoever asked for it gets the error.
+    /// There is no handle then, and the code that asked for it gets the error.
     fn open(_obj: &DriverAllocImpl<Self>, _file: &DriverFile<Self>) -> Result {
         Ok(())
     }
@@ -72,7 +72,7 @@ pub trait IntoGEMObject: Sized {
     /// # Safety
     ///
     /// - `self_ptr` points to the `struct drm_gem_object` inside of a `Self`.
-    /// - That lives, and is not borrowed mutably, during `'a`.
+    /// - The `Self` lives, and is not borrowed mutably, during `'a`.
     unsafe fn from_raw<'a>(self_ptr: *mut bindings::drm_gem_object) -> &'a Self;
 }
 
@@ -105,7 +105,7 @@ pub(crate) extern "C" fn close_callback<T: DriverObject>(
     T::close(obj, file);
 }
 
-/// What every GEM object can do.
+/// The operations of every GEM object.
 pub trait BaseObject: IntoGEMObject {
     /// Returns the size of the object in bytes, a multiple of
     /// [`PAGE_SIZE`](crate::page::PAGE_SIZE). It never changes.
@@ -168,9 +168,10 @@ pub trait BaseObject: IntoGEMObject {
 
 impl<T: IntoGEMObject> BaseObject for T {}
 
-/// What abstractions need of every GEM object.
+/// The operations of every GEM object that abstractions need.
 ///
-/// Private to the `kernel` crate there; what lives inside of that lives outside of this one.
+/// In the kernel, private to the `kernel` crate. It is public here, as code of that crate lives
+/// outside of this crate.
 pub trait BaseObjectPrivate: IntoGEMObject {
     /// Returns the object's reservation object, which may be another object's.
     fn raw_dma_resv(&self) -> *mut bindings::dma_resv {

@@ -21,7 +21,7 @@ use core::{marker::PhantomData, ops::Deref, ptr::NonNull};
 /// # Invariants
 ///
 /// - `obj` is initialised.
-/// - What `Ctx` promises is true of its device.
+/// - The promises of `Ctx` hold for its device.
 #[repr(C)]
 #[pin_data]
 pub struct Object<T: DriverObject + Send + Sync, Ctx: DeviceContext = Normal> {
@@ -113,7 +113,8 @@ impl_aref_for_gem_obj! {
 
 // SAFETY: The C functions may be called on any thread, and the driver's part is `Send`.
 unsafe impl<T: DriverObject, Ctx: DeviceContext> Send for Object<T, Ctx> {}
-// SAFETY: As above, and the driver's part is `Sync`.
+// SAFETY: The C functions may be called on several threads at once, and the driver's part is
+// `Sync`.
 unsafe impl<T: DriverObject, Ctx: DeviceContext> Sync for Object<T, Ctx> {}
 
 impl<T: DriverObject, Ctx: DeviceContext> IntoGEMObject for Object<T, Ctx> {

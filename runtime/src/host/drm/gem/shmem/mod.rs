@@ -265,9 +265,9 @@ impl<T: DriverObject> IntoGEMObject for Object<T> {
     }
 
     unsafe fn from_raw<'a>(obj: *mut bindings::drm_gem_object) -> &'a Self {
-        // SAFETY: The caller has a pointer to the base of the shmem object in an `Object<T>`.
+        // SAFETY: The caller promises that `obj` is the base of the shmem object in an `Object<T>`.
         let obj = unsafe { container_of!(obj, bindings::drm_gem_shmem_object, base) };
-        // SAFETY: As above.
+        // SAFETY: The shmem object is field `obj` of an `Object<T>`.
         let this = unsafe { container_of!(Opaque::cast_from(obj), Self, obj) };
         // SAFETY: The caller promises that the object is valid for `'a`.
         unsafe { &*this }
