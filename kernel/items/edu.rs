@@ -28,18 +28,18 @@ struct Edu {
     /// The registers of the device.
     registers: SetOnce<DevresLt<Bar<'static>>>,
 
-    /// Who holds this maps the registers.
+    /// The holder maps the registers.
     #[pin]
     registers_lock: Mutex<()>,
 
     /// The page that says how far the device has come.
     fence: SetOnce<Devres<Coherent<[u32]>>>,
 
-    /// Who holds this makes the page.
+    /// The holder makes the page.
     #[pin]
     fence_lock: Mutex<()>,
 
-    /// How many copies there were. Who holds the lock has the DMA engine.
+    /// The number of copies. The holder of the lock has the DMA engine.
     #[pin]
     copies: Mutex<u32>,
 }
@@ -112,7 +112,7 @@ struct CpuBuffer {
     /// The memory of the buffer, as the kernel sees it.
     memory: SetOnce<Devres<shmem::VMapOwned<BufferData>>>,
 
-    /// Who holds this maps the memory.
+    /// The holder maps the memory.
     #[pin]
     memory_lock: Mutex<()>,
 }

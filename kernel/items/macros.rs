@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is added to `rust/macros/lib.rs`.
+//! The attribute that is added to `rust/macros/lib.rs`.
 
 /// Turns the fields annotated with `#[lazy(..)]` into slots: storage for a resource that is mapped
 /// on first use, belongs to one device, and is revoked when that device's driver is unbound.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is measured: a `Devres` for each resource, as Linux 7.3 has it in `shmem.rs`.
+//! The measured object by hand: a `Devres` for each resource, as Linux 7.3 has it in `shmem.rs`.
 
 use super::{
     super::{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is measured: the slots of `#[devres_lazy]`.
+//! The measured object with the slots of `#[devres_lazy]`.
 
 use super::Gem;
 use crate::{

@@ -43,7 +43,7 @@ const PAGES: usize = 4;
 /// The word that the buffer is filled with.
 const PATTERN: u32 = 0x0101_0101;
 
-/// What tells the device where a buffer is.
+/// Descriptors that tell the device where a buffer is.
 #[devres_lazy]
 #[pin_data]
 struct Descriptors {
@@ -509,7 +509,7 @@ mod tests {
         Ok(())
     }
 
-    /// What this driver does when it is probed, on a device that is there.
+    /// The steps of this driver's probe, on a bound device.
     #[test]
     fn describe() -> Result {
         let pair = Pair::new()?;

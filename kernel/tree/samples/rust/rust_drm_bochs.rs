@@ -183,7 +183,7 @@ struct Display {
     #[lazy(fn framebuffer -> pci::Bar<'_>, device = &self.dev, init = map_framebuffer(dev)?)]
     framebuffer: ForLt!(pci::Bar<'_>),
 
-    /// What the screen shows; [`None`] until this binding has switched it on.
+    /// The mode of the screen; [`None`] until this binding has switched it on.
     #[pin]
     mode: Mutex<Option<Mode>>,
 }
@@ -245,7 +245,7 @@ impl DriverObject for NoBuffer {
     }
 }
 
-/// What an open file has: nothing.
+/// The data of an open file: none.
 struct FileData;
 
 type BochsFile = drm::File<FileData>;
@@ -316,7 +316,7 @@ impl drm::Driver for BochsDrmDriver {
 
 struct BochsDriver;
 
-/// What the driver has while it is bound.
+/// The driver's data while it is bound.
 struct BochsDriverData<'bound> {
     _registration: drm::Registration<'bound, BochsDrmDriver>,
 }

@@ -136,7 +136,7 @@ impl TryFrom<u32> for Direction {
     }
 }
 
-/// What to copy.
+/// A request to copy.
 struct CopyRequest {
     direction: Direction,
     /// Where in the buffer, in bytes.
@@ -181,7 +181,7 @@ struct Edu {
     )]
     fence: Coherent<[u32]>,
 
-    /// How many copies there were. Who holds the lock has the DMA engine.
+    /// The number of copies. The holder of the lock has the DMA engine.
     #[pin]
     copies: Mutex<u32>,
 }
@@ -291,7 +291,7 @@ impl Edu {
     }
 }
 
-/// What the CPU does with a buffer.
+/// An operation of the CPU on a buffer.
 enum CpuOp {
     Fill,
     Sum,
@@ -374,7 +374,7 @@ impl DriverObject for BufferData {
     }
 }
 
-/// What an open file has.
+/// The data of an open file.
 #[pin_data]
 struct FileData {
     /// The buffers that the CPU has worked on, as long as they have a handle.
@@ -526,7 +526,7 @@ fn parent(drm: &EduDevice<Registered>) -> &Device<Bound> {
     AsRef::<pci::Device<Bound>>::as_ref(drm).as_ref()
 }
 
-/// What files have as long as the device is bound.
+/// The data of all files while the device is bound.
 #[pin_data]
 struct RegistrationData {
     /// Zeroes, in a buffer of the driver's own.
@@ -587,7 +587,7 @@ impl drm::Driver for EduDrmDriver {
 
 struct EduDriver;
 
-/// What the driver has while it is bound.
+/// The driver's data while it is bound.
 struct EduDriverData<'bound> {
     _registration: drm::Registration<'bound, EduDrmDriver>,
 }

@@ -39,7 +39,7 @@ const MMIO: u8 = b'm';
 /// The number of bytes that the driver knows of.
 const SIZE: usize = NAME + 1;
 
-/// What the driver knows of the device.
+/// The driver's view of the device.
 struct Registers<'a> {
     bar: Bar<'a, SIZE>,
     pdev: &'a pci::Device<Bound>,

@@ -74,7 +74,7 @@ const _: () = assert!(size_of::<Result<LazyPin<'_, usize>>>() == 2 * WORD);
 /// How long something that must happen may take, on a slow and busy machine.
 const PATIENCE: Delta = Delta::from_secs(60);
 
-/// What a test sees of its resources, and where it can stop them.
+/// A test's view of its resources, and the places where it can stop them.
 #[pin_data]
 struct Probe {
     made: Atomic<i32>,
@@ -119,7 +119,7 @@ struct Resource {
     /// Counts from 1, in the order in which they were made.
     id: i32,
     probe: Arc<Probe>,
-    /// What dropping it comes back to.
+    /// The owner that its drop comes back to.
     owner: Option<ComesBack>,
 }
 
@@ -180,7 +180,7 @@ impl Object {
         })
     }
 
-    /// What the accessor lends, by its number.
+    /// The number of the resource that the accessor returns.
     fn access(&self, dev: &Device<Bound>) -> Result<i32> {
         self.resource(dev).map(|resource| resource.id)
     }

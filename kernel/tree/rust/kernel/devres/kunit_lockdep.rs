@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the KUnit suites of device-bound resources ask lockdep.
+//! Lockdep's answers for the KUnit suites of device-bound resources.
 //!
 //! The suites run on the host as well, which has a file of its own in place of this one.
 
@@ -27,7 +27,7 @@ pub(crate) fn lockdep_is_on() -> bool {
     false
 }
 
-/// What tells lock classes from each other. Lockdep compares both by address.
+/// The two addresses by which lockdep tells lock classes from each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LockClass {
     key: *mut bindings::lock_class_key,

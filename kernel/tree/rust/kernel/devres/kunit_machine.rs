@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the KUnit suites of device-bound resources find out about the machine, and do to it.
+//! The KUnit suites' interface to the machine, for device-bound resources.
 //!
-//! That is: reports that are expected, DMA mappings and managed resources that are counted,
+//! It has expected reports, DMA mappings and managed resources that are counted,
 //! signals, and allocations that fail.
 //!
 //! The suites run on the host as well, which has a file of its own in place of this one.

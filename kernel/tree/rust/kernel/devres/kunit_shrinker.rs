@@ -33,7 +33,7 @@ pub(crate) trait Shrink: Send + Sync + 'static {
 /// A registered shrinker. It is not running any more when this is dropped.
 pub(crate) struct Shrinker<T: Shrink> {
     shrinker: NonNull<bindings::shrinker>,
-    /// What the shrinker has a pointer to.
+    /// The object that the shrinker has a pointer to.
     _of: Arc<T>,
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the KUnit suites of device-bound resources share.
+//! The parts that the KUnit suites of device-bound resources share.
 //!
 //! A device whose driver can be unbound and bound again, threads that are joined, and errors in
 //! place of assertions. What they do to the machine is in `kunit_machine`.
@@ -168,7 +168,7 @@ pub(crate) fn set_dma_bits(dev: &Device<Bound>, bits: u32) {
     unsafe { (*dev).dma_mask = mask };
 }
 
-/// What a thread and the test that created it share.
+/// The data that a thread and the test that created it share.
 #[pin_data]
 struct Shared<R> {
     #[pin]

@@ -57,7 +57,7 @@ use core::ptr;
 /// How long something that must happen may take, on a slow and busy machine.
 const PATIENCE: Delta = Delta::from_secs(20);
 
-/// What a test plans for the resources of its objects, and what it sees of them.
+/// A test's plan for the resources of its objects, and its view of them.
 #[pin_data]
 struct Probe {
     /// How many resources were made.
@@ -66,7 +66,7 @@ struct Probe {
     dropped: Atomic<i32>,
     /// How often an accessor has asked for its object's device: who did is on the slow path.
     asked: Atomic<i32>,
-    /// What making the next resource fails with.
+    /// The error of making the next resource.
     #[pin]
     next_error: Mutex<Option<Error>>,
     /// The names of what was dropped last, as the digits of a number.
@@ -213,7 +213,7 @@ impl Object {
         })
     }
 
-    /// What the accessor lends, by its number.
+    /// The number of the resource that the accessor returns.
     fn access(&self, dev: &Device<Bound>) -> Result<i32> {
         self.resource(dev).map(|resource| resource.id)
     }
@@ -871,7 +871,7 @@ mod tests {
         };
         let lent = guard.id;
 
-        // Nobody may sleep while there is a guard.
+        // No code may sleep while there is a guard.
         unbinding.start();
         let is_early = comes_true_with(GRACE, cpu_relax, || {
             probe.dropped() > 0 || unbinding.has_returned()

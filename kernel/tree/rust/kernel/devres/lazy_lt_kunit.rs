@@ -41,7 +41,7 @@ use crate::{
 };
 use core::ptr;
 
-/// What a resource notes if its device is not bound any more while the resource is dropped.
+/// Noted by a resource whose device is no longer bound while the resource is dropped.
 const UNBOUND: i32 = -1;
 
 /// A resource that borrows the device, and notes its name when it is dropped.

@@ -38,7 +38,7 @@ use crate::{
 /// The number of owners on the device.
 const OWNERS: usize = 3;
 
-/// What the resources of one run share.
+/// The data that the resources of one run share.
 struct Shared {
     /// The position of the owner that is freed, in the order of population.
     freed: usize,

@@ -49,7 +49,7 @@ impl Log {
 
     /// Adds a name.
     pub(super) fn note(&self, name: i32) {
-        // What is not noted is missed by the test.
+        // The test misses an event that is not noted.
         let _ = self.names.lock().push(name, GFP_KERNEL);
     }
 

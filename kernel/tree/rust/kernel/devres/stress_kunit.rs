@@ -206,7 +206,7 @@ struct Object<S> {
     accesses: Atomic<i32>,
 }
 
-/// What the threads share.
+/// The data that the threads share.
 #[pin_data]
 struct Shared<S, M> {
     #[pin]
@@ -459,7 +459,7 @@ static LIVE: Atomic<i32> = Atomic::new(0);
 /// How many were there, and are dropped.
 static DROPS: Atomic<i32> = Atomic::new(0);
 
-/// What is read. So large that memory tells if one is lost for each binding.
+/// The resource's content. It is so large that memory tells if one is lost for each binding.
 struct Payload([u64; 96]);
 
 impl Payload {

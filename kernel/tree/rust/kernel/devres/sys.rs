@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the slots of `devres::Lazy` need of the system.
+//! The interface of the slots of `devres::Lazy` to the system.
 //!
 //! The rest is shared with the host and the model checker, which have their own of this file.
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a lazily mapped table costs: to unbind, to free, to map, to access, and in bytes.
+//! The cost of a lazily mapped table: to unbind, to free, to map, to access, and in bytes.
 //!
 //! Nothing here fails because of a number. All of them are printed, and `cargo xtask kernel bench`
 //! makes tables of them. What is measured is [`Object::sg_table()`](super::Object::sg_table), and
@@ -45,10 +45,10 @@ use measure::{
     Stopwatch, //
 };
 
-/// What is expected to take longer than this is not measured.
+/// A step that is expected to take longer than this is not measured.
 const LIMIT: Delta = Delta::from_secs(60);
 
-/// What was repeated for so long, and [`ENOUGH`] times, is not repeated again.
+/// A step that was repeated for so long, and [`ENOUGH`] times, is not repeated again.
 const PATIENCE: Delta = Delta::from_secs(10);
 
 /// How often something is measured, at least.
@@ -103,7 +103,7 @@ const TRACED: Scale = Scale {
     free: &[],
     first: 0,
     together: 0,
-    // What one access executes is the difference of the two.
+    // The difference of the two is one access.
     access: &[1_000, 2_000],
     weigh: 0,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What comes of the reference that the accessor by hand lends after a rebind.
+//! A read through the reference that the accessor by hand returns after a rebind.
 
 use super::contract_kunit::Gpu;
 use crate::{

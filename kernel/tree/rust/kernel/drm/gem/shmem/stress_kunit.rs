@@ -68,7 +68,7 @@ impl Stressed for Pin<KBox<Buffer>> {
 
     fn try_access(&self) -> Result<bool> {
         if let Some(memory) = self.try_memory() {
-            // What is not yet written is zero.
+            // Memory that is not yet written is zero.
             let word = memory.try_read32(0)?;
             ensure!(word == WORD || word == 0, "{word:#x} is in the mapping");
         }

@@ -121,7 +121,7 @@ struct Uses {
 }
 
 impl Uses {
-    /// Nobody uses it.
+    /// No code uses it.
     const NONE: Self = Self {
         vmap: 0,
         pins: 0,
@@ -615,11 +615,11 @@ mod tests {
         };
         let lent = start(&guard);
 
-        // Nobody may sleep while there is a guard.
+        // No code may sleep while there is a guard.
         unbinding.start();
         let mut there = Ok(0x5eed_cafe);
         let is_early = comes_true_with(GRACE, cpu_relax, || {
-            // What was wrong once stays wrong.
+            // A wrong value stays.
             if there == Ok(0x5eed_cafe) {
                 there = guard.try_read32(0);
             }

@@ -107,7 +107,7 @@ pub(super) fn accesses(scale: &Scale) -> Result {
     let n = scale.first;
     let [few, other] = [Gpu::new()?, Gpu::new()?];
     for gpu in [&few, &other] {
-        // What all objects share on the device is there, and is older than the others.
+        // The registry, which all objects share, exists now and is older than the others.
         gpu.map_another()?;
     }
     for _ in 0..OTHERS {
