@@ -12,7 +12,7 @@ use anyhow::{anyhow, bail, Context, Result};
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::ops::Range;
-use syn::{Field, FnArg, ImplItem};
+use syn::{Field, FnArg};
 
 /// The items of the host that map and unmap the table.
 const SG_TABLE: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/sg_table.rs");
@@ -138,14 +138,7 @@ pub(crate) fn fix(text: &str) -> Result<String> {
 /// The annotated object, with a table that is never unmapped.
 pub(crate) fn leak(text: &str) -> Result<String> {
     let source = Source::parse(text)?;
-    let impls = source.impls("SgTable").into_iter();
-    let unmap = impls
-        .flat_map(|item| &item.items)
-        .find_map(|item| match item {
-            ImplItem::Fn(function) if function.sig.ident == "unmap" => Some(function),
-            _ => None,
-        })
-        .context("`SgTable` has no `unmap()`")?;
+    let unmap = source.trait_function("SgTable", "unmap")?;
     let arguments = unmap.sig.inputs.iter().filter_map(|input| match input {
         FnArg::Typed(argument) => Some(source.text(source.range(&argument.pat))),
         FnArg::Receiver(_) => None,

@@ -86,9 +86,18 @@ impl Source {
 
     /// The function of a type, in an `impl` block of its own.
     pub(crate) fn function(&self, ty: &str, name: &str) -> Result<&ImplItemFn> {
+        self.find_function(ty, name, false)
+    }
+
+    /// A function of a trait that a type implements.
+    pub(crate) fn trait_function(&self, ty: &str, name: &str) -> Result<&ImplItemFn> {
+        self.find_function(ty, name, true)
+    }
+
+    fn find_function(&self, ty: &str, name: &str, is_of_trait: bool) -> Result<&ImplItemFn> {
         self.impls(ty)
             .into_iter()
-            .filter(|item| item.trait_.is_none())
+            .filter(|item| item.trait_.is_some() == is_of_trait)
             .flat_map(|item| &item.items)
             .find_map(|item| match item {
                 ImplItem::Fn(function) if function.sig.ident == name => Some(function),

@@ -207,12 +207,15 @@ mod tests {
     const UNBIND: &str = "device: unbind: 2.0 ms";
     const END: &str = "device: end";
 
-    fn columns(by_hand: &[&str], annotated: &[&str]) -> Vec<Column> {
-        let column = |(object, title), lines| Column {
+    fn column((object, title): (Object, &'static str), lines: &[&str]) -> Column {
+        Column {
             object,
             title,
             report: report(lines),
-        };
+        }
+    }
+
+    fn columns(by_hand: &[&str], annotated: &[&str]) -> Vec<Column> {
         vec![column(TREES[0], by_hand), column(TREES[3], annotated)]
     }
 
@@ -262,11 +265,6 @@ mod tests {
     #[test]
     fn a_leak_that_is_not_found_differs() {
         let judged = |stale: &str| {
-            let column = |(object, title), lines: &[&str]| Column {
-                object,
-                title,
-                report: report(lines),
-            };
             let held = "device: ok: stale_dma: refused: 1 ms";
             judge(
                 Variant::Fast,

@@ -107,7 +107,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     }
     let object = Object::lazy(options.expanded);
     let machine = Machine::build(shell, &cache, options, options.variant, object)?;
-    let report = machine.boot(&control::choice(object, options.variant), "console")?;
+    let report = machine.boot_all()?;
     let column = Column {
         object,
         title: "what has happened",
@@ -129,7 +129,7 @@ fn control(shell: &Shell, cache: &Cache, options: &Options) -> Result<()> {
         let mut columns = Vec::new();
         for (object, title) in control::TREES {
             let machine = Machine::build(shell, cache, options, variant, object)?;
-            let mut report = machine.boot(&control::choice(object, variant), "console")?;
+            let mut report = machine.boot_all()?;
             for name in control::alone(object, variant) {
                 let own = machine.boot(&["only", name], name)?;
                 report.rows.push(own.alone(name));
@@ -201,6 +201,11 @@ impl<'a> Machine<'a> {
             image,
             archive,
         })
+    }
+
+    /// Boots with the scenarios of the tree.
+    fn boot_all(&self) -> Result<Report> {
+        self.boot(&control::choice(self.object, self.variant), "console")
     }
 
     /// Boots, with or without these scenarios. Returns what was printed.
