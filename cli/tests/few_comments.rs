@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What is printed says little beside the code: documentation aside, each committed expansion adds
-//! at most half as many lines of comment as of code to its source.
+//! Expansions have few comments: documentation aside, each committed one adds at most half as many
+//! lines of comment as of code to its source.
 
 use anyhow::{ensure, Context, Result};
 use cargo_devres_lazy::Committed;

@@ -56,7 +56,7 @@ impl Book {
     }
 }
 
-/// What is between backticks.
+/// The parts of a text between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
