@@ -141,6 +141,8 @@ impl Arch {
         let arguments = format!("{} {arguments}", self.console());
         if self == Self::Um {
             command.args(["con=null", "con0=fd:0,fd:1"]);
+            // Without an init, the panic that ends an emulator would dump core.
+            command.args(["kunit_shutdown=halt"]);
             command.args(arguments.split(' '));
             if let Some(initramfs) = initramfs {
                 command.arg(format!("initrd={}", initramfs.display()));

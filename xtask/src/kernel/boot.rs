@@ -78,9 +78,6 @@ impl Boot<'_> {
             // Without, SLUB keeps arrays of free objects, and leaves in them what it has taken out:
             // kmemleak then finds references to all that is leaked.
             arguments += " slab_debug=F";
-        } else {
-            // Without an init, nothing else ends it but a panic.
-            arguments += " kunit_shutdown=halt";
         }
         for argument in self.kernel {
             arguments += " ";
