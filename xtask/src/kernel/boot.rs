@@ -3,8 +3,8 @@
 //! Boots a kernel, and listens to its console.
 
 use super::{
-    arch::{Accelerator, Arch},
     console::Console,
+    hardware::Hardware,
     job::{self, Job, Next},
     progress::{seconds, Progress},
     run::{Results, Run},
@@ -22,9 +22,8 @@ const SILENCE: Duration = Duration::from_secs(180);
 
 /// How to boot.
 pub(crate) struct Boot<'a> {
-    pub(crate) arch: Arch,
     pub(crate) image: &'a Path,
-    pub(crate) accelerator: Accelerator,
+    pub(crate) hardware: &'a Hardware,
     /// Arguments of QEMU beside those that all boots have.
     pub(crate) qemu: &'a [OsString],
     /// The same for the kernel.
@@ -84,9 +83,9 @@ impl Boot<'_> {
             arguments += argument;
         }
 
-        let mut command = self.arch.command(self.image, self.accelerator);
+        let mut command = self.hardware.command(self.image);
         command.args(self.qemu);
-        self.arch.start(&mut command, &arguments, self.leaks);
+        self.hardware.start(&mut command, &arguments, self.leaks);
         command
     }
 }

@@ -37,6 +37,7 @@ mod doctor;
 mod flavour;
 mod git;
 pub(crate) mod group;
+mod hardware;
 mod herd;
 mod initramfs;
 pub(crate) mod job;
