@@ -46,9 +46,9 @@ pub(crate) fn might_sleep() {
     fault::might_sleep("devres::Lazy");
 }
 
-/// Returns whether unbind is still to come to what is added now.
+/// Returns whether unbind is still to release a node that is added now.
 ///
-/// The driver core sets the state before it collects what it releases.
+/// The driver core sets the state before it collects the nodes to release.
 pub(crate) fn is_bound(dev: &Device<Bound>) -> bool {
     // SAFETY: `dev` is valid.
     let dev = unsafe { &*dev.as_raw() };
@@ -72,7 +72,8 @@ pub(crate) fn is_acquired<T>(word: &Atomic<*mut T>, value: *mut T) -> bool {
 
 /// Executes a full barrier behind a read-modify-write operation with [`Full`] ordering.
 ///
-/// In the kernel such an operation is one itself. Here it is not: a load behind it may pass.
+/// In the kernel, such an operation is a full barrier itself. Here it is not: a later load may pass
+/// it.
 ///
 /// [`Full`]: crate::sync::atomic::Full
 #[inline]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The protocol's interface to the system.
+//! The functions of the system that the protocol needs.
 
 use super::table::Table;
 use crate::{
@@ -35,7 +35,7 @@ pub(super) fn table() -> Result<&'static Table> {
 /// Does nothing: every thread may sleep here.
 pub(super) fn might_sleep() {}
 
-/// Returns whether unbind is still to come to what is added now.
+/// Returns whether unbind is still to release a node that is added now.
 pub(super) fn is_bound(dev: &Device<Bound>) -> bool {
     dev.is_bound()
 }
@@ -63,8 +63,9 @@ pub(super) fn smp_mb_after_full() {
 /// # Safety
 ///
 /// - `slot` is valid for writes.
-/// - No code uses it if this fails. It does not move if this succeeds.
+/// - `slot` is not used if this fails, and does not move if this succeeds.
 pub(super) unsafe fn init_in_place<T, E>(slot: *mut T, init: impl PinInit<T, E>) -> Result<(), E> {
-    // SAFETY: By the safety requirements.
+    // SAFETY: By the safety requirements `slot` is valid for writes, is not used after an error,
+    // and does not move.
     unsafe { init.__pinned_init(slot) }
 }
