@@ -4,12 +4,12 @@
 //! name: the type, the statement of `Bar::new()` that maps, and the function
 //! of `Device`.
 
-/// How the CPU accesses a BAR that is mapped.
+/// The CPU's way to access a mapped BAR.
 #[derive(Clone, Copy)]
 pub(super) enum Caching {
-    /// Each access by itself, and in order.
+    /// Accesses are neither combined nor reordered.
     Uncached,
-    /// Writes are combined, and may come late and in another order.
+    /// Writes may be combined, delayed and reordered.
     WriteCombined,
 }
 

@@ -6,8 +6,8 @@
 #include "drm.h"
 
 /*
- * What user space asks of the sample driver rust_drm_bochs, for QEMU's device
- * "bochs-display". This is for tests only, and not stable.
+ * Requests of user space to the sample driver rust_drm_bochs, for QEMU's device
+ * "bochs-display". This interface is for tests only, and not stable.
  */
 
 #if defined(__cplusplus)
