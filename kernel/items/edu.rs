@@ -20,8 +20,7 @@ fn is_same(dev: &Device<Bound>, other: &Device) -> bool {
     ptr::eq(dev, other)
 }
 
-/// The device, as files see it. It is part of the DRM device, to which an open file has a
-/// reference.
+/// The device, as files see it: part of the DRM device, to which an open file has a reference.
 #[pin_data]
 struct Edu {
     dev: ARef<Device>,

@@ -50,9 +50,9 @@ impl<T: DriverObject> Object<T> {
 
     /// `drm_driver.dumb_create`: a buffer for the CPU to draw into, with a handle.
     ///
-    /// This does not call `drm_gem_shmem_dumb_create()`, for which `drm_driver.gem_create_object`
-    /// would allocate the object. If that C function fails to initialise the object, it frees the
-    /// memory without dropping the object's fields.
+    /// Does not call `drm_gem_shmem_dumb_create()`, for which `drm_driver.gem_create_object` would
+    /// allocate the object. If that C function fails to initialise the object, it frees the memory
+    /// without dropping the object's fields.
     extern "C" fn dumb_create_callback(
         file: *mut bindings::drm_file,
         dev: *mut bindings::drm_device,

@@ -19,9 +19,9 @@
 ///   more than 256 bytes belongs in a `KBox`.
 /// - `peek = name`, `try_access = name`, `revoke = name`: further functions, all optional.
 ///
-/// The functions that are generated from a field have the field's conditions and documentation.
-/// They allow the lints that the field or the struct allows. If the field is deprecated, so are the
-/// functions.
+/// The functions that are generated from a field have the field's conditions and documentation. The
+/// functions allow the lints that the field or the struct allows. If the field is deprecated, so
+/// are the functions.
 #[proc_macro_attribute]
 pub fn devres_lazy(attr: TokenStream, input: TokenStream) -> TokenStream {
     devres_lazy::expand(attr.into(), input.into()).into()

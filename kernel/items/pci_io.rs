@@ -28,8 +28,8 @@ impl<'a, const SIZE: usize> Bar<'a, SIZE> {
 }
 
 impl Device<device::Bound> {
-    /// Maps an entire PCI BAR write-combined after performing a region-request on it. This is for
-    /// memory, such as a framebuffer, and not for registers.
+    /// Maps an entire PCI BAR write-combined after performing a region-request on it. For memory,
+    /// such as a framebuffer, and not for registers.
     ///
     /// Where the architecture cannot combine writes, the mapping is uncached.
     pub fn iomap_region_wc<'a>(&'a self, bar: u32, name: &'static CStr) -> Result<Bar<'a>> {

@@ -243,7 +243,7 @@ impl pci::Driver for SampleDriver {
     fn unbind<'bound>(pdev: &'bound pci::Device<Core<'_>>, this: Pin<&Self>) {
         let dev = pdev.as_ref();
 
-        // The resources are still mapped. They are dropped right after this callback.
+        // The resources are still mapped, and are dropped right after this callback.
         match this.descriptors.describe(dev, &this.buffer.obj) {
             Ok(segments) => dev_info!(pdev, "The buffer had {} segments.\n", segments),
             Err(error) => dev_err!(pdev, "The buffer is lost: {:?}\n", error),
@@ -412,8 +412,8 @@ mod tests {
         table.iter().map(|entry| entry.dma_len()).sum()
     }
 
-    /// An object whose initialiser maps both others, with the lock of a slot of this crate's own
-    /// held.
+    /// An object of this crate only. Its initialiser maps both other objects, with the lock of its
+    /// own slot held.
     #[devres_lazy]
     #[pin_data]
     struct Above {

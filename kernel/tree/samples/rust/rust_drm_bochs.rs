@@ -169,8 +169,7 @@ impl Mode {
     }
 }
 
-/// The display, as files see it. It is part of the DRM device, to which an open file has a
-/// reference.
+/// The display, as files see it: part of the DRM device, to which an open file has a reference.
 #[devres_lazy]
 #[pin_data]
 struct Display {

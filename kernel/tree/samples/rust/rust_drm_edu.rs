@@ -3,9 +3,9 @@
 //! Rust sample of a DRM driver, for QEMU's device `edu`, which copies between buffers and its own
 //! memory.
 //!
-//! Open files and buffers outlive the binding of the device. They use its registers, a page that it
-//! writes to, and mappings of the buffers, for the device and for the CPU. Each of these resources
-//! is mapped on first use, and released when the device is unbound.
+//! Open files and buffers outlive the binding of the device. Files use the device's registers, a
+//! page that the device writes to, and mappings of the buffers, for the device and for the CPU.
+//! Each of these resources is mapped on first use, and released when the device is unbound.
 //!
 //! To make this driver probe, QEMU must be run with `-device edu`, and with an IOMMU or with no
 //! memory above 256 MiB: the device has 28 bits for addresses.
@@ -163,8 +163,7 @@ fn map_registers(dev: &Device<Bound>) -> Result<Bar<'_>> {
     Ok(bar)
 }
 
-/// The device, as files see it. It is part of the DRM device, to which an open file has a
-/// reference.
+/// The device, as files see it: part of the DRM device, to which an open file has a reference.
 #[devres_lazy]
 #[pin_data]
 struct Edu {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Uses of a slot while its device is being unbound, by callbacks on other threads and by the
-//! destructor of the resource; and slots whose devres group is released.
+//! destructor of the resource. Also releases of a group that has the slots' place.
 
 use super::{
     kunit_support::{
@@ -589,7 +589,8 @@ mod tests {
     }
 
     /// Releasing a group while the device stays bound drops the slots' resources if the first
-    /// population was in the group. It does not if `prepare()` or `register()` was called before.
+    /// population was in the group. The resources stay if `prepare()` or `register()` was called
+    /// before.
     #[test]
     fn group() -> Result {
         let places: [fn(&Device<Bound>) -> Result; 3] =

@@ -2,8 +2,8 @@
 
 //! The KUnit suites' interface to the machine, for device-bound resources.
 //!
-//! It announces expected reports, counts DMA mappings and managed resources, sends signals, and
-//! makes allocations fail.
+//! The functions announce expected reports, count DMA mappings and managed resources, send signals,
+//! and make allocations fail.
 //!
 //! The suites also run on the host, which has its own version of this file.
 

@@ -24,10 +24,10 @@ use core::{
 
 /// An object that can give memory back when it runs short.
 pub(crate) trait Shrink: Send + Sync + 'static {
-    /// Returns the number of things that may be freed.
+    /// Returns the number of objects that may be freed.
     fn count(&self) -> usize;
 
-    /// Frees things, and returns their number.
+    /// Frees objects, and returns their number.
     fn scan(&self) -> usize;
 }
 

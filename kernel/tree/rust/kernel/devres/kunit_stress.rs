@@ -59,8 +59,8 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// Returns how many more pages may be in use after so many bindings. It is less than the
-    /// objects take if one is lost for each binding, and more than the variation between runs.
+    /// Returns how many more pages may be in use after so many bindings. The number is less than
+    /// the objects take if one is lost for each binding, and more than the variation between runs.
     fn slack(bindings: i64) -> Self {
         Self {
             slab: bindings / 8,

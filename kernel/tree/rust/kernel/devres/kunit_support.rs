@@ -2,8 +2,8 @@
 
 //! The parts that the KUnit suites of device-bound resources share.
 //!
-//! It has a device whose driver can be unbound and bound again, threads that are joined, and errors
-//! in place of assertions. The interface to the machine is in `kunit_machine`.
+//! Among them are a device whose driver can be unbound and bound again, threads that are joined,
+//! and errors in place of assertions. The interface to the machine is in `kunit_machine`.
 
 // Not every suite uses all items, and those of DRM are not always built.
 #![cfg_attr(

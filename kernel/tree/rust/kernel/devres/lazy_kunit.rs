@@ -140,7 +140,7 @@ impl Probe {
     }
 }
 
-/// A resource that must not move. It stores the address at which it was made.
+/// A resource that must not move, with the address at which it was made.
 #[pin_data(PinnedDrop)]
 struct Resource {
     /// The resource's number, from 1 in the order of creation.
@@ -851,8 +851,8 @@ mod tests {
         Ok(())
     }
 
-    /// `try_access` needs no bound device. It returns [`None`] while the slot is empty or revoked.
-    /// Unbind waits for the guard.
+    /// `try_access` needs no bound device. An empty or revoked slot returns [`None`]. Unbind waits
+    /// for the guard.
     #[test]
     fn try_access() -> Result {
         let probe = Probe::new()?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Order while owners are being freed: unbind does not drop a resource before every resource that
-//! was populated later was dropped, by unbind or by its owner.
+//! Order while owners are being freed. Before unbind drops a resource, all resources that were
+//! populated later have been dropped, by unbind or by their owners.
 
 use super::{
     kunit_support::{

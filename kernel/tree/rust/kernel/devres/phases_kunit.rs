@@ -391,9 +391,9 @@ fn prepare_if_asked(context: &Context, dev: &Device<Bound>) -> Result {
 mod tests {
     use super::*;
 
-    /// An access in the driver's probe succeeds. It gives the slots a place among the driver's
-    /// managed resources: those that are registered after the first access are released before the
-    /// resource.
+    /// An access in the driver's probe succeeds, and gives the slots a place among the managed
+    /// resources. Unbind releases managed resources that were added after the first access before
+    /// the slot's resource.
     #[test]
     fn access_while_probing() -> Result {
         let nothing: Phase = |_, _| ();

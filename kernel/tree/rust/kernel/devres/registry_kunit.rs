@@ -67,7 +67,7 @@ impl Log {
     }
 }
 
-/// A resource that notes its name when it is dropped, and then drops what it owns.
+/// A resource that notes its name when it is dropped, and then drops the owner that it owns.
 struct Resource {
     name: i32,
     log: Arc<Log>,
@@ -226,7 +226,7 @@ mod tests {
             let _callback = if is_callback_first {
                 Some(Devres::new(dev.bound()?.as_ref(), callback)?)
             } else {
-                // This gives the slots a place, if they have none.
+                // `register()` gives the slots a place, if they have none.
                 register(dev.bound()?.as_ref(), callback, GFP_KERNEL)?;
                 None
             };

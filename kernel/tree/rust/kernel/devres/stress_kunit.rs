@@ -460,8 +460,7 @@ static LIVE: Atomic<i32> = Atomic::new(0);
 /// The number of payloads that were dropped.
 static DROPS: Atomic<i32> = Atomic::new(0);
 
-/// The resource's content. It is so large that the memory in use shows if one is lost for each
-/// binding.
+/// The resource's content, so large that the memory in use shows if one is lost for each binding.
 struct Payload([u64; 96]);
 
 impl Payload {

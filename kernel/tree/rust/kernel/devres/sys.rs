@@ -90,17 +90,16 @@ pub(super) fn might_sleep() {
 
 /// Returns whether unbind is still to release a node that is added now.
 ///
-/// The driver core changes the status before it collects the nodes to release. It collects them
-/// with the lock of the list held. `device_links_busy()` changes the status before the device's
-/// consumers are unbound and its own driver's `remove()` is called, `device_links_no_driver()` if
-/// probing failed. From the first change on this returns `false`, although the release is still to
-/// come.
+/// The driver core changes the status before it collects the nodes to release, with the lock of the
+/// list held. `device_links_busy()` changes the status before the device's consumers are unbound
+/// and its own driver's `remove()` is called, `device_links_no_driver()` if probing failed. From
+/// the first change on this returns `false`, although the release is still to come.
 pub(super) fn is_bound(dev: &Device<Bound>) -> bool {
     // SAFETY: `dev` is valid.
     let status = unsafe { &raw const (*dev.as_raw()).links.status };
 
-    // This stands for `READ_ONCE()`: C code stores to the status plainly, with a lock of its own
-    // held. The lock of the list orders that store and this load, as said above.
+    // Stands for `READ_ONCE()`: C code stores to the status plainly, with a lock of its own held.
+    // The lock of the list orders that store and this load, as said above.
     // SAFETY: The status is valid and aligned, and a load of one word is not torn.
     let status = unsafe { status.read_volatile() };
 
@@ -122,14 +121,14 @@ pub(super) fn current_task() -> NonZero<usize> {
 /// which pairs with a store of this value with [`Release`](crate::sync::atomic::Release).
 ///
 /// [`Atomic::load()`] is a call, unless helpers are inlined, and a fast path saves the values in
-/// registers that it needs after a call. It needs fewer after this one, as the comparison comes
-/// first.
+/// registers that it needs after a call. The fast path needs fewer values after the call of this
+/// function, as the comparison comes first.
 #[inline]
 pub(super) fn is_acquired<T>(word: &Atomic<*mut T>, value: *mut T) -> bool
 where
     *mut T: AtomicType,
 {
-    // This stands for `READ_ONCE()`.
+    // Stands for `READ_ONCE()`.
     // SAFETY: `word` is valid and aligned, and a load of one word is not torn.
     if unsafe { word.as_ptr().read_volatile() } != value {
         return false;

@@ -241,7 +241,7 @@ impl<T: DriverObject> Object<T> {
         let vaddr = unsafe { (*self.as_raw_dma()).vaddr };
         let ptr = Region::ptr_from_raw_parts_mut(vaddr.cast(), self.size());
 
-        // SAFETY: By the type invariants the memory lives as long as the object. It has the
+        // SAFETY: By the type invariants the memory lives as long as the object, and has the
         // object's size, which is a multiple of the page size.
         unsafe { SysMem::new(ptr) }
     }

@@ -154,7 +154,7 @@ impl Freed for ARef<Gem> {
     }
 }
 
-/// An object that only the C helper maps, and unmaps when the object is freed. It measures the C
+/// An object that only the C helper maps, and unmaps when the object is freed: measures the C
 /// helper by itself.
 struct BareObject(ARef<Gem>);
 
@@ -190,7 +190,7 @@ impl Freed for Pin<KBox<Owner>> {
     fn rest(&self) {}
 }
 
-/// An owner that was never populated. It measures the free of an owner by itself.
+/// An owner that was never populated: measures the free of an owner by itself.
 struct EmptyOwner {
     _owner: Pin<KBox<Owner>>,
 }
@@ -327,7 +327,7 @@ fn unbind(scale: &Scale) -> Result {
     Ok(())
 }
 
-/// Unbinds a device with `n` mapped objects, after an attempt to get a guard to one of them if
+/// Unbinds a device with `n` mapped objects, after an attempt to get a guard to an object if
 /// `is_tried`.
 fn unbind_once(n: usize, how: &str, is_tried: bool, round: usize) -> Result<Delta> {
     let mut gpu = Gpu::new()?;
@@ -489,8 +489,7 @@ fn bytes(scale: &Scale) -> Result {
 mod full {
     use super::*;
 
-    /// This comes first, as memory that was freed before can be allocated again without growing
-    /// slabs.
+    /// Runs first, as memory that was freed before can be allocated again without growing slabs.
     #[test]
     fn bytes() -> Result {
         super::bytes(&FULL)

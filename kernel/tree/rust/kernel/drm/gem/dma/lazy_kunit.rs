@@ -230,7 +230,7 @@ impl<'a> Import<'a> {
 
 impl Drop for Import<'_> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants the table is mapped. It is not used any more.
+        // SAFETY: By the type invariants the table is mapped, and this is its last use.
         unsafe {
             bindings::dma_buf_unmap_attachment_unlocked(
                 self.attach,
@@ -238,8 +238,8 @@ impl Drop for Import<'_> {
                 bindings::dma_data_direction::DMA_BIDIRECTIONAL,
             )
         };
-        // SAFETY: By the type invariants `attach` is an attachment to `buffer`. It is not used any
-        // more.
+        // SAFETY: By the type invariants `attach` is an attachment to `buffer`, and this is its
+        // last use.
         unsafe { bindings::dma_buf_detach(self.buffer, self.attach) };
         // SAFETY: By the type invariants this owns a reference.
         unsafe { bindings::dma_buf_put(self.buffer) };

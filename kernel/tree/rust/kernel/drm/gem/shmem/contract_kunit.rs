@@ -2,7 +2,7 @@
 
 //! The contract of [`Object::sg_table()`], row by row, on a device that supports DMA.
 //!
-//! The suite does not depend on how the table is stored. It uses only `Object`, its accessor
+//! The suite does not depend on how the table is stored. The tests use only `Object`, its accessor
 //! `sg_table()`, and the counts that the C helper keeps in the object. So it runs over any
 //! implementation of the accessor, and tells a right one from a wrong one.
 

@@ -117,7 +117,7 @@ impl<'a> Import<'a> {
 
 impl Drop for Import<'_> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants `sgt` is mapped. It is not used after this.
+        // SAFETY: By the type invariants `sgt` is mapped, and this is its last use.
         unsafe {
             bindings::dma_buf_unmap_attachment_unlocked(
                 self.attach,
@@ -126,7 +126,7 @@ impl Drop for Import<'_> {
             )
         };
 
-        // SAFETY: By the type invariants `attach` is attached. It is not used after this.
+        // SAFETY: By the type invariants `attach` is attached, and this is its last use.
         unsafe { bindings::dma_buf_detach(self.buffer.as_raw(), self.attach) };
     }
 }
@@ -173,8 +173,8 @@ mod tests {
         Ok(())
     }
 
-    /// `try_access` needs no bound device. It returns [`None`] while the slot is empty or revoked.
-    /// Unbind waits for the guard.
+    /// `try_access` needs no bound device. An empty or revoked slot returns [`None`]. Unbind waits
+    /// for the guard.
     #[test]
     fn try_access() -> Result {
         let gpu = Gpu::new()?;

@@ -4,7 +4,7 @@
 //! is made on first use and then kept.
 //!
 //! The contract is that of `contract_kunit`. The driver's object and the GEM object are mapped
-//! independently. They share the pages with each other and with mappings by hand. So the tests
+//! independently. Both share the pages with each other and with mappings by hand. So the tests
 //! check all three counts of the C helper, and the order in which the two objects are unmapped.
 
 use super::{
@@ -588,8 +588,8 @@ mod tests {
         Ok(())
     }
 
-    /// `try_access` needs no bound device. It returns [`None`] while the slot is empty or revoked.
-    /// Unbind waits for the guard, through which the memory can be read.
+    /// `try_access` needs no bound device. An empty or revoked slot returns [`None`]. Unbind waits
+    /// for the guard, through which the memory can be read.
     #[test]
     fn try_access() -> Result {
         let gpu = Gpu::new()?;

@@ -68,7 +68,7 @@ pub(super) fn nothing(mut obj: &Gem, mut dev: &Device<Bound>, n: usize) -> Resul
 }
 
 /// Returns `value`, without the compiler knowing. The compiler also has to assume that all memory
-/// has changed. This stands for `OPTIMIZER_HIDE_VAR()` and `barrier()`.
+/// has changed. Stands for `OPTIMIZER_HIDE_VAR()` and `barrier()`.
 #[inline(always)]
 fn hide<T>(value: &T) -> &T {
     let mut value = ptr::from_ref(value);

@@ -82,7 +82,7 @@ impl Populated for Pin<KBox<Owner>> {
     }
 }
 
-/// Populates `n` of them, and prints the time.
+/// Populates `n` objects or owners, and prints the time.
 fn once<T: Populated>(gpu: &Gpu, how: &str, n: usize, round: usize) -> Result {
     let all = many(n, || T::empty(gpu))?;
     measure::settle();
@@ -102,7 +102,7 @@ fn once<T: Populated>(gpu: &Gpu, how: &str, n: usize, round: usize) -> Result {
     Ok(())
 }
 
-/// Measures all kinds in turns, so that other load on the machine affects all of them.
+/// Measures all kinds in turns, so that other load on the machine affects all kinds.
 pub(super) fn accesses(scale: &Scale) -> Result {
     let n = scale.first;
     let [few, other] = [Gpu::new()?, Gpu::new()?];

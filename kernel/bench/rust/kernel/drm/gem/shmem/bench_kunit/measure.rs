@@ -19,8 +19,8 @@ use crate::{
 /// The number of rows that were printed.
 static ROWS: Atomic<i32> = Atomic::new(0);
 
-/// Prints the value of a measurement, in `unit`: of `what`, done as `how` says, with `n` objects,
-/// in this round.
+/// Prints a row: the value of a measurement, in `unit`. `what` and `how` name the measurement,
+/// which has `n` objects.
 ///
 /// Rows are numbered, so that the reader sees whether one is missing.
 pub(super) fn row(unit: &str, what: &str, how: &str, n: usize, round: usize, value: i64) {
@@ -63,8 +63,8 @@ impl Stopwatch {
     }
 }
 
-/// Waits until other threads and RCU callbacks have freed what they still have to free, so that
-/// none of them runs during a measurement.
+/// Waits for pending frees by other threads and by RCU callbacks, so that none runs during a
+/// measurement.
 pub(super) fn settle() {
     for _ in 0..2 {
         // SAFETY: This thread may sleep.
@@ -120,7 +120,7 @@ pub(super) fn slab_bytes() -> i64 {
     0
 }
 
-/// A generator of random numbers, which are the same each time.
+/// A generator of pseudo-random numbers, which always starts with the same seed.
 pub(super) struct Random(u64);
 
 impl Random {
