@@ -20,10 +20,10 @@ use core::{
 };
 use std::sync::LazyLock;
 
-/// How many buckets the table of registries has.
+/// The number of buckets of the table of registries.
 pub(crate) const BUCKETS: usize = 64;
 
-/// How many slots unbind marks before it releases the lock in between.
+/// The number of slots that unbind marks before it releases the lock for a moment.
 pub(crate) const MARKED_AT_ONCE: usize = 64;
 
 /// Returns the table of registries.
@@ -46,7 +46,7 @@ pub(crate) fn might_sleep() {
     fault::might_sleep("devres::Lazy");
 }
 
-/// Returns whether unbind is still to release a node that is added now.
+/// Returns whether unbind is still to release a resource that is added now.
 ///
 /// The driver core sets the state before it collects the nodes to release.
 pub(crate) fn is_bound(dev: &Device<Bound>) -> bool {

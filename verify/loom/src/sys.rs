@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The functions of the system that the protocol needs.
+//! The protocol's interface to the system.
 
 use super::table::Table;
 use crate::{
@@ -17,10 +17,10 @@ use std::{
     num::NonZero,
 };
 
-/// How many buckets the table of registries has: all devices share one.
+/// The number of buckets of the table of registries: all devices share one bucket.
 pub(super) const BUCKETS: usize = 1;
 
-/// How many slots unbind marks before it releases the lock in between.
+/// The number of slots that unbind marks before it releases the lock for a moment.
 pub(super) const MARKED_AT_ONCE: usize = 1;
 
 loom::lazy_static! {
@@ -35,7 +35,7 @@ pub(super) fn table() -> Result<&'static Table> {
 /// Does nothing: every thread may sleep here.
 pub(super) fn might_sleep() {}
 
-/// Returns whether unbind is still to release a node that is added now.
+/// Returns whether unbind is still to release a resource that is added now.
 pub(super) fn is_bound(dev: &Device<Bound>) -> bool {
     dev.is_bound()
 }

@@ -41,10 +41,10 @@ use core::{
     },
 };
 
-/// How many buckets the table of registries has. Few devices have a registry at a time.
+/// The number of buckets of the table of registries. Few devices have a registry at a time.
 pub(super) const BUCKETS: usize = 64;
 
-/// How many slots unbind marks before it releases the lock in between.
+/// The number of slots that unbind marks before it releases the lock for a moment.
 pub(super) const MARKED_AT_ONCE: usize = 64;
 
 /// Returns the table of registries. The first caller allocates it.
@@ -88,7 +88,7 @@ pub(super) fn might_sleep() {
     task::might_sleep();
 }
 
-/// Returns whether unbind is still to release a node that is added now.
+/// Returns whether unbind is still to release a resource that is added now.
 ///
 /// The driver core changes the status before it collects the nodes to release, with the lock of the
 /// list held. `device_links_busy()` changes the status before the device's consumers are unbound
