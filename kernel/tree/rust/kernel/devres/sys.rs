@@ -65,7 +65,7 @@ pub(super) fn table() -> Result<&'static Table> {
     Ok(unsafe { &*table })
 }
 
-/// Allocates the table. Returns that of another thread if it was faster.
+/// Allocates the table, or returns another thread's table if that thread was faster.
 #[cold]
 fn make_table(table: &Atomic<*mut Table>) -> Result<*mut Table> {
     let new = KBox::pin_init(Table::new(), GFP_KERNEL)?;

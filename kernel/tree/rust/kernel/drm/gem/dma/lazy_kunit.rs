@@ -492,7 +492,7 @@ mod tests {
 
             if let Err(error) = table {
                 ensure!(has_failed, "without a fault: {error:?}");
-                // shmem returns `ENOSPC` if there is no memory for an inode.
+                // The shmem code returns `ENOSPC` if there is no memory for an inode.
                 let is_memory = [ENOMEM, ENOSPC].contains(&error);
                 ensure!(is_memory, "allocation {nth}: {error:?}");
             }

@@ -186,7 +186,7 @@ impl Gpu {
         Ok(())
     }
 
-    /// Maps an object and frees it. From here on, the device has all that its objects share.
+    /// Maps an object and frees it. From here on, the device has the state that its objects share.
     pub(super) fn map_another(&self) -> Result {
         ensure_ok!(self.object()?.sg_table(self.bound()?), "another object");
         Ok(())
