@@ -32,7 +32,7 @@ int bind_second(void);
 int unbind_second(void);
 int open_second_node(void);
 
-/* Requests to the driver. These return the error number. */
+/* Requests to the driver, which return the error number. */
 int create(int fd, size_t size, uint32_t *handle);
 int map(int fd, uint32_t handle, uint64_t *address);
 int copy(int fd, uint32_t handle, uint32_t direction, uint64_t offset,

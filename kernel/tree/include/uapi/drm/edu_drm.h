@@ -130,7 +130,7 @@ struct drm_edu_clear {
 #define DRM_EDU_CPU		0x04
 #define DRM_EDU_CLEAR		0x05
 
-/* This is an enum so that bindgen resolves it. */
+/* An enum, so that bindgen resolves the numbers. */
 enum {
 	DRM_IOCTL_EDU_BO_CREATE	= DRM_IOWR(DRM_COMMAND_BASE + DRM_EDU_BO_CREATE,
 					   struct drm_edu_bo_create),

@@ -195,7 +195,7 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: The object is not moved out of the box.
         let new = KBox::into_raw(unsafe { Pin::into_inner_unchecked(new) });
 
-        // SAFETY: This takes over the reference of `drm_gem_object_init()`, and a box is not null.
+        // SAFETY: `new` takes over the reference of `drm_gem_object_init()`, and a box is not null.
         let new = unsafe { ARef::from_raw(NonNull::new_unchecked(new)) };
 
         // SAFETY: The object is initialised. If this fails, dropping the reference frees it.

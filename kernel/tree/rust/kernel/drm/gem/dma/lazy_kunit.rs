@@ -161,7 +161,7 @@ fn address(lent: Result<&SGTable>) -> Result<usize> {
 ///
 /// # Invariants
 ///
-/// This owns a reference to `buffer`. `attach` attaches a device to it that stays bound during
+/// An import owns a reference to `buffer`. `attach` attaches a device to it that stays bound during
 /// `'a`, and `table` is mapped for that attachment.
 struct Import<'a> {
     buffer: *mut bindings::dma_buf,
