@@ -17,6 +17,7 @@ use super::{
         ensure,
         ensure_ok,
         fail,
+        let_others_run,
         TestDevice,
         Thread,
         GRACE, //
@@ -48,10 +49,7 @@ use crate::{
         },
         Arc, //
     },
-    time::{
-        delay::fsleep,
-        Delta, //
-    },
+    time::Delta,
     types::ScopeGuard, //
 };
 use core::{
@@ -460,8 +458,6 @@ impl Cache {
             let dev = unsafe { cache.dev.as_bound() };
             while !cache.is_over.load(Relaxed) {
                 cache.read_all(dev)?;
-                // Without this, an object is pinned nearly all the time.
-                fsleep(Delta::from_millis(1));
             }
             Ok(())
         })
@@ -476,6 +472,7 @@ impl Cache {
                 for object in &cache.objects {
                     cache.counts.evict(|| object.evict_buffer())?;
                 }
+                let_others_run();
             }
             Ok(())
         })

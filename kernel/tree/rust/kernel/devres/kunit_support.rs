@@ -281,6 +281,13 @@ pub(crate) fn comes_true_with(
     condition()
 }
 
+/// Sleeps shortly, in a loop that waits for other threads or works against them. A kernel without
+/// preemption runs them only then, if it has no more CPUs.
+pub(crate) fn let_others_run() {
+    // A shorter delay would keep the CPU.
+    fsleep(Delta::from_micros(20));
+}
+
 /// Lets `n` threads go on at the same time. May sleep.
 pub(crate) fn meet(arrived: &Atomic<i32>, n: i32) {
     // About as long as a running thread takes to arrive.
@@ -294,7 +301,7 @@ pub(crate) fn meet(arrived: &Atomic<i32>, n: i32) {
             cpu_relax();
         } else {
             // The other threads may need this CPU to arrive.
-            fsleep(Delta::from_micros(1));
+            let_others_run();
         }
     }
 }
