@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The mutants: the protocol with one thing wrong, and the property that has to notice. Each is an
-//! edit of the source, which must fit in exactly one place.
+//! The mutants: copies of the protocol with one fault each, and the property that has to find the
+//! fault. The edits of a mutant must each fit in exactly one place of the source.
 
 /// A broken copy of the protocol.
 pub(crate) struct Mutant {
@@ -9,7 +9,7 @@ pub(crate) struct Mutant {
     pub(crate) name: &'static str,
     /// The property that finds it.
     pub(crate) caught_by: &'static str,
-    /// The file, what stands there, and what stands there instead.
+    /// The file, the text that is replaced, and the new text.
     pub(crate) edits: &'static [(&'static str, &'static str, &'static str)],
 }
 

@@ -34,7 +34,7 @@ use core::ptr;
 ///
 /// - All `Batched` resources and slots of a device share one devres node.
 /// - Unbind waits for one RCU grace period for all of them together, and for none if
-///   [`try_access()`](Self::try_access) was never called.
+///   [`try_access()`](Self::try_access) was never called for any of them.
 /// - Dropping a `Batched` takes the same time for any number of them.
 /// - The resource is stored inline in the owner, without an allocation of its own.
 ///

@@ -213,7 +213,7 @@ impl<T: 'static> Lazy<T> {
 
     /// Returns a guard to the resource. The caller needs no bound device.
     ///
-    /// Returns [`None`] if the slot is empty or was revoked. Never maps.
+    /// Returns [`None`] if the slot is not populated or was revoked. Never maps.
     ///
     /// # Context
     ///
@@ -317,7 +317,7 @@ impl<'a, T: 'static> Vacant<'a, T> {
 
     /// As [`populate()`](Self::populate), for a resource that has to know its place.
     ///
-    /// `init` stores the resource in its [`Place`], and returns the proof. A
+    /// `init` stores the resource in the given [`Place`], and returns the proof. A
     /// [`Mapped`](crate::devres::Mapped) can be made in no other way. The lifetime of the place is
     /// that of this one call, so neither the place nor the proof can be used for another call.
     ///
