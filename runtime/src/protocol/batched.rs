@@ -47,9 +47,9 @@ use core::ptr;
 ///
 /// # Release order
 ///
-/// That of [`Lazy`](crate::devres::Lazy), which shares the node. Unbind drops the slots and the
-/// `Batched` resources of a device in the reverse order of population and creation. All of them
-/// have one place among the other resources that devres releases.
+/// Unbind drops the slots and the `Batched` resources of a device in the reverse order of
+/// population and creation. All of them have one place among the other resources that devres
+/// releases: see [`Lazy`](crate::devres::Lazy), which shares the node.
 ///
 /// # Drop
 ///

@@ -10,8 +10,8 @@
 //! table when the release of the node begins. So
 //!
 //! - a device has at most one registry in the table;
-//! - the release of a registry in the table is still to come: its node is on the device's list, or
-//!   an unbind has collected the node and has not released it yet;
+//! - the release of a registry in the table is still to come. The node of the registry is on the
+//!   device's list, or an unbind has collected the node and has not released it yet;
 //! - no registry is in the table when its device is freed, as the driver core releases all nodes
 //!   first. So a new device at the same address does not find the old registry.
 //!
