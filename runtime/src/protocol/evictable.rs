@@ -58,8 +58,8 @@ use core::{
 /// Also without a shrinker, dropping the resource takes no lock under which a thread calls the
 /// accessor. The thread would wait until the resource is gone, and the drop for the lock.
 ///
-/// A resource that another resource was made from is evicted after the other one. If the first were
-/// evicted and mapped anew, it would be the newer one, and unbind would drop it first.
+/// A resource is evicted after the resources that were made from it. Otherwise, mapped anew, the
+/// resource would be newer than they are, and unbind would drop it first.
 #[pin_data]
 #[repr(C)]
 pub struct EvictableLazy<T: 'static> {
