@@ -445,6 +445,7 @@ impl Cache {
                 }
                 Err(error) => return Err(error),
             }
+            let_others_run();
         }
         Ok(())
     }
