@@ -13,7 +13,7 @@
 
 /*
  * Returns a pixel of the picture of this seed. The host computes the same, in
- * xtask/src/kernel/screen.rs.
+ * xtask/src/kernel/device/screen.rs.
  */
 static inline unsigned int picture(unsigned int x, unsigned int y,
 				   unsigned int seed)
