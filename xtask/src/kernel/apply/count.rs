@@ -5,7 +5,6 @@
 
 use crate::kernel::tree::Tree;
 use anyhow::Result;
-use std::fmt;
 use syn::{spanned::Spanned, Item};
 
 /// How much there is.
@@ -16,29 +15,18 @@ pub(crate) struct Count {
     pub(crate) unsafes: usize,
 }
 
-/// The table.
+/// The counts of a file, with the table by hand and with the lazy field.
 pub(crate) struct Counts {
-    path: &'static str,
     pub(crate) by_hand: Count,
-    /// With the lazy field.
     pub(crate) converted: Count,
-    /// The form that the field has.
-    form: &'static str,
 }
 
 impl Counts {
     /// Counts a file of two trees.
-    pub(super) fn of(
-        path: &'static str,
-        tree: &Tree,
-        converted: &Tree,
-        form: &'static str,
-    ) -> Result<Self> {
+    pub(super) fn of(path: &str, tree: &Tree, converted: &Tree) -> Result<Self> {
         Ok(Self {
-            path,
             by_hand: code(&tree.read(path)?)?,
             converted: code(&converted.read(path)?)?,
-            form,
         })
     }
 }
@@ -56,16 +44,6 @@ fn code(text: &str) -> Result<Count> {
         count.unsafes += words.filter(|word| *word == "unsafe").count();
     }
     Ok(count)
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:30} lines of code  `unsafe`", self.path)?;
-        for (what, count) in [("by hand", self.by_hand), (self.form, self.converted)] {
-            writeln!(f, "  {what:28} {:13}  {:8}", count.lines, count.unsafes)?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

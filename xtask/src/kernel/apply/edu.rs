@@ -46,11 +46,7 @@ mod tests {
             before: SAMPLE,
             gone: &["lazy(", "devres_lazy", "new_lazy", "ForLt", "DEFAULT_ARGS"],
             new: &["fn is_same(", "fn registers<'a>(", "registers_lock <-"],
-            refused: &[(
-                "struct CpuBuffer {",
-                "struct Other {",
-                "there is no `struct CpuBuffer`",
-            )],
+            refused: &[("struct CpuBuffer {", "struct A {", "no `struct CpuBuffer`")],
         };
         case.check();
 

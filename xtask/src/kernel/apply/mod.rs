@@ -44,6 +44,8 @@ use super::{
 };
 use crate::{exit::Exit, root};
 use anyhow::{bail, Context, Result};
+#[cfg(test)]
+pub(crate) use count::Count;
 pub(crate) use count::Counts;
 use source::Source;
 use std::{fs, path::Path};
@@ -62,13 +64,21 @@ pub(crate) struct Stage {
 pub(crate) fn to_folder(linux: &Path, object: Object) -> Result<()> {
     let tree = Tree::open(linux)?;
     let stages = stages(&tree, object)?;
-    let counts = count(&tree, &stages, object)?;
+    let counts = count(&tree, &stages)?;
 
     let changed = last(&stages)?.save()?;
     for path in &changed {
         println!("{}", path.display());
     }
-    println!("{} files changed\n\n{counts}", changed.len());
+    println!("{} files changed\n", changed.len());
+    let form = match object {
+        Object::Expanded => "printed",
+        _ => "annotated",
+    };
+    println!("{SHMEM:30} lines of code  `unsafe`");
+    for (what, count) in [("by hand", counts.by_hand), (form, counts.converted)] {
+        println!("  {what:28} {:13}  {:8}", count.lines, count.unsafes);
+    }
     Ok(())
 }
 
@@ -122,16 +132,12 @@ pub(crate) fn stages(tree: &Tree, object: Object) -> Result<Vec<Stage>> {
 }
 
 /// How much code there is in the object of this tree, and in the converted one.
-pub(crate) fn count(tree: &Tree, stages: &[Stage], object: Object) -> Result<Counts> {
+pub(crate) fn count(tree: &Tree, stages: &[Stage]) -> Result<Counts> {
     let step = steps::SG_TABLE.name;
     let converted = stages.iter().find(|stage| stage.step == step);
     let converted = converted.with_context(|| format!("there is no step `{step}`"))?;
-    let form = match object {
-        Object::Expanded => "printed",
-        _ => "annotated",
-    };
 
-    Counts::of(SHMEM, tree, &converted.tree, form)
+    Counts::of(SHMEM, tree, &converted.tree)
 }
 
 impl Step {

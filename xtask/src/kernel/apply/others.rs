@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn both_sides_have_one_lifetime() {
-        let case = Case {
+        Case {
             edit: |source| one_lifetime(source, "Device"),
             before: "\
 impl TryFrom<u32> for Class {}
@@ -117,39 +117,19 @@ impl<Ctx: device::DeviceContext> TryFrom<&device::Device<Ctx>> for &Device<Ctx> 
                 "fn try_from(dev: &'a device::Device<Ctx>) -> Result<Self",
             ],
             refused: &[
-                (
-                    "<&device",
-                    "<&'static device",
-                    "`impl TryFrom for Device` has `TryFrom<&device::Device<` 0 times, not once",
-                ),
-                (
-                    "for &Device",
-                    "for Device",
-                    "`impl TryFrom for Device` has `> for &` 0 times, not once",
-                ),
-                (
-                    "dev: &device",
-                    "dev: &'static device",
-                    "`impl TryFrom for Device` has `(dev: &device::Device<` 0 times, not once",
-                ),
-                (
-                    "for &Device",
-                    "for &Other",
-                    "there is no `impl TryFrom for Device`",
-                ),
-                (
-                    "impl<Ctx",
-                    "impl<'a, Ctx",
-                    "`impl TryFrom for Device` has `impl<Ctx` 0 times, not once",
-                ),
+                ("<&device", "<&'static device", "` has `TryFrom<&"),
+                ("for &Device", "for Device", "` has `> for &` 0 times"),
+                ("dev: &device", "dev: &'static device", "` has `(dev: &"),
+                ("for &Device", "for &A", "no `impl TryFrom for Device`"),
+                ("impl<Ctx", "impl<'a, Ctx", "` has `impl<Ctx` 0 times"),
             ],
-        };
-        case.check();
+        }
+        .check();
     }
 
     #[test]
     fn a_registration_takes_the_place_first() {
-        let other = "`fn register` does more or less than to make a box and register it";
+        let other = "more or less than to make a box and register it";
         Case {
             edit: devres,
             before: "\
@@ -186,15 +166,14 @@ where
                 ("flags)?;", "flags)?;\n    note(&data);", other),
                 // It is edited once.
                 (
-                    "    let data",
-                    "    place::take(dev)?;\n\n    let data",
+                    "{
+    let",
+                    "{
+    place::take(dev)?;
+    let",
                     other,
                 ),
-                (
-                    "# Examples",
-                    "# Example",
-                    "`fn register` has `/// # Examples` 0 times, not once",
-                ),
+                ("# Examples", "# Example", "has `/// # Examples` 0 times"),
             ],
         }
         .check();
@@ -246,26 +225,10 @@ impl Device<device::Bound> {
                 "Caching::WriteCombined)\n    }\n\n    pub fn cfg_size",
             ],
             refused: &[
-                (
-                    "bindings::pci_iomap(",
-                    "bindings::ioremap(",
-                    "`Bar::new` does not mention `pci_iomap`",
-                ),
-                (
-                    "Bar::new(self, bar, name)\n",
-                    "let bar = Bar::new(self, bar, name)?;\n        Ok(bar)\n",
-                    "`Device::iomap_region_sized` has `Bar::new(self, bar, name)` 0 times, not once",
-                ),
-                (
-                    "fn iomap_region<",
-                    "fn iomap<",
-                    "there is no `Device::iomap_region`",
-                ),
-                (
-                    "fn cfg_size(",
-                    "fn iomap_region_wc(",
-                    "there is `Device::iomap_region_wc` already",
-                ),
+                ("::pci_iomap(", "::ioremap(", "not mention `pci_iomap`"),
+                ("bar, name)\n", "bar, name)?;\n", "bar, name)` 0 times"),
+                ("iomap_region<", "iomap<", "no `Device::iomap_region`"),
+                ("cfg_size(", "iomap_region_wc(", "_wc` already"),
             ],
         }
         .check();
