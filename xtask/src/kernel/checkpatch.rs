@@ -41,7 +41,7 @@ pub(crate) fn run(linux: &Path, home: &Path, patch: &Path, log: &Path) -> Result
     report(&said, is_clean).with_context(|| format!("checkpatch.pl fails:\n{}", job::tail(log, 20)))
 }
 
-/// Reads what it has said, unless it was something else.
+/// Reads the output of checkpatch.pl. Returns [`None`] if that has no total.
 fn report(said: &str, is_clean: bool) -> Option<Report> {
     let total = said.lines().find(|line| line.starts_with("total: "))?;
     let complaints = match said.split(total).next()?.trim() {

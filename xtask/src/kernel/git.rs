@@ -19,7 +19,7 @@ pub(crate) fn ensure() -> Result<()> {
     said(&["--version"]).map(|_| ())
 }
 
-/// The output of Git, wherever we are.
+/// Runs Git in the current folder, and returns its output.
 fn said(arguments: &[&str]) -> Result<String> {
     let mut git = Command::new("git");
     match git.args(arguments).stderr(Stdio::null()).output() {

@@ -12,13 +12,13 @@ const OPTIONS: &str = include_str!("../../../../kernel/items/Kconfig");
 pub(super) enum Edit {
     /// By item, of a Rust file.
     Items(fn(&mut Source) -> Result<()>),
-    /// Has, in front of the first line, the second one.
+    /// Adds the second line in front of the first one.
     Before(&'static str, &'static str),
-    /// Has, behind the first line, the second one.
+    /// Adds the second line behind the first one.
     Behind(&'static str, &'static str),
-    /// Has, in front of the first option, the second one, in a `Kconfig`.
+    /// Adds the second option in front of the first one, in a `Kconfig`.
     Option(&'static str, &'static str),
-    /// Has a sample with this name in a `Makefile`, behind all others.
+    /// Adds a sample of this name behind all others, in a `Makefile`.
     Target(&'static str),
 }
 
@@ -98,6 +98,7 @@ mod tests {
             "{text}"
         );
         assert_eq!(text.matches("config ").count(), 2);
+        assert!(edit.apply(&text).is_err(), "{text}");
     }
 
     #[test]

@@ -2,25 +2,12 @@
 
 //! Adds the code to a tree: new files as they are, and edits by item in those that are there.
 //!
-//! | in the tree | what |
-//! |---|---|
-//! | `rust/kernel/devres/{lazy,lazy_lt,evictable,pins,batched,slot,registry,table,mapped,place}.rs` | the slot and `map` fields, from `runtime/src/protocol/` |
-//! | `rust/macros/devres_lazy/` | the macro, from `macros/src/devres_lazy/` |
-//! | everything in `kernel/tree/` | test suites, samples |
-//! | `kunit_skip.rs`, `crates_kunit.rs` | parts of test suites, from `runtime/src/` |
-//! | `rust/kernel/devres.rs`, `rust/kernel/lib.rs`, `rust/macros/lib.rs` | declarations |
-//! | `rust/kernel/devres.rs` | `register()`: see `others` |
-//! | `rust/kernel/{i2c,pci,platform}.rs` | one lifetime for both sides of `TryFrom`: see `others` |
-//! | `rust/kernel/drm/gem/shmem.rs` | converted: see `shmem` |
-//! | `rust/kernel/drm/gem/{mod,shmem}.rs`, `rust/helpers/helpers.c`, `rust/bindings/bindings_helper.h` | imports: see `import` |
-//! | `rust/kernel/drm/gem/mod.rs`, `drivers/gpu/drm/Kconfig`, `rust/bindings/bindings_helper.h` | the GEM DMA helper: see `edit` |
-//! | `rust/kernel/pci/io.rs` | a BAR can be mapped write-combined: see `others` |
-//! | `samples/rust/{Kconfig,Makefile}`, `rust/uapi/uapi_helper.h` | the sample drivers: see `edit` |
+//! The code is added in steps, which are the patches of a series: see `steps`. An edit is by line
+//! (`edit`), or by item (`source`), as in `shmem`, `import`, `edu` and `others`.
 //!
-//! The code is added in steps, which are the patches of a series. The printed form (`expanded`) has
-//! no macro. The control gets only the suite of the contract, the files of `kernel/control/`, and
-//! the driver that user space uses, by hand (`edu`). The fixed object is the control with two
-//! fixes. The suites that measure are added to either, by themselves.
+//! The printed form (`expanded`) has no macro. The control gets only the suite of the contract, the
+//! files of `kernel/control/`, and the driver that user space uses, by hand (`edu`). The fixed
+//! object is the control with two fixes. The suites that measure are added to either, by themselves.
 //!
 //! Nothing is written unless all steps succeed. A tree that has any of the new files is refused, so
 //! that nothing is replaced.

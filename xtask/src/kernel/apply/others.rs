@@ -118,6 +118,7 @@ impl<Ctx: device::DeviceContext> TryFrom<&device::Device<Ctx>> for &Device<Ctx> 
             ],
             refused: &[
                 ("<&device", "<&'static device", "` has `TryFrom<&"),
+                ("device::Device<", "device::A<", "` has `TryFrom<&"),
                 ("for &Device", "for Device", "` has `> for &` 0 times"),
                 ("dev: &device", "dev: &'static device", "` has `(dev: &"),
                 ("for &Device", "for &A", "no `impl TryFrom for Device`"),

@@ -297,3 +297,60 @@ fn element(tokens: TokenStream, name: &str) -> Option<Range<usize>> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "\
+// One.
+struct One {
+    // The first.
+    first: u32,
+
+    second: u32,
+}
+
+// Two, one.
+// Two, two.
+impl One {
+    fn make() -> Self {
+        init!(One { first: 1, second <- two(1, 2), third: 3 })
+    }
+}
+";
+
+    #[test]
+    fn parts_have_their_comments() {
+        let source = Source::parse(TEXT).unwrap();
+        for (name, begins, ends) in [
+            ("struct One", "// One.\nstruct", "}\n\n"),
+            ("One.first", "    // The first.\n    first", "u32,\n\n"),
+            ("One.second", "    second", "u32,\n"),
+            ("impl One", "// Two, one.\n// Two, two.\nimpl", "}\n"),
+        ] {
+            let text = &source.text[source.lines(name).unwrap()];
+            assert!(text.starts_with(begins) && text.ends_with(ends), "{text}");
+        }
+        let second = source.element("One::make", "second").unwrap();
+        assert_eq!(&source.text[second], "second <- two(1, 2),");
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let mut source = Source::parse(TEXT).unwrap();
+        for (error, expected) in [
+            (source.lines("One.third").err(), "there is no `One.third`"),
+            (source.lines("struct Two").err(), "there is no `struct Two`"),
+            (source.body("One::drop").err(), "there is no `One::drop`"),
+            (source.body("struct One").err(), "`struct One` has no body"),
+            (source.last("use ").err(), "there is no `use ..`"),
+            (
+                source.substitute("struct One", "u32", "u64").err(),
+                "`struct One` has `u32` 2 times, not once",
+            ),
+        ] {
+            assert_eq!(error.unwrap().to_string(), expected);
+        }
+    }
+}

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::kernel::flavour::Object;
 
-/// A part of what is done to a tree, as much as makes one patch. It leaves a tree that can be built.
+/// A part of what is done to a tree, as much as makes one patch. The tree can be built after it.
 #[derive(Clone, Copy)]
 pub(super) struct Step {
     pub(super) name: &'static str,
