@@ -24,7 +24,7 @@ use super::{
     prepare::{prepare, Prepared, Request},
     Progress,
 };
-use crate::root;
+use crate::{report::table, root};
 use anyhow::{bail, ensure, Context, Result};
 use clap::Parser;
 use control::Column;
@@ -117,7 +117,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     };
     println!(
         "\n{}",
-        page::table(&control::table(slice::from_ref(&column)))
+        table::text(&control::table(slice::from_ref(&column)))
     );
     column.report.judge()
 }
@@ -143,7 +143,7 @@ fn control(shell: &Shell, cache: &Cache, options: &Options) -> Result<()> {
                 report,
             });
         }
-        let table = page::table(&control::table(&columns));
+        let table = table::text(&control::table(&columns));
         println!("\n{table}");
         control::judge(variant, &columns)?;
         tables.push((variant, table));

@@ -2,23 +2,10 @@
 
 //! Tables of scenarios, and `docs/device.md`.
 
-use crate::{
-    kernel::{flavour::Variant, tree::Version},
-    report::table::Table,
-};
+use crate::kernel::{flavour::Variant, tree::Version};
 
 /// The command that writes the page.
 const COMMAND: &str = "cargo xtask kernel device --control";
-
-/// A table. The first row is its header.
-pub(super) fn table(rows: &[Vec<String>]) -> String {
-    let mut rows = rows.iter().cloned();
-    let mut table = Table::text(rows.next().unwrap_or_default());
-    for row in rows {
-        table.push(row);
-    }
-    table.to_string()
-}
 
 /// The whole page, with a table for each variant.
 pub(super) fn text(linux: Version, machine: &str, tables: &[(Variant, String)]) -> String {
