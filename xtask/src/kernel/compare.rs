@@ -227,9 +227,8 @@ impl Table {
     /// Why a test is on one side only, if it is and may be.
     fn excuse(name: &str, [host, kernel]: &[Option<Mark>; 2]) -> Option<&'static str> {
         let (suite, _) = name.split_once('.')?;
-        let mut found = OF_ONE_SIDE.iter().filter(|(of_one, _)| *of_one == suite);
-        let is_on_one = host.is_some() != kernel.is_some();
-        found.find_map(|(_, why)| is_on_one.then_some(*why))
+        let (_, why) = OF_ONE_SIDE.iter().find(|(of_one, _)| *of_one == suite)?;
+        (host.is_some() != kernel.is_some()).then_some(*why)
     }
 
     /// The tests with different outcomes, a sentence for each. A test that was skipped on one side

@@ -34,7 +34,7 @@ pub(crate) const OURS: Candidate = Candidate {
     object: Object::Annotated,
 };
 
-/// All of them. The first two are compared.
+/// All candidates, in the order in which they are measured.
 pub(super) static CANDIDATES: [Candidate; 2] = [BY_HAND, OURS];
 
 #[cfg(test)]

@@ -108,6 +108,7 @@ fn write(
     let accelerator = accelerator.context("this accelerator has no name")?;
     let accelerator = accelerator.get_name();
     let qemu = Arch::X86.emulator_version()?;
+    let version = qemu.trim_start_matches("QEMU ");
     let [_, Outcome { linux, clang, .. }] = results.compared()?;
     let guest = format!("Linux {linux}, 2 CPUs, 250 Hz, `rcupdate.rcu_normal=1`");
     let machine = machine::table(
@@ -115,7 +116,7 @@ fn write(
         &[
             ("guest", guest),
             ("compiler of the guest", format!("clang {clang}")),
-            ("QEMU", format!("{qemu}, `-accel {accelerator}`")),
+            ("QEMU", format!("{version}, `-accel {accelerator}`")),
         ],
     )?;
 

@@ -44,8 +44,8 @@ pub(super) fn plots(results: &Results) -> Vec<(&'static str, String, Plot)> {
     plots
 }
 
-/// A line for each candidate and way in which something is done, if any of that was measured: over
-/// the numbers of `what`, and with the ending of each way behind the candidate's name.
+/// A line for each candidate and way in which `what` is done, over the numbers with which it was
+/// done. Labels end with the ending of the way. A line without points is left out.
 fn lines<S: AsRef<str>>(
     results: &Results,
     what: &str,

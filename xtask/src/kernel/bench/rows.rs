@@ -4,7 +4,8 @@
 //!
 //! Their words are a unit, what was done, how, and with how many. The unit is `ns`,
 //! `grace_periods`, `bytes`; `section` where one of what is executed begins; `too_long` if it was
-//! not measured, because it would have taken so many nanoseconds.
+//! not measured, because it would have taken so many nanoseconds. Counts of the traced boot become
+//! rows, too: of `calls`, and of `instructions`.
 
 use crate::report::rows::Rows;
 use anyhow::{ensure, Context, Result};
