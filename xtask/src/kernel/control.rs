@@ -9,7 +9,7 @@ use super::{
     run::{self, Results},
     splat::Splat,
 };
-use crate::report::table::Table;
+use crate::report::table::{self, Row};
 use anyhow::{ensure, Result};
 
 /// A test that does not simply pass, or a suite if the kernel dies of it: KUnit does not say which
@@ -139,7 +139,7 @@ fn are(reports: &[&Splat], expected: &[&str]) -> bool {
 }
 
 /// Compares what was expected with what was seen. Returns a table, and lines about what differs.
-fn compare(mut expected: Vec<Expected>, results: &[Results]) -> (Table, Vec<String>) {
+fn compare(mut expected: Vec<Expected>, results: &[Results]) -> (Vec<Row>, Vec<String>) {
     let mut tests = Vec::new();
     let mut differences = Vec::new();
     for run in results {
@@ -170,7 +170,9 @@ fn compare(mut expected: Vec<Expected>, results: &[Results]) -> (Table, Vec<Stri
     let missing = expected.into_iter();
     tests.extend(missing.map(|it| (it, "is not there", Vec::new())));
 
-    let mut table = Table::text(["test", "expected", "seen", "why"]);
+    let mut table = vec![["test", "expected", "seen", "why"]
+        .map(str::to_owned)
+        .to_vec()];
     for ((test, outcome, contain, why), seen, reports) in tests {
         let has_reports = are(&reports, contain);
         let expected = in_words(outcome, contain.len());
@@ -180,7 +182,7 @@ fn compare(mut expected: Vec<Expected>, results: &[Results]) -> (Table, Vec<Stri
             let others = reports.iter().filter(|_| !has_reports);
             differences.extend(others.map(|splat| format!("in {test}: {}", splat.title)));
         }
-        table.push([test.as_str(), &expected, &seen, why]);
+        table.push(vec![test, expected, seen, why.to_owned()]);
     }
     (table, differences)
 }
@@ -188,7 +190,7 @@ fn compare(mut expected: Vec<Expected>, results: &[Results]) -> (Table, Vec<Stri
 /// Prints what was expected and what was seen, and fails if that is not the same.
 pub(crate) fn judge(variant: Variant, results: &[Results]) -> Result<()> {
     let (table, differences) = compare(expected(variant), results);
-    println!("{table}");
+    println!("{}", table::text(&table));
     for difference in &differences {
         println!("differs: {difference}");
     }
@@ -266,7 +268,7 @@ mod tests {
         let (table, differences) = compare(expected(), &[shared(&ALL), oops()]);
 
         assert_eq!(
-            table.to_string(),
+            table::text(&table),
             "\
 | test            | expected         | seen             | why |
 |-----------------|------------------|------------------|-----|
