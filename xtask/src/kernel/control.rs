@@ -259,7 +259,7 @@ mod tests {
         boot("oops", &[OOPS], "")
     }
 
-    /// What differs with these boots, without the titles of reports.
+    /// Returns the differences with these boots, without the titles of reports.
     fn differs(boots: &[Results]) -> String {
         let mut differences = compare(expected(), boots).1;
         differences.retain(|text| !text.starts_with("in "));

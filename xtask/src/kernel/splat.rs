@@ -438,7 +438,7 @@ The buggy address belongs to the object at ffff888001234560
             (&[END], "Absent"),
             (&[WARN, END], "Unexpected Absent"),
             (&[BEGIN, WARN, &other], "Expected Absent"),
-            // Marks may be printed twice. That does not make two announcements of one.
+            // A mark that is printed twice is one announcement.
             (&[BEGIN, BEGIN, WARN, END, END], "Expected"),
             (&[BEGIN, BEGIN, END, END], "Absent"),
             (&[BEGIN, END, END, WARN], "Absent Unexpected"),

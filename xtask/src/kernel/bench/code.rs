@@ -324,6 +324,27 @@ vmlinux:\tfile format elf64-x86-64
     }
 
     #[test]
+    fn instructions_of_arm64_are_read() {
+        const TEXT: &str = "
+ffff800080000010:      \tbl\t0xffff800080000030 <rust_helper_x>
+ffff800080000014:      \tcbz\tx8, 0xffff800080000020 <f+0x10>
+ffff800080000018:      \tmov\tw4, #0x1        // =1
+ffff80008000001c:      \tbic\tx0, x0, #0x1
+";
+        let read: Vec<_> = instructions(TEXT).map(|(_, it)| it).collect();
+        let target = |at: usize| read[at].target.map(|target| target & 0xff);
+        assert_eq!(
+            [0, 1, 2, 3].map(target),
+            [Some(0x30), Some(0x20), None, None]
+        );
+        assert_eq!(
+            [0, 1, 2, 3].map(|at| calls(&read[at].text)),
+            [true, false, false, false]
+        );
+        assert_eq!(code().text(&read[2], None), "mov     w4, #0x1");
+    }
+
+    #[test]
     fn a_call_that_is_not_counted_is_noticed() {
         for (addresses, is_complete) in [
             (vec![0x10, 0x30, 0x12], true),
