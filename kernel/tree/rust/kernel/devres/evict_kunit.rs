@@ -59,17 +59,19 @@ use core::{
     ptr::NonNull, //
 };
 
-/// A machine word.
-const WORD: usize = size_of::<usize>();
+const _: () = {
+    // A machine word.
+    let word = size_of::<usize>();
 
-// Eviction costs the slots two words that have it, and the others nothing: what keeps a resource is
-// five words beside it, and a `Batched` is that with a reference to its device.
-const _: () = assert!(size_of::<EvictableLazy<usize>>() == size_of::<Lazy<usize>>() + 2 * WORD);
-const _: () = assert!(size_of::<Batched<usize>>() == 7 * WORD);
+    // Eviction costs the slots two words that have it, and the others nothing: what keeps a
+    // resource is five words beside it, and a `Batched` is that with a reference to its device.
+    assert!(size_of::<EvictableLazy<usize>>() == size_of::<Lazy<usize>>() + 2 * word);
+    assert!(size_of::<Batched<usize>>() == 7 * word);
 
-// A pin is returned in registers, with and without an error.
-const _: () = assert!(size_of::<LazyPin<'_, usize>>() == 2 * WORD);
-const _: () = assert!(size_of::<Result<LazyPin<'_, usize>>>() == 2 * WORD);
+    // A pin is returned in registers, with and without an error.
+    assert!(size_of::<LazyPin<'_, usize>>() == 2 * word);
+    assert!(size_of::<Result<LazyPin<'_, usize>>>() == 2 * word);
+};
 
 /// How long something that must happen may take, on a slow and busy machine.
 const PATIENCE: Delta = Delta::from_secs(60);
