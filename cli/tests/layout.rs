@@ -106,9 +106,9 @@ fn comments_go_with_their_values() -> Result<()> {
         // At the field, where there is no value.
         (
             "#[lazy(fn table, device = &self.dev, init = Table,
-        // That is all.
+        // The end.
     )] // The table.",
-            "    // That is all.\n    #[pin] // The table.\n    table: ",
+            "    // The end.\n    #[pin] // The table.\n    table: ",
         ),
         (
             "#[lazy(fn table, device = &self.dev, init = Table) /* a */]",
@@ -215,7 +215,7 @@ fn a_destructor_stays_as_it_is() -> Result<()> {
     Ok(())
 }
 
-/// What ends a line is no matter of the item's.
+/// Expanding keeps the line endings of the file.
 #[test]
 fn ends_of_lines_are_those_of_the_file() -> Result<()> {
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files");
@@ -237,5 +237,70 @@ fn ends_of_lines_are_those_of_the_file() -> Result<()> {
     }
 
     ensure!(count > 10, "there are only {count} files");
+    Ok(())
+}
+
+#[test]
+fn an_import_keeps_its_layout() -> Result<()> {
+    let item = "#[devres_lazy]\n#[pin_data]\nstruct Queue {\n    dev: ARef<Device>,\n    \
+                #[lazy(fn table, device = &self.dev, init = Table)]\n    table: Table,\n}\n";
+    let flat = "\
+use kernel::{
+    device::{Bound, Device},
+    devres::{same_device, Entry, Lazy, LazyOwner, Vacant},
+    prelude::*,
+    sync::aref::ARef,
+};
+";
+    let vertical = "\
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        same_device,
+        Entry,
+        Lazy,
+        LazyOwner,
+        Vacant, //
+    },
+    prelude::*,
+    sync::aref::ARef, //
+};
+";
+
+    for (import, expected) in [
+        (
+            "use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};\n",
+            flat,
+        ),
+        (
+            "use kernel::{device::Device,devres_lazy,prelude::*,sync::aref::ARef};\n",
+            flat,
+        ),
+        (
+            "use kernel::{\n    device::Device,\n    devres_lazy,\n    prelude::*,\n    \
+             sync::aref::ARef, //\n};\n",
+            vertical,
+        ),
+        // Nothing is added to an import without the prelude.
+        (
+            "use kernel::{device::Device, devres_lazy};\n",
+            "use kernel::device::Device;\n",
+        ),
+        (
+            "use kernel::{device::Device,devres_lazy};\n",
+            "use kernel::{device::Device};\n",
+        ),
+        (
+            "use kernel::{\n    device::Device,\n    devres_lazy, //\n};\n",
+            "use kernel::{\n    device::Device, //\n};\n",
+        ),
+    ] {
+        let source = Source::from_bytes(Path::new("use.rs"), format!("{import}{item}").into())?;
+        let printed = expand(&source, &Options::default())?;
+        ensure!(printed.starts_with(expected), "{import}{printed}");
+    }
     Ok(())
 }

@@ -1,24 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Tables of scenarios, and `docs/device.md`.
+//! `docs/device.md`.
 
-use crate::{
-    kernel::{flavour::Variant, tree::Version},
-    report::table::Table,
-};
+use crate::kernel::{flavour::Variant, tree::Version};
 
 /// The command that writes the page.
 const COMMAND: &str = "cargo xtask kernel device --control";
-
-/// A table. The first row is its header.
-pub(super) fn table(rows: &[Vec<String>]) -> String {
-    let mut rows = rows.iter().cloned();
-    let mut table = Table::text(rows.next().unwrap_or_default());
-    for row in rows {
-        table.push(row);
-    }
-    table.to_string()
-}
 
 /// The whole page, with a table for each variant.
 pub(super) fn text(linux: Version, machine: &str, tables: &[(Variant, String)]) -> String {
@@ -67,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_page_has_a_table_for_each_variant() {
-        let tables = [(Variant::Fast, "| a |".to_owned())];
+        let tables = [(Variant::Fast, "| a |\n".to_owned())];
         let page = text(Version(7, 3, 4), "QEMU 7.2.22", &tables);
 
         assert!(page.starts_with("<!-- SPDX-License-Identifier: "));
