@@ -3,8 +3,8 @@
 //! Packages of Debian, without installing them.
 //!
 //! APT gets a configuration of its own in the cache. It has the suites that are asked for, from the
-//! mirror that APT already uses on this machine, and the keys of the machine. The machine's own settings for
-//! proxies still hold; its sources and lists are neither used nor changed.
+//! mirror that APT already uses on this machine, and the keys of the machine. The machine's own
+//! settings for proxies still hold; its sources and lists are neither used nor changed.
 
 use super::{
     cache::Cache,
