@@ -82,7 +82,7 @@ impl Checks<'_> {
         let mut progress = Progress::new(what, None)?;
         let mut said = Said::default();
         let job = Job::start(
-            self.command()
+            self.command()?
                 .args([command, "--locked", "--message-format", "json"])
                 .args(args),
             &log,
@@ -108,7 +108,7 @@ impl Checks<'_> {
     }
 
     /// A command that runs the compiler's cargo. Tests that run cargo get the same one.
-    fn command(&self) -> Command {
+    fn command(&self) -> Result<Command> {
         let program = |name: &str| self.toolchain.bin.join(name);
         let mut command = Command::new(program("cargo"));
         // The settings of the cargo and the rustup that run this program are not for this one.
@@ -126,7 +126,7 @@ impl Checks<'_> {
         path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
         command
             .current_dir(self.root)
-            .env("PATH", env::join_paths(path).unwrap_or_default())
+            .env("PATH", env::join_paths(path)?)
             // Without it, cargo would take the loader for itself.
             .env("CARGO", program("cargo"))
             .env("RUSTC", program("rustc"))
@@ -136,7 +136,7 @@ impl Checks<'_> {
             .env("CARGO_TARGET_DIR", &self.target)
             .env("CARGO_INCREMENTAL", "0")
             .env("CARGO_PROFILE_DEV_DEBUG", "0");
-        command
+        Ok(command)
     }
 }
 

@@ -69,12 +69,12 @@ impl Toolchain {
         fs::create_dir_all(cache.path(FOLDER))?;
         let here = Self::here(cache, which)?;
         if !install {
-            let missing = || {
-                Exit::Skipped(format!(
+            let Some(here) = here else {
+                bail!(Exit::Skipped(format!(
                     "the {which} compiler is not in the cache: `--install` gets it from Debian"
-                ))
+                )));
             };
-            return here.with_context(missing);
+            return Ok(here);
         }
 
         match (get(cache, which), here) {
@@ -95,7 +95,7 @@ impl Toolchain {
         let versions = names.filter_map(|name| name.strip_prefix(PREFIX).map(str::to_owned));
         let newest = versions
             .filter(|version| which.is(version))
-            .max_by_key(|version| version.parse::<Version>().ok());
+            .max_by_key(|version| (version.parse::<Version>().ok(), version.clone()));
         let toolchain = |package: String| Self {
             which,
             bin: folder(cache, &package).join("bin"),
