@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What came of a compiler: a row of the table, and whether everything is as it has to be.
+//! The results of a compiler: a row of the table, and all that must not be.
 
 use super::{checks::PARTS, left_out, said::Said, which::Which};
 use crate::report::table::Table;
