@@ -3,7 +3,7 @@
 //! The results of a compiler: a row of the table, and all that must not be.
 
 use super::{checks::PARTS, left_out, said::Said, which::Which};
-use crate::report::table::Table;
+use crate::report::table::{self, Row};
 
 /// The results of a compiler.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Outcome {
         faults
     }
 
-    fn row(&self) -> Vec<String> {
+    fn row(&self) -> Row {
         let builds = self.builds.iter().map(|builds| match builds {
             true => "builds",
             false => "**does not build**",
@@ -80,12 +80,10 @@ pub(super) fn tables(outcomes: &[Outcome]) -> String {
     let mut header = vec!["compiler", "Debian's package"];
     header.extend(PARTS.map(|(part, _)| part));
     header.extend(["tests", "warnings"]);
-    let mut table = Table::text(header);
-    for outcome in outcomes {
-        table.push(outcome.row());
-    }
+    let mut rows = vec![header.into_iter().map(str::to_owned).collect()];
+    rows.extend(outcomes.iter().map(Outcome::row));
 
-    format!("{table}\n{}", left_out::table())
+    format!("{}\n{}", table::text(&rows), left_out::table())
 }
 
 #[cfg(test)]

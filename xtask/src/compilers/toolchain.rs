@@ -4,8 +4,8 @@
 //!
 //! The packages and all libraries that they need are unpacked into one folder, and not installed.
 //! Programs are run by the loader of that folder, so the machine's own C library may be older. No
-//! `chroot` is needed, so an ordinary user can do all of this. The
-//! machine's `cc` links, with the machine's C library.
+//! `chroot` is needed, so an ordinary user can do all of this. The machine's `cc`
+//! links, with the machine's C library.
 
 use super::which::Which;
 use crate::{
