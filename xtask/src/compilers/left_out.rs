@@ -19,7 +19,7 @@ struct LeftOut {
 }
 
 /// The tests that are left out.
-const LEFT_OUT: [LeftOut; 2] = [
+const LEFT_OUT: [LeftOut; 3] = [
     LeftOut {
         place: "tests/ui",
         name: None,
@@ -32,6 +32,13 @@ const LEFT_OUT: [LeftOut; 2] = [
         by: &[Which::Oldest],
         why:
             "The test expects the layout of a `let` chain, which the oldest rustfmt does not make.",
+    },
+    LeftOut {
+        place: "cli/tests/runs",
+        name: Some("what_is_printed_compiles_and_does_the_same"),
+        by: &[Which::Oldest],
+        why: "Two of its programs have `let` chains, which are stable since 1.88. In a third, the \
+              oldest rustfmt loses a comment of an import.",
     },
 ];
 
@@ -113,7 +120,8 @@ mod tests {
             assert_eq!(tests.len(), all.len() - 1);
             assert!(!tests.contains(&"ui".to_owned()));
         }
-        assert_eq!(names(Which::Oldest).count(), 1);
+        let alone = LEFT_OUT.iter().filter(|it| it.name.is_some()).count();
+        assert_eq!(names(Which::Oldest).count(), alone);
         assert_eq!(names(Which::Newest).count(), 0);
     }
 }
