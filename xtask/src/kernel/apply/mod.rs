@@ -92,10 +92,10 @@ pub(crate) fn edited() -> BTreeSet<&'static str> {
 pub(crate) fn edit_one(tree: &Tree, path: &str) -> Result<String> {
     let mut tree = tree.clone();
     for step in steps::of(Object::Annotated) {
-        for files in step.files {
-            files.add(&mut tree)?;
-        }
         if path == DEVRES || path == SHMEM {
+            for files in step.files {
+                files.add(&mut tree)?;
+            }
             declare_new(&mut tree, path)?;
         }
         for (_, with) in step.edits.iter().filter(|(it, _)| *it == path) {
@@ -229,9 +229,11 @@ fn declare_new(tree: &mut Tree, parent: &str) -> Result<()> {
 
     edit(tree, parent, |text| {
         let mut source = Source::parse(text)?;
-        for name in &names {
-            others::declare(&mut source, name, &declaration(&folder, name))?;
-        }
+        let new = names.into_iter().map(|name| {
+            let declaration = declaration(&folder, &name);
+            (name, declaration)
+        });
+        others::declare_all(&mut source, &new.collect::<Vec<_>>())?;
         Ok(source.text().to_owned())
     })
 }

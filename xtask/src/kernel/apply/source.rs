@@ -127,6 +127,11 @@ impl Source {
         Ok(&self.text[self.body(function)?])
     }
 
+    /// The body of a function, with the braces and without comments.
+    pub(super) fn tokens_of_body(&self, function: &str) -> Result<TokenStream> {
+        Ok(self.block(function)?.to_token_stream())
+    }
+
     /// The lines between the braces of a function.
     pub(super) fn body(&self, function: &str) -> Result<Range<usize>> {
         let braces = self.block(function)?.brace_token.span;

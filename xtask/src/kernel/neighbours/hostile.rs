@@ -21,7 +21,7 @@ pub(super) enum Way {
     Twice,
 }
 
-pub(super) const WAYS: [Way; 3] = [Way::Renamed, Way::Missing, Way::Twice];
+const WAYS: [Way; 3] = [Way::Renamed, Way::Missing, Way::Twice];
 
 impl Way {
     pub(super) fn name(self) -> &'static str {
@@ -42,10 +42,16 @@ pub(super) struct Target {
     /// The lines.
     lines: Range<usize>,
     /// The statements, if it is a function.
-    pub(super) statements: Vec<Target>,
+    statements: Vec<Target>,
 }
 
 impl Target {
+    /// All changes of it, the new name first, and then those of its statements.
+    pub(super) fn changes(&self) -> impl Iterator<Item = (&Self, Way)> {
+        let all = [self].into_iter().chain(&self.statements);
+        all.flat_map(|target| WAYS.map(|way| (target, way)))
+    }
+
     /// A file with the target changed.
     pub(super) fn change(&self, text: &str, way: Way) -> String {
         let mut new = text.to_owned();
@@ -93,7 +99,11 @@ pub(super) fn targets(path: &str, text: &str) -> Result<Vec<Target>> {
     let mut targets = Vec::new();
     let file = syn::parse_file(text)?;
     let chunks = chunks(text, 0, file.items.iter().map(Spanned::span));
-    for (item, lines) in file.items.iter().zip(chunks) {
+    for (item, mut lines) in file.items.iter().zip(chunks) {
+        // The documentation of the file stands above its first item, and nowhere else.
+        if lines.start == 0 {
+            lines.start = start_of_line(text, item.span().byte_range().start);
+        }
         of_item(text, item, lines, &mut targets);
     }
     Ok(targets)
