@@ -26,6 +26,9 @@ pub(crate) const SUITE: &str = "trixie-backports";
 /// The one that it adds to, which has all others.
 pub(crate) const STABLE: &str = "trixie";
 
+/// The one that has release candidates of Linux.
+pub(crate) const NEWEST: &str = "experimental";
+
 /// Where the keys of Debian's archive can be.
 const KEYRINGS: [&str; 2] = [
     "/usr/share/keyrings/debian-archive-keyring.gpg",

@@ -6,6 +6,7 @@
 //! apt/                 a private configuration of APT, and its lists
 //! downloads/           packages
 //! linux-<version>/     a tree as it was unpacked, which nothing may change
+//! candidate-<version>/ the parts of a release candidate that `neighbours` reads
 //! rust-src-<version>/  the sources of Rust's library
 //! busybox              the programs of `--shell`
 //! compilers/           other compilers, and the crates for them

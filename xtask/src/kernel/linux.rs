@@ -9,10 +9,16 @@ use super::{
     tree::{Tree, Version, MINIMUM},
 };
 use anyhow::{ensure, Context, Result};
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Debian's package of it.
 pub(crate) const PACKAGE: &str = "linux-source-7.3";
+
+/// The part of a version that says that it is a release candidate.
+const CANDIDATE: &str = "~rc";
 
 /// The message if there is no source.
 const INSTEAD: &str = "the kernel's source cannot be had (`--linux DIR` names a tree to test in)";
@@ -43,8 +49,40 @@ pub(crate) fn get(cache: &Cache) -> Result<PathBuf> {
     }
     cache.ensure_space(SPACE, "the kernel's source")?;
 
-    let package = apt::package(cache, apt::SUITE, PACKAGE, |_| true).context(INSTEAD)?;
-    apt::unpack(cache, &package, |folder| {
+    let is_release = |version: &str| !version.contains(CANDIDATE);
+    let package = apt::package(cache, apt::SUITE, PACKAGE, is_release).context(INSTEAD)?;
+    unpack(cache, &package, &[], |tree| {
+        format!("linux-{}", tree.version())
+    })
+}
+
+/// The parts of a release candidate in the cache, which are downloaded if need be.
+pub(crate) fn candidate(cache: &Cache, parts: &[&str]) -> Result<PathBuf> {
+    let _lock = cache.lock_downloads()?;
+    let names = cache.names("")?.into_iter();
+    if let Some(name) = names.filter(|name| name.starts_with("candidate-")).max() {
+        return Ok(cache.path(&name));
+    }
+    cache.ensure_space(SPACE, "the source of a release candidate")?;
+
+    let is_candidate = |version: &str| version.contains(CANDIDATE);
+    let package = apt::package(cache, apt::NEWEST, PACKAGE, is_candidate)?;
+    let file = package.file_stem().unwrap_or_default().to_string_lossy();
+    let version = file.split('_').nth(1).and_then(|it| it.split('-').next());
+    let version = version.context("the package has no version")?;
+    unpack(cache, &package, parts, |_| {
+        format!("candidate-{}", version.replace('~', "-"))
+    })
+}
+
+/// Unpacks these parts of a source, or all of it, to a folder of the cache.
+fn unpack(
+    cache: &Cache,
+    package: &Path,
+    parts: &[&str],
+    name: impl FnOnce(&Tree) -> String,
+) -> Result<PathBuf> {
+    apt::unpack(cache, package, |folder| {
         let log = cache.path("logs/unpack.log");
         let job = Job::start(
             Command::new("tar")
@@ -52,7 +90,8 @@ pub(crate) fn get(cache: &Cache) -> Result<PathBuf> {
                 .arg("--file")
                 .arg(folder.join(format!("usr/src/{PACKAGE}.tar.xz")))
                 .arg("--directory")
-                .arg(folder),
+                .arg(folder)
+                .args(parts.iter().map(|part| format!("{PACKAGE}/{part}"))),
             &log,
         )?;
         ensure!(
@@ -64,7 +103,7 @@ pub(crate) fn get(cache: &Cache) -> Result<PathBuf> {
         );
 
         let tree = folder.join(PACKAGE);
-        let version = Tree::open(&tree)?.version();
-        Ok((tree, cache.path(&format!("linux-{version}"))))
+        let name = name(&Tree::open(&tree)?);
+        Ok((tree, cache.path(&name)))
     })
 }

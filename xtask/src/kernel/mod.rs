@@ -48,6 +48,7 @@ mod litmus;
 mod machine;
 mod make;
 mod messages;
+mod neighbours;
 mod pattern;
 mod plan;
 mod prepare;
@@ -106,6 +107,13 @@ enum Command {
         #[arg(long)]
         expanded: bool,
     },
+    /// Adds the code to copies of trees that differ from Linux 7.3 where others may change it.
+    ///
+    /// The trees are that of the cache and the release candidate of Debian's experimental, each as
+    /// it is, with harmless changes around all items, and with each item renamed, missing or there
+    /// twice. Fails unless the same edits are made, or the error names the file and the item.
+    #[command(after_help = HELP)]
+    Neighbours,
     /// Writes the code as a series of patches with a cover letter, as one would mail it.
     ///
     /// Each patch is checked by the tree's checkpatch.pl, and the series by `git am`: what that
@@ -160,6 +168,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         Command::Apply { linux, expanded } => {
             apply::to_folder(&path::absolute(linux)?, Object::lazy(*expanded))
         }
+        Command::Neighbours => neighbours::run(),
         Command::Series(options) => series::run(shell, options),
         Command::Test(options) => test::run(shell, options),
         Command::Device(options) => device::run(shell, options),

@@ -2,8 +2,8 @@
 
 //! Edits of a file: by item, or by line.
 
-use super::source::Source;
-use anyhow::{ensure, Context, Result};
+use super::source::{only, Source};
+use anyhow::{anyhow, ensure, Context, Result};
 
 /// The options that are added.
 const OPTIONS: &str = include_str!("../../../../kernel/items/Kconfig");
@@ -26,8 +26,12 @@ impl Edit {
     /// Returns the text after the edit.
     pub(super) fn apply(&self, text: &str) -> Result<String> {
         let find = |wanted: &str| {
-            let line = text.lines().position(|line| line.trim_end() == wanted);
-            line.with_context(|| format!("there is no `{wanted}` to stand beside"))
+            let lines = text.lines().enumerate();
+            let found = lines.filter(|(_, line)| line.trim_end() == wanted);
+            only(found.map(|(at, _)| at)).map_err(|count| match count {
+                0 => anyhow!("there is no `{wanted}` to stand beside"),
+                _ => anyhow!("there are {count} of `{wanted}`, not one"),
+            })
         };
         let (at, new) = match self {
             Self::Items(edit) => {
@@ -49,7 +53,8 @@ impl Edit {
         };
 
         let first = new.lines().next().unwrap_or_default();
-        ensure!(find(first).is_err(), "there is `{first}` already");
+        let is_here = text.lines().any(|line| line.trim_end() == first);
+        ensure!(!is_here, "there is `{first}` already");
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         Ok(lines[..at].concat() + &new + &lines[at..].concat())
     }
@@ -106,6 +111,7 @@ mod tests {
         for (edit, error) in [
             (Before("b", "c"), "there is no `b` to stand beside"),
             (Behind("a", "a"), "there is `a` already"),
+            (Behind("twice", "b"), "there are 2 of `twice`, not one"),
             (
                 Option("a", "SAMPLE_RUST_DRM_EDU"),
                 "there is no `config a` to stand beside",
@@ -116,7 +122,12 @@ mod tests {
                 "there is no `obj-$(CONFIG_SAMPLE_RUST_..)`",
             ),
         ] {
-            assert_eq!(edit.apply("a\nconfig A\n").unwrap_err().to_string(), error);
+            assert_eq!(
+                edit.apply("a\nconfig A\ntwice\ntwice\n")
+                    .unwrap_err()
+                    .to_string(),
+                error
+            );
         }
     }
 }

@@ -35,7 +35,11 @@ use anyhow::{bail, Context, Result};
 pub(crate) use count::Count;
 pub(crate) use count::Counts;
 use source::Source;
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 use steps::{Files, Step, DEVRES, SHMEM};
 
 /// A file of the suites that measure: how the object is made.
@@ -49,11 +53,7 @@ pub(crate) struct Stage {
 
 /// Adds the code to the tree in this folder, and says how much of it there is.
 pub(crate) fn to_folder(linux: &Path, object: Object) -> Result<()> {
-    let tree = Tree::open(linux)?;
-    let stages = stages(&tree, object)?;
-    let counts = count(&tree, &stages)?;
-
-    let changed = last(&stages)?.save()?;
+    let (changed, counts) = add(linux, object)?;
     for path in &changed {
         println!("{}", path.display());
     }
@@ -67,6 +67,42 @@ pub(crate) fn to_folder(linux: &Path, object: Object) -> Result<()> {
         println!("  {what:28} {:13}  {:8}", count.lines, count.unsafes);
     }
     Ok(())
+}
+
+/// Adds the code to the tree in this folder. Returns the files that have changed.
+pub(crate) fn add(linux: &Path, object: Object) -> Result<(Vec<PathBuf>, Counts)> {
+    let tree = Tree::open(linux)?;
+    let stages = stages(&tree, object)?;
+    let counts = count(&tree, &stages)?;
+
+    Ok((last(&stages)?.save()?, counts))
+}
+
+/// The files of a tree that are edited for the annotated object.
+pub(crate) fn edited() -> BTreeSet<&'static str> {
+    let steps = steps::of(Object::Annotated);
+    let edits = steps.iter().flat_map(|step| step.edits);
+    edits
+        .map(|(path, _)| *path)
+        .chain([DEVRES, SHMEM])
+        .collect()
+}
+
+/// Makes the edits of a single file, which is one of [`edited()`]. Returns its text.
+pub(crate) fn edit_one(tree: &Tree, path: &str) -> Result<String> {
+    let mut tree = tree.clone();
+    for step in steps::of(Object::Annotated) {
+        if path == DEVRES || path == SHMEM {
+            for files in step.files {
+                files.add(&mut tree)?;
+            }
+            declare_new(&mut tree, path)?;
+        }
+        for (_, with) in step.edits.iter().filter(|(it, _)| *it == path) {
+            edit(&mut tree, path, |text| with.apply(text))?;
+        }
+    }
+    tree.read(path)
 }
 
 /// Adds the code of a kernel to a tree.
@@ -193,9 +229,11 @@ fn declare_new(tree: &mut Tree, parent: &str) -> Result<()> {
 
     edit(tree, parent, |text| {
         let mut source = Source::parse(text)?;
-        for name in &names {
-            others::declare(&mut source, name, &declaration(&folder, name))?;
-        }
+        let new = names.into_iter().map(|name| {
+            let declaration = declaration(&folder, &name);
+            (name, declaration)
+        });
+        others::declare_all(&mut source, &new.collect::<Vec<_>>())?;
         Ok(source.text().to_owned())
     })
 }

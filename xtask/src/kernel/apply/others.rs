@@ -4,6 +4,8 @@
 
 use super::source::Source;
 use anyhow::{ensure, Result};
+use quote::ToTokens;
+use syn::Block;
 
 /// `rust/kernel/{i2c,pci,platform}.rs`: the device of a bus that `TryFrom` returns does not outlive
 /// the device that it was found from. Gives both sides of the implementation one lifetime.
@@ -20,7 +22,7 @@ pub(super) fn one_lifetime(source: &mut Source, of: &str) -> Result<()> {
 }
 
 /// The body of `register()` that the slots' place is taken in front of.
-const REGISTER: &str = "let data = KBox::pin_init(data, flags)?; register_foreign(dev, data)";
+const REGISTER: &str = "{ let data = KBox::pin_init(data, flags)?; register_foreign(dev, data) }";
 
 /// `rust/kernel/devres.rs`: exports the items of the new modules. `register()` takes the slots'
 /// place before it adds a registration.
@@ -29,9 +31,9 @@ pub(super) fn devres(source: &mut Source) -> Result<()> {
     let uses = ours.lines("use crate")?.start..ours.last("use ")?.end;
     source.insert(source.last("mod ")?.end, &ours.text()[uses])?;
 
-    let body = source.text_in("fn register")?.split_whitespace();
+    let expected: Block = syn::parse_str(REGISTER)?;
     ensure!(
-        body.eq(REGISTER.split_whitespace()),
+        source.tokens_of_body("fn register")?.to_string() == expected.to_token_stream().to_string(),
         "`fn register` does more or less than to make a box and register it"
     );
     let call = format!("{}\n", ours.text_in("fn register")?);
@@ -73,24 +75,36 @@ pub(super) fn attribute(source: &mut Source) -> Result<()> {
     source.insert(source.text().len(), &function)
 }
 
-/// Declares a child module unless it is declared, in order of the names among those that are. Where
-/// there are none, it comes behind the imports.
+/// Declares a child module: see [`declare_all()`].
 pub(super) fn declare(source: &mut Source, name: &str, declaration: &str) -> Result<()> {
-    let name = format!("mod {name}");
+    declare_all(source, &[(name.to_owned(), declaration.to_owned())])
+}
+
+/// Declares child modules unless they are declared, in order of the names among those that are.
+/// Where there are none, they come behind the imports. The new ones are in order.
+pub(super) fn declare_all(source: &mut Source, new: &[(String, String)]) -> Result<()> {
     let theirs = source.names().filter(|it| it.starts_with("mod "));
     let theirs: Vec<_> = theirs.map(str::to_owned).collect();
-    if theirs.contains(&name) {
-        return Ok(());
-    }
-
-    match (theirs.iter().find(|it| **it > name), theirs.last()) {
-        (Some(next), _) => source.insert(source.lines(next)?.start, declaration),
-        (None, Some(last)) => source.insert(source.range(last)?.end + 1, declaration),
-        (None, None) => {
-            let behind = source.last("use ")?.end;
-            source.insert(behind, &format!("{declaration}\n"))
+    let mut text = source.text().to_owned();
+    // From the last one on, so that places stay.
+    let new = new.iter().rev();
+    let new = new.map(|(name, declaration)| (format!("mod {name}"), declaration));
+    let mut is_alone = theirs.is_empty();
+    for (name, declaration) in new.filter(|(name, _)| !theirs.contains(name)) {
+        let at = match (theirs.iter().find(|it| **it > name), theirs.last()) {
+            (Some(next), _) => source.lines(next)?.start,
+            (None, Some(last)) => source.range(last)?.end + 1,
+            (None, None) => source.last("use ")?.end,
+        };
+        if std::mem::replace(&mut is_alone, false) {
+            text.insert(at, '\n');
         }
+        text.insert_str(at, declaration);
     }
+    if text != source.text() {
+        *source = Source::parse(&text)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

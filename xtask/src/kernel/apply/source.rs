@@ -3,7 +3,7 @@
 //! A Rust file that is edited by item. An item is found by its name, with the comments above it.
 //! Where it is not what is expected, the error says what was looked for.
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{anyhow, bail, ensure, Context, Result};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use std::ops::Range;
@@ -55,9 +55,13 @@ impl Source {
         self.parts.iter().map(|part| part.name.as_str())
     }
 
+    /// The part of this name, which has to be there once.
     fn part(&self, name: &str) -> Result<&Part> {
-        let part = self.parts.iter().find(|part| part.name == name);
-        part.with_context(|| format!("there is no `{name}`"))
+        let found = self.parts.iter().filter(|part| part.name == name);
+        only(found).map_err(|count| match count {
+            0 => anyhow!("there is no `{name}`"),
+            _ => anyhow!("there are {count} of `{name}`, not one"),
+        })
     }
 
     fn block(&self, function: &str) -> Result<&Block> {
@@ -96,8 +100,10 @@ impl Source {
 
     /// The lines of the last part whose name begins like this.
     pub(super) fn last(&self, prefix: &str) -> Result<Range<usize>> {
-        let name = self.names().rfind(|name| name.starts_with(prefix));
-        self.lines(name.with_context(|| format!("there is no `{prefix}..`"))?)
+        let mut parts = self.parts.iter();
+        let part = parts.rfind(|part| part.name.starts_with(prefix));
+        let part = part.with_context(|| format!("there is no `{prefix}..`"))?;
+        Ok(self.lines_at(part.tokens.span().byte_range()))
     }
 
     /// The items that follow the imports.
@@ -105,18 +111,25 @@ impl Source {
         Ok(&self.text[self.last("use ")?.end..])
     }
 
-    /// The lines of the statement of a function that mentions an identifier.
+    /// The lines of the one statement of a function that mentions an identifier.
     pub(super) fn statement(&self, function: &str, mentioned: &str) -> Result<Range<usize>> {
-        let mut statements = self.block(function)?.stmts.iter();
-        statements
-            .find(|statement| mentions(statement.to_token_stream(), mentioned))
-            .map(|statement| self.lines_at(statement.span().byte_range()))
-            .with_context(|| format!("`{function}` does not mention `{mentioned}`"))
+        let statements = self.block(function)?.stmts.iter();
+        let found = statements.filter(|it| mentions(it.to_token_stream(), mentioned));
+        let statement = only(found).map_err(|count| match count {
+            0 => anyhow!("`{function}` does not mention `{mentioned}`"),
+            _ => anyhow!("`{function}` mentions `{mentioned}` in {count} statements, not in one"),
+        })?;
+        Ok(self.lines_at(statement.span().byte_range()))
     }
 
     /// The text between the braces of a function.
     pub(super) fn text_in(&self, function: &str) -> Result<&str> {
         Ok(&self.text[self.body(function)?])
+    }
+
+    /// The body of a function, with the braces and without comments.
+    pub(super) fn tokens_of_body(&self, function: &str) -> Result<TokenStream> {
+        Ok(self.block(function)?.to_token_stream())
     }
 
     /// The lines between the braces of a function.
@@ -189,6 +202,14 @@ impl Source {
         };
         let start = lines.start + at;
         self.replace(start..start + from.len(), to)
+    }
+}
+
+/// Returns the only element, or else how many there are.
+pub(super) fn only<T>(mut found: impl Iterator<Item = T>) -> Result<T, usize> {
+    match (found.next(), found.count()) {
+        (Some(one), 0) => Ok(one),
+        (one, others) => Err(usize::from(one.is_some()) + others),
     }
 }
 

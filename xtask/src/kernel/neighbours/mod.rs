@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `cargo xtask kernel neighbours`: what `apply` does to a tree that differs from Linux 7.3 around
+//! the items that it edits.
+//!
+//! A copy of the files of a tree is shaken (`shake`): fields, comments, imports and items are added
+//! and moved. `apply` has to make the same edits as before, which is compared part by part
+//! (`parts`). Then each item is renamed, removed and repeated (`hostile`). `apply` has to refuse
+//! those that it needs, by an error that names file and item, and to leave all others as they are.
+
+mod hostile;
+mod parts;
+mod shake;
+
+use super::{
+    apply,
+    cache::Cache,
+    flavour::Object,
+    linux,
+    tree::{walk, Tree},
+};
+use anyhow::{ensure, Context, Result};
+use hostile::Way;
+use shake::{Shake, ALL, TOGETHER};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+
+/// The parts of a tree that `apply` reads.
+const PARTS: [&str; 9] = [
+    "Makefile",
+    "drivers/gpu/drm/Kconfig",
+    "include/uapi/drm",
+    "rust/bindings",
+    "rust/helpers",
+    "rust/kernel",
+    "rust/macros",
+    "rust/uapi",
+    "samples/rust",
+];
+
+/// Harmless shakes that are refused: the name, a part of the error, and the reason.
+const REFUSED: [(&str, &str, &str); 1] = [(
+    "narrow lines",
+    "`impl TryFrom for I2cClient`",
+    "the tree's own rustfmt writes this line as one",
+)];
+
+/// A copy of the parts of a tree.
+struct Copy {
+    folder: TempDir,
+    /// The files as they are in the tree.
+    pristine: Files,
+}
+
+/// The contents of files, by name.
+type Files = BTreeMap<PathBuf, String>;
+
+/// Runs all changes over both trees.
+pub(crate) fn run() -> Result<()> {
+    let cache = Cache::open()?;
+    let release = linux::get(&cache)?;
+    // Without it, the other tree is still looked at, and the command is skipped in the end.
+    let candidate = linux::candidate(&cache, &PARTS);
+
+    let mut trees = vec![release];
+    trees.extend(candidate.as_ref().ok().cloned());
+    let mut faults = 0;
+    for tree in &trees {
+        let copy = Copy::of(tree)?;
+        println!(
+            "\n{}",
+            tree.file_name().unwrap_or_default().to_string_lossy()
+        );
+        faults += copy.shake()? + copy.break_items()?;
+    }
+    ensure!(faults == 0, "{faults} faults, see above");
+    candidate.map(|_| ())
+}
+
+impl Copy {
+    fn of(tree: &Path) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let mut pristine = Files::new();
+        for part in PARTS {
+            let from = tree.join(part);
+            let names = match from.is_dir() {
+                true => walk(&from)?
+                    .iter()
+                    .map(|it| Path::new(part).join(it))
+                    .collect(),
+                false => vec![PathBuf::from(part)],
+            };
+            for name in names {
+                pristine.insert(name.clone(), fs::read_to_string(tree.join(name))?);
+            }
+        }
+        let copy = Self { folder, pristine };
+        copy.write(&copy.pristine)?;
+        Ok(copy)
+    }
+
+    /// Makes the copy what these files are.
+    fn write(&self, files: &Files) -> Result<()> {
+        for name in walk(self.folder.path())? {
+            if !files.contains_key(&name) {
+                fs::remove_file(self.folder.path().join(name))?;
+            }
+        }
+        for (name, text) in files {
+            let file = self.folder.path().join(name);
+            if fs::read(&file).ok().as_deref() != Some(text.as_bytes()) {
+                fs::create_dir_all(file.parent().context("a file is in a folder")?)?;
+                fs::write(file, text)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The files as they are now.
+    fn read(&self) -> Result<Files> {
+        let names = walk(self.folder.path())?.into_iter();
+        let read = |name: PathBuf| {
+            let text = fs::read_to_string(self.folder.path().join(&name))?;
+            Ok((name, text))
+        };
+        names.map(read).collect()
+    }
+
+    /// Adds the code to these files. Returns what they are then.
+    ///
+    /// # Errors
+    ///
+    /// The error of `apply`, in one line.
+    fn apply(&self, files: &Files, object: Object) -> Result<Result<Files, String>> {
+        self.write(files)?;
+        match apply::add(self.folder.path(), object) {
+            Ok(_) => Ok(Ok(self.read()?)),
+            Err(error) => {
+                ensure!(
+                    self.read()? == *files,
+                    "refused, and yet something was written"
+                );
+                Ok(Err(format!("{error:#}")))
+            }
+        }
+    }
+
+    /// Shakes all files that are edited, in each way, for each object. Returns how many faults it
+    /// has found.
+    fn shake(&self) -> Result<usize> {
+        let mut faults = 0;
+        for object in [Object::Annotated, Object::Expanded] {
+            let expected = self.apply(&self.pristine, object)?;
+            let form = match object {
+                Object::Expanded => "printed",
+                _ => "annotated",
+            };
+            let expected = match expected {
+                Ok(expected) => expected,
+                Err(error) => {
+                    println!("  {form:10} {:24} {error}", "as it is");
+                    faults += 1;
+                    continue;
+                }
+            };
+            // The other forms differ by little.
+            let all = ALL.iter().filter(|_| object == Object::Annotated);
+            for shake in all.chain([&TOGETHER]) {
+                let (outcome, is_fault) = self.shaken(shake, object, &expected)?;
+                let mark = if is_fault { "  FAULT" } else { "" };
+                println!("  {form:10} {:24} {outcome}{mark}", shake.name);
+                faults += usize::from(is_fault);
+            }
+        }
+        Ok(faults)
+    }
+
+    /// Returns the outcome of a shake, and whether it is a fault.
+    fn shaken(&self, shake: &Shake, object: Object, expected: &Files) -> Result<(String, bool)> {
+        let mut files = self.pristine.clone();
+        let mut changed = 0;
+        for path in apply::edited() {
+            let text = &self.pristine[Path::new(path)];
+            let new = (shake.change)(path, text).with_context(|| path.to_owned())?;
+            changed += usize::from(new != *text);
+            files.insert(path.into(), new);
+        }
+
+        let edited = match self.apply(&files, object)? {
+            Ok(edited) => edited,
+            Err(error) => {
+                let mut known = REFUSED.iter();
+                let known =
+                    known.find(|(name, says, _)| *name == shake.name && error.contains(says));
+                return Ok(match known {
+                    Some((_, _, reason)) => (format!("{error} ({reason})"), false),
+                    None => (error, true),
+                });
+            }
+        };
+        for (name, expected) in expected {
+            let path = name.to_string_lossy();
+            let text = edited.get(name).map_or("", String::as_str);
+            let is_same = match shake.width {
+                _ if text == expected => true,
+                Some(width) if path.ends_with(".rs") => {
+                    let words = |text: &str| -> Result<String> {
+                        let text = shake::layout(&path, text, width)?;
+                        Ok(text.split_whitespace().collect())
+                    };
+                    words(text)? == words(expected)?
+                }
+                _ => {
+                    let expected = shake::undo(expected);
+                    parts::are_same(&path, &shake::undo(text), &expected, shake.order)?
+                }
+            };
+            if !is_same {
+                return Ok((format!("{path}: another edit"), true));
+            }
+        }
+        Ok((format!("applied, {changed} files shaken"), false))
+    }
+
+    /// Renames, removes and repeats each target in each file that is edited. Returns how many faults
+    /// it has found.
+    fn break_items(&self) -> Result<usize> {
+        self.write(&self.pristine)?;
+        let tree = Tree::open(self.folder.path())?;
+        let mut faults = 0;
+        for path in apply::edited() {
+            let text = &self.pristine[Path::new(path)];
+            let Ok(expected) = apply::edit_one(&tree, path) else {
+                continue;
+            };
+            let mut counts = BTreeMap::new();
+            let mut first = None;
+            for target in hostile::targets(path, text)? {
+                let mut is_needed = false;
+                for (target, way) in target.changes() {
+                    // A name that nothing looks for may also be missing.
+                    if !is_needed && way != Way::Renamed {
+                        break;
+                    }
+                    let (outcome, fault) = outcome(&tree, path, text, &expected, target, way);
+                    *counts.entry((way.name(), outcome)).or_insert(0) += 1;
+                    faults += usize::from(fault.is_some());
+                    if let Some(fault) = fault {
+                        println!("  {path}: `{}` {}: {fault}  FAULT", target.name, way.name());
+                    }
+                    if outcome == "refused" {
+                        is_needed = true;
+                        first.get_or_insert_with(|| target.change(text, way));
+                    }
+                }
+            }
+            let counts = counts
+                .iter()
+                .map(|((way, outcome), count)| format!("{count} {way} {outcome}"));
+            println!("  {path:32} {}", counts.collect::<Vec<_>>().join(", "));
+
+            // The command itself: it writes nothing.
+            let mut files = self.pristine.clone();
+            let first = first.with_context(|| format!("no change of {path} is refused"))?;
+            files.insert(path.into(), first);
+            ensure!(
+                self.apply(&files, Object::Annotated)?.is_err(),
+                "{path} is not refused"
+            );
+            self.write(&self.pristine)?;
+        }
+        Ok(faults)
+    }
+}
+
+/// Returns the outcome of a hostile change, and what is wrong with it.
+fn outcome(
+    tree: &Tree,
+    path: &str,
+    text: &str,
+    expected: &str,
+    target: &hostile::Target,
+    way: Way,
+) -> (&'static str, Option<String>) {
+    let mut changed = tree.clone();
+    changed.write(path, target.change(text, way));
+    match apply::edit_one(&changed, path) {
+        Ok(edited) if target.has_same_edits(text, way, &edited, expected) => ("unaffected", None),
+        Ok(_) => ("applied", Some("applied, by another edit".to_owned())),
+        Err(error) => {
+            let error = format!("{error:#}");
+            let is_named = error.contains(path) && error.contains(&target.name);
+            ("refused", (!is_named).then_some(error))
+        }
+    }
+}

@@ -1,0 +1,575 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Harmless changes of a file: those that others make around what `apply` edits. All that is added
+//! is in lines of its own, which have the word `shaken` in them, so that it can be taken out again.
+
+use super::parts::{chunks, end_of_line, start_of_line, Order};
+use anyhow::{ensure, Context, Result};
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+use syn::{
+    spanned::Spanned,
+    visit::{self, Visit},
+    Block, ExprStruct, Field, Fields, ImplItem, Item, ItemImpl, ItemStruct, Macro, Stmt, TraitItem,
+    UseGroup, UseTree,
+};
+
+/// The suffix of a comment that has other words.
+const REWORDED: &str = " (reworded)";
+
+/// A way to shake a file.
+pub(super) struct Shake {
+    pub(super) name: &'static str,
+    /// Changes a file, which has this path.
+    pub(super) change: fn(&str, &str) -> Result<String>,
+    /// What it does to the order of parts.
+    pub(super) order: Order,
+    /// The longest line of rustfmt's layout, if it is about that.
+    pub(super) width: Option<usize>,
+}
+
+const fn shake(
+    name: &'static str,
+    change: fn(&str, &str) -> Result<String>,
+    order: Order,
+) -> Shake {
+    let width = None;
+    Shake {
+        name,
+        change,
+        order,
+        width,
+    }
+}
+
+const NARROW: usize = 80;
+const WIDE: usize = 140;
+
+/// All ways.
+pub(super) const ALL: [Shake; 11] = [
+    shake("as it is", |_, text| Ok(text.to_owned()), Order::Same),
+    shake("a field more in front", fields_in_front, Order::Same),
+    shake("a field more behind", fields_behind, Order::Same),
+    shake("comments more", comments, Order::Same),
+    shake("comments reworded", reword, Order::Same),
+    shake("imports more", imports, Order::Same),
+    shake("items more", items, Order::Same),
+    shake("functions in reverse", reverse_members, Order::Any),
+    shake("items in reverse", reverse_items, Order::Any),
+    Shake {
+        name: "narrow lines",
+        change: |path, text| layout(path, text, NARROW),
+        order: Order::Same,
+        width: Some(NARROW),
+    },
+    Shake {
+        name: "wide lines",
+        change: |path, text| layout(path, text, WIDE),
+        order: Order::Same,
+        width: Some(WIDE),
+    },
+];
+
+/// All ways that do not change the layout, one after the other.
+pub(super) const TOGETHER: Shake = shake(
+    "all of these together",
+    |path, text| {
+        let mut shakes = ALL.iter().filter(|shake| shake.width.is_none());
+        shakes.try_fold(text.to_owned(), |text, shake| (shake.change)(path, &text))
+    },
+    Order::Any,
+);
+
+/// Takes out what shakes have added. Moved items stay where they are.
+pub(super) fn undo(text: &str) -> String {
+    let lines = text
+        .lines()
+        .filter(|line| !line.to_ascii_lowercase().contains("shaken"));
+    let line = |line: &str| line.strip_suffix(REWORDED).unwrap_or(line).to_owned() + "\n";
+    lines.map(line).collect()
+}
+
+fn is_rust(path: &str) -> bool {
+    path.ends_with(".rs")
+}
+
+/// Text that is inserted, by place.
+struct Inserts<'a> {
+    text: &'a str,
+    new: Vec<(usize, String)>,
+}
+
+impl<'a> Inserts<'a> {
+    fn new(text: &'a str) -> Self {
+        let new = Vec::new();
+        Self { text, new }
+    }
+
+    /// Inserts a line above the one that begins with this, with its indentation.
+    fn above(&mut self, at: usize, line: &str) {
+        let start = start_of_line(self.text, at);
+        let indent = &self.text[start..at];
+        if indent.trim().is_empty() {
+            self.new.push((start, format!("{indent}{line}\n")));
+        }
+    }
+
+    fn done(mut self) -> String {
+        self.new.sort_by_key(|(at, _)| *at);
+        let mut text = self.text.to_owned();
+        for (at, new) in self.new.iter().rev() {
+            text.insert_str(*at, new);
+        }
+        text
+    }
+}
+
+/// Adds a field to each struct and to all that initialises one, if these have several lines.
+struct MoreFields<'a> {
+    inserts: Inserts<'a>,
+    behind: bool,
+}
+
+impl MoreFields<'_> {
+    fn between(&mut self, open: Span, close: Span, new: &str) {
+        let text = self.inserts.text;
+        let (start, end) = (open.byte_range().end, close.byte_range().start);
+        let inside = &text[start..end];
+        if !inside.starts_with('\n') || !inside.trim_end().ends_with(',') {
+            return;
+        }
+        let indent = &inside[1..inside.len() - inside[1..].trim_start().len()];
+        let indent = indent.rsplit('\n').next().unwrap_or_default();
+        let (at, name) = match self.behind {
+            true => (start_of_line(text, end), "shaken_last"),
+            false => (start + 1, "shaken_first"),
+        };
+        self.inserts
+            .new
+            .push((at, format!("{indent}{name}: {new},\n")));
+    }
+}
+
+impl<'ast> Visit<'ast> for MoreFields<'_> {
+    fn visit_item_struct(&mut self, it: &'ast ItemStruct) {
+        if let Fields::Named(fields) = &it.fields {
+            let braces = fields.brace_token.span;
+            self.between(braces.open(), braces.close(), "u32");
+        }
+    }
+
+    fn visit_expr_struct(&mut self, it: &'ast ExprStruct) {
+        let braces = it.brace_token.span;
+        self.between(braces.open(), braces.close(), "0");
+        visit::visit_expr_struct(self, it);
+    }
+
+    fn visit_macro(&mut self, it: &'ast Macro) {
+        let name = it.path.segments.last().map(|name| name.ident.to_string());
+        if !name.is_some_and(|name| name.ends_with("init")) {
+            return;
+        }
+        for token in it.tokens.clone() {
+            if let TokenTree::Group(group) = token {
+                if group.delimiter() == Delimiter::Brace {
+                    self.between(group.span_open(), group.span_close(), "0");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+fn fields_in_front(path: &str, text: &str) -> Result<String> {
+    fields(path, text, false)
+}
+
+fn fields_behind(path: &str, text: &str) -> Result<String> {
+    fields(path, text, true)
+}
+
+fn fields(path: &str, text: &str, behind: bool) -> Result<String> {
+    if !is_rust(path) {
+        return Ok(text.to_owned());
+    }
+    let inserts = Inserts::new(text);
+    let mut more = MoreFields { inserts, behind };
+    more.visit_file(&syn::parse_file(text)?);
+    Ok(more.inserts.done())
+}
+
+/// Adds a comment above each item, member, field, initialiser and statement.
+struct MoreComments<'a>(Inserts<'a>);
+
+impl MoreComments<'_> {
+    fn above(&mut self, of: &impl Spanned) {
+        self.0
+            .above(of.span().byte_range().start, "// shaken: a comment");
+    }
+
+    fn elements(&mut self, tokens: TokenStream) {
+        let mut is_first = true;
+        for token in tokens {
+            let range = token.span().byte_range();
+            if std::mem::replace(&mut is_first, false) {
+                self.0.above(range.start, "// shaken: an initialiser");
+            }
+            match token {
+                TokenTree::Punct(it) if it.as_char() == ',' => is_first = true,
+                TokenTree::Group(it) => self.elements(it.stream()),
+                _ => (),
+            }
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for MoreComments<'_> {
+    fn visit_item(&mut self, it: &'ast Item) {
+        self.above(it);
+        visit::visit_item(self, it);
+    }
+
+    fn visit_impl_item(&mut self, it: &'ast ImplItem) {
+        self.above(it);
+        visit::visit_impl_item(self, it);
+    }
+
+    fn visit_trait_item(&mut self, it: &'ast TraitItem) {
+        self.above(it);
+        visit::visit_trait_item(self, it);
+    }
+
+    fn visit_field(&mut self, it: &'ast Field) {
+        self.above(it);
+    }
+
+    fn visit_block(&mut self, it: &'ast Block) {
+        for statement in &it.stmts {
+            // A comment between an item and its attributes is above the item.
+            if !matches!(statement, Stmt::Item(_)) {
+                self.above(statement);
+            }
+        }
+        visit::visit_block(self, it);
+    }
+
+    fn visit_macro(&mut self, it: &'ast Macro) {
+        let name = it.path.segments.last().map(|name| name.ident.to_string());
+        if name.is_some_and(|name| name.ends_with("init")) {
+            self.elements(it.tokens.clone());
+        }
+    }
+}
+
+fn comments(path: &str, text: &str) -> Result<String> {
+    if is_rust(path) {
+        let mut more = MoreComments(Inserts::new(text));
+        more.visit_file(&syn::parse_file(text)?);
+        return Ok(more.0.done());
+    }
+
+    let comment = match path.ends_with(".c") || path.ends_with(".h") {
+        true => "/* shaken: a comment */\n",
+        false => "# shaken: a comment\n",
+    };
+    let line = |line: &str| match begins(line) {
+        true => format!("{comment}{line}"),
+        false => line.to_owned(),
+    };
+    Ok(text.split_inclusive('\n').map(line).collect())
+}
+
+/// Whether a line begins an `#include`, an option, or a target.
+fn begins(line: &str) -> bool {
+    ["#include ", "config ", "obj-"]
+        .iter()
+        .any(|it| line.starts_with(it))
+}
+
+/// Gives all comments that are lines of their own other words, but not headings and examples.
+fn reword(path: &str, text: &str) -> Result<String> {
+    let mut is_example = false;
+    let line = |line: &str| {
+        let words = line.trim_start().trim_start_matches(['/', '!']);
+        let is_comment = is_rust(path) && line.trim_start().starts_with("//");
+        let is_fence = words.trim_start().starts_with("```");
+        is_example ^= is_fence;
+        let is_text = !is_fence && !is_example && !words.trim_start().starts_with('#');
+        match is_comment && is_text && !words.trim().is_empty() {
+            true => format!("{line}{REWORDED}\n"),
+            false => format!("{line}\n"),
+        }
+    };
+    Ok(text.lines().map(line).collect())
+}
+
+/// Adds an entry to each list of imports that has several lines.
+struct MoreImports<'a>(Inserts<'a>);
+
+impl<'ast> Visit<'ast> for MoreImports<'_> {
+    fn visit_use_group(&mut self, it: &'ast UseGroup) {
+        let text = self.0.text;
+        if let (Some(first), true) = (it.items.first(), it.items.len() > 1) {
+            let name = match first {
+                UseTree::Path(it) => Some(&it.ident),
+                UseTree::Name(it) => Some(&it.ident),
+                _ => None,
+            };
+            let start = first.span().byte_range().start;
+            let indent = &text[start_of_line(text, start)..start];
+            let end = end_of_line(text, first.span().byte_range().end);
+            if let (Some(name), true) = (name, indent.trim().is_empty()) {
+                self.0.new.push((end, format!("{indent}{name}_shaken,\n")));
+            }
+        }
+        visit::visit_use_group(self, it);
+    }
+}
+
+fn imports(path: &str, text: &str) -> Result<String> {
+    if !is_rust(path) {
+        return Ok(text.to_owned());
+    }
+    let mut more = MoreImports(Inserts::new(text));
+    more.visit_file(&syn::parse_file(text)?);
+    Ok(more.0.done())
+}
+
+/// Adds a module behind the imports, an item behind each item, a constant to each type, and an
+/// option, a target or an `#include` in front of and behind each.
+fn items(path: &str, text: &str) -> Result<String> {
+    if !is_rust(path) {
+        let line = |line: &str| {
+            let new = match line.split(' ').next() {
+                Some("#include") => "#include <linux/shaken.h>\n",
+                Some("config") => "config SHAKEN\n\tbool # shaken\n\n",
+                Some(word) if word.starts_with("obj-$(CONFIG_SAMPLE_RUST") => {
+                    return format!("{line}obj-$(CONFIG_SAMPLE_RUST_SHAKEN)\t+= shaken.o\n")
+                }
+                _ => "",
+            };
+            format!("{new}{line}")
+        };
+        return Ok(text.split_inclusive('\n').map(line).collect());
+    }
+
+    let file = syn::parse_file(text)?;
+    let mut inserts = Inserts::new(text);
+    let chunks = chunks(text, 0, file.items.iter().map(Spanned::span));
+    let is_import = |item: &Item| matches!(item, Item::Use(_));
+    let last = file.items.iter().rposition(is_import);
+    for (at, (item, chunk)) in file.items.iter().zip(&chunks).enumerate() {
+        match item {
+            Item::Use(_) if last == Some(at) => {
+                inserts
+                    .new
+                    .push((chunk.end, "\nmod shaken_module;\n".to_owned()));
+            }
+            Item::Use(_) | Item::Mod(_) | Item::ExternCrate(_) => (),
+            _ => inserts
+                .new
+                .push((chunk.end, "\nfn shaken_function() {}\n".to_owned())),
+        }
+        if let Item::Impl(ItemImpl {
+            brace_token,
+            trait_: None,
+            ..
+        }) = item
+        {
+            let at = brace_token.span.open().byte_range().end;
+            if text[at..].starts_with('\n') {
+                inserts
+                    .new
+                    .push((at + 1, "    const SHAKEN: u32 = 0;\n".to_owned()));
+            }
+        }
+    }
+    Ok(inserts.done())
+}
+
+/// The members of each `impl`, in reverse order.
+fn reverse_members(path: &str, text: &str) -> Result<String> {
+    if !is_rust(path) {
+        return Ok(text.to_owned());
+    }
+    let mut new = text.to_owned();
+    for item in syn::parse_file(text)?.items.iter().rev() {
+        let Item::Impl(item) = item else { continue };
+        let start = item.brace_token.span.open().byte_range().end;
+        let members = chunks(text, start, item.items.iter().map(Spanned::span));
+        if let (Some(last), true) = (members.last(), members.len() > 1) {
+            let members = members
+                .iter()
+                .rev()
+                .map(|it| text[it.clone()].trim_matches('\n'));
+            let members: Vec<_> = members.collect();
+            new.replace_range(start..last.end, &format!("\n{}\n", members.join("\n\n")));
+        }
+    }
+    Ok(new)
+}
+
+/// The items of a file in reverse order, without imports, modules of other files and macros.
+fn reverse_items(path: &str, text: &str) -> Result<String> {
+    if !is_rust(path) {
+        return Ok(text.to_owned());
+    }
+    let file = syn::parse_file(text)?;
+    let chunks = chunks(text, 0, file.items.iter().map(Spanned::span));
+    let moves = |item: &Item| match item {
+        Item::Use(_) | Item::Macro(_) | Item::ExternCrate(_) => false,
+        Item::Mod(it) => it.content.is_some(),
+        _ => true,
+    };
+    let moving = file
+        .items
+        .iter()
+        .zip(&chunks)
+        .filter(|(item, _)| moves(item));
+    let moving: Vec<_> = moving.map(|(_, chunk)| chunk).collect();
+
+    let mut new = text.to_owned();
+    for (to, from) in moving.iter().rev().zip(&moving) {
+        let item = text[(*from).clone()].trim_matches('\n');
+        new.replace_range((*to).clone(), &format!("\n{item}\n"));
+    }
+    Ok(new)
+}
+
+/// A file as rustfmt writes it with lines of this length.
+pub(super) fn layout(path: &str, text: &str, width: usize) -> Result<String> {
+    if !is_rust(path) {
+        return Ok(text.to_owned());
+    }
+    let mut rustfmt = Command::new("rustfmt")
+        .args([
+            "--edition",
+            "2021",
+            "--config",
+            &format!("max_width={width}"),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("rustfmt")?;
+    let mut input = rustfmt.stdin.take().context("rustfmt reads nothing")?;
+    let text = text.to_owned();
+    let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
+    let output = rustfmt.wait_with_output()?;
+    writer.join().ok().context("rustfmt's input")??;
+    ensure!(output.status.success(), "rustfmt cannot format {path}");
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::parts::are_same, *};
+
+    const RUST: &str = "\
+use crate::{
+    a,
+    b, //
+};
+
+/// One.
+struct One {
+    // A field.
+    a: u32,
+    b: u32,
+}
+
+impl One {
+    /// Makes one.
+    fn new() -> impl Init<Self> {
+        let b = 1;
+
+        // Now.
+        try_init!(Self {
+            a: 0,
+            b <- b,
+        })
+    }
+
+    fn other() -> Self {
+        Self {
+            a: 0,
+            b: 0,
+        }
+    }
+}
+
+fn two(first_parameter: u32, second_parameter: u32, third: u32) -> u32 { first_parameter }
+";
+
+    #[test]
+    fn a_shake_changes_the_file_and_can_be_undone() {
+        for shake in ALL[1..].iter().chain([&TOGETHER]) {
+            let shaken = (shake.change)("a.rs", RUST).unwrap();
+            assert_ne!(shaken, RUST, "{}", shake.name);
+            syn::parse_file(&shaken).unwrap();
+            if shake.width.is_none() {
+                let undone = undo(&shaken);
+                let same = are_same("a.rs", &undone, RUST, shake.order).unwrap();
+                assert!(same, "{}:\n{undone}", shake.name);
+            }
+        }
+    }
+
+    #[test]
+    fn shakes_change_what_they_are_named_after() {
+        for (change, expected) in [
+            (
+                fields_in_front as fn(&str, &str) -> _,
+                "{\n    shaken_first: u32,\n    // A field",
+            ),
+            (
+                fields_in_front,
+                "Self {\n            shaken_first: 0,\n            a: 0",
+            ),
+            (fields_behind, "b: u32,\n    shaken_last: u32,\n}"),
+            (
+                fields_behind,
+                "b <- b,\n            shaken_last: 0,\n        })",
+            ),
+            (comments, "    // shaken: a comment\n    a: u32"),
+            (comments, "        // shaken: a comment\n        let b"),
+            (
+                comments,
+                "            // shaken: an initialiser\n            b <- b",
+            ),
+            (reword, "// Now. (reworded)\n"),
+            (imports, "    a,\n    a_shaken,\n    b, //\n"),
+            (items, "};\n\nmod shaken_module;\n"),
+            (
+                items,
+                "}\n\nfn shaken_function() {}\n\nimpl One {\n    const SHAKEN",
+            ),
+            (reverse_members, "impl One {\n    fn other()"),
+            (reverse_items, "};\n\nfn two"),
+        ] {
+            let text = change("a.rs", RUST).unwrap();
+            assert!(text.contains(expected), "{expected}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn other_files_are_shaken_by_line() {
+        for (path, text) in [
+            ("Kconfig", "config A\n\tbool\n\nconfig B\n\tbool\n"),
+            ("Makefile", "obj-$(CONFIG_SAMPLE_RUST_A)\t+= a.o\n"),
+            ("a.h", "#include <a.h>\n#include <b.h>\n"),
+        ] {
+            for change in [comments, items] {
+                let shaken = change(path, text).unwrap();
+                assert_ne!(shaken, text);
+                assert!(
+                    are_same(path, &undo(&shaken), text, Order::Same).unwrap(),
+                    "{shaken}"
+                );
+            }
+        }
+    }
+}
