@@ -5,10 +5,10 @@
 use super::{
     apt,
     cache::Cache,
-    job::{self, Job},
+    job,
     tree::{Tree, Version, MINIMUM},
 };
-use anyhow::{ensure, Context, Result};
+use anyhow::{Context, Result};
 use std::{path::PathBuf, process::Command};
 
 /// Debian's package of it.
@@ -45,23 +45,16 @@ pub(crate) fn get(cache: &Cache) -> Result<PathBuf> {
 
     let package = apt::package(cache, apt::SUITE, PACKAGE, |_| true).context(INSTEAD)?;
     apt::unpack(cache, &package, |folder| {
-        let log = cache.path("logs/unpack.log");
-        let job = Job::start(
+        job::run(
             Command::new("tar")
                 .arg("--extract")
                 .arg("--file")
                 .arg(folder.join(format!("usr/src/{PACKAGE}.tar.xz")))
                 .arg("--directory")
                 .arg(folder),
-            &log,
+            &cache.path("logs/unpack.log"),
+            format!("{} cannot be unpacked", package.display()),
         )?;
-        ensure!(
-            job.finish()?,
-            "{} cannot be unpacked, see {}:\n{}",
-            package.display(),
-            log.display(),
-            job::tail(&log, 5)
-        );
 
         let tree = folder.join(PACKAGE);
         let version = Tree::open(&tree)?.version();

@@ -2,14 +2,8 @@
 
 //! The tools that a kernel is built and booted with: found, or got if possible.
 
-use super::{
-    apt,
-    cache::Cache,
-    job::{self, Job},
-    progress::spinner,
-    tree::Version,
-};
-use crate::exit::Exit;
+use super::{apt, cache::Cache, job, progress::spinner, tree::Version};
+use crate::{cargo, exit::Exit};
 use anyhow::{bail, Context, Result};
 use std::{
     env, fs,
@@ -114,16 +108,12 @@ impl Llvm {
 impl Rust {
     /// Asks the one that builds this project.
     pub(crate) fn find(shell: &Shell) -> Result<Self> {
-        let verbose = cmd!(shell, "rustc --version --verbose").quiet().read()?;
-        let release = verbose
-            .lines()
-            .find_map(|line| line.strip_prefix("release: "))
-            .context("rustc does not say which release it is")?;
+        let release = cargo::rustc(shell, "release")?;
         let sysroot = cmd!(shell, "rustc --print sysroot").quiet().read()?;
 
         Ok(Self {
             version: release.parse()?,
-            release: release.to_owned(),
+            release,
             sysroot: PathBuf::from(sysroot),
         })
     }
@@ -214,7 +204,7 @@ fn ensure_built<T>(
 
     let log = cache.path(&format!("logs/{package}.log"));
     let spinner = spinner(format!("building {package} {version}"));
-    let job = Job::start(
+    let failure = job::failure(
         Command::new("cargo")
             .current_dir(shell.current_dir())
             .args(["install", package, "--locked", "--version", version])
@@ -222,11 +212,9 @@ fn ensure_built<T>(
             .arg(cache.path("tools")),
         &log,
     )?;
-    let built = job.finish()?;
     spinner.finish_and_clear();
 
-    if !built {
-        let said = job::tail(&log, 20);
+    if let Some(said) = failure {
         let see = format!("see {}", log.display());
         if is_cargo_offline(&said) {
             bail!(Exit::Skipped(format!(
