@@ -6,7 +6,7 @@
 //! console is that of QEMU. Without one, the commands are in the initramfs too: what is typed at a
 //! serial port before anybody listens there is lost.
 
-use super::{arch::Arch, cache::Cache, initramfs::Busybox};
+use super::{arch::Arch, boot::PANIC, cache::Cache, initramfs::Busybox};
 use anyhow::{bail, ensure, Context, Result};
 use rustix::termios::{tcgetattr, tcgetwinsize, tcsetattr, OptionalActions, Termios};
 use std::{
@@ -19,9 +19,6 @@ use std::{
 /// The text that `init` prints at the end of the commands, before their exit status.
 const ENDED: &str = "the commands ended with ";
 
-/// The message of a kernel that cannot go on.
-const PANIC: &str = "Kernel panic - not syncing";
-
 /// The programs of a shell, and its commands.
 pub(crate) struct Guest {
     busybox: Busybox,
@@ -31,8 +28,8 @@ pub(crate) struct Guest {
 
 impl Guest {
     /// Gets busybox, and reads the commands unless there is a terminal.
-    pub(crate) fn new(cache: &Cache) -> Result<Self> {
-        let busybox = Busybox::get(cache)?;
+    pub(crate) fn new(cache: &Cache, arch: Arch) -> Result<Self> {
+        let busybox = Busybox::get(cache, arch)?;
         let mut input = io::stdin();
         let mut commands = None;
         if !input.is_terminal() {

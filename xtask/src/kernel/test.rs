@@ -103,7 +103,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let results = execute(shell, options)?;
     if options.control {
         println!();
-        control::judge(options.variant, &results)
+        control::judge(options.hardware.arch, options.variant, &results)
     } else {
         run::judge(&results)
     }
@@ -117,7 +117,7 @@ pub(crate) fn execute(shell: &Shell, options: &Options) -> Result<Vec<Results>> 
     let busybox = boots
         .iter()
         .any(|boot| boot.leaks)
-        .then(|| Busybox::get(&cache))
+        .then(|| Busybox::get(&cache, options.hardware.arch))
         .transpose()?;
     let kernel = build(shell, &cache, options)?;
     let initramfs = kernel.work.join("leaks.cpio");
@@ -162,7 +162,7 @@ pub(crate) fn execute(shell: &Shell, options: &Options) -> Result<Vec<Results>> 
 /// Builds, and boots into a shell.
 fn look_around(shell: &Shell, options: &Options) -> Result<()> {
     let cache = open(options)?;
-    let guest = Guest::new(&cache)?;
+    let guest = Guest::new(&cache, options.hardware.arch)?;
     let kernel = build(shell, &cache, options)?;
 
     let filter = plan::shared(&options.flavour(), options.filter.as_deref());
@@ -185,7 +185,7 @@ fn open(options: &Options) -> Result<Cache> {
             "`{filter}` is not a filter: that is one word, of letters, digits, `_-.` and `*?[]!`"
         )));
     }
-    options.hardware.ensure_possible()?;
+    options.hardware.ensure_possible(options.variant)?;
     if options.shell && options.hardware.arch.emulator().is_none() {
         bail!(Exit::Usage(
             "--shell is for QEMU: User-Mode Linux runs without it".to_owned()

@@ -133,7 +133,7 @@ impl Code {
                 .instructions
                 .get(address)
                 .with_context(|| format!("there is no instruction at {address:#x}"))?;
-            if text.starts_with("call") {
+            if calls(text) {
                 let target =
                     target.with_context(|| format!("an access calls what is not known: {text}"))?;
                 ensure!(
@@ -173,7 +173,7 @@ impl Code {
                 .function(target)
                 .map_or("elsewhere", Function::short_name)
                 .to_owned(),
-            (None, _) => operands.split('#').next().unwrap_or_default().to_owned(),
+            (None, _) => without_comment(operands).to_owned(),
         };
         format!("{mnemonic:7} {}", operands.trim())
             .trim_end()
@@ -204,6 +204,28 @@ fn named<'a>(symbols: &'a BTreeMap<u64, Function>, name: &str) -> Result<&'a Fun
         .with_context(|| format!("there is no function `{name}` in this kernel"))
 }
 
+/// Whether an instruction calls a function, on x86 or on arm64.
+fn calls(text: &str) -> bool {
+    ["call", "callq", "bl", "blr"].contains(&mnemonic(text))
+}
+
+/// Whether an instruction jumps or calls.
+fn jumps(text: &str) -> bool {
+    let mnemonic = mnemonic(text);
+    let is_jump = mnemonic.starts_with('j') || mnemonic.starts_with("b.");
+    is_jump || ["b", "cbz", "cbnz", "tbz", "tbnz"].contains(&mnemonic) || calls(text)
+}
+
+fn mnemonic(text: &str) -> &str {
+    text.split_whitespace().next().unwrap_or_default()
+}
+
+/// The operands without the disassembler's comment: `# imm = 0x1` on x86, `// =1` on arm64.
+fn without_comment(operands: &str) -> &str {
+    let end = operands.find(" # ").or_else(|| operands.find("//"));
+    &operands[..end.unwrap_or(operands.len())]
+}
+
 /// Reads the output of `llvm-objdump --no-show-raw-insn`.
 fn instructions(text: &str) -> impl Iterator<Item = (u64, Instruction)> + '_ {
     text.lines().filter_map(|line| {
@@ -211,12 +233,12 @@ fn instructions(text: &str) -> impl Iterator<Item = (u64, Instruction)> + '_ {
         let address = u64::from_str_radix(address.trim(), 16).ok()?;
         let text = text.trim().to_owned();
 
+        // In front of the name that it stands for: `callq 0x30 <f>`, `cbz x0, 0x30 <f+0x8>`.
         let target = || {
-            let operand = text.split_whitespace().nth(1)?.strip_prefix("0x")?;
-            u64::from_str_radix(operand, 16).ok()
+            let operand = text.rsplit_once(" <")?.0.split_whitespace().last()?;
+            u64::from_str_radix(operand.strip_prefix("0x")?, 16).ok()
         };
-        let jumps = text.starts_with('j') || text.starts_with("call");
-        let target = if jumps { target() } else { None };
+        let target = if jumps(&text) { target() } else { None };
         Some((address, Instruction { text, target }))
     })
 }
@@ -299,6 +321,27 @@ vmlinux:\tfile format elf64-x86-64
                 "    retq",
             ]
         );
+    }
+
+    #[test]
+    fn instructions_of_arm64_are_read() {
+        const TEXT: &str = "
+ffff800080000010:      \tbl\t0xffff800080000030 <rust_helper_x>
+ffff800080000014:      \tcbz\tx8, 0xffff800080000020 <f+0x10>
+ffff800080000018:      \tmov\tw4, #0x1        // =1
+ffff80008000001c:      \tbic\tx0, x0, #0x1
+";
+        let read: Vec<_> = instructions(TEXT).map(|(_, it)| it).collect();
+        let target = |at: usize| read[at].target.map(|target| target & 0xff);
+        assert_eq!(
+            [0, 1, 2, 3].map(target),
+            [Some(0x30), Some(0x20), None, None]
+        );
+        assert_eq!(
+            [0, 1, 2, 3].map(|at| calls(&read[at].text)),
+            [true, false, false, false]
+        );
+        assert_eq!(code().text(&read[2], None), "mov     w4, #0x1");
     }
 
     #[test]

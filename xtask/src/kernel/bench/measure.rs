@@ -56,17 +56,18 @@ pub(super) fn measure(
     candidate: &'static Candidate,
 ) -> Result<Outcome> {
     println!("\n== {}", candidate.plain_title());
-    let variant = Variant::Fast;
+    let flavour = Flavour {
+        arch: how.hardware.arch,
+        bench: Some(candidate.file),
+        ..Flavour::new(Variant::Fast, candidate.object)
+    };
     let kernel = prepare(
         shell,
         cache,
         &Request {
-            work: variant.name(),
-            logs: &format!("bench-{}", candidate.file),
-            flavour: Flavour {
-                bench: Some(candidate.file),
-                ..Flavour::new(variant, candidate.object)
-            },
+            work: &flavour.work(),
+            logs: &format!("bench-{}{}", candidate.file, how.hardware.arch.suffix()),
+            flavour,
             linux: how.linux,
         },
     )?;
@@ -80,6 +81,18 @@ pub(super) fn measure(
     let timed = boot(&kernel, suite, &how.hardware, None)?;
 
     let llvm = &kernel.make.llvm;
+    let mut outcome = Outcome {
+        candidate,
+        timed,
+        traced: Rows::default(),
+        listing: Vec::new(),
+        linux: kernel.tree.version(),
+        clang: llvm.version,
+    };
+    if how.hardware.arch.emulator().is_none() {
+        return Ok(outcome);
+    }
+
     let code = Code::of(shell, &llvm.suffix, &kernel.work.join("out/vmlinux"))?;
     let log = kernel.work.join("trace.log");
     let suite = "rust_lazy_bench_traced";
@@ -94,7 +107,7 @@ pub(super) fn measure(
     fs::remove_file(&log)?;
     println!();
 
-    let mut traced = Rows::default();
+    let traced = &mut outcome.traced;
     for (section, calls) in trace.calls("unbind,", code.synchronize) {
         traced.add(&format!("calls,synchronize_rcu,{section},0,{calls}"), WORDS)?;
     }
@@ -111,16 +124,9 @@ pub(super) fn measure(
         traced.add(&format!("calls,accessor,{shape},1,0,{calls}"), WORDS)?;
         Ok(addresses)
     };
-    let listing = code.listing(&access("out_of_line", 0)?);
+    outcome.listing = code.listing(&access("out_of_line", 0)?);
     access("in_loop", nothing)?;
-    Ok(Outcome {
-        candidate,
-        timed,
-        traced,
-        listing,
-        linux: kernel.tree.version(),
-        clang: llvm.version,
-    })
+    Ok(outcome)
 }
 
 /// Boots into a suite, which has to pass, and returns what it has measured. QEMU writes down what

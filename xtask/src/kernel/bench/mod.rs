@@ -17,10 +17,7 @@ mod targets;
 mod trace;
 
 use super::{
-    arch::Arch,
-    cache::Cache,
-    hardware::{Accelerator, Hardware},
-    machine::ensure_machine,
+    arch::Arch, cache::Cache, flavour::Variant, hardware::Hardware, machine::ensure_machine,
 };
 use crate::{
     cargo,
@@ -46,9 +43,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR")]
     linux: Option<PathBuf>,
 
-    /// How QEMU executes instructions while time is measured. They are counted in software.
-    #[arg(long, value_enum, default_value_t)]
-    accel: Accelerator,
+    /// Time is measured on this machine. Instructions are counted in software, on one CPU.
+    #[command(flatten)]
+    hardware: Hardware,
 
     /// Measures for seconds, with few objects: instructions, grace periods and bytes are as exact,
     /// times are not. Does not rewrite docs/, leaves out the targets that need many objects, and
@@ -68,19 +65,16 @@ const STEM: &str = "kernel-benchmark";
 /// Measures, prints tables, writes down the results, and fails if a target is missed.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
-    ensure_machine(&cache, Arch::X86, options.install)?;
+    options.hardware.ensure_possible(Variant::Fast)?;
+    ensure_machine(&cache, options.hardware.arch, options.install)?;
     let how = How {
         linux: options.linux.as_deref(),
-        hardware: Hardware {
-            accel: options.accel,
-            ..Hardware::default()
-        },
+        hardware: options.hardware,
         is_quick: options.quick,
     };
     let measured = CANDIDATES.iter();
     let measured = measured.map(|candidate| measure(shell, &cache, &how, candidate));
     let results = Results(measured.collect::<Result<_>>()?);
-    let targets = targets::targets(&results, options.quick)?;
     let tables = table::tables(&results)?;
 
     println!("\n{tables}");
@@ -89,6 +83,11 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let raw = raw.join("kernel.csv");
     fs::write(&raw, results.csv())?;
     println!("raw results: {}", raw.display());
+    if options.hardware.arch != Arch::X86 {
+        println!("no target is judged: the targets, and docs/, are for x86_64");
+        return Ok(());
+    }
+    let targets = targets::targets(&results, options.quick)?;
     if !options.quick {
         write(shell, options, &results, &tables, &targets)?;
     }
@@ -104,7 +103,7 @@ fn write(
     targets: &[Target],
 ) -> Result<()> {
     let docs = shell.current_dir().join("docs");
-    let accelerator = options.accel.to_possible_value();
+    let accelerator = options.hardware.accel.to_possible_value();
     let accelerator = accelerator.context("this accelerator has no name")?;
     let accelerator = accelerator.get_name();
     let qemu = Arch::X86.emulator_version()?;
