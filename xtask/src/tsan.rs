@@ -9,7 +9,6 @@
 
 use crate::{
     cargo,
-    exit::Exit,
     kernel::{
         self,
         job::{self, Job},
@@ -138,18 +137,8 @@ impl Runner<'_> {
         let begin = Instant::now();
         let spinner = kernel::spinner("building with ThreadSanitizer".to_owned());
         let mut cargo = self.cargo(&[TESTS, STRESS, &["--no-run"]].concat());
-        let failure = job::failure(&mut cargo, &log)?;
+        kernel::tools::run_cargo(&mut cargo, &log, "the build with ThreadSanitizer")?;
         spinner.finish_and_clear();
-
-        if let Some(said) = failure {
-            if kernel::tools::is_cargo_offline(&said) {
-                bail!(Exit::Skipped(format!(
-                    "what Rust's library is built of cannot be downloaded, see {}",
-                    log.display()
-                )));
-            }
-            bail!("the build failed, see {}:\n{said}", log.display());
-        }
         println!("built    {}", kernel::seconds(begin.elapsed()));
         Ok(())
     }

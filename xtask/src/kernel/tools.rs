@@ -43,9 +43,16 @@ const CARGO_OFFLINE: &[&str] = &[
     "failed to query replaced source registry",
 ];
 
-/// Whether cargo says that the network is not there.
-pub(crate) fn is_cargo_offline(said: &str) -> bool {
-    CARGO_OFFLINE.iter().any(|text| said.contains(text))
+/// Runs cargo to get or build something. Fails with [`Exit::Skipped`] if the network is not there.
+pub(crate) fn run_cargo(cargo: &mut Command, log: &Path, what: &str) -> Result<()> {
+    let Some(said) = job::failure(cargo, log)? else {
+        return Ok(());
+    };
+    let see = format!("see {}", log.display());
+    if CARGO_OFFLINE.iter().any(|text| said.contains(text)) {
+        bail!(Exit::Skipped(format!("{what} cannot be downloaded, {see}")));
+    }
+    bail!("{what}: cargo has failed, {see}:\n{said}")
 }
 
 /// An LLVM whose programs have this suffix.
@@ -204,25 +211,16 @@ fn ensure_built<T>(
 
     let log = cache.path(&format!("logs/{package}.log"));
     let spinner = spinner(format!("building {package} {version}"));
-    let failure = job::failure(
+    run_cargo(
         Command::new("cargo")
             .current_dir(shell.current_dir())
             .args(["install", package, "--locked", "--version", version])
             .arg("--root")
             .arg(cache.path("tools")),
         &log,
+        &format!("{package} {version}"),
     )?;
     spinner.finish_and_clear();
-
-    if let Some(said) = failure {
-        let see = format!("see {}", log.display());
-        if is_cargo_offline(&said) {
-            bail!(Exit::Skipped(format!(
-                "{package} {version} cannot be downloaded, {see}"
-            )));
-        }
-        bail!("{package} {version} cannot be built, {see}:\n{said}");
-    }
     find().with_context(|| format!("cargo has built {package}, and it does not run"))
 }
 
