@@ -9,16 +9,14 @@
 
 use crate::{
     cargo,
-    exit::Exit,
     kernel::{
         self,
         job::{self, Job},
     },
 };
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{bail, ensure, Result};
 use clap::Parser;
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -45,6 +43,9 @@ pub(crate) struct Options {
 /// The exit status of a program that ThreadSanitizer has ended.
 const REPORTED: i32 = 66;
 
+/// The exit status of a program that `timeout` has killed.
+const TIMEOUT: i32 = 137;
+
 /// How long a program may take that is not told how long.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
@@ -54,38 +55,38 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How often a mutant is run that crashes.
 const CHANCES: usize = 4;
 
-/// The tests beside the stress: their names for `cargo test`, and those that are printed.
-const TESTS: [(&str, &str); 6] = [
-    ("kernel", "runtime"),
-    ("protocol", "tests/protocol"),
-    ("field", "tests/field"),
-    ("field_shmem", "tests/field_shmem"),
-    ("grace_periods", "tests/grace_periods"),
-    ("locks", "tests/locks"),
+/// All packages with tests to run. They are always named, so that they are built with one set of
+/// features.
+const PACKAGES: [&str; 3] = ["devres-lazy", "devres-lazy-stress", "devres-lazy-workspace"];
+
+/// The stress, and the tests beside it.
+const STRESS: &[&str] = &["--test=stress"];
+const TESTS: &[&str] = &[
+    "--lib",
+    "--test=protocol",
+    "--test=field",
+    "--test=field_shmem",
+    "--test=grace_periods",
+    "--test=locks",
 ];
 
-/// The name of the stress test and of its program.
-const STRESS: &str = "stress";
-
-/// Builds the programs, runs the tests that have to hold, and then those that have to be reported.
+/// Builds the tests, runs those that have to hold, and then those that have to be reported.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
-    kernel::group::end_with_us()?;
-    let library = kernel::rust_library(shell)?;
-    // A folder apart from builds without ThreadSanitizer.
-    let logs = cargo::target_folder(shell)?.join("tsan");
-    fs::create_dir_all(&logs)?;
+    job::end_with_us()?;
     let runner = Runner {
-        programs: build(shell, &library, &logs)?,
-        logs,
+        shell,
+        host: cargo::host(shell)?,
+        library: kernel::rust_library(shell)?,
+        // A folder apart from builds without ThreadSanitizer.
+        folder: cargo::target_folder(shell)?.join("tsan"),
         seconds: options.seconds,
     };
-    let mut wrong = 0;
+    fs::create_dir_all(&runner.folder)?;
+    runner.build()?;
 
-    for (name, title) in TESTS {
-        wrong += u32::from(!runner.holds(name, title, &[])?);
-    }
+    let mut wrong = u32::from(!runner.holds("tests", TESTS, &[])?);
     for test in ["slot", "copy"] {
-        wrong += u32::from(!runner.holds(STRESS, test, &["--exact", test])?);
+        wrong += u32::from(!runner.holds(test, STRESS, &["--exact", test])?);
     }
     for mutant in &runner.mutants()? {
         wrong += u32::from(!runner.is_caught(mutant)?);
@@ -99,78 +100,64 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Builds all tests. Returns their programs, by name.
-fn build(shell: &Shell, library: &Path, target: &Path) -> Result<BTreeMap<String, PathBuf>> {
-    let host = cargo::host(shell)?;
-    let log = target.join("build.log");
-    let begin = Instant::now();
-
-    let mut cargo = Command::new("cargo");
-    cargo
-        .current_dir(shell.current_dir())
-        .args(["test", "--no-run", "-Zbuild-std", "--target", &host])
-        .arg("--target-dir")
-        .arg(target)
-        .args(["--message-format", "json-render-diagnostics"])
-        .args(["--package", "devres-lazy", "--lib"])
-        .args(["--package", "devres-lazy-stress"])
-        .args(["--package", "devres-lazy-workspace"]);
-    for test in TESTS[1..].iter().map(|(test, _)| *test).chain([STRESS]) {
-        cargo.args(["--test", test]);
-    }
-    cargo
-        .env("CARGO_ENCODED_RUSTFLAGS", "-Zsanitizer=thread")
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("__CARGO_TESTS_ONLY_SRC_ROOT", library);
-
-    let spinner = kernel::spinner("building with ThreadSanitizer".to_owned());
-    let mut programs = BTreeMap::new();
-    let status =
-        Job::start(&mut cargo, &log)?.read(|line| programs.extend(cargo::program(&line)))?;
-    spinner.finish_and_clear();
-
-    if !status.success() {
-        let said = job::tail(&log, 20);
-        if kernel::tools::is_cargo_offline(&said) {
-            bail!(Exit::Skipped(format!(
-                "what Rust's library is built of cannot be downloaded, see {}",
-                log.display()
-            )));
-        }
-        bail!("the build failed, see {}:\n{said}", log.display());
-    }
-    println!("built    {}", kernel::seconds(begin.elapsed()));
-    Ok(programs)
-}
-
-/// Runs programs of tests.
-struct Runner {
-    programs: BTreeMap<String, PathBuf>,
-    logs: PathBuf,
+/// Builds and runs tests.
+struct Runner<'a> {
+    shell: &'a Shell,
+    host: String,
+    library: PathBuf,
+    folder: PathBuf,
     /// How long the stress takes.
     seconds: u64,
 }
 
-impl Runner {
+impl Runner<'_> {
     fn log(&self, name: &str) -> PathBuf {
-        self.logs.join(format!("{name}.log"))
+        self.folder.join(format!("{name}.log"))
     }
 
-    /// Runs a program, with a log of this name.
-    fn run(&self, program: &str, log: &Path, arguments: &[&str]) -> Result<End> {
-        let file = self.programs.get(program);
-        let file = file.with_context(|| {
-            format!("cargo did not say which program the tests of {program} are")
-        })?;
-        let limit = match program {
-            STRESS => Duration::from_secs(self.seconds) + PATIENCE,
-            _ => LIMIT,
+    /// A command that tests with ThreadSanitizer.
+    fn cargo(&self, tests: &[&str]) -> Command {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .current_dir(self.shell.current_dir())
+            .args(["test", "-Zbuild-std", "--target", &self.host])
+            .arg("--target-dir")
+            .arg(&self.folder)
+            .args(PACKAGES.map(|package| format!("--package={package}")))
+            .args(tests)
+            .env("CARGO_ENCODED_RUSTFLAGS", "-Zsanitizer=thread")
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("__CARGO_TESTS_ONLY_SRC_ROOT", &self.library);
+        cargo
+    }
+
+    /// Builds all tests.
+    fn build(&self) -> Result<()> {
+        let log = self.log("build");
+        let begin = Instant::now();
+        let spinner = kernel::spinner("building with ThreadSanitizer".to_owned());
+        let mut cargo = self.cargo(&[TESTS, STRESS, &["--no-run"]].concat());
+        kernel::tools::run_cargo(&mut cargo, &log, "the build with ThreadSanitizer")?;
+        spinner.finish_and_clear();
+        println!("built    {}", kernel::seconds(begin.elapsed()));
+        Ok(())
+    }
+
+    /// Runs tests that are built. Each program has a limit.
+    fn run(&self, tests: &[&str], log: &Path, arguments: &[&str]) -> Result<End> {
+        let limit = match tests == STRESS {
+            true => Duration::from_secs(self.seconds) + PATIENCE,
+            false => LIMIT,
         };
-        let mut command = Command::new("timeout");
-        command
-            .args(["--signal=KILL", &limit.as_secs().to_string()])
-            .arg(file)
+        let runner = self.host.to_uppercase().replace('-', "_");
+        let mut cargo = self.cargo(tests);
+        cargo
+            .arg("--")
             .args(arguments)
+            .env(
+                format!("CARGO_TARGET_{runner}_RUNNER"),
+                format!("timeout --foreground --signal=KILL {}", limit.as_secs()),
+            )
             .env(
                 "TSAN_OPTIONS",
                 format!("halt_on_error=1 exitcode={REPORTED}"),
@@ -179,25 +166,17 @@ impl Runner {
             .env("RUST_BACKTRACE", "0")
             .env("DEVRES_LAZY_STRESS_SECONDS", self.seconds.to_string());
 
-        let begin = Instant::now();
         let mut text = String::new();
-        let status = Job::start(&mut command, log)?.read(|line| text += &(line + "\n"))?;
-        if begin.elapsed() > limit {
-            let limit = kernel::seconds(limit);
-            return Ok(End::Other(format!("hangs: it was given {limit}")));
-        }
+        let status = Job::start(&mut cargo, log)?.read(|line| text += &(line + "\n"))?;
         Ok(End::new(status.code(), text))
     }
 
     /// Runs tests that have to hold, and returns whether they do.
-    fn holds(&self, program: &str, title: &str, arguments: &[&str]) -> Result<bool> {
+    fn holds(&self, title: &str, tests: &[&str], arguments: &[&str]) -> Result<bool> {
         let begin = Instant::now();
-        let log = match program {
-            STRESS => self.log(&format!("{STRESS}-{title}")),
-            _ => self.log(program),
-        };
+        let log = self.log(title);
         let arguments = [arguments, &["--nocapture"]].concat();
-        let text = match self.run(program, &log, &arguments)? {
+        let text = match self.run(tests, &log, &arguments)? {
             End::Held(text) => text,
             end => {
                 println!("FAILS    {title}: {}, see {}", end.what(), log.display());
@@ -213,8 +192,8 @@ impl Runner {
 
     /// The tests of the stress that are ignored, which are the mutants.
     fn mutants(&self) -> Result<Vec<String>> {
-        let log = self.log(&format!("{STRESS}-{STRESS}"));
-        let End::Held(text) = self.run(STRESS, &log, &["--list", "--ignored"])? else {
+        let list = ["--list", "--ignored"];
+        let End::Held(text) = self.run(STRESS, &self.log("mutants"), &list)? else {
             bail!("the stress does not say which mutants there are");
         };
         let tests = text.lines().filter_map(|line| line.strip_suffix(": test"));
@@ -229,13 +208,12 @@ impl Runner {
     /// mutant gets another chance.
     fn is_caught(&self, mutant: &str) -> Result<bool> {
         let name = mutant.rsplit("::").next().unwrap_or(mutant);
-        let log = self.log(&format!("{STRESS}-{name}"));
         let arguments = ["--exact", mutant, "--ignored", "--nocapture"];
         let begin = Instant::now();
         let mut end = End::Crashed;
         for _ in 0..CHANCES {
             if matches!(end, End::Crashed) {
-                end = self.run(STRESS, &log, &arguments)?;
+                end = self.run(STRESS, &self.log(name), &arguments)?;
             }
         }
 
@@ -247,10 +225,10 @@ impl Runner {
     }
 }
 
-/// How a program has ended.
+/// How tests have ended.
 #[derive(Debug, PartialEq)]
 enum End {
-    /// Well, and it has printed this.
+    /// Well, and they have printed this.
     Held(String),
     /// With a report of ThreadSanitizer, or with a test that has failed.
     Reported(String),
@@ -261,7 +239,8 @@ enum End {
 }
 
 impl End {
-    /// The end of a program that has printed this.
+    /// The end of `cargo test` with this text and status, which is that of the program. After a
+    /// signal, cargo's own status is 101.
     fn new(status: Option<i32>, text: String) -> Self {
         let mut lines = text.lines();
         let summary = lines.find_map(|line| line.strip_prefix("SUMMARY: ThreadSanitizer: "));
@@ -272,9 +251,11 @@ impl End {
         match (status, summary, panic.nth(1)) {
             (Some(0), ..) => Self::Held(text),
             (Some(REPORTED), Some(summary), _) => Self::Reported(without_path(summary)),
+            (Some(TIMEOUT), ..) => Self::Other("hangs, and was killed".to_owned()),
+            (Some(101), ..) if text.contains("(signal: ") => Self::Crashed,
             (Some(101), _, Some(panic)) => Self::Reported(panic.to_owned()),
             (Some(status), ..) => Self::Other(format!("exit status {status}")),
-            (None, ..) => Self::Crashed,
+            (None, ..) => Self::Other("cargo was killed".to_owned()),
         }
     }
 
@@ -309,41 +290,27 @@ mod tests {
 
     #[test]
     fn a_report_is_told_from_a_crash_and_from_other_ends() {
-        let race = "WARNING: ThreadSanitizer: data race (pid=1)\n\
-                    SUMMARY: ThreadSanitizer: data race /a/b/slot.rs:7:1 in <a::B>::c\n";
+        let race = "SUMMARY: ThreadSanitizer: data race /a/b/slot.rs:7:1 in <a::B>::c\n";
         let panic = "thread '<unnamed>' (1) panicked at /a/b.rs:1:2:\n\
                      assertion failed: left on the device\n";
+        let signal = "process didn't exit successfully: `a` (signal: 11, SIGSEGV: invalid)\n";
+        let of_race = "data race slot.rs:7:1 in <a::B>::c";
         let reported = |text: &str| End::Reported(text.to_owned());
-        let other = |status| End::Other(format!("exit status {status}"));
+        let other = |text: &str| End::Other(text.to_owned());
         for (status, text, end) in [
-            (Some(0), "fine", End::Held("fine".to_owned())),
-            (
-                Some(66),
-                race,
-                reported("data race slot.rs:7:1 in <a::B>::c"),
-            ),
+            (0, "fine", End::Held("fine".to_owned())),
+            (66, race, reported(of_race)),
             // The report comes first, whatever the test makes of it.
-            (
-                Some(66),
-                &format!("{panic}{race}"),
-                reported("data race slot.rs:7:1 in <a::B>::c"),
-            ),
-            (
-                Some(101),
-                panic,
-                reported("assertion failed: left on the device"),
-            ),
-            // ThreadSanitizer itself, a program that does not start, a signal.
-            (
-                Some(66),
-                "FATAL: ThreadSanitizer: unexpected memory mapping\n",
-                other(66),
-            ),
-            (Some(101), "no such test", other(101)),
-            (Some(127), "", other(127)),
-            (None, panic, End::Crashed),
+            (66, &format!("{panic}{race}"), reported(of_race)),
+            (101, panic, reported("assertion failed: left on the device")),
+            (101, &format!("{panic}{signal}"), End::Crashed),
+            (137, panic, other("hangs, and was killed")),
+            // ThreadSanitizer itself, and a program that does not start.
+            (66, "FATAL: ThreadSanitizer: x\n", other("exit status 66")),
+            (101, "no such test", other("exit status 101")),
+            (127, "", other("exit status 127")),
         ] {
-            assert_eq!(End::new(status, text.to_owned()), end, "{text}");
+            assert_eq!(End::new(Some(status), text.to_owned()), end, "{text}");
         }
     }
 

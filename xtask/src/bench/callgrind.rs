@@ -6,7 +6,7 @@
 //! an object twice as often as another. The difference is the exact cost of the accesses, and must
 //! be the same for each.
 
-use super::object::{OBJECTS, OURS};
+use super::results::{OBJECTS, OURS};
 use crate::{
     kernel::Progress,
     report::accesses::{per_access, without_loop, ACCESSES},

@@ -4,7 +4,6 @@
 //! hold.
 
 mod callgrind;
-mod object;
 mod results;
 
 use crate::{
@@ -15,6 +14,7 @@ use anyhow::{ensure, Context, Result};
 use callgrind::Counts;
 use clap::Parser;
 use results::Results;
+use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -96,10 +96,11 @@ fn build(shell: &Shell) -> Result<PathBuf> {
     )
     .read()?;
 
-    let mut programs = messages.lines().filter_map(cargo::program);
-    let access = programs.find(|(name, _)| name == "access");
-    let (_, program) = access.context("cargo did not say which program it has built")?;
-    Ok(program)
+    // The benchmark is the only target that is asked for.
+    let message = |line| serde_json::from_str::<Value>(line).ok();
+    let mut messages = messages.lines().filter_map(message);
+    let program = messages.find_map(|it| it["executable"].as_str().map(PathBuf::from));
+    program.context("cargo did not say which program it has built")
 }
 
 /// Measures all but instructions: times, threads, first accesses, bytes. Keeps the rows in `csv`.

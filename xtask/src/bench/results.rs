@@ -2,10 +2,7 @@
 
 //! The tables and the targets, from the measured values.
 
-use super::{
-    callgrind::{Count, Counts},
-    object::{Object, BY_HAND, OBJECTS, OURS},
-};
+use super::callgrind::{Count, Counts};
 use crate::report::{
     rows::{Rows, Spread},
     table::{self, three_digits},
@@ -13,6 +10,32 @@ use crate::report::{
 };
 use anyhow::{Context, Result};
 use std::iter;
+
+/// Something with a fast path.
+pub(super) struct Object {
+    /// As `benches/access` calls it.
+    pub(super) name: &'static str,
+    /// As the tables do.
+    pub(super) title: &'static str,
+}
+
+impl Object {
+    const fn new(name: &'static str, title: &'static str) -> Self {
+        Self { name, title }
+    }
+}
+
+/// The annotated object, and the one that it is compared with.
+pub(super) const OURS: Object = Object::new("generated", "`#[devres_lazy]`");
+pub(super) const BY_HAND: Object = Object::new("by_hand", "by hand");
+
+/// All objects, in the order of columns.
+pub(super) const OBJECTS: [Object; 4] = [
+    OURS,
+    BY_HAND,
+    Object::new("once_lock", "`OnceLock`"),
+    Object::new("once_cell", "`OnceCell`"),
+];
 
 /// How much more two threads have to do than one.
 const THREADS: f64 = 1.9;

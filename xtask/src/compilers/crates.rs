@@ -4,16 +4,8 @@
 //! ask the network.
 
 use super::toolchain::FOLDER;
-use crate::{
-    exit::Exit,
-    kernel::{
-        cache::Cache,
-        job::{self, Job},
-        spinner,
-        tools::is_cargo_offline,
-    },
-};
-use anyhow::{bail, Result};
+use crate::kernel::{cache::Cache, spinner, tools::run_cargo};
+use anyhow::Result;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -28,27 +20,16 @@ pub(super) fn vendor(shell: &Shell, cache: &Cache) -> Result<PathBuf> {
     let crates = folder.join("crates");
     let log = cache.path("logs/compilers-crates.log");
     let spinner = spinner("collecting the crates of Cargo.lock".to_owned());
-    let job = Job::start(
+    run_cargo(
         Command::new("cargo")
             .current_dir(shell.current_dir())
             // With the machine's own settings, which may name a mirror.
             .args(["vendor", "--locked", "--respect-source-config"])
             .arg(&crates),
         &log,
+        "the crates of Cargo.lock",
     )?;
-    let has_all = job.finish()?;
     spinner.finish_and_clear();
-
-    if !has_all {
-        let said = job::tail(&log, 20);
-        if is_cargo_offline(&said) {
-            bail!(Exit::Skipped(format!(
-                "the crates of Cargo.lock cannot be downloaded, see {}",
-                log.display()
-            )));
-        }
-        bail!("cargo cannot collect the crates of Cargo.lock:\n{said}");
-    }
 
     let home = folder.join("home");
     fs::create_dir_all(&home)?;

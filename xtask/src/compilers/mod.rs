@@ -22,7 +22,7 @@ mod which;
 
 use crate::{
     cargo,
-    kernel::{cache::Cache, group},
+    kernel::{cache::Cache, job},
     report::page,
 };
 use anyhow::{ensure, Result};
@@ -60,7 +60,7 @@ pub(crate) struct Options {
 /// Builds and tests with each compiler, prints the table, and fails if something is not as it has
 /// to be.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
-    group::end_with_us()?;
+    job::end_with_us()?;
     let cache = Cache::open()?;
     let _lock = cache.lock(toolchain::FOLDER)?;
     let wanted = |which: &Which| options.only.is_none_or(|only| only == *which);

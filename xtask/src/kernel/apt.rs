@@ -6,12 +6,7 @@
 //! mirror that APT already uses on this machine, and the keys of the machine. The machine's own
 //! settings for proxies still hold; its sources and lists are neither used nor changed.
 
-use super::{
-    cache::Cache,
-    job::{self, Job},
-    progress::spinner,
-    tree::Version,
-};
+use super::{cache::Cache, job, progress::spinner, tree::Version};
 use crate::exit::Exit;
 use anyhow::{bail, Context, Result};
 use std::{
@@ -221,11 +216,10 @@ impl Apt {
     /// Runs `apt-get` in a folder.
     fn get(&self, args: &[&str], folder: &Path) -> Result<()> {
         let mut command = self.command("apt-get");
-        if Job::start(command.args(args).current_dir(folder), &self.log)?.finish()? {
+        let command = command.args(args).current_dir(folder);
+        let Some(said) = job::failure(command, &self.log)? else {
             return Ok(());
-        }
-
-        let said = job::tail(&self.log, 20);
+        };
         if UNTRUSTED.iter().any(|text| said.contains(text)) {
             bail!("{said}");
         }

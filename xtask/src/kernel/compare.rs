@@ -10,28 +10,22 @@ use super::{
     flavour::Variant,
     hardware::Hardware,
     job::{self, Job},
-    ktap::{self, Test},
+    ktap::Outcome,
+    prepare::Source,
     run::Results,
     spinner, test,
 };
 use crate::report::table;
 use anyhow::{ensure, Result};
 use clap::Parser;
-use std::{
-    collections::BTreeMap,
-    fmt,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeMap, fmt, mem, path::Path, process::Command};
 use xshell::Shell;
 
 /// The options of `compare`.
 #[derive(Parser)]
 pub(crate) struct Options {
-    /// Tests in a copy of this tree, 7.3 or newer, in place of Debian's. It is not changed, and
-    /// what Git ignores in it is not copied.
-    #[arg(long, value_name = "DIR")]
-    linux: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
 
     /// How the kernel is configured.
     #[arg(long, value_enum, default_value_t = Variant::Fast)]
@@ -43,10 +37,6 @@ pub(crate) struct Options {
     /// Compares the suite of the contract over the objects by hand, which fail in the same tests.
     #[arg(long)]
     control: bool,
-
-    /// Installs what is missing on this machine with apt-get, as root.
-    #[arg(long)]
-    install: bool,
 }
 
 /// Suites that one side may be without, and why.
@@ -99,18 +89,21 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let results = test::execute(
         shell,
         &test::Options {
-            linux: options.linux.clone(),
+            source: options.source.clone(),
             variant: options.variant,
             hardware: options.hardware,
             control: options.control,
-            install: options.install,
             ..test::Options::default()
         },
     )?;
     for suite in results.iter().flat_map(|run| &run.suites) {
         for test in &suite.parts {
             let name = format!("{}.{}", suite.name, test.name);
-            table.add(Side::Kernel, &name, Mark::of(test))?;
+            let outcome = match test.fails() {
+                true => Outcome::Failed,
+                false => test.outcome.clone(),
+            };
+            table.add(Side::Kernel, &name, outcome)?;
         }
     }
 
@@ -152,32 +145,13 @@ fn on_host(shell: &Shell, table: &mut Table, tests: &[&str], log: &Path) -> Resu
     Ok(())
 }
 
-/// How a test ended.
-#[derive(Clone, Debug, PartialEq)]
-enum Mark {
-    Ok,
-    Fail,
-    /// Why it was not gone through.
-    Skip(String),
-}
-
-impl Mark {
-    /// How a test in the kernel ended.
-    fn of(test: &Test) -> Self {
-        match &test.outcome {
-            _ if test.fails() => Self::Fail,
-            ktap::Outcome::Skipped(why) => Self::Skip(why.clone()),
-            _ => Self::Ok,
-        }
-    }
-
-    fn text(mark: &Option<Self>) -> &'static str {
-        match mark {
-            Some(Self::Ok) => "ok",
-            Some(Self::Fail) => "FAIL",
-            Some(Self::Skip(_)) => "skip",
-            None => "-",
-        }
+/// How a test ended, in a word.
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "ok",
+        Outcome::Failed => "FAIL",
+        Outcome::Skipped(_) => "skip",
+        Outcome::Missing => "-",
     }
 }
 
@@ -190,15 +164,15 @@ enum Side {
 
 /// The outcomes on both sides, by suite and test.
 #[derive(Default)]
-struct Table(BTreeMap<String, [Option<Mark>; 2]>);
+struct Table(BTreeMap<String, [Outcome; 2]>);
 
 impl Table {
     /// Adds an outcome, if the suite is ours. A name says which test it is, so there cannot be two.
-    fn add(&mut self, side: Side, name: &str, mark: Mark) -> Result<()> {
+    fn add(&mut self, side: Side, name: &str, outcome: Outcome) -> Result<()> {
         if OURS.iter().any(|ours| name.starts_with(ours)) {
-            let marks = self.0.entry(name.to_owned()).or_default();
+            let outcomes = self.0.entry(name.to_owned()).or_default();
             ensure!(
-                marks[side as usize].replace(mark).is_none(),
+                mem::replace(&mut outcomes[side as usize], outcome) == Outcome::Missing,
                 "there are two tests with the name `{name}`"
             );
         }
@@ -213,32 +187,33 @@ impl Table {
             let Some((name, verdict)) = line.and_then(|line| line.split_once(' ')) else {
                 continue;
             };
-            let mark = match (verdict, verdict.strip_prefix("ok # SKIP ")) {
-                ("ok", _) => Mark::Ok,
-                (_, Some(why)) => Mark::Skip(why.to_owned()),
-                ("not ok", _) => Mark::Fail,
+            let outcome = match (verdict, verdict.strip_prefix("ok # SKIP ")) {
+                ("ok", _) => Outcome::Passed,
+                (_, Some(why)) => Outcome::Skipped(why.to_owned()),
+                ("not ok", _) => Outcome::Failed,
                 _ => continue,
             };
-            self.add(Side::Host, name, mark)?;
+            self.add(Side::Host, name, outcome)?;
         }
         Ok(self.0.len())
     }
 
     /// Why a test is on one side only, if it is and may be.
-    fn excuse(name: &str, [host, kernel]: &[Option<Mark>; 2]) -> Option<&'static str> {
+    fn excuse(name: &str, outcomes: &[Outcome; 2]) -> Option<&'static str> {
         let (suite, _) = name.split_once('.')?;
         let (_, why) = OF_ONE_SIDE.iter().find(|(of_one, _)| *of_one == suite)?;
-        (host.is_some() != kernel.is_some()).then_some(*why)
+        let missing = outcomes.iter().filter(|it| **it == Outcome::Missing);
+        (missing.count() == 1).then_some(*why)
     }
 
     /// The tests with different outcomes, a sentence for each. A test that was skipped on one side
     /// has no outcome there.
     fn differences(&self) -> Vec<String> {
         let mut differences = Vec::new();
-        for (name, marks) in &self.0 {
-            let is_skipped = marks.iter().flatten().any(|it| matches!(it, Mark::Skip(_)));
-            let [host, kernel] = marks.each_ref().map(Mark::text);
-            if host != kernel && !is_skipped && Self::excuse(name, marks).is_none() {
+        for (name, outcomes) in &self.0 {
+            let words @ [host, kernel] = outcomes.each_ref().map(word);
+            let is_skipped = words.contains(&"skip");
+            if host != kernel && !is_skipped && Self::excuse(name, outcomes).is_none() {
                 differences.push(format!(
                     "{name}: {host} on the host, {kernel} in the kernel"
                 ));
@@ -251,19 +226,19 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rows = vec![["test", "host", "kernel"].map(str::to_owned).to_vec()];
-        for (name, marks) in &self.0 {
-            let [host, kernel] = marks.each_ref().map(Mark::text);
+        for (name, outcomes) in &self.0 {
+            let [host, kernel] = outcomes.each_ref().map(word);
             rows.push([name, host, kernel].map(str::to_owned).to_vec());
         }
         writeln!(f, "{}", table::text(&rows))?;
 
-        for (name, marks) in &self.0 {
-            for (side, mark) in ["host", "kernel"].into_iter().zip(marks) {
-                if let Some(Mark::Skip(why)) = mark {
+        for (name, outcomes) in &self.0 {
+            for (side, outcome) in ["host", "kernel"].into_iter().zip(outcomes) {
+                if let Outcome::Skipped(why) = outcome {
                     writeln!(f, "skip, {side}: {name}: {why}")?;
                 }
             }
-            if let Some(why) = Self::excuse(name, marks) {
+            if let Some(why) = Self::excuse(name, outcomes) {
                 writeln!(f, "-: {name}: {why}")?;
             }
         }
@@ -275,41 +250,35 @@ impl fmt::Display for Table {
 mod tests {
     use super::*;
 
-    fn skip() -> Option<Mark> {
-        Some(Mark::Skip("needs failslab".to_owned()))
-    }
-
     #[test]
     fn outcomes_are_compared() {
-        let (ok, fail) = (Some(Mark::Ok), Some(Mark::Fail));
+        let (ok, fail, none) = (Outcome::Passed, Outcome::Failed, Outcome::Missing);
+        let skip = Outcome::Skipped("needs failslab".to_owned());
         for (host, kernel, is_different) in [
-            (ok.clone(), ok.clone(), false),
-            (fail.clone(), fail.clone(), false),
-            (ok.clone(), fail.clone(), true),
-            (fail.clone(), ok.clone(), true),
-            (ok.clone(), None, true),
-            (None, fail.clone(), true),
+            (&ok, &ok, false),
+            (&fail, &fail, false),
+            (&ok, &fail, true),
+            (&fail, &ok, true),
+            (&ok, &none, true),
+            (&none, &fail, true),
             // A test that was skipped has no outcome.
-            (skip(), skip(), false),
-            (skip(), fail.clone(), false),
-            (ok.clone(), skip(), false),
-            (skip(), None, false),
-            (None, skip(), false),
+            (&skip, &skip, false),
+            (&skip, &fail, false),
+            (&ok, &skip, false),
+            (&skip, &none, false),
+            (&none, &skip, false),
         ] {
-            let marks = [host, kernel];
-            let text = format!("{marks:?}");
             let differ = |name: &str| {
-                let table = Table([(name.to_owned(), marks.clone())].into());
+                let outcomes = [host.clone(), kernel.clone()];
+                let table = Table([(name.to_owned(), outcomes)].into());
                 !table.differences().is_empty()
             };
+            let text = format!("{host:?} {kernel:?}");
             assert_eq!(differ("rust_lazy_slot.unbind"), is_different, "{text}");
             // One side may be without it; what is on both sides is compared.
-            let is_on_both = marks.iter().flatten().count() == 2;
-            assert_eq!(
-                differ("rust_lazy_oops.unbind"),
-                is_different && is_on_both,
-                "{text}"
-            );
+            let is_on_both = *host != none && *kernel != none;
+            let expected = is_different && is_on_both;
+            assert_eq!(differ("rust_lazy_oops.unbind"), expected, "{text}");
         }
     }
 
@@ -332,7 +301,7 @@ test devres::lazy_kunit::tests::unbind ... ok
             .add_host("# kunit: rust_lazy_oops.unbind ok\n")
             .is_err());
         table
-            .add(Side::Kernel, "rust_lazy_slot.rebind", Mark::Ok)
+            .add(Side::Kernel, "rust_lazy_slot.rebind", Outcome::Passed)
             .unwrap();
 
         assert_eq!(

@@ -5,10 +5,10 @@
 use super::{
     apt,
     cache::Cache,
-    job::{self, Job},
+    job,
     tree::{Tree, Version, MINIMUM},
 };
-use anyhow::{ensure, Context, Result};
+use anyhow::{Context, Result};
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -83,8 +83,7 @@ fn unpack(
     name: impl FnOnce(&Tree) -> String,
 ) -> Result<PathBuf> {
     apt::unpack(cache, package, |folder| {
-        let log = cache.path("logs/unpack.log");
-        let job = Job::start(
+        job::run(
             Command::new("tar")
                 .arg("--extract")
                 .arg("--file")
@@ -92,15 +91,9 @@ fn unpack(
                 .arg("--directory")
                 .arg(folder)
                 .args(parts.iter().map(|part| format!("{PACKAGE}/{part}"))),
-            &log,
+            &cache.path("logs/unpack.log"),
+            format!("{} cannot be unpacked", package.display()),
         )?;
-        ensure!(
-            job.finish()?,
-            "{} cannot be unpacked, see {}:\n{}",
-            package.display(),
-            log.display(),
-            job::tail(&log, 5)
-        );
 
         let tree = folder.join(PACKAGE);
         let name = name(&Tree::open(&tree)?);

@@ -7,17 +7,13 @@ use super::{
     apt,
     arch::Arch,
     cache::Cache,
-    job::{self, Job},
+    job,
     progress::spinner,
     tools::{which, Llvm, Rust, LLVM_MINIMUM, LLVM_PROGRAMS},
 };
 use crate::exit::Exit;
 use anyhow::{bail, ensure, Result};
-use std::{
-    env, fs,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{env, path::Path, process::Command};
 use xshell::Shell;
 
 /// Programs of the machine, and the packages of Debian that have them.
@@ -244,7 +240,7 @@ fn install_packages(packages: &[&str], log: &Path) -> Result<()> {
 
 /// Runs the machine's own `apt-get`. Returns what it has said if it fails.
 fn apt_get(args: &[&str], log: &Path) -> Result<Option<String>> {
-    let job = Job::start(
+    job::failure(
         Command::new("apt-get")
             .arg("--quiet")
             // A machine that has just started may be installing updates.
@@ -253,25 +249,15 @@ fn apt_get(args: &[&str], log: &Path) -> Result<Option<String>> {
             .env("DEBIAN_FRONTEND", "noninteractive")
             .env("LC_ALL", "C"),
         log,
-    )?;
-
-    Ok((!job.finish()?).then(|| job::tail(log, 20)))
+    )
 }
 
 /// Whether a C compiler finds a header.
 fn has_header(compiler: &str, header: &str) -> bool {
-    let Ok(folder) = tempfile::tempdir() else {
-        return false;
-    };
-    let source = folder.path().join("header.c");
-    fs::write(&source, format!("#include <{header}>\n")).is_ok()
-        && Command::new(compiler)
-            .arg("-fsyntax-only")
-            .arg(&source)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
+    let mut compiler = Command::new(compiler);
+    compiler.args(["-fsyntax-only", "-include", header, "-xc", "/dev/null"]);
+    let output = compiler.output();
+    output.is_ok_and(|output| output.status.success())
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@
 use super::{
     arch::Arch,
     cache::Cache,
-    job::{self, Job},
+    job,
     tools::{self, Llvm, Rust},
 };
-use anyhow::{ensure, Context, Result};
+use anyhow::{Context, Result};
 use std::{
     env,
     ffi::OsString,
@@ -73,14 +73,8 @@ impl Make {
 
     /// Makes a target in this folder, and fails with what `make` says.
     pub(crate) fn target(&self, target: &str, folder: &Path, log: &Path) -> Result<()> {
-        let job = Job::start(self.command(folder)?.arg(target), log)?;
-        ensure!(
-            job.finish()?,
-            "`make {target}` failed, see {}:\n{}",
-            log.display(),
-            job::tail(log, 30)
-        );
-        Ok(())
+        let what = format!("`make {target}` failed");
+        job::run(self.command(folder)?.arg(target), log, what)
     }
 
     /// `make` in this folder for what is built, without its targets.

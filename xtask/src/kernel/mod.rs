@@ -17,8 +17,8 @@
 //! | `boot` | each line of QEMU goes by way of `console` to `run`, and there to `ktap` and `splat` |
 //! | `run`, `control` | the verdict; the latter if tests have to fail |
 //!
-//! A `series` has the steps of `apply` as patches. Commands that take long are a `job`, which has a
-//! `group` of processes and shows its `progress`; `apt` gets packages.
+//! A `series` has the steps of `apply` as patches. Commands that take long are a `job`, and show their
+//! `progress`; `apt` gets packages.
 
 mod apply;
 pub(crate) mod apt;
@@ -36,7 +36,6 @@ mod device;
 mod doctor;
 mod flavour;
 mod git;
-pub(crate) mod group;
 mod hardware;
 mod herd;
 mod initramfs;
@@ -161,7 +160,7 @@ enum Command {
 
 /// Runs the command.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
-    group::end_with_us()?;
+    job::end_with_us()?;
 
     match &options.command {
         Command::Doctor => doctor::run(shell),

@@ -12,6 +12,7 @@ use super::{
     tree::{Sharing, Tree},
 };
 use anyhow::{Context, Result};
+use clap::Args;
 use std::{
     fs,
     path::{self, Path, PathBuf},
@@ -20,6 +21,19 @@ use xshell::Shell;
 
 /// The space for a copy of a tree that shares nothing with it, in mebibytes.
 const COPY: u64 = 2 * 1024;
+
+/// The options of all commands that build a kernel.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Source {
+    /// Uses a copy of this tree, 7.3 or newer, in place of Debian's. It is not changed, and what
+    /// Git ignores in it is not copied.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) linux: Option<PathBuf>,
+
+    /// Installs what is missing on this machine with apt-get, as root. `doctor` says what that is.
+    #[arg(long)]
+    pub(crate) install: bool,
+}
 
 /// The kernel to prepare, and the tree to copy.
 pub(crate) struct Request<'a> {

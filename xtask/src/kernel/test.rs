@@ -11,7 +11,7 @@ use super::{
     hardware::Hardware,
     initramfs::Busybox,
     machine, plan,
-    prepare::{prepare, Prepared, Request},
+    prepare::{prepare, Prepared, Request, Source},
     progress::seconds,
     run::{self, Results},
     shell::Guest,
@@ -21,7 +21,6 @@ use anyhow::{bail, Result};
 use clap::Parser;
 use std::{
     fs,
-    path::PathBuf,
     time::{Duration, Instant},
 };
 use xshell::Shell;
@@ -29,10 +28,8 @@ use xshell::Shell;
 /// The options of `test`.
 #[derive(Default, Parser)]
 pub(crate) struct Options {
-    /// Tests in a copy of this tree, 7.3 or newer, in place of Debian's. It is not changed, and
-    /// what Git ignores in it is not copied.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) linux: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) source: Source,
 
     #[command(flatten)]
     pub(crate) hardware: Hardware,
@@ -63,10 +60,6 @@ pub(crate) struct Options {
     #[arg(long, value_name = "COUNT", conflicts_with_all = ["control", "shell"])]
     #[arg(value_parser = clap::value_parser!(u32).range(1000..))]
     pub(crate) bindings: Option<u32>,
-
-    /// Installs what is missing on this machine with apt-get, as root. `doctor` says what that is.
-    #[arg(long)]
-    pub(crate) install: bool,
 }
 
 impl Options {
@@ -199,7 +192,7 @@ fn open(options: &Options) -> Result<Cache> {
         ));
     }
     let cache = Cache::open()?;
-    machine::ensure_machine(&cache, options.hardware.arch, options.install)?;
+    machine::ensure_machine(&cache, options.hardware.arch, options.source.install)?;
 
     Ok(cache)
 }
@@ -214,7 +207,7 @@ fn build(shell: &Shell, cache: &Cache, options: &Options) -> Result<Prepared> {
             work: &flavour.work(),
             logs: &flavour.name(),
             flavour,
-            linux: options.linux.as_deref(),
+            linux: options.source.linux.as_deref(),
         },
     )?;
     build::run(&kernel)?;

@@ -2,14 +2,8 @@
 
 //! The tools that a kernel is built and booted with: found, or got if possible.
 
-use super::{
-    apt,
-    cache::Cache,
-    job::{self, Job},
-    progress::spinner,
-    tree::Version,
-};
-use crate::exit::Exit;
+use super::{apt, cache::Cache, job, progress::spinner, tree::Version};
+use crate::{cargo, exit::Exit};
 use anyhow::{bail, Context, Result};
 use std::{
     env, fs,
@@ -49,9 +43,16 @@ const CARGO_OFFLINE: &[&str] = &[
     "failed to query replaced source registry",
 ];
 
-/// Whether cargo says that the network is not there.
-pub(crate) fn is_cargo_offline(said: &str) -> bool {
-    CARGO_OFFLINE.iter().any(|text| said.contains(text))
+/// Runs cargo to get or build something. Fails with [`Exit::Skipped`] if the network is not there.
+pub(crate) fn run_cargo(cargo: &mut Command, log: &Path, what: &str) -> Result<()> {
+    let Some(said) = job::failure(cargo, log)? else {
+        return Ok(());
+    };
+    let see = format!("see {}", log.display());
+    if CARGO_OFFLINE.iter().any(|text| said.contains(text)) {
+        bail!(Exit::Skipped(format!("{what} cannot be downloaded, {see}")));
+    }
+    bail!("{what}: cargo has failed, {see}:\n{said}")
 }
 
 /// An LLVM whose programs have this suffix.
@@ -114,16 +115,12 @@ impl Llvm {
 impl Rust {
     /// Asks the one that builds this project.
     pub(crate) fn find(shell: &Shell) -> Result<Self> {
-        let verbose = cmd!(shell, "rustc --version --verbose").quiet().read()?;
-        let release = verbose
-            .lines()
-            .find_map(|line| line.strip_prefix("release: "))
-            .context("rustc does not say which release it is")?;
+        let release = cargo::rustc(shell, "release")?;
         let sysroot = cmd!(shell, "rustc --print sysroot").quiet().read()?;
 
         Ok(Self {
             version: release.parse()?,
-            release: release.to_owned(),
+            release,
             sysroot: PathBuf::from(sysroot),
         })
     }
@@ -214,27 +211,16 @@ fn ensure_built<T>(
 
     let log = cache.path(&format!("logs/{package}.log"));
     let spinner = spinner(format!("building {package} {version}"));
-    let job = Job::start(
+    run_cargo(
         Command::new("cargo")
             .current_dir(shell.current_dir())
             .args(["install", package, "--locked", "--version", version])
             .arg("--root")
             .arg(cache.path("tools")),
         &log,
+        &format!("{package} {version}"),
     )?;
-    let built = job.finish()?;
     spinner.finish_and_clear();
-
-    if !built {
-        let said = job::tail(&log, 20);
-        let see = format!("see {}", log.display());
-        if is_cargo_offline(&said) {
-            bail!(Exit::Skipped(format!(
-                "{package} {version} cannot be downloaded, {see}"
-            )));
-        }
-        bail!("{package} {version} cannot be built, {see}:\n{said}");
-    }
     find().with_context(|| format!("cargo has built {package}, and it does not run"))
 }
 

@@ -41,20 +41,11 @@ impl FromStr for Version {
 
     /// Reads the numbers that the text begins with, one to three of them.
     fn from_str(text: &str) -> Result<Self> {
-        let end = text
-            .find(|char: char| !char.is_ascii_digit() && char != '.')
-            .unwrap_or(text.len());
-        let mut numbers = text[..end].trim_end_matches('.').split('.');
-        let major = numbers.next().unwrap_or_default();
-        let mut next = || numbers.next().unwrap_or("0").parse();
-
-        Ok(Self(
-            major
-                .parse()
-                .with_context(|| format!("`{text}` is not a version"))?,
-            next()?,
-            next()?,
-        ))
+        let end = text.find(|char: char| !char.is_ascii_digit() && char != '.');
+        let mut numbers = text[..end.unwrap_or(text.len())].split('.').map(str::parse);
+        let mut next = || numbers.next().and_then(Result::ok);
+        let major = next().with_context(|| format!("`{text}` is not a version"))?;
+        Ok(Self(major, next().unwrap_or(0), next().unwrap_or(0)))
     }
 }
 
@@ -445,21 +436,6 @@ mod tests {
     }
 
     #[test]
-    fn edits_are_told_from_those_before() {
-        let (_folder, linux, _) = tree();
-        let mut tree = Tree::open(&linux).unwrap();
-        tree.write("a", "1");
-        tree.write("b", "1");
-        let before = tree.clone();
-        tree.write("a", "1");
-        tree.write("b", "2");
-        tree.write("c", "1");
-
-        let edits: Vec<_> = tree.edits_since(&before).collect();
-        assert_eq!(edits, [(Path::new("b"), "2"), (Path::new("c"), "1")]);
-    }
-
-    #[test]
     fn old_trees_are_refused() {
         let (_folder, linux, _) = tree();
         fs::write(linux.join("Makefile"), "VERSION = 6\nPATCHLEVEL = 18\n").unwrap();
@@ -483,20 +459,16 @@ mod tests {
         assert!(tree.read("rust/kernel/none.rs").is_err());
         assert_eq!(read(&linux.join("rust/kernel/lib.rs")), "lib");
 
-        tree.write("rust/kernel/other.rs", "other");
+        let before = tree.clone();
+        for (path, text) in [("lib", "changed"), ("new", "newer"), ("other", "other")] {
+            tree.write(format!("rust/kernel/{path}.rs"), text);
+        }
+        let edits: Vec<_> = tree.edits_since(&before).map(|(_, text)| text).collect();
+        assert_eq!(edits, ["newer", "other"]);
         let changes = tree.changes().unwrap();
-        let [changed, new] = &changes[..] else {
-            panic!("there are {} changes", changes.len());
-        };
-        assert_eq!(changed.path, Path::new("rust/kernel/lib.rs"));
-        assert_eq!(
-            (changed.old.as_deref(), &*changed.new),
-            (Some("lib"), "changed")
-        );
-        assert_eq!(
-            (&*new.path, &new.old),
-            (Path::new("rust/kernel/new.rs"), &None)
-        );
+        let changes = changes.iter().map(|it| (it.old.as_deref(), &*it.new));
+        let expected = [(Some("lib"), "changed"), (None, "newer")];
+        assert_eq!(changes.collect::<Vec<_>>(), expected);
 
         assert_eq!(tree.save().unwrap().len(), 2);
         assert_eq!(read(&linux.join("rust/kernel/lib.rs")), "changed");

@@ -3,7 +3,6 @@
 //! How much code there is in `drm/gem/shmem.rs`, before and after. Tests, comments and
 //! documentation are not counted, nor are lines that are empty.
 
-use crate::kernel::tree::Tree;
 use anyhow::Result;
 use syn::{spanned::Spanned, Item};
 
@@ -21,18 +20,8 @@ pub(crate) struct Counts {
     pub(crate) converted: Count,
 }
 
-impl Counts {
-    /// Counts a file of two trees.
-    pub(super) fn of(path: &str, tree: &Tree, converted: &Tree) -> Result<Self> {
-        Ok(Self {
-            by_hand: code(&tree.read(path)?)?,
-            converted: code(&converted.read(path)?)?,
-        })
-    }
-}
-
 /// Counts the code of a file.
-fn code(text: &str) -> Result<Count> {
+pub(super) fn code(text: &str) -> Result<Count> {
     let mut count = Count::default();
     let items = syn::parse_file(text)?.items;
     // Tests are modules.

@@ -67,55 +67,16 @@ pub(super) fn operations(source: &mut Source) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::case::Case, *};
+    use super::{
+        super::{case::Case, shmem::tests::BY_HAND},
+        *,
+    };
 
     #[test]
     fn objects_are_all_made_here() {
         Case {
             edit: operations,
-            // The parts of a tree's `shmem.rs` that this step looks at.
-            before: "\
-use crate::{
-    error::{
-        from_err_ptr,
-        to_result, //
-    },
-    prelude::*, //
-};
-
-impl<T: DriverObject> Object<T> {
-    extern \"C\" fn free_callback() {}
-
-    /// Maps.
-    fn make_vmap() {}
-
-    /// Creates.
-    pub fn new() -> Result {
-        let new = KBox::try_pin_init(try_pin_init!(Self {}))?;
-
-        // SAFETY: It is valid.
-        unsafe { (*new.as_raw()).funcs = &Self::VTABLE };
-
-        // SAFETY: They are valid.
-        to_result(unsafe { bindings::drm_gem_shmem_init(new) })
-    }
-}
-
-impl<T: DriverObject> Deref for Object<T> {}
-
-impl<T: DriverObject> driver::AllocImpl for Object<T> {
-    type Driver = T::Driver;
-
-    const ALLOC_OPS: driver::AllocOps = driver::AllocOps {
-        gem_create_object: None,
-        prime_handle_to_fd: None,
-        gem_prime_import: None,
-        gem_prime_import_sg_table: Some(theirs),
-        dumb_create: Some(theirs),
-        dumb_map_offset: None,
-    };
-}
-",
+            before: BY_HAND,
             gone: &["theirs", "        gem_prime_import: None,\n"],
             new: &[
                 "        from_err_ptr,\n        from_result,\n        to_result, //\n",
@@ -142,11 +103,7 @@ impl<T: DriverObject> driver::AllocImpl for Object<T> {
                     "f();\n        let new = KBox",
                     "not begin by",
                 ),
-                (
-                    "KBox::try_pin_init(try_pin_init!(Self {}))",
-                    "f()",
-                    "not mention",
-                ),
+                ("try_pin_init", "f", "not mention"),
                 (
                     "        dumb_create: Some(theirs),\n",
                     "",

@@ -160,7 +160,10 @@ pub(crate) fn count(tree: &Tree, stages: &[Stage]) -> Result<Counts> {
     let converted = stages.iter().find(|stage| stage.step == step);
     let converted = converted.with_context(|| format!("there is no step `{step}`"))?;
 
-    Counts::of(SHMEM, tree, &converted.tree)
+    Ok(Counts {
+        by_hand: count::code(&tree.read(SHMEM)?)?,
+        converted: count::code(&converted.tree.read(SHMEM)?)?,
+    })
 }
 
 impl Step {

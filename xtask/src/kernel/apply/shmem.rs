@@ -89,13 +89,18 @@ pub(super) fn leak(source: &mut Source) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::{super::case::Case, *};
 
-    /// The parts of a tree's `shmem.rs` that these steps look at.
-    const BY_HAND: &str = "\
+    /// The parts of a tree's `shmem.rs` that the steps look at.
+    pub(in super::super) const BY_HAND: &str = "\
 use crate::{
     devres::*,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    prelude::*,
     sync::{
         aref::ARef,
         new_mutex,
@@ -143,21 +148,34 @@ impl<T> Object<T> {
     /// The accessor.
     pub fn sg_table(&self) {}
 
+    /// Maps.
+    fn make_vmap() {}
+
+    /// Creates.
     pub fn new() -> Result {
-        try_pin_init!(Self {
+        let new = KBox::try_pin_init(try_pin_init!(Self {
             obj <- T::new(),
             sgt_res: ManuallyDrop::new(SetOnce::new()),
             sgt_lock <- new_mutex!(()),
             inner <- T::new(),
-        })
+        }))?;
+
+        // SAFETY: It is valid.
+        unsafe { (*new.as_raw()).funcs = &Self::VTABLE };
+
+        // SAFETY: They are valid.
+        to_result(unsafe { bindings::drm_gem_shmem_init(new) })
     }
 }
 
 impl<T> AllocImpl for Object<T> {
     const ALLOC_OPS: AllocOps = AllocOps {
         gem_create_object: None,
+        prime_handle_to_fd: None,
+        gem_prime_import: None,
         gem_prime_import_sg_table: Some(theirs),
         dumb_create: Some(theirs),
+        dumb_map_offset: None,
     };
 }
 
@@ -196,7 +214,7 @@ mod tests {}
             "    /// The device.\n    pub fn dev(&self) -> &Device {\n        &self.drm\n    }\n",
             ".teardown();\n\n        release(this);",
             "            obj <- T::new(),\n            sgt <- new_lazy!(),\n            \
-             inner <- T::new(),\n            drm: dev.into(),\n        })\n",
+             inner <- T::new(),\n            drm: dev.into(),\n        }))?;\n",
             "    ffi::c_void,\n    mem::MaybeUninit,",
             "for SgTable {",
         ],
@@ -221,7 +239,7 @@ mod tests {}
             gone: &["Some(theirs)"],
             new: &[
                 "    sgt_lock: Mutex<()>,\n    #[pin]\n    inner: T,\n    /// The DRM device",
-                "            inner <- T::new(),\n            drm: dev.into(),\n        })\n",
+                "            inner <- T::new(),\n            drm: dev.into(),\n        }))?;\n",
                 "        gem_prime_import_sg_table: None,\n        dumb_create: None,\n",
             ],
             refused: &[("AllocImpl for", "Other for", "AllocImpl>::ALLOC_OPS`")],

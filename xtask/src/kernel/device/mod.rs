@@ -7,7 +7,6 @@
 //! Its init is `kernel/user/`, which prints a row for each scenario.
 
 mod control;
-mod page;
 mod report;
 mod screen;
 
@@ -18,14 +17,15 @@ use super::{
     cache::Cache,
     flavour::{Flavour, Object, Variant},
     hardware::Hardware,
-    initramfs,
-    job::{self, Job},
-    machine,
-    prepare::{prepare, Prepared, Request},
+    initramfs, job, machine,
+    prepare::{prepare, Prepared, Request, Source},
     Progress,
 };
-use crate::{report::table, root};
-use anyhow::{bail, ensure, Context, Result};
+use crate::{
+    report::{page, table},
+    root,
+};
+use anyhow::{bail, Context, Result};
 use clap::Parser;
 use control::Column;
 use report::Report;
@@ -42,9 +42,8 @@ use xshell::Shell;
 /// The options of `device`.
 #[derive(Parser)]
 pub(crate) struct Options {
-    /// Tests in a copy of this tree, 7.3 or newer, in place of Debian's.
-    #[arg(long, value_name = "DIR")]
-    linux: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
 
     /// How the kernel is configured.
     #[arg(long, value_enum, default_value_t = Variant::Fast)]
@@ -62,10 +61,6 @@ pub(crate) struct Options {
     /// Writes what the screen shows to this file, as PNG.
     #[arg(long, value_name = "FILE", conflicts_with = "control")]
     picture: Option<PathBuf>,
-
-    /// Installs what is missing on this machine with apt-get, as root. `doctor` says what that is.
-    #[arg(long)]
-    install: bool,
 }
 
 /// The machine, beside what all guests have.
@@ -84,7 +79,7 @@ const QEMU: [&str; 10] = [
 ];
 
 /// The kernel's arguments. With `debugpat`, it says how the CPU accesses mapped memory.
-const KERNEL: &str = "console=ttyS0 panic=-1 oops=panic kunit.enable=0 intel_iommu=on \
+const KERNEL: &str = "oops=panic kunit.enable=0 intel_iommu=on \
                       iommu.strict=1 printk.devkmsg=on debugpat";
 
 /// The argument for a kernel with KASAN. Another kernel would pass this on to its init.
@@ -93,7 +88,7 @@ const WITH_KASAN: &str = "kasan_multi_shot";
 /// How long a boot may take. By hand, unbinding 10,000 buffers takes two minutes.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// The page that the comparison writes.
+/// The page that the comparison writes its tables into.
 const PAGE: &str = "docs/device.md";
 
 /// Where the program is.
@@ -102,7 +97,7 @@ const SOURCES: &str = "kernel/user";
 /// Builds, boots, prints a table, and fails if it is not as expected. Writes down the comparison.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
-    machine::ensure_machine(&cache, Arch::X86, options.install)?;
+    machine::ensure_machine(&cache, Arch::X86, options.source.install)?;
 
     let own = [(Object::lazy(options.expanded), "what has happened")];
     let (variants, trees) = match options.control {
@@ -130,13 +125,18 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         let table = table::text(&control::table(&columns));
         println!("\n{table}");
         control::judge(*variant, &columns)?;
-        tables.push((*variant, table));
+        let title = match variant {
+            Variant::Fast => "As drivers run",
+            Variant::Debug => "With KASAN, lockdep and the debugging of DMA",
+        };
+        tables.push(format!("## {title}\n\n{table}"));
     }
 
     if options.control {
         let linux = linux.context("nothing was built")?;
-        let page = page::text(linux, &Arch::X86.emulator_version()?, &tables);
-        fs::write(root().join(PAGE), page)?;
+        let machine = Arch::X86.emulator_version()?;
+        let text = format!("Linux {linux} under {machine}.\n\n{}", tables.join("\n"));
+        page::write(&root().join(PAGE), &[("measured", text)])?;
         println!("written: {PAGE}");
     }
     Ok(())
@@ -163,7 +163,7 @@ impl<'a> Machine<'a> {
             work: variant.name(),
             logs: &format!("device-{}{}", variant.name(), object.suffix()),
             flavour: Flavour::new(variant, object),
-            linux: options.linux.as_deref(),
+            linux: options.source.linux.as_deref(),
         };
         let prepared = prepare(shell, cache, &request)?;
         build::run(&prepared)?;
@@ -189,15 +189,10 @@ impl<'a> Machine<'a> {
         };
         let arguments = [&[KERNEL, checkers, "--"], choice].concat();
         let mut screen = Screen::new(self.options.picture.as_deref())?;
-        let mut command = Hardware::default().command(&self.prepared.image());
-        command
-            .args(QEMU)
-            .args(["-serial", "stdio"])
-            .args(screen.arguments())
-            .arg("-append")
-            .arg(arguments.join(" "))
-            .arg("-initrd")
-            .arg(&self.archive);
+        let hardware = Hardware::default();
+        let mut command = hardware.command(&self.prepared.image());
+        hardware.start(&mut command, &arguments.join(" "), Some(&self.archive));
+        command.args(QEMU).args(screen.arguments());
         let report = listen(&mut command, &mut screen, &console)?;
         screen.finish()?;
         Ok(report)
@@ -223,11 +218,8 @@ fn program(prepared: &Prepared) -> Result<Vec<u8>> {
         .arg("-o")
         .arg(&program)
         .args(sources);
-    ensure!(
-        Job::start(&mut compiler, &log)?.finish()?,
-        "{SOURCES} cannot be built:\n{}",
-        job::tail(&log, 20)
-    );
+    let what = format!("{SOURCES} cannot be built");
+    job::run(&mut compiler, &log, what)?;
     Ok(fs::read(program)?)
 }
 

@@ -6,9 +6,8 @@
 //! if it is such a root, or if a `mod` leads to it from one that rust-analyzer does not take for
 //! configured out.
 
-use super::check::{Lint, Outcome};
-use crate::kernel::job;
-use anyhow::{ensure, Context, Result};
+use super::{Lint, Outcome};
+use anyhow::{Context, Result};
 use cargo_platform::{Cfg, CfgExpr};
 use serde_json::Value;
 use std::{
@@ -37,11 +36,7 @@ struct Crate {
 
 /// Makes the file, and looks for ours in it.
 pub(super) fn check(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
-    ensure!(
-        lint.make(&["rust-analyzer"], log)?,
-        "`make rust-analyzer` fails:\n{}",
-        job::tail(log, 20)
-    );
+    lint.make.target("rust-analyzer", &lint.out, log)?;
     let project = lint.out.join("rust-project.json");
     let crates = crates(&fs::read_to_string(project)?)?;
     let source = &lint.make.source;

@@ -7,23 +7,25 @@
 //! would build the Rust code in turns.
 
 mod analyzer;
-mod check;
-mod patch;
 mod rust;
 
 use super::{
     arch::Arch,
     bench,
     cache::Cache,
+    checkpatch,
     flavour::{Flavour, Object, Variant},
-    machine,
-    prepare::{prepare, Request},
+    git::{self, Author, Repository},
+    job, machine,
+    make::Make,
+    prepare::{prepare, Request, Source},
     seconds, spinner,
+    tree::Tree,
 };
 use anyhow::{ensure, Result};
-use check::{Lint, Outcome};
 use clap::Parser;
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -32,10 +34,8 @@ use xshell::Shell;
 /// The options of `lint`.
 #[derive(Parser)]
 pub(crate) struct Options {
-    /// Checks in a copy of this tree, 7.3 or newer, in place of Debian's. It is not changed, and
-    /// what Git ignores in it is not copied.
-    #[arg(long, value_name = "DIR")]
-    linux: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
 
     /// The architecture of the kernel.
     #[arg(long, value_enum, default_value_t)]
@@ -44,10 +44,45 @@ pub(crate) struct Options {
     /// Checks the annotated objects in their printed form, in a tree that has no macro.
     #[arg(long)]
     expanded: bool,
+}
 
-    /// Installs what is missing on this machine with apt-get, as root.
-    #[arg(long)]
-    install: bool,
+/// Of what is wrong, these many lines are printed. The log has all.
+const MAX_LINES: usize = 60;
+
+/// The tree that all checks look at, and where it is built.
+struct Lint<'a> {
+    make: &'a Make,
+    /// Where things are built.
+    out: PathBuf,
+    tree: &'a Tree,
+    /// The files that were changed in it.
+    files: BTreeSet<&'a Path>,
+}
+
+/// The outcome of a check.
+struct Outcome {
+    /// A summary of the check, for people.
+    what: String,
+    /// The faults, a line or more for each; empty if there are none.
+    faults: String,
+}
+
+impl Lint<'_> {
+    /// Runs `make` where things are built. Returns what it has said last if it fails.
+    fn make(&self, arguments: &[&str], log: &Path) -> Result<Option<String>> {
+        job::failure(self.make.command(&self.out)?.args(arguments), log)
+    }
+
+    /// The name in the tree of a file that a tool calls this: absolute, or from the top.
+    fn in_tree<'a>(&self, name: &'a (impl AsRef<Path> + ?Sized)) -> &'a Path {
+        let name = name.as_ref();
+        name.strip_prefix(&self.make.source).unwrap_or(name)
+    }
+
+    /// Whether it is a file of ours, or one that is edited.
+    fn concerns(&self, name: &str) -> bool {
+        self.files.contains(self.in_tree(name))
+    }
 }
 
 /// A check, which writes a log.
@@ -56,7 +91,7 @@ type Check = fn(&Lint<'_>, &Path) -> Result<Outcome>;
 /// The checks, in order: Clippy builds what those behind it need.
 const CHECKS: [(&str, Check); 5] = [
     ("rustfmtcheck", rust::format),
-    ("checkpatch", patch::check),
+    ("checkpatch", style),
     ("clippy", rust::clippy),
     ("rustdoc", rust::documentation),
     ("rust-analyzer", analyzer::check),
@@ -65,8 +100,8 @@ const CHECKS: [(&str, Check); 5] = [
 /// Checks it all, and fails if anything is wrong.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
-    machine::ensure_machine(&cache, options.arch, options.install)?;
-    machine::ensure_linters(shell, &cache, options.install)?;
+    machine::ensure_machine(&cache, options.arch, options.source.install)?;
+    machine::ensure_linters(shell, &cache, options.source.install)?;
     let object = Object::lazy(options.expanded);
     let work = format!("lint{}", options.arch.suffix());
     let logs = format!("{work}{}", object.suffix());
@@ -81,7 +116,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
                 bench: Some(bench::OURS.file),
                 ..Flavour::new(Variant::Fast, object)
             },
-            linux: options.linux.as_deref(),
+            linux: options.source.linux.as_deref(),
         },
     )?;
 
@@ -109,7 +144,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         println!("{verdict} {name:14}{what}, {}", seconds(begin.elapsed()));
         if !faults.is_empty() {
             failed += 1;
-            print!("{}", check::first(&faults));
+            print!("{}", first(&faults));
             println!("     log: {}", log.display());
         }
     }
@@ -124,4 +159,34 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         CHECKS.len()
     );
     Ok(())
+}
+
+/// The first lines of what is wrong, indented.
+fn first(faults: &str) -> String {
+    let lines = faults.lines().take(MAX_LINES);
+    let mut text: String = lines
+        .map(|line| format!("     {line}").trim_end().to_owned() + "\n")
+        .collect();
+    let more = faults.lines().count().saturating_sub(MAX_LINES);
+    if more > 0 {
+        text += &format!("     ({more} more lines)\n");
+    }
+    text
+}
+
+/// `checkpatch.pl --strict`, over what is added to the tree as one patch.
+fn style(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
+    git::ensure()?;
+    let folder = tempfile::tempdir()?;
+    let repository = folder.path().join("made");
+    let repository = Repository::new(&repository, &Author::stand_in(), lint.tree)?;
+    repository.commit_changes(lint.tree, "All of it")?;
+    let patch = log.with_extension("patch");
+    repository.diff(&patch)?;
+
+    let report = checkpatch::run(&lint.make.source, &lint.out, &patch, log)?;
+    Ok(Outcome {
+        what: report.total,
+        faults: report.complaints,
+    })
 }

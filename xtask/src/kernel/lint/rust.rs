@@ -2,8 +2,8 @@
 
 //! The Rust tools of a kernel tree: rustfmt, Clippy, rustdoc.
 
-use super::check::{Lint, Outcome};
-use crate::kernel::{build, job, messages};
+use super::{Lint, Outcome};
+use crate::kernel::{build, messages};
 use anyhow::{bail, Result};
 use std::{collections::BTreeSet, fs, path::Path, thread};
 
@@ -16,15 +16,15 @@ const COMPILED: [&str; 3] = ["rust/libmacros.so", "rust/libkernel.rmeta", "rust/
 
 /// `make rustfmtcheck`: all of the tree's Rust.
 pub(super) fn format(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
-    let formatted = lint.make(&["rustfmtcheck"], log)?;
+    let failure = lint.make(&["rustfmtcheck"], log)?;
     let text = String::from_utf8_lossy(&fs::read(log)?).into_owned();
 
     let (ours, others): (BTreeSet<&str>, BTreeSet<&str>) = text
         .lines()
         .filter_map(unformatted)
         .partition(|file| lint.concerns(file));
-    if !formatted && ours.is_empty() && others.is_empty() {
-        bail!("`make rustfmtcheck` fails:\n{}", job::tail(log, 20));
+    if let (Some(said), true) = (failure, ours.is_empty() && others.is_empty()) {
+        bail!("`make rustfmtcheck` fails:\n{said}");
     }
 
     let faults = ours
@@ -66,12 +66,12 @@ pub(super) fn documentation(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
 
 /// Runs `make`, and returns what the compiler has said.
 fn compiled(lint: &Lint<'_>, log: &Path, arguments: &[&str]) -> Result<Outcome> {
-    let built = lint.make(arguments, log)?;
+    let is_built = lint.make(arguments, log)?.is_none();
     let text = String::from_utf8_lossy(&fs::read(log)?).into_owned();
     let (ours, others): (Vec<_>, Vec<_>) = messages::parse(&text)
         .into_iter()
         .partition(|message| lint.concerns(message.file));
-    if !built && ours.is_empty() {
+    if !is_built && ours.is_empty() {
         bail!("`make` fails:\n{}", build::errors(&text));
     }
 

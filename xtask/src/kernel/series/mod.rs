@@ -17,7 +17,7 @@ use super::{
     flavour::{Flavour, Object, Variant},
     git::{self, Author},
     linux, machine, messages,
-    prepare::{prepare, Request},
+    prepare::{prepare, Request, Source},
     test,
     tree::Tree,
 };
@@ -213,9 +213,11 @@ fn build_each(shell: &Shell, cache: &Cache, options: &Options, stages: &[Stage])
     test::run(
         shell,
         &test::Options {
-            linux: options.linux.clone(),
+            source: Source {
+                linux: options.linux.clone(),
+                install: options.install,
+            },
             expanded: options.expanded,
-            install: options.install,
             ..test::Options::default()
         },
     )

@@ -2,7 +2,7 @@
 
 //! The public items of a file.
 
-use super::signature::{constant, function, header, ty, Owner};
+use super::signature::{self, constant, function, header, ty};
 use syn::{
     Attribute, Expr, ExprLit, File, ImplItem, Item as SynItem, Lit, Meta, TraitItem, Visibility,
 };
@@ -133,19 +133,19 @@ fn collect(from: &[SynItem], which: Which, items: &mut Vec<Item>) {
                 }
             }
             SynItem::Impl(it) if it.trait_.is_none() => {
-                let Some(owner) = Owner::new(&it.self_ty) else {
+                let owner = Some(&*it.self_ty);
+                let Some(name) = signature::name(&it.self_ty) else {
                     continue;
                 };
-                let name = owner.name();
                 for member in &it.items {
                     match member {
                         ImplItem::Fn(it) if is_public(&it.vis) => {
                             let place = format!("{name}::{}()", it.sig.ident);
-                            add(&it.attrs, place, function(&it.sig, Some(&owner)));
+                            add(&it.attrs, place, function(&it.sig, owner));
                         }
                         ImplItem::Const(it) if is_public(&it.vis) => {
                             let place = format!("{name}::{}", it.ident);
-                            add(&it.attrs, place, constant(&it.ident, &it.ty, Some(&owner)));
+                            add(&it.attrs, place, constant(&it.ident, &it.ty, owner));
                         }
                         _ => {}
                     }

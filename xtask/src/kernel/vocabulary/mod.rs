@@ -88,9 +88,12 @@ struct File {
     items: Vec<Item>,
 }
 
+/// Files, by their paths.
+type Files = BTreeMap<PathBuf, File>;
+
 /// Reads all Rust files below a folder, by their paths in it.
-fn read(folder: &Path, which: Which) -> Result<BTreeMap<String, File>> {
-    let mut files = BTreeMap::new();
+fn read(folder: &Path, which: Which) -> Result<Files> {
+    let mut files = Files::new();
 
     for path in walk(folder)? {
         if path.extension().is_none_or(|extension| extension != "rs") {
@@ -98,9 +101,8 @@ fn read(folder: &Path, which: Which) -> Result<BTreeMap<String, File>> {
         }
         let text = fs::read_to_string(folder.join(&path))?;
         let file = syn::parse_file(&text).with_context(|| format!("in {}", path.display()))?;
-        let name = path.to_string_lossy().replace('\\', "/");
         files.insert(
-            name,
+            path,
             File {
                 stands_for: items::stands_for(&file),
                 items: items::public(&file, which),
@@ -154,16 +156,16 @@ impl Report<'_> {
 }
 
 /// Looks each public item of the host up in the files that its file stands for, and in `lib.rs`.
-fn compare<'a>(host: &'a BTreeMap<String, File>, kernel: &'a BTreeMap<String, File>) -> Report<'a> {
+fn compare<'a>(host: &'a Files, kernel: &'a Files) -> Report<'a> {
     let mut report = Report {
         same: 0,
         differences: Vec::new(),
     };
     for file in host.values().filter(|file| !file.stands_for.is_empty()) {
-        let of = |name: &str| file.stands_for.iter().any(|of| is_in(name, of));
-        let theirs = kernel
-            .iter()
-            .filter(|(name, _)| *name == "lib.rs" || of(name));
+        // A folder stands for the files below it.
+        let of = |path: &Path| file.stands_for.iter().any(|of| path.starts_with(of));
+        let is_theirs = |path: &Path| path == Path::new("lib.rs") || of(path);
+        let theirs = kernel.iter().filter(|(path, _)| is_theirs(path));
         let theirs: Vec<&Item> = theirs.flat_map(|(_, file)| &file.items).collect();
         for item in &file.items {
             let same = theirs.iter().filter(|other| other.place == item.place);
@@ -185,16 +187,6 @@ fn compare<'a>(host: &'a BTreeMap<String, File>, kernel: &'a BTreeMap<String, Fi
     };
     report.differences.sort_by(|a, b| key(a).cmp(&key(b)));
     report
-}
-
-/// Returns whether the file `name` of `rust/kernel/` is `of`, or below it if that is a folder.
-fn is_in(name: &str, of: &str) -> bool {
-    match of.strip_suffix('/') {
-        Some(folder) => name
-            .strip_prefix(folder)
-            .is_some_and(|rest| rest.starts_with('/')),
-        None => name == of,
-    }
 }
 
 /// Returns the page.
@@ -276,7 +268,7 @@ mod tests {
         ";
         let host = BTreeMap::from([("pair.rs".into(), file(&["sync/pair.rs"], host))]);
         let found = |name: &str| {
-            let kernel = BTreeMap::from([(name.to_owned(), file(&[], kernel))]);
+            let kernel = BTreeMap::from([(name.into(), file(&[], kernel))]);
             let report = compare(&host, &kernel);
             let different = report.different().map(|it| it.item.place.clone());
             let host_only = report.host_only().map(|it| it.item.place.clone());
@@ -292,13 +284,7 @@ mod tests {
         assert_eq!(different, ["Pair::second()"]);
         assert_eq!(host_only, ["Pair::third()"]);
         assert_eq!(found("pair.rs").2.len(), 4);
-    }
-
-    #[test]
-    fn folders_and_files() {
-        assert!(is_in("sync/lock/mutex.rs", "sync/"));
-        assert!(is_in("sync/lock/mutex.rs", "sync/lock/mutex.rs"));
-        assert!(!is_in("sync.rs", "sync/"));
-        assert!(!is_in("sync/lock/mutex.rs", "sync/lock.rs"));
+        assert_eq!(found("sync/other.rs").2.len(), 4);
+        assert_eq!(found("sync/pair.rs/inner.rs").0, 2, "it is below a folder");
     }
 }

@@ -6,46 +6,30 @@
 //! the names of parameters are left out, and `Self` is the type. Bounds are in `where` clauses, in
 //! the order of their text. The type parameters of a function are called `G1`, `G2` and so on.
 
-use quote::{format_ident, ToTokens};
-use std::collections::BTreeSet;
+use quote::{format_ident, quote, ToTokens};
+use std::collections::BTreeMap;
 use syn::{
+    parse_quote,
     punctuated::Punctuated,
     visit_mut::{self, VisitMut},
     FnArg, GenericArgument, GenericParam, Generics, Ident, Path, PathArguments, ReturnType,
-    Signature, Type, TypeParam, TypeParamBound, TypePath, WherePredicate,
+    Signature, Type, TypeParamBound, TypePath, WherePredicate,
 };
 
-/// The type that a function belongs to.
-pub(super) struct Owner {
-    name: String,
-    ty: Type,
+/// Writes signatures in one way.
+#[derive(Default)]
+struct Normal {
+    /// The type that a function belongs to.
+    owner: Option<Type>,
+    /// The new names of type parameters.
+    names: BTreeMap<Ident, Ident>,
 }
 
-impl Owner {
-    /// Returns the owner, if the type has a name.
-    pub(super) fn new(ty: &Type) -> Option<Self> {
-        let Type::Path(path) = ty else { return None };
-        Some(Self {
-            name: path.path.segments.last()?.ident.to_string(),
-            ty: ty.clone(),
-        })
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-/// Writes types in one way.
-struct Normal<'a> {
-    owner: Option<&'a Owner>,
-}
-
-impl VisitMut for Normal<'_> {
+impl VisitMut for Normal {
     fn visit_type_mut(&mut self, ty: &mut Type) {
-        if let (Type::Path(path), Some(owner)) = (&*ty, self.owner) {
+        if let (Type::Path(path), Some(owner)) = (&*ty, &self.owner) {
             if path.qself.is_none() && path.path.is_ident("Self") {
-                *ty = owner.ty.clone();
+                *ty = owner.clone();
             }
         }
         visit_mut::visit_type_mut(self, ty);
@@ -56,15 +40,16 @@ impl VisitMut for Normal<'_> {
     }
 
     fn visit_type_path_mut(&mut self, path: &mut TypePath) {
+        let first = path.path.segments.first_mut();
+        let is_of_self = first.is_some_and(|first| {
+            if let Some(new) = self.names.get(&first.ident) {
+                first.ident = new.clone();
+            }
+            first.ident == "Self"
+        });
         visit_mut::visit_type_path_mut(self, path);
         // An associated type keeps what it belongs to.
-        let is_associated = path.qself.is_some()
-            || path
-                .path
-                .segments
-                .first()
-                .is_some_and(|first| first.ident == "Self");
-        if !is_associated {
+        if path.qself.is_none() && !is_of_self {
             shorten(&mut path.path);
         }
     }
@@ -78,27 +63,62 @@ impl VisitMut for Normal<'_> {
     fn visit_path_arguments_mut(&mut self, arguments: &mut PathArguments) {
         visit_mut::visit_path_arguments_mut(self, arguments);
         if let PathArguments::AngleBracketed(angle) = arguments {
-            angle.args = angle
-                .args
-                .iter()
-                .filter(|argument| !matches!(argument, GenericArgument::Lifetime(_)))
-                .cloned()
-                .collect();
+            let args = angle.args.iter();
+            let args = args.filter(|argument| !matches!(argument, GenericArgument::Lifetime(_)));
+            angle.args = args.cloned().collect();
             if angle.args.is_empty() {
                 *arguments = PathArguments::None;
             }
+        }
+    }
+
+    /// Leaves names without attributes, and moves each bound to a predicate of its own.
+    fn visit_generics_mut(&mut self, generics: &mut Generics) {
+        let mut bounds: Vec<(Type, TypeParamBound)> = Vec::new();
+        for predicate in generics.where_clause.iter().flat_map(|it| &it.predicates) {
+            if let WherePredicate::Type(it) = predicate {
+                bounds.extend(
+                    it.bounds
+                        .iter()
+                        .map(|of| (it.bounded_ty.clone(), of.clone())),
+                );
+            }
+        }
+        let params = std::mem::take(&mut generics.params).into_iter();
+        let params = params.filter(|param| !matches!(param, GenericParam::Lifetime(_)));
+        generics.params = params.collect();
+        for param in generics.type_params_mut() {
+            param.attrs.clear();
+            let ident = &param.ident;
+            let own = std::mem::take(&mut param.bounds).into_iter();
+            bounds.extend(own.map(|bound| (parse_quote!(#ident), bound)));
+            if let Some(new) = self.names.get(&param.ident) {
+                param.ident = new.clone();
+            }
+        }
+
+        generics.where_clause = None;
+        visit_mut::visit_generics_mut(self, generics);
+        bounds.retain(|(_, bound)| !matches!(bound, TypeParamBound::Lifetime(_)));
+        let bounds = bounds.into_iter().map(|(mut ty, mut bound)| {
+            self.visit_type_mut(&mut ty);
+            self.visit_type_param_bound_mut(&mut bound);
+            let predicate: WherePredicate = parse_quote!(#ty: #bound);
+            (text(&predicate), predicate)
+        });
+        let bounds = BTreeMap::from_iter(bounds);
+        if !bounds.is_empty() {
+            let clause = generics.make_where_clause();
+            clause.predicates = bounds.into_values().collect();
         }
     }
 }
 
 /// Leaves the last name of a path, unless an earlier one is a type parameter.
 fn shorten(path: &mut Path) {
-    let is_projection = path.segments.len() == 2
-        && path
-            .segments
-            .first()
-            .is_some_and(|first| first.ident.to_string().len() <= 2);
-    if is_projection {
+    let first = path.segments.first();
+    let is_parameter = first.is_some_and(|first| first.ident.to_string().len() <= 2);
+    if is_parameter && path.segments.len() == 2 {
         return;
     }
     if let Some(last) = path.segments.last().cloned() {
@@ -121,146 +141,74 @@ fn text(tokens: impl ToTokens) -> String {
         .replace("->", " -> ")
 }
 
-/// Returns a type.
-pub(super) fn ty(ty: &Type, owner: Option<&Owner>) -> String {
+/// Returns the name of a type, if it has one.
+pub(super) fn name(ty: &Type) -> Option<String> {
+    match ty {
+        Type::Path(path) => Some(path.path.segments.last()?.ident.to_string()),
+        _ => None,
+    }
+}
+
+/// Returns a type, which belongs to an item of `owner`.
+pub(super) fn ty(ty: &Type, owner: Option<&Type>) -> String {
+    let owner = owner.cloned();
+    let mut normal = Normal {
+        owner,
+        ..Normal::default()
+    };
     let mut ty = ty.clone();
-    Normal { owner }.visit_type_mut(&mut ty);
+    normal.visit_type_mut(&mut ty);
     text(ty)
+}
+
+/// Returns a constant.
+pub(super) fn constant(ident: &Ident, of: &Type, owner: Option<&Type>) -> String {
+    format!("const {ident}: {}", ty(of, owner))
 }
 
 /// Returns an item up to its body: the name, and generics without lifetimes.
 pub(super) fn header(keyword: &str, ident: &Ident, generics: &Generics) -> String {
-    let (names, bounds) = split(generics, None);
-    format!("{keyword} {ident}{names}{bounds}")
-}
-
-/// Returns a constant.
-pub(super) fn constant(ident: &Ident, of: &Type, owner: Option<&Owner>) -> String {
-    format!("const {ident}: {}", ty(of, owner))
-}
-
-/// Returns the names of generics, and their bounds.
-fn split(generics: &Generics, owner: Option<&Owner>) -> (String, String) {
-    let mut normal = Normal { owner };
-    let mut names = Vec::new();
-    let mut bounds = BTreeSet::new();
-    let mut add = |of: String, bound: &TypeParamBound| {
-        if matches!(bound, TypeParamBound::Lifetime(_)) {
-            return;
-        }
-        let mut bound = bound.clone();
-        normal.visit_type_param_bound_mut(&mut bound);
-        bounds.insert(format!("{of}: {}", text(bound)));
-    };
-
-    for param in &generics.params {
-        match param {
-            GenericParam::Lifetime(_) => {}
-            GenericParam::Const(param) => {
-                names.push(format!("const {}: {}", param.ident, text(&param.ty)));
-            }
-            GenericParam::Type(param) => {
-                names.push(match &param.default {
-                    Some(default) => format!("{} = {}", param.ident, ty(default, owner)),
-                    None => param.ident.to_string(),
-                });
-                for bound in &param.bounds {
-                    add(param.ident.to_string(), bound);
-                }
-            }
-        }
-    }
-    for predicate in generics.where_clause.iter().flat_map(|it| &it.predicates) {
-        if let WherePredicate::Type(predicate) = predicate {
-            for bound in &predicate.bounds {
-                add(ty(&predicate.bounded_ty, owner), bound);
-            }
-        }
-    }
-
-    let list = |before: &str, of: Vec<String>, behind: &str| match of.is_empty() {
-        true => String::new(),
-        false => format!("{before}{}{behind}", of.join(", ")),
-    };
-    let bounds = list(" where ", Vec::from_iter(bounds), "");
-    (list("<", names, ">"), bounds)
-}
-
-/// Gives the type parameters of a function names by their order.
-struct Rename(Vec<(Ident, Ident)>);
-
-impl Rename {
-    fn new(generics: &Generics) -> Self {
-        let names = generics.type_params().zip(1..).map(|(param, number)| {
-            let old = param.ident.clone();
-            let new = format_ident!("G{number}", span = old.span());
-            (old, new)
-        });
-        Self(names.collect())
-    }
-
-    fn rename(&self, ident: &mut Ident) {
-        if let Some((_, new)) = self.0.iter().find(|(old, _)| old == ident) {
-            *ident = new.clone();
-        }
-    }
-}
-
-impl VisitMut for Rename {
-    fn visit_type_param_mut(&mut self, param: &mut TypeParam) {
-        self.rename(&mut param.ident);
-        visit_mut::visit_type_param_mut(self, param);
-    }
-
-    fn visit_type_path_mut(&mut self, path: &mut TypePath) {
-        if let Some(first) = path.path.segments.first_mut() {
-            self.rename(&mut first.ident);
-        }
-        visit_mut::visit_type_path_mut(self, path);
-    }
+    let mut generics = generics.clone();
+    Normal::default().visit_generics_mut(&mut generics);
+    let clause = &generics.where_clause;
+    format!("{keyword} {}", text(quote!(#ident #generics #clause)))
 }
 
 /// Returns the signature of a function.
-pub(super) fn function(sig: &Signature, owner: Option<&Owner>) -> String {
-    let mut sig = sig.clone();
-    Rename::new(&sig.generics).visit_signature_mut(&mut sig);
-
-    let (names, bounds) = split(&sig.generics, owner);
-    let inputs: Vec<_> = sig
-        .inputs
-        .iter()
-        .map(|input| match input {
-            FnArg::Typed(input) => ty(&input.ty, owner),
-            FnArg::Receiver(receiver) => match (&receiver.reference, receiver.mutability) {
-                (Some(_), Some(_)) => "&mut self".into(),
-                (Some(_), None) => "&self".into(),
-                _ if receiver.colon_token.is_some() => {
-                    format!("self: {}", ty(&receiver.ty, owner))
-                }
-                _ => "self".into(),
-            },
-        })
-        .collect();
-    let output = match &sig.output {
-        ReturnType::Default => String::new(),
-        ReturnType::Type(_, output) => match ty(output, owner).as_str() {
-            "()" => String::new(),
-            output => format!(" -> {output}"),
-        },
+pub(super) fn function(sig: &Signature, owner: Option<&Type>) -> String {
+    let names = sig.generics.type_params().zip(1..).map(|(param, number)| {
+        let new = format_ident!("G{number}", span = param.ident.span());
+        (param.ident.clone(), new)
+    });
+    let mut normal = Normal {
+        owner: owner.cloned(),
+        names: names.collect(),
     };
+    let mut sig = sig.clone();
+    normal.visit_signature_mut(&mut sig);
 
-    let mut words = String::new();
-    if sig.constness.is_some() {
-        words.push_str("const ");
-    }
-    if sig.unsafety.is_some() {
-        words.push_str("unsafe ");
-    }
-    format!(
-        "{words}fn {}{names}({}){output}{bounds}",
-        sig.ident,
-        inputs.join(", ")
-    )
+    let inputs = sig.inputs.iter().map(|input| match input {
+        FnArg::Typed(input) => input.ty.to_token_stream(),
+        FnArg::Receiver(it) if it.colon_token.is_some() => {
+            let ty = &it.ty;
+            quote!(self: #ty)
+        }
+        FnArg::Receiver(it) => {
+            let reference = it.reference.as_ref().map(|(and, _)| {
+                let mutability = it.mutability;
+                quote!(#and #mutability)
+            });
+            quote!(#reference self)
+        }
+    });
+    let output = match &sig.output {
+        ReturnType::Type(_, ty) if matches!(&**ty, Type::Tuple(it) if it.elems.is_empty()) => None,
+        output => Some(output),
+    };
+    let (constness, unsafety, ident, generics) =
+        (&sig.constness, &sig.unsafety, &sig.ident, &sig.generics);
+    let clause = &generics.where_clause;
+    text(quote!(#constness #unsafety fn #ident #generics (#(#inputs),*) #output #clause))
 }
 
 #[cfg(test)]
@@ -269,8 +217,7 @@ mod tests {
 
     fn of(text: &str) -> String {
         let item: syn::ItemFn = syn::parse_str(&format!("{text} {{ }}")).unwrap();
-        let owner = Owner::new(&syn::parse_str("Box<T, A>").unwrap());
-        function(&item.sig, owner.as_ref())
+        function(&item.sig, Some(&parse_quote!(Box<T, A>)))
     }
 
     #[test]
@@ -285,7 +232,7 @@ mod tests {
                 "fn wait<'a, T, B>(guard: &'a mut Guard<'a, T, B>) -> () where B: Backend, T: ?Sized",
             ),
             (
-                "fn load<O: Relaxed>(&self, order: O)",
+                "fn load<#[a] O: Relaxed>(&self, order: O)",
                 "fn load<Relaxed: ordering::Relaxed>(&self, _: Relaxed)",
             ),
             (
