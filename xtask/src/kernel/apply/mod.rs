@@ -20,7 +20,7 @@
 //! The code is added in steps, which are the patches of a series. The printed form (`expanded`) has
 //! no macro. The control gets only the suite of the contract, the files of `kernel/control/`, and
 //! the driver that user space uses, by hand (`edu`). The fixed object is the control with two
-//! fixes. The suites that measure are added to either, by themselves.
+//! fixes, and `fixes` has all of them, each with its tests. The suites that measure are added to either, by themselves.
 //!
 //! Nothing is written unless all steps succeed. A tree that has any of the new files is refused, so
 //! that nothing is replaced.
@@ -30,6 +30,7 @@ mod count;
 mod devres;
 mod edu;
 mod expanded;
+mod fixes;
 mod import;
 mod imports;
 mod lists;
@@ -45,6 +46,7 @@ use super::{
 use crate::{exit::Exit, root};
 use anyhow::{bail, Context, Result};
 pub(crate) use count::Counts;
+pub(crate) use fixes::{Fixes, FIXES};
 use lists::{Beside, Sample};
 use source::Source;
 use std::{fs, path::Path};
@@ -216,6 +218,7 @@ fn steps(object: Object) -> Vec<Step> {
         Object::Expanded => STEPS.into_iter().filter(|it| it.0 != MACRO).collect(),
         Object::ByHand => CONTROL.to_vec(),
         Object::Fixed => CONTROL.into_iter().chain([FIX]).collect(),
+        Object::Mended(fixes) => fixes::steps(fixes),
         Object::Leaking => STEPS.into_iter().chain([LEAK]).collect(),
     }
 }

@@ -12,16 +12,16 @@ use anyhow::{anyhow, bail, Context, Result};
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::ops::Range;
-use syn::{Field, FnArg};
+use syn::{Attribute, Field, FnArg};
 
 /// The items of the host that map and unmap the table.
 const SG_TABLE: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/sg_table.rs");
 
 /// The fields of `Object`, and statements of its functions.
-const OURS: &str = include_str!("../../../../kernel/items/shmem.rs");
+pub(super) const OURS: &str = include_str!("../../../../kernel/items/shmem.rs");
 
 /// The lazy field, and the one that is dropped last.
-fn fields(ours: &Source) -> Result<(&Field, &Field)> {
+pub(super) fn fields(ours: &Source) -> Result<(&Field, &Field)> {
     match Vec::from_iter(&ours.structure("Object")?.fields)[..] {
         [lazy, last] => Ok((lazy, last)),
         _ => bail!("our own `Object` has to have two fields"),
@@ -37,11 +37,6 @@ fn name(field: &Field) -> Result<String> {
 pub(crate) fn convert(text: &str) -> Result<String> {
     let ours = Source::parse(OURS)?;
     let (lazy, last) = fields(&ours)?;
-    let docs = ours.structure("Object")?.attrs.iter();
-    let docs: String = docs
-        .filter(|attr| attr.path().is_ident("doc"))
-        .map(|attr| ours.text(ours.range(attr)).to_owned() + "\n")
-        .collect();
     let teardown = ours
         .function("Object", "free_callback")?
         .block
@@ -54,14 +49,7 @@ pub(crate) fn convert(text: &str) -> Result<String> {
     // The fields.
     source.replace_item(source.field("Object", "sgt_res")?, ours.text_of(lazy));
     source.replace_item(source.field("Object", "sgt_lock")?, "");
-    let attribute = source
-        .structure("Object")?
-        .attrs
-        .iter()
-        .find(|attr| !attr.path().is_ident("doc"))
-        .map(|attr| source.range(attr).start)
-        .ok_or_else(|| anyhow!("`struct Object` has no attributes"))?;
-    source.insert(attribute, format!("{docs}#[devres_lazy]\n"));
+    document(&source, &ours, "#[devres_lazy]\n")?;
 
     let body = |source: &Source| -> Result<Range<usize>> {
         let block = &source.function("Object", "dev")?.block;
@@ -102,8 +90,25 @@ pub(crate) fn convert(text: &str) -> Result<String> {
     Ok(source.finish())
 }
 
+/// Adds our documentation of `Object` to what is there, and an attribute behind it.
+pub(super) fn document(source: &Source, ours: &Source, attribute: &str) -> Result<()> {
+    let is_doc = |attr: &&Attribute| attr.path().is_ident("doc");
+    let docs = ours.structure("Object")?.attrs.iter().filter(is_doc);
+    let docs: String = docs
+        .map(|attr| ours.text(ours.range(attr)).to_owned() + "\n")
+        .collect();
+
+    let attributes = &source.structure("Object")?.attrs;
+    let first = attributes
+        .iter()
+        .find(|attr| !is_doc(attr))
+        .context("`struct Object` has no attributes")?;
+    source.insert(source.range(first).start, docs + attribute);
+    Ok(())
+}
+
 /// Adds the field that keeps the device, behind all that is there, where it is dropped last.
-fn keep_device(source: &Source, ours: &Source, last: &Field) -> Result<()> {
+pub(super) fn keep_device(source: &Source, ours: &Source, last: &Field) -> Result<()> {
     let fields = &source.structure("Object")?.fields;
     let end = fields
         .iter()
@@ -127,6 +132,12 @@ pub(crate) fn fix(text: &str) -> Result<String> {
     let source = Source::parse(text)?;
 
     keep_device(&source, &ours, fields(&ours)?.1)?;
+    make_no_objects(&source.finish())
+}
+
+/// Only the driver makes objects. C code would make some of another kind.
+pub(super) fn make_no_objects(text: &str) -> Result<String> {
+    let source = Source::parse(text)?;
     let ops = AllocOps::of(&source)?;
     for operation in ["gem_prime_import_sg_table", "dumb_create"] {
         let operation = ops.operation(&syn::parse_str(operation)?)?;

@@ -9,21 +9,29 @@ use crate::root;
 use anyhow::{bail, Context, Result};
 use std::fs;
 
-/// The text of the cover letter has this name.
-pub(super) const COVER: &str = "cover";
+/// The name of the text of the cover letter.
+pub(super) fn cover(object: Object) -> &'static str {
+    match object {
+        Object::Mended(_) => "fixes/cover",
+        _ => "cover",
+    }
+}
 
 /// A figure, and its name.
 pub(super) struct Figures(Vec<(&'static str, String)>);
 
 impl Figures {
-    pub(super) fn new(version: Version, counts: &Counts) -> Self {
-        Self(vec![
-            ("version", version.to_string()),
-            ("by_hand_lines", counts.by_hand.lines.to_string()),
-            ("by_hand_unsafe", counts.by_hand.unsafes.to_string()),
-            ("converted_lines", counts.converted.lines.to_string()),
-            ("converted_unsafe", counts.converted.unsafes.to_string()),
-        ])
+    pub(super) fn new(version: Version, counts: Option<&Counts>) -> Self {
+        let mut figures = vec![("version", version.to_string())];
+        if let Some(counts) = counts {
+            figures.extend([
+                ("by_hand_lines", counts.by_hand.lines.to_string()),
+                ("by_hand_unsafe", counts.by_hand.unsafes.to_string()),
+                ("converted_lines", counts.converted.lines.to_string()),
+                ("converted_unsafe", counts.converted.unsafes.to_string()),
+            ]);
+        }
+        Self(figures)
     }
 
     /// Puts them into a text.
@@ -72,7 +80,7 @@ fn without_licence(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::apply::step_names;
+    use crate::kernel::apply::{step_names, Fixes};
 
     /// As wide as what is really filled in.
     fn figures() -> Figures {
@@ -89,8 +97,9 @@ mod tests {
 
     #[test]
     fn every_patch_says_why() {
-        for object in [Object::Annotated, Object::Expanded] {
-            for step in step_names(object).into_iter().chain([COVER]) {
+        let fixes = Object::Mended(Fixes::ALL);
+        for object in [Object::Annotated, Object::Expanded, fixes] {
+            for step in step_names(object).into_iter().chain([cover(object)]) {
                 let text = message(step, object, &figures()).unwrap();
                 let (title, body) = text.split_once("\n\n").unwrap();
 

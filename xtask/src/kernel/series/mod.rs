@@ -9,7 +9,7 @@ mod message;
 mod patches;
 
 use super::{
-    apply::{self, Stage},
+    apply::{self, Fixes, Stage},
     boot::Accelerator,
     build,
     cache::Cache,
@@ -24,7 +24,7 @@ use super::{
 use crate::exit::Exit;
 use anyhow::{bail, ensure, Context, Result};
 use clap::Parser;
-use message::{message, Figures, COVER};
+use message::{cover, message, Figures};
 use patches::Commit;
 use std::{
     fs,
@@ -51,6 +51,10 @@ pub(crate) struct Options {
     #[arg(long)]
     expanded: bool,
 
+    /// Makes patches of the fixes to what Linux has, and adds nothing else.
+    #[arg(long, conflicts_with_all = ["expanded", "build"])]
+    fixes: bool,
+
     /// Builds a kernel after each patch, without warnings, and runs the tests after the last. Each
     /// patch takes about a minute.
     #[arg(long)]
@@ -63,7 +67,10 @@ pub(crate) struct Options {
 
 impl Options {
     fn object(&self) -> Object {
-        Object::lazy(self.expanded)
+        match self.fixes {
+            true => Object::Mended(Fixes::ALL),
+            false => Object::lazy(self.expanded),
+        }
     }
 }
 
@@ -158,7 +165,8 @@ fn write(
     author: &Author,
     patches: &Path,
 ) -> Result<Vec<PathBuf>> {
-    let figures = Figures::new(tree.version(), &apply::count(tree, stages, object)?);
+    let counts = object.is_lazy().then(|| apply::count(tree, stages, object));
+    let figures = Figures::new(tree.version(), counts.transpose()?.as_ref());
     let commits = stages
         .iter()
         .map(|stage| {
@@ -168,7 +176,7 @@ fn write(
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    let cover = message(COVER, object, &figures)?;
+    let cover = message(cover(object), object, &figures)?;
 
     patches::write(
         &patches.with_file_name("made"),
