@@ -17,7 +17,7 @@
 //! | `boot` | each line of QEMU goes by way of `console` to `run`, and there to `ktap` and `splat` |
 //! | `run`, `control` | the verdict; the latter if tests have to fail |
 //!
-//! A `series` has the steps of `apply` as patches. Commands that take long are a `job`, which has a
+//! A `series` has the steps of `apply` as patches, and `fixes` tests some of these. Commands that take long are a `job`, which has a
 //! `group` of processes and shows its `progress`; `apt` gets packages.
 
 mod apply;
@@ -33,6 +33,7 @@ mod console;
 mod control;
 mod device;
 mod doctor;
+mod fixes;
 mod flavour;
 mod git;
 pub(crate) mod group;
@@ -110,6 +111,11 @@ enum Command {
     /// makes of the tree has to be what `apply` does. A series that does not hold is not written.
     #[command(after_help = HELP)]
     Series(series::Options),
+    /// Builds Linux with each of the fixes of `series --fixes`, and without. Fails unless the tests
+    /// of each fix fail without it and pass with it, and all others end as before. Writes
+    /// docs/upstream.md.
+    #[command(after_help = HELP)]
+    Fixes(fixes::Options),
     /// Builds a Linux with the code in it, boots it in QEMU, and runs its KUnit tests.
     ///
     /// Gets what it needs and is not here: the sources of Linux and of Rust's library from Debian,
@@ -159,6 +165,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
             apply::to_folder(&path::absolute(linux)?, Object::lazy(*expanded))
         }
         Command::Series(options) => series::run(shell, options),
+        Command::Fixes(options) => fixes::run(shell, options),
         Command::Test(options) => test::run(shell, options),
         Command::Device(options) => device::run(shell, options),
         Command::Lint(options) => lint::run(shell, options),

@@ -21,7 +21,7 @@ mod devres;
 mod gem;
 mod suite;
 
-use super::{edit, try_from, Step};
+use super::{edit, Step};
 use crate::kernel::tree::Tree;
 use anyhow::{ensure, Result};
 
@@ -35,12 +35,6 @@ pub(crate) struct Fix {
     tests: Step,
     /// The names of these tests.
     pub(crate) shown_by: &'static [&'static str],
-}
-
-impl Fix {
-    pub(crate) fn name(&self) -> &'static str {
-        self.step.0
-    }
 }
 
 /// All fixes, in the order of the series: first those of the device core, then those of DRM.

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `cargo xtask kernel fixes`: for each fix of what Linux has, its tests fail without it and pass
+//! with it, and no other test ends differently.
+//!
+//! Nine trees are built and booted: Linux as it is, with each fix alone, and with all. All have the
+//! tests of all fixes.
+
+mod table;
+
+use super::{
+    apply::{Fixes, FIXES},
+    boot::{Accelerator, Boot},
+    build,
+    cache::Cache,
+    flavour::{Flavour, Object, Variant},
+    job::Job,
+    machine, messages,
+    prepare::{prepare, Prepared, Request},
+    run::Results,
+};
+use crate::{report::page, root};
+use anyhow::{ensure, Context, Result};
+use clap::Parser;
+use std::{fs, path::PathBuf};
+use table::Tree;
+use xshell::Shell;
+
+/// The options of `fixes`.
+#[derive(Parser)]
+pub(crate) struct Options {
+    /// Mends copies of this tree, 7.3 or newer, in place of Debian's. It is not changed.
+    #[arg(long, value_name = "DIR")]
+    linux: Option<PathBuf>,
+
+    /// Installs what is missing on this machine with apt-get, as root. `doctor` says what that is.
+    #[arg(long)]
+    install: bool,
+}
+
+/// The suites: those in Rust, and in C those of GEM objects, of the device model and of devres. A
+/// filter has one pattern.
+const SUITES: [&str; 4] = ["rust_*", "drm_gem_shmem", "*-device*", "devres"];
+
+/// The drivers in Rust that use what is fixed, as they are built.
+const DRIVERS: [&str; 3] = [
+    "drivers/gpu/drm/tyr/tyr.o",
+    "drivers/gpu/nova-core/nova_core.o",
+    "drivers/gpu/drm/nova/nova.o",
+];
+
+/// The function that must not compile, and where it is put. It is in none of the tree's Makefiles.
+const FOREVER: &str = include_str!("../../../../kernel/fixes/forever.rs");
+const FOREVER_RS: &str = "samples/rust/forever.rs";
+const FOREVER_O: &str = "samples/rust/forever.o";
+
+/// The compiler's words for that.
+const REFUSED: &str = "lifetime may not live long enough";
+
+/// The page, and its part that this writes.
+const PAGE: &str = "docs/upstream.md";
+const PART: &str = "fixes";
+
+/// Builds and boots all trees, prints the tables, and fails if they are not as expected.
+pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
+    let cache = Cache::open()?;
+    machine::ensure_machine(&cache, options.install)?;
+
+    let alone = (0..FIXES.len()).map(Fixes::one);
+    let sets = [Fixes::NONE].into_iter().chain(alone).chain([Fixes::ALL]);
+    let names = FIXES.iter().map(|fix| fix.number);
+    let names = ["as it is"].into_iter().chain(names).chain(["all"]);
+    let mut trees = Vec::new();
+    for (name, fixes) in names.zip(sets) {
+        println!("\n== {name}\n");
+        trees.push(tree(shell, &cache, options, name, fixes)?);
+    }
+
+    let text = table::text(&trees)?;
+    println!("\n{text}");
+    table::judge(&trees)?;
+    page::write(&root().join(PAGE), &[(PART, text)])?;
+    println!("written: {PAGE}");
+    Ok(())
+}
+
+/// Builds and boots a tree with some of the fixes.
+fn tree(
+    shell: &Shell,
+    cache: &Cache,
+    options: &Options,
+    name: &'static str,
+    fixes: Fixes,
+) -> Result<Tree> {
+    let kernel = prepare(
+        shell,
+        cache,
+        &Request {
+            work: Variant::Fast.name(),
+            logs: &format!("fixes-{}", name.replace(' ', "-")),
+            flavour: Flavour::new(Variant::Fast, Object::Mended(fixes)),
+            linux: options.linux.as_deref(),
+        },
+    )?;
+    build::run(&kernel)?;
+    ensure_no_warnings(&kernel)?;
+    for driver in DRIVERS {
+        let object = kernel.work.join("out").join(driver);
+        ensure!(object.exists(), "there is no {driver}");
+    }
+
+    let mut tree = Tree::new(name, kernel.tree.version(), is_refused(&kernel)?);
+    for (number, filter) in SUITES.iter().enumerate() {
+        println!("running  {filter}\n");
+        tree.add(&boot(&kernel, filter, number)?)?;
+    }
+    Ok(tree)
+}
+
+/// Fails if the compiler has warned.
+fn ensure_no_warnings(kernel: &Prepared) -> Result<()> {
+    let text = fs::read(kernel.log("build"))?;
+    let text = String::from_utf8_lossy(&text);
+    let warnings = messages::parse(&text);
+    let warnings: Vec<_> = warnings.into_iter().map(|it| it.text).collect();
+    ensure!(
+        warnings.is_empty(),
+        "the compiler complains:\n{}",
+        warnings.join("\n\n")
+    );
+    Ok(())
+}
+
+/// Returns whether the compiler refuses the function that must not compile.
+fn is_refused(kernel: &Prepared) -> Result<bool> {
+    let file = kernel.make.source.join(FOREVER_RS);
+    fs::write(&file, FOREVER).with_context(|| file.display().to_string())?;
+    let log = kernel.log("forever");
+    let mut command = kernel.make.command(&kernel.work.join("out"))?;
+    let is_compiled = Job::start(command.arg(FOREVER_O), &log)?.finish();
+    fs::remove_file(&file)?;
+
+    let said = fs::read_to_string(&log)?;
+    let is_compiled = is_compiled?;
+    ensure!(
+        is_compiled || said.contains(REFUSED),
+        "{FOREVER_RS} does not compile for another reason, see {}",
+        log.display()
+    );
+    Ok(!is_compiled)
+}
+
+/// Runs suites.
+fn boot(kernel: &Prepared, filter: &str, number: usize) -> Result<Results> {
+    let boot = Boot {
+        image: &kernel.image(),
+        accelerator: Accelerator::Tcg,
+        qemu: &[],
+        kernel: &[],
+        filter,
+        leaks: None,
+        limit: Variant::Fast.limit(),
+        verbose: false,
+        log: &kernel.log(&format!("console-{number}")),
+    };
+    let results = boot.run()?;
+    println!();
+    Ok(results)
+}
