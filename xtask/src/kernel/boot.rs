@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Boots a kernel in QEMU, and listens to its console.
+//! Boots a kernel, and listens to its console.
 
 use super::{
+    arch::{Accelerator, Arch},
     console::Console,
     job::{self, Job, Next},
     progress::{seconds, Progress},
     run::{Results, Run},
-    tools,
-    tree::Version,
 };
 use anyhow::Result;
-use clap::ValueEnum;
 use std::{
     ffi::OsString,
     path::Path,
@@ -22,23 +20,9 @@ use std::{
 /// A kernel that says nothing for so long hangs.
 const SILENCE: Duration = Duration::from_secs(180);
 
-/// How QEMU executes instructions.
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Accelerator {
-    /// In software, everywhere.
-    Tcg,
-    /// With the help of the machine's kernel, if that lets it.
-    Kvm,
-    /// In software, each translated by itself, so that it can be written down.
-    #[value(skip)]
-    Stepped,
-}
-
-/// The oldest QEMU with the property of TCG in place of an option that was removed later.
-const ONE_INSN_PER_TB: Version = Version(8, 1, 0);
-
 /// How to boot.
 pub(crate) struct Boot<'a> {
+    pub(crate) arch: Arch,
     pub(crate) image: &'a Path,
     pub(crate) accelerator: Accelerator,
     /// Arguments of QEMU beside those that all boots have.
@@ -89,31 +73,23 @@ impl Boot<'_> {
     }
 
     fn command(&self) -> Command {
-        // Without an init, the panic that follows the tests ends it, as an oops does.
-        let mut arguments = format!(
-            "console=ttyS0 panic=-1 oops=panic kunit.filter_glob={}",
-            self.filter
-        );
+        let mut arguments = format!("oops=panic kunit.filter_glob={}", self.filter);
         if self.leaks.is_some() {
             // Without, SLUB keeps arrays of free objects, and leaves in them what it has taken out:
             // kmemleak then finds references to all that is leaked.
             arguments += " slab_debug=F";
+        } else {
+            // Without an init, nothing else ends it but a panic.
+            arguments += " kunit_shutdown=halt";
         }
-
         for argument in self.kernel {
             arguments += " ";
             arguments += argument;
         }
 
-        let mut command = qemu(self.image, self.accelerator);
-        command
-            .args(self.qemu)
-            .args(["-serial", "stdio"])
-            .arg("-append")
-            .arg(arguments);
-        if let Some(initramfs) = self.leaks {
-            command.arg("-initrd").arg(initramfs);
-        }
+        let mut command = self.arch.command(self.image, self.accelerator);
+        command.args(self.qemu);
+        self.arch.start(&mut command, &arguments, self.leaks);
         command
     }
 }
@@ -175,7 +151,10 @@ pub(crate) fn listen(
             Next::Silence => hear(Heard::Silence)?,
             Next::End(status) => {
                 if stopped.is_none() && !status.success() {
-                    stopped = Some(format!("QEMU has failed, {status}: {}", job::tail(log, 3)));
+                    stopped = Some(format!(
+                        "the machine has failed, {status}: {}",
+                        job::tail(log, 3)
+                    ));
                 }
                 break;
             }
@@ -193,39 +172,6 @@ pub(crate) fn listen(
         hear(Heard::Line(&line))?;
     }
     Ok(stopped)
-}
-
-/// A machine that boots this kernel, without a console yet.
-pub(crate) fn qemu(image: &Path, accelerator: Accelerator) -> Command {
-    // With page tables of five levels, KASAN reports what is not so early in some boots of a busy
-    // machine: in 8 of 40. Without, in none of 28.
-    let in_software = "max,la57=off";
-    let (accelerator, cpu) = match accelerator {
-        Accelerator::Tcg => (["-accel", "tcg"].as_slice(), in_software),
-        Accelerator::Kvm => (["-accel", "kvm"].as_slice(), "max"),
-        Accelerator::Stepped => (stepped(tools::qemu()), in_software),
-    };
-
-    let mut command = Command::new("qemu-system-x86_64");
-    command
-        .args(accelerator)
-        .args(["-cpu", cpu])
-        .args(["-smp", "2", "-m", "2G"])
-        .args(["-nodefaults", "-no-user-config", "-no-reboot"])
-        // The device that the sample drives.
-        .args(["-device", "pci-testdev"])
-        .args(["-display", "none", "-kernel"])
-        .arg(image);
-    command
-}
-
-/// How a QEMU of this version is told to translate each instruction by itself.
-fn stepped(version: Option<Version>) -> &'static [&'static str] {
-    if version.is_some_and(|version| version < ONE_INSN_PER_TB) {
-        &["-accel", "tcg", "-singlestep"]
-    } else {
-        &["-accel", "tcg,one-insn-per-tb=on"]
-    }
 }
 
 /// Whether KUnit can be given this: it goes on the kernel's command line.
@@ -248,18 +194,6 @@ mod tests {
         for filter in ["", "a b", "a\"", "a init=/bin/sh", "a\n"] {
             assert!(!is_filter(filter), "{filter}");
         }
-    }
-
-    #[test]
-    fn instructions_are_stepped_through_as_each_qemu_can() {
-        let new = ["-accel", "tcg,one-insn-per-tb=on"];
-        assert_eq!(
-            stepped(Some(Version(7, 2, 22))),
-            ["-accel", "tcg", "-singlestep"]
-        );
-        assert_eq!(stepped(Some(Version(8, 1, 0))), new);
-        assert_eq!(stepped(Some(Version(10, 0, 2))), new);
-        assert_eq!(stepped(None), new);
     }
 
     #[test]
@@ -314,7 +248,7 @@ mod tests {
         assert_eq!(lines, ["a"]);
         assert!(stopped
             .unwrap()
-            .starts_with("QEMU has failed, exit status: 7"));
+            .starts_with("the machine has failed, exit status: 7"));
         let (lines, stopped) = heard("echo a; sleep 60", patience(1));
         assert_eq!(lines, ["a"]);
         assert_eq!(stopped.unwrap(), "the kernel hangs: no output for 1.0 s");

@@ -33,7 +33,7 @@ pub(crate) fn run(kernel: &Prepared) -> Result<()> {
     let mut command = kernel.make.command(&kernel.work.join("out"))?;
     command
         .arg(format!("-j{}", thread::available_parallelism()?))
-        .arg("bzImage");
+        .arg(kernel.make.arch.target());
     let begin = Instant::now();
     let mut job = Job::start(&mut command, &log)?;
     let mut progress = Progress::new("building", expected)?;

@@ -79,7 +79,7 @@ fn is_kconfig(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| name.to_string_lossy().starts_with("Kconfig"))
         || path.starts_with("kernel/configs")
-        || path.starts_with("arch/x86/configs")
+        || path.starts_with("arch") && path.iter().nth(2).is_some_and(|name| name == "configs")
         || path.starts_with("scripts")
 }
 
@@ -129,7 +129,11 @@ fn lost(config: &str, options: &BTreeMap<String, String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::flavour::{Flavour, Object, Variant};
+    use crate::kernel::{
+        arch::Arch,
+        flavour::{Flavour, Object, Variant},
+    };
+    use clap::ValueEnum;
 
     #[test]
     fn files_with_options_are_known() {
@@ -138,10 +142,16 @@ mod tests {
             "rust/Kconfig",
             "lib/Kconfig.debug",
             "scripts/Makefile",
+            "arch/um/configs/x86_64_defconfig",
         ] {
             assert!(is_kconfig(Path::new(path)), "{path}");
         }
-        for path in ["rust/kernel/lib.rs", "Makefile", "lib/kconfig.c"] {
+        for path in [
+            "rust/kernel/lib.rs",
+            "Makefile",
+            "lib/kconfig.c",
+            "arch/um/Makefile",
+        ] {
             assert!(!is_kconfig(Path::new(path)), "{path}");
         }
     }
@@ -180,13 +190,18 @@ mod tests {
 
     #[test]
     fn the_fragments_agree() {
-        for variant in [Variant::Fast, Variant::Debug] {
-            for object in [Object::Annotated, Object::ByHand] {
-                let fragments = Flavour::new(variant, object).fragments();
-                let options = requested(&asked(&fragments).unwrap()).unwrap();
-                assert_eq!(options["RUST"], "y");
-                // Without it, nothing that goes wrong is said.
-                assert_eq!(options["BUG"], "y");
+        for arch in Arch::value_variants() {
+            for variant in Variant::value_variants() {
+                for object in [Object::Annotated, Object::ByHand] {
+                    let flavour = Flavour {
+                        arch: *arch,
+                        ..Flavour::new(*variant, object)
+                    };
+                    let options = requested(&asked(&flavour.fragments()).unwrap()).unwrap();
+                    assert_eq!(options["RUST"], "y");
+                    // Without it, nothing that goes wrong is said.
+                    assert_eq!(options["BUG"], "y");
+                }
             }
         }
     }

@@ -4,6 +4,7 @@
 
 use super::{
     apt,
+    arch::Arch,
     cache::{size, Cache},
     linux,
     machine::{self, Check, State},
@@ -19,7 +20,7 @@ const SPACE: u64 = 6 * 1024;
 /// something.
 pub(crate) fn run(shell: &Shell) -> Result<()> {
     let cache = Cache::open()?;
-    let mut checks = machine::machine();
+    let mut checks = machine::machine(Arch::X86);
     checks.extend(machine::linters(shell)?);
     let install = machine::install_command(&checks);
     checks.extend(downloads(shell, &cache)?);

@@ -2,7 +2,7 @@
 
 //! The kernels that are built: their configuration, and the code in them.
 
-use super::apply::Fixes;
+use super::{apply::Fixes, arch::Arch};
 use clap::ValueEnum;
 use std::time::Duration;
 
@@ -53,9 +53,10 @@ impl Object {
 }
 
 /// How to configure.
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
 pub(crate) enum Variant {
     /// As drivers run.
+    #[default]
     Fast,
     /// With KASAN, lockdep, and all that finds what a test does not look at.
     Debug,
@@ -89,6 +90,7 @@ impl Variant {
 /// A kernel's configuration and code.
 #[derive(Clone, Copy)]
 pub(crate) struct Flavour {
+    pub(crate) arch: Arch,
     pub(crate) variant: Variant,
     pub(crate) object: Object,
     /// Adds no more than this step and those before it.
@@ -98,9 +100,10 @@ pub(crate) struct Flavour {
 }
 
 impl Flavour {
-    /// All the code for an object, without the suites that measure.
+    /// All the code for an object, without the suites that measure, on a PC.
     pub(crate) fn new(variant: Variant, object: Object) -> Self {
         Self {
+            arch: Arch::X86,
             variant,
             object,
             until: None,
@@ -108,14 +111,19 @@ impl Flavour {
         }
     }
 
+    /// The name of its work folder, which it shares with other objects.
+    pub(crate) fn work(&self) -> String {
+        format!("{}{}", self.variant.name(), self.arch.suffix())
+    }
+
     /// The name of its tests' logs.
     pub(crate) fn name(&self) -> String {
-        format!("{}{}", self.variant.name(), self.object.suffix())
+        format!("{}{}", self.work(), self.object.suffix())
     }
 
     /// The files of `kernel/config/` that it is configured by.
     pub(crate) fn fragments(&self) -> Vec<&'static str> {
-        let mut names = vec!["base", self.variant.name()];
+        let mut names = vec!["base", self.arch.name(), self.variant.name()];
         let is_lazy = self.object.is_lazy();
         // Its options come with the last step.
         if self.until.is_none() {

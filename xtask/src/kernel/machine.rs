@@ -5,6 +5,7 @@
 
 use super::{
     apt,
+    arch::Arch,
     cache::Cache,
     job::{self, Job},
     progress::spinner,
@@ -20,7 +21,7 @@ use std::{
 use xshell::Shell;
 
 /// Programs of the machine, and the packages of Debian that have them.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("make", "make"),
     ("flex", "flex"),
     ("bison", "bison"),
@@ -30,7 +31,6 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("kmod", "kmod"),
     ("tar", "tar"),
     ("xz", "xz-utils"),
-    ("qemu-system-x86_64", "qemu-system-x86"),
 ];
 
 /// Headers of the machine, the same.
@@ -78,8 +78,8 @@ impl Check {
     }
 }
 
-/// Whether the machine has its part: all but what is downloaded.
-pub(crate) fn machine() -> Vec<Check> {
+/// Returns whether the machine has its part for an architecture: all but downloads.
+pub(crate) fn machine(arch: Arch) -> Vec<Check> {
     let llvm = Llvm::find();
     let what = match &llvm {
         Some(llvm) => format!("clang {} (`make {}`)", llvm.version, llvm.make_argument()),
@@ -91,7 +91,7 @@ pub(crate) fn machine() -> Vec<Check> {
     let state = State::Packages(LLVM_PACKAGES);
     let mut checks = vec![Check::new(what, llvm.is_some(), state)];
 
-    for (program, package) in PROGRAMS {
+    for (program, package) in PROGRAMS.into_iter().chain(arch.emulator()) {
         let is_here = which(program).is_some();
         checks.push(Check::new(program, is_here, State::Packages(package)));
     }
@@ -137,9 +137,9 @@ pub(crate) fn install_command(checks: &[Check]) -> Option<(Vec<&'static str>, St
     (!packages.is_empty()).then_some((packages, command))
 }
 
-/// Makes sure that the machine has its part, and installs what is missing if that is allowed.
-pub(crate) fn ensure_machine(cache: &Cache, install: bool) -> Result<()> {
-    ensure_packages(cache, install, || Ok(machine()))
+/// Makes sure that the machine has its part, and installs missing packages if that is allowed.
+pub(crate) fn ensure_machine(cache: &Cache, arch: Arch, install: bool) -> Result<()> {
+    ensure_packages(cache, install, || Ok(machine(arch)))
 }
 
 /// Makes the same sure of what `lint` needs beside that. Components cannot be installed this way.

@@ -3,6 +3,7 @@
 //! `make`, as every step of a build calls it.
 
 use super::{
+    arch::Arch,
     cache::Cache,
     job::{self, Job},
     tools::{self, Llvm, Rust},
@@ -36,8 +37,9 @@ const VARIABLES: &[&str] = &[
     "W",
 ];
 
-/// A tree, and what it is built with.
+/// A tree, its architecture, and what it is built with.
 pub(crate) struct Make {
+    pub(crate) arch: Arch,
     pub(crate) source: PathBuf,
     pub(crate) llvm: Llvm,
     pub(crate) rust: Rust,
@@ -47,19 +49,20 @@ pub(crate) struct Make {
 
 impl Make {
     /// Finds all that a kernel is built with, and prints what that is.
-    pub(crate) fn find(shell: &Shell, cache: &Cache, source: PathBuf) -> Result<Self> {
+    pub(crate) fn find(shell: &Shell, cache: &Cache, source: PathBuf, arch: Arch) -> Result<Self> {
         let llvm = Llvm::find().context("there is no complete LLVM")?;
         let rust = Rust::find(shell)?;
         let library = rust.library(cache)?;
         let (bindgen, version) = tools::bindgen(shell, cache)?;
         println!(
-            "tools    clang {}, rustc {}, bindgen {version}, QEMU {}",
+            "tools    clang {}, rustc {}, bindgen {version}, {}",
             llvm.version,
             rust.version,
-            tools::qemu().context("QEMU does not say its version")?
+            arch.emulator_version()?
         );
 
         Ok(Self {
+            arch,
             source,
             llvm,
             rust,
@@ -99,7 +102,7 @@ impl Make {
             .arg("-C")
             .arg(&self.source)
             .arg(folder)
-            .arg("ARCH=x86_64")
+            .arg(format!("ARCH={}", self.arch.name()))
             .arg(self.llvm.make_argument())
             .arg(bindgen)
             .env("PATH", env::join_paths(path)?)

@@ -22,6 +22,7 @@
 
 mod apply;
 mod apt;
+mod arch;
 mod bench;
 mod boot;
 mod build;

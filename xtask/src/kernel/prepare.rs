@@ -53,7 +53,7 @@ impl Prepared {
 
     /// Where the kernel is when it is built.
     pub(crate) fn image(&self) -> PathBuf {
-        image(&self.work)
+        self.work.join("out").join(self.make.arch.image())
     }
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn prepare(shell: &Shell, cache: &Cache, request: &Request<'_>) -> Re
     println!("linux    {}, {}", tree.version(), source.display());
 
     let work = folder(cache, request.work);
-    let make = Make::find(shell, cache, work.join("linux"))?;
+    let make = Make::find(shell, cache, work.join("linux"), flavour.arch)?;
     let lock = cache.lock(&format!("work-{}", request.work))?;
     let built = work.join("out/.config").exists();
     if !built {
@@ -112,9 +112,4 @@ pub(crate) fn prepare(shell: &Shell, cache: &Cache, request: &Request<'_>) -> Re
 /// Where a kernel is built.
 fn folder(cache: &Cache, name: &str) -> PathBuf {
     cache.path(&format!("work-{name}"))
-}
-
-/// The image that is built in a work folder.
-fn image(work: &Path) -> PathBuf {
-    work.join("out/arch/x86/boot/bzImage")
 }

@@ -6,7 +6,7 @@
 //! console is that of QEMU. Without one, the commands are in the initramfs too: what is typed at a
 //! serial port before anybody listens there is lost.
 
-use super::{cache::Cache, initramfs::Busybox};
+use super::{arch::Arch, cache::Cache, initramfs::Busybox};
 use anyhow::{bail, ensure, Context, Result};
 use rustix::termios::{tcgetattr, tcgetwinsize, tcsetattr, OptionalActions, Termios};
 use std::{
@@ -62,8 +62,14 @@ impl Guest {
     }
 
     /// Runs it in QEMU until it is powered off.
-    pub(crate) fn run(&self, qemu: &mut Command, filter: &str, log: &Path) -> Result<()> {
-        let mut arguments = format!("console=ttyS0 panic=-1 kunit.filter_glob={filter}");
+    pub(crate) fn run(
+        &self,
+        arch: Arch,
+        qemu: &mut Command,
+        filter: &str,
+        log: &Path,
+    ) -> Result<()> {
+        let mut arguments = format!("{} kunit.filter_glob={filter}", arch.console());
         let terminal = match &self.commands {
             None => Some(Terminal::find()?),
             Some(_) => {
@@ -86,7 +92,7 @@ impl Guest {
             .args(["-mon", "chardev=console"])
             .args(["-append", &arguments])
             .status()
-            .context("qemu-system-x86_64")?;
+            .context("QEMU cannot be started")?;
         drop(terminal);
 
         println!("\nlog: {}", log.display());

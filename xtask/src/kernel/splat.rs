@@ -140,8 +140,9 @@ const HARMLESS: &[&str] = &[
     "DMA-API: dma_debug_entry pool grown to ",
 ];
 
-/// The last line of kernels without an init, with which a run ends.
+/// The last line of kernels that halt after their tests, or that find no init.
 const END: &[&str] = &[
+    "reboot: System halted",
     "Kernel panic - not syncing: VFS: Unable to mount root fs",
     "Kernel panic - not syncing: No working init found",
 ];

@@ -3,7 +3,8 @@
 //! `cargo xtask kernel test`: from nothing to the outcome of tests.
 
 use super::{
-    boot::{is_filter, qemu, Accelerator, Boot},
+    arch::{Accelerator, Arch},
+    boot::{is_filter, Boot},
     build,
     cache::Cache,
     control,
@@ -26,15 +27,19 @@ use std::{
 use xshell::Shell;
 
 /// The options of `test`.
-#[derive(Parser)]
+#[derive(Default, Parser)]
 pub(crate) struct Options {
     /// Tests in a copy of this tree, 7.3 or newer, in place of Debian's. It is not changed, and
     /// what Git ignores in it is not copied.
     #[arg(long, value_name = "DIR")]
     pub(crate) linux: Option<PathBuf>,
 
+    /// The architecture of the kernel.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) arch: Arch,
+
     /// How the kernel is configured.
-    #[arg(long, value_enum, default_value_t = Variant::Fast)]
+    #[arg(long, value_enum, default_value_t)]
     pub(crate) variant: Variant,
 
     /// Runs these tests: `suite` or `suite.test`, with `*` and `?`. If none are named, ours and the
@@ -43,7 +48,7 @@ pub(crate) struct Options {
     pub(crate) filter: Option<String>,
 
     /// How QEMU executes instructions.
-    #[arg(long, value_enum, default_value_t = Accelerator::Tcg)]
+    #[arg(long, value_enum, default_value_t)]
     pub(crate) accel: Accelerator,
 
     /// Tests the annotated objects in their printed form, in a tree that has no macro.
@@ -76,7 +81,10 @@ impl Options {
             true => Object::ByHand,
             false => Object::lazy(self.expanded),
         };
-        Flavour::new(self.variant, object)
+        Flavour {
+            arch: self.arch,
+            ..Flavour::new(self.variant, object)
+        }
     }
 
     /// The kernel's arguments, beside those of all boots.
@@ -136,6 +144,7 @@ pub(crate) fn execute(shell: &Shell, options: &Options) -> Result<Vec<Results>> 
     for boot in &boots {
         println!("running  {}\n", boot.filter);
         let boot = Boot {
+            arch: options.arch,
             image: &kernel.image(),
             accelerator: options.accel,
             qemu: &[],
@@ -173,10 +182,10 @@ fn look_around(shell: &Shell, options: &Options) -> Result<()> {
     println!("running  {filter}\n");
     let archive = kernel.work.join("shell.cpio");
     fs::write(&archive, guest.archive()?)?;
+    let mut qemu = options.arch.command(&kernel.image(), options.accel);
     guest.run(
-        qemu(&kernel.image(), options.accel)
-            .arg("-initrd")
-            .arg(archive),
+        options.arch,
+        qemu.arg("-initrd").arg(archive),
         filter,
         &kernel.log("shell"),
     )
@@ -189,8 +198,13 @@ fn open(options: &Options) -> Result<Cache> {
             "`{filter}` is not a filter: that is one word, of letters, digits, `_-.` and `*?[]!`"
         )));
     }
+    if options.arch.emulator().is_none() && (options.shell || options.accel != Accelerator::Tcg) {
+        bail!(Exit::Usage(
+            "--shell and --accel are for QEMU: User-Mode Linux runs without it".to_owned()
+        ));
+    }
     let cache = Cache::open()?;
-    machine::ensure_machine(&cache, options.install)?;
+    machine::ensure_machine(&cache, options.arch, options.install)?;
 
     Ok(cache)
 }
@@ -202,7 +216,7 @@ fn build(shell: &Shell, cache: &Cache, options: &Options) -> Result<Prepared> {
         shell,
         cache,
         &Request {
-            work: flavour.variant.name(),
+            work: &flavour.work(),
             logs: &flavour.name(),
             flavour,
             linux: options.linux.as_deref(),

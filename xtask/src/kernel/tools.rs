@@ -251,10 +251,10 @@ fn cargo_install(shell: &Shell, cache: &Cache, package: &str, version: &str) -> 
     Ok(())
 }
 
-/// The version of QEMU.
-pub(crate) fn qemu() -> Option<Version> {
+/// The version of a program of QEMU.
+pub(crate) fn qemu(program: &str) -> Option<Version> {
     // `QEMU emulator version 7.2.22 (..)`.
-    version(Path::new("qemu-system-x86_64"), "version ")
+    version(Path::new(program), "version ")
 }
 
 /// The version of a program, which stands behind this where the program says it.

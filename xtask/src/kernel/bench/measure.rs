@@ -9,7 +9,8 @@ use super::{
     trace::{self, PerAccess, Trace},
 };
 use crate::kernel::{
-    boot::{Accelerator, Boot},
+    arch::{Accelerator, Arch},
+    boot::Boot,
     build,
     cache::Cache,
     flavour::{Flavour, Variant},
@@ -178,6 +179,7 @@ fn boot(
     log: &Path,
 ) -> Result<Rows> {
     let results = Boot {
+        arch: Arch::X86,
         image: &kernel.image,
         accelerator,
         qemu,

@@ -16,7 +16,11 @@ mod table;
 mod targets;
 mod trace;
 
-use super::{boot::Accelerator, cache::Cache, machine::ensure_machine, tools};
+use super::{
+    arch::{Accelerator, Arch},
+    cache::Cache,
+    machine::ensure_machine,
+};
 use crate::{
     cargo,
     report::{
@@ -42,7 +46,7 @@ pub(crate) struct Options {
     linux: Option<PathBuf>,
 
     /// How QEMU executes instructions while time is measured. They are counted in software.
-    #[arg(long, value_enum, default_value_t = Accelerator::Tcg)]
+    #[arg(long, value_enum, default_value_t)]
     accel: Accelerator,
 
     /// Measures for seconds, with few objects: instructions, grace periods and bytes are as exact,
@@ -63,7 +67,7 @@ const STEM: &str = "kernel-benchmark";
 /// Measures, prints tables, writes down the results, and fails if a target is missed.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
-    ensure_machine(&cache, options.install)?;
+    ensure_machine(&cache, Arch::X86, options.install)?;
     let how = How {
         linux: options.linux.as_deref(),
         accelerator: options.accel,
@@ -109,7 +113,7 @@ fn write(
     let folder = tempfile::tempdir_in(&docs)?;
     let accelerator = options.accel.to_possible_value();
     let accelerator = accelerator.context("this accelerator has no name")?;
-    let qemu = tools::qemu().context("QEMU does not say its version")?;
+    let qemu = Arch::X86.emulator_version()?;
     let measured = &results.ours()?.measured;
 
     let plots = plots::draw(results, COMMAND, folder.path(), STEM)?;

@@ -9,7 +9,7 @@ mod host;
 mod table;
 
 use super::{
-    boot::Accelerator,
+    arch::Accelerator,
     cache::Cache,
     flavour::Variant,
     ktap::{Outcome, Test},
@@ -35,7 +35,7 @@ pub(crate) struct Options {
     variant: Variant,
 
     /// How QEMU executes instructions.
-    #[arg(long, value_enum, default_value_t = Accelerator::Tcg)]
+    #[arg(long, value_enum, default_value_t)]
     accel: Accelerator,
 
     /// Compares the suite of the contract over the objects by hand, which fail in the same tests.
@@ -85,13 +85,10 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         &test::Options {
             linux: options.linux.clone(),
             variant: options.variant,
-            filter: None,
             accel: options.accel,
-            expanded: false,
             control: options.control,
-            shell: false,
-            bindings: None,
             install: options.install,
+            ..test::Options::default()
         },
     )?;
     let table = Table {

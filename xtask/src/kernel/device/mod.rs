@@ -12,7 +12,8 @@ mod report;
 mod screen;
 
 use super::{
-    boot::{self, qemu, Accelerator, Heard, Patience},
+    arch::{Accelerator, Arch},
+    boot::{self, Heard, Patience},
     build,
     cache::Cache,
     flavour::{Flavour, Object, Variant},
@@ -20,7 +21,7 @@ use super::{
     job::{self, Job},
     machine,
     prepare::{prepare, Prepared, Request},
-    tools, Progress,
+    Progress,
 };
 use crate::root;
 use anyhow::{bail, ensure, Context, Result};
@@ -100,7 +101,7 @@ const SOURCES: &str = "kernel/user";
 /// Builds, boots, prints a table, and fails if it is not as expected.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
-    machine::ensure_machine(&cache, options.install)?;
+    machine::ensure_machine(&cache, Arch::X86, options.install)?;
 
     if options.control {
         return control(shell, &cache, options);
@@ -148,8 +149,10 @@ fn control(shell: &Shell, cache: &Cache, options: &Options) -> Result<()> {
     }
 
     let linux = linux.context("nothing was built")?;
-    let qemu = tools::qemu().context("QEMU does not say its version")?;
-    fs::write(root().join(PAGE), page::text(linux, qemu, &tables))?;
+    fs::write(
+        root().join(PAGE),
+        page::text(linux, &Arch::X86.emulator_version()?, &tables),
+    )?;
     println!("written: {PAGE}");
     Ok(())
 }
@@ -219,7 +222,7 @@ impl<'a> Machine<'a> {
         };
         let arguments = [&[KERNEL, checkers, "--"], choice].concat();
         let mut screen = Screen::new(self.options.picture.as_deref())?;
-        let mut command = qemu(&self.image, Accelerator::Tcg);
+        let mut command = Arch::X86.command(&self.image, Accelerator::Tcg);
         command
             .args(QEMU)
             .args(["-serial", "stdio"])

@@ -10,7 +10,8 @@ mod table;
 
 use super::{
     apply::{Fixes, FIXES},
-    boot::{Accelerator, Boot},
+    arch::{Accelerator, Arch},
+    boot::Boot,
     build,
     cache::Cache,
     flavour::{Flavour, Object, Variant},
@@ -64,7 +65,7 @@ const PART: &str = "fixes";
 /// Builds and boots all trees, prints the tables, and fails if they are not as expected.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
-    machine::ensure_machine(&cache, options.install)?;
+    machine::ensure_machine(&cache, Arch::X86, options.install)?;
 
     let alone = (0..FIXES.len()).map(Fixes::one);
     let sets = [Fixes::NONE].into_iter().chain(alone).chain([Fixes::ALL]);
@@ -153,6 +154,7 @@ fn is_refused(kernel: &Prepared) -> Result<bool> {
 /// Runs suites.
 fn boot(kernel: &Prepared, filter: &str, number: usize) -> Result<Results> {
     let boot = Boot {
+        arch: Arch::X86,
         image: &kernel.image(),
         accelerator: Accelerator::Tcg,
         qemu: &[],

@@ -12,6 +12,7 @@ mod patch;
 mod rust;
 
 use super::{
+    arch::Arch,
     bench,
     cache::Cache,
     flavour::{Flavour, Object, Variant},
@@ -35,6 +36,10 @@ pub(crate) struct Options {
     /// what Git ignores in it is not copied.
     #[arg(long, value_name = "DIR")]
     linux: Option<PathBuf>,
+
+    /// The architecture of the kernel.
+    #[arg(long, value_enum, default_value_t)]
+    arch: Arch,
 
     /// Checks the annotated objects in their printed form, in a tree that has no macro.
     #[arg(long)]
@@ -78,17 +83,19 @@ const CHECKS: [Check; 5] = [
 /// Checks it all, and fails if anything is wrong.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
-    machine::ensure_machine(&cache, options.install)?;
+    machine::ensure_machine(&cache, options.arch, options.install)?;
     machine::ensure_linters(shell, &cache, options.install)?;
     let object = Object::lazy(options.expanded);
-    let logs = format!("lint{}", object.suffix());
+    let work = format!("lint{}", options.arch.suffix());
+    let logs = format!("{work}{}", object.suffix());
     let prepared = prepare(
         shell,
         &cache,
         &Request {
-            work: "lint",
+            work: &work,
             logs: &logs,
             flavour: Flavour {
+                arch: options.arch,
                 bench: Some(bench::OURS.file),
                 ..Flavour::new(Variant::Fast, object)
             },

@@ -10,7 +10,7 @@ mod patches;
 
 use super::{
     apply::{self, Fixes, Stage},
-    boot::Accelerator,
+    arch::Arch,
     build,
     cache::Cache,
     checkpatch,
@@ -87,7 +87,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     };
     let cache = Cache::open()?;
     if options.build {
-        machine::ensure_machine(&cache, options.install)?;
+        machine::ensure_machine(&cache, Arch::X86, options.install)?;
     }
 
     let source = match &options.linux {
@@ -251,14 +251,9 @@ fn build_each(shell: &Shell, cache: &Cache, options: &Options, stages: &[Stage])
         shell,
         &test::Options {
             linux: options.linux.clone(),
-            variant: Variant::Fast,
-            filter: None,
-            accel: Accelerator::Tcg,
             expanded: options.expanded,
-            control: false,
-            shell: false,
-            bindings: None,
             install: options.install,
+            ..test::Options::default()
         },
     )
 }
