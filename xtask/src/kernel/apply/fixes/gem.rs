@@ -69,3 +69,82 @@ pub(super) fn put_pages(text: &str) -> Result<String> {
     source.insert(end, format!("\n{}", ours.text_of(put)));
     Ok(source.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The parts of a tree's `gem/mod.rs` and `gem/shmem.rs` that these steps look at.
+    const OBJECT: &str = "\
+/// An object.
+#[repr(C)]
+pub struct Object<T> {
+    obj: T,
+    inner: T,
+}
+
+impl<T> Object<T> {
+    pub fn new() -> Result {
+        try_pin_init!(Self {
+            obj <- T::new(),
+            inner <- T::new(),
+        })
+    }
+}
+
+impl<T> Drop for SGTableMap<T> {
+    fn drop(&mut self) {
+        // SAFETY: We have the lock.
+        unsafe { bindings::__drm_gem_shmem_free_sgt_locked(obj) };
+    }
+}
+
+mod tests {
+    use super::*;
+}
+";
+
+    #[test]
+    fn an_object_keeps_its_device() {
+        for (keep, device) in [
+            (keep as fn(&str) -> Result<String>, "drm::Device"),
+            (keep_shmem, "Device"),
+        ] {
+            let text = keep(OBJECT).unwrap();
+            for new in [
+                format!("    drm: ARef<{device}<T::Driver>>,\n}}\n"),
+                "            inner <- T::new(),\n            drm: dev.into(),\n        })"
+                    .to_owned(),
+                "/// # Cycles\n".to_owned(),
+                "\n#[repr(C)]\npub struct Object".to_owned(),
+            ] {
+                assert!(text.contains(&new), "{new}:\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_drop_ends_with_the_pages() {
+        let text = put_pages(OBJECT).unwrap();
+
+        assert!(
+            text.contains("_sgt_locked(obj) };\n\n        // Ends the use of the pages"),
+            "{text}"
+        );
+        assert!(text.contains("put_pages_locked(obj.as_raw_shmem()) };\n    }\n}\n"));
+        let error = put_pages(&text).unwrap_err().to_string();
+        assert!(error.contains("does not end by freeing"), "{error}");
+    }
+
+    #[test]
+    fn tests_join_the_suite() {
+        let mut text = OBJECT.to_owned();
+        for module in ["keep", "objects", "pages"] {
+            text = shmem_tests(&text, module).unwrap();
+        }
+
+        syn::parse_file(&text).unwrap();
+        assert_eq!(text.matches("    #[test]\n").count(), 4);
+        shmem_tests(&text, "other").unwrap_err();
+    }
+}
