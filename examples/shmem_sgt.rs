@@ -28,35 +28,22 @@ mod sg_table;
 mod timeline;
 
 use kernel::{
-    bindings,
-    container_of,
-    devres::{
-        LazyOwner,
-        Mapped, //
-    },
+    bindings, container_of,
+    devres::{LazyOwner, Mapped},
     devres_lazy,
     drm::{
-        gem::{
-            impl_aref_for_gem_obj,
-            BaseObjectPrivate,
-            DriverObject,
-            IntoGEMObject, //
-        },
-        Device, //
+        gem::{impl_aref_for_gem_obj, BaseObjectPrivate, DriverObject, IntoGEMObject},
+        Device,
     },
     error::to_result,
     new_lazy,
     prelude::*,
     scatterlist,
     sync::aref::ARef,
-    types::Opaque, //
+    types::Opaque,
 };
 use sg_table::SgTable;
-use std::{
-    ops::Deref,
-    process::ExitCode,
-    ptr::NonNull, //
-};
+use std::{ops::Deref, process::ExitCode, ptr::NonNull};
 
 /// How an [`Object`] is made.
 pub struct ObjectConfig<'a, T: DriverObject> {

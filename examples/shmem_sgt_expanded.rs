@@ -29,47 +29,25 @@ mod sg_table;
 mod timeline;
 
 use kernel::{
-    bindings,
-    container_of,
-    device::{
-        self,
-        Bound, //
-    },
+    bindings, container_of,
+    device::{self, Bound},
     devres::{
-        same_device,
-        Entry,
-        HasView,
-        Lazy,
-        LazyGuard,
-        LazyOwner,
-        MapMarker,
-        Mapped,
-        OwnerView,
-        TeardownFirst,
-        Vacant, //
+        same_device, Entry, HasView, Lazy, LazyGuard, LazyOwner, MapMarker, Mapped, OwnerView,
+        TeardownFirst, Vacant,
     },
     drm::{
-        gem::{
-            impl_aref_for_gem_obj,
-            BaseObjectPrivate,
-            DriverObject,
-            IntoGEMObject, //
-        },
-        Device, //
+        gem::{impl_aref_for_gem_obj, BaseObjectPrivate, DriverObject, IntoGEMObject},
+        Device,
     },
     error::to_result,
     new_lazy,
     prelude::*,
     scatterlist,
     sync::aref::ARef,
-    types::Opaque, //
+    types::Opaque,
 };
 use sg_table::SgTable;
-use std::{
-    ops::Deref,
-    process::ExitCode,
-    ptr::NonNull, //
-};
+use std::{ops::Deref, process::ExitCode, ptr::NonNull};
 
 /// How an [`Object`] is made.
 pub struct ObjectConfig<'a, T: DriverObject> {

@@ -3,8 +3,8 @@
 //! Views read their owner while it is exclusively borrowed: at teardown, when another slot is
 //! revoked, and when unbind drops a view at the same time.
 //!
-//! Only Miri sees which references exclude which. `cargo xtask miri` runs these tests under both of
-//! its models, Stacked Borrows and Tree Borrows.
+//! Only Miri checks the exclusivity of references. `cargo xtask miri` runs these tests under both
+//! of Miri's models, Stacked Borrows and Tree Borrows.
 
 use kernel::{
     device::{Bound, Device},
@@ -77,7 +77,7 @@ fn teardown() -> Result {
     Ok(())
 }
 
-/// Both slots are revoked in turn, while the other one is populated.
+/// Each slot is revoked in turn, while the other slot is populated.
 #[test]
 fn revoke() -> Result {
     let mut gpu = TestDevice::new(c"gpu0")?;
@@ -94,7 +94,7 @@ fn revoke() -> Result {
     Ok(())
 }
 
-/// Unbind drops the view while the owner revokes the other slot, and is torn down.
+/// Unbind drops the view while the owner revokes the other slot and is torn down.
 #[test]
 fn unbind() -> Result {
     for _ in 0..4 {

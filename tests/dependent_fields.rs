@@ -2,8 +2,8 @@
 
 //! Lazy fields that depend on each other, declared in order of dependency and in the wrong order.
 //!
-//! Unbind goes by the order of population, which follows the dependency either way. A free goes by
-//! the order of declaration.
+//! Unbind drops in reverse order of population, which follows the dependency either way. A free
+//! drops in reverse order of declaration.
 
 #[path = "support/hardware.rs"]
 mod hardware;
@@ -18,7 +18,7 @@ use kernel::{
 };
 use std::sync::Arc;
 
-/// The field that the other one needs is declared first.
+/// The page table is declared in front of the ring buffer, which needs the page table.
 #[devres_lazy]
 #[pin_data]
 struct InOrder {
@@ -30,7 +30,7 @@ struct InOrder {
     ring: Ring,
 }
 
-/// The field that the other one needs is declared last.
+/// The page table is declared behind the ring buffer, which needs the page table.
 #[devres_lazy]
 #[pin_data]
 struct WrongOrder {
@@ -78,14 +78,14 @@ macro_rules! queue {
 queue!(InOrder);
 queue!(WrongOrder);
 
-/// The events when a device was unbound, and when an object was freed.
+/// The events of an unbind, and of a free.
 struct Ends {
     unbind: Vec<&'static str>,
     free: Vec<&'static str>,
 }
 
-/// Ends the resources of two objects, whose page tables are populated by the ring buffer's `init`,
-/// or before.
+/// Frees an object, and unbinds the device of another one. The page table is populated by the ring
+/// buffer's `init`, or before the ring buffer.
 fn ends<Q: Queue>(is_page_table_first: bool) -> Result<Ends> {
     let hardware = Arc::new(Hardware::default());
     let mut gpu = TestDevice::new(c"gpu0")?;
@@ -128,7 +128,7 @@ fn in_the_wrong_order() -> Result {
         let Ends { unbind, free } = ends::<WrongOrder>(is_page_table_first)?;
 
         assert_eq!(unbind, ["ring unmapped", "page table removed"]);
-        // This is what goes wrong.
+        // The free unmaps the ring buffer through a page table that is gone.
         assert_eq!(
             free,
             ["page table removed", "ring unmapped WITHOUT A PAGE TABLE"]

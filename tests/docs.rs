@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The README and the pages of `docs/` are right about the code: figures are counted, excerpts are
-//! compared, and links lead somewhere. Snippets that stand alone are compiled as documentation tests.
+//! The README and the pages of `docs/` agree with the code: figures are counted, excerpts are
+//! compared, and the targets of links exist. Complete snippets are compiled as documentation tests.
 
 use anyhow::{ensure, Context, Result};
 use kernel::{
@@ -59,7 +59,8 @@ fn is_code(line: &&str) -> bool {
     !line.is_empty() && !line.starts_with("//")
 }
 
-/// The code for the table in the annotated object: where each part begins, and what follows it.
+/// The code for the table in the annotated object: the beginning of each part, and the text that
+/// follows the part.
 const ANNOTATED: [(&str, &str); 4] = [
     ("#[devres_lazy]", "#[pin_data]"),
     ("#[lazy(", "#[pin]"),
@@ -70,7 +71,7 @@ const ANNOTATED: [(&str, &str); 4] = [
     ),
 ];
 
-/// The same in the object by hand.
+/// The code for the table in the object by hand, in the same form.
 const BY_HAND: [(&str, &str); 5] = [
     (
         "sgt_res: ManuallyDrop<SetOnce<Devres<SGTableMap<T>>>>,",
@@ -91,7 +92,7 @@ const BY_HAND: [(&str, &str); 5] = [
     ("pub(crate) struct SGTableMap<T: DriverObject> {", ""),
 ];
 
-/// The code in some parts of a file. The last one may go on to its end.
+/// The code in these parts of a file. The last part may extend to the end of the file.
 fn code_of<'a>(text: &'a str, parts: &[(&str, &str)]) -> Result<Vec<&'a str>> {
     let mut lines = Vec::new();
     for &(begin, end) in parts {
@@ -106,7 +107,7 @@ fn code_of<'a>(text: &'a str, parts: &[(&str, &str)]) -> Result<Vec<&'a str>> {
     Ok(lines)
 }
 
-/// The code of a file below the last of its imports.
+/// The code of a file below its last import.
 fn below_imports(text: &str) -> Result<Vec<&str>> {
     let (_, items) = text
         .rsplit_once("\n};\n\n")
@@ -210,7 +211,7 @@ fn excerpts_are_excerpts() -> Result<()> {
         let found = sources
             .iter()
             .any(|source| source.as_ref().is_ok_and(|source| source.contains(&text)));
-        ensure!(found, "not in the examples as it stands here:\n{excerpt}");
+        ensure!(found, "no example has this excerpt:\n{excerpt}");
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! Snapshots of the expansion: `tests/expand/<topic>.rs` is expanded to `<topic>.expanded.rs`, by
-//! the printer that `cargo devres-lazy` has.
+//! the printer of `cargo devres-lazy`.
 //!
-//! The printer is compiled from the macro's own modules, and what it prints is compared with what
-//! the macro gives rustc, token for token. `cargo xtask bless` rewrites the snapshots.
+//! The printer is compiled from the macro's own modules. Its tests compare the printed tokens with
+//! those that rustc gets from the macro. `cargo xtask bless` rewrites the snapshots.
 
 use anyhow::{ensure, Context, Result};
 use cargo_devres_lazy::{Committed, Options, Source};

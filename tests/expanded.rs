@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The snapshots in `tests/expand` are programs. Each of them compiles as source. So it
-//! passes lints that a macro's output is exempt from, such as those about undocumented `unsafe` and
-//! unused imports. `cargo fmt --check` finds nothing in them.
+//! The snapshots in `tests/expand` are programs. They compile as source, under lints that skip a
+//! macro's output, such as those about undocumented `unsafe` and unused imports.
+//! `cargo fmt --check` covers the snapshots, too.
 
 // No test constructs them.
 #![allow(dead_code)]
 
-// A snapshot is named as its source is, with `.expanded`, which no module's name can have.
+// A module's name cannot contain the `.expanded` of a snapshot's name.
 #[path = "expand/all_cfg.expanded.rs"]
 pub mod all_cfg;
 #[path = "expand/attributes.expanded.rs"]

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The cost of many slots on one device. Alone in its process, whose grace periods are counted.
+//! The cost of many slots on one device. The test has a process of its own, since it counts the
+//! grace periods of the process.
 //!
 //! | | |
 //! |---|---|
-//! | grace periods of unbind | one, or none if nobody has tried to get a guard |
+//! | grace periods of unbind | one, or none without a call of `try_access` |
 //! | allocations to populate | those of the registry |
 
 use kernel::{
@@ -14,14 +15,14 @@ use kernel::{
     testing::{fail_nth, rcu_grace_periods, TestDevice},
 };
 
-/// The counts.
+/// The numbers of allocations and grace periods.
 #[derive(Debug, PartialEq)]
 struct Taken {
     allocations: u64,
     grace_periods: u64,
 }
 
-/// Populates so many slots, tries to get so many guards, and unbinds.
+/// Populates `populated` slots, calls `try_access` on `tried` of the slots, and unbinds.
 fn unbind(populated: usize, tried: usize) -> Result<Taken> {
     let mut dev = TestDevice::new(c"gpu0")?;
     let bound = dev.bind()?;
@@ -43,7 +44,7 @@ fn unbind(populated: usize, tried: usize) -> Result<Taken> {
     bound.unbind();
     let grace_periods = rcu_grace_periods() - before;
 
-    // Of a slot that was revoked there is no guard, and nobody to wait for.
+    // A revoked slot returns no guard.
     assert!(slots.iter().all(|slot| slot.try_access().is_none()));
     Ok(Taken {
         allocations,
@@ -56,7 +57,7 @@ fn many_slots() -> Result {
     for populated in [0, 1, 100, 10_000] {
         for tried in [0, populated.min(1), populated] {
             let expected = Taken {
-                // The registry, and its node.
+                // The registry and the registry's devres node.
                 allocations: if populated > 0 { 2 } else { 0 },
                 grace_periods: tried.min(1) as u64,
             };

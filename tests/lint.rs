@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! One struct for each form and option, under every lint that could fire in what is generated.
+//! One struct for each form and option, under every lint that could fire in generated code.
 //!
-//! Clippy does not see the cases of `tests/ui`. A kernel build asks for the lints in the
-//! workspace's
-//! `Cargo.toml`; the groups here are stricter, for driver authors who are.
+//! Clippy does not see the cases of `tests/ui`. A kernel build enables the lints in the workspace's
+//! `Cargo.toml`. The groups here are stricter, for driver authors who enable more lints.
 
 #![deny(
     future_incompatible,
@@ -56,7 +55,7 @@
 )]
 #![allow(
     clippy::expl_impl_clone_on_copy,
-    reason = "`#[pin_data]` of pinned-init 0.0.10 does that"
+    reason = "`#[pin_data]` of pinned-init 0.0.10 writes such a `Clone`"
 )]
 
 use core::{
@@ -148,7 +147,7 @@ pub struct Everything<'a, T: Copy + Into<u32>, const N: usize> {
     )]
     pinned: KBox<[u32; N]>,
 
-    /// Not there.
+    /// Configured off.
     #[cfg(any())]
     #[lazy(fn nothing, device = self.dev, init = Nothing)]
     nothing: Nothing,
@@ -251,7 +250,7 @@ pub struct Nothing {
 
 /// The operations of an entry.
 pub trait Ops: Send + Sync {
-    /// Its number.
+    /// The number of the entry.
     fn number(&self) -> u32;
 }
 

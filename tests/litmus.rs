@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The litmus tests of `verify/litmus/` stand for the source. Each one names functions and their
-//! atomic operations, and the source has the same.
+//! The litmus tests of `verify/litmus/` agree with the source. Each litmus test names functions and
+//! their atomic operations, and the source must have the same operations.
 //!
-//! A file whose name has a `+` is a mutant of the one before the `+`, and names nothing.
+//! A file with a `+` in its name is a mutant of the test named before the `+`, and names no
+//! functions.
 
 use anyhow::{ensure, Context, Result};
 use std::{collections::BTreeSet, fs, path::Path};
@@ -12,7 +13,7 @@ use syn::{
     Expr, ExprCall, ExprMethodCall, ImplItem, ImplItemFn, Item, Type,
 };
 
-/// The folder of the files that are named without one.
+/// The folder of files that a litmus test names without a folder.
 const PROTOCOL: &str = "runtime/src/protocol";
 
 /// The orderings of atomic operations.
@@ -85,7 +86,8 @@ impl Function {
         }
     }
 
-    /// Whether a litmus test has to stand for this: it orders something without a lock.
+    /// Whether a litmus test has to name this function: the function has operations other than
+    /// locks and relaxed accesses.
     fn is_ordering(&self) -> bool {
         let weak = |operation: &String| operation == "lock" || operation.contains("(Relaxed)");
         !self.operations.iter().all(weak)
@@ -118,15 +120,15 @@ fn functions(text: &str) -> Result<Vec<Function>> {
     Ok(functions)
 }
 
-/// A function that a litmus test stands for.
+/// A function that a litmus test names.
 struct Named {
     file: String,
     function: String,
     operations: Vec<String>,
 }
 
-/// The functions that a litmus test names below `Source:`. A line that is indented further belongs
-/// to the one before.
+/// The functions that a litmus test names below `Source:`. A line that is indented further
+/// continues the line above.
 fn named(test: &str) -> Result<Vec<Named>> {
     let (_, list) = test
         .split_once("\n * Source:\n")
@@ -171,7 +173,7 @@ fn check(named: &Named, source: &str) -> Result<()> {
     Ok(())
 }
 
-/// The litmus tests that are no mutants, with their names.
+/// The names and texts of the litmus tests, without mutants.
 fn tests() -> Result<Vec<(String, String)>> {
     let mut tests = Vec::new();
     for entry in fs::read_dir("verify/litmus")? {
@@ -212,7 +214,7 @@ fn every_ordering_of_the_protocol_is_in_a_litmus_test() -> Result<()> {
             let place = (file.display().to_string(), function.name.clone());
             ensure!(
                 !function.is_ordering() || all.contains(&place),
-                "no litmus test stands for `{}` in {}: {}",
+                "no litmus test names `{}` in {}: {}",
                 function.name,
                 file.display(),
                 function.operations.join(", ")

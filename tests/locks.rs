@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The order of locks, as a driver author meets it. Where lockdep reports in a kernel, the host
-//! panics and names the classes and the places. It takes no second thread and no deadlock.
+//! The order of locks in a driver. Where lockdep reports in a kernel, the host panics and names the
+//! classes and the places. A report needs neither a second thread nor a deadlock.
 
 use kernel::{
     bindings::{self, dma_resv},
@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-/// Returns what `f` panics with.
+/// Returns the message that `f` panics with.
 fn report(f: impl FnOnce()) -> String {
     let report = catch_unwind(AssertUnwindSafe(f)).expect_err("no panic");
     report.downcast_ref::<String>().cloned().expect("no text")
@@ -45,12 +45,12 @@ macro_rules! new_lock {
     };
 }
 
-/// Calls `f` as another thread would: after all that was before, so that nothing is a race.
+/// Calls `f` on another thread, and waits for the thread, so that nothing races.
 fn on_another_thread(f: impl FnOnce() + Send) {
     thread::scope(|scope| scope.spawn(f).join()).unwrap();
 }
 
-/// The depth in a tree, which is mapped after that of the parent.
+/// A node of a tree, whose depth is computed from the depth of the parent.
 #[devres_lazy]
 #[pin_data]
 struct Context {
@@ -97,7 +97,7 @@ fn nested_slots_of_one_class() -> Result {
     );
     assert_eq!(report.matches(file!()).count(), 2, "{report}");
 
-    // Nothing was populated, and both are usable in the right order.
+    // The report has left both slots empty and usable in the right order.
     assert_eq!(root.depth(&bound), Ok(&0));
     assert_eq!(child.depth(&bound), Ok(&1));
     Ok(())
@@ -112,7 +112,7 @@ macro_rules! slots {
     };
 }
 
-/// Populates an empty slot, and calls `f` meanwhile.
+/// Populates an empty slot by an initialiser that calls `f`.
 #[track_caller]
 fn populate(slot: &Slot, dev: &Device<Bound>, f: impl FnOnce()) {
     let populated = slot.get_or_populate(dev, || {
@@ -133,7 +133,7 @@ fn slots_of_two_classes_in_both_orders() -> Result {
         populate(&vm(), &bound, || ());
     });
 
-    // Other slots of these classes, on another thread.
+    // Two other slots of the same classes, on another thread.
     on_another_thread(|| {
         let (vm, queue) = (vm(), queue());
         let first = line(line!() + 2);
@@ -153,7 +153,7 @@ fn slots_of_two_classes_in_both_orders() -> Result {
             ],
         );
 
-        // The initialiser that panicked has left its slot empty and unlocked.
+        // The panic has left the slot of the initialiser empty and unlocked.
         populate(&queue, &bound, || populate(&vm, &bound, || ()));
     });
     Ok(())
@@ -172,7 +172,7 @@ fn slots_of_three_classes_in_a_cycle() -> Result {
     let job = job();
     let vm = vm();
     let report = report(|| populate(&vm, &bound, || populate(&job, &bound, || ())));
-    // The direct order was seen as well, and is the shorter one.
+    // Of two known orders, the report names the shorter one, from `Job` to `Vm`.
     assert_contains(
         &report,
         &["takes `Job`", "holds `Vm`", "`Job` at ", "`Vm` at "],
@@ -248,7 +248,7 @@ fn the_other_way_round() -> Result {
     Ok(())
 }
 
-/// The reservation lock of a buffer, for as long as a closure runs.
+/// Calls `f` with the reservation lock of a buffer held.
 #[track_caller]
 fn with_reservation<R>(resv: &dma_resv, f: impl FnOnce() -> R) -> R {
     struct Guard<'a>(&'a dma_resv);
@@ -277,7 +277,7 @@ fn reservation_locks() -> Result {
     let inside = KBox::pin_init(new_mutex!((), "inside"), GFP_KERNEL)?;
     let outside = KBox::pin_init(new_mutex!((), "outside"), GFP_KERNEL)?;
 
-    // Without an acquire context, they do not nest.
+    // Without an acquire context, reservation locks do not nest.
     let place = line(line!() + 2);
     let text = report(|| {
         with_reservation(&one, || with_reservation(&two, || ()));
@@ -293,7 +293,7 @@ fn reservation_locks() -> Result {
     with_reservation(&one, || ());
     with_reservation(&two, || ());
 
-    // Against a mutex, either way first.
+    // With a mutex, the reverse of a known order is reported, whichever lock comes first.
     with_reservation(&one, || drop(inside.lock()));
     let text = report(|| {
         let _inside = inside.lock();
@@ -313,8 +313,8 @@ fn reservation_locks() -> Result {
         &["takes `outside`", "holds `reservation_ww_class_mutex`"],
     );
 
-    // A first access takes the slot's lock, then the reservation lock. So the other order is
-    // refused before it comes to a deadlock, and of whichever objects the two locks are.
+    // A first access takes the slot's lock, then the reservation lock. The reverse order is
+    // reported before it deadlocks, for the locks of any two objects.
     populate(&table(), &bound, || with_reservation(&one, || ()));
     let slot = table();
     let text = report(|| with_reservation(&two, || populate(&slot, &bound, || ())));
@@ -338,12 +338,12 @@ fn try_lock_gives_no_order() -> Result {
         let _jobs = jobs.lock();
         drop(state.lock());
     }
-    // As drivers do where the order is the other one: they try, and come back later.
+    // Drivers that need the reverse order call `try_lock()`, and retry later if it fails.
     {
         let _state = state.lock();
         *jobs.try_lock().unwrap() += 1;
     }
-    // It would be an order only if the thread waited.
+    // Only a lock that may wait establishes an order.
     let text = report(|| {
         let _state = state.lock();
         drop(jobs.lock());
@@ -353,7 +353,7 @@ fn try_lock_gives_no_order() -> Result {
     Ok(())
 }
 
-/// Within its own initialiser, a slot is refused, and nothing is reported.
+/// An access to a slot in the slot's own initialiser fails with `EDEADLK`, without a report.
 #[test]
 fn the_same_slot_is_refused() -> Result {
     let mut dev = TestDevice::new(c"gpu0")?;
@@ -369,10 +369,10 @@ fn the_same_slot_is_refused() -> Result {
     Ok(())
 }
 
-/// A panic hook may wait for others that take locks, while a report is under way.
+/// During a report, a panic hook may wait for other threads that take locks.
 #[test]
 fn a_panic_hook_waits_for_locks() -> Result {
-    /// How long other threads get, before they count as blocked.
+    /// The time after which another thread counts as blocked.
     const LIMIT: Duration = Duration::from_secs(20);
 
     let (a, b) = (new_lock!("a")?, new_lock!("b")?);

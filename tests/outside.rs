@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! A crate outside of the workspace, as the README says to make one: `cargo new`, the lines of the
-//! README and nothing else. The only change is where the runtime is.
+//! A crate outside of the workspace, made as the README says: `cargo new`, the lines of the README
+//! and nothing else. Only the path of the runtime differs.
 //!
-//! The crates are made in empty folders of their own. They share a target folder in that of the
-//! workspace, and use the workspace's `Cargo.lock`, so nothing is fetched.
+//! Each crate has an empty folder of its own. All crates share a folder in the workspace's target
+//! folder, and use the workspace's `Cargo.lock`, so cargo downloads nothing.
 
 use anyhow::{ensure, Context, Result};
 use std::{
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 /// The root of the workspace.
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Where the README says that the runtime is.
+/// The path of the runtime in the README.
 const RUNTIME_IN_README: &str = "../devres-lazy/runtime";
 
 /// The sample driver, which is added to a kernel tree.
@@ -28,7 +28,7 @@ const TEST_OF_SAMPLE: &str = "tests/sample.rs";
 
 /// A mistake in the sample driver.
 struct Mistake {
-    /// The code that is right.
+    /// The correct code.
     right: &'static str,
     /// The code in its place.
     wrong: &'static str,
@@ -38,32 +38,32 @@ struct Mistake {
 
 /// Mistakes that the test of the sample driver catches.
 const MISTAKES: &[Mistake] = &[
-    // Memory that nothing frees at unbind.
+    // Unbind leaves memory allocated.
     Mistake {
         right: "let segments = self.segments(dev)?;",
         wrong: "let segments = self.segments(dev)?;
                 core::mem::forget(Coherent::<u64>::zeroed(dev, GFP_KERNEL)?);",
         caught_by: "is_bound_and_unbound",
     },
-    // Probe maps nothing, so that `unbind()` does.
+    // Probe maps nothing, so `unbind()` is the first to map.
     Mistake {
         right: "let segments = this.descriptors.describe(pdev.as_ref(), &this.buffer.obj)?;",
         wrong: "let segments = this.descriptors.len;",
         caught_by: "is_bound_and_unbound",
     },
-    // Probe goes on without its buffer.
+    // Probe ignores that the buffer is missing.
     Mistake {
         right: "this.descriptors.describe(pdev.as_ref(), &this.buffer.obj)?;",
         wrong: "this.descriptors.describe(pdev.as_ref(), &this.buffer.obj).unwrap_or(0);",
         caught_by: "probe_runs_out_of_memory",
     },
-    // Probe goes on without having filled the buffer.
+    // Probe ignores that the buffer is not filled.
     Mistake {
         right: "this.buffer.fill(pdev.as_ref(), PATTERN)?;",
         wrong: "this.buffer.fill(pdev.as_ref(), PATTERN).unwrap_or_default();",
         caught_by: "probe_runs_out_of_memory",
     },
-    // The buffer has more pages than are filled.
+    // Only the first page of the buffer is filled.
     Mistake {
         right: "memory.try_write32(word, offset)?;",
         wrong: "if offset < PAGE_SIZE {
@@ -71,7 +71,7 @@ const MISTAKES: &[Mistake] = &[
             }",
         caught_by: "is_bound_and_unbound",
     },
-    // The sum maps memory that nobody has used.
+    // The sum maps memory that was never used.
     Mistake {
         right: "let Some(memory) = self.memory_if_mapped(dev)? else {",
         wrong: "let Some(memory) = Some(self.memory(dev)?) else {",
@@ -140,7 +140,7 @@ fn first_block(text: &str, language: &str) -> Result<String> {
 
 /// A crate in an empty folder.
 struct Outside {
-    /// Removed in the end.
+    /// The folder is removed when this is dropped.
     _folder: TempDir,
     path: PathBuf,
 }
@@ -161,8 +161,8 @@ impl Outside {
         })
     }
 
-    /// Adds the lines of the README to `Cargo.toml`, with the runtime where it is, and `edit` done
-    /// to them.
+    /// Adds the lines of the README to `Cargo.toml`, with the runtime's real path, and changed by
+    /// `edit`.
     fn add_dependencies(&self, guide: &Guide, edit: impl FnOnce(String) -> String) -> Result<()> {
         ensure!(
             guide.dependencies.contains(RUNTIME_IN_README),
@@ -198,14 +198,14 @@ impl Outside {
         Ok(output)
     }
 
-    /// Runs the test of the README, which has to pass without a warning, and to print what the
-    /// README says.
+    /// Runs the test of the README, which has to pass without a warning and to print the output in
+    /// the README.
     fn passes(&self, guide: &Guide) -> Result<()> {
         let output = self.run(&guide.run)?;
         let stderr = String::from_utf8(output.stderr)?;
         ensure!(!stderr.contains("warning"), "{stderr}");
 
-        // All but the time that it takes.
+        // The time that the test took differs.
         let (expected, _) = guide
             .output
             .rsplit_once("finished in")
@@ -279,7 +279,7 @@ fn one_dependency_for_all_macros() -> Result<()> {
         &Path::new(ROOT).join("tests/pin_data.rs"),
         "tests/pin_data.rs",
     )?;
-    // The attribute's expansions, in all forms.
+    // The cases have all forms of the expansion.
     for entry in fs::read_dir(Path::new(ROOT).join("tests/ui/pass"))? {
         let path = entry?.path();
         let name = path.file_name().context("no name")?.to_string_lossy();
@@ -310,7 +310,7 @@ fn a_dependency_by_another_name() -> Result<()> {
     outside.passes(&guide)
 }
 
-/// The driver file compiles as it is: as a crate of its own, and as a part of its test. Its KUnit
+/// The driver file compiles unchanged, as a crate of its own and as a part of its test. Its KUnit
 /// suite runs in both.
 #[test]
 fn the_sample_of_the_kernel_tree() -> Result<()> {

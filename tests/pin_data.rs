@@ -195,9 +195,9 @@ fn zeroable() -> Result {
     assert_eq!((registers.values, registers.other), ([0; 3], 0));
 
     let word = KBox::<Word>::zeroed(GFP_KERNEL)?;
-    // SAFETY: All bytes are initialised, with zeroes.
+    // SAFETY: All bytes of the value are initialised, to zero.
     assert_eq!(unsafe { word.word }, 0);
-    // SAFETY: All bytes are initialised, with zeroes.
+    // SAFETY: All bytes of the value are initialised, to zero.
     assert_eq!(unsafe { word.bytes }, [0; 4]);
 
     is_zeroable::<Registers<u8, u8, 1>>();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The sample driver, from the file that is added to a kernel tree, byte for byte.
+//! The sample driver, compiled from the file that is added to a kernel tree.
 //!
 //! Its KUnit suite runs here as part of the file. The tests below bind the driver to a device.
 
@@ -14,7 +14,7 @@ use kernel::{
 };
 use rust_devres_lazy::MODULE;
 
-/// What QEMU has as `pci-testdev`.
+/// The device that QEMU calls `pci-testdev`.
 fn testdev() -> Result<PciDevice> {
     PciDevice::new(
         c"0000:00:04.0",
@@ -40,8 +40,8 @@ fn says_what_it_is() {
     assert_eq!(info.license, "GPL v2");
 }
 
-/// Probe fills the buffer, and maps it and the memory that describes it. All is there until the
-/// driver's `unbind()` was called, and gone after that.
+/// Probe fills the buffer, and maps the buffer and the memory that describes it. Both stay mapped
+/// until the driver's `unbind()` returns, and are then unmapped.
 #[test]
 fn is_bound_and_unbound() -> Result {
     let mut dev = testdev()?;
@@ -63,20 +63,20 @@ fn is_bound_and_unbound() -> Result {
         [
             format!("0000:00:04.0: The buffer has {segments} segments."),
             format!("0000:00:04.0: The buffer had {segments} segments."),
-            // A byte of one for each byte, in words.
+            // Each byte of the buffer is one.
             "0000:00:04.0: The words of the buffer add up to 0x1010101000.".to_owned(),
         ]
     );
     assert_ne!(segments, 0);
 
     assert_eq!((bound.live, bound.mapped), (2, 2));
-    // `unbind()` has found both, and mapped nothing.
+    // `unbind()` has used both mappings, and added none.
     assert_eq!(unbound.mapped, 2);
     assert_eq!((unbound.live, unbound.bytes), (0, 0));
     Ok(())
 }
 
-/// The same device again gets a buffer of its own.
+/// Each binding of the same device has a buffer of its own.
 #[test]
 fn is_bound_again() -> Result {
     let mut dev = testdev()?;
@@ -89,7 +89,7 @@ fn is_bound_again() -> Result {
     Ok(())
 }
 
-/// Whichever allocation of probe fails, nothing stays mapped, and the device can be bound later.
+/// If any allocation of probe fails, nothing stays mapped, and the device can be bound later.
 #[test]
 fn probe_runs_out_of_memory() -> Result {
     let mut dev = testdev()?;
@@ -109,12 +109,12 @@ fn probe_runs_out_of_memory() -> Result {
         failures += 1;
     }
 
-    // Among them the driver's data, the buffer, its pages, and the three resources.
+    // At least the driver's data, the buffer, its pages, and the three resources are allocated.
     assert!(failures >= 6, "{failures}");
     Ok(())
 }
 
-/// The device is not in the driver's table.
+/// Probe refuses a device that is not in the driver's table.
 #[test]
 fn another_device() -> Result {
     let mut dev = PciDevice::new(c"0000:00:05.0", PciConfig::new(Vendor::REDHAT, 0x6))?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The printed form stands alone: the printed example is built with a runtime that has no attribute,
-//! without the macro's crate, and the same rows hold.
+//! The printed form needs no macro. The printed example is built with a runtime that lacks the
+//! attribute, without the macro's crate, and the same rows hold.
 
 use anyhow::{ensure, Result};
 use std::{
@@ -11,7 +11,7 @@ use std::{
 
 const PACKAGE: &str = "devres-lazy-standalone";
 
-/// Runs cargo for that package only, so that nobody else asks for the attribute.
+/// Runs cargo for that package only, so that no other package enables the attribute.
 fn cargo(args: &[&str]) -> Result<Output> {
     let output = Command::new(env!("CARGO"))
         .args(args)
@@ -40,7 +40,7 @@ fn the_macro_is_not_there() -> Result<()> {
 
 #[test]
 fn it_passes() -> Result<()> {
-    // The status says whether a row was off.
+    // The exit status is an error if a row is off.
     let output = cargo(&["run", "--quiet"])?;
     let stderr = String::from_utf8(output.stderr)?;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What compiles and works, and what does not compile and how that is said: `tests/ui`.
+//! The cases in `tests/ui`: programs that compile and run, and mistakes with rustc's messages.
 //!
-//! `tests/ui/pass/<case>.rs` is run; `cli/tests/runs.rs` runs it as `cargo devres-lazy expand` prints
-//! it. `tests/ui/<topic>/<case>.rs` of every other topic fails to compile, with the messages in
-//! `<case>.stderr`. `cargo xtask bless` rewrites those.
+//! `tests/ui/pass/<case>.rs` is run. `cli/tests/runs.rs` runs the printed form of the same case.
+//! `tests/ui/<topic>/<case>.rs` of every other topic fails to compile, with the messages in
+//! `<case>.stderr`. `cargo xtask bless` rewrites the messages.
 
 use anyhow::{ensure, Result};
 use std::{fs, path::PathBuf};

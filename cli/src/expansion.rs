@@ -21,13 +21,14 @@ use crate::{
     rustfmt::Rustfmt,
     short::{Crates, Short},
     source::Source,
+    trees,
     written::{indent_at, Written},
 };
 use anyhow::Result;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
 use std::{collections::BTreeSet, iter, ops::Range};
-use syn::File;
+use syn::{spanned::Spanned, File};
 
 /// The items to expand, and the edition of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -180,13 +181,9 @@ impl Printer<'_> {
         }
 
         let printable = printables(source, &file, &chosen)?;
-        if let Some(edit) = imports::edit(source, &file, &chosen) {
-            return source.edited(vec![edit]).map(Some);
-        }
-        if let Some(edit) = printable
-            .iter()
-            .find_map(|printable| printable.needed.clone())
-        {
+        let needed = || printable.iter().find_map(|it| it.needed.clone());
+        if let Some(edit) = imports::edit(source, &file, &chosen).or_else(needed) {
+            let edit = self.import(source, &file, edit)?;
             return source.edited(vec![edit]).map(Some);
         }
         let lines = Lines::new(&source.text);
@@ -199,6 +196,34 @@ impl Printer<'_> {
             }
         }
         source.edited(edits).map(Some)
+    }
+
+    /// Returns an edit of an import with rustfmt's layout, unless the import has another layout that
+    /// the edit keeps.
+    fn import(
+        &self,
+        source: &Source,
+        file: &File,
+        (range, text): (Range<usize>, String),
+    ) -> Result<(Range<usize>, String)> {
+        let (Some(rustfmt), Some(item)) = (&self.rustfmt, trees::find(file, &range)) else {
+            return Ok((range, text));
+        };
+        let whole = item.span().byte_range();
+        let [before, behind] = [whole.start..range.start, range.end..whole.end];
+        let edited = format!("{}{text}{}", &source.text[before], &source.text[behind]);
+        // An `#[allow(..)]` in front of the import leaves the layout alone.
+        if range.is_empty() || edited.is_empty() {
+            return Ok((range, text));
+        }
+
+        let indent = indent_at(&source.text, whole.start);
+        let written = &source.text[whole.clone()];
+        if range != whole && rustfmt.import(written, indent)?.as_deref() != Some(written) {
+            return Ok((range, text));
+        }
+        let formatted = rustfmt.import(&edited, indent)?;
+        Ok(formatted.map_or((range, text), |text| (whole, text)))
     }
 
     /// Returns the text of an expanded item.

@@ -80,7 +80,13 @@ pub(crate) fn edit(
     is_changed.then(|| {
         let text = format!("use {}{};", root.ident, tree.braced(""));
         let text = text.replace('\n', &format!("\n{indent}"));
-        (import.span().byte_range(), text)
+        let range = import.span().byte_range();
+        // Only an import with a `//` has the kernel's layout.
+        if source.text[range.clone()].contains("//") {
+            (range, text)
+        } else {
+            (range, text.replace(", //\n", ",\n"))
+        }
     })
 }
 

@@ -21,6 +21,9 @@ const LAYOUT_ONLY: &str = "merge_derives=false,reorder_imports=false,reorder_mod
     force_explicit_abi=false,remove_nested_parens=false,use_field_init_shorthand=false,\
     use_try_shorthand=false,newline_style=Unix";
 
+/// The options for an import: in rustfmt's own layout, an import has rustfmt's order as well.
+const IMPORT: &str = "newline_style=Unix";
+
 /// The toolchain's rustfmt, for one file.
 pub(crate) struct Rustfmt<'a> {
     program: OsString,
@@ -45,13 +48,23 @@ impl<'a> Rustfmt<'a> {
     /// Formats items as if they stood in the file behind `indent`, which is also what their lines
     /// but the first one begin with then. [`None`] if rustfmt refuses the text.
     pub(crate) fn items(&self, text: &str, indent: &str) -> Result<Option<String>> {
+        self.indented(text, indent, LAYOUT_ONLY)
+    }
+
+    /// Formats a `use`, as [`items()`](Self::items) does, and sorts the names in it.
+    pub(crate) fn import(&self, text: &str, indent: &str) -> Result<Option<String>> {
+        self.indented(text, indent, IMPORT)
+    }
+
+    /// Formats items with these options.
+    fn indented(&self, text: &str, indent: &str, config: &str) -> Result<Option<String>> {
         let depth = indent.replace('\t', "    ").len() / TAB;
         let wrapped = format!(
             "{}{text}\n{}",
             "mod m {\n".repeat(depth),
             "}\n".repeat(depth)
         );
-        let Some(formatted) = self.format(&wrapped)? else {
+        let Some(formatted) = self.format(&wrapped, config)? else {
             return Ok(None);
         };
 
@@ -76,10 +89,10 @@ impl<'a> Rustfmt<'a> {
     }
 
     /// Formats a text, in the first edition that it can be of.
-    fn format(&self, text: &str) -> Result<Option<String>> {
+    fn format(&self, text: &str, config: &str) -> Result<Option<String>> {
         let mut complaint = None;
         for edition in &self.editions {
-            match self.run(&["--edition", edition, "--config", LAYOUT_ONLY], text)? {
+            match self.run(&["--edition", edition, "--config", config], text)? {
                 Ok(formatted) => return Ok(Some(formatted)),
                 Err(said) => complaint = complaint.or(Some(said)),
             }
@@ -88,7 +101,7 @@ impl<'a> Rustfmt<'a> {
         let program = self.program.to_string_lossy();
         let complaint = complaint.unwrap_or_default();
         // Is it missing from the toolchain, or is its configuration wrong?
-        if self.run(&["--config", LAYOUT_ONLY], "")?.is_err() {
+        if self.run(&["--config", config], "")?.is_err() {
             bail!(
                 "`{program}` has failed: {complaint}\n\
                  help: `rustup component add rustfmt`, if it is missing"

@@ -14,7 +14,7 @@ type Edit = (Range<usize>, String);
 
 /// Removes an import: the whole `use`, or a part of its tree. Comments stay.
 pub(crate) fn without(text: &str, file: &File, import: &Import) -> Option<Edit> {
-    let item = find(file, import)?;
+    let item = find(file, &import.item)?;
     let whole = item.span().byte_range();
 
     let tree = Tree { text, import };
@@ -26,7 +26,7 @@ pub(crate) fn without(text: &str, file: &File, import: &Import) -> Option<Edit> 
 
 /// Allows an import to be unused, unless it is allowed already.
 pub(crate) fn allowed(text: &str, file: &File, import: &Import) -> Option<Edit> {
-    let item = find(file, import)?;
+    let item = find(file, &import.item)?;
     let is_allowed = item.attrs.iter().any(|attr| {
         let mut names_lint = false;
         // An argument that cannot be parsed is not this lint.
@@ -47,25 +47,23 @@ pub(crate) fn allowed(text: &str, file: &File, import: &Import) -> Option<Edit> 
     (!is_allowed).then(|| (start..start, format!("#[allow({LINT})]{end}")))
 }
 
-/// The `use` of an import.
-fn find(file: &File, import: &Import) -> Option<ItemUse> {
+/// The `use` that this range is in.
+pub(crate) fn find(file: &File, range: &Range<usize>) -> Option<ItemUse> {
     struct Finder<'a> {
-        import: &'a Import,
+        range: &'a Range<usize>,
         found: Option<ItemUse>,
     }
 
     impl<'a> Visit<'a> for Finder<'_> {
         fn visit_item_use(&mut self, item: &'a ItemUse) {
-            if item.span().byte_range() == self.import.item {
+            let whole = item.span().byte_range();
+            if whole.start <= self.range.start && self.range.end <= whole.end {
                 self.found = Some(item.clone());
             }
         }
     }
 
-    let mut finder = Finder {
-        import,
-        found: None,
-    };
+    let mut finder = Finder { range, found: None };
     finder.visit_file(file);
     finder.found
 }

@@ -346,7 +346,13 @@ fn modules_in_files_may_use_it() -> Result<()> {
 
 #[test]
 fn names_that_are_needed_are_imported() -> Result<()> {
-    let import = "use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};\n";
+    let import = "use kernel::{
+    device::Device,
+    devres_lazy,
+    prelude::*,
+    sync::aref::ARef, //
+};
+";
     let expected = "use kernel::{
     device::{
         Bound,

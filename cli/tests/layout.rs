@@ -239,3 +239,68 @@ fn ends_of_lines_are_those_of_the_file() -> Result<()> {
     ensure!(count > 10, "there are only {count} files");
     Ok(())
 }
+
+#[test]
+fn an_import_keeps_its_layout() -> Result<()> {
+    let item = "#[devres_lazy]\n#[pin_data]\nstruct Queue {\n    dev: ARef<Device>,\n    \
+                #[lazy(fn table, device = &self.dev, init = Table)]\n    table: Table,\n}\n";
+    let flat = "\
+use kernel::{
+    device::{Bound, Device},
+    devres::{same_device, Entry, Lazy, LazyOwner, Vacant},
+    prelude::*,
+    sync::aref::ARef,
+};
+";
+    let vertical = "\
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::{
+        same_device,
+        Entry,
+        Lazy,
+        LazyOwner,
+        Vacant, //
+    },
+    prelude::*,
+    sync::aref::ARef, //
+};
+";
+
+    for (import, expected) in [
+        (
+            "use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};\n",
+            flat,
+        ),
+        (
+            "use kernel::{device::Device,devres_lazy,prelude::*,sync::aref::ARef};\n",
+            flat,
+        ),
+        (
+            "use kernel::{\n    device::Device,\n    devres_lazy,\n    prelude::*,\n    \
+             sync::aref::ARef, //\n};\n",
+            vertical,
+        ),
+        // Nothing is added to an import without the prelude.
+        (
+            "use kernel::{device::Device, devres_lazy};\n",
+            "use kernel::device::Device;\n",
+        ),
+        (
+            "use kernel::{device::Device,devres_lazy};\n",
+            "use kernel::{device::Device};\n",
+        ),
+        (
+            "use kernel::{\n    device::Device,\n    devres_lazy, //\n};\n",
+            "use kernel::{\n    device::Device, //\n};\n",
+        ),
+    ] {
+        let source = Source::from_bytes(Path::new("use.rs"), format!("{import}{item}").into())?;
+        let printed = expand(&source, &Options::default())?;
+        ensure!(printed.starts_with(expected), "{import}{printed}");
+    }
+    Ok(())
+}

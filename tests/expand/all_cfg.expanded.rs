@@ -3,11 +3,7 @@
 
 //! `#[cfg]` on every lazy field.
 
-use kernel::{
-    device::Device,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, prelude::*, sync::aref::ARef};
 
 /// A table.
 pub struct Table;

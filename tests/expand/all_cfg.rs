@@ -2,12 +2,7 @@
 
 //! `#[cfg]` on every lazy field.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 /// A table.
 pub struct Table;

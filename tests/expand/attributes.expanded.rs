@@ -3,11 +3,7 @@
 
 //! Which attributes of the struct and of its fields go on what is generated.
 
-use kernel::{
-    device::Device,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, prelude::*, sync::aref::ARef};
 
 /// A table.
 pub struct Table;

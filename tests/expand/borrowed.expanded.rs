@@ -4,23 +4,12 @@
 //! Resources that borrow the bound device.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        same_device,
-        LazyLt,
-        LazyOwner,
-        PlaceLt, //
-    },
-    pci::{
-        self,
-        Bar, //
-    },
+    device::{Bound, Device},
+    devres::{same_device, LazyLt, LazyOwner, PlaceLt},
+    pci::{self, Bar},
     prelude::*,
     sync::aref::ARef,
-    types::ForLt, //
+    types::ForLt,
 };
 
 /// Finds the PCI device.

@@ -3,18 +3,12 @@
 //! Resources that borrow the bound device.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres_lazy,
-    pci::{
-        self,
-        Bar, //
-    },
+    pci::{self, Bar},
     prelude::*,
     sync::aref::ARef,
-    types::ForLt, //
+    types::ForLt,
 };
 
 /// Finds the PCI device.

@@ -3,11 +3,7 @@
 
 //! `#[cfg]` on a field: it is on all that is made from the field.
 
-use kernel::{
-    device::Device,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, prelude::*, sync::aref::ARef};
 
 /// A table.
 pub struct Table;

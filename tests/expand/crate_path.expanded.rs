@@ -3,12 +3,7 @@
 
 //! `crate`: the runtime is elsewhere.
 
-use kernel::{
-    self as dl,
-    device::Device,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{self as dl, device::Device, prelude::*, sync::aref::ARef};
 
 /// A table.
 pub struct Table;

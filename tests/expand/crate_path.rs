@@ -2,13 +2,7 @@
 
 //! `crate`: the runtime is elsewhere.
 
-use kernel::{
-    self as dl,
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{self as dl, device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 /// A table.
 pub struct Table;

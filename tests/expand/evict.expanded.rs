@@ -6,26 +6,13 @@
 
 use core::ptr::NonNull;
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres::{
-        same_device,
-        EvictableLazy,
-        HasView,
-        LazyOwner,
-        LazyPin,
-        Map,
-        MapMarker,
-        Mapped,
-        OwnerView,
-        PinEntry,
-        PinVacant,
-        TeardownFirst, //
+        same_device, EvictableLazy, HasView, LazyOwner, LazyPin, Map, MapMarker, Mapped, OwnerView,
+        PinEntry, PinVacant, TeardownFirst,
     },
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 
 /// A table.

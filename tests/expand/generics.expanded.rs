@@ -5,19 +5,10 @@
 
 use core::ops::Deref;
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        self,
-        same_device,
-        Lazy,
-        LazyOwner,
-        Vacant, //
-    },
+    device::{Bound, Device},
+    devres::{self, same_device, Lazy, LazyOwner, Vacant},
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 
 /// What a table is made of.

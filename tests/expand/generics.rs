@@ -3,12 +3,7 @@
 //! Type and const parameters, with bounds, a `where` clause and defaults.
 
 use core::ops::Deref;
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 /// What a table is made of.
 pub trait Format: Send + Sync + 'static {

@@ -4,19 +4,10 @@
 //! An `init` field: an initialiser makes the resource.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        same_device,
-        Entry,
-        Lazy,
-        LazyOwner,
-        Vacant, //
-    },
+    device::{Bound, Device},
+    devres::{same_device, Entry, Lazy, LazyOwner, Vacant},
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 
 /// A table.

@@ -4,18 +4,9 @@
 //! Lifetimes of the struct and of a type: the accessor's is another one.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        same_device,
-        Entry,
-        Lazy,
-        LazyOwner,
-        Vacant, //
-    },
-    prelude::*, //
+    device::{Bound, Device},
+    devres::{same_device, Entry, Lazy, LazyOwner, Vacant},
+    prelude::*,
 };
 
 /// Finds an entry.

@@ -2,11 +2,7 @@
 
 //! Lifetimes of the struct and of a type: the accessor's is another one.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*};
 
 /// Finds an entry.
 pub type Lookup = fn(&u32) -> &u32;

@@ -6,33 +6,17 @@
 use core::ptr::NonNull;
 use kernel::{
     bindings,
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres::{
-        same_device,
-        Entry,
-        HasView,
-        Lazy,
-        LazyGuard,
-        LazyOwner,
-        Map,
-        MapMarker,
-        Mapped,
-        OwnerView,
-        TeardownFirst,
-        Vacant, //
+        same_device, Entry, HasView, Lazy, LazyGuard, LazyOwner, Map, MapMarker, Mapped, OwnerView,
+        TeardownFirst, Vacant,
     },
-    drm::{
-        self,
-        gem::DriverObject, //
-    },
+    drm::{self, gem::DriverObject},
     error::from_err_ptr,
     prelude::*,
     scatterlist::SGTable,
     sync::aref::ARef,
-    types::Opaque, //
+    types::Opaque,
 };
 
 /// Maps the table that the C helper keeps in the object.

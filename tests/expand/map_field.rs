@@ -5,24 +5,15 @@
 use core::ptr::NonNull;
 use kernel::{
     bindings,
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
+    device::{Bound, Device},
+    devres::{Map, Mapped},
     devres_lazy,
-    drm::{
-        self,
-        gem::DriverObject, //
-    },
+    drm::{self, gem::DriverObject},
     error::from_err_ptr,
     prelude::*,
     scatterlist::SGTable,
     sync::aref::ARef,
-    types::Opaque, //
+    types::Opaque,
 };
 
 /// Maps the table that the C helper keeps in the object.

@@ -2,12 +2,7 @@
 
 //! A destructor of one's own begins with the teardown.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 /// A table.
 pub struct Table;

@@ -4,19 +4,10 @@
 //! `peek`: only if it is mapped.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        same_device,
-        Entry,
-        Lazy,
-        LazyOwner,
-        Vacant, //
-    },
+    device::{Bound, Device},
+    devres::{same_device, Entry, Lazy, LazyOwner, Vacant},
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 
 /// A table.

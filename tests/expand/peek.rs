@@ -2,12 +2,7 @@
 
 //! `peek`: only if it is mapped.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 /// A table.
 pub struct Table;

@@ -4,20 +4,10 @@
 //! Raw identifiers: the struct, the field and the functions.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        same_device,
-        Entry,
-        Lazy,
-        LazyGuard,
-        LazyOwner,
-        Vacant, //
-    },
+    device::{Bound, Device},
+    devres::{same_device, Entry, Lazy, LazyGuard, LazyOwner, Vacant},
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 
 /// A table.

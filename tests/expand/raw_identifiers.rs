@@ -2,12 +2,7 @@
 
 //! Raw identifiers: the struct, the field and the functions.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 /// A table.
 #[allow(non_camel_case_types)]

@@ -4,19 +4,10 @@
 //! Without a target it is the resource that is lent.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        same_device,
-        Entry,
-        Lazy,
-        LazyOwner,
-        Vacant, //
-    },
+    device::{Bound, Device},
+    devres::{same_device, Entry, Lazy, LazyOwner, Vacant},
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 
 /// A table.

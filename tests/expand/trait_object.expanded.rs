@@ -4,19 +4,10 @@
 //! The target is a trait object, which the field derefs to.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        same_device,
-        Entry,
-        Lazy,
-        LazyOwner,
-        Vacant, //
-    },
+    device::{Bound, Device},
+    devres::{same_device, Entry, Lazy, LazyOwner, Vacant},
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 
 /// What can be asked of a table.

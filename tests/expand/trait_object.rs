@@ -2,12 +2,7 @@
 
 //! The target is a trait object, which the field derefs to.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 /// What can be asked of a table.
 pub trait Ops {

@@ -2,12 +2,7 @@
 
 //! A field without documentation: its accessor has some.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 /// A table.
 pub struct Table;

@@ -2,12 +2,7 @@
 
 //! The visibility of the accessor, which the other functions of its field have too.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 /// A table.
 pub struct Table;

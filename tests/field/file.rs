@@ -14,7 +14,7 @@ field! {
     /// The close is dropping the resource when unbind comes there: unbind waits.
     closed_before_release catches ReleaseDoesNotWait, DropsTwice;
 
-    /// The file is still open when the device is bound again: the object is of no use any more.
+    /// The file is still open when the device is bound again: every access to the object fails.
     open_across_a_rebind catches NoRevokedCheck, EmptyAfterUnbind, ReleaseKeeps;
 }
 
@@ -69,7 +69,7 @@ mod scenarios {
     }
 
     /// `Devres::drop()` and `devres_node_release()` of `rust/kernel/devres.rs` wait for each other:
-    /// whoever comes second returns when the resource is gone.
+    /// the second of the two returns when the resource is gone.
     pub(super) fn closed_during_release<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let mut dev = device()?;
@@ -124,7 +124,7 @@ mod scenarios {
 
     /// The file's object belongs to the binding in which it was mapped. A later binding of the same
     /// `struct device` gives it a `Device<Bound>` of the right address, and nothing else:
-    /// `Devres::access()` compares just that, and must not be believed.
+    /// `Devres::access()` compares only the address, which is not enough.
     pub(super) fn open_across_a_rebind<S: Tested>() -> Check {
         let probe: Arc<Probe> = Arc::default();
         let mut dev = device()?;

@@ -6,7 +6,8 @@ use super::field;
 use kernel::{devres::Lazy, new_lazy, prelude::*, testing::TestDevice};
 
 field! {
-    /// The rescan finds another `struct device`, of the same name: the object is not of that one.
+    /// The rescan finds another `struct device`, of the same name: the object does not belong to
+    /// it.
     removed_and_found_elsewhere catches ReleaseKeeps, NoDeviceCheck, DropsTwice;
 }
 
@@ -14,7 +15,7 @@ field! {
 /// A slot of the device before is still revoked, and a new one is served.
 ///
 /// `device_release()` frees the memory with the last reference, and a slot holds none: it compares
-/// addresses. So it must not go back to empty or to the device when that is gone.
+/// addresses. So the slot stays revoked when the device is gone.
 #[test]
 fn removed_and_found_at_the_same_address() -> Result {
     let slot = KBox::pin_init(new_lazy!("hotplug::slot"), GFP_KERNEL)?;

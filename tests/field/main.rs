@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Scenarios of the field: what happens to objects around drivers and devices that come and go.
+//! Scenarios of the field: objects of drivers and devices that come and go.
 //!
-//! Each says what is right, and which function of Linux 7.3 says so. It is run on the annotated
-//! object and on the reference copy, which have to hold, and on mutants of the reference copy, which
-//! it has to catch.
+//! Each scenario states the right outcome, and the function of Linux 7.3 that decides it. The
+//! annotated object and the reference copy have to hold. The scenario has to catch mutants of the
+//! reference copy.
 
 mod driver_data;
 mod driver_override;

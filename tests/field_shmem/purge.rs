@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! Purging: `drm_gem_shmem_purge_locked()`, which is exported, and frees the table of an object,
-//! whoever uses it.
+//! even while the table is used.
 //!
 //! An object may be purged while `drm_gem_shmem_is_purgeable()` says so: it is advised
 //! (`madv > 0`), not pinned, has a table, and is neither exported nor imported. **A table that a
-//! slot lends does not keep an object from that.** In Linux 7.3 one shrinker purges, that of
+//! slot has returned does not prevent a purge.** In Linux 7.3 one shrinker purges, that of
 //! panfrost, and only objects of panfrost's own. The marker of the table relies on it (S3): nobody
 //! advises or purges an `Object`.
 
@@ -39,8 +39,8 @@ fn purge(obj: &Gem) {
     unsafe { bindings::drm_gem_shmem_purge_locked(shmem(obj)) };
 }
 
-/// Wrong, and reported: the slot still lends the table, and later ends a mapping that is gone. In
-/// the kernel, the first is a use after free, and the second follows a null pointer in
+/// Wrong, and reported: the slot still returns the table, and later unmaps a mapping that is gone.
+/// In the kernel, the first is a use after free, and the second follows a null pointer in
 /// `__drm_gem_shmem_free_sgt_locked()`.
 #[test]
 fn a_purge_under_a_mapping_is_reported() -> Result {

@@ -21,7 +21,7 @@ const NAME: &str = "rust_devres_lazy_contract";
 /// A test that fails.
 struct Expected {
     test: &'static str,
-    /// A part of what the test says when it fails.
+    /// A part of the test's message.
     says: &'static str,
     /// The numbers are those of `docs/kernel.md`.
     why: &'static str,
@@ -81,7 +81,7 @@ const FAILS: [Expected; 10] = [
     },
 ];
 
-/// A test says this before the object would read freed memory.
+/// The message of a test that ends before the object would read freed memory.
 const NO_REFERENCE: &str = "the object has no reference to its DRM device";
 
 #[test]

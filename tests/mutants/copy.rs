@@ -18,7 +18,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// The copied files.
 const SOURCES: [&str; 3] = ["macros", "runtime", "kernel/tree"];
 
-/// Where the copy finds out which mutant it is.
+/// The file to which the copy adds the check for a mutant.
 const MAIN: &str = "runtime/src/lib.rs";
 
 /// The file of the host's shmem object.
@@ -119,7 +119,7 @@ fn read(path: &str) -> Result<String> {
     fs::read_to_string(Path::new(ROOT).join(path)).with_context(|| path.to_owned())
 }
 
-/// The function that says whether this process is a mutant.
+/// The function that returns whether this process is a mutant.
 fn choice() -> String {
     format!(
         "
@@ -133,7 +133,7 @@ pub fn mutant(name: &str) -> bool {{
     )
 }
 
-/// The workspace of the copy: as ours, without the packages that are not copied.
+/// The manifest of the copy's workspace: that of this one, with the copied packages only.
 fn workspace() -> Result<String> {
     let ours = fs::read_to_string(Path::new(ROOT).join("Cargo.toml"))?;
     let mut manifest: toml::Table = ours.parse()?;
@@ -145,7 +145,7 @@ fn workspace() -> Result<String> {
     };
     workspace.remove("default-members");
     workspace.remove("exclude");
-    // The changed code need not pass lints.
+    // Mutants need not pass lints.
     workspace.insert("lints".to_owned(), toml::Table::new().into());
     let members = ["macros", "runtime", "runtime/pin-macros"];
     workspace.insert("members".to_owned(), members.to_vec().into());
@@ -175,7 +175,7 @@ fn texts() -> Result<BTreeMap<String, String>> {
     Ok(texts)
 }
 
-/// Writes what has changed since the last time, so that only that is built again.
+/// Writes the files that have changed since the last run, so that cargo builds only those again.
 fn write(folder: &Path, texts: &BTreeMap<String, String>) -> Result<()> {
     for (path, text) in texts {
         let path = folder.join(path);

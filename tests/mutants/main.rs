@@ -21,22 +21,22 @@ use std::{
 };
 use table::{Mutant, MUTANTS};
 
-/// The variable that says which mutant a process is.
+/// The environment variable with the name of a process's mutant.
 const CHOICE: &str = "DEVRES_LAZY_MUTANT";
 
-/// How long a test may take. A mutant may make it wait for good.
+/// The time limit of a test. A mutant may make a test wait forever.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// How often a test runs that does not end as wanted. On a busy machine, a fault may show later than
-/// the test looks.
+/// The number of attempts at a test that ends in the wrong outcome. On a busy machine, a fault may
+/// show after the test has looked for it.
 const CHANCES: usize = 5;
 
-/// How a test has ended.
+/// The outcome of a test.
 #[derive(Debug, PartialEq)]
 enum End {
     Passed,
     Failed,
-    /// It was ended when the time was up.
+    /// The test was killed at the time limit.
     Hangs,
 }
 
@@ -86,7 +86,7 @@ fn run_until(
     Ok(outcome)
 }
 
-/// Runs a test of the suites. Returns how it has ended, and what it has printed.
+/// Runs a test of the suites. Returns its outcome and its output.
 fn run(suites: &Path, test: &str, mutant: Option<&Mutant>) -> Result<(End, String)> {
     let mut child = Command::new(suites)
         .args(["--exact", test])

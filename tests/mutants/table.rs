@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The mutants: what each one gets wrong, where, and which tests have to see it.
+//! The mutants: the fault of each, the place of the fault, and the tests that have to fail.
 
 use anyhow::{ensure, Context, Result};
 use std::collections::BTreeMap;
@@ -10,15 +10,15 @@ pub(crate) struct Mutant {
     pub(crate) name: &'static str,
     /// Its fault.
     pub(crate) what: &'static str,
-    /// Texts in files, which are there once each, and what takes their place. `MUTANT` stands for
-    /// the condition that the process is this mutant.
+    /// Files, texts that occur once in the file, and the replacements. `MUTANT` stands for the
+    /// condition that the process is this mutant.
     edits: &'static [(&'static str, &'static str, &'static str)],
     /// The tests of the suites that have to fail.
     pub(crate) caught_by: &'static [&'static str],
 }
 
 impl Mutant {
-    /// Makes it a choice of the sources.
+    /// Makes the mutant a choice of the sources.
     pub(crate) fn put_into(&self, texts: &mut BTreeMap<String, String>) -> Result<()> {
         let condition = format!("::kernel::mutant(\"{}\")", self.name);
         for (file, from, to) in self.edits {

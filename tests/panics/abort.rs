@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! A thread that can neither go on nor unwind says why and aborts, so these run in processes of
-//! their own.
+//! A thread that can neither continue nor unwind prints the reason and aborts, so each of these
+//! tests has a process of its own.
 
 use kernel::{
     bindings, device::Device, devres::Lazy, new_lazy, prelude::*, sync::aref::ARef,

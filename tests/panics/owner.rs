@@ -107,14 +107,14 @@ impl World {
         self.log().dropped.push(name);
     }
 
-    /// Returns the names of what was dropped, in that order, and forgets them.
+    /// Returns the names of the dropped resources in order, and forgets the names.
     pub(crate) fn take_dropped(&self) -> Vec<&'static str> {
         let mut log = self.log();
         log.made -= log.dropped.len();
         std::mem::take(&mut log.dropped)
     }
 
-    /// Returns how many resources were made and not dropped.
+    /// Returns the number of resources that were made and not dropped.
     pub(crate) fn live(&self) -> usize {
         let log = self.log();
         log.made - log.dropped.len()
@@ -293,7 +293,7 @@ impl Owner {
     }
 }
 
-/// The names of everything that an owner drops whose slots are all populated, in that order.
+/// The names of all that a fully populated owner drops, in order.
 pub(crate) const ALL: [&str; 6] = [
     "second view",
     "kept",

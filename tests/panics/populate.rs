@@ -107,7 +107,7 @@ fn linking_reports() {
     }
 }
 
-/// A [`Batched`] whose initialiser panics, or is linked with a report: nothing is left of it.
+/// A [`Batched`] whose initialiser panics, or is linked with a report, leaves nothing behind.
 #[test]
 fn batched_panics() {
     for site in [Site::InitHalfWay, Site::InitLeavesSection] {
@@ -159,8 +159,8 @@ fn a_refused_resource_panics() {
     let populate = {
         let (slot, dropped, dev) = (slot.clone(), dropped.clone(), bound.device());
         thread::spawn(move || {
-            // SAFETY: The device is not freed, and this thread is what a callback is that unbind
-            // does not wait for.
+            // SAFETY: The device is not freed, and this thread acts as a callback that unbind does
+            // not wait for.
             let dev: &Device<Bound> = unsafe { dev.as_bound() };
             let text = panics(|| {
                 let _ = slot.get_or_populate(dev, || {

@@ -36,7 +36,7 @@ const ENDS: [End; 5] = [
     End::TearDownAndFree,
 ];
 
-/// Returns what a panic at `site` says.
+/// Returns the message of a panic at `site`.
 fn text(site: Site, text: &str) -> bool {
     match site {
         Site::Warning => text == "WARNING: Resource: Warning",
@@ -181,7 +181,8 @@ fn the_first_panic_goes_on() {
     dev.bind().unwrap().unbind();
 }
 
-/// The drop of a resource panics while it is evicted: the slot is empty, and serves who comes next.
+/// The drop of a resource panics while it is evicted: the slot is empty, and can be populated
+/// again.
 #[test]
 fn an_evicted_resource_panics() {
     struct Bad(bool);

@@ -2,10 +2,10 @@
 
 //! Beyond the KUnit suites: random histories against a model, and panics.
 //!
-//! The contract itself, row by row, is in the suites of `kernel/tree/`, which run on the host as
-//! well; `tests/mutants` has mutants that they have to catch. Here, three kinds of objects are
-//! tested. The annotated object and a reference copy of its slot, written from scratch, have to
-//! hold. Mutants of the reference copy, broken in one way each, have to be caught.
+//! The suites of `kernel/tree/` test each row of the contract, on the host as well. `tests/mutants`
+//! has mutants that the suites have to catch. Here, three kinds of objects are tested. The
+//! annotated object and a reference copy of its slot, written from scratch, have to hold. Mutants
+//! of the reference copy, broken in one way each, have to be caught.
 
 // `tests/support` is shared with other tests and with `verify/fuzz`.
 #[path = "../support/histories/mod.rs"]

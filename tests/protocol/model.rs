@@ -17,7 +17,7 @@ use proptest::{
 /// The parts of a history.
 type Bytes = Vec<[u8; 3]>;
 
-/// Goes through many; [`Err`] has the shortest one that fails.
+/// Runs many histories. [`Err`] has the shortest history that fails.
 fn histories<O: Object>() -> Result<(), TestError<Bytes>> {
     let mut runner = TestRunner::new(Config {
         failure_persistence: None,

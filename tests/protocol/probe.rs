@@ -16,10 +16,10 @@ pub(crate) trait Watch: Send + Sync {
     /// A resource is being made. Returns its number.
     fn makes(&self) -> u32;
 
-    /// Half of it is there.
+    /// The first half of a resource was made.
     fn is_half_way(&self) -> Result;
 
-    /// It was dropped.
+    /// A resource was dropped.
     fn was_dropped(&self, id: u32);
 }
 
@@ -28,7 +28,7 @@ pub(crate) trait Watch: Send + Sync {
 pub(crate) struct Probe {
     made: AtomicU32,
     dropped: AtomicU32,
-    /// How often the accessor has asked for the owner's device: who did is on the slow path.
+    /// The number of calls for the owner's device, which only the slow path of the accessor makes.
     asked: AtomicU32,
     plan: Mutex<Plan>,
     /// The history that the object is in, if it is in one.
@@ -55,7 +55,7 @@ impl Probe {
         }
     }
 
-    /// Makes a resource, with what was planned for it. Everything is put back if that fails.
+    /// Makes a resource, and calls the planned hook. A failure releases everything.
     pub(crate) fn make(self: &Arc<Self>, dev: &Device<Bound>) -> Result<Resource> {
         let resource = self.take();
         self.finish(dev)?;
@@ -92,28 +92,28 @@ impl Probe {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Passes the owner's device on, and notes that somebody asked for it.
+    /// Returns the owner's device, and counts the call.
     pub(crate) fn ask<'a>(&self, dev: &'a Device) -> &'a Device {
         self.asked.fetch_add(1, SeqCst);
         dev
     }
 
-    /// How often the owner's device was asked for.
+    /// Returns the number of calls for the owner's device.
     pub(crate) fn asked(&self) -> u32 {
         self.asked.load(SeqCst)
     }
 
-    /// How many resources were made, failed attempts included.
+    /// Returns the number of resources made, failed attempts included.
     pub(crate) fn made(&self) -> u32 {
         self.made.load(SeqCst)
     }
 
-    /// How many of them are gone.
+    /// Returns the number of resources dropped.
     pub(crate) fn dropped(&self) -> u32 {
         self.dropped.load(SeqCst)
     }
 
-    /// How many of them are left. Negative if one was dropped twice.
+    /// Returns the number of resources left. The number is negative if one was dropped twice.
     pub(crate) fn live(&self) -> i64 {
         i64::from(self.made()) - i64::from(self.dropped())
     }
@@ -150,12 +150,12 @@ struct GateState {
 }
 
 impl Gate {
-    /// From here on, whoever comes to the gate waits.
+    /// Closes the gate: threads that come to the gate wait.
     pub(crate) fn close(&self) {
         self.set(true);
     }
 
-    /// Lets everybody through.
+    /// Opens the gate.
     pub(crate) fn open(&self) {
         self.set(false);
     }
@@ -183,7 +183,7 @@ impl Gate {
         state.waiting -= 1;
     }
 
-    /// Waits until somebody stands at the gate.
+    /// Waits until a thread waits at the gate.
     pub(crate) fn wait_for_somebody(&self) {
         let mut state = self.lock();
         while state.waiting == 0 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The reference copy: a slot written from scratch, out of locks that are easy to believe in. With a
-//! fault it is a mutant.
+//! The reference copy: a slot written from scratch, with locks that are easy to verify. With a
+//! fault, the copy is a mutant.
 
 use super::{
     probe::{Probe, Resource},
@@ -21,20 +21,20 @@ use std::{
 };
 
 pub(crate) mod fault {
-    //! The faults: what each one gets wrong.
+    //! The faults of mutants.
 
-    /// One way to be broken.
+    /// A fault.
     #[derive(Clone, Copy, PartialEq, Eq)]
     pub(crate) enum Kind {
-        /// Not broken.
+        /// No fault.
         None,
         /// No thread takes the lock.
         NoLock,
         /// Maps for any device.
         NoDeviceCheck,
-        /// Maps, and then looks for which device.
+        /// Maps, and then compares the device.
         DeviceCheckAfterMap,
-        /// A failed map keeps what it took.
+        /// A failed map keeps the pages that it took.
         Unbalanced,
         /// A failed map, or one that panics, is not tried again.
         StaysFailed,
@@ -46,7 +46,7 @@ pub(crate) mod fault {
         NoRevokedCheck,
         /// Unbind leaves the slot empty.
         EmptyAfterUnbind,
-        /// Dropping the owner leaves it to unbind to drop the resource.
+        /// Dropping the owner leaves the resource to unbind.
         DropKeeps,
         /// Dropping the owner does not wait for unbind.
         DropDoesNotWait,
@@ -54,15 +54,15 @@ pub(crate) mod fault {
         ReleaseDoesNotWait,
         /// Both sides drop the resource.
         DropsTwice,
-        /// `peek` does not tell a wrong device.
+        /// `peek` does not report a wrong device.
         PeekIgnoresDevice,
         /// `peek` maps.
         PeekMaps,
-        /// `try_access` lends what was revoked.
+        /// `try_access` returns a revoked resource.
         TryIgnoresRevoked,
         /// `revoke` does not drop.
         RevokeKeeps,
-        /// `revoke` leaves the slot as unbind does.
+        /// `revoke` leaves the slot revoked, as unbind does.
         RevokeIsFinal,
     }
 
@@ -115,7 +115,7 @@ enum State {
     Failed,
 }
 
-/// A resource, until it is dropped by whoever comes first.
+/// A resource, until the owner or unbind drops it.
 struct Held {
     id: u32,
     probe: Arc<Probe>,
@@ -142,7 +142,7 @@ impl Slot {
 }
 
 impl Held {
-    /// Drops the resource if nobody has; otherwise waits until it is gone, if `waits`.
+    /// Drops the resource. If the other side drops it, waits for the end of that drop, if `waits`.
     fn drop_value(&self, kind: Kind, waits: bool) {
         let value = lock(&self.value).take();
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Panics, which only the host has. The kernel does not unwind.
+//! Panics that unwind, on the host only. The kernel does not unwind.
 
 use super::{
     probe::Probe,
@@ -39,7 +39,7 @@ fn stays_usable<S: Tested>() -> Check {
     ensure!(probe.live() == 0, "{} resources are left", probe.live());
     ensure!(object.peek(dev) == Ok(None), "something is lent");
 
-    // No thread hangs, neither this one nor another one.
+    // Neither this thread nor another thread hangs.
     object.access(dev)?;
     thread::scope(|scope| {
         scope
@@ -50,7 +50,7 @@ fn stays_usable<S: Tested>() -> Check {
     Ok(())
 }
 
-/// After a panic of the initialiser, the slot stays empty and usable, and nobody hangs.
+/// After a panic of the initialiser, the slot stays empty and usable, and no thread hangs.
 #[test]
 fn init_panics() {
     holds::<Real>(stays_usable::<Real>);
@@ -58,7 +58,7 @@ fn init_panics() {
     caught::<ReferenceCopy<fault::StaysFailed>>(stays_usable::<ReferenceCopy<fault::StaysFailed>>);
 }
 
-/// The names of what was dropped.
+/// The names of the dropped resources.
 type Log = Arc<Mutex<Vec<u32>>>;
 
 /// A resource that notes its name when it is dropped, and may be told to panic then.
@@ -67,7 +67,7 @@ struct Resource {
     log: Log,
 }
 
-/// The name of those that panic.
+/// The name of resources that panic.
 const PANICS: u32 = 99;
 
 impl Drop for Resource {
@@ -93,7 +93,7 @@ fn populated<const N: usize>(
     })
 }
 
-/// If dropping a resource panics, the others are dropped all the same, and nobody hangs.
+/// If dropping a resource panics, the others are still dropped, and no thread hangs.
 #[test]
 fn drop_panics() -> Result {
     let log = Log::default();
@@ -106,7 +106,7 @@ fn drop_panics() -> Result {
     assert_eq!(dropped(), [PANICS, 2, PANICS, 0]);
     drop(slots);
 
-    // The same for a free, and the unbind after it.
+    // A free, and the unbind after the free, drop the others as well.
     let bound = dev.bind()?;
     let [first, second] = populated(&bound, [0, PANICS], &log);
     assert!(panic::catch_unwind(AssertUnwindSafe(|| drop(second))).is_err());

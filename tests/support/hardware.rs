@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! A device with an address space, and two resources of it: a page table, and a ring buffer that is
-//! mapped through the page table. Both note what happens to them.
+//! mapped through the page table. Both record their events.
 
 use std::sync::{
     atomic::{AtomicBool, Ordering::SeqCst},
@@ -21,7 +21,7 @@ impl Hardware {
         log.push(what);
     }
 
-    /// Returns what has happened since the last call.
+    /// Returns the events since the last call.
     pub(crate) fn log(&self) -> Vec<&'static str> {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.split_off(0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Scenarios: each is run on what should hold, and on mutants that are broken in one way each, which
-//! it has to catch. For all tests that have such mutants.
+//! Scenarios: each is run on objects that have to hold, and on mutants that the scenario has to
+//! catch. For all tests with mutants.
 
 use kernel::prelude::*;
 use std::{
@@ -36,7 +36,7 @@ macro_rules! ensure {
 }
 pub(crate) use ensure;
 
-/// Waits until `condition`, for as long as `limit`; whether it came.
+/// Waits for `condition` until `limit`. Returns whether the condition holds.
 pub(crate) fn comes_true(limit: Duration, condition: impl Fn() -> bool) -> bool {
     let begin = Instant::now();
     while begin.elapsed() < limit {
@@ -49,7 +49,7 @@ pub(crate) fn comes_true(limit: Duration, condition: impl Fn() -> bool) -> bool 
     condition()
 }
 
-/// Runs a scenario. A panic is something wrong, too.
+/// Runs a scenario. A panic counts as a fault.
 fn run(scenario: Scenario) -> Check {
     panic::catch_unwind(AssertUnwindSafe(scenario)).unwrap_or_else(|panic| {
         let text = panic

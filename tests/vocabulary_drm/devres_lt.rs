@@ -48,7 +48,7 @@ fn window(dev: &Device<Bound>, dropped: &Arc<AtomicU32>) -> Result<DevresLt<AnyW
         dropped: dropped.clone(),
     };
 
-    // SAFETY: It borrows nothing but the bound device.
+    // SAFETY: The value borrows nothing but the bound device.
     unsafe { DevresLt::new(dev, window) }
 }
 
@@ -128,7 +128,7 @@ fn an_invariant_one_is_lent_to_a_closure() -> Result {
     let bound = gpu.bind()?;
 
     let dev: &Device<Bound> = &bound;
-    // SAFETY: It borrows nothing but the bound device.
+    // SAFETY: The value borrows nothing but the bound device.
     let slot = unsafe {
         DevresLt::<ForLt!(for<'x> Invariant<'x>)>::new(dev, Invariant(dev, Cell::new(None)))?
     };

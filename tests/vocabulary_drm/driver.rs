@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! A DRM driver that counts what happens to it.
+//! A DRM driver that counts its events.
 
 use kernel::{
     device::{Bound, Device, DeviceContext},
@@ -17,7 +17,7 @@ use std::sync::{
 pub(crate) struct Seen {
     /// Files that are open.
     pub(crate) files: AtomicI32,
-    /// Handles that there are.
+    /// The number of handles.
     pub(crate) handles: AtomicI32,
     /// Drops of registration data.
     pub(crate) unregistered: AtomicU32,
@@ -121,7 +121,7 @@ pub(crate) fn gpu(dev: &Device<Bound>) -> Result<(drm::UnregisteredDevice<Gpu>, 
     Ok((drm::UnregisteredDevice::new(dev, Ok(seen.clone()))?, seen))
 }
 
-/// Registers it.
+/// Registers the DRM device.
 ///
 /// # Safety
 ///
@@ -136,6 +136,6 @@ pub(crate) unsafe fn register<'a>(
         seen: Arc::clone(&drm),
     };
 
-    // SAFETY: The caller drops it in time.
+    // SAFETY: The caller drops the registration before `'a` ends.
     unsafe { drm::Registration::new(dev, drm, Ok::<_, Error>(registers), 0) }
 }

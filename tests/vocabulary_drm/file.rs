@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Open files, handles, and what a driver hears of them.
+//! Open files, handles, and the driver callbacks for them.
 
 use super::driver::{gpu, register, Buffer, Gpu};
 use kernel::{
@@ -19,7 +19,7 @@ fn buffer(drm: &drm::Device<Gpu>, number: u32) -> Result<ARef<Object<Buffer>>> {
     Object::<Buffer>::new(drm, PAGE_SIZE, number)
 }
 
-/// How many references there are.
+/// The number of references.
 fn refs(buffer: &Object<Buffer>) -> i32 {
     // SAFETY: The object is alive.
     unsafe { &(*buffer.as_raw()).refcount.refcount }.read()
@@ -30,7 +30,7 @@ fn handles_hold_references() -> Result {
     let mut dev = TestDevice::new(c"gpu0")?;
     let bound = dev.bind()?;
     let (drm, seen) = gpu(&bound)?;
-    // SAFETY: It is dropped before the device is unbound.
+    // SAFETY: The registration is dropped before the device is unbound.
     let registration = unsafe { register(&bound, drm)? };
     let (first, second) = (
         buffer(registration.device(), 1)?,
@@ -51,7 +51,7 @@ fn handles_hold_references() -> Result {
         Some(ENOENT)
     );
 
-    // The lowest number that is free is used again.
+    // The lowest free number is used again.
     file.close_handle(1)?;
     assert_eq!((refs(&first), seen.handles.load(Relaxed)), (1, 1));
     assert_eq!(file.close_handle(1), Err(EINVAL));
@@ -74,7 +74,7 @@ fn only_a_registered_device_is_opened() -> Result {
     let kept: ARef<drm::Device<Gpu>> = (&*drm).into();
     assert_eq!(DrmFile::open(&kept).err(), Some(ENODEV));
 
-    // SAFETY: It is dropped before the device is unbound.
+    // SAFETY: The registration is dropped before the device is unbound.
     let registration = unsafe { register(&bound, drm)? };
     let file = DrmFile::open(&kept)?;
     drop(registration);
@@ -90,7 +90,7 @@ fn every_refusal_leaves_nothing() -> Result {
     let mut dev = TestDevice::new(c"gpu0")?;
     let bound = dev.bind()?;
     let (drm, seen) = gpu(&bound)?;
-    // SAFETY: It is dropped before the device is unbound.
+    // SAFETY: The registration is dropped before the device is unbound.
     let registration = unsafe { register(&bound, drm)? };
     let drm = registration.device();
     let buffer = buffer(drm, 1)?;
@@ -102,7 +102,7 @@ fn every_refusal_leaves_nothing() -> Result {
     assert_eq!(buffer.create_handle(&file), Err(EPERM));
     seen.refuse.store(0, Relaxed);
 
-    // There is no memory: for the file, and for the driver's data of it.
+    // An allocation fails: that of the file, and that of the driver's data of the file.
     for nth in 1..=2 {
         let fault = fail_nth(nth);
         assert_eq!(DrmFile::open(drm).err(), Some(ENOMEM), "{nth}");

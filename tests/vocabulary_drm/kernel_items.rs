@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The fields that are added to the kernel's shmem object are those of the host's object, and of the
-//! example's, line for line. So they compile on the host. The items behind them are one file.
+//! The fields that are added to the kernel's shmem object are those of the host's object, and of
+//! the example's, line for line. So they compile on the host. The items behind them are one file.
 
 use std::{fs, path::Path};
 
@@ -11,7 +11,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The file from a line on.
+/// The file from this line to its end.
 fn from<'a>(text: &'a str, line: &str) -> &'a str {
     let at = text
         .find(line)

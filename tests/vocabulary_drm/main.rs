@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The vocabulary of drivers on the host: DRM devices and their objects, and what these are made
-//! of. Each file tests one module of the kernel crate, as a driver uses it.
+//! The vocabulary of drivers on the host: DRM devices, their objects and the parts of both. Each
+//! file tests one module of the kernel crate, as a driver uses it.
 
 mod devres_lt;
 mod driver;

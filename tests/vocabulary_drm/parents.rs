@@ -91,10 +91,10 @@ fn a_pci_device() -> Result {
     let found: &pci::Device<Normal> = (*drm).as_ref();
     assert_eq!(found.device_id(), 5);
 
-    // SAFETY: It is dropped before the device is unbound.
+    // SAFETY: The registration is dropped before the device is unbound.
     let registration =
         unsafe { drm::Registration::new((*bound).as_ref(), drm, Ok::<_, Error>(()), 0)? };
-    // SAFETY: It was registered.
+    // SAFETY: The DRM device is registered.
     let ioctl: &drm::Device<on_pci::Driver, drm::Ioctl> =
         unsafe { drm::Device::from_raw(registration.device().as_raw()) };
     let guard = ioctl.registration_guard().ok_or(ENODEV)?;

@@ -59,7 +59,7 @@ impl pci::Driver for Sample {
         offset: Option<&'bound usize>,
     ) -> impl PinInit<Data<'bound>, Error> + 'bound {
         pin_init_scope(move || {
-            // SAFETY: Nobody maps anything yet.
+            // SAFETY: No DMA mapping exists yet.
             unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())? };
             pdev.enable_device_mem()?;
             pdev.set_master();
@@ -126,7 +126,7 @@ fn every_failure_of_probe_leaves_nothing() -> Result {
             break;
         }
         failed += 1;
-        // Requesting a BAR that somebody has is not told from failing to.
+        // A request of a BAR that runs out of memory fails with `EBUSY`, as for a BAR in use.
         let error = result.err();
         assert!(error == Some(ENOMEM) || error == Some(EBUSY), "{error:?}");
         drop(fault);
@@ -216,7 +216,7 @@ fn a_bar_is_requested_once() -> Result {
 
     // A BAR that is not mapped cannot be unmapped.
     let raw = AsRef::<Device>::as_ref(&*kept).as_raw().cast();
-    // SAFETY: The device is valid, and that nothing is mapped is the point.
+    // SAFETY: The device is valid. The host reports that nothing is mapped.
     let unmap = || unsafe { bindings::pci_iounmap(raw, std::ptr::null_mut()) };
     let ((), warnings) = bindings::collect_warnings(unmap);
     assert!(warnings[0].contains("which is not mapped"), "{warnings:?}");
@@ -256,7 +256,7 @@ fn tables_match_what_they_say() -> Result {
     let raw: *const bindings::pci_dev = AsRef::<Device>::as_ref(&*pdev).as_raw().cast();
 
     let matches = |id: DeviceId| {
-        // SAFETY: It is a transparent wrapper.
+        // SAFETY: The type is a transparent wrapper.
         let id: bindings::pci_device_id = unsafe { std::mem::transmute(id) };
         let end = bindings::pci_device_id {
             vendor: 0,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Registration of a DRM device, and who it waits for.
+//! Registration of a DRM device, and the callers that unregistration waits for.
 
 use super::driver::{gpu, register, Gpu};
 use kernel::{
@@ -22,9 +22,9 @@ use std::{
     time::Duration,
 };
 
-/// The device as an ioctl has it.
+/// The device as an ioctl gets it.
 fn ioctl(drm: &drm::Device<Gpu>) -> &drm::Device<Gpu, drm::Ioctl> {
-    // SAFETY: The tests register it before they do this.
+    // SAFETY: The tests register the device first.
     unsafe { drm::Device::from_raw(drm.as_raw()) }
 }
 
@@ -34,7 +34,7 @@ fn data_is_there_while_registered() -> Result {
     let bound = dev.bind()?;
     let (drm, seen) = gpu(&bound)?;
     let kept: ARef<drm::Device<Gpu>> = (&*drm).into();
-    // SAFETY: It is dropped before the device is unbound.
+    // SAFETY: The registration is dropped before the device is unbound.
     let registration = unsafe { register(&bound, drm)? };
 
     {
@@ -66,7 +66,7 @@ fn another_device_is_einval() -> Result {
     let (bound, other) = (dev.bind()?, other.bind()?);
     let (drm, seen) = gpu(&bound)?;
 
-    // SAFETY: It is dropped at once.
+    // SAFETY: Registration fails, so nothing outlives the call.
     let result = unsafe { register(&other, drm) };
     assert_eq!(result.err(), Some(EINVAL));
     // The data was made, and is not kept.
@@ -85,7 +85,7 @@ fn every_failure_leaves_nothing() -> Result {
         let kept: ARef<drm::Device<Gpu>> = (&*drm).into();
 
         let fault = fail_nth(nth);
-        // SAFETY: It is dropped at once.
+        // SAFETY: Registration fails, so nothing outlives the call.
         let result = unsafe { register(&bound, drm) };
         assert!(fault.tripped(), "{nth}");
         assert_eq!(result.err(), Some(ENOMEM), "{nth}");
@@ -102,7 +102,7 @@ fn unregistering_waits_for_guards() -> Result {
     let bound = dev.bind()?;
     let (drm, seen) = gpu(&bound)?;
     let kept: ARef<drm::Device<Gpu>> = (&*drm).into();
-    // SAFETY: It is dropped before the device is unbound.
+    // SAFETY: The registration is dropped before the device is unbound.
     let registration = unsafe { register(&bound, drm)? };
 
     let (done, over) = (&AtomicBool::new(false), &AtomicBool::new(false));
@@ -140,8 +140,8 @@ fn waiting_for_oneself_is_loud() -> Result {
     assert!(report.contains("deadlock: drm_dev_unplug()"), "{report}");
     drop(guard);
 
-    // An end without a beginning.
-    // SAFETY: It is refused.
+    // `drm_dev_exit()` without `drm_dev_enter()`.
+    // SAFETY: The host refuses the call.
     let report = catch_unwind(|| unsafe { bindings::drm_dev_exit(0) });
     assert!(report.is_err());
     Ok(())

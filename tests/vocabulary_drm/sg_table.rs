@@ -92,7 +92,7 @@ fn every_page_is_mapped() -> Result {
         (ledger.live, ledger.unmapped, freed.load(Relaxed)),
         (0, 1, 1)
     );
-    // Neither unbind nor anybody else has something left to do.
+    // Nothing is left for unbind.
     bound.unbind();
     assert_eq!(freed.load(Relaxed), 1);
     Ok(())

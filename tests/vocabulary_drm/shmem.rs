@@ -28,7 +28,7 @@ struct Gpu;
 
 #[vtable]
 impl drm::Driver for Gpu {
-    /// Handles that there are.
+    /// The number of handles.
     type Data = AtomicI32;
     type RegistrationData<'a> = ();
     type Object = Object<Buffer>;
@@ -137,7 +137,7 @@ fn first_access_under_a_reservation_lock() -> Result {
     // No lock is taken for what is mapped.
     let lent = mapped.sg_table(&bound).is_ok();
     let report = catch_unwind(AssertUnwindSafe(|| empty.sg_table(&bound).is_ok()));
-    // SAFETY: It was locked above.
+    // SAFETY: This thread has locked the object above.
     unsafe { bindings::dma_resv_unlock(resv) };
 
     assert!(lent);
@@ -288,7 +288,7 @@ fn a_part_of_a_page_is_a_bug() -> Result {
 fn the_driver_hears_of_handles() -> Result {
     let mut dev = TestDevice::new(c"gpu0")?;
     let bound = dev.bind()?;
-    // SAFETY: It is dropped before the device is unbound.
+    // SAFETY: The registration is dropped before the device is unbound.
     let registration =
         unsafe { drm::Registration::new(&bound, gpu(&bound)?, Ok::<_, Error>(()), 0)? };
     let drm = registration.device();

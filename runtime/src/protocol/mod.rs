@@ -29,9 +29,6 @@ pub(crate) mod state;
 pub(crate) mod table;
 
 use crate::{
-    host::{
-        dep_map,
-        sys, //
-    },
+    host::{dep_map, sys},
     unwind,
 };

@@ -281,10 +281,10 @@ impl<O: Object> History<O> {
             return;
         }
         let dev = machine.real.device();
-        // SAFETY: The device is valid and bound, and nobody borrows that.
+        // SAFETY: The device is valid and bound, and no `Device<Bound>` of it is borrowed.
         let result = catches(|| unsafe { bindings::device_release_driver(dev.as_raw()) });
 
-        // The last one that was populated goes first.
+        // Unbind drops in reverse order of population.
         let mapped: Vec<_> = self.mapped.iter().rev().copied().collect();
         let is_of = |&(object, _): &(usize, usize)| {
             self.objects[object]
@@ -344,7 +344,7 @@ impl<O: Object> History<O> {
     /// The device, if it is bound.
     fn bound(&self, device: usize) -> Option<BoundDevice> {
         let machine = &self.machines[device];
-        // INVARIANT: It is bound.
+        // INVARIANT: The device is bound.
         machine.is_bound.then(|| BoundDevice(machine.real.device()))
     }
 
@@ -365,7 +365,7 @@ impl<O: Object> History<O> {
         assert_eq!(self.world.live(), live);
     }
 
-    /// Ends everything, objects and devices by turns.
+    /// Frees all objects and unbinds all devices, by turns.
     fn end(mut self) {
         for number in 0..OBJECTS.max(DEVICES) {
             if number < OBJECTS {
@@ -384,12 +384,12 @@ impl<O: Object> History<O> {
 ///
 /// # Invariants
 ///
-/// It is, for as long as this is there.
+/// The device stays bound while this exists.
 struct BoundDevice(ARef<Device>);
 
 impl BoundDevice {
     fn get(&self) -> &Device<Bound> {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariant, the device is bound.
         unsafe { self.0.as_bound() }
     }
 }

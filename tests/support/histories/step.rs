@@ -4,10 +4,10 @@
 
 use super::world::{Fault, Site};
 
-/// How many objects there are at most.
+/// The highest number of objects.
 pub(crate) const OBJECTS: usize = 3;
 
-/// How many devices there are.
+/// The number of devices.
 pub(crate) const DEVICES: usize = 2;
 
 /// One step. Fields are numbered as if there were many; an object has fewer.
@@ -23,7 +23,7 @@ pub(crate) enum Step {
         field: usize,
         device: usize,
     },
-    /// As above, while the `nth` allocation fails.
+    /// Calls the accessor, while the `nth` allocation fails.
     AccessWithoutMemory {
         object: usize,
         field: usize,

@@ -63,7 +63,7 @@ pub(crate) enum Fault {
 /// The payload of a panic at a site.
 pub(crate) struct Injected(pub(crate) Site);
 
-/// Something that objects have done.
+/// An event of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A resource was dropped or unmapped.
@@ -103,7 +103,7 @@ impl World {
 
         match armed {
             Some((_, Fault::Error)) if site.is_fallible() => Err(EIO),
-            // A wanted panic is not reported.
+            // A planned panic does not call the panic hook.
             Some(_) => resume_unwind(Box::new(Injected(site))),
             None => Ok(()),
         }
@@ -115,7 +115,7 @@ impl World {
         assert_eq!(passed, Ok(()), "{site:?} is not fallible");
     }
 
-    /// Something was made; its number.
+    /// Counts a made resource, and returns its number.
     pub(crate) fn make(&self) -> u32 {
         let mut state = self.state();
         state.last += 1;
@@ -124,7 +124,7 @@ impl World {
         last
     }
 
-    /// Something happens; what is dropped was made before.
+    /// Records an event, twice if the content was dropped before.
     pub(crate) fn note(&self, event: Event) {
         let mut state = self.state();
         if let Event::Dropped(id) | Event::DroppedKeep(id) = event {
@@ -142,7 +142,7 @@ impl World {
         mem::take(&mut self.state().events)
     }
 
-    /// The number of what was made last.
+    /// The number of the last content that was made.
     pub(crate) fn last(&self) -> u32 {
         self.state().last
     }

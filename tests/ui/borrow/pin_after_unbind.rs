@@ -3,12 +3,8 @@
 //! A pin does not outlive the binding.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_evictable_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_evictable_lazy, prelude::*, sync::aref::ARef,
+    testing::TestDevice,
 };
 
 struct Table(u32);

@@ -3,12 +3,8 @@
 //! What a pin is mapped to is borrowed from the resource, for as long as the pin is there.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_evictable_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_evictable_lazy, prelude::*, sync::aref::ARef,
+    testing::TestDevice,
 };
 
 struct Table(u32);

@@ -3,13 +3,10 @@
 //! The resource borrows from a device that is bound for as long as the caller says, and no longer.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres::LazyLt,
     prelude::*,
-    types::ForLt, //
+    types::ForLt,
 };
 
 fn device<'a>(

@@ -4,12 +4,9 @@
 //! this through: its `TryFrom` has two lifetimes.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     pci,
-    prelude::*, //
+    prelude::*,
 };
 
 fn forever(dev: &Device<Bound>) -> Result<&'static pci::Device<Bound>> {

@@ -2,13 +2,7 @@
 
 //! The resource borrows from the object.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    types::ForLt, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef, types::ForLt};
 
 struct Window<'a> {
     names: &'a [u32],

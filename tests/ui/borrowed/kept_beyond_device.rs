@@ -3,16 +3,12 @@
 //! What the accessor returned, or a part of it, is kept beyond the binding.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
     testing::TestDevice,
-    types::ForLt, //
+    types::ForLt,
 };
 
 struct Window<'a> {

@@ -5,16 +5,10 @@
 use kernel::{
     device::Device,
     devres_lazy,
-    pci::{
-        self,
-        Bar, //
-    },
+    pci::{self, Bar},
     prelude::*,
     sync::aref::ARef,
-    types::{
-        self,
-        ForLt, //
-    }, //
+    types::{self, ForLt},
 };
 
 struct Marker;

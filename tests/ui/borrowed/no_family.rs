@@ -3,13 +3,10 @@
 //! A type with a lifetime left out that does not stand for a family by itself.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres_lazy,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 
 struct Window<'a> {

@@ -3,18 +3,11 @@
 //! Types that are not covariant: a caller could put what it borrows into the resource.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres_lazy,
-    new_mutex,
+    device::{Bound, Device},
+    devres_lazy, new_mutex,
     prelude::*,
-    sync::{
-        aref::ARef,
-        Mutex, //
-    },
-    types::ForLt, //
+    sync::{aref::ARef, Mutex},
+    types::ForLt,
 };
 
 #[devres_lazy]

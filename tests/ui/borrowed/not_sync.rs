@@ -4,14 +4,11 @@
 
 use core::cell::Cell;
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres_lazy,
     prelude::*,
     sync::aref::ARef,
-    types::ForLt, //
+    types::ForLt,
 };
 
 struct Window<'a> {

@@ -3,18 +3,12 @@
 //! The initialiser makes something else; the target is something else.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres_lazy,
-    pci::{
-        self,
-        Bar, //
-    },
+    pci::{self, Bar},
     prelude::*,
     sync::aref::ARef,
-    types::ForLt, //
+    types::ForLt,
 };
 
 fn pdev(dev: &Device<Bound>) -> Result<&pci::Device<Bound>> {

@@ -5,10 +5,7 @@
 mod library {
     use super::user::Owner;
     use kernel::{
-        device::{
-            Bound,
-            Device, //
-        },
+        device::{Bound, Device},
         devres::Map,
         prelude::*,
     };
@@ -41,13 +38,7 @@ mod user {
     #![forbid(unsafe_code)]
 
     use super::library::*;
-    use kernel::{
-        device::Device,
-        devres::Mapped,
-        devres_lazy,
-        prelude::*,
-        sync::aref::ARef, //
-    };
+    use kernel::{device::Device, devres::Mapped, devres_lazy, prelude::*, sync::aref::ARef};
 
     trait PinnedDrop {
         fn drop(self: Pin<&mut Self>);

@@ -5,10 +5,7 @@
 mod library {
     use super::user::Owner;
     use kernel::{
-        device::{
-            Bound,
-            Device, //
-        },
+        device::{Bound, Device},
         devres::Map,
         prelude::*,
     };
@@ -41,21 +38,11 @@ mod user {
     #![forbid(unsafe_code)]
 
     use super::library::*;
-    use kernel::{
-        device::Device,
-        devres::Mapped,
-        devres_lazy,
-        prelude::*,
-        sync::aref::ARef, //
-    };
     use fake::devres::Found;
+    use kernel::{device::Device, devres::Mapped, devres_lazy, prelude::*, sync::aref::ARef};
 
     pub mod fake {
-        pub use kernel::{
-            device,
-            error,
-            prelude, //
-        };
+        pub use kernel::{device, error, prelude};
         pub mod devres {
             pub use kernel::devres::*;
 

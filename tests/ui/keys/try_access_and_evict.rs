@@ -3,12 +3,8 @@
 //! `evict` and `try_access` exclude each other, in either order.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_evictable_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_evictable_lazy, prelude::*, sync::aref::ARef,
+    testing::TestDevice,
 };
 
 struct Table;

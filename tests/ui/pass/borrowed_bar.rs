@@ -7,29 +7,15 @@
 #![forbid(unsafe_code)]
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres_lazy,
     io::Io,
     new_lazy,
-    pci::{
-        self,
-        Bar,
-        Vendor, //
-    },
+    pci::{self, Bar, Vendor},
     prelude::*,
     sync::aref::ARef,
-    testing::{
-        PciConfig,
-        PciDevice, //
-    },
-    types::{
-        self,
-        CovariantForLt,
-        ForLt, //
-    },
+    testing::{PciConfig, PciDevice},
+    types::{self, CovariantForLt, ForLt},
 };
 
 /// What the driver knows of its device.

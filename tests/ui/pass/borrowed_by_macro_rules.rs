@@ -6,16 +6,12 @@
 #![deny(warnings)]
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
     testing::TestDevice,
-    types::ForLt, //
+    types::ForLt,
 };
 
 struct Pair<'a> {

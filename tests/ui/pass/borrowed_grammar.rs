@@ -7,15 +7,12 @@
 
 use core::fmt::Debug;
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     new_lazy,
     prelude::*,
     sync::aref::ARef,
     testing::TestDevice,
-    types::ForLt, //
+    types::ForLt,
 };
 
 mod facade {

@@ -4,12 +4,7 @@
 //! pinned-init 0.0.10 takes no `#[cfg]` in an initialiser, so there are two constructors.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
 
 struct Table(u32);

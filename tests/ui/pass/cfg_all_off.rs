@@ -5,10 +5,7 @@
 #![forbid(unused_mut, unsafe_code)]
 #![deny(warnings)]
 
-use kernel::{
-    devres_lazy,
-    prelude::*, //
-};
+use kernel::{devres_lazy, prelude::*};
 
 struct Other(bool);
 

@@ -10,11 +10,7 @@ mod subsystem {
 
     pub mod queue {
         use crate::subsystem::kernel::{
-            device::Device,
-            devres_lazy,
-            new_lazy,
-            prelude::*,
-            sync::aref::ARef, //
+            device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef,
         };
 
         pub struct Table(pub u32);
@@ -56,11 +52,7 @@ mod subsystem {
 }
 
 use subsystem::kernel::{
-    device::Device,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
 
 macro_rules! ring {

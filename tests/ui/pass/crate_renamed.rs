@@ -4,13 +4,7 @@
 
 extern crate kernel as dl;
 
-use dl::{
-    device::Device,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
-};
+use dl::{device::Device, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice};
 
 struct Table(u32);
 

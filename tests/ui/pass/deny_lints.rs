@@ -45,12 +45,7 @@
 #![forbid(unsafe_code)]
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_evictable_lazy,
-    new_lazy,
-    prelude::*,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_evictable_lazy, new_lazy, prelude::*, testing::TestDevice,
 };
 
 struct Table(u32);

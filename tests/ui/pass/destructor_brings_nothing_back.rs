@@ -4,20 +4,13 @@
 //! outlive other parts of the object.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
-use std::sync::{
-    Arc,
-    Mutex, //
-};
+use std::sync::{Arc, Mutex};
 
 /// What the destructor has seen.
 type Seen = Arc<Mutex<Vec<Result<u32>>>>;

@@ -5,24 +5,14 @@
 use ::kernel as rt;
 use core::ptr::NonNull;
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres::{Map, Mapped},
+    devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
-use std::sync::{
-    Arc,
-    Mutex, //
-};
+use std::sync::{Arc, Mutex};
 
 struct View;
 

@@ -3,12 +3,7 @@
 //! `device` is a block, a call, a `match`, or something that derefs to a device.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
 
 struct Table(u32);

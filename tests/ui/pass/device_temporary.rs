@@ -4,25 +4,14 @@
 //! others in it.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres::{Map, Mapped},
+    devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
-use std::{
-    cell::RefCell,
-    ptr::NonNull,
-    sync::Mutex, //
-};
+use std::{cell::RefCell, ptr::NonNull, sync::Mutex};
 
 struct Table(u32);
 

@@ -5,23 +5,12 @@
 
 use core::ptr::NonNull;
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
-    devres_lazy,
-    new_evictable_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres::{Map, Mapped},
+    devres_lazy, new_evictable_lazy, new_lazy,
     prelude::*,
-    sync::{
-        aref::ARef,
-        Arc, //
-    },
-    testing::TestDevice, //
+    sync::{aref::ARef, Arc},
+    testing::TestDevice,
 };
 
 trait Ops: Send + Sync {

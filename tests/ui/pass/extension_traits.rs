@@ -3,19 +3,12 @@
 //! Extension traits that take everything by value, with the names of all that generated code calls.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres::{Map, Mapped},
+    devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 use std::ptr::NonNull;
 

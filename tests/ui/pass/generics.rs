@@ -3,17 +3,9 @@
 //! Type parameters with bounds, which the resource and its target depend on.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
-use std::{
-    fmt::Debug,
-    ops::Deref, //
-};
+use std::{fmt::Debug, ops::Deref};
 
 trait Format: Send + Sync + 'static {
     type Entry: Copy + Debug + PartialEq + Send + Sync + 'static;

@@ -5,17 +5,9 @@
 #![deny(warnings)]
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
-use std::panic::{
-    catch_unwind,
-    AssertUnwindSafe, //
-};
+use std::panic::{catch_unwind, AssertUnwindSafe};
 
 #[allow(dead_code)]
 struct Table(u32);

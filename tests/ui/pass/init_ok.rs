@@ -4,17 +4,9 @@
 
 #![deny(warnings)]
 
-use core::{
-    convert::Infallible,
-    fmt::Debug, //
-};
+use core::{convert::Infallible, fmt::Debug};
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
 
 #[derive(Debug, PartialEq)]

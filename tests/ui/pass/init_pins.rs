@@ -5,15 +5,10 @@
 use core::marker::PhantomPinned;
 use kernel::{
     device::Device,
-    devres_lazy,
-    new_lazy,
-    new_mutex,
+    devres_lazy, new_lazy, new_mutex,
     prelude::*,
-    sync::{
-        aref::ARef,
-        Mutex, //
-    },
-    testing::TestDevice, //
+    sync::{aref::ARef, Mutex},
+    testing::TestDevice,
 };
 
 #[pin_data]

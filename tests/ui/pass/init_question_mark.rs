@@ -3,12 +3,7 @@
 //! `?` in `init` returns from the accessor, and nothing is mapped.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
 use std::cell::Cell;
 

@@ -3,15 +3,11 @@
 //! `init` uses the device that the caller passed, which is bound, and that of the object.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 
 struct Table {

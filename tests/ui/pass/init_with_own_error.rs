@@ -2,17 +2,9 @@
 
 //! `init` has an error type of its own, which converts into the kernel's.
 
-use core::{
-    convert::Infallible,
-    num::TryFromIntError, //
-};
+use core::{convert::Infallible, num::TryFromIntError};
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
 
 struct Table(u8);

@@ -3,14 +3,10 @@
 //! A lifetime of the struct, called as the accessor would call its own.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres_lazy, new_lazy,
     prelude::*,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 
 struct Table(u32);

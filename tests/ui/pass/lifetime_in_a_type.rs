@@ -3,12 +3,7 @@
 //! A lifetime in a type, called as the accessor would call its own.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
 
 type Lookup = Box<dyn for<'b> Fn(&'b u32) -> &'b u32 + Send + Sync>;

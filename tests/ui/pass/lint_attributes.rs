@@ -6,12 +6,7 @@
 #![deny(deprecated, non_snake_case, non_camel_case_types, unreachable_code)]
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
 
 #[deprecated]

@@ -3,12 +3,7 @@
 //! A `macro_rules!` that is given the names, the types, the visibility and the expressions.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
 
 macro_rules! queue {

@@ -4,25 +4,15 @@
 
 use core::{
     ptr::NonNull,
-    sync::atomic::{
-        AtomicU32,
-        Ordering::Relaxed, //
-    },
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres::{Map, Mapped},
+    devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 
 struct Doorbell;

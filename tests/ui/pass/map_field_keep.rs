@@ -3,29 +3,18 @@
 //! A `map` field with something that unmapping needs, and that the owner does not keep alive.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres::{Map, Mapped},
+    devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 use std::{
     ptr::NonNull,
     sync::{
-        atomic::{
-            AtomicU32,
-            Ordering::Relaxed, //
-        },
-        Arc,
-        Weak, //
+        atomic::{AtomicU32, Ordering::Relaxed},
+        Arc, Weak,
     },
 };
 

@@ -4,12 +4,7 @@
 //! generated.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
 
 struct T(u32);

@@ -3,12 +3,7 @@
 //! Type parameters and types that are called as those of what is generated.
 
 use kernel::{
-    self as dl,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    self as dl, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
 
 #[allow(dead_code, non_camel_case_types)]

@@ -8,28 +8,15 @@ use ::kernel::{
     device::Device,
     devres_lazy,
     error::Error,
-    new_evictable_lazy,
-    new_lazy,
-    prelude::{
-        pin_data,
-        pinned_drop,
-        try_pin_init,
-        InPlaceInit as _,
-        KBox,
-        Pin,
-        GFP_KERNEL, //
-    },
+    new_evictable_lazy, new_lazy,
+    prelude::{pin_data, pinned_drop, try_pin_init, InPlaceInit as _, KBox, Pin, GFP_KERNEL},
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 use ::std::{
-    assert,
-    assert_eq,
+    assert, assert_eq,
     mem::drop,
-    result::Result::{
-        self,
-        Ok, //
-    }, //
+    result::Result::{self, Ok},
 };
 
 struct Table(u32);

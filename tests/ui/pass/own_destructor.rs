@@ -3,17 +3,9 @@
 //! An own destructor begins with the teardown, whatever it is written like.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
-use std::sync::{
-    Arc,
-    Mutex, //
-};
+use std::sync::{Arc, Mutex};
 
 /// What was dropped, in order.
 type Log = Arc<Mutex<Vec<&'static str>>>;

@@ -5,27 +5,16 @@
 //! unmapped.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Lazy,
-        Map,
-        Mapped, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres::{Lazy, Map, Mapped},
+    devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 use std::{
     ptr::NonNull,
-    sync::atomic::{
-        AtomicU32,
-        Ordering::Relaxed, //
-    },
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
 static MAPPED: AtomicU32 = AtomicU32::new(0);
@@ -50,24 +39,14 @@ unsafe impl Map<Owner> for View {
 }
 
 mod imitation {
-    pub use kernel::{
-        device,
-        error,
-        prelude, //
-    };
+    pub use kernel::{device, error, prelude};
 
     pub mod devres {
-        use crate::{
-            Owner,
-            View, //
-        };
+        use crate::{Owner, View};
         use kernel::{
             device::Device,
-            error::{
-                code::EIO,
-                Result, //
-            },
-            sync::aref::ARef, //
+            error::{code::EIO, Result},
+            sync::aref::ARef,
         };
         use std::cell::Cell;
 

@@ -3,12 +3,7 @@
 //! Raw identifiers: the struct, the field, the accessors, and a generic parameter.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
 
 #[allow(non_camel_case_types)]

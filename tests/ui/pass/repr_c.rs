@@ -5,13 +5,8 @@
 
 use core::mem::offset_of;
 use kernel::{
-    device::Device,
-    devres::Lazy,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres::Lazy, devres_lazy, new_lazy, prelude::*, sync::aref::ARef,
+    testing::TestDevice,
 };
 
 struct Table(u32);

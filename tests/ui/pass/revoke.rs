@@ -3,17 +3,9 @@
 //! `revoke` unmaps now, once, and the object is usable again.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
-use std::sync::atomic::{
-    AtomicU32,
-    Ordering::Relaxed, //
-};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 static LIVE: AtomicU32 = AtomicU32::new(0);
 

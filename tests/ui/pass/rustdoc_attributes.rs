@@ -6,12 +6,7 @@
 #![deny(warnings)]
 #![deny(missing_docs)]
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 /// A table.
 pub struct Table(pub u32);

@@ -2,17 +2,9 @@
 
 //! `Self` in the type of a field, in the target, and in the expressions.
 
-use core::{
-    marker::PhantomData,
-    ops::Deref, //
-};
+use core::{marker::PhantomData, ops::Deref};
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
 
 trait Layout {

@@ -4,17 +4,9 @@
 //! other part of it; the last mapped goes first when the device is unbound.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
-use std::sync::{
-    Arc,
-    Mutex, //
-};
+use std::sync::{Arc, Mutex};
 
 /// What was dropped, in order.
 type Log = Arc<Mutex<Vec<&'static str>>>;

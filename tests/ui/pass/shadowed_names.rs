@@ -3,12 +3,7 @@
 //! A module with its own idea of all names that generated code could be careless with.
 
 mod hostile {
-    use ::kernel::{
-        device::Device,
-        devres_lazy,
-        prelude::pin_data,
-        sync::aref::ARef, //
-    };
+    use ::kernel::{device::Device, devres_lazy, prelude::pin_data, sync::aref::ARef};
 
     pub mod core {}
     pub mod std {}
@@ -70,11 +65,7 @@ mod hostile {
 }
 
 use hostile::Queue;
-use kernel::{
-    new_lazy,
-    prelude::*,
-    testing::TestDevice, //
-};
+use kernel::{new_lazy, prelude::*, testing::TestDevice};
 
 fn main() -> Result {
     let mut gpu = TestDevice::new(c"gpu0")?;

@@ -3,17 +3,9 @@
 //! The target is what the resource derefs to: in one step, in two, and to something without a size.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
-use std::{
-    ops::Deref,
-    sync::Arc, //
-};
+use std::{ops::Deref, sync::Arc};
 
 struct Table(u32);
 

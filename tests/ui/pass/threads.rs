@@ -3,20 +3,12 @@
 //! Threads that race get the same one; the object goes where its parts go.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
 use std::{
     ptr,
     sync::{
-        atomic::{
-            AtomicU32,
-            Ordering::Relaxed, //
-        },
+        atomic::{AtomicU32, Ordering::Relaxed},
         Barrier,
     },
     thread,

@@ -6,17 +6,9 @@
 #![deny(warnings)]
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_lazy, prelude::*, sync::aref::ARef, testing::TestDevice,
 };
-use std::{
-    ops::Deref,
-    sync::Arc, //
-};
+use std::{ops::Deref, sync::Arc};
 
 trait Ops {
     fn id(&self) -> u32;

@@ -5,20 +5,12 @@
 
 use core::ptr::NonNull;
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        self,
-        Map,
-        Mapped, //
-    },
-    devres_lazy,
-    new_lazy,
+    device::{Bound, Device},
+    devres::{self, Map, Mapped},
+    devres_lazy, new_lazy,
     prelude::*,
     sync::aref::ARef,
-    testing::TestDevice, //
+    testing::TestDevice,
 };
 
 /// A part of the owner.

@@ -3,13 +3,10 @@
 //! `#[pin_data]` comes first, and has seen other fields.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres_lazy,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 
 struct Table;

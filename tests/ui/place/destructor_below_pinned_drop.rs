@@ -2,12 +2,7 @@
 
 //! On the author's destructor, the attribute stands below `#[pinned_drop]`.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 #[devres_lazy]
 #[pin_data(PinnedDrop)]

@@ -3,17 +3,11 @@
 //! As `destructor_incomplete`, with generics and a view: one mistake, one message.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
+    device::{Bound, Device},
+    devres::{Map, Mapped},
     devres_lazy,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 use std::ptr::NonNull;
 

@@ -2,12 +2,7 @@
 
 //! A struct without lazy fields has nothing to tear down.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 #[pin_data(PinnedDrop)]
 struct Queue {

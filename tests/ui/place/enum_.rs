@@ -2,12 +2,7 @@
 
 //! An enum has no fields that could be lazy in every variant.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 struct Table;
 

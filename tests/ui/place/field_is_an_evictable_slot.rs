@@ -3,12 +3,8 @@
 //! The slot is written out.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    new_evictable_lazy,
-    prelude::*,
-    sync::aref::ARef,
-    testing::TestDevice, //
+    device::Device, devres_lazy, new_evictable_lazy, prelude::*, sync::aref::ARef,
+    testing::TestDevice,
 };
 
 struct Table;

@@ -2,9 +2,7 @@
 
 //! A function: the author meant the accessor.
 
-use kernel::{
-    devres_lazy, //
-};
+use kernel::devres_lazy;
 
 struct Table;
 

@@ -2,9 +2,7 @@
 
 //! `Drop`, where a pinned object has `PinnedDrop`.
 
-use kernel::{
-    devres_lazy, //
-};
+use kernel::devres_lazy;
 
 struct Queue;
 

@@ -2,9 +2,7 @@
 
 //! An inherent `impl`: the author meant the destructor.
 
-use kernel::{
-    devres_lazy, //
-};
+use kernel::devres_lazy;
 
 struct Queue;
 

@@ -2,11 +2,7 @@
 
 //! `#[lazy(..)]` in a struct that is not annotated.
 
-use kernel::{
-    device::Device,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, prelude::*, sync::aref::ARef};
 
 struct Table;
 

@@ -2,9 +2,7 @@
 
 //! A module.
 
-use kernel::{
-    devres_lazy, //
-};
+use kernel::devres_lazy;
 
 #[devres_lazy]
 mod queue {

@@ -2,12 +2,7 @@
 
 //! No field is lazy.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 #[devres_lazy]
 #[pin_data]

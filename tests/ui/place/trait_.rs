@@ -2,9 +2,7 @@
 
 //! A trait.
 
-use kernel::{
-    devres_lazy, //
-};
+use kernel::devres_lazy;
 
 struct Table;
 

@@ -3,11 +3,7 @@
 //! The second attribute has another name, and comes when the item is expanded already.
 
 use kernel::{
-    device::Device,
-    devres_lazy,
-    devres_lazy as lazy_fields,
-    prelude::*,
-    sync::aref::ARef, //
+    device::Device, devres_lazy, devres_lazy as lazy_fields, prelude::*, sync::aref::ARef,
 };
 
 struct Table;

@@ -2,9 +2,7 @@
 
 //! Another item.
 
-use kernel::{
-    devres_lazy, //
-};
+use kernel::devres_lazy;
 
 #[devres_lazy]
 type Table = u32;

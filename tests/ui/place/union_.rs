@@ -2,9 +2,7 @@
 
 //! A union has no destructor of its own for its fields.
 
-use kernel::{
-    devres_lazy, //
-};
+use kernel::devres_lazy;
 
 struct Table;
 

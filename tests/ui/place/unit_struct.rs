@@ -2,10 +2,7 @@
 
 //! A unit struct has no fields.
 
-use kernel::{
-    devres_lazy,
-    prelude::*, //
-};
+use kernel::{devres_lazy, prelude::*};
 
 #[devres_lazy]
 #[pin_data]

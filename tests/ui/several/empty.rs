@@ -2,12 +2,7 @@
 
 //! Nothing is said: all that has to be is missing.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 struct Table;
 

@@ -2,12 +2,7 @@
 
 //! A function has the name of the other field's slow path.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 struct Table;
 

@@ -2,12 +2,7 @@
 
 //! A type parameter is for all threads only if it says so.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 #[devres_lazy]
 #[pin_data]

@@ -2,12 +2,7 @@
 
 //! The target is a trait object: the field has to deref to it.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 trait Ops: Send + Sync {}
 

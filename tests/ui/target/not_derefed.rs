@@ -2,12 +2,7 @@
 
 //! The resource derefs to another type.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 use std::ops::Deref;
 
 struct Table(u64);

@@ -2,16 +2,8 @@
 
 //! The target must not be dropped on another thread, though the resource claims that it may.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
-use std::{
-    ops::Deref,
-    sync::MutexGuard, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
+use std::{ops::Deref, sync::MutexGuard};
 
 /// For all threads itself, but what it derefs to is not.
 struct Table(MutexGuard<'static, u32>);

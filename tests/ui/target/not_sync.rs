@@ -2,16 +2,8 @@
 
 //! The target is not for all threads, though the resource claims to be.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
-use std::{
-    cell::Cell,
-    ops::Deref, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
+use std::{cell::Cell, ops::Deref};
 
 /// For all threads itself, but what it derefs to is not.
 struct Table(Cell<u32>);

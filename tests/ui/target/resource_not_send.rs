@@ -2,12 +2,7 @@
 
 //! The resource is dropped on the thread that unbinds.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 use std::sync::MutexGuard;
 
 fn guard() -> MutexGuard<'static, u32> {

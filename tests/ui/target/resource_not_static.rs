@@ -2,12 +2,7 @@
 
 //! The resource may outlive the object, in the list of the device.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 #[devres_lazy]
 #[pin_data]

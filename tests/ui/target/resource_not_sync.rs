@@ -2,12 +2,7 @@
 
 //! The resource is used from many threads.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 use std::cell::Cell;
 
 #[devres_lazy]

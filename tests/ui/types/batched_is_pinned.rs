@@ -2,10 +2,7 @@
 
 //! A resource that the registry knows the address of does not move.
 
-use kernel::{
-    devres::Batched,
-    prelude::*, //
-};
+use kernel::{devres::Batched, prelude::*};
 
 fn moved(window: Pin<KBox<Batched<u32>>>) -> KBox<Batched<u32>> {
     Pin::into_inner(window)

@@ -2,12 +2,7 @@
 
 //! `dev`, which is what is compared, is not in the scope of `device`, however that is written.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 struct Table;
 

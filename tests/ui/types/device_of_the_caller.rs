@@ -2,12 +2,7 @@
 
 //! `device` is the one that the caller passed: comparing it with itself says nothing.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 struct Table;
 

@@ -2,12 +2,7 @@
 
 //! A `device` that returns would go around the comparison.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 #[devres_lazy]
 #[pin_data]

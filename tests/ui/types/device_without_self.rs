@@ -2,12 +2,7 @@
 
 //! `device` is a field, and `self` is forgotten.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 struct Table;
 

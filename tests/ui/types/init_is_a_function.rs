@@ -2,12 +2,7 @@
 
 //! `init` is the constructor, and does not call it.
 
-use kernel::{
-    device::Device,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
 
 struct Table;
 

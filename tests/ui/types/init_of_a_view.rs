@@ -3,17 +3,11 @@
 //! `map` is needed for a view into the owner: there is no other way to make one without `unsafe`.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
+    device::{Bound, Device},
+    devres::{Map, Mapped},
     devres_lazy,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 use std::ptr::NonNull;
 

@@ -3,17 +3,11 @@
 //! Two fields have the same marker, under two names.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
+    device::{Bound, Device},
+    devres::{Map, Mapped},
     devres_lazy,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 use std::ptr::NonNull;
 

@@ -3,14 +3,11 @@
 //! The field's type is what the marker lends, and not what keeps it mapped.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres::Map,
     devres_lazy,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 use std::ptr::NonNull;
 

@@ -3,17 +3,11 @@
 //! The accessor of a view returns another type than its marker maps.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    devres::{
-        Map,
-        Mapped, //
-    },
+    device::{Bound, Device},
+    devres::{Map, Mapped},
     devres_lazy,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 use std::ptr::NonNull;
 

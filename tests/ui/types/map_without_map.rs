@@ -2,13 +2,7 @@
 
 //! The marker does not implement `Map` for the owner.
 
-use kernel::{
-    device::Device,
-    devres::Mapped,
-    devres_lazy,
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::{device::Device, devres::Mapped, devres_lazy, prelude::*, sync::aref::ARef};
 
 struct Marker;
 

@@ -3,15 +3,11 @@
 //! The marker does not implement `Map` for the owner, which is constructed and used.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres::Mapped,
-    devres_lazy,
-    new_lazy,
+    devres_lazy, new_lazy,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 
 mod markers {

@@ -3,13 +3,10 @@
 //! Without `pub` the accessors are private, whatever the struct is.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres_lazy,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 
 mod queue {

@@ -3,13 +3,10 @@
 //! The slow path is nobody's to call.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
+    device::{Bound, Device},
     devres_lazy,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
 };
 
 mod queue {

@@ -3,8 +3,8 @@
 //! Boots a kernel, and listens to its console.
 
 use super::{
-    arch::{Accelerator, Arch},
     console::Console,
+    hardware::Hardware,
     job::{self, Job, Next},
     progress::{seconds, Progress},
     run::{Results, Run},
@@ -22,9 +22,8 @@ const SILENCE: Duration = Duration::from_secs(180);
 
 /// How to boot.
 pub(crate) struct Boot<'a> {
-    pub(crate) arch: Arch,
     pub(crate) image: &'a Path,
-    pub(crate) accelerator: Accelerator,
+    pub(crate) hardware: &'a Hardware,
     /// Arguments of QEMU beside those that all boots have.
     pub(crate) qemu: &'a [OsString],
     /// The same for the kernel.
@@ -78,18 +77,15 @@ impl Boot<'_> {
             // Without, SLUB keeps arrays of free objects, and leaves in them what it has taken out:
             // kmemleak then finds references to all that is leaked.
             arguments += " slab_debug=F";
-        } else {
-            // Without an init, nothing else ends it but a panic.
-            arguments += " kunit_shutdown=halt";
         }
         for argument in self.kernel {
             arguments += " ";
             arguments += argument;
         }
 
-        let mut command = self.arch.command(self.image, self.accelerator);
+        let mut command = self.hardware.command(self.image);
         command.args(self.qemu);
-        self.arch.start(&mut command, &arguments, self.leaks);
+        self.hardware.start(&mut command, &arguments, self.leaks);
         command
     }
 }

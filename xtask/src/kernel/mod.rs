@@ -38,6 +38,7 @@ mod fixes;
 mod flavour;
 mod git;
 pub(crate) mod group;
+mod hardware;
 mod herd;
 mod initramfs;
 pub(crate) mod job;

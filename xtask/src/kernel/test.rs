@@ -3,12 +3,12 @@
 //! `cargo xtask kernel test`: from nothing to the outcome of tests.
 
 use super::{
-    arch::{Accelerator, Arch},
     boot::{is_filter, Boot},
     build,
     cache::Cache,
     control,
     flavour::{Flavour, Object, Variant},
+    hardware::Hardware,
     initramfs::Busybox,
     machine, plan,
     prepare::{prepare, Prepared, Request},
@@ -34,9 +34,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR")]
     pub(crate) linux: Option<PathBuf>,
 
-    /// The architecture of the kernel.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) arch: Arch,
+    #[command(flatten)]
+    pub(crate) hardware: Hardware,
 
     /// How the kernel is configured.
     #[arg(long, value_enum, default_value_t)]
@@ -46,10 +45,6 @@ pub(crate) struct Options {
     /// tree's own for the same object.
     #[arg(long, value_name = "GLOB")]
     pub(crate) filter: Option<String>,
-
-    /// How QEMU executes instructions.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) accel: Accelerator,
 
     /// Tests the annotated objects in their printed form, in a tree that has no macro.
     #[arg(long, conflicts_with = "control")]
@@ -82,7 +77,7 @@ impl Options {
             false => Object::lazy(self.expanded),
         };
         Flavour {
-            arch: self.arch,
+            arch: self.hardware.arch,
             ..Flavour::new(self.variant, object)
         }
     }
@@ -144,16 +139,15 @@ pub(crate) fn execute(shell: &Shell, options: &Options) -> Result<Vec<Results>> 
     for boot in &boots {
         println!("running  {}\n", boot.filter);
         let boot = Boot {
-            arch: options.arch,
             image: &kernel.image(),
-            accelerator: options.accel,
+            hardware: &options.hardware,
             qemu: &[],
             kernel: &arguments,
             filter: boot.filter,
             leaks: boot.leaks.then_some(&initramfs),
             limit: options.limit(),
             verbose: !options.control,
-            log: &kernel.log(boot.log),
+            log: &kernel.log(&format!("{}{}", boot.log, options.hardware.suffix())),
         };
         results.push(boot.run()?);
         println!();
@@ -182,9 +176,9 @@ fn look_around(shell: &Shell, options: &Options) -> Result<()> {
     println!("running  {filter}\n");
     let archive = kernel.work.join("shell.cpio");
     fs::write(&archive, guest.archive()?)?;
-    let mut qemu = options.arch.command(&kernel.image(), options.accel);
+    let mut qemu = options.hardware.command(&kernel.image());
     guest.run(
-        options.arch,
+        options.hardware.arch,
         qemu.arg("-initrd").arg(archive),
         filter,
         &kernel.log("shell"),
@@ -198,13 +192,14 @@ fn open(options: &Options) -> Result<Cache> {
             "`{filter}` is not a filter: that is one word, of letters, digits, `_-.` and `*?[]!`"
         )));
     }
-    if options.arch.emulator().is_none() && (options.shell || options.accel != Accelerator::Tcg) {
+    options.hardware.ensure_possible()?;
+    if options.shell && options.hardware.arch.emulator().is_none() {
         bail!(Exit::Usage(
-            "--shell and --accel are for QEMU: User-Mode Linux runs without it".to_owned()
+            "--shell is for QEMU: User-Mode Linux runs without it".to_owned()
         ));
     }
     let cache = Cache::open()?;
-    machine::ensure_machine(&cache, options.arch, options.install)?;
+    machine::ensure_machine(&cache, options.hardware.arch, options.install)?;
 
     Ok(cache)
 }

@@ -9,11 +9,11 @@ use super::{
     trace::{self, PerAccess, Trace},
 };
 use crate::kernel::{
-    arch::{Accelerator, Arch},
     boot::Boot,
     build,
     cache::Cache,
     flavour::{Flavour, Variant},
+    hardware::{Accelerator, Hardware},
     prepare::{prepare, Prepared, Request},
     tree::Version,
 };
@@ -40,7 +40,7 @@ pub(super) struct How<'a> {
     /// Where, if not in Debian's tree.
     pub(super) linux: Option<&'a Path>,
     /// For the boot that is timed.
-    pub(super) accelerator: Accelerator,
+    pub(super) hardware: Hardware,
     pub(super) is_quick: bool,
 }
 
@@ -87,14 +87,7 @@ pub(super) fn measure(
     let console = |name: &str| cache.path(&format!("logs/bench-{}-{name}.log", candidate.file));
 
     println!("running  {suite}\n");
-    let rows = boot(
-        &kernel,
-        suite,
-        how.accelerator,
-        &[],
-        &[],
-        &console("console"),
-    )?;
+    let rows = boot(&kernel, suite, &how.hardware, &[], &[], &console("console"))?;
 
     let vmlinux = kernel.prepared.work.join("out/vmlinux");
     let llvm = &kernel.prepared.make.llvm;
@@ -105,7 +98,10 @@ pub(super) fn measure(
     let traced = boot(
         &kernel,
         suite,
-        Accelerator::Stepped,
+        &Hardware {
+            accel: Accelerator::Stepped,
+            ..how.hardware
+        },
         &trace::arguments(&code, &log),
         // Where `vmlinux` says that it is.
         &["nokaslr"],
@@ -173,15 +169,14 @@ fn build(
 fn boot(
     kernel: &Kernel,
     suite: &str,
-    accelerator: Accelerator,
+    hardware: &Hardware,
     qemu: &[OsString],
     arguments: &[&str],
     log: &Path,
 ) -> Result<Rows> {
     let results = Boot {
-        arch: Arch::X86,
         image: &kernel.image,
-        accelerator,
+        hardware,
         qemu,
         kernel: &[&[NORMAL, TIMEOUT], arguments].concat(),
         filter: suite,

@@ -17,8 +17,9 @@ mod targets;
 mod trace;
 
 use super::{
-    arch::{Accelerator, Arch},
+    arch::Arch,
     cache::Cache,
+    hardware::{Accelerator, Hardware},
     machine::ensure_machine,
 };
 use crate::{
@@ -70,7 +71,10 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     ensure_machine(&cache, Arch::X86, options.install)?;
     let how = How {
         linux: options.linux.as_deref(),
-        accelerator: options.accel,
+        hardware: Hardware {
+            accel: options.accel,
+            ..Hardware::default()
+        },
         is_quick: options.quick,
     };
     let measured = CANDIDATES.iter().map(|candidate| {

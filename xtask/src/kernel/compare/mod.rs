@@ -9,9 +9,9 @@ mod host;
 mod table;
 
 use super::{
-    arch::Accelerator,
     cache::Cache,
     flavour::Variant,
+    hardware::Hardware,
     ktap::{Outcome, Test},
     run::Results,
     test,
@@ -34,9 +34,8 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value_t = Variant::Fast)]
     variant: Variant,
 
-    /// How QEMU executes instructions.
-    #[arg(long, value_enum, default_value_t)]
-    accel: Accelerator,
+    #[command(flatten)]
+    hardware: Hardware,
 
     /// Compares the suite of the contract over the objects by hand, which fail in the same tests.
     #[arg(long)]
@@ -85,7 +84,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         &test::Options {
             linux: options.linux.clone(),
             variant: options.variant,
-            accel: options.accel,
+            hardware: options.hardware,
             control: options.control,
             install: options.install,
             ..test::Options::default()

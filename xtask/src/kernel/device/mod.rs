@@ -12,11 +12,12 @@ mod report;
 mod screen;
 
 use super::{
-    arch::{Accelerator, Arch},
+    arch::Arch,
     boot::{self, Heard, Patience},
     build,
     cache::Cache,
     flavour::{Flavour, Object, Variant},
+    hardware::Hardware,
     initramfs,
     job::{self, Job},
     machine,
@@ -222,7 +223,7 @@ impl<'a> Machine<'a> {
         };
         let arguments = [&[KERNEL, checkers, "--"], choice].concat();
         let mut screen = Screen::new(self.options.picture.as_deref())?;
-        let mut command = Arch::X86.command(&self.image, Accelerator::Tcg);
+        let mut command = Hardware::default().command(&self.image);
         command
             .args(QEMU)
             .args(["-serial", "stdio"])

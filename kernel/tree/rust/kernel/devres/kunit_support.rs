@@ -279,10 +279,20 @@ pub(crate) fn comes_true_with(
     condition()
 }
 
-/// Lets `n` threads go on at the same time.
+/// Lets `n` threads go on at the same time. May sleep.
 pub(crate) fn meet(arrived: &Atomic<i32>, n: i32) {
+    // About as long as a running thread takes to arrive.
+    const SPINS: u32 = 10_000;
+
     arrived.fetch_add(1, Full);
+    let mut spins = 0;
     while arrived.load(Acquire) < n {
-        cpu_relax();
+        if spins < SPINS {
+            spins += 1;
+            cpu_relax();
+        } else {
+            // The other threads may need this CPU to arrive.
+            fsleep(Delta::from_micros(1));
+        }
     }
 }
