@@ -10,11 +10,12 @@ mod table;
 
 use super::{
     apply::{Fixes, FIXES},
-    arch::{Accelerator, Arch},
+    arch::Arch,
     boot::Boot,
     build,
     cache::Cache,
     flavour::{Flavour, Object, Variant},
+    hardware::Hardware,
     job::Job,
     machine, messages,
     prepare::{prepare, Prepared, Request},
@@ -154,9 +155,8 @@ fn is_refused(kernel: &Prepared) -> Result<bool> {
 /// Runs suites.
 fn boot(kernel: &Prepared, filter: &str, number: usize) -> Result<Results> {
     let boot = Boot {
-        arch: Arch::X86,
         image: &kernel.image(),
-        accelerator: Accelerator::Tcg,
+        hardware: &Hardware::default(),
         qemu: &[],
         kernel: &[],
         filter,
