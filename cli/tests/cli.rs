@@ -14,7 +14,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// What is expanded where something else is the matter.
+/// A source that can be expanded, for tests of other errors.
 const SOURCE: &str = include_str!("../../tests/expand/init_field.rs");
 
 /// Runs the command in a folder.

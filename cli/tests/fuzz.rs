@@ -8,7 +8,7 @@ use std::path::Path;
 
 const VALID: &str = include_str!("../../tests/expand/map_field.rs");
 
-/// What a file of the kind that is broken here is made of.
+/// The words of the files that these tests break.
 const WORDS: [&str; 20] = [
     "#[devres_lazy]",
     "#[pin_data]",

@@ -80,7 +80,7 @@ fn a_tree_loses_the_attribute_only() -> Result<()> {
             "#[cfg(a)]\n#[doc(hidden)]\nuse crate::macros::devres_lazy;\n",
             "",
         ),
-        // What a macro's path begins with is the crate.
+        // A path in a macro begins with the crate.
         (
             "use kernel::devres_lazy;\nmacro_rules! a { () => { kernel::b!() } }\n",
             "macro_rules! a { () => { kernel::b!() } }\n",
@@ -220,7 +220,7 @@ fn others_in_the_file_go_as_well() -> Result<()> {
             "mod b { pub(super) use ::kernel::devres_lazy; }\nuse b::*;\nITEMITEM",
             &["mod b { #[allow(unused_imports)] pub(super) use ::kernel::devres_lazy; }\n#["],
         ),
-        // Nobody needs the name of the crate any more.
+        // No item needs the name of the crate any more.
         (
             "use ::kernel as a;\nuse a::devres_lazy;\nITEMITEM",
             &["#[allow(unused_imports)]\nuse ::kernel as a;\n#["],
@@ -229,7 +229,7 @@ fn others_in_the_file_go_as_well() -> Result<()> {
             "mod c { pub use ::kernel as a; }\nuse c::a;\nITEMfn b(_: a::c) {}\nITEM",
             &["use c::a;\n#[", "fn b(_: a::c) {}\n#["],
         ),
-        // Nobody uses it here any more, but maybe in other files.
+        // This file does not use the import any more; other files may.
         (
             "pub(crate) use a::{\n    b,\n    devres_lazy,\n};\nITEMITEM",
             &["#[allow(unused_imports)]\npub(crate) use a::{\n    b,\n    devres_lazy,\n};\n#["],

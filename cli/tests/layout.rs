@@ -106,9 +106,9 @@ fn comments_go_with_their_values() -> Result<()> {
         // At the field, where there is no value.
         (
             "#[lazy(fn table, device = &self.dev, init = Table,
-        // That is all.
+        // The end.
     )] // The table.",
-            "    // That is all.\n    #[pin] // The table.\n    table: ",
+            "    // The end.\n    #[pin] // The table.\n    table: ",
         ),
         (
             "#[lazy(fn table, device = &self.dev, init = Table) /* a */]",
@@ -215,7 +215,7 @@ fn a_destructor_stays_as_it_is() -> Result<()> {
     Ok(())
 }
 
-/// What ends a line is no matter of the item's.
+/// Expanding keeps the line endings of the file.
 #[test]
 fn ends_of_lines_are_those_of_the_file() -> Result<()> {
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files");

@@ -119,7 +119,7 @@ fn what_rustfmt_would_change_is_kept() -> Result<()> {
 
         let text = expanded(&item)?;
         ensure!(text.contains(odd) && text.contains(comment), "{text}");
-        // What is generated has its layout nevertheless.
+        // Generated code has its own layout nevertheless.
         ensure!(text.contains("\n        // Fast path: "), "{text}");
     }
     Ok(())
@@ -257,7 +257,7 @@ fn some_items_only() -> Result<()> {
     };
 
     let text = expand(&source, &options)?;
-    // What is left of the attribute needs its import.
+    // The remaining attribute needs its import.
     ensure!(text.starts_with("use kernel::devres_lazy;\n"), "{text}");
     ensure!(text.contains("\nimpl Queue {\n"), "{text}");
     ensure!(text.ends_with(&format!("\n\n{other}\n")), "{text}");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What is printed is what is compiled, explained, and nothing else: for every struct that the
-//! project's tests have.
+//! The printed form of every struct in the project's tests has the tokens that rustc compiles, with
+//! comments, and no others.
 
 #[path = "support/in_a_macro.rs"]
 mod in_a_macro;
@@ -34,7 +34,7 @@ struct Case {
     printed: String,
 }
 
-/// All of them.
+/// Returns every struct of the project's tests, read once.
 fn cases() -> Result<&'static [Case]> {
     static CASES: LazyLock<Result<Vec<Case>>> = LazyLock::new(read);
 
@@ -78,7 +78,7 @@ fn read() -> Result<Vec<Case>> {
         .collect()
 }
 
-/// What rustc makes of the annotated items, done item by item; and where those stand.
+/// Expands annotated items as rustc does, and notes where they stand.
 #[derive(Default)]
 struct Compile {
     ranges: Vec<Range<usize>>,
@@ -129,8 +129,8 @@ impl VisitMut for WithoutImports {
     }
 }
 
-/// Whether two tokens are the same, but for the names of locals: rustc is given ones that nobody
-/// chooses, and a reader plain ones, with a number where the plain one is taken.
+/// Returns whether two tokens are the same, but for the names of locals. The macro's names cannot
+/// collide; printed names are plain, with a number if the plain name is taken.
 fn is_same(compiled: &str, printed: &str) -> bool {
     compiled.strip_prefix("__devres_lazy_").map_or_else(
         || compiled == printed,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What is printed compiles as its source does, with no other warning, and does the same: the same
-//! output, and the same status. With every `cfg` of a file off, and on.
+//! A printed file compiles as its source does, with no other warning. The program has the same
+//! output and exit status, with every `cfg` of the file off, and on.
 //!
 //! The programs are those of `tests/files`, `tests/ui/pass` and `tests/expand`. A line
 //! `//@ edition: 2024` in one says of which edition it is.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! `docs/safety.md` is complete: its summary has all obligations, the tests that it names exist, no
-//! `unsafe` of the protocol is without an obligation, and no printed comment names an unknown one.
+//! `docs/safety.md` is complete. Its summary has all obligations, and the tests that it names exist.
+//! Every `unsafe` of the protocol has an obligation, and printed comments name only known ones.
 
 use anyhow::{ensure, Context, Result};
 use std::{collections::BTreeSet, fs, path::PathBuf};
@@ -21,7 +21,7 @@ fn read(path: &str) -> Result<String> {
     fs::read_to_string(project(path)).with_context(|| path.to_owned())
 }
 
-/// What `docs/safety.md` says.
+/// The contents of `docs/safety.md`.
 #[derive(Default)]
 struct Book {
     /// The numbers in the summary, and those of the chapters.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the sample driver `rust_drm_edu` has in place of its annotated fields, in a tree without
-//! the annotation: for each of them, what Linux 7.3 writes by hand in `shmem::Object::sg_table()`. Each
-//! part is taken from here by name: the fields and the constructors of the two structs, and the
-//! accessors, which are added.
+//! Code by hand in place of the annotated fields of the sample driver `rust_drm_edu`, for a tree
+//! without the annotation. Each accessor is written as `shmem::Object::sg_table()` is in Linux 7.3.
+//! Each part is taken from here by name: the fields and the constructors of the two structs, and
+//! the accessors, which are added.
 
 use kernel::{
     devres::{
@@ -13,14 +13,14 @@ use kernel::{
     sync::SetOnce, //
 };
 
-/// Whether this is the same device.
+/// Returns whether both refer to the same device.
 fn is_same(dev: &Device<Bound>, other: &Device) -> bool {
     let dev: &Device = dev;
 
     ptr::eq(dev, other)
 }
 
-/// The device, as files see it. It is part of the DRM device, which an open file keeps.
+/// The device, as files see it: part of the DRM device, to which an open file has a reference.
 #[pin_data]
 struct Edu {
     dev: ARef<Device>,
@@ -32,14 +32,14 @@ struct Edu {
     #[pin]
     registers_lock: Mutex<()>,
 
-    /// The page that says how far the device has come.
+    /// The page in which the device reports its progress.
     fence: SetOnce<Devres<Coherent<[u32]>>>,
 
     /// The holder makes the page.
     #[pin]
     fence_lock: Mutex<()>,
 
-    /// The number of copies. The holder of the lock has the DMA engine.
+    /// The number of copies. The holder of the lock may use the DMA engine.
     #[pin]
     copies: Mutex<u32>,
 }
@@ -74,7 +74,7 @@ impl Edu {
             // SAFETY: The registers can be mapped as long as the device is bound.
             let registers = unsafe { DevresLt::new(dev, map_registers(dev)?)? };
             self.registers.populate(registers);
-            // SAFETY: They were populated above.
+            // SAFETY: `registers` was populated above.
             unsafe { self.registers.as_ref().unwrap_unchecked() }
         };
         registers.access(dev)
@@ -97,7 +97,7 @@ impl Edu {
 
             let fence = Coherent::zeroed_slice(dev, 2, GFP_KERNEL)?;
             self.fence.populate(Devres::new(dev, fence)?);
-            // SAFETY: It was populated above.
+            // SAFETY: `fence` was populated above.
             unsafe { self.fence.as_ref().unwrap_unchecked() }
         };
         fence.access(dev)
@@ -148,7 +148,7 @@ impl CpuBuffer {
 
             let memory = Devres::new(dev, self.object.owned_vmap())?;
             self.memory.populate(memory);
-            // SAFETY: It was populated above.
+            // SAFETY: `memory` was populated above.
             unsafe { self.memory.as_ref().unwrap_unchecked() }
         };
         memory.access(dev)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What makes every object of a driver an `Object`, those included that user space creates by DRM
-//! itself: in `rust/kernel/drm/gem/mod.rs` the constant of `DriverObject`, and in
-//! `rust/kernel/drm/gem/shmem.rs` the functions of `Object` and the operations in `ALLOC_OPS`. Each
-//! part is taken from here by name. `Object::import()` is that of the host, in
+//! Code that makes every object of a driver an `Object`, including objects that user space creates
+//! by DRM itself. `rust/kernel/drm/gem/mod.rs` gets the constant of `DriverObject`.
+//! `rust/kernel/drm/gem/shmem.rs` gets the functions of `Object` and the operations in `ALLOC_OPS`.
+//! Each part is taken from here by name. `Object::import()` is that of the host, in
 //! `runtime/src/host/drm/gem/shmem/import.rs`.
 
 trait DriverObject {
-    /// Makes the arguments of an object that user space creates without an ioctl of the driver's:
-    /// a dumb buffer (`DRM_IOCTL_MODE_CREATE_DUMB`), or the import of another driver's buffer
+    /// Makes the arguments of an object that user space creates without an ioctl of the driver: a
+    /// dumb buffer (`DRM_IOCTL_MODE_CREATE_DUMB`), or the import of another driver's buffer
     /// (`DRM_IOCTL_PRIME_FD_TO_HANDLE`).
     ///
     /// With [`None`], both are refused. Not every type of GEM objects supports them.
@@ -50,26 +50,27 @@ impl<T: DriverObject> Object<T> {
 
     /// `drm_driver.dumb_create`: a buffer for the CPU to draw into, with a handle.
     ///
-    /// Not by `drm_gem_shmem_dumb_create()`, which has `drm_driver.gem_create_object` allocate. If
-    /// it then fails to initialise the object, it frees the memory without dropping what is in it.
+    /// Does not call `drm_gem_shmem_dumb_create()`, for which `drm_driver.gem_create_object` would
+    /// allocate the object. If that C function fails to initialise the object, it frees the memory
+    /// without dropping the object's fields.
     extern "C" fn dumb_create_callback(
         file: *mut bindings::drm_file,
         dev: *mut bindings::drm_device,
         args: *mut bindings::drm_mode_create_dumb,
     ) -> c_int {
-        // SAFETY: DRM calls this for a device of the driver's.
+        // SAFETY: DRM calls this for a device of this driver.
         let dev = unsafe { Device::<T::Driver>::from_raw(dev) };
 
         from_result(|| {
             let object_args = T::DEFAULT_ARGS.ok_or(EOPNOTSUPP)?;
             // SAFETY: `dev` and `args` are valid.
             to_result(unsafe { bindings::drm_mode_size_dumb(dev.as_raw(), args, 0, 0) })?;
-            // SAFETY: `args` is valid, and nobody else uses it.
+            // SAFETY: `args` is valid, and no other code uses it.
             let args = unsafe { &mut *args };
 
             let size = args.size.try_into()?;
             let obj = Self::new(dev, size, ObjectConfig::default(), object_args())?;
-            // SAFETY: `file` is an open file of `dev`, as is `obj` an object of it.
+            // SAFETY: `file` is an open file of `dev`, and `obj` is an object of `dev`.
             to_result(unsafe {
                 bindings::drm_gem_handle_create(file, obj.as_raw(), &mut args.handle)
             })?;
@@ -83,7 +84,7 @@ impl<T: DriverObject> Object<T> {
         dev: *mut bindings::drm_device,
         dma_buf: *mut bindings::dma_buf,
     ) -> *mut bindings::drm_gem_object {
-        // SAFETY: DRM calls this for a device of the driver's.
+        // SAFETY: DRM calls this for a device of this driver.
         let dev = unsafe { Device::<T::Driver>::from_raw(dev) };
 
         // SAFETY: `dev` and `dma_buf` are valid.

@@ -4,12 +4,12 @@
 //! name: the type, the statement of `Bar::new()` that maps, and the function
 //! of `Device`.
 
-/// How the CPU accesses a BAR that is mapped.
+/// The CPU's way to access a mapped BAR.
 #[derive(Clone, Copy)]
 pub(super) enum Caching {
-    /// Each access by itself, and in order.
+    /// Accesses are neither combined nor reordered.
     Uncached,
-    /// Writes are combined, and may come late and in another order.
+    /// Writes may be combined, delayed and reordered.
     WriteCombined,
 }
 
@@ -28,8 +28,8 @@ impl<'a, const SIZE: usize> Bar<'a, SIZE> {
 }
 
 impl Device<device::Bound> {
-    /// Maps an entire PCI BAR write-combined after performing a region-request on it. This is for
-    /// memory, such as a framebuffer, and not for registers.
+    /// Maps an entire PCI BAR write-combined after performing a region-request on it. For memory,
+    /// such as a framebuffer, and not for registers.
     ///
     /// Where the architecture cannot combine writes, the mapping is uncached.
     pub fn iomap_region_wc<'a>(&'a self, bar: u32, name: &'static CStr) -> Result<Bar<'a>> {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What takes the place of the hand-written scatter-gather table in `Object`, in
+//! Code in place of the hand-written scatter-gather table in `Object`, in
 //! `rust/kernel/drm/gem/shmem.rs`. Each part is taken from here by name: the documentation of
-//! `Object`, its fields, the body of `dev()`, and the statement of `free_callback()`. The last field
-//! here becomes the last field there. The items behind `Object` are those of the host, in
+//! `Object`, its fields, the body of `dev()`, and the statement of `free_callback()`. The last
+//! field here becomes the last field there. The items behind `Object` are those of the host, in
 //! `runtime/src/host/drm/gem/shmem/sg_table.rs`.
 
 /// - `drm` is the DRM device that `obj` was initialised with.
@@ -11,8 +11,8 @@
 /// # Cycles
 ///
 /// The object holds a reference to its DRM device. If [`drm::Driver::Data`] owns objects of its own
-/// device, that is a cycle of references, and neither is ever freed. Such objects belong into
-/// [`drm::Driver::RegistrationData`], which is dropped when the device is unbound.
+/// device, device and objects form a cycle of references and are never freed. Such objects belong
+/// in [`drm::Driver::RegistrationData`], which is dropped when the device is unbound.
 ///
 /// [`drm::Driver::Data`]: crate::drm::Driver::Data
 /// [`drm::Driver::RegistrationData`]: crate::drm::Driver::RegistrationData
@@ -43,8 +43,8 @@ impl<T: DriverObject> Object<T> {
     fn free_callback(this: *mut Self) {
         // Unmaps the lazy fields while the GEM object is still whole.
         // SAFETY:
-        // - We verified above that `this` is valid, and we are in `free_callback()`, so nobody else
-        //   has access to it.
+        // - We verified above that `this` is valid, and we are in `free_callback()`, so no other
+        //   code has access to it.
         // - GEM objects are pinned.
         unsafe { Pin::new_unchecked(&mut *this) }.teardown();
     }

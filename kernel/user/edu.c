@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What user space sees of the sample driver rust_drm_edu.
+ * The sample driver rust_drm_edu, as user space sees it.
  *
- * There is no libpthread here, as the kernel may have no futex: who races is a
- * process.
+ * Processes race here, and not threads of libpthread, as the kernel may have no
+ * futex.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -242,7 +242,7 @@ static void unbind_under_load(void)
 		uint64_t before = *mapped;
 		double begin = now();
 
-		/* Waits for what is counted, not for a time. */
+		/* Waits for a count, not for a time. */
 		while (*mapped < before + 2 * RACERS && now() < begin + 60)
 			pause_ms(1);
 		if (*mapped < before + 2 * RACERS)
@@ -260,8 +260,8 @@ static void unbind_under_load(void)
 }
 
 /*
- * The driver has a buffer of its own from here on, which goes at unbind with
- * what it belongs to.
+ * From here on, the driver has a buffer of its own. Unbind drops it with the
+ * registration data that it belongs to.
  */
 static void driver_buffer(void)
 {
@@ -351,7 +351,7 @@ const struct scenario edu_scenarios[] = {
 	  unbind_under_load },
 	{ "stale_dma", "refused by the IOMMU; memory stays as it is", stale_dma },
 	{ "many_buffers", "10000 mapped buffers, unbound", many_buffers },
-	/* Where this does not hold, it may leave a kernel that goes on badly. */
+	/* If this fails, the kernel may not work properly any more. */
 	{ "driver_buffer", "the driver's own buffer goes with its device",
 	  driver_buffer },
 	{ 0 },

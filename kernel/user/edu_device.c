@@ -13,7 +13,7 @@
 #include "pci_driver.h"
 #include "scenario.h"
 
-/* Where edu has its DMA registers. */
+/* The DMA registers of edu, as indices of 32-bit words. */
 #define EDU_DMA_SOURCE		(0x80 / 4)
 #define EDU_DMA_DESTINATION	(0x88 / 4)
 #define EDU_DMA_COUNT		(0x90 / 4)
@@ -24,7 +24,7 @@
 
 #define EDU_IDS			"v00001234d000011E8"
 
-/* The device that the scenarios are about, and one that exports buffers. */
+/* The device under test, and another one, which exports buffers. */
 static struct pci_driver edu = { .name = DRIVER, .ids = EDU_IDS };
 static struct pci_driver second = { .name = DRIVER, .ids = EDU_IDS, .nth = 1 };
 
@@ -113,7 +113,7 @@ int copy(int fd, uint32_t handle, uint32_t direction, uint64_t offset,
 	return request(fd, DRM_IOCTL_EDU_COPY, &args);
 }
 
-/* How often the IOMMU has refused the device a write. */
+/* Returns how often the IOMMU has refused a write of the device. */
 static int faults(void)
 {
 	static char log[1 << 20];
@@ -126,7 +126,7 @@ static int faults(void)
 	return count;
 }
 
-/* Has the device write to this address. Returns the error number. */
+/* Makes the device write to this address. Returns the error number. */
 static int write_to(uint64_t address, uint32_t len)
 {
 	char path[128];

@@ -11,11 +11,11 @@
 
 #define DRIVER		"rust_drm_edu"
 
-/* How many bytes are copied at once: the device has less than a page. */
+/* The number of bytes to copy at once: the device has less than a page. */
 #define HALF		(PAGE / 2)
 
 /*
- * Finds the device by its ids. There may be a second one, which exports
+ * Finds the device by its IDs. There may be a second one, which exports
  * buffers. Returns the error number.
  */
 int find_device(void);
@@ -23,7 +23,7 @@ int find_device(void);
 int bind_driver(void);
 int unbind_driver(void);
 
-/* Open a node of the driver: each binding has others. */
+/* Open a node of the driver. Each binding has new nodes. */
 int open_node(void);
 int open_primary_node(void);
 
@@ -32,7 +32,7 @@ int bind_second(void);
 int unbind_second(void);
 int open_second_node(void);
 
-/* What the driver does. These return the error number. */
+/* Requests to the driver, which return the error number. */
 int create(int fd, size_t size, uint32_t *handle);
 int map(int fd, uint32_t handle, uint64_t *address);
 int copy(int fd, uint32_t handle, uint32_t direction, uint64_t offset,
@@ -42,9 +42,10 @@ int copy(int fd, uint32_t handle, uint32_t direction, uint64_t offset,
 void *map_for_us(int fd, uint32_t handle, size_t size);
 
 /*
- * Has the device write the first HALF bytes of @expected to @address, past the
- * driver: it arrives in @memory while that is mapped. Then unbinds the driver,
- * and has it write again: the IOMMU has to refuse it.
+ * Makes the device write the first HALF bytes of @expected to @address, without
+ * the driver. The bytes have to arrive in @memory while it is mapped. Then
+ * unbinds the driver, and makes the device write again, which the IOMMU has to
+ * refuse.
  */
 void writes_end_at_unbind(uint8_t *memory, size_t size,
 			  const uint8_t *expected, uint64_t address);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is asked of the host, which sees the machine from outside.
+ * Requests to the host, which sees the machine from outside.
  *
- * Questions go to the console, in a line. Answers come in by the second serial
- * port, so that the machine is as it was asked about until then.
+ * A request is a line on the console. The answer arrives at the second serial
+ * port, and the machine stays as it is until then.
  */
 #include <fcntl.h>
 #include <termios.h>
@@ -11,7 +11,7 @@
 #include "host.h"
 #include "scenario.h"
 
-/* Opens the port that answers come from. Only lines, and nothing goes back. */
+/* Opens the port for answers, which are lines. The port echoes nothing. */
 static int open_port(void)
 {
 	int port = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -40,7 +40,7 @@ int host_compare(unsigned int seed, char *answer, size_t size)
 		port = open_port();
 	if (port < 0)
 		return errno;
-	/* Not what the host has answered to a line that it has read twice. */
+	/* Drops an answer to a line that the host has read twice. */
 	tcflush(port, TCIFLUSH);
 	say("device: screen %u.\n", seed);
 	len = read(port, answer, size - 1);

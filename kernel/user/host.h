@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is asked of the host, which sees the machine from outside.
+ * Requests to the host, which sees the machine from outside.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -12,8 +12,8 @@
 #define SCREEN_HEIGHT	480
 
 /*
- * A pixel of the picture of this seed. The host computes the same, in
- * xtask/src/kernel/screen.rs.
+ * Returns a pixel of the picture of this seed. The host computes the same, in
+ * xtask/src/kernel/device/screen.rs.
  */
 static inline unsigned int picture(unsigned int x, unsigned int y,
 				   unsigned int seed)
@@ -21,12 +21,12 @@ static inline unsigned int picture(unsigned int x, unsigned int y,
 	return ((x + seed) & 0xff) << 16 | (y & 0xff) << 8 | ((x ^ y) & 0xff);
 }
 
-/* What the host answers if the screen is as it should be. */
+/* The answer of the host if the screen is as expected. */
 #define SAME		"the same"
 
 /*
- * Has the host compare the screen with the picture of this seed, and waits for
- * its answer. Returns the error number.
+ * Makes the host compare the screen with the picture of this seed, and waits
+ * for its answer. Returns the error number.
  */
 int host_compare(unsigned int seed, char *answer, size_t size);
 

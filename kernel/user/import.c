@@ -18,7 +18,7 @@
 #define SIZE		(2 * PAGE)
 #define VGEM		"/sys/devices/faux/vgem"
 
-/* A buffer of another driver, and what its exporter has of it. */
+/* A buffer of another driver, and the file and the memory of its exporter. */
 struct exported {
 	int dmabuf;
 	int file;
@@ -55,7 +55,7 @@ static int forget(int fd, uint32_t handle)
 	return request(fd, DRM_IOCTL_GEM_CLOSE, &args);
 }
 
-/* Has DRM make a buffer of so many pages. Returns the error number. */
+/* Makes DRM create a buffer of this many pages. Returns the error number. */
 static int create_dumb(int fd, uint32_t pages, uint32_t *handle)
 {
 	struct drm_mode_create_dumb args = {
@@ -67,7 +67,7 @@ static int create_dumb(int fd, uint32_t pages, uint32_t *handle)
 	return error;
 }
 
-/* Maps such a buffer for this process. Returns NULL if that fails. */
+/* Maps a dumb buffer for this process. Returns NULL if that fails. */
 static void *map_dumb_for_us(int fd, uint32_t handle, size_t size)
 {
 	struct drm_mode_map_dumb args = { .handle = handle };
@@ -158,8 +158,8 @@ static int copy_over(int fd, uint32_t from, uint32_t to)
 }
 
 /*
- * A buffer that DRM has made for the driver, or refused to make, is a buffer as
- * others.
+ * Checks that a buffer that DRM has made for the driver can be mapped as
+ * others, or that DRM has refused with this error.
  */
 static void is_whole(int fd, uint32_t handle, int error, int refused)
 {
@@ -258,8 +258,8 @@ static void copies(int (*export)(struct exported *))
 }
 
 /*
- * Whatever the exporter still has goes away before the first use of the import,
- * but for what the import keeps.
+ * The exporter drops everything before the first use of the import. Only the
+ * import's own references are left.
  */
 static void exporter_goes_first(int (*export)(struct exported *),
 				int (*unbind)(void), int (*bind)(void))
@@ -303,9 +303,9 @@ static void exporter_goes_first(int (*export)(struct exported *),
 }
 
 /*
- * The importer is unbound while its file is open, with the import mapped: what
- * its device does from then on reaches nothing. The exporter and its buffer do
- * not notice, and can be imported again.
+ * The importer is unbound while its file is open and the import is mapped. From
+ * then on, its device cannot write to the buffer. The exporter and the buffer
+ * are not affected, and the buffer can be imported again.
  */
 static void importer_goes_first(int (*export)(struct exported *))
 {
@@ -325,7 +325,7 @@ static void importer_goes_first(int (*export)(struct exported *))
 	error = map(it.fd, it.handle, &address);
 	ENSURE(error == ENODEV, "map after unbind: %s", strerror(error));
 
-	/* The file still has its import when another one is made. */
+	/* The file still has its import when another import is made. */
 	ENSURE(!bind_driver(), "bind");
 	new = open_node();
 	ENSURE(new >= 0, "there is no device node after a rebind");
@@ -387,8 +387,8 @@ static void importer_first_vgem(void)
 }
 
 /*
- * A buffer of the driver's own, which DRM has made, is imported by another
- * file: it is one as others are, and the same for both files.
+ * Another file imports a buffer that DRM has made for the same driver. The
+ * buffer works as others do, and both files have the same object.
  */
 static void own_buffer(void)
 {
@@ -425,8 +425,8 @@ static void own_buffer(void)
 }
 
 /*
- * There is a limit to what can be mapped of a device. What is made when nothing
- * is left is taken back, and there is as much as before when the rest is gone.
+ * A device has a limited range of mmap offsets. A buffer that gets no offset is
+ * freed again. When the others are closed, all offsets are available again.
  */
 static void no_offsets_left(void)
 {
@@ -474,7 +474,7 @@ static void wrong_imports(void)
 	close(fd);
 }
 
-/* Where these do not hold, they may leave a kernel that goes on badly. */
+/* If these fail, the kernel may not work properly any more. */
 const struct scenario made_scenarios[] = {
 	{ "dumb_buffer", "refused, or a buffer as others", dumb_buffer },
 	{ "prime_buffer", "refused, or a buffer as others", prime_buffer },

@@ -2,9 +2,9 @@
 /*
  * The only process of a machine that has devices behind an IOMMU.
  *
- * Each scenario prints a row: whether it holds, its name, what has to hold, and
- * what is off or how long it took. A figure is a line as well: what it is, and
- * its value. After the last line, the machine is switched off.
+ * Each scenario prints a row: its verdict, its name, the expectation, and the
+ * failure or the time that it took. A figure is a line as well, with its name
+ * and its value. After the last line, the machine is switched off.
  */
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -25,8 +25,8 @@ static const struct {
 };
 
 /*
- * What the kernel was told: "without" names of groups and scenarios, which are
- * left out, or "only" names of scenarios, which are run.
+ * The arguments from the kernel: "without" names of groups and scenarios, which
+ * are left out, or "only" names of scenarios, which are run.
  */
 static const char *how = "without";
 static int is_only;
@@ -57,7 +57,7 @@ static void run(const struct scenario *scenario)
 		if (fault[0]) {
 			say("device: off: %s: %s: %s\n", scenario->name,
 			    scenario->expected, fault);
-			/* The next one finds the driver bound. */
+			/* The next scenario finds the driver bound. */
 			unbind_driver();
 			bind_driver();
 		} else {

@@ -61,7 +61,7 @@ unsigned long long pci_bar(const struct pci_driver *driver, int bar)
 	file = fopen(path, "r");
 	if (!file)
 		return 0;
-	/* A line for each BAR. */
+	/* The file has a line for each BAR. */
 	for (int i = 0; i <= bar && fgets(line, sizeof(line), file); i++)
 		if (i == bar && sscanf(line, "%llx", &start) != 1)
 			start = 0;

@@ -8,11 +8,11 @@
 struct pci_driver {
 	const char *name;
 
-	/* The device by its ids, as in modalias, and which of several it is. */
+	/* The device's IDs, as in modalias, and its number among several. */
 	const char *ids;
 	int nth;
 
-	/* Where it is. */
+	/* The device's name in sysfs. */
 	char slot[64];
 };
 
@@ -22,14 +22,14 @@ int pci_find(struct pci_driver *driver);
 int pci_bind(const struct pci_driver *driver);
 int pci_unbind(const struct pci_driver *driver);
 
-/* Reads where a BAR begins. Returns 0 if it cannot. */
+/* Returns the address of a BAR, or 0 if that fails. */
 unsigned long long pci_bar(const struct pci_driver *driver, int bar);
 
-/* What the names of DRM nodes begin with. Each binding has other nodes. */
+/* The prefixes of the names of DRM nodes. Each binding has new nodes. */
 #define RENDER		"renderD"
 #define PRIMARY		"card"
 
-/* Open a node of a device, which is given by its driver or in sysfs. */
+/* Open a node of a device, given by its driver or its path in sysfs. */
 int pci_open_node(const struct pci_driver *driver, const char *prefix);
 int open_node_of(const char *device, const char *prefix);
 

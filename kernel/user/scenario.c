@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What all scenarios use.
+ * Functions for all scenarios.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -15,7 +15,7 @@ char fault[256];
 
 static int kmsg = -1;
 
-/* Not with dprintf(), which would seek: the log does not allow that. */
+/* Not with dprintf(), which would seek: the log does not support seeking. */
 void say(const char *format, ...)
 {
 	char line[512];

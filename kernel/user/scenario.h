@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What all scenarios use: a verdict, the kernel's log, files, processes.
+ * Functions for all scenarios: a verdict, the kernel's log, files, processes.
  */
 #ifndef SCENARIO_H
 #define SCENARIO_H
@@ -14,8 +14,8 @@
 #define PAGE		4096u
 
 /*
- * A scenario, for which a row is printed. It returns early if something is
- * wrong, and says so in @fault.
+ * A scenario, for which a row is printed. @run returns early if it fails, with
+ * the reason in fault.
  */
 struct scenario {
 	const char *name, *expected;
@@ -28,7 +28,7 @@ extern const struct scenario import_scenarios[];
 extern const struct scenario made_scenarios[];
 extern const struct scenario vram_scenarios[];
 
-/* What has gone wrong in a scenario, in words. Empty if nothing has. */
+/* The reason why a scenario has failed, in words. Empty if it has not. */
 extern char fault[256];
 
 #define FAIL(...) do {							\
@@ -42,7 +42,7 @@ extern char fault[256];
 		FAIL(__VA_ARGS__);					\
 } while (0)
 
-/* Returns if something was wrong in a function that was called. */
+/* Returns if a function that was called has failed. */
 #define ENSURE_NO_FAULT() do {						\
 	if (fault[0])							\
 		return;							\
@@ -61,10 +61,10 @@ int request(int fd, unsigned long command, void *data);
 /* Writes a text. Returns the error number. */
 int write_file(const char *path, const char *text);
 
-/* Whether a line of a file has this text in it. */
+/* Returns whether a line of a file contains this text. */
 int file_has(const char *path, const char *text);
 
-/* Fills memory with what only this seed gives. */
+/* Fills memory with bytes that depend on the seed. */
 void fill(uint8_t *memory, size_t size, unsigned int seed);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What user space sees of the sample driver rust_drm_bochs, and what it draws.
+ * The sample driver rust_drm_bochs, as user space sees it, and its pictures.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -54,7 +54,7 @@ static int draw(int fd, uint32_t x, uint32_t y, unsigned int seed)
 	return draw_spoilt(fd, x, y, seed, 0);
 }
 
-/* Draws a tile of the picture of this seed. They are counted row by row. */
+/* Draws a tile of the picture of this seed. Tiles are counted row by row. */
 static int draw_tile(int fd, unsigned int number, unsigned int seed)
 {
 	return draw(fd, number % COLUMNS * BOCHS_TILE,
@@ -71,7 +71,7 @@ static int draw_share(int fd, unsigned int seed, int remainder, int shares)
 	return error;
 }
 
-/* Begins with a binding that has mapped nothing yet. Returns a new file. */
+/* Begins a binding, which has mapped nothing yet. Returns a new file. */
 static int bind_again(void)
 {
 	pci_unbind(&driver);
@@ -81,8 +81,8 @@ static int bind_again(void)
 }
 
 /*
- * How often the kernel has said that it maps a BAR like this, since its log was
- * cleared. It does so with "debugpat".
+ * Returns how often the kernel has logged a mapping of this type for a BAR,
+ * since the log was cleared. The kernel logs mappings with "debugpat".
  */
 static int mappings(int bar, const char *type)
 {
@@ -174,7 +174,7 @@ static void write_combined(void)
 	close(fd);
 }
 
-/* Several processes draw, each a share, and the first use is theirs. */
+/* Several processes draw a share each, and race to the first use. */
 static void screen_shows_picture(void)
 {
 	volatile int *go = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
@@ -239,7 +239,7 @@ static void unbind_while_drawn(void)
 			if (!fork())
 				_exit(paint(fd, j, drawn));
 
-		/* Waits for what is counted, not for a time. */
+		/* Waits for a count, not for a time. */
 		while (*drawn < before + 8 * PAINTERS && now() < begin + 60)
 			pause_ms(1);
 		if (*drawn < before + 8 * PAINTERS)

@@ -394,8 +394,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "unbind does not wait for the guards of `try_access()`",
         edits: &[(
             REGISTRY,
-            "        if self.tried.load(Relaxed) {\n            // For guards",
-            "        if self.tried.load(Relaxed) && !MUTANT {\n            // For guards",
+            "        if self.tried.load(Relaxed) {\n            // Waits",
+            "        if self.tried.load(Relaxed) && !MUTANT {\n            // Waits",
         )],
         caught_by: &["devres::lazy_kunit::tests::try_access"],
     },

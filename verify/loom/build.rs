@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Makes the mutants: copies of the protocol, each with its edits, and one without.
+//! Makes the mutants: copies of the protocol, each with its edits. Also makes a copy without edits.
 
 mod copies;
 mod mutants;
@@ -30,7 +30,7 @@ const COPIES: Copies<'_> = Copies {
     ],
 };
 
-/// Where `text` differs from the kernel's for the checker: cells of the list are told to it.
+/// Changes the text of a file for the checker, which follows the accesses to cells.
 fn adapt(file: &str, text: &str) -> Result<String> {
     match file {
         "registry.rs" | "table.rs" => with_cells(text),
@@ -44,7 +44,7 @@ fn adapt(file: &str, text: &str) -> Result<String> {
                 "unsafe { (*slot.registry.get()).take() }",
                 "unsafe { (*slot.registry.written()).take() }",
             )?;
-            // Where the resource is, and not the resource: that has a cell of its own.
+            // The place of the resource, which is no access: the resource has its own cell.
             let text = replace(
                 &text,
                 "    unsafe fn value_for<'a>(&'a self, _dev: &'a Device<Bound>) -> &'a T {\n        \
@@ -64,7 +64,7 @@ fn adapt(file: &str, text: &str) -> Result<String> {
     }
 }
 
-/// The same with cells that the checker is told of.
+/// Returns the text with the cells of the checker in place of those of `core`.
 fn with_cells(text: &str) -> Result<String> {
     let text = replace(text, "    cell::UnsafeCell,\n", "")?;
     replace(

@@ -15,21 +15,21 @@ use std::{
 pub(crate) struct Copies<'a> {
     /// The files that are copied.
     pub(crate) sources: &'a [&'a str],
-    /// Changes what is in a file of this name, for all copies.
+    /// Changes the text of a file, given its name, in all copies.
     pub(crate) adapt: fn(&str, &str) -> Result<String>,
     /// The files that are compiled with each copy as they are.
     pub(crate) with: &'a [&'a str],
 }
 
 impl Copies<'_> {
-    /// Where copies are put.
+    /// Returns the folder of the copies.
     pub(crate) fn out() -> Result<PathBuf> {
         Ok(PathBuf::from(
             env::var_os("OUT_DIR").context("there is no OUT_DIR")?,
         ))
     }
 
-    /// Writes a copy with edits, and returns the module that it is.
+    /// Writes a copy with edits, and returns the text that declares its module.
     pub(crate) fn write(&self, name: &str, edits: &[(&str, &str, &str)]) -> Result<String> {
         let folder = Self::out()?.join(name);
         fs::create_dir_all(&folder)?;
@@ -46,7 +46,7 @@ impl Copies<'_> {
 
             let path = folder.join(&*file);
             fs::write(&path, (self.adapt)(&file, &text)?)?;
-            // The original is linted in its own package; mutants have no reasons to give.
+            // The original is linted in its own package, and mutants need not pass lints.
             module.push_str(
                 "    #[allow(clippy::modulo_one, clippy::multiple_unsafe_ops_per_block, clippy::never_loop, \
                  clippy::undocumented_unsafe_blocks, clippy::unnecessary_safety_comment, \
@@ -55,7 +55,7 @@ impl Copies<'_> {
             declare(&mut module, &path)?;
         }
         for file in self.with {
-            // Some mutant does not use it.
+            // Some mutant does not use all items.
             module.push_str("    #[allow(unused)]\n");
             declare(&mut module, &env::current_dir()?.join(file))?;
         }
@@ -65,7 +65,7 @@ impl Copies<'_> {
     }
 }
 
-/// Replaces what has to be there once.
+/// Replaces a text that has to occur once.
 pub(crate) fn replace(text: &str, from: &str, to: &str) -> Result<String> {
     let count = text.matches(from).count();
     ensure!(
@@ -76,7 +76,7 @@ pub(crate) fn replace(text: &str, from: &str, to: &str) -> Result<String> {
     Ok(text.replace(from, to))
 }
 
-/// The text of `lazy.rs` without its macro, which is exported once per crate.
+/// Returns the text of `lazy.rs` without its macros, which a crate can export only once.
 pub(crate) fn without_macro(text: &str) -> Result<String> {
     let (text, _) = text
         .split_once("/// Creates an initialiser for an empty [`Lazy`] slot")

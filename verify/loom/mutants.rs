@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The mutants: the protocol with one thing wrong, and the property that has to notice. Each is an
-//! edit of the source, which must fit in exactly one place.
+//! The mutants: copies of the protocol with one fault each, and the property that has to find the
+//! fault. The edits of a mutant must each fit in exactly one place of the source.
 
 /// A broken copy of the protocol.
 pub(crate) struct Mutant {
@@ -9,7 +9,7 @@ pub(crate) struct Mutant {
     pub(crate) name: &'static str,
     /// The property that finds it.
     pub(crate) caught_by: &'static str,
-    /// The file, what stands there, and what stands there instead.
+    /// The file, the text that is replaced, and the new text.
     pub(crate) edits: &'static [(&'static str, &'static str, &'static str)],
 }
 
@@ -215,12 +215,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         edits: &[
             (
                 "registry.rs",
-                "        // Without the lock, as it may drop the last reference to another owner on this device.\n",
+                "        // Without the lock: a drop may release the last reference to another owner on this device.\n",
                 "        let mut list = self.list.lock();\n        unsafe { list.unlink(header.as_ptr()) };\n        drop(list);\n",
             ),
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "        // SAFETY: The state has not changed, so by the invariants of `Header` it is on the list.\n        unsafe { list.unlink(header.as_ptr()) };\n",
                 "",
             ),
         ],
@@ -264,8 +264,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         edits: &[
             (
                 "registry.rs",
-                "        // The lock is needed also where the state already says `GONE`: it orders what unbind did to\n",
-                "        if !state.is_dropping() {\n            return;\n        }\n        // The lock is needed also where the state already says `GONE`: it orders what unbind did to\n",
+                "        // The lock is needed even if the state is already `GONE`: it orders the accesses of unbind\n",
+                "        if !state.is_dropping() {\n            return;\n        }\n        // The lock is needed even if the state is already `GONE`: it orders the accesses of unbind\n",
             ),
         ],
     },
@@ -286,7 +286,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         edits: &[
             (
                 "registry.rs",
-                "        // Without the lock, as it may drop the last reference to another owner on this device.\n",
+                "        // Without the lock: a drop may release the last reference to another owner on this device.\n",
                 "        unsafe { Header::state(header.as_ptr()) }.reset();\n",
             ),
         ],
@@ -328,7 +328,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         edits: &[
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "        // SAFETY: The state has not changed, so by the invariants of `Header` it is on the list.\n        unsafe { list.unlink(header.as_ptr()) };\n",
                 "        let shared: *mut List = &mut *list;\n        drop(list);\n        unsafe { (*shared).unlink(header.as_ptr()) };\n        let list = self.list.lock();\n",
             ),
         ],
@@ -403,13 +403,13 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         edits: &[
             (
                 "registry.rs",
-                "        // Without the lock, as it may drop the last reference to another owner on this device.\n",
+                "        // Without the lock: a drop may release the last reference to another owner on this device.\n",
                 "        let mut list = self.list.lock();\n",
             ),
             (
                 "registry.rs",
-                "        let mut list = self.list.lock();\n        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n",
-                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n",
+                "        let mut list = self.list.lock();\n        // SAFETY: The state has not changed, so by the invariants of `Header` it is on the list.\n",
+                "        // SAFETY: The state has not changed, so by the invariants of `Header` it is on the list.\n",
             ),
         ],
     },
@@ -597,7 +597,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         caught_by: "pin_against_evict",
         edits: &[(
             "registry.rs",
-            "        // resource is being evicted, or this sees the pin.\n        smp_mb(Full);\n",
+            "        // resource is being evicted, or this thread sees the pin.\n        smp_mb(Full);\n",
             "",
         )],
     },
@@ -607,7 +607,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         edits: &[
             (
                 "registry.rs",
-                "        // INVARIANT: The header is on the list, and the resource is there, or is the caller's.\n",
+                "        // INVARIANT: The header is on the list, and the resource is initialised, or the caller's.\n",
                 "        let is_unused = pins.is_only(&hold);\n",
             ),
             (
@@ -772,12 +772,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         edits: &[
             (
                 "registry.rs",
-                "        // Without the lock, as it may drop the last reference to another owner on this device.\n",
+                "        // Without the lock: a drop may release the last reference to another owner on this device.\n",
                 "        let mut list = self.list.lock();\n        unsafe { list.unlink(header.as_ptr()) };\n        drop(list);\n",
             ),
             (
                 "registry.rs",
-                "        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.\n        unsafe { list.unlink(header.as_ptr()) };\n",
+                "        // SAFETY: The state has not changed, so by the invariants of `Header` it is on the list.\n        unsafe { list.unlink(header.as_ptr()) };\n",
                 "",
             ),
         ],

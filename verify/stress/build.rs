@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Makes the mutants that ThreadSanitizer has to report, out of those of the model checker. A copy
-//! without an edit proves that the edits are reported.
+//! Makes the mutants that ThreadSanitizer has to report, from the mutants of the model checker. A
+//! copy without edits proves that ThreadSanitizer reports the edits.
 
 // Shared with the model checker's build script.
 #[path = "../loom/copies.rs"]
@@ -30,8 +30,8 @@ const COPIES: Copies<'_> = Copies {
     with: &["src/stress.rs", "../loom/src/dep_map.rs"],
 };
 
-/// The mutants that are wrong on a machine often enough to be seen within seconds. Others take a
-/// machine that reorders what this one does not, or orders that nearly never come.
+/// The mutants that fail often enough to be found within seconds. Other mutants fail only on a
+/// machine that reorders more, or in orders that are very rare.
 const SEEN: [&str; 12] = [
     "relaxed_publication",
     "relaxed_reader",
@@ -47,11 +47,11 @@ const SEEN: [&str; 12] = [
     "empty_after_unbind",
 ];
 
-/// Where a copy differs from what is in the runtime.
+/// Changes the text of a file where a copy has to differ from the runtime.
 fn adapt(file: &str, text: &str) -> Result<String> {
     match file {
         "lazy.rs" => without_macro(text),
-        // Which is not public.
+        // `as_raw()` is not public.
         "devres_node.rs" => replace(text, "GFP_KERNEL.as_raw()", "0"),
         "sys.rs" => {
             let text = replace(text, "    protocol::{devres_node, table::Table},\n", "")?;

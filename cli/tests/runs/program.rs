@@ -8,7 +8,7 @@ use cargo_devres_lazy::{expand, Options};
 use proc_macro2::{TokenStream, TokenTree};
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// What `cfg(..)` is made of that are no names of the file's own.
+/// The names in `cfg(..)` that are not the file's own.
 const NOT_OURS: [&str; 7] = [
     "all",
     "any",

@@ -28,7 +28,7 @@ pub(crate) enum Flavor {
     Cfgs,
 }
 
-/// What rustc says of a program.
+/// A message of rustc about a program.
 #[derive(Clone)]
 pub(crate) struct Message {
     level: String,
@@ -47,8 +47,8 @@ impl Message {
         self.level == other.level && (self.text == other.text || are_imports == [true, true])
     }
 
-    /// Whether it is about what rustc does not mind in what a macro has written: that it has
-    /// `unsafe`, functions that nobody calls, and a `mut` for fields that are configured off.
+    /// Returns whether rustc gives this warning for printed code only, and not for code of a macro:
+    /// `unsafe`, an unused function, or an unused `mut`.
     pub(crate) fn is_minded_in_print(&self) -> bool {
         ["unsafe_code", "dead_code", "unused_mut"].contains(&self.code.as_str())
     }
@@ -80,7 +80,7 @@ fn package(program: &Program, flavor: Flavor) -> String {
     format!("{flavor}-{}", program.edition)
 }
 
-/// What a program is called.
+/// Returns the name of a program's binary.
 pub(crate) fn binary(program: &Program, flavor: Flavor, form: Form) -> String {
     format!("{}_{flavor:?}_{form:?}", program.name).to_lowercase()
 }
@@ -246,7 +246,7 @@ fn with_warnings(printed: &str) -> String {
         .replace("deny(", "warn(")
 }
 
-/// Writes a file, and the folder that it is in. What is the same is not built again.
+/// Writes a file and its folder, unless the file has this text: cargo builds a new file again.
 fn write(path: &Path, text: &str) -> Result<()> {
     if fs::read_to_string(path).is_ok_and(|old| old == text) {
         return Ok(());

@@ -23,15 +23,15 @@ use crate::{
     },
 };
 
-/// Is there an access without a bound device?
+/// Whether the object has an accessor that needs no bound device.
 pub(super) const HAS_TRY_ACCESS: bool = false;
 
-/// Makes such an access. Was there something?
+/// Calls that accessor. Returns whether there was a table.
 pub(super) fn try_access(_obj: &Gem) -> bool {
     false
 }
 
-/// Bytes of what an object has in it for its table, lock included.
+/// The bytes of an object that are for its table, including the lock.
 pub(super) const SLOT: usize =
     size_of::<SetOnce<Devres<SGTableMap<KunitObject>>>>() + size_of::<Mutex<()>>();
 

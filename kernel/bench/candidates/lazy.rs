@@ -17,15 +17,15 @@ use crate::{
     prelude::*, //
 };
 
-/// Is there an access without a bound device?
+/// Whether the object has an accessor that needs no bound device.
 pub(super) const HAS_TRY_ACCESS: bool = true;
 
-/// Makes such an access. Was there something?
+/// Calls that accessor. Returns whether there was a table.
 pub(super) fn try_access(obj: &Gem) -> bool {
     obj.try_sg_table().is_some()
 }
 
-/// Bytes of what an object has in it for its table, lock included.
+/// The bytes of an object that are for its table, including the lock.
 pub(super) const SLOT: usize = size_of::<Lazy<Mapped<Gem, SgTable>>>();
 
 /// An owner with a slot and nothing else.

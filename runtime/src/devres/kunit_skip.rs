@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! A KUnit test that says that it cannot run here.
+//! Skips a KUnit test that cannot run in this kernel.
 
 use crate::{
     bindings,
@@ -8,13 +8,13 @@ use crate::{
 };
 use core::ptr::NonNull;
 
-/// Marks the running test as skipped, which then returns the result of this function.
+/// Marks the running test as skipped. The test then returns the result of this function.
 ///
 /// # Errors
 ///
 /// `EINVAL` if this thread runs no test.
 pub(crate) fn skip(why: &CStr) -> Result {
-    // SAFETY: There are no requirements.
+    // SAFETY: Any thread may ask for its current test.
     let test = unsafe { bindings::kunit_get_current_test() };
     let test = NonNull::new(test).ok_or(EINVAL)?.as_ptr();
 

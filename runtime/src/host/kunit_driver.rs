@@ -2,8 +2,8 @@
 
 //! The driver of the suite `phases_kunit`, and the devices that it is bound to.
 //!
-//! Stands for a file of the same name that is added to the kernel. There, they are on the platform
-//! bus.
+//! Stands for a file of the same name that is added to the kernel. There, the devices are on the
+//! platform bus.
 
 use super::kunit_machine::expect_warning;
 use crate::{
@@ -36,7 +36,7 @@ std::thread_local! {
 ///
 /// # Safety
 ///
-/// The device comes from [`register_device()`], and the reference is not used after it is
+/// The device comes from [`register_device()`], and the reference is not used after the device is
 /// unregistered.
 unsafe fn context<'a>(dev: *mut device) -> &'a Context {
     // SAFETY: The device is valid.
@@ -107,7 +107,7 @@ impl Registered {
         Ok(Self(driver))
     }
 
-    /// Returns the driver as the driver core has it.
+    /// Returns the driver core's structure of the driver.
     pub(crate) fn as_raw(&self) -> *mut device_driver {
         self.0.as_ptr()
     }
@@ -119,11 +119,11 @@ impl Drop for Registered {
         for dev in BUS.with_borrow(|bus| bus.devices.clone()) {
             // SAFETY: A device on the bus is valid.
             if unsafe { bindings::device_get_driver(dev.as_ptr()) } == self.as_raw() {
-                // SAFETY: The device is valid, and nobody holds its lock here.
+                // SAFETY: The device is valid, and this thread does not hold its lock.
                 unsafe { bindings::device_release_driver(dev.as_ptr()) };
             }
         }
-        // SAFETY: It comes from `into_raw()`, and no device has it any more.
+        // SAFETY: The pointer comes from `into_raw()`, and no device uses the driver any more.
         drop(unsafe { KBox::from_raw(self.as_raw()) });
     }
 }
@@ -138,7 +138,7 @@ pub(crate) unsafe fn register_device(context: &Context) -> Result<NonNull<device
     let dev = unsafe { bindings::root_device_register(c"lazy-kunit-phases".as_char_ptr()) };
     let dev = NonNull::new(from_err_ptr(dev)?).ok_or(ENODEV)?;
 
-    // SAFETY: The device is new, so nobody else uses it.
+    // SAFETY: The device is new, so no other code uses it.
     unsafe { (*dev.as_ptr()).platform_data = ptr::from_ref(context).cast_mut().cast() };
     BUS.with_borrow_mut(|bus| bus.devices.push(dev));
     Ok(dev)
@@ -151,7 +151,7 @@ pub(crate) unsafe fn register_device(context: &Context) -> Result<NonNull<device
 /// The device comes from [`register_device()`], and is not used after this.
 pub(crate) unsafe fn unregister_device(dev: NonNull<device>) {
     BUS.with_borrow_mut(|bus| bus.devices.retain(|other| *other != dev));
-    // SAFETY: The device is valid, and nobody uses it as a bound one.
+    // SAFETY: The device is valid, and no reference to the bound device is left.
     unsafe { bindings::device_del(dev.as_ptr()) };
     // SAFETY: This is the reference that the device was made with.
     unsafe { bindings::put_device(dev.as_ptr()) };
@@ -173,8 +173,8 @@ pub(crate) unsafe fn attach(dev: NonNull<device>) -> bool {
     })
 }
 
-/// Runs `function`, during which the driver core prints a message that contains `what`. It is a
-/// warning here, and none in the kernel.
+/// Runs `function`, during which the driver core prints a message that contains `what`. The message
+/// is a warning here, and none in the kernel.
 #[track_caller]
 pub(crate) fn expect_message<R>(what: &str, function: impl FnOnce() -> R) -> R {
     expect_warning(what, function)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The questions of the KUnit suites to the lock validator.
+//! The lock validator's state, for the KUnit suites.
 //!
 //! Stands for a file of the same name that is added to the kernel.
 
 pub(crate) use crate::lockdep::{last_class, LockClass};
 
-/// Whether the validator is silent from the first report on.
+/// Whether the validator reports nothing more after its first report.
 #[cfg(test)]
 pub(crate) const GIVES_UP: bool = false;
 

@@ -28,7 +28,7 @@ pub(crate) fn expect_splat<R>(what: &str, function: impl FnOnce() -> R) -> R {
     expect_warning(what, function)
 }
 
-/// How many entries there are in the list of what is released when the device is unbound.
+/// Returns the number of entries in the list of the device's managed resources.
 pub(crate) fn devres_nodes(dev: &Device) -> usize {
     // SAFETY: `dev` is valid.
     unsafe { &*dev.as_raw() }.devres_nodes()
@@ -43,7 +43,7 @@ pub(crate) fn with_pending_signal<R>(function: impl FnOnce() -> R) -> R {
     result
 }
 
-/// How many DMA mappings the devices have that the running test has made.
+/// Returns the number of DMA mappings of the devices that the running test has made.
 pub(crate) fn dma_mappings() -> Option<u32> {
     bindings::kunit::dma_mappings()
 }
@@ -57,19 +57,19 @@ impl DmaDebugPause {
     }
 }
 
-/// Makes one allocation of this thread fail, while it lives.
+/// Makes one allocation of the current thread fail, until this is dropped.
 pub(crate) struct FailNth(fault::FailNth);
 
 impl FailNth {
     /// Allocations can be made to fail here.
     pub(crate) const AVAILABLE: bool = true;
 
-    /// The `nth` allocation from here on fails, counting from 1.
+    /// Makes the `nth` allocation from here on fail, counting from 1.
     pub(crate) fn new(nth: u32) -> Result<Self> {
         Ok(Self(fail_nth(nth.into())))
     }
 
-    /// Did an allocation fail?
+    /// Returns whether an allocation has failed.
     pub(crate) fn tripped(&self) -> bool {
         self.0.tripped()
     }

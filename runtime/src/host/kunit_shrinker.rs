@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! A shrinker for the KUnit suites, and memory that runs short.
+//! A shrinker for the KUnit suites, and allocations until memory runs short.
 //!
 //! Stands for a file of the same name that is added to the kernel. Memory does not run short here:
 //! each allocation of [`Pages`] calls all shrinkers, on the thread that allocates, as direct reclaim
@@ -14,14 +14,14 @@ use std::{
 
 /// An object that can give memory back when it runs short.
 pub(crate) trait Shrink: Send + Sync + 'static {
-    /// Returns how many things there are.
+    /// Returns the number of objects that may be freed.
     fn count(&self) -> usize;
 
-    /// Gives back what it can, and returns how many things that were.
+    /// Frees objects, and returns their number.
     fn scan(&self) -> usize;
 }
 
-/// An object's address, and what is called for it when memory is reclaimed.
+/// An object's address, and the function that is called for it when memory is reclaimed.
 type Entry = (usize, Box<dyn Fn() + Send + Sync>);
 
 /// All shrinkers.
@@ -56,8 +56,8 @@ impl<T: Shrink> Drop for Shrinker<T> {
 }
 
 thread_local! {
-    /// Whether this thread is reclaiming memory. It does not do so again meanwhile, as the kernel
-    /// ensures by `PF_MEMALLOC`.
+    /// Whether this thread is reclaiming memory. Meanwhile the thread does not begin another
+    /// reclaim, as the kernel ensures by `PF_MEMALLOC`.
     static IS_RECLAIMING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -100,7 +100,7 @@ impl Pages {
     }
 }
 
-/// Allocates memory until `is_enough` says so.
+/// Allocates memory until `is_enough` returns `true`.
 pub(crate) fn exhaust(is_enough: impl Fn() -> bool) {
     while !is_enough() {
         let _ = Pages::new();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! How long the stress of `stress_kunit` is, and how it measures memory. Stands for a file of the
-//! same name that is added to the kernel.
+//! The length of the stress of `stress_kunit`, and its measurement of memory. Stands for a file of
+//! the same name that is added to the kernel.
 
 use crate::{alloc::allocator::BYTES, error::Result};
 use std::sync::{atomic::Ordering::Relaxed, Mutex, PoisonError};
@@ -21,24 +21,24 @@ pub(crate) fn alone<R>(function: impl FnOnce() -> R) -> R {
     function()
 }
 
-/// How many bytes are allocated, as `kmalloc()` and its like do.
+/// The number of bytes that are allocated, as `kmalloc()` and its like do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     bytes: i64,
 }
 
 impl Usage {
-    /// How many more may be in use for each binding. It is less than an object takes.
+    /// How many more bytes may be in use for each binding: less than an object takes.
     const SLACK: i64 = 64;
 
-    /// Measures.
+    /// Measures the usage.
     pub(crate) fn now() -> Self {
         Self {
             bytes: BYTES.load(Relaxed),
         }
     }
 
-    /// Returns whether no more is in use than before so many bindings.
+    /// Returns whether no more bytes are in use than before so many bindings.
     pub(crate) fn is_back_to(self, before: Self, bindings: i64) -> bool {
         self.bytes <= before.bytes + Self::SLACK * bindings
     }

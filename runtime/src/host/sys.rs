@@ -20,10 +20,10 @@ use core::{
 };
 use std::sync::LazyLock;
 
-/// How many buckets the table of registries has.
+/// The number of buckets of the table of registries.
 pub(crate) const BUCKETS: usize = 64;
 
-/// How many slots unbind marks before it releases the lock in between.
+/// The number of slots that unbind marks before it releases the lock for a moment.
 pub(crate) const MARKED_AT_ONCE: usize = 64;
 
 /// Returns the table of registries.
@@ -46,9 +46,9 @@ pub(crate) fn might_sleep() {
     fault::might_sleep("devres::Lazy");
 }
 
-/// Returns whether unbind is still to come to what is added now.
+/// Returns whether unbind is still to release a resource that is added now.
 ///
-/// The driver core sets the state before it collects what it releases.
+/// The driver core sets the state before it collects the nodes to release.
 pub(crate) fn is_bound(dev: &Device<Bound>) -> bool {
     // SAFETY: `dev` is valid.
     let dev = unsafe { &*dev.as_raw() };
@@ -72,7 +72,8 @@ pub(crate) fn is_acquired<T>(word: &Atomic<*mut T>, value: *mut T) -> bool {
 
 /// Executes a full barrier behind a read-modify-write operation with [`Full`] ordering.
 ///
-/// In the kernel such an operation is one itself. Here it is not: a load behind it may pass.
+/// In the kernel, such an operation is a full barrier itself. Here it is not: a later load may pass
+/// it.
 ///
 /// [`Full`]: crate::sync::atomic::Full
 #[inline]

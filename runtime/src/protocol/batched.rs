@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! A resource that is there from the start, and belongs to one device: what a slot keeps its
-//! resource in, without the slot.
+//! A resource that is made with its owner, and belongs to one device. It uses the storage of a
+//! slot.
 //!
-//! One source for the host and the kernel, under the same rule as the slot.
+//! The host and the kernel compile this file, under the rule of `lazy`.
 
 use super::{
     lazy::{
@@ -29,13 +29,17 @@ use core::ptr;
 
 /// A resource that is dropped when its device is unbound, or with its owner, whichever comes first.
 ///
-/// It has the methods of [`Devres`](crate::devres::Devres), and its promises, at another price: all
-/// that a device has of these share one devres node. Unbind waits for one RCU grace period for all
-/// of them together, or for none if nobody has called a [`try_access()`](Self::try_access).
-/// Dropping one takes the same time however many there are. The resource is in place, in the owner,
-/// and takes no allocation of its own.
+/// A `Batched` has the methods and the promises of [`Devres`](crate::devres::Devres), at other
+/// costs:
 ///
-/// After unbind every use is refused, also when the same device is bound again.
+/// - All `Batched` resources and slots of a device share one devres node.
+/// - Unbind waits for one RCU grace period for all of them together, and for none if
+///   [`try_access()`](Self::try_access) was never called for any of them.
+/// - Dropping a `Batched` takes the same time for any number of them.
+/// - The resource is stored inline in the owner, without an allocation of its own.
+///
+/// After unbind, [`access()`](Self::access) fails with [`ENXIO`], also when the same device is
+/// bound again.
 ///
 /// The initialiser links the resource's place in the owner with the device. So the owner must not
 /// be freed without the destructor of this type. `Opaque` and `MaybeUninit`, which drop nothing,
@@ -43,12 +47,14 @@ use core::ptr;
 ///
 /// # Release order
 ///
-/// That of [`Lazy`](crate::devres::Lazy), with which it shares the node: in the reverse order of
-/// creation among those of the device, which have one place among what else devres releases.
+/// Unbind drops the slots and the `Batched` resources of a device in the reverse order of
+/// population and creation. All of them have one place among the other resources that devres
+/// releases: see [`Lazy`](crate::devres::Lazy), which shares the node.
 ///
 /// # Drop
 ///
-/// May sleep, as unbind may be dropping the resource at the time; the resource is gone in the end.
+/// May sleep: if unbind is dropping the resource, the drop waits for unbind. When the drop returns,
+/// the resource is gone.
 #[pin_data(PinnedDrop)]
 pub struct Batched<T: 'static> {
     #[pin]
@@ -56,13 +62,12 @@ pub struct Batched<T: 'static> {
     dev: ARef<Device>,
 }
 
-// SAFETY: It owns its resource, which is `Send`, and a share in the registry of a device, which any
-// thread may use.
+// SAFETY: A `Batched` owns its resource, which is `Send`, and references to a device and to its
+// registry, which any thread may use.
 unsafe impl<T: Send + Sync> Send for Batched<T> {}
 
-// SAFETY: When shared, it lends `&T`, which is fine on any thread as `T: Sync`, and drops `T` on
-// the thread that unbinds, which is fine as `T: Send`. The resource is written before it can be
-// shared.
+// SAFETY: A shared `Batched` returns `&T`, which any thread may use as `T: Sync`. Unbind drops `T`,
+// which any thread may do as `T: Send`. The resource is written before the `Batched` can be shared.
 unsafe impl<T: Send + Sync> Sync for Batched<T> {}
 
 impl<T: Send + Sync + 'static> Batched<T> {
@@ -73,12 +78,12 @@ impl<T: Send + Sync + 'static> Batched<T> {
     /// The initialiser fails with
     ///
     /// - [`ENXIO`] if unbind is under way, and might miss the resource;
-    /// - [`ENOMEM`] if there is no memory; `data` was not run;
-    /// - what `data` fails with.
+    /// - [`ENOMEM`] if there is no memory to keep track of the resource; `data` was not run;
+    /// - the error of `data`.
     ///
     /// # Context
     ///
-    /// The initialiser may sleep: for the first one of a device it allocates memory with
+    /// The initialiser may sleep: for the first resource of a device it allocates memory with
     /// [`GFP_KERNEL`].
     pub fn new<'a, E: 'a>(
         dev: &'a Device<Bound>,
@@ -95,15 +100,15 @@ impl<T: Send + Sync + 'static> Batched<T> {
             // SAFETY: `slot` is valid for writes, and pinned if this closure succeeds.
             let Ok(()) = unsafe { sys::init_in_place(slot, empty) };
 
-            // SAFETY: It was initialised above.
+            // SAFETY: `slot` was initialised above.
             let this = unsafe { &*slot };
 
             let undo = ScopeGuard::new(|| {
-                // SAFETY: It was initialised above, and nobody uses it if this initialiser fails.
+                // SAFETY: `slot` was initialised above. No code uses it if this initialiser fails.
                 unsafe { ptr::drop_in_place(slot) };
             });
 
-            // SAFETY: It is pinned, as `slot` is, and the destructor retires it.
+            // SAFETY: `this.inner` is pinned, as `slot` is. The destructor of `this` retires it.
             match unsafe { this.inner.claim(dev) }? {
                 Claimed::Vacant(vacancy) => vacancy.populate(|| Ok(data))?,
                 Claimed::Populated(data) => data,
@@ -113,8 +118,8 @@ impl<T: Send + Sync + 'static> Batched<T> {
             Ok(())
         };
 
-        // SAFETY: If `init` succeeds, it has initialised `slot`, and if not, dropped what was in
-        // it. It does not move it.
+        // SAFETY: If `init` succeeds, it has initialised `slot`. If `init` fails, it has dropped
+        // the fields of `slot` that were initialised. It does not move them.
         unsafe { pin_init::pin_init_from_closure(init) }
     }
 }
@@ -125,13 +130,17 @@ impl<T: 'static> Batched<T> {
     /// # Errors
     ///
     /// - [`EINVAL`] if `dev` is another device than the resource's.
-    /// - [`ENXIO`] if the resource was revoked, as the device was unbound since it was made.
+    /// - [`ENXIO`] if unbind has revoked the resource.
+    ///
+    /// # Context
+    ///
+    /// Does not sleep.
     #[inline]
     pub fn access<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a T> {
         self.inner.get(dev).ok_or_else(|| self.refusal(dev))
     }
 
-    /// Why there is nothing for `dev`.
+    /// Returns the error for an access with `dev` that finds no resource.
     #[cold]
     fn refusal(&self, dev: &Device<Bound>) -> Error {
         if same_device(&self.dev, dev) {
@@ -141,13 +150,13 @@ impl<T: 'static> Batched<T> {
         }
     }
 
-    /// Returns a guard to the resource, without needing a bound device.
+    /// Returns a guard to the resource. The caller needs no bound device.
     ///
-    /// [`None`] if it was revoked.
+    /// Returns [`None`] if the resource was revoked.
     ///
     /// # Context
     ///
-    /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
+    /// Does not sleep. The holder of the guard must not sleep either: the guard is an RCU read-side
     /// critical section, which unbind waits for.
     #[inline]
     pub fn try_access(&self) -> Option<LazyGuard<'_, T>> {
@@ -163,8 +172,8 @@ impl<T: 'static> Batched<T> {
 #[pinned_drop]
 impl<T: 'static> PinnedDrop for Batched<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: `self` is being dropped, so nobody else uses it, except code that dropping the
-        // resource calls.
+        // SAFETY: `self` is being dropped, so no code uses the slot except unbind and code that
+        // dropping the resource calls.
         unsafe { self.into_ref().inner.end() };
     }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The devres node of a registry: how a device's list has it.
+//! The devres node of a registry. It puts the registry on the device's list.
 //!
-//! One source for the host and the kernel, under the same rule as the slot. The functions that C
-//! code calls are in `sys`, since their ABI differs, and call the ones below.
+//! The host and the kernel compile this file, under the rule of `lazy`. C code calls functions of
+//! `sys`, whose ABI differs between the two. These call the functions below.
 //!
 //! C header: [`include/linux/device/devres.h`](srctree/include/linux/device/devres.h)
 
@@ -29,7 +29,7 @@ use core::{
 /// The data of the node: a reference to the registry.
 type Data = *const Registry;
 
-/// A node that is on no list yet. It has a reference to the registry.
+/// A node that is on no list yet. It owns a reference to the registry.
 pub(super) struct Node(*mut c_void);
 
 impl Node {
@@ -39,7 +39,7 @@ impl Node {
     ///
     /// `ENOMEM` if there is no memory.
     pub(super) fn new(registry: Arc<Registry>) -> Result<Self> {
-        // SAFETY: `sys::release()` is for the data that is written below.
+        // SAFETY: Any thread may call `sys::release()` with the data that is written below.
         let data = unsafe {
             bindings::__devres_alloc_node(
                 Some(sys::release),
@@ -53,14 +53,14 @@ impl Node {
             return Err(ENOMEM);
         }
 
-        // SAFETY: It was allocated for this.
+        // SAFETY: `data` was allocated with the size of a `Data`, and is on no list.
         unsafe { data.cast::<Data>().write(Arc::into_raw(registry)) };
         Ok(Self(data))
     }
 
-    /// Adds the node to a device's list, which gets the reference.
+    /// Adds the node to a device's list, which takes over the reference.
     ///
-    /// Does not sleep, and takes the same time however many nodes are on the list.
+    /// Does not sleep, and takes the same time for any number of nodes on the list.
     pub(super) fn add(self, dev: &Device<Bound>) {
         let data = ManuallyDrop::new(self).0;
 
@@ -71,20 +71,22 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // SAFETY: `new()` has written it.
+        // SAFETY: `new()` has written the `Data` of the node.
         let registry = unsafe { self.0.cast::<Data>().read() };
 
-        // SAFETY: The node is on no list, so it still has the reference.
+        // SAFETY: `registry` comes from `Arc::into_raw()`. The node is on no list, so it still owns
+        // the reference.
         drop(unsafe { Arc::from_raw(registry) });
-        // SAFETY: The node is on no list.
+        // SAFETY: The node comes from `__devres_alloc_node()`, is on no list, and is not used
+        // again.
         unsafe { bindings::devres_free(self.0) };
     }
 }
 
 /// Takes a registry off a device's list, if it is there, and releases it now.
 pub(super) fn withdraw(dev: &Device<Bound>, registry: &Registry) {
-    // SAFETY: `dev` is valid, and `sys::is_same()` is for these resources and this data, which it
-    // does not dereference.
+    // SAFETY: `dev` is valid. `sys::is_same()` is for nodes with `sys::release()`, and does not
+    // dereference `registry`.
     unsafe {
         bindings::devres_release(
             dev.as_raw(),
@@ -95,28 +97,32 @@ pub(super) fn withdraw(dev: &Device<Bound>, registry: &Registry) {
     };
 }
 
-/// Returns whether this is the node of the given registry.
+/// Returns whether `res` is the data of the node of `registry`.
 ///
 /// # Safety
 ///
 /// `res` is the data of a node that [`Node::new()`] has made.
 pub(crate) unsafe fn is_same(res: *mut c_void, registry: *mut c_void) -> c_int {
-    // SAFETY: `Node::new()` has written it.
+    // SAFETY: The caller promises that `Node::new()` has made the node, and so has written `res`.
     let of = unsafe { res.cast::<Data>().read() };
 
     (of == registry.cast_const().cast()).into()
 }
 
-/// Releases the registry of a node, as the device is being unbound.
+/// Releases the registry of a node. devres calls this when it releases the node.
+///
+/// # Context
+///
+/// May sleep.
 ///
 /// # Safety
 ///
-/// `res` is the data of a node that [`Node::new()`] has made, and gives up its reference.
+/// `res` is the data of a node that [`Node::new()`] has made. The node gives up its reference.
 pub(crate) unsafe fn release(res: *mut c_void) {
-    // SAFETY: `Node::new()` has written it.
+    // SAFETY: The caller promises that `Node::new()` has made the node, and so has written `res`.
     let registry = unsafe { res.cast::<Data>().read() };
 
-    // SAFETY: The reference of the list, which has given it up.
+    // SAFETY: `registry` comes from `Arc::into_raw()`, and the node has given up its reference.
     let registry = unsafe { Arc::from_raw(registry) };
 
     unwind::to_the_end(|| registry.release());

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The slot of a resource that can be unmapped while its owner is shared, and the pins that keep it
-//! mapped.
+//! The slot of a resource that can be unmapped while its owner is shared, and the pins that keep
+//! the resource mapped.
 //!
-//! One source for the host, the model checker and the kernel, under the same rule as the slot.
+//! The host, the model checker and the kernel compile this file, under the rule of `lazy`.
 
 use super::{
     lazy::{
@@ -36,34 +36,35 @@ use core::{
 /// A [`Lazy`] slot whose resource can be [evicted](Self::evict), that is, unmapped while other
 /// threads have references to the owner.
 ///
-/// It is the type of a lazy field with `evict = name`, and is created in place with
-/// [`new_evictable_lazy!`](crate::new_evictable_lazy). Unbind, dropping and revoking do the same to
-/// it as to a [`Lazy`].
+/// This is the type of a lazy field with `evict = name`, and is created in place with
+/// [`new_evictable_lazy!`](crate::new_evictable_lazy). Unbind, dropping and revoking have the same
+/// effect as on a [`Lazy`].
 ///
 /// Instead of a reference, [`get()`](Self::get) and [`entry()`](Self::entry) return a [`LazyPin`].
-/// This is what C drivers do with a count, as `drm_gem_shmem_object` with `pages_pin_count`: who
-/// uses the pages pins them, and the shrinker leaves pinned objects alone. Taking a pin is one
+/// C drivers count pins for the same purpose, as `drm_gem_shmem_object` does in `pages_pin_count`:
+/// the users of the pages pin them, and the shrinker skips pinned objects. Taking a pin is one
 /// atomic operation, and dropping it is one more. The slot is two words larger than a [`Lazy`].
 ///
 /// # Rules for authors
 ///
-/// Those of [`Lazy`]. Where a shrinker evicts, the resource is also dropped while any thread
-/// reclaims memory, with the locks that this thread holds. So dropping the resource
+/// The rules of [`Lazy`] hold. If a shrinker evicts, the resource is also dropped by threads that
+/// reclaim memory, with the locks that these threads hold. So dropping the resource
 ///
 /// - does not allocate memory with [`GFP_KERNEL`];
-/// - takes no lock under which anybody allocates memory with [`GFP_KERNEL`]. For a shmem object
-///   that is its reservation lock, which the shrinkers of C drivers take with
-///   `dma_resv_trylock()`. Lockdep sees this through `fs_reclaim`.
+/// - takes no lock under which any code allocates memory with [`GFP_KERNEL`]. The reservation lock
+///   of a shmem object is such a lock: the shrinkers of C drivers take it with
+///   `dma_resv_trylock()`. Lockdep reports this through `fs_reclaim`.
 ///
-/// Wherever eviction is asked for, dropping the resource takes no lock that a thread holds which
-/// calls the accessor: that thread waits until the resource is gone.
+/// Also without a shrinker, dropping the resource takes no lock under which a thread calls the
+/// accessor. The thread would wait until the resource is gone, and the drop for the lock.
 ///
-/// A resource that another one was made from is not evicted before that one: mapped anew, it would
-/// be the later of the two, and unbind would drop it first.
+/// A resource is evicted after the resources that were made from it. Otherwise, mapped anew, the
+/// resource would be newer than they are, and unbind would drop it first.
 #[pin_data]
 #[repr(C)]
 pub struct EvictableLazy<T: 'static> {
-    /// First, so that a pointer to the whole is one to it. Its functions are called with a pin.
+    /// The first field, so that a pointer to the whole is also a pointer to this. A pin is taken
+    /// before this returns the resource.
     #[pin]
     lazy: Lazy<T>,
     pins: Pins,
@@ -73,7 +74,7 @@ impl<T: 'static> EvictableLazy<T> {
     /// Returns an initialiser for an empty slot with the given name and lock class, as
     /// [`Lazy::new()`].
     ///
-    /// Use [`new_evictable_lazy!`](crate::new_evictable_lazy), which makes both.
+    /// Use [`new_evictable_lazy!`](crate::new_evictable_lazy), which makes the name and the class.
     pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
             lazy <- Lazy::new(name, key),
@@ -83,10 +84,13 @@ impl<T: 'static> EvictableLazy<T> {
 
     /// Returns the resource, pinned, if the slot is populated for `dev` and was not revoked.
     ///
-    /// [`None`] says that one of the three does not hold; [`entry()`](Self::entry) finds out which.
+    /// Returns [`None`] in every other state, and if more than [`isize::MAX`] pins were leaked;
+    /// [`entry()`](Self::entry) tells these cases apart.
     ///
-    /// No lock and no RCU section: one atomic operation, one load and one comparison. Threads that
-    /// use one slot write to one cache line.
+    /// # Context
+    ///
+    /// Does not sleep. Takes one atomic operation, one load and one comparison: no lock and no RCU
+    /// section. Threads that use the same slot write to the same cache line.
     #[inline]
     pub fn get<'a>(&'a self, dev: &'a Device<Bound>) -> Option<LazyPin<'a, T>> {
         let hold = self.pins.pin().ok()?;
@@ -97,22 +101,22 @@ impl<T: 'static> EvictableLazy<T> {
     /// Returns the resource, pinned, if the slot is populated for `dev`, or else the right to
     /// populate it.
     ///
-    /// As [`Lazy::entry()`]. Where another thread is evicting the resource, this waits until it is
-    /// gone, and then returns the right to make it anew.
+    /// As [`Lazy::entry()`]. If another thread is evicting the resource, this waits until the
+    /// resource is gone, and then returns the right to make it anew.
     ///
     /// # Errors
     ///
     /// Those of [`Lazy::entry()`], and
     ///
-    /// - [`EDEADLK`] if the caller is evicting the resource itself, as its drop is that calls the
-    ///   accessor of its own slot;
+    /// - [`EDEADLK`] if the caller is evicting the resource itself: the drop of the resource calls
+    ///   the accessor of its own slot;
     /// - [`EBUSY`] if another thread is evicting the resource for another device, or in an earlier
     ///   binding of `dev`;
     /// - [`EOVERFLOW`] if more than [`isize::MAX`] pins were leaked.
     ///
     /// # Context
     ///
-    /// May sleep, as [`Lazy::entry()`], also until another thread has evicted the resource.
+    /// May sleep, as [`Lazy::entry()`]. Also waits for another thread to evict the resource.
     #[inline]
     #[track_caller]
     pub fn entry<'a>(&'a self, dev: &'a Device<Bound>) -> Result<PinEntry<'a, T>> {
@@ -127,38 +131,38 @@ impl<T: 'static> EvictableLazy<T> {
         })
     }
 
-    /// Unmaps the resource now, unless somebody uses it, and makes the slot empty.
+    /// Unmaps the resource now, unless it is in use, and makes the slot empty.
     ///
     /// Returns `true` if the resource was unmapped, and `false` if there was none. The next access
-    /// maps it anew. Threads that come for it meanwhile wait.
+    /// maps the resource anew. Threads that call the accessor during the eviction wait for its end.
     ///
-    /// Stands for what C drivers do in their shrinkers, as `drm_gem_shmem_purge()` after
+    /// C drivers do the same in their shrinkers, as `drm_gem_shmem_purge()` after
     /// `drm_gem_shmem_is_purgeable()`.
     ///
     /// # Errors
     ///
     /// [`EBUSY`] if
     ///
-    /// - somebody has a [`LazyPin`], or is calling the accessor or this function; a pin that was
-    ///   leaked counts for good;
-    /// - the resource is being mapped, or is being evicted or dropped by another caller;
-    /// - unbind has begun, and is to drop the resource.
+    /// - there is a [`LazyPin`], or another thread is calling the accessor or this function; a pin
+    ///   that was leaked counts for ever;
+    /// - the resource is being mapped, or another caller is evicting or dropping it;
+    /// - unbind has begun, and will drop the resource.
     ///
     /// [`EOVERFLOW`] if more than [`isize::MAX`] pins were leaked.
     ///
     /// # Context
     ///
-    /// Waits for nobody who maps, uses or drops a resource, nor for unbind. It takes one spinlock,
-    /// under which nobody allocates memory or sleeps, and allocates nothing. So a shrinker may call
-    /// this in reclaim, also for an object whose own initialiser is allocating memory. It sleeps
-    /// where dropping the resource does.
+    /// May sleep while it drops the resource. It does not wait for threads that map, use or drop a
+    /// resource, nor for unbind. It allocates nothing, and takes one spinlock, whose critical
+    /// sections neither allocate memory nor sleep. So a shrinker may call this in reclaim, also for
+    /// an object whose own initialiser is allocating memory.
     pub fn evict(&self) -> Result<bool> {
         // SAFETY: The functions of this type that return the resource take a pin first, and return
-        // the resource with it. `Lazy::try_access()` is not called.
+        // the pin with the resource. No function of this type calls `Lazy::try_access()`.
         unsafe { self.lazy.slot().evict(&self.pins) }
     }
 
-    /// As [`Lazy::revoke()`]. Exclusive access is the proof that there is no pin.
+    /// As [`Lazy::revoke()`]. Exclusive access proves that no pin is in use.
     ///
     /// # Context
     ///
@@ -176,11 +180,11 @@ impl<T: 'static> EvictableLazy<T> {
         self.project().lazy.retire();
     }
 
-    /// Returns the slot that [`OwnerView::new()`](crate::devres::OwnerView::new) compares with the
-    /// place that it is given.
+    /// Returns the slot that [`OwnerView::new()`](crate::devres::OwnerView::new) compares with its
+    /// place.
     ///
-    /// Generated code calls this with a pointer, which is not coerced: so the field's type is this
-    /// one.
+    /// Generated code calls this with a raw pointer to the field. A raw pointer is not coerced, so
+    /// the field has this type.
     #[inline]
     pub fn as_lazy(this: *const Self) -> *const Lazy<T> {
         // CAST: `lazy` is the first field.
@@ -188,18 +192,18 @@ impl<T: 'static> EvictableLazy<T> {
     }
 }
 
-/// A slot, as [`EvictableLazy::entry()`] finds it.
+/// The outcome of [`EvictableLazy::entry()`].
 pub enum PinEntry<'a, T: 'static> {
-    /// The slot is populated for the device.
+    /// The slot is populated for the device, with this resource.
     Populated(LazyPin<'a, T>),
-    /// The slot is empty, and the caller is the one to populate it.
+    /// The slot was empty, and the caller may populate it.
     Vacant(PinVacant<'a, T>),
 }
 
 /// The right to populate a slot, as [`Vacant`], for a resource that is pinned from the start.
 #[must_use = "threads that wait for the slot go on when this is dropped"]
 pub struct PinVacant<'a, T: 'static> {
-    /// Dropped first: it counts on the pin.
+    /// Dropped before `hold`: a claimed slot needs the pin.
     vacant: Vacant<'a, T>,
     hold: Hold<'a>,
 }
@@ -249,39 +253,38 @@ impl<'a, T: 'static> PinVacant<'a, T> {
 
 /// A pin: keeps a resource, or a part of it, from being evicted.
 ///
-/// It may be held while sleeping, and sent to another thread. It borrows the bound device and the
-/// owner, so neither unbind nor a free meets one. [`EvictableLazy::evict()`] fails while there is
-/// one, so keep it no longer than the resource is in use.
+/// The holder of a pin may sleep, and may send the pin to another thread. A pin borrows the bound
+/// device and the owner, so no pin is in use when unbind or the owner's destructor drops the
+/// resource. [`EvictableLazy::evict()`] fails while there is a pin, so drop it after use.
 ///
-/// If it is leaked, as by `mem::forget()`, the resource stays until unbind, or until the owner
-/// revokes it or is dropped.
+/// If a pin is leaked, for instance by `mem::forget()`, the resource is not evicted any more.
+/// Unbind still drops it, and so does the owner.
 ///
 /// # Invariants
 ///
-/// `value` is valid for shared access while `hold` is there.
+/// `value` is valid for shared access while `hold` exists.
 #[must_use = "the resource may be evicted as soon as this is dropped"]
 pub struct LazyPin<'a, T: ?Sized> {
-    /// A pointer, as a reference would have to be good until a function returns that takes the pin
-    /// by value and drops it.
+    /// A pointer. A reference would have to stay valid until a function returns that takes the pin
+    /// by value, also if this function drops the pin earlier.
     value: NonNull<T>,
     hold: Hold<'a>,
     _value: PhantomData<&'a T>,
 }
 
-// SAFETY: It lends `&T`, which is fine on any thread as `T: Sync`. A pin may be dropped on any
-// thread.
+// SAFETY: A pin returns `&T`, which any thread may use as `T: Sync`. Any thread may drop a pin.
 unsafe impl<T: ?Sized + Sync> Send for LazyPin<'_, T> {}
 
-// SAFETY: It lends `&T`, which is fine on any thread as `T: Sync`.
+// SAFETY: A shared pin returns `&T`, which any thread may use as `T: Sync`.
 unsafe impl<T: ?Sized + Sync> Sync for LazyPin<'_, T> {}
 
 impl<'a, T: ?Sized> LazyPin<'a, T> {
-    /// Returns the pin of a resource that was found, or made, with `hold`.
+    /// Returns the pin of a resource that was found, or made, after `hold` was taken.
     #[inline]
     fn new(value: &T, hold: Hold<'a>) -> Self {
-        // INVARIANT: `value` is the resource of a slot that was found populated with `hold`. It is
-        // not dropped while `hold` is there: `'a` is that of the slot and of the bound device, and
-        // nobody evicts it.
+        // INVARIANT: The slot of `value` was found populated, or was populated, after `hold` was
+        // taken. So no thread evicts `value` while `hold` exists. No other code drops `value`: the
+        // slot and the bound device are borrowed for `'a`.
         Self {
             value: NonNull::from(value),
             hold,
@@ -289,14 +292,14 @@ impl<'a, T: ?Sized> LazyPin<'a, T> {
         }
     }
 
-    /// Turns a pin into one of a part of the resource, or of what the resource derefs to.
+    /// Turns a pin of a resource into a pin of a part of it, or of the target that it derefs to.
     ///
     /// An associated function, as `T` may have a method of this name.
     #[inline]
     pub fn map<U: ?Sized>(this: Self, part: impl FnOnce(&T) -> &U) -> LazyPin<'a, U> {
         let value = NonNull::from(part(&this));
 
-        // INVARIANT: `part()` works for a borrow of any length, so `value` is good as long as the
+        // INVARIANT: `part()` works for a borrow of any length, so `value` is valid as long as the
         // resource is.
         LazyPin {
             value,
@@ -311,7 +314,7 @@ impl<'a, T: ?Sized> Deref for LazyPin<'a, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariants `value` is valid for shared access while `self` exists.
         unsafe { self.value.as_ref() }
     }
 }

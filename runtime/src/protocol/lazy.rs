@@ -2,8 +2,8 @@
 
 //! The slot: storage for one resource that is mapped on first use and belongs to one device.
 //!
-//! One source for the host, the model checker and the kernel: it may use what the `kernel` crate
-//! offers under the same paths and nothing else, in particular neither `std` nor `alloc`.
+//! The host, the model checker and the kernel compile this file. It uses only items that all three
+//! have under the kernel's paths, and neither `std` nor `alloc`.
 
 use super::{
     dep_map::{
@@ -39,34 +39,40 @@ use core::{
 /// A slot: storage for a resource that is mapped on first use, belongs to one device, and is gone
 /// when that device's driver is unbound.
 ///
-/// A slot is the type of a lazy field: of one that is annotated with `#[lazy(..)]` in a struct
-/// under `#[devres_lazy]`, which also writes the accessors, or of one whose struct has them as that
-/// would print them. It is created in place with [`new_lazy!`](crate::new_lazy), as a mutex is with
-/// `new_mutex!`.
+/// A slot is the type of a lazy field. `#[devres_lazy]` makes a slot of each field that is
+/// annotated with `#[lazy(..)]`, and writes its accessor. A struct may also contain the printed
+/// expansion instead. A slot is created in place with [`new_lazy!`](crate::new_lazy), as a mutex is
+/// with `new_mutex!`.
 ///
-/// At unbind the resource is dropped exactly once, before unbind returns; if the slot is dropped
-/// first, before that drop returns. If both happen at once, one side drops the resource and the
-/// other one waits for it. After that the slot refuses every use with [`ENXIO`], also when the same
-/// device is bound again. One that was empty at unbind serves the next binding.
+/// The resource is dropped exactly once: before unbind returns or, if the slot is dropped first,
+/// before that drop returns. If both happen at once, one side drops the resource and the other side
+/// waits. A slot that was populated at unbind stays revoked, also when the same device is bound
+/// again: [`entry()`](Self::entry) fails with [`ENXIO`]. A slot that was empty at unbind serves the
+/// next binding.
 ///
 /// # Release order
 ///
-/// Unbind drops the resources of one device in the reverse order of population, whichever objects
-/// they belong to. Among the other resources that devres manages for the device they have one
-/// place, which is that of the first population in this binding, or of [`prepare()`]: what is
-/// registered after that is released before them all. That place must not be in a devres group that
-/// is released before the device is unbound, as then all slots of the device are, too. The first
+/// Unbind drops the resources of one device in the reverse order of population, also if they belong
+/// to different owners. Among the other resources that devres manages for the device, the slots
+/// have one place: that of the first population in this binding, or of an earlier [`prepare()`].
+/// Everything that is registered later is released before the slots. The first
 /// [`register()`](crate::devres::register) in the binding calls `prepare()`, and so takes the same
 /// place.
 ///
+/// The place must not be in a devres group that is released before the device is unbound. The
+/// release of the group would release all slots of the device.
+///
 /// # Rules for authors
 ///
-/// - Everything that dropping the resource needs lives until the resource is gone. It is acquired
-///   before the registration whose callbacks use the resource; or the resource keeps it (for a
-///   `map` field: [`Map::Keep`](crate::devres::Map::Keep)); or it is itself a slot, or a `Batched`,
-///   of the same device. A callback may populate the slot after its registration was added. Unbind
-///   drops the resource after everything that was registered later, and before everything that was
-///   acquired earlier.
+/// - Everything that dropping the resource needs lives until the resource is gone. There are three
+///   ways:
+///   - acquire it before the registration whose callbacks use the resource;
+///   - or keep it in the resource, as [`Map::Keep`](crate::devres::Map::Keep) does for a `map`
+///     field;
+///   - or make it a slot or a `Batched` of the same device, populated first.
+///
+///   A callback may populate the slot after its registration was added. Unbind drops the resource
+///   after everything that was registered later, and before everything that was acquired earlier.
 /// - Fields that depend on each other are declared in order of dependency, starting with the field
 ///   that the others need. The initialiser of a field calls the accessors of the fields that it
 ///   needs. Teardown then follows the reverse order of declaration, and unbind the reverse order of
@@ -74,36 +80,36 @@ use core::{
 /// - A resource of more than 256 bytes is kept in a box. The slot stores its resource inline, so
 ///   each owner grows by the size of the resource, whether it is mapped or not.
 /// - Dropping the resource does not take a reference to the owner, not even for a moment. At unbind
-///   this may be the last reference, and releasing it waits for the drop that releases it.
+///   this may become the last reference. Releasing it would wait for the drop that releases it.
 /// - Dropping the resource does not wait for unbind to drop an older resource. Unbind drops the
-///   newer resource first, so that drop would wait for itself.
+///   newer resource first, so the drop would wait for itself.
 /// - Dropping the resource takes no lock that the caller of unbind holds. It also takes no lock
-///   that a thread holds which drops the last reference to the owner: that thread would wait for
-///   unbind, and unbind for the lock. Lockdep does not see this.
+///   under which a thread drops the last reference to the owner: the thread would wait for unbind,
+///   and unbind for the lock. Lockdep does not report this.
 #[pin_data(PinnedDrop)]
 pub struct Lazy<T: 'static> {
     #[pin]
     inner: Slot<T>,
-    /// What lockdep sees of a thread that populates the slot. Without lockdep it has no size.
+    /// For lockdep, a thread that populates the slot holds this. Without lockdep it has no size.
     #[pin]
     dep_map: DepMap,
 }
 
-// SAFETY: A slot owns its resource, which is `Send`, and a share in the registry of a device,
+// SAFETY: A slot owns its resource, which is `Send`, and a reference to the registry of a device,
 // which any thread may use.
 unsafe impl<T: Send + Sync> Send for Lazy<T> {}
 
-// SAFETY: A shared slot lends `&T`, which is fine on any thread as `T: Sync`, and drops `T` on the
-// thread that unbinds, which is fine as `T: Send`. The thread that has claimed the slot writes the
+// SAFETY: A shared slot returns `&T`, which any thread may use as `T: Sync`. Unbind or an eviction
+// drops `T`, which any thread may do as `T: Send`. The thread that has claimed the slot writes the
 // resource before it releases the state, and readers acquire the state first.
 unsafe impl<T: Send + Sync> Sync for Lazy<T> {}
 
 impl<T: 'static> Lazy<T> {
     /// Returns an initialiser for an empty slot with the given name and lock class.
     ///
-    /// Lockdep takes a thread that populates the slot for a holder of a lock of this class.
+    /// For lockdep, a thread that populates the slot holds a lock of this class.
     ///
-    /// Use [`new_lazy!`](crate::new_lazy), which makes both.
+    /// Use [`new_lazy!`](crate::new_lazy), which makes the name and the class.
     pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
             inner <- Slot::new(),
@@ -111,17 +117,20 @@ impl<T: 'static> Lazy<T> {
         })
     }
 
-    /// Returns what keeps the resource.
+    /// Returns the storage of the resource.
     pub(super) fn slot(&self) -> &Slot<T> {
         &self.inner
     }
 
     /// Returns the resource if the slot is populated for `dev` and was not revoked.
     ///
-    /// [`None`] says that one of the three does not hold; [`entry()`](Self::entry) finds out which.
-    /// `dev` keeps the device bound, and so the resource alive, for as long as it is borrowed.
+    /// Returns [`None`] in every other state; [`entry()`](Self::entry) tells these states apart.
+    /// While `dev` is borrowed, the device stays bound, and the resource stays mapped.
     ///
-    /// One load and one comparison: no lock, no RCU section, no write to shared memory.
+    /// # Context
+    ///
+    /// Does not sleep. Takes one load and one comparison: no lock, no RCU section, no write to
+    /// shared memory.
     #[inline]
     pub fn get<'a>(&'a self, dev: &'a Device<Bound>) -> Option<&'a T> {
         self.inner.get(dev)
@@ -129,27 +138,26 @@ impl<T: 'static> Lazy<T> {
 
     /// Returns the resource if the slot is populated for `dev`, or else the right to populate it.
     ///
-    /// One thread at a time has that right. Where another thread is populating the slot, this waits
-    /// until that thread is done, and then returns what it has made, or takes over.
+    /// One thread at a time has that right. If another thread is populating the slot, this waits
+    /// for that thread. Then it returns the resource or, if the populate has failed, the right.
     ///
     /// # Errors
     ///
-    /// - [`ENXIO`] if the slot was revoked, since the device was unbound after it was populated, or
-    ///   retired, since the object is being dropped; or if unbind is under way, and might miss what
-    ///   is populated now.
+    /// - [`ENXIO`] if unbind has revoked the slot, or if the owner's destructor has retired it.
+    /// - [`ENXIO`] if unbind is under way, and might miss a resource that is populated now.
     /// - [`EINVAL`] if the slot is populated for another device.
-    /// - [`EDEADLK`] if the caller is populating the slot itself, as an initialiser is that calls
-    ///   its own accessor.
+    /// - [`EDEADLK`] if the caller is populating the slot itself: an initialiser calls its own
+    ///   accessor.
     /// - [`EBUSY`] if another thread is populating the slot for another device, or in an earlier
     ///   binding of `dev`.
-    /// - [`ENOMEM`] if there is no memory.
+    /// - [`ENOMEM`] if there is no memory to keep track of the slots of `dev`.
     ///
     /// # Context
     ///
     /// May sleep: it allocates memory with [`GFP_KERNEL`], and waits for other threads.
     ///
     /// For lockdep, in the kernel as on the host, the caller holds a lock of the slot's class from
-    /// this call until the slot is populated. Lockdep reports an initialiser that populates another
+    /// this call until the populate ends. Lockdep reports an initialiser that populates another
     /// slot of the same class, and two classes whose initialisers use each other.
     #[inline]
     #[track_caller]
@@ -159,7 +167,8 @@ impl<T: 'static> Lazy<T> {
         }
         let held = self.dep_map.acquire();
 
-        // SAFETY: A slot can only be created in place, so it is pinned. Its destructor retires it.
+        // SAFETY: A slot can only be created in place, so `self.inner` is pinned. The destructor of
+        // `self` retires it.
         Ok(match unsafe { self.inner.claim(dev) }? {
             Claimed::Vacant(vacancy) => Entry::Vacant(Vacant {
                 slot: self,
@@ -172,7 +181,7 @@ impl<T: 'static> Lazy<T> {
 
     /// Returns the resource if the slot is populated for `dev`, or else makes it.
     ///
-    /// This is [`get()`](Self::get), [`entry()`](Self::entry) and [`Vacant::populate()`] in one.
+    /// Combines [`get()`](Self::get), [`entry()`](Self::entry) and [`Vacant::populate()`].
     ///
     /// # Errors
     ///
@@ -180,7 +189,7 @@ impl<T: 'static> Lazy<T> {
     ///
     /// # Context
     ///
-    /// May sleep.
+    /// May sleep, as [`entry()`](Self::entry) and [`Vacant::populate()`].
     #[track_caller]
     pub fn get_or_populate<'a, I, E>(
         &'a self,
@@ -202,13 +211,13 @@ impl<T: 'static> Lazy<T> {
         }
     }
 
-    /// Returns a guard to the resource if there is one, without needing a bound device.
+    /// Returns a guard to the resource. The caller needs no bound device.
     ///
-    /// [`None`] if the slot is empty or was revoked. Never maps.
+    /// Returns [`None`] if the slot is not populated or was revoked. Never maps.
     ///
     /// # Context
     ///
-    /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
+    /// Does not sleep. The holder of the guard must not sleep either: the guard is an RCU read-side
     /// critical section, which unbind waits for.
     #[inline]
     pub fn try_access(&self) -> Option<LazyGuard<'_, T>> {
@@ -217,22 +226,25 @@ impl<T: 'static> Lazy<T> {
 
     /// Unmaps the resource now, if there is one, and makes the slot empty again.
     ///
-    /// Exclusive access is the proof that nobody borrows the resource. The next access maps anew,
-    /// also when the slot had been revoked by unbind; but not when the slot was retired.
+    /// Exclusive access proves that no code borrows the resource. The next access maps anew, also
+    /// if unbind had revoked the slot. A retired slot stays retired.
     ///
     /// # Context
     ///
-    /// May sleep: if the device is being unbound, until unbind has dropped the resource; and for
-    /// as long as dropping the resource takes.
+    /// May sleep: dropping the resource may sleep, and if unbind is dropping the resource, this
+    /// waits for unbind.
     pub fn revoke(self: Pin<&mut Self>) {
-        // SAFETY: `self` is borrowed mutably. A shared reference is what dropping the resource may
-        // form as well, to the owner.
+        // SAFETY: `self` is exclusively borrowed, so no code uses the slot except unbind and code
+        // that dropping the resource calls. The reference is shared, as such code may form a shared
+        // reference to the owner.
         unsafe { self.into_ref().inner.revoke() };
     }
 
-    /// As [`revoke()`](Self::revoke), but for good: the slot refuses every further use.
+    /// Unmaps the resource as [`revoke()`](Self::revoke) does, and makes the slot refuse every
+    /// further use.
     ///
-    /// A destructor begins with this. Nothing that it does next brings the resource back.
+    /// A destructor begins with this. Code that the destructor runs later cannot populate the slot:
+    /// [`entry()`](Self::entry) fails with [`ENXIO`].
     ///
     /// On the host, a panic of the resource's drop goes on when the slot itself is dropped, so that
     /// the destructor retires its other slots first.
@@ -241,8 +253,9 @@ impl<T: 'static> Lazy<T> {
     ///
     /// May sleep, as [`revoke()`](Self::revoke).
     pub fn retire(self: Pin<&mut Self>) {
-        // SAFETY: `self` is borrowed mutably. A shared reference is what dropping the resource may
-        // form as well, to the owner.
+        // SAFETY: `self` is exclusively borrowed, so no code uses the slot except unbind and code
+        // that dropping the resource calls. The reference is shared, as such code may form a shared
+        // reference to the owner.
         unsafe { self.into_ref().inner.retire() };
     }
 }
@@ -250,45 +263,45 @@ impl<T: 'static> Lazy<T> {
 #[pinned_drop]
 impl<T: 'static> PinnedDrop for Lazy<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: `self` is being dropped, so nobody else uses it, except code that dropping the
-        // resource calls.
+        // SAFETY: `self` is being dropped, so no code uses the slot except unbind and code that
+        // dropping the resource calls.
         unsafe { self.into_ref().inner.end() };
     }
 }
 
-/// A slot, as [`Lazy::entry()`] finds it.
+/// The outcome of [`Lazy::entry()`].
 pub enum Entry<'a, T: 'static> {
-    /// The slot is populated for the device.
+    /// The slot is populated for the device, with this resource.
     Populated(&'a T),
-    /// The slot is empty, and the caller is the one to populate it.
+    /// The slot was empty, and the caller may populate it.
     Vacant(Vacant<'a, T>),
 }
 
 /// The right to populate a slot, for the device that [`Lazy::entry()`] was called with.
 ///
-/// No other thread populates the slot meanwhile. If this is dropped, the slot is empty again, and
-/// another thread may populate it.
+/// While this exists, no other thread populates the slot. If this is dropped, the slot is empty
+/// again, and another thread may populate it.
 #[must_use = "threads that wait for the slot go on when this is dropped"]
 pub struct Vacant<'a, T: 'static> {
     slot: &'a Lazy<T>,
     vacancy: Vacancy<'a, T>,
-    /// Released last: threads that wait go on when `vacancy` is dropped.
+    /// Dropped after `vacancy`, whose drop wakes the threads that wait.
     _held: Held<'a>,
 }
 
 impl<'a, T: 'static> Vacant<'a, T> {
-    /// Makes the resource and stores it in the slot, for as long as the device is bound.
+    /// Makes the resource and stores it in the slot until the device is unbound.
     ///
-    /// `init` returns an initialiser, which makes the resource in place. When `init` is called, the
-    /// slot's memory is there and all checks were made but one: whether unbind has begun meanwhile.
+    /// `init` returns an initialiser, which makes the resource in place. Before `init` is called,
+    /// everything that the slot needs is allocated. One check is left for later: whether unbind has
+    /// begun in the meantime.
     ///
     /// # Errors
     ///
-    /// - [`ENXIO`] if unbind has begun while `init` was running.
-    /// - What `init` or its initialiser fails with.
+    /// - [`ENXIO`] if unbind has begun while `init` was running. The resource is dropped again.
+    /// - The error of `init`, or of its initialiser.
     ///
-    /// After an error the slot is empty, and another call may succeed. If unbind has begun while
-    /// `init` was running, its resource is dropped again.
+    /// After an error the slot is empty, and a later [`Lazy::entry()`] may succeed.
     ///
     /// # Context
     ///
@@ -304,9 +317,9 @@ impl<'a, T: 'static> Vacant<'a, T> {
 
     /// As [`populate()`](Self::populate), for a resource that has to know its place.
     ///
-    /// `init` stores the resource in the [`Place`] that it is given, and returns the proof. A
+    /// `init` stores the resource in the given [`Place`], and returns the proof. A
     /// [`Mapped`](crate::devres::Mapped) can be made in no other way. The lifetime of the place is
-    /// that of this one call, so neither the place nor the proof can be used for another one.
+    /// that of this one call, so neither the place nor the proof can be used for another call.
     ///
     /// # Errors
     ///
@@ -326,8 +339,8 @@ impl<'a, T: 'static> Vacant<'a, T> {
 
         self.populate(|| {
             let make = move |value: *mut T| {
-                // INVARIANT: `value` is the storage in `slot`, which holds nothing. `populate()`
-                // lets this initialiser write to it, and does not use it before this returns.
+                // INVARIANT: `value` is the storage of `slot`, which holds no resource. It is valid
+                // for writes, and `populate()` does not use it before this initialiser returns.
                 let storage = Storage {
                     value,
                     is_filled: Cell::new(false),
@@ -339,22 +352,22 @@ impl<'a, T: 'static> Vacant<'a, T> {
                     _call: PhantomData,
                 })?;
 
-                // The resource is the slot's from here on.
+                // From here on the slot owns the resource.
                 mem::forget(storage);
                 Ok(())
             };
 
             // SAFETY:
             // - If `make` succeeds, `value` is initialised: `init` has returned the proof, which
-            //   belongs to this call by its lifetime. If it fails, or panics, `value` is not:
-            //   dropping `storage` drops the resource.
+            //   belongs to this call by its lifetime. If `make` fails or panics, `value` is
+            //   uninitialised: dropping `storage` drops the resource.
             // - `make` does not move the resource.
             Ok(unsafe { pin_init::pin_init_from_closure::<T, Error>(make) })
         })
     }
 }
 
-/// The storage for a resource, while [`Vacant::populate_with()`] is making it.
+/// The storage for a resource, while [`Vacant::populate_with()`] makes the resource.
 ///
 /// # Invariants
 ///
@@ -367,7 +380,8 @@ struct Storage<T> {
 impl<T> Drop for Storage<T> {
     fn drop(&mut self) {
         if self.is_filled.get() {
-            // SAFETY: By the type invariants `value` holds a resource, which nobody else drops.
+            // SAFETY: By the type invariants `value` holds a resource, and is used through `self`
+            // only, so no other code drops the resource.
             unsafe { ptr::drop_in_place(self.value) };
         }
     }
@@ -379,29 +393,29 @@ impl<T> Drop for Storage<T> {
 ///
 /// # Invariants
 ///
-/// `storage` is that of `*slot`, which is being populated for `dev`, and it holds nothing.
+/// `*slot` is being populated for `dev`. `storage` is that of `*slot`, and holds no resource.
 pub struct Place<'p, T: 'static> {
     slot: &'p Lazy<T>,
     dev: &'p Device<Bound>,
     storage: &'p Storage<T>,
-    /// Invariant in `'p`: the places of two calls are of two types.
+    /// Invariant in `'p`: the places of two calls have different types.
     _call: PhantomData<fn(&'p ()) -> &'p ()>,
 }
 
 impl<'p, T: 'static> Place<'p, T> {
-    /// The slot that is being populated.
+    /// Returns the slot that is being populated.
     pub(super) fn slot(&self) -> &'p Lazy<T> {
         self.slot
     }
 
-    /// The device that the slot is being populated for.
+    /// Returns the device that the slot is being populated for.
     pub(super) fn dev(&self) -> &'p Device<Bound> {
         self.dev
     }
 
-    /// Stores the resource.
+    /// Stores the resource, and returns the proof.
     pub(super) fn fill(self, value: T) -> Placed<'p, T> {
-        // SAFETY: By the type invariants the storage is valid for writes, and holds nothing.
+        // SAFETY: By the type invariants the storage is valid for writes, and holds no resource.
         unsafe { self.storage.value.write(value) };
         // INVARIANT: The resource was stored above.
         self.storage.is_filled.set(true);
@@ -412,16 +426,16 @@ impl<'p, T: 'static> Place<'p, T> {
         }
     }
 
-    /// Makes the resource in place.
+    /// Makes the resource in place, and returns the proof.
     ///
     /// # Errors
     ///
-    /// What `init` fails with.
+    /// The error of `init`.
     pub(super) fn init<E>(self, init: impl PinInit<T, E>) -> Result<Placed<'p, T>, E> {
         // SAFETY:
-        // - By the type invariants the storage is valid for writes, and holds nothing.
-        // - If this fails, the storage is not used: `is_filled` stays unset. If not, the resource
-        //   does not move, as the slot is pinned.
+        // - By the type invariants the storage is valid for writes, and holds no resource.
+        // - After an error the storage is not used, as `is_filled` stays unset. After success the
+        //   resource does not move, as the slot is pinned.
         unsafe { sys::init_in_place(self.storage.value, init) }?;
         // INVARIANT: The resource was made above.
         self.storage.is_filled.set(true);
@@ -435,9 +449,9 @@ impl<'p, T: 'static> Place<'p, T> {
 
 /// The proof that a resource was stored in the [`Place`] of the same lifetime.
 ///
-/// When [`Vacant::populate_with()`] does not get it, it drops the resource.
+/// If `init` does not return the proof, [`Vacant::populate_with()`] drops the resource.
 pub struct Placed<'p, T: 'static> {
-    /// As in [`Place`].
+    /// Invariant in `'p`, as in [`Place`].
     _call: PhantomData<fn(&'p ()) -> &'p ()>,
     _resource: PhantomData<T>,
 }
@@ -445,34 +459,35 @@ pub struct Placed<'p, T: 'static> {
 /// Gives the slots of a device their place among the resources that devres releases: the place of
 /// this call.
 ///
-/// At unbind, devres first releases what was added later. The release of a registration waits for
-/// its callbacks. So, after this call,
+/// At unbind, devres releases the newest resource first. The release of a registration waits for
+/// its callbacks. So, for registrations and devres groups that come after this call,
 ///
-/// - a callback may keep what an accessor returned until the callback returns;
-/// - a callback still finds a slot that was populated before;
-/// - a devres group that is opened later does not take the slots with it.
+/// - a callback may use the reference that an accessor returned until the callback returns;
+/// - a callback that runs during unbind still finds the slots that were populated before;
+/// - the release of a group does not release the slots.
 ///
 /// Without this call, the place is that of the first [`register()`](crate::devres::register) or of
 /// the first population. `register()` calls this function, so a driver needs it only
 ///
-/// - if it adds a registration whose callbacks get a bound device by another devres function;
+/// - if it uses another devres function to add a registration whose callbacks get a bound device;
 /// - or before it opens a devres group that ends before the binding does.
 ///
-/// # What unmapping needs
+/// # Dependencies of a resource
 ///
-/// The slots' place is also the limit for what their resources need to be unmapped. It
+/// Everything that unmapping a resource needs outlives the resource. There are three ways:
 ///
-/// - is acquired before this call, and before the first registration;
-/// - or is kept by the resource, as [`Map::Keep`](crate::devres::Map::Keep) is;
-/// - or is itself a slot or a [`Batched`](crate::devres::Batched) of the same device, populated
+/// - acquire it before this call, and before the first registration;
+/// - or keep it in the resource, as [`Map::Keep`](crate::devres::Map::Keep) does;
+/// - or make it a slot or a [`Batched`](crate::devres::Batched) of the same device, populated
 ///   first.
 ///
-/// Lazy fields that depend on each other are declared in order of dependency, what others need
-/// first. Teardown drops them in the reverse order, and so does unbind.
+/// Lazy fields that depend on each other are declared in order of dependency, starting with the
+/// field that the others need. Teardown drops them in the reverse order of declaration, and unbind
+/// in the reverse order of population.
 ///
 /// # Errors
 ///
-/// - [`ENXIO`] if unbind is under way and the slots have no place yet. Unbind might miss them.
+/// - [`ENXIO`] if unbind is under way and the slots have no place yet: unbind might miss them.
 /// - [`ENOMEM`] if there is no memory.
 ///
 /// # Context
@@ -482,13 +497,13 @@ pub fn prepare(dev: &Device<Bound>) -> Result {
     Registry::prepare(dev)
 }
 
-/// A guard that keeps a resource from being dropped, from [`Lazy::try_access()`] or
-/// `Batched::try_access()`.
+/// A guard that keeps a resource from being dropped. [`Lazy::try_access()`] and
+/// `Batched::try_access()` return it.
 ///
 /// # Context
 ///
-/// It is an RCU read-side critical section: nobody may sleep while holding it, and unbind waits
-/// for it.
+/// The guard is an RCU read-side critical section: its holder must not sleep, and unbind waits for
+/// its end.
 pub struct LazyGuard<'a, T>(pub(super) SlotGuard<'a, T>);
 
 impl<T> Deref for LazyGuard<'_, T> {
@@ -503,13 +518,13 @@ impl<T> Deref for LazyGuard<'_, T> {
 /// Returns whether both refer to the same device.
 ///
 /// Compares addresses of `struct device`. Generated accessors call this on their slow path, before
-/// anything is made for `dev`.
+/// they make anything for `dev`.
 #[inline]
 pub fn same_device(owner: &Device, dev: &Device<Bound>) -> bool {
     owner.as_raw() == dev.as_raw()
 }
 
-/// Implemented by `#[devres_lazy]` for the struct it annotates.
+/// A struct with lazy fields. `#[devres_lazy]` implements this for the struct that it annotates.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no lazy fields",
     note = "put `#[devres_lazy]` above `#[pin_data]` on the struct"
@@ -518,7 +533,7 @@ pub trait LazyOwner {
     /// Retires every slot of the object, in reverse order of declaration.
     ///
     /// The destructor of the object begins with this, so that no resource outlives a part of the
-    /// object that it may lean on.
+    /// object that the resource may use.
     ///
     /// # Context
     ///
@@ -526,12 +541,12 @@ pub trait LazyOwner {
     fn teardown(self: Pin<&mut Self>);
 }
 
-/// The destructor of this type begins with [`LazyOwner::teardown()`].
+/// A type whose destructor begins with [`LazyOwner::teardown()`].
 ///
-/// A generic `impl Map<O>` bounds `O: TeardownFirst`. `#[devres_lazy]` implements this
+/// A generic `impl Map<O>` bounds `O: TeardownFirst`. `#[devres_lazy]` implements this for a struct
 ///
-/// - for a struct with a `map` field whose destructor it writes;
-/// - where it stands on the author's `#[pinned_drop] impl PinnedDrop`.
+/// - that has a `map` field and whose destructor `#[devres_lazy]` writes;
+/// - or whose author has put `#[devres_lazy]` on its `#[pinned_drop] impl PinnedDrop`.
 ///
 /// # Safety
 ///
@@ -550,9 +565,11 @@ pub unsafe trait TeardownFirst: LazyOwner + Drop {}
 impl dyn TeardownFirst {
     /// Calls [`LazyOwner::teardown()`].
     ///
-    /// Destructors call this one, by the path that they implement the trait by: nobody else can
-    /// give the trait such a function. It takes a reference, so that the caller does not have to
-    /// name [`Pin::as_mut()`].
+    /// Destructors call this function by the path by which they name the trait. Only the crate that
+    /// defines a trait can add such a function to it. So the path leads to this trait, and not to
+    /// another trait of the same name.
+    ///
+    /// Takes a reference, so that the caller does not have to name [`Pin::as_mut()`].
     ///
     /// # Context
     ///
@@ -565,13 +582,13 @@ impl dyn TeardownFirst {
 
 /// Creates an initialiser for an empty [`Lazy`] slot, with a newly created lock class.
 ///
-/// Takes the slot's name, which lockdep reports; without one it is the file and line of the call.
-/// Place it where the object is constructed, as `new_mutex!`.
+/// Takes the name that lockdep reports for the slot. The default is the file and line of the call.
+/// The call belongs where the object is constructed, as that of `new_mutex!` does.
 #[macro_export]
 macro_rules! new_lazy {
     ($($name:literal)? $(,)?) => {{
-        // In a static, so that every crate that instantiates generic code around this call has the
-        // same name for the same class.
+        // A static: every crate that instantiates generic code around this call has the same name
+        // for the same class.
         static NAME: &$crate::str::CStr = $crate::optional_name!($($name)?);
         $crate::devres::Lazy::new(NAME, $crate::static_lock_class!())
     }};
@@ -582,7 +599,7 @@ macro_rules! new_lazy {
 #[macro_export]
 macro_rules! new_evictable_lazy {
     ($($name:literal)? $(,)?) => {{
-        // In a static, as in `new_lazy!`.
+        // A static, as in `new_lazy!`.
         static NAME: &$crate::str::CStr = $crate::optional_name!($($name)?);
         $crate::devres::EvictableLazy::new(NAME, $crate::static_lock_class!())
     }};

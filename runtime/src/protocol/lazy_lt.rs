@@ -2,10 +2,11 @@
 
 //! The slot of a resource that borrows the bound device, such as a mapped BAR.
 //!
-//! One source for the host, the model checker and the kernel, under the same rule as the slot.
+//! The host and the kernel compile this file, under the rule of `lazy`.
 //!
-//! The resource is one of a family of types, `F::Of<'_>`, one type for each lifetime of the device.
-//! It is stored as `F::Of<'static>`, and returned with the lifetime of the caller's device.
+//! The types of the resource are a family, `F::Of<'_>`, with one type for each lifetime of the
+//! device. The slot stores the resource as `F::Of<'static>`, and returns it with the lifetime of
+//! the caller's device.
 
 use super::lazy::{
     Entry,
@@ -24,27 +25,28 @@ use crate::{
 
 /// A resource of the family `F`, as a slot stores it.
 ///
-/// It has no functions: a `LazyGuard` of it leads to nothing, since a guard does not keep the
-/// device bound, and the resource may contain the bound device.
+/// This type has no functions, so a `LazyGuard` gives no access to the resource. A guard does not
+/// keep the device bound, and the resource may contain the bound device.
 ///
 /// # Invariants
 ///
-/// The resource borrows what is valid until the slot drops the resource, and nothing else.
+/// Everything that the resource borrows is valid until the slot drops the resource.
 #[repr(transparent)]
 pub struct StoredLt<F: ForLt>(F::Of<'static>);
 
 /// A slot for a resource that borrows the bound device, which the slot outlives.
 ///
 /// `F` is the family of the resource's types: `ForLt!(Bar<'_>)`, or `Bar<'static>`, which stands
-/// for the same family. The type is written as in `DevresLt`, and needs no `unsafe`: what makes the
-/// resource is generic over the lifetime of the device, so it can borrow from the device, and from
-/// nothing else that ends before the program does.
+/// for the same family. The type is written as in `DevresLt`, but needs no `unsafe`. The code that
+/// makes the resource is generic over the lifetime of the device. So the resource can borrow from
+/// the device, and from nothing else that ends before the program does.
 ///
-/// What [`Lazy`] says about the slot holds for this one too. In addition:
+/// The documentation of [`Lazy`] holds for this slot as well. In addition:
 ///
 /// - A resource does not borrow, through the device, from a `Devres` that was created after the
-///   slots' place was taken, see [`prepare()`](super::lazy::prepare). devres releases that one
-///   first. This takes a `Devres` that is never freed.
+///   slots' place was taken: devres would release the `Devres` before the slots. Only a `Devres`
+///   that is never freed makes such a borrow possible. See [`prepare()`](super::lazy::prepare) for
+///   the place.
 /// - There is no `try_access`: the resource may contain the bound device, which a guard does not
 ///   keep bound.
 pub type LazyLt<F> = Lazy<StoredLt<F>>;
@@ -52,10 +54,13 @@ pub type LazyLt<F> = Lazy<StoredLt<F>>;
 impl<F: ForLt + 'static> Lazy<StoredLt<F>> {
     /// Returns the resource if the slot is populated for `dev` and was not revoked.
     ///
-    /// This is [`get()`](Self::get). `lend` returns its argument, `|resource| resource`: this
-    /// compiles for a family of covariant types only, and does nothing when it runs.
+    /// As [`get()`](Self::get). `lend` is the closure `|resource| resource`. It compiles only for a
+    /// family of covariant types, and does nothing at run time.
     ///
-    /// One load and one comparison: no lock, no RCU section, no write to shared memory.
+    /// # Context
+    ///
+    /// Does not sleep. Takes one load and one comparison: no lock, no RCU section, no write to
+    /// shared memory.
     #[inline]
     pub fn get_with<'a>(
         &'a self,
@@ -68,9 +73,9 @@ impl<F: ForLt + 'static> Lazy<StoredLt<F>> {
     /// Returns the resource if the slot is populated for `dev`, or else makes it.
     ///
     /// `init` makes the resource in the given place by [`PlaceLt::make()`], and returns the proof.
-    /// It has to work for every lifetime of the device. It may read from whatever it can reach; the
-    /// resource that it makes can borrow from that device only. When `init` is called, all checks
-    /// were made but one: whether unbind has begun meanwhile. `lend` is that of
+    /// It has to work for every lifetime of the device. It may read everything in its scope, but
+    /// the resource can borrow from its `dev` only. When `init` is called, one check is left for
+    /// later: whether unbind has begun in the meantime. `lend` is that of
     /// [`get_with()`](Self::get_with).
     ///
     /// # Errors
@@ -79,7 +84,7 @@ impl<F: ForLt + 'static> Lazy<StoredLt<F>> {
     ///
     /// # Context
     ///
-    /// May sleep, as [`entry()`](Self::entry).
+    /// May sleep, as [`entry()`](Self::entry), and as `init` does.
     #[track_caller]
     pub fn get_or_populate_with<'a>(
         &'a self,
@@ -109,16 +114,16 @@ pub type PlacedLt<'p, F> = Placed<'p, StoredLt<F>>;
 ///
 /// # Invariants
 ///
-/// The code that has it works for every lifetime `'p` of the bound device, and any thread may use a
-/// resource of the family `F`, whatever its lifetime.
+/// The code that uses the place works for every lifetime `'p` of the bound device. Any thread may
+/// use and drop a resource of the family `F`, with every lifetime.
 pub struct PlaceLt<'p, F: ForLt + 'static>(Place<'p, StoredLt<F>>);
 
 impl<'p, F: ForLt + 'static> PlaceLt<'p, F> {
-    /// Makes the resource in place, by an initialiser.
+    /// Makes the resource in place by an initialiser, and returns the proof.
     ///
     /// # Errors
     ///
-    /// What the initialiser fails with.
+    /// The error of the initialiser.
     pub fn make<E>(self, init: impl PinInit<F::Of<'p>, E>) -> Result<PlacedLt<'p, F>>
     where
         Error: From<E>,
@@ -128,9 +133,10 @@ impl<'p, F: ForLt + 'static> PlaceLt<'p, F> {
         //   `F::Of<'p>` in a lifetime, and so has the same layout.
         // - The resource is valid as `F::Of<'static>` for as long as it exists. By the type
         //   invariants it borrows from the device, or for `'static`, and the slot drops it before
-        //   unbind of the device goes on. It is returned with the lifetime of a reference to the
-        //   bound device only (S16).
-        // INVARIANT: By the type invariants of `self`, the resource borrows nothing else.
+        //   unbind of the device goes on. The slot returns it only with the lifetime of a reference
+        //   to the bound device (S16).
+        // INVARIANT: By the type invariants of `self`, the resource borrows only from the device,
+        // which stays bound until the slot drops the resource, or for `'static`.
         let init = unsafe { pin_init::cast_pin_init::<F::Of<'p>, StoredLt<F>, E>(init) };
 
         Ok(self.0.init(init)?)

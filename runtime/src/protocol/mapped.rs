@@ -2,12 +2,12 @@
 
 //! `map` fields: a resource that is a view into the object that owns it.
 //!
-//! One source for the host, the model checker and the kernel, under the same rule as the slot.
+//! The host and the kernel compile this file, under the rule of `lazy`.
 //!
 //! The shmem scatter-gather table is such a resource: C code keeps the table in the object, makes
-//! it for the object, and frees it through the object. What the slot then holds is a pointer to
-//! the table and a pointer back to the owner, and what is left to write by hand is a pair of
-//! functions: see [`Map`].
+//! the table for the object, and frees it through the object. The slot holds a pointer to the table
+//! and a pointer back to the owner. The author writes a function that maps and a function that
+//! unmaps: see [`Map`].
 
 use super::lazy::{
     Lazy,
@@ -32,7 +32,7 @@ use core::{
     },
 };
 
-/// How to map and unmap a resource that is a view into its owner, an `O`.
+/// Maps and unmaps a resource that is a view into its owner, an `O`.
 ///
 /// Implemented for a marker type, which `#[lazy(.., map = Marker)]` names.
 ///
@@ -40,66 +40,72 @@ use core::{
 ///
 /// - The pointer that [`map()`](Self::map) returns must be valid for shared access, from any
 ///   thread, until [`unmap()`](Self::unmap) is called with it.
-/// - The destructor of `O` must begin with [`LazyOwner::teardown()`], so that an `O` is whole when
-///   it is unmapped. `#[devres_lazy]` takes care of this for the struct that it stands on. A
-///   generic `impl Map<O>` must bound `O` by [`TeardownFirst`], which says so of a type;
-///   [`LazyOwner`] does not.
-/// - Until [`unmap()`](Self::unmap) has returned, nobody may write to a part of the owner, other
+/// - The destructor of `O` must begin with [`LazyOwner::teardown()`], so that an `O` is whole while
+///   [`unmap()`](Self::unmap) uses it. `#[devres_lazy]` ensures this for the struct that it
+///   annotates. A generic `impl Map<O>` must bound `O` by [`TeardownFirst`], which promises this of
+///   a type; [`LazyOwner`] does not.
+/// - Until [`unmap()`](Self::unmap) has returned, no code may write to a part of the owner, other
 ///   than by interior mutability, or make an exclusive reference to a part that is [`Unpin`].
 ///   Unbind may be unmapping on another thread, also while the owner is exclusively borrowed. In
-///   particular, nobody calls the owner's `project()`, which `#[pin_data]` makes.
+///   particular, no code calls the owner's `project()`, which `#[pin_data]` makes.
 ///
 /// # Rules for authors
 ///
-/// - Everything that [`unmap()`](Self::unmap) needs lives until it has returned. It is acquired
-///   before the registration whose callbacks use the resource; or it is in [`Keep`](Self::Keep); or
-///   it is itself a slot, or a `Batched`, of the same device.
+/// - Everything that [`unmap()`](Self::unmap) needs lives until `unmap()` has returned. There are
+///   three ways:
+///   - acquire it before the registration whose callbacks use the resource;
+///   - or put it into [`Keep`](Self::Keep);
+///   - or make it a slot or a `Batched` of the same device, populated first.
 /// - A field whose [`map()`](Self::map) calls the accessor of another lazy field is declared after
 ///   that field.
 /// - [`unmap()`](Self::unmap) does not take a reference to the owner, not even for a moment, and
 ///   does not wait for unbind to drop an older resource.
 ///
-/// [`Lazy`] says why.
+/// The rules of [`Lazy`] give the reasons.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say how to map a view into `{O}`",
     label = "`{Self}` is not a `Map<{O}>`",
     note = "implement `devres::Map<{O}>` for `{Self}`, the marker that `map = {Self}` names"
 )]
 pub unsafe trait Map<O: ?Sized>: 'static {
-    /// What the accessor lends.
+    /// The type that the accessor returns a reference to.
     type Target: ?Sized + Send + Sync + 'static;
 
-    /// What unmapping needs and the owner does not keep alive, for instance an
+    /// The data that unmapping needs and the owner does not keep alive. For instance an
     /// [`ARef`](crate::sync::aref::ARef) to the device structure that the C function reads through
-    /// the owner. `()` if there is no such thing.
+    /// the owner, or `()` if unmapping needs no such data.
     ///
-    /// It must not hold a reference to the owner, whose last reference would then be dropped while
-    /// the owner waits for it.
+    /// The data must not hold a reference to the owner. Otherwise dropping the resource could free
+    /// the owner, which waits for that drop.
     type Keep: Send + Sync + 'static;
 
-    /// Takes what has to live until [`unmap()`](Self::unmap). Called before [`map()`](Self::map).
+    /// Returns the data that has to live until [`unmap()`](Self::unmap). Called before
+    /// [`map()`](Self::map).
     fn keep(owner: &O) -> Self::Keep;
 
     /// Maps the resource of `owner` for `dev`, which is the owner's device.
     ///
     /// # Errors
     ///
-    /// Whatever mapping fails with; everything it took is put back.
+    /// The errors of mapping. Before it returns an error, this releases everything that it has
+    /// taken. The accessor returns the same error.
     ///
     /// # Context
     ///
-    /// Called with the slot's lock held, in a context that may sleep.
+    /// May sleep. For lockdep, the caller holds a lock of the slot's class.
     fn map(owner: &O, dev: &Device<Bound>) -> Result<NonNull<Self::Target>>;
 
-    /// Unmaps what [`map()`](Self::map) returned, and balances all that it took.
+    /// Unmaps the target that [`map()`](Self::map) returned, and releases everything that `map()`
+    /// has taken.
     ///
     /// Called exactly once per successful [`map()`](Self::map): when the device is unbound, when
-    /// the owner is freed, or when an exclusive owner revokes, whichever comes first.
+    /// the owner is freed, or when the resource is revoked or evicted, whichever comes first. If
+    /// unbind has begun while [`map()`](Self::map) was running, this is called at once.
     ///
     /// # Safety
     ///
     /// - `target` was returned by [`map()`](Self::map) for this `owner`, and not unmapped since.
-    /// - Nobody uses `target` any more.
+    /// - No code uses `target` any more.
     ///
     /// # Context
     ///
@@ -109,8 +115,9 @@ pub unsafe trait Map<O: ?Sized>: 'static {
 
 /// Names a marker as a [`Map`] of `O`.
 ///
-/// Every `Map<O>` implements this. Generated code writes `<M as MapMarker<Self>>::Map` for `M`:
-/// wherever rustc misses [`Map`], it then has the same message, and prints that once.
+/// Every `Map<O>` implements this. Generated code writes `<M as MapMarker<Self>>::Map` for `M`. If
+/// `M` does not implement [`Map`], rustc then has the same message in every place, and prints the
+/// message once.
 pub trait MapMarker<O: ?Sized> {
     /// `Self`.
     type Map: Map<O>;
@@ -122,9 +129,9 @@ impl<O: ?Sized, M: Map<O>> MapMarker<O> for M {
 
 /// An owner that has views by the marker `M`.
 ///
-/// `#[devres_lazy]` implements this for the struct that it stands on, once for each marker of its
-/// `map` fields. `Mapped<O, M>` is then well formed wherever it is named, also if `M` does not
-/// implement [`Map`]: rustc reports that in this implementation alone.
+/// `#[devres_lazy]` implements this for the struct that it annotates, once for each marker of its
+/// `map` fields. `Mapped<O, M>` is then well formed in every place, also if `M` does not implement
+/// [`Map`]: rustc reports the missing `Map` in this implementation alone.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no field with `map = {M}`",
     label = "`Mapped<{Self}, {M}>` is the type of such a field",
@@ -139,9 +146,11 @@ pub trait HasView<M> {
 ///
 /// The type of a field annotated with `#[lazy(.., map = M)]` is `Mapped<Self, M>`.
 ///
-/// It holds its owner weakly: an object that owned a reference to itself would never be freed.
+/// A `Mapped` has no reference to its owner: an object with a reference to itself would never be
+/// freed.
 ///
-/// It is never moved: it is made in the slot that is a field of its owner, and dropped there.
+/// A `Mapped` is never moved: it is made in the slot that is a field of its owner, and dropped
+/// there.
 ///
 /// # Invariants
 ///
@@ -153,39 +162,42 @@ pub struct Mapped<O: HasView<M> + ?Sized, M> {
     owner: NonNull<O>,
 }
 
-// SAFETY: `target` is `Send` and `Sync` by the bounds of `Map`, `keep` is `Send`, and of the owner
-// only a shared reference is used, which is fine on another thread as `O: Sync`.
+// SAFETY: By the bounds of `Map`, the target is `Send` and `Sync`, and `keep` is `Send`. Of the
+// owner only a shared reference is used, which any thread may do as `O: Sync`.
 unsafe impl<O: HasView<M> + Sync + ?Sized, M> Send for Mapped<O, M> {}
 
-// SAFETY: A shared reference lends the target, which is `Sync` by the bounds of `Map`.
+// SAFETY: A shared `Mapped` returns a reference to the target, which is `Sync` by the bounds of
+// `Map`.
 unsafe impl<O: HasView<M> + Sync + ?Sized, M> Sync for Mapped<O, M> {}
 
 /// The types that [`OwnerView::new()`] is called for, and the traits that its safety rests on.
 ///
-/// Generated code writes out the value, with the names that this code uses. If one of them is that
-/// of another type or trait, so is the type of the value.
+/// Generated code writes out the value, with the names that the code itself uses. If one of these
+/// names leads to another type or trait, the value has another type, and rustc reports an error.
 pub type Names<O, M> = PhantomData<fn(&O, &M, &dyn LazyOwner, &dyn TeardownFirst)>;
 
-/// What `map = M` makes in an `O`: a [`Mapped`], and nothing else.
+/// The resource that `map = M` makes in an `O`. Only [`Mapped`] implements this.
 ///
-/// Generated code makes it by this trait, so that rustc says what the type of the field should be.
+/// Generated code makes the resource by this trait. If the field has another type, rustc then names
+/// the right one.
 #[diagnostic::on_unimplemented(
     message = "a field with `map = {M}` is a view into its owner, which `{Self}` is not",
     label = "use `Mapped<Self, {M}>`",
     note = "`init = ..` instead of `map = ..` makes a `{Self}` that is not a view"
 )]
 pub trait OwnerView<O: ?Sized, M>: Sized + 'static {
-    /// Maps the resource of `owner`, in the place for it, for the device that this place is for.
+    /// Maps the resource of `owner` in `place`, for the device of that place.
     ///
-    /// Generated code names everything by the path that the author gives for the runtime. `slot` is
-    /// a pointer, which is not coerced: so the field's type is [`Lazy`], and its teardown calls the
-    /// functions of [`Lazy`]. `names` says the same of the traits.
+    /// Generated code names all items by the path that the author gives for the runtime, and the
+    /// arguments check this path. `slot` is a raw pointer, which is not coerced. So the field's
+    /// type is [`Lazy`], and the teardown of the field calls the functions of [`Lazy`]. `names`
+    /// ensures the same for the traits.
     ///
     /// # Errors
     ///
     /// - [`EINVAL`] if `place` is not that of `*slot`, or `*slot` is not a part of `*owner`;
     ///   nothing is mapped.
-    /// - What [`Map::map()`] fails with.
+    /// - The error of [`Map::map()`].
     ///
     /// # Context
     ///
@@ -221,7 +233,7 @@ impl<O: HasView<M> + ?Sized + 'static, M: 'static> OwnerView<O, M> for Mapped<O,
         let keep = O::Map::keep(owner);
 
         // INVARIANT:
-        // - `owner` is a reference, and stays valid by the safety requirement.
+        // - `owner` is a reference. The caller promises that it stays valid, and does not move.
         // - `target` comes from `O::Map::map()` for `owner`.
         let mapped = Self {
             target: O::Map::map(owner, place.dev())?,
@@ -237,21 +249,21 @@ impl<O: HasView<M> + ?Sized, M> Deref for Mapped<O, M> {
 
     #[inline]
     fn deref(&self) -> &Self::Target {
-        // SAFETY: By the type invariants `target` is mapped, and by the safety requirements of
-        // `Map` it is then valid for shared access.
+        // SAFETY: By the type invariants `target` is mapped. By the safety requirements of `Map`, a
+        // mapped target is valid for shared access.
         unsafe { self.target.as_ref() }
     }
 }
 
 impl<O: HasView<M> + ?Sized, M> Drop for Mapped<O, M> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants `owner` is valid.
+        // SAFETY: By the type invariants `owner` is valid for shared access.
         let owner = unsafe { self.owner.as_ref() };
 
         // SAFETY:
         // - By the type invariants `target` comes from `O::Map::map()` for `owner`, and is still
         //   mapped.
-        // - `self` is exclusively borrowed, so nobody uses `target` any more.
+        // - `self` is exclusively borrowed, so no code uses `target` any more.
         unsafe { O::Map::unmap(owner, &self.keep, self.target) };
     }
 }

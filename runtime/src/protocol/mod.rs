@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The protocol: the sources that are compiled for the host, for the model checker and in the
-//! kernel, under the kernel's own paths.
+//! The slot's protocol. The host and the kernel compile these sources under the kernel's own paths.
+//! The model checker compiles the sources that contain the orderings.
 //!
-//! What they need of the system that they are compiled for, and cannot name in one way for all of
-//! them, is in three modules of each: `sys`, `dep_map` (lockdep) and `unwind` (panics on the host).
+//! Each of the three provides its own modules `sys` (the system), `dep_map` (lockdep) and `unwind`
+//! (panics on the host).
 //!
-//! - `state` has the states of a slot, and every change of them.
-//! - `registry` has the list of a device's populated slots, `devres_node` puts it on the device,
-//!   and `table` finds it.
-//! - `slot` keeps a resource in place. `lazy`, `evictable` and `batched` are what users see of it.
+//! - `state` has the states of a slot and all transitions between them.
+//! - `registry` has the list of a device's populated slots. `devres_node` puts the registry on the
+//!   device's list, and `table` finds it.
+//! - `slot` stores a resource in place. `lazy`, `evictable` and `batched` are its public types.
 //! - `lazy_lt` is the slot for resources that borrow the device.
-//! - `pins` counts who uses a resource that can be evicted.
+//! - `pins` counts the uses of a resource that can be evicted.
 //! - `mapped` has resources that are views into their owners.
-//! - `place` is what a registration calls first.
+//! - `place` takes the slots' place at unbind before a registration is added.
 
 pub(crate) mod batched;
 pub(crate) mod devres_node;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The pins of a slot whose resource can be evicted: how many threads use the resource, and which
-//! thread is evicting it.
+//! The pins of a slot whose resource can be evicted: the number of uses of the resource, and the
+//! thread that is evicting the resource.
 //!
-//! One source for the host, the model checker and the kernel, under the same rule as the slot.
+//! The host, the model checker and the kernel compile this file, under the rule of `lazy`.
 //!
-//! A pin is taken first, and the state of the slot is looked at after that. A thread that evicts
-//! changes the state first, and then looks for pins. So at least one of the two sees the other.
+//! A user takes a pin first, and then loads the state of the slot. A thread that evicts stores the
+//! state first, and then loads the number of pins. So at least one of the two threads sees the
+//! other.
 
 use super::sys;
 use crate::{
@@ -20,17 +21,17 @@ use crate::{
     },
 };
 
-/// How many pins of a slot there are, and who is evicting its resource.
+/// The number of pins of a slot, and the thread that is evicting its resource.
 pub(super) struct Pins {
-    /// Pins that were taken, also by threads that have yet to find out whether there is a resource.
-    /// Negative if there are more than [`isize::MAX`]: no further ones are lent then.
+    /// The number of pins. It includes the pins of threads that have not loaded the state yet. It
+    /// is negative if there are more than [`isize::MAX`] pins, and then no further pin is returned.
     count: Atomic<isize>,
-    /// [`sys::current_task()`] of the thread that is evicting the resource, and otherwise zero.
+    /// [`sys::current_task()`] of the thread that is evicting the resource, or zero.
     evicting: Atomic<usize>,
 }
 
 impl Pins {
-    /// Returns the pins of an empty slot: none.
+    /// Returns the pins of a new slot: none.
     pub(super) fn new() -> Self {
         Self {
             count: Atomic::new(0),
@@ -38,12 +39,12 @@ impl Pins {
         }
     }
 
-    /// Takes a pin. If the caller then finds the slot populated, nobody evicts the resource before
-    /// the pin is dropped.
+    /// Takes a pin. If the caller then finds the slot populated, no thread evicts the resource
+    /// before the pin is dropped.
     ///
     /// # Errors
     ///
-    /// `EOVERFLOW` if there are more than [`isize::MAX`] pins. Nearly all of them were leaked.
+    /// `EOVERFLOW` if there are more than [`isize::MAX`] pins, nearly all of them leaked.
     #[inline]
     pub(super) fn pin(&self) -> Result<Hold<'_>> {
         // ORDERING: Pairs with the barrier in `Registry::evict()`.
@@ -57,8 +58,8 @@ impl Pins {
         Ok(hold)
     }
 
-    /// Returns whether there is no other pin. The caller then comes after all that other threads
-    /// did with pins that they had.
+    /// Returns whether `_hold` is the only pin. The caller is then ordered after all uses of the
+    /// resource by other threads with pins.
     pub(super) fn is_only(&self, _hold: &Hold<'_>) -> bool {
         // ORDERING: Pairs with the release in `Hold::drop()`.
         self.count.load(Acquire) == 1
@@ -69,20 +70,20 @@ impl Pins {
         self.evicting.store(sys::current_task().get(), Relaxed);
     }
 
-    /// Forgets it again. The caller is the thread that noted it.
+    /// Notes that the eviction has ended. The caller is the thread that was evicting the resource.
     pub(super) fn end_eviction(&self) {
         self.evicting.store(0, Relaxed);
     }
 
     /// Returns whether the caller itself is evicting the resource.
     ///
-    /// A thread sees its own stores, and no other thread stores its number.
+    /// The caller needs no lock. It sees its own stores, and no other thread stores its number.
     pub(super) fn is_evicting(&self) -> bool {
         self.evicting.load(Relaxed) == sys::current_task().get()
     }
 }
 
-/// A pin.
+/// A pin, which counts until it is dropped.
 pub(super) struct Hold<'a>(&'a Pins);
 
 impl Drop for Hold<'_> {

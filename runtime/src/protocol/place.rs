@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The slots' place at unbind, as a registration takes it.
+//! The slots' place at unbind, which `register()` takes before it adds a registration.
 //!
-//! One source for the host and the kernel, under the same rule as the slot.
+//! The host and the kernel compile this file, under the rule of `lazy`.
 
 use super::lazy::prepare;
 use crate::{
@@ -13,10 +13,12 @@ use crate::{
     prelude::*,
 };
 
-/// Gives the slots of a device their place at unbind, in front of what the caller adds next.
+/// Gives the slots of a device their place at unbind. Unbind releases everything that the caller
+/// adds next before the slots.
 ///
-/// This is [`prepare()`] for `register()`, which also works while unbind is under way. A device
-/// without a registry gets none then, and needs none: no slot is populated before the next binding.
+/// This is [`prepare()`] for `register()`, which also has to work while unbind is under way. A
+/// device without a registry then gets no registry. It needs none, as no slot is populated before
+/// the next binding.
 ///
 /// # Errors
 ///

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! All populated slots of one device, in one binding of it: the list that unbind goes through.
+//! The list of all populated slots of one device, in one binding of the device. Unbind goes through
+//! this list.
 //!
-//! One source for the host, the model checker and the kernel, under the same rule as the slot.
+//! The host, the model checker and the kernel compile this file, under the rule of `lazy`.
 //!
-//! A device has one registry per binding, made by the first slot that is populated, and one devres
-//! node for it. `table` finds it. Populating links a slot without an allocation, at the end of the
-//! list. A slot leaves the list in constant time.
+//! A device has one registry per binding, and one devres node for the registry. The first
+//! population or `prepare()` makes both, and `table` finds the registry. Populating links a slot at
+//! the end of the list, without an allocation. A slot leaves the list in constant time.
 //!
-//! The list has a spinlock, as what is done with it is short. Nobody allocates memory, calls an
-//! author's code or sleeps with the lock held.
+//! A spinlock protects the list, as the critical sections are short. They allocate no memory, call
+//! no code of an author, and do not sleep.
 //!
-//! Unbind marks all slots, waits for a grace period if somebody has called `try_access()`, and then
-//! drops the resources one by one, the last one first. An owner that is freed meanwhile drops its
-//! own resource. Whichever side changes the slot's state first drops the resource, and the other
-//! side waits. The slot stays on the list until the resource is gone, so unbind does not overtake
-//! an owner that is still dropping. `docs/protocol.md` has the states and explains why the
-//! orderings suffice.
+//! Unbind marks all slots, waits for a grace period if `try_access()` was called, and then drops
+//! the resources one by one, the newest one first. An owner that is freed meanwhile drops its own
+//! resource. The side that changes the slot's state first drops the resource, and the other side
+//! waits. The slot stays on the list until the resource is gone, so unbind does not overtake an
+//! owner that is still dropping. `docs/protocol.md` has the states and explains why the orderings
+//! suffice.
 
 use super::{
     devres_node,
@@ -68,27 +69,27 @@ use core::{
     },
 };
 
-/// What a registry knows of a slot.
+/// The part of a slot that its registry uses.
 ///
 /// # Invariants
 ///
 /// - The header is on the list of a registry while the state is a device, `REVOKED` or `DROPPING`,
-///   or says that the resource is being evicted, and on no list otherwise.
-/// - The resource is initialised while the state is a device or `REVOKED`. While it is `DROPPING`,
-///   or says that the resource is being evicted, the resource belongs to the thread that has stored
-///   that.
+///   and while the resource is being evicted. In all other states it is on no list.
+/// - The resource is initialised while the state is a device or `REVOKED`. In the state `DROPPING`,
+///   and while the resource is being evicted, the resource belongs to the thread that has stored
+///   the state.
 /// - While the header is on the list, `older` and `newer` are its neighbours there, or null at the
 ///   ends. They are accessed with the lock of the registry held.
-/// - Otherwise `older` is [`sys::current_task()`] of a thread only while that thread populates the
-///   slot, and only that thread writes `older`.
+/// - While the header is on no list, `older` is [`sys::current_task()`] of a thread only while that
+///   thread populates the slot. Only that thread writes `older` meanwhile.
 pub(super) struct Header {
     pub(super) state: State,
     older: Atomic<*mut Header>,
     newer: UnsafeCell<*const Header>,
-    /// Drops the resource in place. The thread that has claimed the resource calls this once.
+    /// Drops the resource in place. The thread that the resource belongs to calls this once.
     drop_value: unsafe fn(NonNull<Header>),
-    /// The list knows the address. `!Unpin` types are also exempt from `&mut` uniqueness, so unbind
-    /// may use the header while its owner has exclusive access to the slot and waits.
+    /// The list has pointers to the header. `!Unpin` types are also exempt from `&mut` uniqueness,
+    /// so unbind may use the header while the owner has exclusive access to the slot and waits.
     _pin: PhantomPinned,
 }
 
@@ -111,7 +112,7 @@ impl Header {
     ///
     /// `header` is valid for `'a`.
     unsafe fn state<'a>(header: *const Self) -> &'a State {
-        // SAFETY: The caller has a header that is valid for `'a`.
+        // SAFETY: The caller promises that `header` is valid for `'a`.
         unsafe { &(*header).state }
     }
 
@@ -121,14 +122,14 @@ impl Header {
     ///
     /// `header` is valid for `'a`.
     unsafe fn older<'a>(header: *const Self) -> &'a Atomic<*mut Self> {
-        // SAFETY: The caller has a header that is valid for `'a`.
+        // SAFETY: The caller promises that `header` is valid for `'a`.
         unsafe { &(*header).older }
     }
 
     /// Returns whether the caller is populating the slot itself.
     ///
-    /// No lock is needed: no other thread writes the number of this one, and this one overwrites
-    /// its number before it ends a populate.
+    /// The caller needs no lock. Only a thread itself writes its number, and it overwrites the
+    /// number before it ends the populate.
     pub(super) fn is_populated_by_caller(&self) -> bool {
         self.state.is_being_populated()
             && self.older.load(Relaxed).addr() == sys::current_task().get()
@@ -138,21 +139,22 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// The caller has claimed the resource, and has not called this since.
+    /// The caller has claimed the resource or evicts it, and has not called this since.
     unsafe fn drop_resource(header: NonNull<Self>) {
-        // SAFETY: A header is valid until the caller has said that the resource is gone.
+        // SAFETY: The header is valid until the caller stores that the resource is gone.
         let drop_value = unsafe { (*header.as_ptr()).drop_value };
 
         unwind::contained(header.addr(), || {
-            // SAFETY: The resource was there when the caller claimed it, and belongs to the caller.
+            // SAFETY: The caller promises that it has claimed the resource or evicts it. So the
+            // resource is initialised, and no other code uses or drops it.
             unsafe { drop_value(header) }
         });
     }
 }
 
-/// Whether unbind is still to come to a registry.
+/// Whether unbind is still to release a registry.
 enum Binding {
-    /// Not looked up yet.
+    /// The driver core was not asked yet.
     Unknown,
     /// The device was found to be bound after the registry was added.
     Bound,
@@ -173,19 +175,19 @@ pub(super) enum Claim {
 /// # Invariants
 ///
 /// - `last` is null, or the header that was linked last. From there `older` leads to all headers on
-///   the list. They are valid as long as they are on it.
+///   the list. A header is valid while it is on the list.
 /// - `unmarked` is null, or on the list.
 struct List {
     last: *const Header,
-    /// Where unbind goes on to mark.
+    /// The next header that unbind marks, or null.
     unmarked: *const Header,
     binding: Binding,
-    /// How many threads wait for `changed`, at least.
+    /// The number of threads that wait for `changed`, or more.
     waiting: usize,
 }
 
-// SAFETY: The headers belong to slots whose resources may be dropped on any thread:
-// `Registry::link()` requires that.
+// SAFETY: The headers belong to slots whose resources may be dropped on any thread, as
+// `Registry::link()` requires.
 unsafe impl Send for List {}
 
 impl List {
@@ -193,12 +195,14 @@ impl List {
     ///
     /// # Safety
     ///
-    /// `header` is on this list, or its links are the caller's alone.
+    /// `header` is on this list, or it is valid and only the caller accesses its links.
     unsafe fn newer(&mut self, header: *const Header) -> &mut *const Header {
-        // SAFETY: `header` is valid: a header on the list is, and one whose links are the caller's.
+        // SAFETY: The caller promises that `header` is valid or on the list. By the type invariants
+        // a header on the list is valid.
         let newer = unsafe { &raw const (*header).newer };
 
-        // SAFETY: Nobody else accesses the links: `self` is borrowed mutably, so the lock is held.
+        // SAFETY: No other code accesses the links: `self` is borrowed mutably, so the lock is
+        // held.
         unsafe { &mut *UnsafeCell::raw_get(newer) }
     }
 
@@ -208,12 +212,13 @@ impl List {
     ///
     /// `header` is on no list, and valid until it is unlinked.
     unsafe fn push(&mut self, header: *const Header) {
-        // INVARIANT: `header` leads to the one before.
+        // INVARIANT: `header` is linked last, and its `older` leads to the header before it.
         let older = mem::replace(&mut self.last, header);
 
-        // SAFETY: `header` is valid.
+        // SAFETY: The caller promises that `header` is valid.
         unsafe { Header::older(header) }.store(older.cast_mut(), Relaxed);
-        // SAFETY: `header` was on no list, so its links are the caller's.
+        // SAFETY: The caller promises that `header` is valid, and was on no list. So only the
+        // caller accesses its links.
         *unsafe { self.newer(header) } = ptr::null();
         if !older.is_null() {
             // SAFETY: `older` was `last`, which is on the list by the type invariants.
@@ -227,9 +232,9 @@ impl List {
     ///
     /// `header` is on this list.
     unsafe fn unlink(&mut self, header: *const Header) {
-        // SAFETY: The caller has a header that is on this list.
+        // SAFETY: The caller promises that `header` is on this list.
         let older = unsafe { Header::older(header) }.load(Relaxed);
-        // SAFETY: The caller has a header that is on this list.
+        // SAFETY: The caller promises that `header` is on this list.
         let newer = *unsafe { self.newer(header) };
 
         // INVARIANT: The neighbours lead to each other, and `unmarked` stays on the list.
@@ -248,9 +253,11 @@ impl List {
         }
     }
 
-    /// Marks the next slots whose resources nobody is dropping: accessors refuse them from now on.
+    /// Marks the next slots: accessors refuse them from now on. A slot whose resource is being
+    /// dropped or evicted is skipped.
     ///
-    /// Returns whether there are more, and then the caller releases the lock in between.
+    /// Returns whether there are more slots. The caller then releases the lock before the next
+    /// call.
     fn mark_some(&mut self) -> bool {
         for _ in 0..sys::MARKED_AT_ONCE {
             if self.unmarked.is_null() {
@@ -258,10 +265,11 @@ impl List {
             }
             // SAFETY: By the type invariants `unmarked` is on the list, so it is valid.
             let state = unsafe { Header::state(self.unmarked) };
-            // SAFETY: `unmarked` is on the list.
+            // SAFETY: By the type invariants `unmarked` is on the list, so it is valid.
             let older = unsafe { Header::older(self.unmarked) }.load(Relaxed);
 
-            // INVARIANT: The resource is there, and the header on the list.
+            // INVARIANT: The header is on the list. If the state was a device, the resource is
+            // initialised.
             state.mark();
             // INVARIANT: `older` is on the list, or null.
             self.unmarked = older;
@@ -271,7 +279,7 @@ impl List {
     }
 }
 
-/// All populated slots of one device, in one binding of it.
+/// The list of all populated slots of one device, in one binding of the device.
 #[pin_data]
 pub(crate) struct Registry {
     pub(super) link: Link,
@@ -282,8 +290,8 @@ pub(crate) struct Registry {
     changed: CondVar,
     /// Set by the first call of `try_access()`, and never cleared.
     tried: AtomicFlag,
-    /// Set when `binding` becomes [`Binding::Bound`], and never cleared. That unbind has come
-    /// meanwhile is found by [`link()`](Registry::link).
+    /// Set when `binding` becomes [`Binding::Bound`], and never cleared. If unbind has come since,
+    /// [`link()`](Registry::link) fails.
     is_confirmed: AtomicFlag,
 }
 
@@ -309,14 +317,14 @@ impl Registry {
         })
     }
 
-    /// Returns the registry of a device, which is made if there is none, while unbind is still to
-    /// come to it.
+    /// Returns the registry of a device, if unbind is still to release it. Makes the registry if
+    /// there is none.
     ///
-    /// Not generic: each crate with an instance would have names of its own for the lock classes.
+    /// Not generic: each crate with an instance would have its own names for the lock classes.
     ///
     /// # Errors
     ///
-    /// - `ENXIO` if unbind may have gone too far to find what is populated now.
+    /// - `ENXIO` if unbind might miss a resource that is populated now.
     /// - `ENOMEM` if there is no memory.
     ///
     /// # Context
@@ -332,7 +340,7 @@ impl Registry {
             };
             match registry.confirm(dev) {
                 Ok(()) => return Ok(registry),
-                // A devres group was released meanwhile, with the registry in it. The registry left
+                // A devres group with the registry in it was released meanwhile. The registry left
                 // the table before it was revoked, so the next attempt finds or adds another one.
                 Err(error) if error == ENXIO && sys::is_bound(dev) => (),
                 Err(error) => return Err(error),
@@ -344,17 +352,25 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// As [`prepare()`](super::lazy::prepare), whose work this is.
+    /// Those of [`prepare()`](super::lazy::prepare).
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub(super) fn prepare(dev: &Device<Bound>) -> Result {
         Self::of(dev)?;
         Ok(())
     }
 
-    /// Confirms that unbind is still to come to this registry.
+    /// Confirms that unbind is still to release this registry.
     ///
     /// A callback of a devres node that is older than all slots may run after unbind has collected
-    /// the nodes that it releases. It finds no registry and adds one, which this unbind misses. The
-    /// registry has no slots at this point: they are linked only after this check.
+    /// the nodes that it releases. The callback finds no registry and adds one, which this unbind
+    /// misses. The registry has no slots at this point: they are linked only after this check.
+    ///
+    /// # Errors
+    ///
+    /// `ENXIO` if unbind has released this registry, or might miss it.
     fn confirm(&self, dev: &Device<Bound>) -> Result {
         if self.is_confirmed.load(Relaxed) {
             return Ok(());
@@ -364,8 +380,8 @@ impl Registry {
         match list.binding {
             Binding::Bound => Ok(()),
             Binding::Revoked => Err(ENXIO),
-            // `sys::is_bound()` is asked after the registry was added under the lock that unbind
-            // takes to collect all nodes. If unbind had collected them before, it returns false.
+            // The registry was added under the lock that unbind takes to collect all nodes. So if
+            // unbind had collected them before, `sys::is_bound()` returns false here.
             Binding::Unknown if sys::is_bound(dev) => {
                 list.binding = Binding::Bound;
                 self.is_confirmed.store(true, Relaxed);
@@ -373,26 +389,26 @@ impl Registry {
             }
             Binding::Unknown => {
                 drop(list);
-                // Another thread that was told the same may have withdrawn the registry first.
+                // Another thread may have come here as well, and withdrawn the registry first.
                 devres_node::withdraw(dev, self);
                 Err(ENXIO)
             }
         }
     }
 
-    /// Claims a slot for the caller to populate, or finds it populated for `dev`. Where another
-    /// thread is populating the slot, or evicting its resource, this waits for it.
+    /// Claims a slot for the caller to populate, or finds it populated for `dev`. If another thread
+    /// is populating the slot, or evicting its resource, this waits for that thread.
     ///
     /// A caller that gets [`Claim::Vacant`] calls [`link()`](Self::link) or
     /// [`abandon()`](Self::abandon) of that registry, which is the one of `dev`.
     ///
     /// # Errors
     ///
-    /// - `ENXIO` if the slot was revoked or retired, or if unbind may have gone too far to find
-    ///   what is populated now.
+    /// - `ENXIO` if the slot was revoked or retired, or if unbind might miss a resource that is
+    ///   populated now.
     /// - `EINVAL` if the slot is populated for another device.
-    /// - `EBUSY` if the slot is being populated for another device, or in another binding of `dev`,
-    ///   or if its resource is being evicted from there.
+    /// - `EBUSY` if another thread is populating the slot, or evicting its resource, for another
+    ///   device or in another binding of `dev`.
     /// - `EDEADLK` if the caller is populating the slot itself.
     /// - `ENOMEM` if there is no memory.
     ///
@@ -402,9 +418,9 @@ impl Registry {
     ///
     /// # Safety
     ///
-    /// The slot of `header` is valid for the duration of the call, and stays where it is.
+    /// The slot of `header` is valid for the duration of the call, and does not move.
     pub(super) unsafe fn claim(header: NonNull<Header>, dev: &Device<Bound>) -> Result<Claim> {
-        // SAFETY: The caller has a valid header.
+        // SAFETY: The caller promises that the slot of `header` is valid.
         let this = unsafe { header.as_ref() };
         let registry = Self::of(dev)?;
 
@@ -416,26 +432,26 @@ impl Registry {
                 Found::BusyElsewhere => return Err(EBUSY),
                 Found::Refused => return Err(ENXIO),
                 Found::Populating if this.is_populated_by_caller() => return Err(EDEADLK),
-                // A thread that evicts, and comes back, has found that.
+                // `EvictableLazy::entry()` has refused the thread that evicts the resource.
                 Found::Populating | Found::Evicting => registry.wait_while_busy(&this.state)?,
             }
         }
         let task: *mut Header = ptr::without_provenance_mut(sys::current_task().get());
-        // INVARIANT: As of `begin()` the caller populates the slot.
+        // INVARIANT: The caller populates the slot since `begin()`, and the header is on no list.
         this.older.store(task, Relaxed);
 
         Ok(Claim::Vacant(registry))
     }
 
-    /// Waits until nobody populates a slot for this registry, or evicts the resource from it, or
-    /// for less long.
+    /// Waits while a thread populates a slot for this registry, or evicts the resource from it. May
+    /// return earlier.
     ///
     /// # Errors
     ///
     /// `ENXIO` if unbind has begun.
     fn wait_while_busy(&self, state: &State) -> Result {
         let mut list = self.list.lock();
-        // With the lock held, nobody ends either.
+        // Without the lock, neither a populate nor an eviction ends.
         if state.is_busy_for(self) {
             self.wait(&mut list);
         }
@@ -457,7 +473,7 @@ impl Registry {
 
         // SAFETY: The caller has claimed the slot, so the header is valid.
         let this = unsafe { header.as_ref() };
-        // Or the caller would take a later populate of another thread for its own.
+        // Otherwise the caller would take a later populate of another thread for its own.
         this.older.store(ptr::null_mut(), Relaxed);
         this.state.abandon();
         self.wake(&list);
@@ -481,7 +497,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// `ENXIO` if unbind has come first; the slot is still being populated.
+    /// `ENXIO` if unbind has come first. The slot is then still being populated.
     ///
     /// # Safety
     ///
@@ -489,7 +505,8 @@ impl Registry {
     /// - The caller has claimed the slot of `header`, for this registry, and has called neither
     ///   [`abandon()`](Self::abandon) nor this since. Its resource was initialised, and may be
     ///   dropped on any thread.
-    /// - The slot stays where it is, and [`remove()`](Self::remove) is called before it is gone.
+    /// - The slot does not move. [`remove()`](Self::remove) is called before its memory is freed,
+    ///   unless its resource was evicted.
     pub(super) unsafe fn link(&self, header: NonNull<Header>, dev: &Device<Bound>) -> Result {
         let mut list = self.list.lock();
         if let Binding::Revoked = list.binding {
@@ -500,7 +517,7 @@ impl Registry {
         // removed.
         unsafe { list.push(header.as_ptr()) };
 
-        // INVARIANT: The header is on the list, and the resource is there.
+        // INVARIANT: The header is on the list, and the resource is initialised.
         // SAFETY: The header is valid until it is removed.
         unsafe { Header::state(header.as_ptr()) }.publish(dev);
         self.wake(&list);
@@ -517,11 +534,11 @@ impl Registry {
     /// # Safety
     ///
     /// - `header` was linked here, and its slot was neither made empty nor retired since.
-    /// - Nobody else uses its slot, except unbind and code that dropping the resource calls.
+    /// - No other code uses its slot, except unbind and code that dropping the resource calls.
     pub(super) unsafe fn remove(&self, header: NonNull<Header>) {
         sys::might_sleep();
 
-        // SAFETY: The caller owns the slot, so the header is valid.
+        // SAFETY: The caller has exclusive access to the slot, so the header is valid.
         let state = unsafe { Header::state(header.as_ptr()) };
         if state.claim() {
             // SAFETY: The resource was claimed above.
@@ -529,8 +546,8 @@ impl Registry {
             return;
         }
 
-        // The lock is needed also where the state already says `GONE`: it orders what unbind did to
-        // the slot with what the owner does next.
+        // The lock is needed even if the state is already `GONE`: it orders the accesses of unbind
+        // to the slot before the next ones of the owner.
         let mut list = self.list.lock();
         while state.is_dropping() {
             unwind::before_waiting_for(header.addr());
@@ -545,11 +562,11 @@ impl Registry {
     ///
     /// The caller has claimed the resource of `header`, which is linked here.
     unsafe fn drop_claimed(&self, header: NonNull<Header>) -> SpinLockGuard<'_, List> {
-        // SAFETY: The caller has claimed the resource, which is linked here.
+        // SAFETY: The caller has claimed the resource of `header`, which is linked here.
         let list = unsafe { self.drop_and_unlink(header) };
 
         // INVARIANT: The resource is gone, and the header is on no list.
-        // SAFETY: The other side waits for `GONE` before it frees the slot.
+        // SAFETY: The header is valid: the owner waits for `GONE` before it frees the slot.
         unsafe { Header::state(header.as_ptr()) }.gone();
         self.wake(&list);
 
@@ -557,47 +574,47 @@ impl Registry {
     }
 
     /// Drops the resource of a slot without the lock, unlinks the slot, and returns with the lock
-    /// held. The state still says that the caller is at it.
+    /// held. The state does not change: it says that the caller drops or evicts the resource.
     ///
     /// # Safety
     ///
     /// The caller has claimed the resource of `header`, or evicts it. The slot is linked here.
     unsafe fn drop_and_unlink(&self, header: NonNull<Header>) -> SpinLockGuard<'_, List> {
-        // Without the lock, as it may drop the last reference to another owner on this device.
-        // SAFETY: The resource is the caller's, and it is dropped here only.
+        // Without the lock: a drop may release the last reference to another owner on this device.
+        // SAFETY: The caller has claimed the resource or evicts it, and drops it only here.
         unsafe { Header::drop_resource(header) };
 
         // Reports an author's destructor that leaves the thread in atomic context.
         sys::might_sleep();
         let mut list = self.list.lock();
-        // SAFETY: By the invariants of `Header` it is on the list: the caller is not done.
+        // SAFETY: The state has not changed, so by the invariants of `Header` it is on the list.
         unsafe { list.unlink(header.as_ptr()) };
 
         list
     }
 
-    /// Drops the resource of a slot that was linked here, unless somebody uses it. Returns whether
-    /// there was one; the slot is empty then.
+    /// Drops the resource of a slot that was linked here, unless it is in use. Returns `true` if
+    /// there was a resource; the slot is empty then.
     ///
-    /// `forget` is called when the resource is gone, and nobody else uses the slot.
+    /// Calls `forget` when the resource is gone, and while no other code uses the slot.
     ///
     /// # Errors
     ///
-    /// `EBUSY` if somebody else has a pin, or is populating the slot, evicting or dropping the
-    /// resource, or if unbind has begun.
+    /// `EBUSY` if there is another pin, if the slot is being populated, if the resource is being
+    /// evicted or dropped, or if unbind has begun.
     ///
     /// # Context
     ///
-    /// Waits for nothing but the lock of the list. Nobody allocates memory, sleeps or calls the
-    /// author's code with that lock held, and it must stay so: a shrinker calls this, with any lock
-    /// held under which memory is allocated. Dropping the resource may sleep.
+    /// Waits only for the lock of the list. Its critical sections must not allocate memory, sleep
+    /// or call the author's code: a shrinker calls this with any lock held under which memory is
+    /// allocated. Dropping the resource may sleep.
     ///
     /// # Safety
     ///
     /// - `header` was linked here. It stays valid, and the owner shared, for the duration of the
     ///   call.
-    /// - Everybody who uses the resource has a pin of `pins`, taken before the slot was found
-    ///   populated. So has the caller: `hold`, taken before the slot was found linked here.
+    /// - Each user of the resource has a pin of `pins`, taken before the slot was found populated.
+    ///   The caller has `hold`, taken before the slot was found linked here.
     pub(super) unsafe fn evict(
         &self,
         header: NonNull<Header>,
@@ -605,20 +622,20 @@ impl Registry {
         hold: Hold<'_>,
         forget: impl FnOnce(),
     ) -> Result<bool> {
-        // SAFETY: The caller keeps the header valid.
+        // SAFETY: The caller promises that the header stays valid.
         let state = unsafe { Header::state(header.as_ptr()) };
         let list = self.list.lock();
 
-        // INVARIANT: The header is on the list, and the resource is there, or is the caller's.
+        // INVARIANT: The header is on the list, and the resource is initialised, or the caller's.
         let Some(dev) = state.begin_eviction(self)? else {
             return Ok(false);
         };
 
         // ORDERING: Pairs with the barrier in `Pins::pin()`: either its caller sees that the
-        // resource is being evicted, or this sees the pin.
+        // resource is being evicted, or this thread sees the pin.
         smp_mb(Full);
         let is_unused = pins.is_only(&hold);
-        // From here on the lock, or the state, keeps `self` and the slot together.
+        // From here on the lock, or the state, keeps the slot linked to `self`.
         drop(hold);
         if !is_unused {
             state.cancel_eviction(dev);
@@ -627,8 +644,8 @@ impl Registry {
 
         drop(list);
         pins.begin_eviction();
-        // SAFETY: The resource is the caller's as of `begin_eviction()`: nobody has a pin, and
-        // nobody gets one any more. The slot is linked here.
+        // SAFETY: The caller evicts the resource: there was no other pin after `begin_eviction()`,
+        // and the user of a later pin sees the state. The slot is linked here.
         let list = unsafe { self.drop_and_unlink(header) };
         forget();
         pins.end_eviction();
@@ -655,17 +672,17 @@ impl Registry {
         smp_mb(Full);
     }
 
-    /// Drops the resources of all slots, the last one first. Called when the device is unbound, or
-    /// when the registry is withdrawn.
+    /// Drops the resources of all slots, the newest one first. Called when devres releases the node
+    /// of the registry: when the device is unbound, or when the registry is withdrawn.
     ///
-    /// Returns when all of them are gone. Where an owner is dropping its resource, or another
-    /// thread is evicting it, this waits before it goes on to an older one.
+    /// Returns when all resources are gone. If an owner is dropping its resource, or another thread
+    /// is evicting it, this waits before it drops an older one.
     ///
     /// # Context
     ///
     /// May sleep.
     pub(crate) fn release(&self) {
-        // Before it is revoked, so that nobody finds it again and again.
+        // The table comes first: `of()` would find a revoked registry again and again.
         let _ours = table::remove(self);
 
         let mut list = self.list.lock();
@@ -680,7 +697,7 @@ impl Registry {
         // ORDERING: Pairs with the barrier in `announce()`.
         smp_mb(Full);
         if self.tried.load(Relaxed) {
-            // For guards that were handed out before the slots were marked.
+            // Waits for guards that were made before the slots were marked.
             rcu::synchronize_rcu();
         }
 

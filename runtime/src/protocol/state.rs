@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The state of a slot: one word, its values, and every change of it.
+//! The state of a slot: one word, its values, and all transitions between them.
 //!
-//! One source for the host, the model checker and the kernel, under the same rule as the slot.
+//! The host, the model checker and the kernel compile this file, under the rule of `lazy`.
 //!
-//! A slot has a registry: the one that it is on, or is being populated for. "Locked" means with the
-//! lock of that registry held.
+//! The registry of a slot is the one that the slot is linked to, or is being populated for.
+//! "Locked" means with the lock of that registry held.
 //!
 //! | state | meaning | left by |
 //! |---|---|---|
@@ -16,13 +16,14 @@
 //! | `REVOKED` | unbind has begun; the resource is there | unbind, locked, or the owner |
 //! | `DROPPING` | the resource is being dropped | the thread that drops it, locked |
 //! | `GONE` | the resource was dropped | the owner, by revoking or retiring |
-//! | `RETIRED` | the owner is being dropped | nobody |
+//! | `RETIRED` | the owner is being dropped | never left |
 //!
-//! The owner has exclusive access where it changes the state. The slot is on the list of its
-//! registry from the device on until `GONE`, or until it is empty again.
+//! The owner changes the state only with exclusive access. The slot joins the list of its registry
+//! when the state becomes a device. It leaves the list when the state becomes `GONE`, or `EMPTY`
+//! after an eviction.
 //!
-//! As the device pointer is itself the state, one acquire load and one comparison decide three
-//! questions at once: is the slot populated, for the caller's device, in this binding of it?
+//! The device pointer is itself the state. One acquire load and one comparison tell whether the
+//! slot is populated, for the caller's device, in this binding of the device.
 
 use super::{
     registry::Registry,
@@ -62,13 +63,14 @@ const GONE: Word = ptr::without_provenance_mut(3);
 /// The owner's destructor has begun, and the resource is gone.
 const RETIRED: Word = ptr::without_provenance_mut(4);
 
-/// Set in the address of a registry, for which a thread is populating the slot.
+/// Set in the address of the slot's registry while a thread populates the slot.
 const POPULATING: usize = 1;
 
 /// Set in the address of the slot's registry while a thread evicts the resource.
 const EVICTING: usize = 2;
 
-/// Returns the bits that no address of a `struct device` or a registry has: both hold pointers.
+/// Returns the tag of a word. These bits are zero in all addresses of a `struct device` or a
+/// registry, as both contain pointers and are aligned for them.
 #[inline]
 fn tag(word: Word) -> usize {
     word.addr() & (POPULATING | EVICTING)
@@ -80,26 +82,28 @@ fn is_device(word: Word) -> bool {
     word.addr() > RETIRED.addr() && tag(word) == 0
 }
 
-/// Returns the word of a slot that a thread populates for `registry`, or evicts from it.
+/// Returns the address of `registry` with a tag: the word of a slot that a thread is populating for
+/// `registry`, or whose resource it is evicting from there.
 fn tagged(registry: &Registry, tag: usize) -> Word {
     ptr::without_provenance_mut(ptr::from_ref(registry).addr() | tag)
 }
 
-/// How a thread can find a slot that it wants to populate for a device.
+/// The state of a slot for a caller that wants to populate it for a device.
 pub(super) enum Found {
-    /// Nothing is mapped, and nobody is mapping.
+    /// Nothing is mapped, and no thread is mapping.
     Empty,
-    /// A thread populates the slot for the caller's registry.
+    /// A thread is populating the slot for the caller's registry.
     Populating,
-    /// A thread evicts the resource from the caller's registry.
+    /// A thread is evicting the resource from the caller's registry.
     Evicting,
-    /// A thread populates the slot for another registry, or evicts the resource from another one.
+    /// A thread is populating the slot for another registry, or evicting the resource from another
+    /// registry.
     BusyElsewhere,
-    /// Populated for the caller's device.
+    /// The slot is populated for the caller's device.
     Populated,
-    /// Populated for another device.
+    /// The slot is populated for another device.
     PopulatedElsewhere,
-    /// Revoked or retired, or being dropped.
+    /// The slot was revoked or retired, or its resource is being dropped.
     Refused,
 }
 
@@ -130,20 +134,23 @@ impl State {
         is_device(self.0.load(Acquire))
     }
 
-    /// As [`is_populated()`](Self::is_populated), for a caller that got `true` from it.
+    /// As [`is_populated()`](Self::is_populated), for a caller to which that function has returned
+    /// `true`.
     #[inline]
     pub(super) fn is_still_populated(&self) -> bool {
         is_device(self.0.load(Relaxed))
     }
 
-    /// Returns whether a thread is populating the slot. That thread sees its own change.
+    /// Returns whether a thread is populating the slot. For that thread the answer is exact: it
+    /// sees its own stores.
     pub(super) fn is_being_populated(&self) -> bool {
         let word = self.0.load(Relaxed);
 
         word.addr() > RETIRED.addr() && tag(word) == POPULATING
     }
 
-    /// Returns whether a thread is populating the slot for `registry`, or evicting the resource.
+    /// Returns whether a thread is populating the slot for `registry`, or evicting the resource
+    /// from `registry`.
     pub(super) fn is_busy_for(&self, registry: &Registry) -> bool {
         let word = self.0.load(Relaxed);
 
@@ -174,8 +181,8 @@ impl State {
         let ours = tagged(registry, POPULATING);
 
         loop {
-            // ORDERING: Pairs with the release in `abandon()`: a populate that has failed, or an
-            // eviction, has left the slot whole.
+            // ORDERING: Pairs with the release in `abandon()`. The caller sees everything that an
+            // earlier populate or eviction has done to the slot.
             if self.0.cmpxchg(EMPTY, ours, Acquire).is_ok() {
                 return Found::Empty;
             }
@@ -187,14 +194,15 @@ impl State {
         }
     }
 
-    /// Returns how a thread finds the slot that wants to populate it for `dev`. A thread that
-    /// populates it, or evicts the resource, counts as one with another registry.
+    /// Returns the state for a caller that wants to populate the slot for `dev`, and has no
+    /// registry yet. While a thread is populating the slot or evicting the resource, this returns
+    /// [`Found::BusyElsewhere`].
     pub(super) fn look(&self, dev: &Device<Bound>) -> Found {
         self.found(dev, ptr::null())
     }
 
-    /// Returns how a thread finds the slot that wants to populate it for `dev`. `registry` is the
-    /// caller's.
+    /// Returns the state for a caller that wants to populate the slot for `dev`. `registry` is the
+    /// registry of the caller, or null.
     fn found(&self, dev: &Device<Bound>, registry: *const Registry) -> Found {
         // ORDERING: Pairs with the release in `publish()`, for a caller that finds the slot
         // populated.
@@ -211,8 +219,10 @@ impl State {
         }
     }
 
-    /// Makes the slot empty again, after a populate that has failed or an eviction. The caller is
-    /// the thread that began it, and holds the lock of the registry.
+    /// Makes the slot empty again, after a populate that has failed or after an eviction.
+    ///
+    /// The caller is the thread that began the populate or the eviction. It holds the lock of the
+    /// registry.
     pub(super) fn abandon(&self) {
         // ORDERING: Pairs with the acquire in `begin()`.
         self.0.store(EMPTY, Release);
@@ -220,8 +230,8 @@ impl State {
 
     /// Ends a populate: the slot is populated for `dev`.
     ///
-    /// The caller is the thread that began it. It has made the resource, and holds the lock of the
-    /// registry.
+    /// The caller is the thread that began the populate. It has made the resource, and holds the
+    /// lock of the registry.
     pub(super) fn publish(&self, dev: &Device<Bound>) {
         // ORDERING: Pairs with the acquires of readers: a reader that sees the device also sees the
         // resource and the registry.
@@ -258,10 +268,11 @@ impl State {
         }
     }
 
-    /// Begins to evict the resource: who comes for it from now on waits. Returns what
-    /// [`cancel_eviction()`](Self::cancel_eviction) takes, or [`None`] if there is no resource.
+    /// Begins to evict the resource: a thread that asks for the resource from now on waits. Returns
+    /// the previous state, for [`cancel_eviction()`](Self::cancel_eviction), or [`None`] if there
+    /// is no resource.
     ///
-    /// The caller holds the lock of `registry`, and has a pin; the owner is not exclusive.
+    /// The caller holds the lock of `registry`, and has a pin. The owner is shared.
     ///
     /// # Errors
     ///
@@ -271,22 +282,24 @@ impl State {
             return Ok(None);
         }
 
-        // Nobody else leaves the state without the lock.
+        // The owner is shared, so only the holder of the lock changes this state.
         let dev = self.0.load(Relaxed);
         self.0.store(tagged(registry, EVICTING), Relaxed);
         Ok(Some(dev))
     }
 
-    /// Ends an eviction before it has changed anything. The caller is the thread that began it, and
-    /// has held the lock of the registry since.
+    /// Ends an eviction that has not dropped the resource. The caller is the thread that began the
+    /// eviction, and has held the lock of the registry since.
     pub(super) fn cancel_eviction(&self, dev: Word) {
-        // ORDERING: As in `publish()`, for readers that see this store and not that one. The
-        // barrier in `Registry::evict()` would also do.
+        // ORDERING: As in `publish()`, for readers that see this store and not the one in
+        // `publish()`. The barrier in `Registry::evict()` would also suffice.
         self.0.store(dev, Release);
     }
 
-    /// Ends an eviction: the slot is empty. The caller is the thread that began it. It has dropped
-    /// the resource and unlinked the slot, and holds the lock of the registry.
+    /// Ends an eviction: the slot is empty.
+    ///
+    /// The caller is the thread that began the eviction. It has dropped the resource and unlinked
+    /// the slot, and holds the lock of the registry.
     pub(super) fn evicted(&self) {
         self.abandon();
     }
@@ -299,17 +312,18 @@ impl State {
             if !is_device(seen) && seen != REVOKED {
                 return false;
             }
-            // ORDERING: Both sides that claim have synchronised with the thread that has populated
-            // the slot: unbind by the registry's lock, the owner by being exclusive.
+            // ORDERING: Both callers are ordered after the thread that has populated the slot:
+            // unbind by the registry's lock, the owner by its exclusive access.
             if self.0.cmpxchg(seen, DROPPING, Relaxed).is_ok() {
                 return true;
             }
         }
     }
 
-    /// The resource is gone. The caller has dropped it, and holds the lock of the registry.
+    /// Stores that the resource is gone. The caller has dropped it, and holds the lock of the
+    /// registry.
     ///
-    /// The other side, if it waits for this, may free the slot when the lock is released.
+    /// An owner that waits for this may free the slot as soon as the lock is released.
     pub(super) fn gone(&self) {
         self.0.store(GONE, Relaxed);
     }
@@ -319,7 +333,7 @@ impl State {
         self.0.store(EMPTY, Relaxed);
     }
 
-    /// Makes the slot refuse everything. The caller has exclusive access, and the resource is gone.
+    /// Makes the slot refuse every use. The caller has exclusive access, and the resource is gone.
     pub(super) fn retire(&self) {
         self.0.store(RETIRED, Relaxed);
     }

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The registries of all devices. Finding the one of a device takes the same time however many
-//! other managed resources the device has.
+//! The table of the registries of all devices. A lookup takes the same time for any number of
+//! managed resources of the device.
 //!
-//! One source for the host, the model checker and the kernel, under the same rule as the slot.
+//! The host, the model checker and the kernel compile this file, under the rule of `lazy`.
 //!
 //! This is a hash table over the addresses of devices, with a spinlock per bucket. A registry
-//! enters it when its devres node is added, with the lock of the bucket held, and leaves it when
-//! the release of the node begins. So
+//! enters the table when its devres node is added, with the lock of the bucket held. It leaves the
+//! table when the release of the node begins. So
 //!
 //! - a device has at most one registry in the table;
-//! - a registry in the table is one whose release is still to come: its node is on the device's
-//!   list, or was collected by an unbind that has not come to it yet;
-//! - no registry is in the table when its device is freed, as that releases all nodes first. An
-//!   address that is used again leads to no registry of the device before.
+//! - the release of a registry in the table is still to come. The node of the registry is on the
+//!   device's list, or an unbind has collected the node and has not released it yet;
+//! - no registry is in the table when its device is freed, as the driver core releases all nodes
+//!   first. So a new device at the same address does not find the old registry.
 //!
-//! Order of locks: a bucket, then the device's `devres_lock`. Memory is allocated before, and what
-//! turns out not to be needed is freed after.
+//! Order of locks: a bucket, then the device's `devres_lock`. Memory is allocated before the locks
+//! are taken, and freed after they are released.
 
 use super::{
     devres_node::Node,
@@ -47,7 +47,7 @@ const GOLDEN_RATIO: usize = 0x61c8_8647;
 /// The first registry of a bucket, or the next one.
 type Chain = Option<Arc<Registry>>;
 
-/// What the table knows of a registry.
+/// The part of a registry that the table uses.
 pub(super) struct Link {
     /// The address of the device.
     device: usize,
@@ -100,7 +100,8 @@ fn find_in(chain: &Chain, device: usize) -> Option<&Arc<Registry>> {
         if registry.link.device == device {
             return Some(registry);
         }
-        // SAFETY: `registry` is in the bucket, whose lock is held: `chain` is borrowed from it.
+        // SAFETY: `registry` is in the bucket, whose lock is held: `chain` is borrowed from the
+        // guard.
         next = unsafe { &*registry.link.next.get() }.as_ref();
     }
 
@@ -119,8 +120,8 @@ pub(super) fn find(dev: &Device<Bound>) -> Result<Option<Arc<Registry>>> {
     Ok(find_in(&chain, device).cloned())
 }
 
-/// Enters a registry, and adds its node to the device's list, unless the device has one. Returns
-/// the registry that is in the table.
+/// Adds a registry to the table, and its node to the device's list. If the table already has a
+/// registry of the device, adds neither. Returns the registry that is in the table.
 ///
 /// # Errors
 ///
@@ -132,12 +133,12 @@ pub(super) fn add(dev: &Device<Bound>, registry: Arc<Registry>) -> Result<Arc<Re
     let mut chain = sys::table()?.bucket(device).lock();
     if let Some(there) = find_in(&chain, device) {
         let there = there.clone();
-        // Another thread was faster. The node and its reference go without the lock.
+        // Another thread was faster. `node` and `registry` are dropped without the lock.
         drop(chain);
         return Ok(there);
     }
 
-    // SAFETY: Nobody else has the registry yet.
+    // SAFETY: No other thread has the registry yet.
     unsafe { *UnsafeCell::raw_get(&raw const registry.link.next) = chain.take() };
     *chain = Some(registry.clone());
     node.add(dev);
@@ -146,13 +147,13 @@ pub(super) fn add(dev: &Device<Bound>, registry: Arc<Registry>) -> Result<Arc<Re
     Ok(registry)
 }
 
-/// Takes a registry out, if it is in the table. Returns the reference that the table had.
+/// Removes a registry from the table, if it is there. Returns the reference that the table had.
 pub(super) fn remove(registry: &Registry) -> Option<Arc<Registry>> {
     let mut chain = sys::table().ok()?.bucket(registry.link.device).lock();
 
     let mut place: *mut Chain = &mut *chain;
     loop {
-        // SAFETY: `place` is `chain` or a part of a registry in the bucket, whose lock is held.
+        // SAFETY: `place` is `chain` or the `next` of a registry in the bucket, whose lock is held.
         let there = unsafe { &mut *place };
         let at: *const Registry = &**there.as_ref()?;
         if ptr::eq(at, registry) {
@@ -160,7 +161,7 @@ pub(super) fn remove(registry: &Registry) -> Option<Arc<Registry>> {
             let next = unsafe { &mut *UnsafeCell::raw_get(&raw const registry.link.next) }.take();
             return mem::replace(there, next);
         }
-        // SAFETY: The registry is in the bucket, so it is valid.
+        // SAFETY: The registry `at` is in the bucket, which has a reference to it.
         place = UnsafeCell::raw_get(unsafe { &raw const (*at).link.next });
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Runs a property in every order, and what properties are about: resources that know whether they
-//! are used and dropped in order.
+//! Runs a property in every order. Provides the resources of properties, which check that they are
+//! used and dropped in order.
 
 use crate::prelude::*;
 use loom::{
@@ -18,20 +18,21 @@ use std::{
     },
 };
 
-/// How many orders were gone through.
+/// The number of orders that were run.
 pub(crate) static ORDERS: AtomicUsize = AtomicUsize::new(0);
 
-/// How often the threads of a property may be preempted; [`usize::MAX`] for no limit.
+/// The number of times that the threads of a property may be preempted; [`usize::MAX`] for no
+/// limit.
 pub(crate) static PREEMPTIONS: AtomicUsize = AtomicUsize::new(0);
 
-/// Do making and dropping a resource let other threads go on?
+/// Whether a thread yields while it makes or drops a resource.
 ///
-/// The checker goes through fewer orders where a thread yields, but through some that it does not
-/// find otherwise.
+/// If a thread yields, the checker runs fewer orders, but also orders that it does not find
+/// otherwise.
 static YIELDS: AtomicBool = AtomicBool::new(false);
 
-/// Runs a property in every order in which threads are preempted at most so often, with resources
-/// that take no time, and with such that take some.
+/// Runs a property in every order with at most so many preemptions. Runs it twice: with resources
+/// that yield while they are made and dropped, and with resources that do not.
 pub(crate) fn check(
     preemptions: Option<usize>,
     property: impl Fn() + Copy + Send + Sync + 'static,
@@ -51,14 +52,14 @@ pub(crate) fn check(
     }
 }
 
-/// Making or dropping a resource has come half-way.
+/// Called in the middle of making or dropping a resource. Yields if the run asks for it.
 fn half_way() {
     if YIELDS.load(SeqCst) {
         thread::yield_now();
     }
 }
 
-/// The events of a run's resources. The checker does not look at it.
+/// The events of a run's resources. The checker does not follow accesses to a `Ledger`.
 #[derive(Default)]
 pub(crate) struct Ledger {
     made: AtomicUsize,
@@ -76,7 +77,7 @@ impl Ledger {
         self.make_with(name, None)
     }
 
-    /// Makes a resource that owns something.
+    /// Makes a resource that owns `owned`.
     pub(crate) fn make_owning<T: Send + 'static>(
         self: &Arc<Self>,
         name: usize,
@@ -104,7 +105,7 @@ impl Ledger {
         self.made.load(SeqCst)
     }
 
-    /// The names of what was dropped, in that order.
+    /// Returns the names of the dropped resources, in the order of the drops.
     pub(crate) fn dropped(&self) -> Vec<usize> {
         self.dropped
             .lock()
@@ -114,7 +115,7 @@ impl Ledger {
             .collect()
     }
 
-    /// The thread that has dropped the last one.
+    /// Returns the thread that has dropped the last resource.
     pub(crate) fn dropped_by(&self) -> ThreadId {
         self.dropped.lock().unwrap().last().unwrap().1
     }
@@ -128,13 +129,13 @@ pub(crate) struct Resource {
     _owned: Option<Box<dyn Any + Send>>,
 }
 
-// SAFETY: The checker sees to the cell, and what is owned is not shared.
+// SAFETY: The checker reports races on `cell`, and `_owned` is used by the drop only.
 unsafe impl Sync for Resource {}
 
 impl Resource {
     pub(crate) fn read(&self) {
         self.cell.with(|value| {
-            // SAFETY: The checker has found that nobody writes it.
+            // SAFETY: The checker has found that no other thread writes the cell.
             assert_eq!(unsafe { *value }, self.name);
         });
     }
@@ -144,7 +145,7 @@ impl Drop for Resource {
     fn drop(&mut self) {
         half_way();
         self.cell.with_mut(|value| {
-            // SAFETY: The checker has found that nobody else uses it.
+            // SAFETY: The checker has found that no other thread uses the cell.
             unsafe { *value = usize::MAX };
         });
         self.ledger
@@ -155,7 +156,8 @@ impl Drop for Resource {
     }
 }
 
-/// Whether a device is bound, for those who look before they use it; unbind waits for them.
+/// Whether a device is bound. A thread may use the device while the gate is open, and `close()`
+/// waits for that thread.
 pub(crate) struct Gate(Lock<bool>);
 
 impl Gate {

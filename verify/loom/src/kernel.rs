@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The kernel's vocabulary over the model checker's, as far as the protocol uses it.
+//! The part of the kernel's vocabulary that the protocol uses, over the model checker's vocabulary.
 
 use std::any::Any;
 
@@ -51,8 +51,8 @@ pub(crate) mod str {
 }
 
 pub(crate) mod cell {
-    //! Stands for `core::cell`. The checker takes what is reached by `raw_get()` or `written()` for
-    //! a write, and by `get()` for a read.
+    //! Stands for `core::cell`. For the checker, `raw_get()` and `written()` are writes, and
+    //! `get()` is a read.
 
     use std::cell;
 
@@ -69,9 +69,9 @@ pub(crate) mod cell {
             }
         }
 
-        /// As that of `core`, but that it has to be valid.
+        /// As `raw_get()` of `core`, but `this` has to be valid.
         pub(crate) fn raw_get(this: *const Self) -> *mut T {
-            // SAFETY: The protocol's nodes are valid where their links are looked at.
+            // SAFETY: The protocol calls this for cells of valid headers and registries only.
             let this = unsafe { &*this };
 
             this.written()
@@ -82,7 +82,7 @@ pub(crate) mod cell {
             self.value.get()
         }
 
-        /// Where the value is. The checker is told of no use.
+        /// Returns a pointer to the value. For the checker, this is no access.
         pub(crate) fn place(&self) -> *mut T {
             self.value.get()
         }
@@ -103,11 +103,11 @@ pub(crate) mod bindings {
     use loom::sync::atomic::AtomicBool;
     use std::pin::Pin;
 
-    /// `struct device`. Its address is larger than that of any other state.
+    /// `struct device`. Its address is larger than the word of any other state.
     #[repr(align(64))]
     pub(crate) struct device {
         pub(crate) is_bound: AtomicBool,
-        /// Is the registry older than what else is registered, and so released after that?
+        /// Whether the registry is older than the registration, and so released after it.
         pub(crate) is_registry_older: AtomicBool,
         /// The one managed resource, and its lock.
         pub(crate) devres: Pin<Box<Mutex<Managed>>>,
@@ -121,7 +121,7 @@ pub(crate) mod device {
     use loom::sync::atomic::{AtomicBool, Ordering};
     use std::marker::PhantomData;
 
-    /// A driver is bound.
+    /// The context of a device to which a driver is bound.
     pub(crate) struct Bound;
 
     pub(crate) struct Normal;
@@ -153,16 +153,16 @@ pub(crate) mod device {
             self.0.is_bound.store(is_bound, Ordering::Relaxed);
         }
 
-        /// Here something is registered whose callbacks are waited for when it is released. If this
-        /// is not called, it was registered before everything.
+        /// Adds the registration, whose release waits for its callbacks. If this is not called, the
+        /// registration is the oldest resource.
         pub(crate) fn register(&self) {
             self.0
                 .is_registry_older
                 .store(!self.list().is_empty(), Ordering::Relaxed);
         }
 
-        /// Unbinds the driver: `release` is called with what is on the list, if it has a registry.
-        /// `callbacks` stands for the release of what is registered besides.
+        /// Unbinds the driver. Calls `release` with the registry, if there is one on the list.
+        /// `callbacks` stands for the release of the registration.
         pub(crate) fn unbind<R: Send + Sync + 'static>(
             &self,
             release: impl FnOnce(&R),
@@ -187,8 +187,8 @@ pub(crate) mod device {
             assert!(self.list().is_empty(), "something is left on the device");
         }
 
-        /// Releases a devres group with the registry in it, if there is one: `release` is called
-        /// with that. `meanwhile` runs when the registry is off the list and not released yet.
+        /// Releases a devres group with the registry in it. Calls `release` with the registry, if
+        /// there is one. `meanwhile` runs when the registry is off the list and not released yet.
         pub(crate) fn release_group<R: Send + Sync + 'static>(
             &self,
             release: impl FnOnce(&R),
@@ -222,15 +222,16 @@ pub(crate) mod device {
         type Target = Device;
 
         fn deref(&self) -> &Device {
-            // SAFETY: The two have the same fields, and one layout as the context has no size.
+            // SAFETY: The two types have the same fields, and one layout as the context has no
+            // size.
             unsafe { &*std::ptr::from_ref(self).cast() }
         }
     }
 
-    // SAFETY: Its fields are atomic, or behind its lock.
+    // SAFETY: The fields of a device are atomic, or protected by a lock.
     unsafe impl<Ctx> Send for Device<Ctx> {}
 
-    // SAFETY: Its fields are atomic, or behind its lock.
+    // SAFETY: The fields of a device are atomic, or protected by a lock.
     unsafe impl<Ctx> Sync for Device<Ctx> {}
 }
 
@@ -297,7 +298,7 @@ pub(crate) mod sync {
             const ORDER: Ordering = Ordering::Release;
         }
 
-        // The full barrier is one of its own, in `sys`.
+        // The full barrier is a separate fence, `smp_mb_after_full()` in `sys`.
         impl Order for Full {
             const ORDER: Ordering = Ordering::AcqRel;
         }
@@ -305,7 +306,7 @@ pub(crate) mod sync {
         /// An atomic pointer or number.
         pub(crate) struct Atomic<T: AtomicType>(T::Backing);
 
-        /// A type that the checker has an atomic variable of.
+        /// A type for which the checker has an atomic variable.
         pub(crate) trait AtomicType: Sized {
             type Backing: Backing<Self>;
         }
@@ -411,8 +412,8 @@ pub(crate) mod sync {
     }
 
     pub(crate) mod rcu {
-        //! Stands for `kernel::sync::rcu`, and promises more: a grace period waits for all readers,
-        //! those included that have come after it began, and one reader is ordered with another.
+        //! Stands for `kernel::sync::rcu`, and promises more. A grace period also waits for readers
+        //! that come after it began, and one reader is ordered with another.
 
         use loom::sync::{Condvar, Mutex};
 
@@ -443,7 +444,7 @@ pub(crate) mod sync {
         }
     }
 
-    /// The standard library's: the checker need not look at reference counts.
+    /// The `Arc` of the standard library: the checker does not have to follow reference counts.
     pub(crate) struct Arc<T: ?Sized>(pub(crate) std::sync::Arc<T>);
 
     impl<T> Arc<T> {
@@ -451,10 +452,10 @@ pub(crate) mod sync {
             let this = std::sync::Arc::new(MaybeUninit::<T>::uninit());
             let slot = std::sync::Arc::as_ptr(&this).cast_mut().cast::<T>();
 
-            // SAFETY: It is fresh memory, which does not move.
+            // SAFETY: `slot` is newly allocated memory, which does not move.
             let Ok(()) = unsafe { init.__pinned_init(slot) };
 
-            // SAFETY: It was initialised.
+            // SAFETY: The memory of `this` was initialised above.
             let this = unsafe { std::sync::Arc::from_raw(std::sync::Arc::into_raw(this).cast()) };
             Ok(Self(this))
         }
@@ -512,19 +513,19 @@ pub(crate) mod sync {
         type Target = T;
 
         fn deref(&self) -> &T {
-            // SAFETY: The lock is held.
+            // SAFETY: The guard holds the lock that protects the value.
             unsafe { &*self.mutex.value.get() }
         }
     }
 
     impl<T> DerefMut for MutexGuard<'_, T> {
         fn deref_mut(&mut self) -> &mut T {
-            // SAFETY: The lock is held.
+            // SAFETY: The guard holds the lock that protects the value.
             unsafe { &mut *self.mutex.value.get() }
         }
     }
 
-    /// The checker has one kind of lock.
+    /// A mutex: the checker has one kind of lock.
     pub(crate) type SpinLock<T> = Mutex<T>;
 
     pub(crate) type SpinLockGuard<'a, T> = MutexGuard<'a, T>;

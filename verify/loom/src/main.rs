@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The protocol under the model checker: its sources, unchanged, run in every order that the memory
-//! model allows, up to the printed number of preemptions. Then the same for mutants of it that are
-//! broken in one way each, which have to be caught.
+//! The protocol under the model checker. Its sources run in every order that the memory model
+//! allows, up to the printed number of preemptions. Then the mutants run, and each has to be
+//! caught. A mutant is a copy of the sources that is broken in one way.
 //!
-//! Usage: `cargo test --package devres-lazy-loom [-- NAME]`, with a part of the name of a property
-//! or a mutant.
+//! Usage: `cargo test --package devres-lazy-loom [-- NAME]`, where `NAME` is a part of the name of
+//! a property or a mutant.
 
 #![allow(
     clippy::duplicate_mod,
@@ -24,13 +24,13 @@ use std::{env, process::Command, sync::atomic::Ordering::SeqCst, time::Instant};
 
 include!(concat!(env!("OUT_DIR"), "/variants.rs"));
 
-/// A name, and what runs it.
+/// The name of a property, and the function that runs it.
 type Property = (&'static str, fn());
 
 /// The first argument of the processes that this program starts.
 const ONE: &str = "--one";
 
-/// Runs one property on one variant, and prints how many orders that were.
+/// Runs one property on one variant, and prints the number of orders.
 fn one(variant: &str, property: &str) -> Result<()> {
     let (_, run) = properties(variant)
         .context("there is no such variant")?
@@ -50,7 +50,8 @@ fn one(variant: &str, property: &str) -> Result<()> {
     Ok(())
 }
 
-/// The same in a process of its own. The inner [`Err`] has what was found.
+/// Runs one property on one variant in a separate process. The inner [`Err`] has the first line of
+/// the fault that was found.
 fn apart(variant: &str, property: &str) -> Result<Result<String, String>> {
     let output = Command::new(env::current_exe()?)
         .args([ONE, variant, property])
@@ -66,7 +67,7 @@ fn apart(variant: &str, property: &str) -> Result<Result<String, String>> {
         .skip_while(|line| !line.contains("panicked at"));
     let found = match (lines.nth(1), output.status.code()) {
         (Some(what), _) => what.trim().to_owned(),
-        // Killed by a signal.
+        // The process was killed by a signal.
         (None, None) => output.status.to_string(),
         (None, Some(_)) => bail!("{variant}, {property}: {text}"),
     };

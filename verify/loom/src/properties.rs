@@ -72,10 +72,10 @@ fn slot() -> Slot {
 
     let mut slot = Box::new(std::mem::MaybeUninit::<Lazy<Resource>>::uninit());
     let init = Lazy::new(c"slot", Pin::static_ref(&KEY));
-    // SAFETY: It is fresh memory, which does not move.
+    // SAFETY: `slot` is newly allocated memory, which does not move.
     let Ok(()) = unsafe { init.__pinned_init(slot.as_mut_ptr()) };
 
-    // SAFETY: It was initialised.
+    // SAFETY: `slot` was initialised above.
     let slot = unsafe { Box::from_raw(Box::into_raw(slot).cast()) };
     Box::into_pin(slot)
 }
@@ -101,8 +101,8 @@ fn unbind(dev: &Device<Bound>) {
     unbind_then(dev, || ());
 }
 
-/// `callbacks` stands for the release of what was registered by `dev.register()`; if that was not
-/// called, before everything, and so for what comes after the slots.
+/// Unbinds the device. `callbacks` stands for the release of the registration that `dev.register()`
+/// added. Without that call, the registration is older than the slots, and released after them.
 fn unbind_then(dev: &Device<Bound>, callbacks: impl FnOnce()) {
     dev.unbind(Registry::release, callbacks);
 }
@@ -127,17 +127,17 @@ fn populators(threads: usize) {
     unbind(&dev);
 }
 
-/// Two first accesses: one maps, both get the same, whole.
+/// Two first accesses: one thread maps, and both get the same complete resource.
 fn two_populators() {
     check(Some(3), || populators(2));
 }
 
-/// Three of them.
+/// Three first accesses.
 fn three_populators() {
     check(Some(1), || populators(3));
 }
 
-/// The first to map fails: the slot stays empty, and whoever is next maps.
+/// The first thread fails to map: the slot stays empty, and the next thread maps.
 fn failed_then_retried() {
     check(Some(2), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
@@ -171,7 +171,7 @@ fn failed_then_retried() {
     });
 }
 
-/// A thread that gets the right to populate, and drops it, is no obstacle to another one.
+/// A thread that drops the right to populate does not prevent another thread from populating.
 fn dropped_then_retried() {
     check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
@@ -191,8 +191,8 @@ fn dropped_then_retried() {
     });
 }
 
-/// A first access inside the initialiser of the slot fails, and the one outside does not; nor does
-/// that of another thread.
+/// A first access inside the initialiser of the slot fails. The access outside does not fail, nor
+/// does the access of another thread.
 fn access_in_its_own_initialiser() {
     check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
@@ -218,7 +218,7 @@ fn access_in_its_own_initialiser() {
     });
 }
 
-/// A slot that two threads populate for two devices is populated for one of them.
+/// If two threads populate a slot for two devices, the slot is populated for one device.
 fn two_devices() {
     check(Some(3), || {
         let (devs, ledger, slot) = ([device(), device()], Ledger::new(), Arc::new(slot()));
@@ -249,7 +249,7 @@ fn two_devices() {
     });
 }
 
-/// As above, and the first one fails: the second one finds the slot whole.
+/// As above, and the first thread fails: the second thread finds a slot that it can populate.
 fn two_devices_and_a_failure() {
     check(Some(3), || {
         let (devs, ledger, slot) = ([device(), device()], Ledger::new(), Arc::new(slot()));
@@ -284,7 +284,7 @@ fn two_devices_and_a_failure() {
 }
 
 /// A devres group is released with the registry in it. Before the registry is released, another
-/// thread adds a second one, and finds what was populated.
+/// thread adds a second registry, and finds the slot as the first registry has it.
 fn a_second_registry() {
     check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
@@ -323,7 +323,7 @@ impl Drop for Populates {
     }
 }
 
-/// A devres group is released with the registry in it. A slot that is populated meanwhile has a
+/// A devres group is released with the registry in it. A slot that is populated meanwhile gets a
 /// second registry, as the device is still bound.
 fn first_access_while_a_group_is_released() {
     check(None, || {
@@ -343,8 +343,8 @@ fn first_access_while_a_group_is_released() {
     });
 }
 
-/// Two devices whose registries are in one bucket. One is unbound while the other one is used, the
-/// one that has entered the bucket last or first.
+/// Two devices whose registries are in one bucket. One device is unbound while the other is used.
+/// Runs for each of the two: the device that entered the bucket last, and the first one.
 fn two_devices_in_one_bucket() {
     for last in [true, false] {
         check(Some(3), move || {
@@ -369,8 +369,8 @@ fn two_devices_in_one_bucket() {
     }
 }
 
-/// Accesses with a bound device, which unbind waits for, and one by a callback that unbind makes
-/// when it has gone through the slots.
+/// An access with a bound device, which unbind waits for, and an access by a callback that unbind
+/// calls after it has gone through the slots.
 fn access_against_unbind() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
@@ -417,17 +417,17 @@ fn guards(threads: usize) {
     }
 }
 
-/// A guard keeps unbind from dropping what it lends.
+/// A guard keeps unbind from dropping the resource.
 fn guard_against_unbind() {
     check(None, || guards(1));
 }
 
-/// Also that of who finds that somebody else has asked for one.
+/// So does the guard of a thread that finds the flag set by another thread.
 fn two_guards_against_unbind() {
     check(Some(3), || guards(2));
 }
 
-/// A caller that asks for a guard while the slot is being populated gets nothing, or all of it.
+/// While the slot is being populated, `try_access()` returns nothing or a complete resource.
 fn guard_against_populate() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
@@ -446,7 +446,7 @@ fn guard_against_populate() {
     });
 }
 
-/// A guard to what was populated first, of three.
+/// A guard to the first of three resources.
 fn guard_of_the_first() {
     check(Some(3), || {
         let (dev, ledger) = (device(), Ledger::new());
@@ -470,7 +470,7 @@ fn guard_of_the_first() {
 }
 
 /// A callback on another thread populates while unbind is under way, and a third thread asks for a
-/// guard to that.
+/// guard to the same resource.
 fn guard_of_a_late_one() {
     check(Some(3), || {
         let (dev, ledger, slots) = (device(), Ledger::new(), Arc::new([slot(), slot()]));
@@ -496,7 +496,7 @@ fn guard_of_a_late_one() {
     });
 }
 
-/// A free and unbind: one drops the resource, and neither returns before it is gone.
+/// A free and unbind: one side drops the resource, and neither returns before it is gone.
 fn free_against_unbind() {
     static BY_FREE: AtomicBool = AtomicBool::new(false);
     static BY_UNBIND: AtomicBool = AtomicBool::new(false);
@@ -526,7 +526,7 @@ fn free_against_unbind() {
 /// Memory, which one thread at a time may write.
 struct Memory(UnsafeCell<()>);
 
-// SAFETY: The checker sees to it.
+// SAFETY: The checker reports two threads that write at the same time.
 unsafe impl Sync for Memory {}
 
 impl Memory {
@@ -544,7 +544,7 @@ impl Drop for InMemory {
     }
 }
 
-/// When a free returns, the memory is the owner's alone, whoever has dropped the resource.
+/// When a free returns, only the owner uses the memory, whichever side has dropped the resource.
 fn owner_reuses_the_memory() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), slot());
@@ -586,7 +586,7 @@ fn revoke_against_unbind() {
     });
 }
 
-/// Looks into the slot of the resource that owns it, when that is dropped.
+/// Looks into the slot of the resource that owns this, while the resource is dropped.
 struct Dying {
     slot: *const Lazy<Resource>,
     dev: Arc<Device<Bound>>,
@@ -597,7 +597,7 @@ unsafe impl Send for Dying {}
 
 impl Drop for Dying {
     fn drop(&mut self) {
-        // SAFETY: The slot is there until its resource is dropped.
+        // SAFETY: The slot is valid until its resource is dropped.
         let slot = unsafe { &*self.slot };
 
         assert!(slot.get(&self.dev).is_none(), "what is dropped is lent");
@@ -655,8 +655,8 @@ fn two_slots_first_first() {
     });
 }
 
-/// Slots that are neighbours on the list, or of one between them, freed by two threads, and the
-/// other one by unbind.
+/// Three slots on the list. Two threads free one slot each, and unbind drops the third resource.
+/// The freed slots are neighbours on the list, or have the third slot between them.
 fn neighbours_against_each_other() {
     for freed in [[0, 2], [0, 1], [2, 1]] {
         check(None, move || {
@@ -682,7 +682,7 @@ fn neighbours_against_each_other() {
     }
 }
 
-/// Unbind drops in the reverse order of population, whoever has populated.
+/// Unbind drops in the reverse order of population, also if two threads have populated.
 fn order() {
     check(None, || {
         let (dev, ledger, slots) = (device(), Ledger::new(), Arc::new([slot(), slot()]));
@@ -706,7 +706,7 @@ fn order() {
     });
 }
 
-/// A page table, say: it says when it is gone.
+/// Records when it is dropped, as a page table could.
 struct Needed(Arc<loom::sync::atomic::AtomicBool>);
 
 impl Drop for Needed {
@@ -715,7 +715,7 @@ impl Drop for Needed {
     }
 }
 
-/// A queue, say: while it is dropped, it needs the page table that it was made from.
+/// Needs a [`Needed`] while it is dropped, as a queue needs its page table.
 struct Needs(Arc<loom::sync::atomic::AtomicBool>);
 
 impl Drop for Needs {
@@ -724,7 +724,7 @@ impl Drop for Needs {
     }
 }
 
-/// While an owner drops the resource that was populated last, unbind does not drop an older one.
+/// While an owner drops the newest resource, unbind does not drop an older resource.
 fn order_while_an_owner_drops() {
     check(None, || {
         let (dev, ledger, [older, newer]) = (device(), Ledger::new(), [slot(), slot()]);
@@ -741,7 +741,7 @@ fn order_while_an_owner_drops() {
     });
 }
 
-/// The same for a resource that was populated between two others. The owner may be faster than
+/// As above, for a resource that was populated between two others. The owner may be faster than
 /// unbind, but the oldest resource is dropped last.
 fn order_beside_an_owner_that_drops() {
     check(Some(3), || {
@@ -763,8 +763,8 @@ fn order_beside_an_owner_that_drops() {
     });
 }
 
-/// A callback on another thread that populates while unbind is under way, and ends before unbind
-/// does: what it maps, unbind drops.
+/// A callback on another thread populates while unbind is under way, and ends before unbind does.
+/// Unbind drops the callback's resource.
 fn unbind_during_populate() {
     check(None, || {
         let (dev, ledger, slots) = (device(), Ledger::new(), Arc::new([slot(), slot()]));
@@ -784,8 +784,8 @@ fn unbind_during_populate() {
     });
 }
 
-/// As above, where nothing was populated before, with a second callback that may find the registry
-/// of the first one.
+/// As above, but no slot was populated before. A second callback may find the registry of the first
+/// callback.
 fn first_access_during_unbind() {
     check(Some(3), || {
         let (dev, ledger, slots) = (device(), Ledger::new(), Arc::new([slot(), slot()]));
@@ -807,8 +807,8 @@ fn first_access_during_unbind() {
     });
 }
 
-/// Two callbacks on other threads that populate one slot while unbind is under way: the one that
-/// waits does not wait for ever.
+/// Two callbacks on other threads populate one slot while unbind is under way. A callback that
+/// waits for the other does not wait for ever.
 fn waiting_during_unbind() {
     check(Some(3), || {
         let (dev, ledger, slots) = (device(), Ledger::new(), Arc::new([slot(), slot()]));
@@ -830,8 +830,8 @@ fn waiting_during_unbind() {
     });
 }
 
-/// A callback on another thread, of what was registered after `prepare()`: what it is lent is there
-/// until it has returned.
+/// A callback on another thread, whose registration was added after `prepare()`. A resource that
+/// the callback uses stays until the callback has returned.
 fn lent_to_a_callback() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
@@ -853,7 +853,8 @@ fn lent_to_a_callback() {
     });
 }
 
-/// The same device bound again: what was populated stays revoked, and what was not is served.
+/// The same device bound again: a slot that was populated stays revoked, and an empty slot is
+/// served.
 fn rebind() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(slot()));
@@ -890,8 +891,8 @@ fn rebind() {
     });
 }
 
-/// A resource that owns another owner, whose slot is on the same device: freed on one thread while
-/// another one unbinds.
+/// A resource that owns another owner, whose slot is on the same device. One thread frees the outer
+/// owner while another thread unbinds.
 fn drop_of_another_owner() {
     check(None, || {
         let (dev, ledger, slots) = (device(), Ledger::new(), [slot(), slot()]);
@@ -915,10 +916,10 @@ fn evictable() -> Evictable {
 
     let mut slot = Box::new(std::mem::MaybeUninit::<EvictableLazy<Resource>>::uninit());
     let init = EvictableLazy::new(c"slot", Pin::static_ref(&KEY));
-    // SAFETY: It is fresh memory, which does not move.
+    // SAFETY: `slot` is newly allocated memory, which does not move.
     let Ok(()) = unsafe { init.__pinned_init(slot.as_mut_ptr()) };
 
-    // SAFETY: It was initialised.
+    // SAFETY: `slot` was initialised above.
     let slot = unsafe { Box::from_raw(Box::into_raw(slot).cast()) };
     Box::into_pin(slot)
 }
@@ -973,18 +974,18 @@ fn pins(threads: usize) {
     assert_eq!(ledger.dropped().len(), ledger.made());
 }
 
-/// A thread pins, reads and unpins, and another one evicts: a pinned resource stays. A thread that
-/// comes during the eviction gets a new resource.
+/// A thread pins, reads and unpins, and another thread evicts: a pinned resource stays. A first
+/// access during the eviction gets a new resource.
 fn pin_against_evict() {
     check(None, || pins(1));
 }
 
-/// As above, with two pins: the one that is dropped last orders the use of both.
+/// As above, with two pins: the pin that is dropped last orders the uses of both.
 fn two_pins_against_evict() {
     check(Some(2), || pins(2));
 }
 
-/// Two threads evict: one of them does, or none, where each has met the pin of the other.
+/// Two threads evict: one succeeds, or neither if each has seen the pin of the other.
 fn evict_against_evict() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
@@ -1003,7 +1004,7 @@ fn evict_against_evict() {
     });
 }
 
-/// A thread evicts and maps anew while another one evicts.
+/// A thread evicts and maps anew while another thread evicts.
 fn evict_and_map_against_evict() {
     check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
@@ -1023,7 +1024,7 @@ fn evict_and_map_against_evict() {
     });
 }
 
-/// A first access, and a thread that evicts: who has populated also has the pin.
+/// A first access, and a thread that evicts: the thread that has populated also has the pin.
 fn evict_against_populate() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
@@ -1043,8 +1044,8 @@ fn evict_against_populate() {
     });
 }
 
-/// A thread evicts what one device has, and another one populates for a second device: it fails, or
-/// it finds the slot whole.
+/// A thread evicts the resource of one device, and another thread populates for a second device.
+/// The populate fails, or finds a slot that it can populate.
 fn evict_for_another_device() {
     check(None, || {
         let (devs, ledger, slot) = ([device(), device()], Ledger::new(), Arc::new(evictable()));
@@ -1075,8 +1076,8 @@ fn evict_for_another_device() {
     });
 }
 
-/// A thread evicts while unbind is under way: one of them drops the resource, and unbind does not
-/// return before it is gone.
+/// A thread evicts while unbind is under way. One side drops the resource, and unbind does not
+/// return before the resource is gone.
 fn evict_against_unbind() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
@@ -1095,7 +1096,7 @@ fn evict_against_unbind() {
         unbind(&dev);
         assert_eq!(ledger.dropped(), [0], "unbind returned too early");
 
-        // A slot that was evicted serves the next binding, and one that was revoked does not.
+        // A slot that was evicted serves the next binding, and a slot that was revoked does not.
         let is_evicted = other.join().unwrap();
         dev.bind();
         let again = pin(&slot, &dev, || ledger.make(1));
@@ -1104,7 +1105,7 @@ fn evict_against_unbind() {
     });
 }
 
-/// While a thread evicts the resource that was populated last, unbind does not drop an older one.
+/// While a thread evicts the newest resource, unbind does not drop an older resource.
 fn order_while_evicting() {
     check(None, || {
         let (dev, ledger, older) = (device(), Ledger::new(), slot());
@@ -1125,8 +1126,8 @@ fn order_while_evicting() {
     });
 }
 
-/// A thread populates and keeps its pin, another one tries to evict, and a third one reads: also
-/// after the second has put the state back.
+/// A thread populates and keeps its pin, a second thread tries to evict, and a third thread reads,
+/// also after the second thread has restored the state.
 fn eviction_that_is_cancelled() {
     check(Some(3), || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));
@@ -1153,7 +1154,7 @@ fn eviction_that_is_cancelled() {
     });
 }
 
-/// Looks into the slot of the resource that owns it, when that is evicted.
+/// Looks into the slot of the resource that owns this, while the resource is evicted.
 struct Evicted {
     slot: *const EvictableLazy<Resource>,
     dev: Arc<Device<Bound>>,
@@ -1164,7 +1165,7 @@ unsafe impl Send for Evicted {}
 
 impl Drop for Evicted {
     fn drop(&mut self) {
-        // SAFETY: The slot is there until its resource is dropped.
+        // SAFETY: The slot is valid until its resource is dropped.
         let slot = unsafe { &*self.slot };
 
         assert!(slot.get(&self.dev).is_none(), "what is dropped is lent");
@@ -1174,8 +1175,8 @@ impl Drop for Evicted {
     }
 }
 
-/// The drop of an evicted resource neither waits for itself nor finds anything in its own slot, while
-/// another thread waits and then maps anew.
+/// The drop of an evicted resource does not wait for itself, and finds no resource in its own slot.
+/// Another thread waits, and then maps anew.
 fn slot_of_an_evicted_resource() {
     check(None, || {
         let (dev, ledger, slot) = (device(), Ledger::new(), Arc::new(evictable()));

@@ -17,10 +17,10 @@ use std::{
     num::NonZero,
 };
 
-/// How many buckets the table of registries has: all devices share one.
+/// The number of buckets of the table of registries: all devices share one bucket.
 pub(super) const BUCKETS: usize = 1;
 
-/// How many slots unbind marks before it releases the lock in between.
+/// The number of slots that unbind marks before it releases the lock for a moment.
 pub(super) const MARKED_AT_ONCE: usize = 1;
 
 loom::lazy_static! {
@@ -35,7 +35,7 @@ pub(super) fn table() -> Result<&'static Table> {
 /// Does nothing: every thread may sleep here.
 pub(super) fn might_sleep() {}
 
-/// Returns whether unbind is still to come to what is added now.
+/// Returns whether unbind is still to release a resource that is added now.
 pub(super) fn is_bound(dev: &Device<Bound>) -> bool {
     dev.is_bound()
 }
@@ -63,8 +63,9 @@ pub(super) fn smp_mb_after_full() {
 /// # Safety
 ///
 /// - `slot` is valid for writes.
-/// - No code uses it if this fails. It does not move if this succeeds.
+/// - `slot` is not used if this fails, and does not move if this succeeds.
 pub(super) unsafe fn init_in_place<T, E>(slot: *mut T, init: impl PinInit<T, E>) -> Result<(), E> {
-    // SAFETY: By the safety requirements.
+    // SAFETY: By the safety requirements `slot` is valid for writes, is not used after an error,
+    // and does not move.
     unsafe { init.__pinned_init(slot) }
 }

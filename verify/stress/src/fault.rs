@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The part of the runtime's `fault` that the copies use, which is not public.
+//! The functions of the runtime's `fault` that the copies use. The runtime's own are not public.
 
 use std::{
     num::NonZeroU64,

@@ -3,9 +3,9 @@
 //! The slot under stress: threads that map, read, try, revoke and free, while two devices are bound
 //! and unbound over and over.
 //!
-//! In `cargo test` it is a matter of a second. `cargo xtask tsan` runs it for longer, under
-//! ThreadSanitizer, and then the mutants, each of which has to be reported. `docs/protocol.md` says
-//! what this shows and what it does not.
+//! `cargo test` runs the test for a second. `cargo xtask tsan` runs the test for longer, under
+//! ThreadSanitizer, and then the mutants, each of which has to be reported. `docs/protocol.md` has
+//! the limits of this check.
 
 #![allow(
     clippy::duplicate_mod,
@@ -21,13 +21,13 @@ use kernel::{bindings, device, prelude, str, sync, types};
 
 include!(concat!(env!("OUT_DIR"), "/variants.rs"));
 
-/// The slot holds.
+/// The slot passes.
 #[test]
 fn slot() {
     sound::stress::run();
 }
 
-/// So does a copy of it: that mutants fail is due to their edits.
+/// An unedited copy passes as well. So the mutants fail because of their edits.
 #[test]
 fn copy() {
     unedited::stress::run();

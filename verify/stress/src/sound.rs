@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The protocol as users have it.
+//! The protocol as the runtime exports it.
 
 pub(crate) mod lazy {
     //! Stands for the file of this name in the copies.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The stress, compiled once for each variant of the protocol.
+//! The stress test, compiled once for each variant of the protocol.
 
 use super::lazy::Lazy;
 use crate::world::{count, Counts, End, Gate, Ledger, Random, Resource, DEVICES};
@@ -18,21 +18,21 @@ use std::{
     time::Duration,
 };
 
-/// How many owners of each kind there are on a device at any time.
+/// The number of owners of each kind on a device, at any time.
 const OWNERS: usize = 4;
 
-/// How often a thread does what it does with owners that it has taken hold of. Meanwhile it takes
-/// no lock that would order it with others.
+/// The number of times that a thread uses the owners that it has references to. Meanwhile it takes
+/// no lock that would order it with other threads.
 const ROUNDS: usize = 16;
 
-/// How long a thread lets others go on.
+/// The time for which a thread lets other threads go on.
 const PAUSE: Duration = Duration::from_micros(50);
 
-/// An owner. It belongs to the device of this number.
+/// An owner. It belongs to the device with the number `device`.
 #[pin_data]
 struct Owner {
     device: usize,
-    /// Whether its resource may own one whose resource does not: so there are no cycles.
+    /// Whether the resource may own another owner, for which this is false. So there are no cycles.
     may_own: bool,
     #[pin]
     lazy: Lazy<Resource<Arc<Owner>>>,
@@ -52,7 +52,7 @@ impl Owner {
     }
 }
 
-/// Where the threads find an owner, which is replaced now and then.
+/// A place where the threads find an owner. The threads replace the owner now and then.
 struct Place(Mutex<Arc<Owner>>);
 
 impl Place {
@@ -63,7 +63,7 @@ impl Place {
             .clone()
     }
 
-    /// Puts another one there, and returns the one that was.
+    /// Puts a new owner there, and returns the previous owner.
     fn replace(&self) -> Arc<Owner> {
         let mut owner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let new = Owner::new(owner.device, owner.may_own);
@@ -75,7 +75,7 @@ impl Place {
 /// The objects on a device.
 struct Side {
     gate: Gate,
-    /// The first of them may own others.
+    /// The owners in the first half may own other owners.
     places: [Place; 2 * OWNERS],
 }
 
@@ -105,7 +105,7 @@ impl World {
     /// Makes the resource of an owner.
     fn make(&self, owner: &Owner, random: &mut Random) -> Resource<Arc<Owner>> {
         let owned = (owner.may_own && random.below(2) == 0).then(|| {
-            // Of either device.
+            // The owned owner belongs to either device.
             let side = &self.sides[random.below(DEVICES)];
             side.places[OWNERS + random.below(OWNERS)].replace()
         });
@@ -114,7 +114,8 @@ impl World {
         Resource::new(&self.ledger, owner.device, owned)
     }
 
-    /// Accesses as a generated accessor does, and reads the resource. Returns whether there was one.
+    /// Accesses as a generated accessor does, and reads the resource. Returns whether there was a
+    /// resource.
     fn access(&self, owner: &Owner, dev: &Device<Bound>, random: &mut Random) -> bool {
         let resource = owner.lazy.get(dev).map_or_else(
             || {
@@ -138,7 +139,7 @@ impl World {
         }
     }
 
-    /// Binds a device and unbinds it. Then nothing is to be left on it.
+    /// Binds a device and unbinds it. Checks that no resource is left on the device.
     fn bind(&self, device: usize, test_device: &mut TestDevice, random: &mut Random) {
         let gate = &self.sides[device].gate;
         let bound = test_device.bind().unwrap();
@@ -152,7 +153,7 @@ impl World {
         count(&self.counts.bindings);
     }
 
-    /// Takes hold of some owners on a device.
+    /// Returns references to some owners on a device.
     fn some(&self, device: usize, random: &mut Random) -> [(&Place, Arc<Owner>); 3] {
         array::from_fn(|_| {
             let place = &self.sides[device].places[random.below(2 * OWNERS)];
@@ -177,14 +178,14 @@ impl World {
             thread::sleep(PAUSE);
         }
 
-        // These are of no use any more.
+        // A revoked owner serves no access any more.
         for ((place, _), _) in owners.iter().zip(revoked).filter(|(_, revoked)| *revoked) {
             drop(place.replace());
             count(&self.counts.frees);
         }
     }
 
-    /// Reads what is mapped, whether or not the device is bound.
+    /// Reads mapped resources, whether or not the device is bound.
     fn look(&self, random: &mut Random) {
         let owners = self.some(random.below(DEVICES), random);
         let mut found = false;
@@ -210,7 +211,7 @@ impl World {
         }
     }
 
-    /// Frees one, whether or not the device is bound.
+    /// Frees an owner, whether or not the device is bound.
     fn free(&self, random: &mut Random) {
         let side = &self.sides[random.below(DEVICES)];
         drop(side.places[random.below(2 * OWNERS)].replace());
@@ -219,7 +220,7 @@ impl World {
         thread::sleep(PAUSE);
     }
 
-    /// Has an owner for itself: maps, revokes, maps again and frees it.
+    /// Makes an owner that no other thread uses: maps, revokes, maps again and frees it.
     fn revoke(&self, random: &mut Random) {
         let device = random.below(DEVICES);
         let gate = &self.sides[device].gate;
@@ -237,7 +238,7 @@ impl World {
     }
 }
 
-/// Lets the threads loose.
+/// Runs the threads until the end, and checks that every resource was dropped.
 pub(crate) fn run() {
     let mut devices = array::from_fn(|device| TestDevice::new([c"gpu0", c"gpu1"][device]).unwrap());
     let world = World::new(&devices);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The parts of the stress that do not depend on the slot: devices that are open for use, resources
-//! that know their content, and counts.
+//! The parts of the stress test that do not depend on the slot: devices that are open for use,
+//! resources that check their content, and counts.
 //!
-//! All counts are relaxed: a test whose own bookkeeping orders the threads would hide that the
-//! protocol does not.
+//! All counts are relaxed. A test whose own bookkeeping orders the threads would hide that the
+//! protocol does not order them.
 
 use kernel::{
     device::{Bound, Device},
@@ -20,16 +20,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many devices there are.
+/// The number of devices.
 pub(crate) const DEVICES: usize = 2;
 
-/// The variable that says how long the threads run, in seconds: one if it is not set.
+/// The variable with the seconds for which the threads run. The default is one.
 const SECONDS: &str = "DEVRES_LAZY_STRESS_SECONDS";
 
-/// The variable that says how many bindings there are at least: none if it is not set.
+/// The variable with the minimum number of bindings. The default is none.
 const BINDINGS: &str = "DEVRES_LAZY_STRESS_BINDINGS";
 
-/// After how many seconds to say how far it has come, where that takes long.
+/// The seconds between two reports of the progress.
 const REPORT: u64 = 30;
 
 /// Returns the number that a variable is set to.
@@ -42,7 +42,7 @@ fn number(variable: &str) -> Option<u64> {
     )
 }
 
-/// A device, for those who look whether it is bound before they use it.
+/// A device, for threads that may use it only while it is bound.
 pub(crate) struct Gate {
     dev: ARef<Device>,
     is_open: RwLock<bool>,
@@ -61,24 +61,24 @@ impl Gate {
         let is_open = self.is_open.read().unwrap_or_else(PoisonError::into_inner);
 
         is_open.then(|| {
-            // SAFETY: The driver is bound before the gate is opened, and unbound after it is
-            // closed, for which `is_open` is waited for.
+            // SAFETY: The driver is bound before the gate is opened. It is unbound after the gate
+            // is closed, and closing waits for this guard of `is_open`.
             f(unsafe { self.dev.as_bound() })
         })
     }
 
-    /// Opens the gate, or closes it, when nobody uses the device any more.
+    /// Opens the gate, or closes it. Waits until no thread uses the device.
     pub(crate) fn set_open(&self, is_open: bool) {
         *self.is_open.write().unwrap_or_else(PoisonError::into_inner) = is_open;
     }
 }
 
-/// How many resources were made and dropped.
+/// The number of resources that were made and dropped.
 #[derive(Default)]
 pub(crate) struct Ledger {
     made: AtomicI64,
     dropped: AtomicI64,
-    /// By device, how many there are.
+    /// The number of live resources, by device.
     live: [AtomicI64; DEVICES],
 }
 
@@ -96,7 +96,7 @@ impl Ledger {
     }
 }
 
-/// A resource, which may own something.
+/// A resource, which may own a `T`.
 pub(crate) struct Resource<T> {
     words: [u64; 8],
     device: usize,
@@ -118,7 +118,7 @@ impl<T> Resource<T> {
         }
     }
 
-    /// Reads all that is there.
+    /// Reads and checks all words.
     pub(crate) fn read(&self) {
         assert!(
             self.words.iter().all(|word| *word == Self::WORD),
@@ -135,7 +135,7 @@ impl<T> Drop for Resource<T> {
     }
 }
 
-/// How often what has happened.
+/// The number of events of each kind.
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(crate) bindings: AtomicU64,
@@ -149,7 +149,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Prints them. An event that never happened was not tested.
+    /// Prints the counts. Fails if an event never happened, as it was not tested then.
     pub(crate) fn report(&self) {
         for (what, count) in [
             ("bindings", &self.bindings),
@@ -168,12 +168,12 @@ impl Counts {
     }
 }
 
-/// One more.
+/// Counts one event.
 pub(crate) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Relaxed);
 }
 
-/// Numbers that are as good as random, and the same in each run.
+/// Pseudorandom numbers, the same in each run.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -181,7 +181,7 @@ impl Random {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// A number below `limit`.
+    /// Returns a number below `limit`.
     pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -190,8 +190,7 @@ impl Random {
     }
 }
 
-/// Says when it is over: when the time is up and all bindings were made, or when a thread has
-/// failed.
+/// The end of the test: the time is up and all bindings were made, or a thread has failed.
 #[derive(Default)]
 pub(crate) struct End(AtomicBool);
 
@@ -221,7 +220,7 @@ impl End {
         self.0.store(true, Relaxed);
     }
 
-    /// Has the others end, too, if this thread panics before the result is dropped.
+    /// Ends the test if this thread panics before the result is dropped.
     pub(crate) fn if_this_fails(&self) -> impl Drop + '_ {
         struct IfThisFails<'a>(&'a End);
 

@@ -33,16 +33,7 @@ const KEYRINGS: [&str; 2] = [
 ];
 
 /// Suites of which a mirror has these two as well.
-const SUITES: [&str; 8] = [
-    "bookworm",
-    "trixie",
-    "forky",
-    "oldstable",
-    "stable",
-    "testing",
-    "unstable",
-    "sid",
-];
+const SUITES: &str = "bookworm trixie forky oldstable stable testing unstable sid";
 
 /// What APT says when the network is there and the packages are not to be trusted: not a reason to
 /// skip anything.
@@ -90,21 +81,23 @@ impl Mirror {
 /// The mirror of Debian's archive among the index files that APT would get: the one that has the
 /// component `main` of a suite.
 fn mirror(print_uris: &str) -> Option<String> {
-    let mut uris = print_uris.lines().filter_map(|line| {
+    let mirrors = print_uris.lines().filter_map(|line| {
         let uri = line.strip_prefix('\'')?.split('\'').next()?;
         let (mirror, index) = uri.split_once("/dists/")?;
         let (suite, index) = index.split_once('/')?;
-        let is_wanted = SUITES.contains(&suite) && index.starts_with("main/binary-");
-        (is_wanted && !uri.starts_with("cdrom:")).then_some(mirror)
+        let is_known = SUITES.split(' ').any(|it| it == suite);
+        let is_wanted = is_known && index.starts_with("main/binary-");
+        (is_wanted && !uri.starts_with("cdrom:")).then(|| mirror.to_owned())
     });
 
     // Others have suites of the same names.
-    let first = uris.next()?;
-    let named = [first]
-        .into_iter()
-        .chain(uris)
-        .find(|it| it.ends_with("/debian"));
-    Some(named.unwrap_or(first).to_owned())
+    mirrors.reduce(|first, it| {
+        if !first.ends_with("/debian") && it.ends_with("/debian") {
+            it
+        } else {
+            first
+        }
+    })
 }
 
 /// A package in the folder for downloads, the newest one of the wanted versions. It is downloaded
@@ -144,21 +137,15 @@ impl Apt {
             fs::create_dir_all(folder.join(name))?;
         }
 
-        fs::write(
-            folder.join("sources.list"),
-            format!(
-                "deb [signed-by={}] {} {suite} main\n",
-                mirror.keyring, mirror.uri
-            ),
-        )?;
+        let Mirror { keyring, uri } = &mirror;
+        let source = format!("deb [signed-by={keyring}] {uri} {suite} main\n");
+        fs::write(folder.join("sources.list"), source)?;
         fs::write(folder.join("status"), "")?;
         let config = folder.join("apt.conf");
         fs::write(&config, configuration(&folder))?;
 
-        let apt = Self {
-            config,
-            log: cache.path("logs/apt.log"),
-        };
+        let log = cache.path("logs/apt.log");
+        let apt = Self { config, log };
         let spinner = spinner(format!("asking {} for {suite}", mirror.uri));
         apt.get(&["update"], &folder)
             .with_context(|| format!("{suite} cannot be had from {}", mirror.uri))?;
@@ -168,28 +155,22 @@ impl Apt {
 
     /// The versions of a package, newest first.
     fn versions(&self, package: &str) -> Result<Vec<String>> {
-        let output = self
-            .command("apt-cache")
-            .args(["madison", package])
-            .output()?;
-
-        Ok(madison(&String::from_utf8_lossy(&output.stdout)))
+        let mut madison = self.command("apt-cache");
+        let output = madison.args(["madison", package]).output()?;
+        Ok(versions(&String::from_utf8_lossy(&output.stdout)))
     }
 
     /// Downloads a package. Returns its file, in the folder for downloads.
     fn download(&self, cache: &Cache, package: &str, version: &str) -> Result<PathBuf> {
         let unfinished = cache.temporary()?;
         let spinner = spinner(format!("downloading {package} {version}"));
-        self.get(
-            &["download", &format!("{package}={version}")],
-            unfinished.path(),
-        )
-        .with_context(|| format!("{package} {version} cannot be downloaded"))?;
+        let named = format!("{package}={version}");
+        self.get(&["download", &named], unfinished.path())
+            .with_context(|| format!("{package} {version} cannot be downloaded"))?;
         spinner.finish_and_clear();
 
-        let file = fs::read_dir(unfinished.path())?
-            .next()
-            .context("APT has downloaded nothing")??;
+        let mut files = fs::read_dir(unfinished.path())?;
+        let file = files.next().context("APT has downloaded nothing")??;
         let to = cache.path("downloads").join(file.file_name());
         fs::rename(file.path(), &to)?;
         Ok(to)
@@ -197,11 +178,8 @@ impl Apt {
 
     /// Runs `apt-get` in a folder.
     fn get(&self, args: &[&str], folder: &Path) -> Result<()> {
-        let job = Job::start(
-            self.command("apt-get").args(args).current_dir(folder),
-            &self.log,
-        )?;
-        if job.finish()? {
+        let mut command = self.command("apt-get");
+        if Job::start(command.args(args).current_dir(folder), &self.log)?.finish()? {
             return Ok(());
         }
 
@@ -294,7 +272,7 @@ Dir::Cache "{folder}/cache";
 }
 
 /// The versions that `apt-cache madison` lists.
-fn madison(text: &str) -> Vec<String> {
+fn versions(text: &str) -> Vec<String> {
     text.lines()
         .filter_map(|line| line.split('|').nth(1))
         .map(|version| version.trim().to_owned())
@@ -334,12 +312,12 @@ mod tests {
     #[test]
     fn versions_are_listed() {
         assert_eq!(
-            madison(
+            versions(
                 "  rust-src | 1.96.0+dfsg1-1~bpo13+1 | http://a/debian s/main amd64 Packages\n\
                  \x20 rust-src | 1.95.0+dfsg1-2~bpo13+1 | http://a/debian s/main amd64 Packages\n"
             ),
             ["1.96.0+dfsg1-1~bpo13+1", "1.95.0+dfsg1-2~bpo13+1"]
         );
-        assert!(madison("").is_empty());
+        assert!(versions("").is_empty());
     }
 }

@@ -87,12 +87,11 @@ impl Cache {
 
     /// Names of files and folders in a folder of it.
     pub(crate) fn names(&self, folder: &str) -> Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(self.root.join(folder))? {
-            names.extend(entry?.file_name().into_string().ok());
-        }
-
-        Ok(names)
+        let entries = fs::read_dir(self.root.join(folder))?;
+        let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+        Ok(entries
+            .map(|entry| entry.map(name))
+            .collect::<Result<_, _>>()?)
     }
 
     /// Waits until no other run downloads or unpacks, and removes what interrupted ones have left.

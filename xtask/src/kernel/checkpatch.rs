@@ -3,7 +3,7 @@
 //! `checkpatch.pl --strict`, as a tree has it.
 
 use super::job::{self, Job};
-use anyhow::{bail, Context, Result};
+use anyhow::{Context, Result};
 use std::{fs, path::Path, process::Command};
 
 /// The types of complaints that do not concern the code.
@@ -38,27 +38,21 @@ pub(crate) fn run(linux: &Path, home: &Path, patch: &Path, log: &Path) -> Result
     let is_clean = job.finish()?;
 
     let said = fs::read_to_string(log)?;
-    let Some(total) = said.lines().find(|line| line.starts_with("total: ")) else {
-        bail!("checkpatch.pl fails:\n{}", job::tail(log, 20));
-    };
-    Ok(Report {
-        total: total.to_owned(),
-        complaints: if is_clean {
-            String::new()
-        } else {
-            complaints(&said)
-        },
-    })
+    report(&said, is_clean).with_context(|| format!("checkpatch.pl fails:\n{}", job::tail(log, 20)))
 }
 
-/// Returns the text before the total.
-fn complaints(said: &str) -> String {
-    let complaints = said.split("total: ").next().unwrap_or_default().trim();
-    if complaints.is_empty() {
-        return "it is not content, and does not say why".to_owned();
-    }
-
-    complaints.to_owned()
+/// Reads the output of checkpatch.pl. Returns [`None`] if that has no total.
+fn report(said: &str, is_clean: bool) -> Option<Report> {
+    let total = said.lines().find(|line| line.starts_with("total: "))?;
+    let complaints = match said.split(total).next()?.trim() {
+        _ if is_clean => "",
+        "" => "it is not content, and does not say why",
+        complaints => complaints,
+    };
+    Some(Report {
+        total: total.to_owned(),
+        complaints: complaints.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -67,10 +61,25 @@ mod tests {
 
     #[test]
     fn a_complaint_is_what_comes_first() {
-        assert_eq!(
-            complaints("WARNING:LONG_LINE: line\n#5: FILE: a.rs:1:\n+x\n\ntotal: 0 errors\n\nNOTE"),
-            "WARNING:LONG_LINE: line\n#5: FILE: a.rs:1:\n+x"
-        );
-        assert!(!complaints("total: 1 errors").is_empty());
+        for (said, is_clean, complaints) in [
+            (
+                "WARNING: line\n#5:\n+x\n\ntotal: 0\n\nNOTE",
+                false,
+                "WARNING: line\n#5:\n+x",
+            ),
+            (
+                "total: 0\n",
+                false,
+                "it is not content, and does not say why",
+            ),
+            ("total: 0\n", true, ""),
+        ] {
+            let report = report(said, is_clean).unwrap();
+            assert_eq!(
+                (&*report.total, &*report.complaints),
+                ("total: 0", complaints)
+            );
+        }
+        assert!(report("Unknown option: x\n", false).is_none());
     }
 }

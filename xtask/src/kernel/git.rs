@@ -3,7 +3,7 @@
 //! Git, with a repository that is made for a patch and removed with it. Of the user's
 //! configuration, only their name and address are used.
 
-use super::tree::{Tree, GIT_VARIABLES};
+use super::tree::{self, Tree};
 use crate::exit::Exit;
 use anyhow::{bail, ensure, Context, Result};
 use std::{
@@ -11,29 +11,28 @@ use std::{
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
 };
 
 /// Fails if Git is not here.
 pub(crate) fn ensure() -> Result<()> {
-    output(&["--version"]).map(|_| ())
+    said(&["--version"]).map(|_| ())
 }
 
-/// What Git says, wherever we are.
-fn output(arguments: &[&str]) -> Result<Output> {
-    let output = Command::new("git")
-        .args(arguments)
-        .stderr(Stdio::null())
-        .output();
-    match output {
+/// Runs Git in the current folder, and returns its output.
+fn said(arguments: &[&str]) -> Result<String> {
+    let mut git = Command::new("git");
+    match git.args(arguments).stderr(Stdio::null()).output() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             bail!("git is not here, and makes the patches: `apt-get install git`")
         }
-        output => output.context("git cannot be run"),
+        output => Ok(String::from_utf8(
+            output.context("git cannot be run")?.stdout,
+        )?),
     }
 }
 
-/// The author who signs off, from Git's configuration.
+/// The author who signs off.
 #[derive(Clone)]
 pub(crate) struct Author {
     name: String,
@@ -41,12 +40,9 @@ pub(crate) struct Author {
 }
 
 impl Author {
-    /// Asks Git.
+    /// The one of Git's configuration.
     pub(crate) fn configured() -> Result<Self> {
-        Self::read(|key| {
-            let output = output(&["config", "--get", key])?;
-            Ok(String::from_utf8(output.stdout)?)
-        })
+        Self::read(|key| said(&["config", "--get", key]))
     }
 
     /// Somebody for patches that are not kept.
@@ -58,15 +54,12 @@ impl Author {
     }
 
     fn read(get: impl Fn(&str) -> Result<String>) -> Result<Self> {
-        let value = |key: &str, example: &str| {
-            let value = get(key)?.trim().to_owned();
-            if value.is_empty() {
-                bail!(Exit::Usage(format!(
-                    "Git does not know who signs off the patches: \
-                     `git config --global {key} '{example}'`"
-                )));
-            }
-            Ok(value)
+        let value = |key: &str, example: &str| match get(key)?.trim() {
+            "" => bail!(Exit::Usage(format!(
+                "Git does not know who signs off the patches: \
+                 `git config --global {key} '{example}'`"
+            ))),
+            value => Ok(value.to_owned()),
         };
 
         Ok(Self {
@@ -139,10 +132,7 @@ impl Repository {
         &self,
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<()> {
-        let mut command = Command::new("git");
-        for variable in GIT_VARIABLES {
-            command.env_remove(variable);
-        }
+        let mut command = tree::git(&self.root);
         for person in ["AUTHOR", "COMMITTER"] {
             command
                 .env(format!("GIT_{person}_NAME"), &self.author.name)
@@ -153,10 +143,10 @@ impl Repository {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("LC_ALL", "C")
-            .current_dir(&self.root)
+            .stdin(Stdio::null())
             .args(arguments);
 
-        let output = command.stdin(Stdio::null()).output()?;
+        let output = command.output()?;
         ensure!(
             output.status.success(),
             "{command:?} fails:\n{}{}",

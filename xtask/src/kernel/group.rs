@@ -85,19 +85,12 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let Some(id) = self.id else {
-            return;
-        };
-        signal(id, Signal::TERM);
-        let begin = Instant::now();
-        while matches!(self.leader.try_wait(), Ok(None)) && begin.elapsed() < GRACE {
-            thread::sleep(POLL);
+        if let Some(id) = self.id {
+            end(&[id], || !matches!(self.leader.try_wait(), Ok(None)));
+            // Only this code waits for the leader, so `wait()` cannot fail.
+            let _ = self.leader.wait();
+            self.is_over();
         }
-        signal(id, Signal::KILL);
-
-        // Only this code waits for the leader, so `wait()` cannot fail.
-        let _ = self.leader.wait();
-        self.is_over();
     }
 }
 
@@ -120,7 +113,7 @@ pub(crate) fn end_with_us() -> Result<()> {
         if let Some(signal) = signals.forever().next() {
             // Never unlocked: nothing begins any more, and no error is made of what ends.
             let running = running();
-            end(&running);
+            end_all(&running);
             // Does not return for these signals.
             let _ = emulate_default_handler(signal);
         }
@@ -138,14 +131,18 @@ fn ignored(status: &str) -> u64 {
 }
 
 /// Ends groups whose leaders others wait for.
-fn end(groups: &[Pid]) {
-    let begin = Instant::now();
+fn end_all(groups: &[Pid]) {
     let is_there = |group: &Pid| test_kill_process_group(*group) != Err(Errno::SRCH);
+    end(groups, || !groups.iter().any(is_there));
+}
 
+/// Ends groups: asks them, and kills what is not over in time.
+fn end(groups: &[Pid], mut are_over: impl FnMut() -> bool) {
+    let begin = Instant::now();
     for group in groups {
         signal(*group, Signal::TERM);
     }
-    while groups.iter().any(is_there) && begin.elapsed() < GRACE {
+    while !are_over() && begin.elapsed() < GRACE {
         thread::sleep(POLL);
     }
     for group in groups {
@@ -193,26 +190,22 @@ mod tests {
     fn what_a_command_has_started_ends_with_it() {
         let (group, pid) = start("sleep 600 & echo $!; wait");
         let id = group.id.unwrap();
-        assert!(is_running(&pid));
-        assert!(running().contains(&id));
+        assert!(is_running(&pid) && running().contains(&id));
 
         drop(group);
-        assert!(ends(&pid));
-        assert!(!running().contains(&id));
+        assert!(ends(&pid) && !running().contains(&id));
     }
 
     #[test]
     fn a_command_can_clean_up() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("half-written");
+        let file = tempfile::NamedTempFile::new().unwrap();
         let (group, _) = start(&format!(
-            "f={}; trap 'rm $f; exit' TERM; touch $f; sleep 600 & echo $$; wait",
-            file.display()
+            "trap 'rm {}; exit' TERM; sleep 600 & echo $$; wait",
+            file.path().display()
         ));
-        assert!(file.exists());
 
         drop(group);
-        assert!(!file.exists());
+        assert!(!file.path().exists());
     }
 
     #[test]
@@ -221,8 +214,7 @@ mod tests {
         let id = group.id.unwrap();
 
         assert_eq!(group.wait().unwrap().code(), Some(3));
-        assert!(group.id.is_none());
-        assert!(!running().contains(&id));
+        assert!(group.id.is_none() && !running().contains(&id));
     }
 
     #[test]
@@ -232,17 +224,15 @@ mod tests {
 
         // Another thread waits for the leader.
         let waiting = thread::spawn(move || group.wait().unwrap().success());
-        end(&[id]);
+        end_all(&[id]);
         assert!(!waiting.join().unwrap());
         assert!(ends(&pid));
     }
 
     #[test]
     fn ignored_signals_are_read() {
-        assert_eq!(
-            ignored("Name:\tsh\nSigBlk:\t0001\nSigIgn:\t0000000000000001\nSigCgt:\t2\n"),
-            1 << (SIGHUP - 1)
-        );
+        let hangup = "Name:\tsh\nSigBlk:\t0001\nSigIgn:\t0000000000000001\nSigCgt:\t2\n";
+        assert_eq!(ignored(hangup), 1 << (SIGHUP - 1));
         assert_eq!(ignored("SigIgn:\t0000000000004002\n"), 0x4002);
         assert_eq!(ignored(""), 0);
     }

@@ -45,67 +45,65 @@ impl Busybox {
         let init = fs::read(root().join("kernel/init").join(init))?;
         let busybox = fs::read(&self.0)?;
         let mut entries = vec![
-            entry("bin", ModeFileType::Directory, Vec::new()),
-            entry("bin/busybox", ModeFileType::Regular, busybox),
-            entry("bin/sh", ModeFileType::Symlink, b"busybox".to_vec()),
-            entry("init", ModeFileType::Regular, init),
+            ("bin", ModeFileType::Directory, &[][..]),
+            ("bin/busybox", ModeFileType::Regular, &busybox),
+            ("bin/sh", ModeFileType::Symlink, b"busybox"),
+            ("init", ModeFileType::Regular, &init),
         ];
         for (name, contents) in files {
-            entries.push(entry(name, ModeFileType::Regular, contents.to_vec()));
+            entries.push((name, ModeFileType::Regular, contents));
         }
-
-        Ok(cpio::write_cpio(entries.into_iter(), Vec::new())?)
+        archive(entries)
     }
 }
 
 /// An archive for `-initrd` with one program, which is the init.
-pub(crate) fn of_one(program: Vec<u8>) -> Result<Vec<u8>> {
-    let entries = [
-        entry("dev", ModeFileType::Directory, Vec::new()),
-        entry("init", ModeFileType::Regular, program),
-    ];
-
-    Ok(cpio::write_cpio(entries.into_iter(), Vec::new())?)
+pub(crate) fn of_one(program: &[u8]) -> Result<Vec<u8>> {
+    archive(vec![
+        ("dev", ModeFileType::Directory, &[]),
+        ("init", ModeFileType::Regular, program),
+    ])
 }
 
-/// A file of the archive.
-fn entry(name: &str, kind: ModeFileType, contents: Vec<u8>) -> (Builder, Cursor<Vec<u8>>) {
-    let builder = Builder::new(name).mode(0o755).set_mode_file_type(kind);
-    (builder, Cursor::new(contents))
+/// An archive of names, kinds and contents.
+fn archive(entries: Vec<(&str, ModeFileType, &[u8])>) -> Result<Vec<u8>> {
+    let entries = entries.into_iter().map(|(name, kind, contents)| {
+        let builder = Builder::new(name).mode(0o755).set_mode_file_type(kind);
+        (builder, Cursor::new(contents))
+    });
+    Ok(cpio::write_cpio(entries, Vec::new())?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use cpio::newc::Reader;
-    use std::{collections::BTreeMap, io::Read};
+    use std::io::Read;
 
     #[test]
     fn an_archive_has_all_files() {
         let folder = tempfile::tempdir().unwrap();
         let busybox = folder.path().join("busybox");
         fs::write(&busybox, "program").unwrap();
+        let files: [(&str, &[u8]); 1] = [("commands", b"poweroff -f")];
+        let archive = Busybox(busybox).initramfs("shell", &files).unwrap();
 
-        let mut archive = Busybox(busybox)
-            .initramfs("shell", &[("commands", b"poweroff -f")])
-            .unwrap();
-        let mut files = BTreeMap::new();
-        loop {
-            let mut reader = Reader::new(archive.as_slice()).unwrap();
-            if reader.entry().is_trailer() {
-                break;
-            }
+        let mut left = archive.as_slice();
+        for (name, mode, begin) in [
+            ("bin", 0o040_755, ""),
+            ("bin/busybox", 0o100_755, "program"),
+            ("bin/sh", 0o120_755, "busybox"),
+            ("init", 0o100_755, "#!/bin/sh\n"),
+            ("commands", 0o100_755, "poweroff -f"),
+            ("TRAILER!!!", 0, ""),
+        ] {
+            let mut reader = Reader::new(left).unwrap();
             let mut contents = String::new();
             reader.read_to_string(&mut contents).unwrap();
             let entry = reader.entry();
-            files.insert(entry.name().to_owned(), (entry.mode(), contents));
-            archive = reader.finish().unwrap().to_vec();
+            assert_eq!((entry.name(), entry.mode()), (name, mode));
+            assert!(contents.starts_with(begin), "{contents}");
+            left = reader.finish().unwrap();
         }
-
-        assert_eq!(files["bin"].0, 0o040_755);
-        assert_eq!(files["bin/busybox"], (0o100_755, "program".to_owned()));
-        assert_eq!(files["bin/sh"], (0o120_755, "busybox".to_owned()));
-        assert_eq!(files["commands"].1, "poweroff -f");
-        assert!(files["init"].1.starts_with("#!/bin/sh\n"));
     }
 }

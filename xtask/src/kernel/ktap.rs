@@ -12,11 +12,15 @@
 //! attributed to a test, and the reason for a skip. It takes a test that is `not ok` for skipped if
 //! it says so.
 
-use super::splat::{self, Detector, Splat};
-use std::time::Duration;
+use super::{
+    pattern::pattern,
+    splat::{self, Splat},
+};
+use regex_lite::Regex;
+use std::{sync::LazyLock, time::Duration};
 
 /// A suite, a test of it, or a case of a test with parameters.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Test {
     pub(crate) name: String,
     pub(crate) outcome: Outcome,
@@ -31,25 +35,23 @@ pub(crate) struct Test {
 }
 
 /// How a test went.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Outcome {
     Passed,
     Failed,
     /// Why, if the test says that.
     Skipped(String),
     /// It was planned, or had begun, and no result came.
+    #[default]
     Missing,
 }
 
 impl Test {
-    fn new(name: impl Into<String>, outcome: Outcome) -> Self {
+    pub(crate) fn new(name: impl Into<String>, outcome: Outcome) -> Self {
         Self {
             name: name.into(),
             outcome,
-            time: None,
-            notes: Vec::new(),
-            splats: Vec::new(),
-            parts: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -59,6 +61,11 @@ impl Test {
         self.parts.is_empty()
             || self.splats.iter().any(Splat::fails)
             || (self.fails() && !self.parts.iter().any(Self::fails))
+    }
+
+    /// Whether it neither passes nor fails.
+    pub(crate) fn is_skipped(&self) -> bool {
+        matches!(self.outcome, Outcome::Skipped(_)) && !self.fails()
     }
 
     /// Whether it makes the run fail.
@@ -75,96 +82,24 @@ impl Test {
     }
 }
 
-/// The meaning of a line of the console.
-#[derive(Debug, PartialEq)]
-enum Line<'a> {
-    Version,
-    Plan(usize),
-    Subtest(&'a str),
-    Result {
-        number: usize,
-        name: &'a str,
-        outcome: Outcome,
-    },
-}
+/// The time of a line, and the name of the task or CPU that CONFIG_PRINTK_CALLER adds.
+static TIMESTAMP: LazyLock<Regex> = pattern!(r"^\[ *([0-9]+\.[0-9]{6})\](?:\[ *[TC][0-9]+\])? ?");
 
-impl<'a> Line<'a> {
-    /// Reads a line, without its timestamp. Returns how deep it is nested, too; [`None`] if it is
-    /// not KTAP, or a diagnostic line.
-    fn parse(text: &'a str) -> Option<(usize, Self)> {
-        let line = text.trim_start_matches(' ');
-        let indent = text.len() - line.len();
-        if indent % 4 != 0 {
-            return None;
-        }
-        let line = line.trim_end();
+/// A line of KTAP.
+static LINE: LazyLock<Regex> = pattern!(
+    r"^(?<indent>(?:    )*)(?:(?<version>KTAP version [0-9]+)|# Subtest: (?<subtest>.+)"
+    r"|1\.\.(?<plan>[0-9]{1,6})"
+    r"|(?<not>not )?ok (?<number>[0-9]{1,6})(?: (?:- )?(?<text>.*))?)\s*$"
+);
 
-        let meaning = if let Some(version) = line.strip_prefix("KTAP version ") {
-            version.parse::<u32>().ok()?;
-            Self::Version
-        } else if let Some(name) = line.strip_prefix("# Subtest: ") {
-            Self::Subtest(name)
-        } else if let Some(plan) = line.strip_prefix("1..") {
-            Self::Plan(plan.parse().ok()?)
-        } else if let Some(result) = line.strip_prefix("not ok ") {
-            Self::result(result, Outcome::Failed)?
-        } else if let Some(result) = line.strip_prefix("ok ") {
-            Self::result(result, Outcome::Passed)?
-        } else {
-            return None;
-        };
-
-        Some((indent / 4, meaning))
-    }
-
-    /// Reads what follows `ok` or `not ok`.
-    fn result(text: &'a str, outcome: Outcome) -> Option<Self> {
-        let (number, name) = text.split_once(' ').unwrap_or((text, ""));
-        let number = number.parse().ok()?;
-        let name = name.strip_prefix("- ").unwrap_or(name);
-
-        // Only a test that is `ok` can be skipped: `not ok` never gets better by a directive.
-        let (name, outcome) = match name.split_once("# SKIP") {
-            Some((name, why)) if outcome == Outcome::Passed => {
-                (name, Outcome::Skipped(why.trim().to_owned()))
-            }
-            _ => (name, outcome),
-        };
-
-        Some(Self::Result {
-            number,
-            name: name.trim(),
-            outcome,
-        })
-    }
-}
-
-/// Takes off the timestamp of a line, and the name of the task or CPU that may follow it.
+/// Splits a line into its time and its text.
 pub(crate) fn timestamp(line: &str) -> (Option<Duration>, &str) {
-    let Some((time, rest)) = bracketed(line) else {
+    let Some(found) = TIMESTAMP.captures(line) else {
         return (None, line);
     };
-    let Some((seconds, fraction)) = time.split_once('.') else {
-        return (None, line);
-    };
-    let (Ok(seconds), Ok(micros), 6) = (seconds.parse(), fraction.parse::<u64>(), fraction.len())
-    else {
-        return (None, line);
-    };
-
-    // CONFIG_PRINTK_CALLER: `[    T1]` or `[    C0]`.
-    let rest = match bracketed(rest) {
-        Some((caller, rest)) if caller.starts_with(['T', 'C']) => rest,
-        _ => rest,
-    };
-    let time = Duration::from_secs(seconds) + Duration::from_micros(micros);
-    (Some(time), rest.strip_prefix(' ').unwrap_or(rest))
-}
-
-/// Splits a line into the text between its leading brackets, and the rest.
-fn bracketed(line: &str) -> Option<(&str, &str)> {
-    let (inner, rest) = line.strip_prefix('[')?.split_once(']')?;
-    Some((inner.trim(), rest))
+    let seconds = found[1].parse().ok();
+    let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    (time, &line[found[0].len()..])
 }
 
 /// The name of a level whose header was lost.
@@ -172,7 +107,6 @@ const LOST: &str = "?";
 
 /// One `KTAP version 1` and what belongs to it.
 struct Level {
-    depth: usize,
     plan: Option<usize>,
     begin: Option<Duration>,
     /// The suite or test that the parts belong to. There is no result yet.
@@ -214,8 +148,9 @@ impl Level {
 pub(crate) struct Parser {
     /// From the outermost, which has the suites, to the one that is running.
     levels: Vec<Level>,
-    detector: Detector,
-    /// The lines of the console since the last result, and the reports of the kernel.
+    /// The lines of the console that are not KTAP, since the last line that ends something.
+    lines: Vec<String>,
+    /// The same since the last result, with the reports of the kernel.
     notes: Vec<String>,
     splats: Vec<Splat>,
     /// When the last result came, or what has no result began.
@@ -224,68 +159,59 @@ pub(crate) struct Parser {
     outside: Vec<Splat>,
 }
 
-/// Everything that was seen.
-pub(crate) struct Suites {
-    pub(crate) suites: Vec<Test>,
-    /// Whether KUnit has announced how many suites there are.
-    pub(crate) planned: bool,
-    /// The reports of the kernel before the first suite, and after the last one.
-    pub(crate) outside: Vec<Splat>,
-}
-
 impl Parser {
     /// Reads a line, without its timestamp. Returns what has ended: a test and the name of its
     /// suite, or a suite and no name.
     pub(crate) fn line(&mut self, time: Option<Duration>, text: &str) -> Option<(&str, &Test)> {
-        let parsed = Line::parse(text);
-        match parsed {
-            Some((_, Line::Version | Line::Result { .. })) => self.take_splats(),
-            _ => self.detector.line(text),
-        }
-        if self.levels.is_empty() && !matches!(parsed, Some((_, Line::Version))) {
-            return None;
-        }
-        let Some((depth, line)) = parsed else {
-            self.notes.push(text.to_owned());
+        let has_begun = !self.levels.is_empty();
+        let line = LINE.captures(text);
+        let Some(line) = line.filter(|line| has_begun || line.name("version").is_some()) else {
+            self.lines.push(text.to_owned());
             return None;
         };
+        let depth = line["indent"].len() / 4;
+        let part = |name| line.name(name).map(|part| part.as_str().trim());
 
-        match line {
-            Line::Version => {
-                self.unwind(depth);
-                self.level(depth, time);
-                self.last = time;
+        if let Some(name) = part("subtest") {
+            name.clone_into(&mut self.level(depth, time).of.name);
+        } else if let Some(plan) = part("plan") {
+            self.level(depth, time).plan = plan.parse().ok();
+            self.last = time;
+        } else if let Some(number) = part("number") {
+            let text = part("text").unwrap_or_default();
+            // Only a test that is `ok` can be skipped: `not ok` never gets better by a directive.
+            let (name, outcome) = match (part("not"), text.split_once("# SKIP")) {
+                (Some(_), _) => (text, Outcome::Failed),
+                (None, Some((name, why))) => (name, Outcome::Skipped(why.trim().to_owned())),
+                (None, None) => (text, Outcome::Passed),
+            };
+            let test = Test::new(name.trim(), outcome);
+            return self.result(depth, time, number.parse().ok()?, test);
+        } else {
+            self.search();
+            if !has_begun {
+                self.outside.append(&mut self.splats);
+                self.notes.clear();
             }
-            Line::Subtest(name) => name.clone_into(&mut self.level(depth, time).of.name),
-            Line::Plan(plan) => {
-                self.level(depth, time).plan = Some(plan);
-                self.last = time;
-            }
-            Line::Result {
-                number,
-                name,
-                outcome,
-            } => return self.result(depth, time, number, Test::new(name, outcome)),
+            self.unwind(depth);
+            self.level(depth, time);
+            self.last = time;
         }
         None
     }
 
-    /// Ends it all: what is open is without result.
-    pub(crate) fn finish(mut self) -> Suites {
-        self.take_splats();
+    /// Ends it all: what is open is without result. Returns whether KUnit has announced how many
+    /// suites there are, and the test that they are parts of: its reports came before the first
+    /// suite, and after the last one.
+    pub(crate) fn finish(mut self) -> (bool, Test) {
+        self.search();
         self.unwind(0);
-        let planned = self.levels.first().is_some_and(|all| all.plan.is_some());
-        let suites = match self.levels.pop() {
-            Some(all) => self.close(all).parts,
-            None => Vec::new(),
-        };
-        self.outside.append(&mut self.splats);
+        let is_planned = self.levels.first().is_some_and(|all| all.plan.is_some());
+        let mut all = self.close().unwrap_or_default();
+        all.splats = self.outside;
+        all.splats.append(&mut self.splats);
 
-        Suites {
-            suites,
-            planned,
-            outside: self.outside,
-        }
+        (is_planned, all)
     }
 
     fn result(
@@ -295,12 +221,13 @@ impl Parser {
         number: usize,
         mut test: Test,
     ) -> Option<(&str, &Test)> {
-        // The level one deeper has the parts of this result.
+        self.search();
         self.unwind(depth + 2);
         let mut begin = self.last;
-        if let Some(level) = self.pop(depth + 1) {
+        // The level one deeper has the parts of this result.
+        if let Some(level) = self.levels.get(depth + 1) {
             begin = level.begin;
-            let of = self.close(level);
+            let of = self.close()?;
             test.parts = of.parts;
             if of.name != LOST && of.name != test.name {
                 let lost = format!("(result of `{}`)", of.name);
@@ -322,36 +249,25 @@ impl Parser {
         }
     }
 
-    /// The level at this depth. If its header was lost, there is one now.
+    /// The level at this depth, as the innermost. If its header was lost, there is one now.
     fn level(&mut self, depth: usize, begin: Option<Duration>) -> &mut Level {
         self.unwind(depth + 1);
-        if self.levels.last().is_none_or(|level| level.depth != depth) {
-            self.levels.push(Level {
-                depth,
-                plan: None,
-                begin,
-                of: Test::new(LOST, Outcome::Missing),
-            });
-        }
-
-        let last = self.levels.len() - 1;
-        &mut self.levels[last]
-    }
-
-    /// The innermost level, if it is at this depth or deeper.
-    fn pop(&mut self, depth: usize) -> Option<Level> {
-        let is_deep = self.levels.last()?.depth >= depth;
-        is_deep.then(|| self.levels.pop()).flatten()
+        let lost = || Level {
+            plan: None,
+            begin,
+            of: Test::new(LOST, Outcome::Missing),
+        };
+        self.levels.resize_with(depth + 1, lost);
+        &mut self.levels[depth]
     }
 
     /// Closes all levels from this depth on, but never the outermost: what they are the parts of
     /// has no result.
     fn unwind(&mut self, depth: usize) {
-        while self.levels.len() > 1 {
-            let Some(level) = self.pop(depth) else {
+        while self.levels.len() > depth.max(1) {
+            let Some(mut test) = self.close() else {
                 return;
             };
-            let mut test = self.close(level);
             self.give(&mut test);
             if let Some(outer) = self.levels.last_mut() {
                 outer.of.parts.push(test);
@@ -359,25 +275,21 @@ impl Parser {
         }
     }
 
-    /// Ends a level. Notes and splats of the test that was running are its own.
-    fn close(&mut self, mut level: Level) -> Test {
+    /// Ends the innermost level. A test that has no result was running.
+    fn close(&mut self) -> Option<Test> {
+        let mut level = self.levels.pop()?;
         if let Some(mut test) = level.missing() {
             self.give(&mut test);
             level.of.parts.push(test);
         }
-        level.of
+        Some(level.of)
     }
 
-    /// Keeps what the kernel has complained about since the last line that ends something.
-    fn take_splats(&mut self) {
-        let mut splats = self.detector.take();
-        if let Some(suite) = self.levels.get(1) {
-            splat::allow(&suite.of.name, &mut splats);
-        }
-        match self.levels.is_empty() {
-            true => self.outside.extend(splats),
-            false => self.splats.extend(splats),
-        }
+    /// Looks for reports in the lines since the last line that ends something.
+    fn search(&mut self) {
+        let suite = self.levels.get(1).map_or("", |suite| &suite.of.name);
+        self.splats.extend(splat::find(suite, &self.lines));
+        self.notes.append(&mut self.lines);
     }
 
     /// Gives a test what has come since the last result.
@@ -391,8 +303,8 @@ impl Parser {
 mod tests {
     use super::*;
 
-    /// Reads a console, and returns what it has, with the events in the order they came.
-    fn read(console: &str) -> (Suites, Vec<String>) {
+    /// Reads a console, and returns its suites, with the events in the order they came.
+    fn read(console: &str) -> (Vec<Test>, String) {
         let mut parser = Parser::default();
         let mut events = Vec::new();
         for line in console.lines() {
@@ -404,7 +316,7 @@ mod tests {
             }
         }
 
-        (parser.finish(), events)
+        (parser.finish().1.parts, events.join(" "))
     }
 
     /// Names and outcomes, nested.
@@ -458,28 +370,20 @@ mod tests {
         let (found, events) = read(TWO_SUITES);
 
         assert_eq!(
-            outline(&found.suites),
+            outline(&found),
             "FAIL lazy [ok maps_once, FAIL wrong_device, skip needs_pci], \
              ok format [ok to_gray [ok single pixel #1, ok destination pitch]]"
         );
-        assert!(found.planned);
         assert_eq!(
             events,
-            [
-                "lazy.maps_once",
-                "lazy.wrong_device",
-                "lazy.needs_pci",
-                "lazy",
-                "format.to_gray",
-                "format"
-            ]
+            "lazy.maps_once lazy.wrong_device lazy.needs_pci lazy format.to_gray format"
         );
     }
 
     #[test]
     fn what_comes_before_a_result_belongs_to_it() {
         let (found, _) = read(TWO_SUITES);
-        let tests = &found.suites[0].parts;
+        let tests = &found[0].parts;
 
         assert_eq!(
             tests[1].notes,
@@ -496,84 +400,65 @@ mod tests {
     #[test]
     fn times_are_from_result_to_result() {
         let (found, _) = read(TWO_SUITES);
-        let [lazy, format] = found.suites.as_slice() else {
+        let [lazy, format] = found.as_slice() else {
             panic!("two suites");
         };
+        let millis = |test: &Test| test.time.map(|time| time.as_millis());
 
-        assert_eq!(lazy.time, Some(Duration::from_millis(100)));
-        assert_eq!(lazy.parts[0].time, Some(Duration::from_millis(12)));
-        assert_eq!(lazy.parts[1].time, Some(Duration::from_millis(30)));
+        assert_eq!(millis(lazy), Some(100));
+        assert_eq!(millis(&lazy.parts[0]), Some(12));
+        assert_eq!(millis(&lazy.parts[1]), Some(30));
         // From its own header to its own result.
-        assert_eq!(format.parts[0].time, Some(Duration::from_millis(30)));
-        assert_eq!(
-            format.parts[0].parts[1].time,
-            Some(Duration::from_millis(10))
-        );
-    }
+        assert_eq!(millis(&format.parts[0]), Some(30));
+        assert_eq!(millis(&format.parts[0].parts[1]), Some(10));
 
-    #[test]
-    fn timestamps_are_optional() {
-        let bare: String = TWO_SUITES
-            .lines()
-            .map(|line| format!("{}\n", timestamp(line).1))
-            .collect();
-
-        let (with, _) = read(TWO_SUITES);
-        let (without, _) = read(&bare);
-        assert_eq!(outline(&with.suites), outline(&without.suites));
-        assert_eq!(without.suites[0].time, None);
+        // Timestamps are optional.
+        let lines = TWO_SUITES.lines().map(|line| timestamp(line).1);
+        let (without, _) = read(&lines.collect::<Vec<_>>().join("\n"));
+        assert_eq!(outline(&found), outline(&without));
+        assert_eq!(without[0].time, None);
     }
 
     #[test]
     fn timestamps_are_taken_off() {
         let second = Some(Duration::from_micros(1_000_001));
-
-        assert_eq!(timestamp("[    1.000001] text"), (second, "text"));
-        assert_eq!(
-            timestamp("[    1.000001]     ok 1 a"),
-            (second, "    ok 1 a")
-        );
-        assert_eq!(timestamp("[    1.000001][   T42] text"), (second, "text"));
-        assert_eq!(timestamp("[    1.000001][    C1] text"), (second, "text"));
-        assert_eq!(
-            timestamp("[    1.000001] [drm] text"),
-            (second, "[drm] text")
-        );
-        assert_eq!(timestamp("[drm] text"), (None, "[drm] text"));
-        assert_eq!(timestamp("[1.5] text"), (None, "[1.5] text"));
-        assert_eq!(timestamp("text"), (None, "text"));
-    }
-
-    #[test]
-    fn a_crash_is_that_of_the_test_after_the_last_result() {
-        let (found, _) = read(
-            "KTAP version 1\n1..2\n    KTAP version 1\n    # Subtest: lazy\n    1..4\n\
-             \x20   ok 1 a\nBUG: kernel NULL pointer dereference\nKernel panic - not sy",
-        );
-
-        assert_eq!(
-            outline(&found.suites),
-            "none lazy [ok a, none (numbers 2 to 4) after `a`], \
-             none (number 2, the last) after `lazy`"
-        );
-        let crashed = &found.suites[0].parts[1];
-        assert_eq!(crashed.notes[0], "BUG: kernel NULL pointer dereference");
-        assert!(found.suites[0].fails());
+        for (line, expected) in [
+            ("[    1.000001] text", (second, "text")),
+            ("[    1.000001]     ok 1 a", (second, "    ok 1 a")),
+            ("[    1.000001][   T42] text", (second, "text")),
+            ("[    1.000001][    C1] text", (second, "text")),
+            ("[    1.000001] [drm] text", (second, "[drm] text")),
+            ("[drm] text", (None, "[drm] text")),
+            ("[1.5] text", (None, "[1.5] text")),
+            ("text", (None, "text")),
+        ] {
+            assert_eq!(timestamp(line), expected, "{line}");
+        }
     }
 
     #[test]
     fn what_is_lost_is_missing() {
-        const SUITE: &str = "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: a\n";
+        const HEADER: &str = "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: a\n";
         for (rest, expected) in [
             // A case that was cut off.
             (
                 "    1..2\n        KTAP version 1\n        # Subtest: b\n        ok 1 x\n        not o",
                 "none a [none b [ok x], none (number 2, the last) after `b`]",
             ),
+            // The end of all.
+            (
+                "    1..4\n    ok 1 x\nBUG: kernel NULL pointer dereference\nKernel panic - not sy",
+                "none a [ok x, none (numbers 2 to 4) after `x`]",
+            ),
             // A result.
             (
                 "    1..3\n    ok 1 x\n    ok 3 z\nok 1 a\n",
                 "ok a [ok x, none (number 2), ok z]",
+            ),
+            // The right number of a result.
+            (
+                "    1..2\n    ok 1 x\n    ok 1 z\nok 1 a\n",
+                "ok a [ok x, none (number 2, which says 1), ok z, none (more than the 2 planned) after `z`]",
             ),
             // The result of a suite, which does not swallow the next one.
             (
@@ -586,28 +471,21 @@ mod tests {
                 "ok b [ok x, none (result of `a`)]",
             ),
         ] {
-            let (found, _) = read(&format!("{SUITE}{rest}"));
-            assert_eq!(outline(&found.suites), expected);
-            assert!(found.suites[0].fails());
+            let (found, _) = read(&format!("{HEADER}{rest}"));
+            assert_eq!(outline(&found), expected);
+            assert!(found[0].fails());
+            if rest.contains("BUG") {
+                let crashed = &found[0].parts[1];
+                assert_eq!(crashed.notes[0], "BUG: kernel NULL pointer dereference");
+                assert_eq!(crashed.splats.len(), 1);
+            }
         }
-    }
 
-    #[test]
-    fn a_lost_header_does_not_lose_the_results() {
+        // A lost header does not lose the results.
         let (found, events) =
             read("KTAP version 1\n1..1\n    ok 1 x\n        ok 1 case\n    ok 2 y\nok 1 a\n");
-
-        assert_eq!(outline(&found.suites), "ok a [ok x, ok y [ok case]]");
-        assert_eq!(events, ["?.x", "?.y", "a"]);
-    }
-
-    #[test]
-    fn results_outside_of_a_plan_are_not_ktap() {
-        let (found, events) = read("ok 1 a\nnot ok 2 b\n1..3\n");
-
-        assert!(found.suites.is_empty());
-        assert!(!found.planned);
-        assert!(events.is_empty());
+        assert_eq!(outline(&found), "ok a [ok x, ok y [ok case]]");
+        assert_eq!(events, "?.x ?.y a");
     }
 
     #[test]
@@ -621,10 +499,14 @@ mod tests {
             "1..x",
             "KTAP version x",
         ] {
-            assert_eq!(Line::parse(text), None, "{text}");
+            assert!(!LINE.is_match(text), "{text}");
         }
+
+        // Nor are results outside of a plan.
+        let (found, events) = read("ok 1 a\nnot ok 2 b\n1..3\n");
+        assert!(found.is_empty() && events.is_empty());
         // A failure stays one.
         let (found, _) = read("KTAP version 1\n1..1\nnot ok 1 a # SKIP really\n");
-        assert_eq!(found.suites[0].outcome, Outcome::Failed);
+        assert_eq!(found[0].outcome, Outcome::Failed);
     }
 }

@@ -2,6 +2,10 @@
 
 //! The messages of rustc, Clippy and rustdoc in the log of a build.
 
+use super::pattern::pattern;
+use regex_lite::Regex;
+use std::sync::LazyLock;
+
 /// A warning or an error that says where it stands.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Message<'a> {
@@ -11,45 +15,27 @@ pub(crate) struct Message<'a> {
     pub(crate) text: String,
 }
 
+/// The begin of a message: `warning: ..`, `error: ..`, `error[E0308]: ..`.
+static TITLE: LazyLock<Regex> = pattern!(r"(?m)^(warning|error)[:\[]");
+
+/// The place of a message, ` --> rust/kernel/lib.rs:1:2`.
+static PLACE: LazyLock<Regex> = pattern!(r"(?m)^ *--> (.+):[0-9]+:[0-9]+");
+
 /// Finds the messages in a log.
 pub(crate) fn parse(log: &str) -> Vec<Message<'_>> {
-    let mut messages = Vec::new();
-    let mut lines = log.lines().peekable();
+    let mut begins: Vec<usize> = TITLE.find_iter(log).map(|title| title.start()).collect();
+    begins.push(log.len());
 
-    while let Some(title) = lines.next() {
-        if !is_title(title) {
-            continue;
-        }
+    let messages = begins.windows(2).filter_map(|range| {
         // The explanation ends with an empty line, or where the next message begins.
-        let mut text = vec![title];
-        while let Some(line) = lines.next_if(|line| !line.is_empty() && !is_title(line)) {
-            text.push(line);
-        }
-        if let Some(file) = text.iter().find_map(|line| place(line)) {
-            messages.push(Message {
-                file,
-                text: text.join("\n"),
-            });
-        }
-    }
-
-    messages
-}
-
-/// Whether a message begins with this line: `warning: ..`, `error: ..`, `error[E0308]: ..`.
-fn is_title(line: &str) -> bool {
-    ["warning", "error"].iter().any(|kind| {
-        line.strip_prefix(kind)
-            .is_some_and(|rest| rest.starts_with([':', '[']))
-    })
-}
-
-/// The file in a line such as ` --> rust/kernel/lib.rs:1:2`.
-fn place(line: &str) -> Option<&str> {
-    let place = line.trim_start().strip_prefix("--> ")?;
-    let mut parts = place.rsplitn(3, ':');
-    let (_column, _line) = (parts.next()?, parts.next()?);
-    parts.next()
+        let text = log[range[0]..range[1]].split("\n\n").next()?.trim_end();
+        let place = PLACE.captures(text)?.get(1)?;
+        Some(Message {
+            file: place.as_str(),
+            text: text.to_owned(),
+        })
+    });
+    messages.collect()
 }
 
 #[cfg(test)]

@@ -24,11 +24,7 @@ pub(crate) fn spinner(what: String) -> ProgressBar {
 
 /// Shows how far something with many steps is.
 pub(crate) struct Progress {
-    what: &'static str,
     bar: ProgressBar,
-    steps: u64,
-    last: String,
-    begin: Instant,
     reminded: Instant,
 }
 
@@ -45,36 +41,42 @@ impl Progress {
                 "{prefix:8} {spinner} {pos} {elapsed} {wide_msg}",
             ),
         };
+        let style = ProgressStyle::with_template(template)?;
 
         Ok(Self {
-            what,
-            bar: bar
-                .with_style(ProgressStyle::with_template(template)?)
-                .with_prefix(what),
-            steps: 0,
-            last: String::new(),
-            begin: Instant::now(),
+            bar: bar.with_style(style).with_prefix(what),
             reminded: Instant::now(),
         })
     }
 
     /// One more step, about this file.
     pub(crate) fn step(&mut self, file: &str) {
-        self.steps += 1;
-        // More than there were the last time.
-        if self.bar.length().is_some_and(|len| len < self.steps) {
-            self.bar.set_length(self.steps);
-        }
-        file.clone_into(&mut self.last);
-        self.bar.set_message(file.to_owned());
         self.bar.inc(1);
-        self.remind();
+        // There may be more than there were the last time.
+        if self
+            .bar
+            .length()
+            .is_some_and(|len| len < self.bar.position())
+        {
+            self.bar.set_length(self.bar.position());
+        }
+        self.bar.set_message(file.to_owned());
+        self.tick();
     }
 
     /// Time has passed.
     pub(crate) fn tick(&mut self) {
         self.bar.tick();
-        self.remind();
+        if self.bar.is_hidden() && self.reminded.elapsed() >= REMINDER {
+            self.reminded = Instant::now();
+            println!(
+                "{}, {}: {} steps, {}",
+                self.bar.prefix(),
+                seconds(self.bar.elapsed()),
+                self.bar.position(),
+                self.bar.message()
+            );
+        }
     }
 
     /// Prints text above the bar.
@@ -83,23 +85,11 @@ impl Progress {
         self.reminded = Instant::now();
     }
 
-    fn remind(&mut self) {
-        if self.bar.is_hidden() && self.reminded.elapsed() >= REMINDER {
-            self.reminded = Instant::now();
-            println!(
-                "{}, {}: {} steps, {}",
-                self.what,
-                seconds(self.begin.elapsed()),
-                self.steps,
-                self.last
-            );
-        }
-    }
-
     /// Takes the bar away. Returns how many steps there were.
     pub(crate) fn finish(self) -> u64 {
+        let steps = self.bar.position();
         self.bar.finish_and_clear();
-        self.steps
+        steps
     }
 }
 

@@ -34,30 +34,20 @@ impl Guest {
     pub(crate) fn new(cache: &Cache) -> Result<Self> {
         let busybox = Busybox::get(cache)?;
         let mut input = io::stdin();
-        if input.is_terminal() {
-            return Ok(Self {
-                busybox,
-                commands: None,
-            });
+        let mut commands = None;
+        if !input.is_terminal() {
+            println!("shell    reading its commands from the standard input");
+            let mut text = Vec::new();
+            input.read_to_end(&mut text)?;
+            commands = Some(text);
         }
-
-        println!("shell    reading its commands from the standard input");
-        let mut commands = Vec::new();
-        input.read_to_end(&mut commands)?;
-        Ok(Self {
-            busybox,
-            commands: Some(commands),
-        })
+        Ok(Self { busybox, commands })
     }
 
     /// Makes the initramfs.
     pub(crate) fn archive(&self) -> Result<Vec<u8>> {
-        let commands = self.commands.as_deref();
-        let files: Vec<(&str, &[u8])> = commands
-            .map(|text| ("commands", text))
-            .into_iter()
-            .collect();
-
+        let commands = self.commands.iter();
+        let files: Vec<_> = commands.map(|text| ("commands", text.as_slice())).collect();
         self.busybox.initramfs("shell", &files)
     }
 
@@ -70,15 +60,12 @@ impl Guest {
         log: &Path,
     ) -> Result<()> {
         let mut arguments = format!("{} kunit.filter_glob={filter}", arch.console());
-        let terminal = match &self.commands {
-            None => Some(Terminal::find()?),
-            Some(_) => {
+        let terminal = self.commands.is_none().then(Terminal::find).transpose()?;
+        match &terminal {
+            Some(terminal) => arguments += &terminal.environment(),
+            None => {
                 qemu.stdin(Stdio::null());
-                None
             }
-        };
-        if let Some(terminal) = &terminal {
-            arguments += &terminal.environment();
         }
 
         // All keys go to the guest, but Ctrl-A and the one after it. QEMU splits this at commas.
@@ -126,21 +113,17 @@ impl Terminal {
 
     /// The kernel's arguments about the terminal. The kernel hands words it does not know to init.
     fn environment(&self) -> String {
-        let mut words = String::new();
-        if let Ok(size) = tcgetwinsize(io::stdin()) {
-            if size.ws_row > 0 && size.ws_col > 0 {
-                words += &format!(" LINES={} COLUMNS={}", size.ws_row, size.ws_col);
+        let mut words = match tcgetwinsize(io::stdin()) {
+            Ok(size) if size.ws_row > 0 && size.ws_col > 0 => {
+                format!(" LINES={} COLUMNS={}", size.ws_row, size.ws_col)
             }
-        }
+            _ => String::new(),
+        };
         let name = env::var("TERM").unwrap_or_default();
-        if !name.is_empty()
-            && name
-                .chars()
-                .all(|char| char.is_ascii_alphanumeric() || char == '-')
-        {
+        let is_of_word = |char: char| char.is_ascii_alphanumeric() || char == '-';
+        if !name.is_empty() && name.chars().all(is_of_word) {
             words += &format!(" TERM={name}");
         }
-
         words
     }
 }

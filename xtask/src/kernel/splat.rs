@@ -2,12 +2,16 @@
 
 //! The reports of the kernel on its console, beside the results of tests.
 //!
-//! A report is found by its first line, and ends with its call trace. A test that provokes one says
-//! so by marks before and after it, see `mark`. A mark may be cut off or printed twice. The run
+//! A report begins with a line that matches a pattern, and ends where the next one begins.
+//!
+//! A test announces a report by marks: `# expect-splat: "<what it contains>"` before, and
+//! `# end-expect-splat: "<the same>"` after it. A mark may be cut off or printed twice. The run
 //! fails on an end alone, and on a cut-off begin without an end: either could let a report pass
 //! that no test has announced.
 
-use super::mark::Mark;
+use super::pattern::pattern;
+use regex_lite::Regex;
+use std::{mem, sync::LazyLock};
 
 /// A report.
 #[derive(Clone, Debug)]
@@ -27,8 +31,8 @@ pub(crate) enum Verdict {
     Expected,
     /// The run fails, because this was announced, and did not come.
     Absent,
-    /// Nothing: the tree's own test provokes it, for this reason.
-    Allowed(&'static str),
+    /// Nothing: the tree's own test provokes it.
+    Allowed,
 }
 
 impl Splat {
@@ -43,56 +47,40 @@ impl Splat {
     }
 }
 
-/// Reports of the tree's own tests: a suite, what the report contains, and why it is allowed there.
-const ALLOWED: &[(&str, &str, &str)] = &[
+/// Reports of the tree's own tests: a suite, and the text that the report contains.
+const ALLOWED: [(&str, &str); 6] = [
+    // One test registers a connector that was not initialised, to see it refused.
     (
         "drm_connector_dynamic_register_early",
         " at drm_connector_dynamic_register+",
-        "one test registers a connector that was not initialised, to see it refused",
     ),
     (
         "drm_connector_dynamic_register",
         " at drm_connector_dynamic_register+",
-        "one test registers a connector that was not initialised, to see it refused",
     ),
-    (
-        "drm_framebuffer",
-        " at drm_framebuffer_init+",
-        "two tests pass a framebuffer without format, or of another device, to see it refused",
-    ),
+    // Two tests pass a framebuffer without format, or of another device, to see it refused.
+    ("drm_framebuffer", " at drm_framebuffer_init+"),
+    // The framebuffer of `drm_test_framebuffer_free` has a list that was not initialised.
     (
         "drm_framebuffer",
         "drm_WARN_ON(!list_empty(&fb->filp_head))",
-        "the framebuffer of `drm_test_framebuffer_free` has a list that was not initialised",
     ),
+    // The tests commit a state that they have checked, and committing checks it again.
     (
         "drm_atomic_helper_connector_hdmi_infoframes",
         "drm_WARN_ON(state->checked)",
-        "the tests commit a state that they have checked, and committing checks it again",
     ),
+    // The mock device does not say how long a segment may be, and 64 KiB is what it then means.
     (
         "drm_gem_shmem",
         "mapping sg segment longer than device claims to support",
-        "the mock device does not say how long a segment may be, and 64 KiB is what it then means",
     ),
 ];
-
-/// Lets pass what a suite is allowed.
-pub(crate) fn allow(suite: &str, splats: &mut [Splat]) {
-    for splat in splats {
-        let allowed = ALLOWED
-            .iter()
-            .find(|(of, contains, _)| *of == suite && splat.contains(contains));
-        if let (Verdict::Unexpected, Some((_, _, why))) = (splat.verdict, allowed) {
-            splat.verdict = Verdict::Allowed(why);
-        }
-    }
-}
 
 /// The kind of line that a report begins with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Start {
-    /// `------------[ cut here ]------------`, then a line or two that say what it is.
+    /// [`CUT_HERE`], then a line or two that say what it is.
     CutHere,
     /// Always a report of its own, except after [`Start::CutHere`].
     Report,
@@ -100,312 +88,215 @@ enum Start {
     Detail,
 }
 
-/// Reports of their own.
-const REPORTS: &[&str] = &[
-    "BUG: ",
-    "WARNING: ",
-    "KASAN: ",
-    "KFENCE: ",
-    "INFO: possible ",
-    "INFO: trying to register non-static key",
-    "INFO: rcu_",
-    "rcu: INFO: ",
-    "unreferenced object ",
-    "suspected memory leaks",
-    // The dropped messages may have been reports.
-    "printk messages dropped",
-];
+const CUT_HERE: &str = "[ cut here ]";
+
+/// Reports of their own. Dropped messages may have been reports. `DEBUG: ` is not `BUG: `.
+static REPORT: LazyLock<Regex> = pattern!(
+    r"\b(BUG: |WARNING: |KASAN: |KFENCE: |INFO: possible |INFO: trying to register non-static key"
+    r"|INFO: rcu_|rcu: INFO: |INFO: task .* blocked |unreferenced object |suspected memory leaks"
+    r"|printk messages dropped)"
+);
 
 /// Lines of reports, which may be all there is of one.
-const DETAILS: &[&str] = &[
-    "possible recursive locking",
-    "circular locking",
-    "suspicious RCU usage",
-    "sleeping function called",
-    "Oops: ",
-    "general protection fault",
-    "kernel BUG at ",
-    "UBSAN: ",
-    "DMA-API: ",
-    "refcount_t: ",
-    "Kernel panic - ",
-    "Unable to handle kernel ",
-    "rust_kernel: panicked at ",
-];
+static DETAIL: LazyLock<Regex> = pattern!(
+    r"\b(possible recursive locking|circular locking|suspicious RCU usage|sleeping function called"
+    r"|Oops: |general protection fault|kernel BUG at |UBSAN: |DMA-API: |refcount_t: "
+    r"|Kernel panic - |Unable to handle kernel |rust_kernel: panicked at )"
+);
 
-/// Harmless messages of `DMA-API:`.
-const HARMLESS: &[&str] = &[
-    "DMA-API: preallocated ",
-    "DMA-API: debugging enabled by kernel config",
-    "DMA-API: dma_debug_entry pool grown to ",
-];
+/// Messages that are not reports.
+static HARMLESS: LazyLock<Regex> = pattern!(
+    r"\bDMA-API: (preallocated |debugging enabled by kernel config|dma_debug_entry pool grown to )"
+);
 
-/// The last line of kernels that halt after their tests, or that find no init.
-const END: &[&str] = &[
-    "reboot: System halted",
-    "Kernel panic - not syncing: VFS: Unable to mount root fs",
-    "Kernel panic - not syncing: No working init found",
-];
+/// The end of the call trace: a report that begins after it is another one.
+static TRACE_END: LazyLock<Regex> = pattern!(r"</TASK>|---\[ end trace");
 
 /// The last line of an oops, after its call trace.
 const FATAL: &str = "Kernel panic - not syncing: Fatal exception";
 
+/// A mark: the text of a begin, and that of an end. A begin may be cut off, and is whole with its
+/// second quotation mark. An end that names nothing ends nothing.
+static MARK: LazyLock<Regex> =
+    pattern!(r##"# expect-splat: "([^"]*"?)|# end-expect-splat: "([^"]*")"##);
+
 /// Reports are cut off after so many lines: what follows one may not be part of it.
 const MAX_LINES: usize = 100;
 
-/// Whether this line is the one that a run ends with.
-pub(crate) fn is_end(text: &str) -> bool {
-    END.iter().any(|end| text.starts_with(end))
-}
-
-/// Whether a report begins with this line.
+/// The kind of report that begins with this line, if one does.
 fn start(text: &str) -> Option<Start> {
-    let any = |patterns: &[&str]| patterns.iter().any(|pattern| has_word(text, pattern));
-
-    if text.contains("[ cut here ]") {
+    if text.contains(CUT_HERE) {
         Some(Start::CutHere)
-    } else if any(HARMLESS) {
+    } else if HARMLESS.is_match(text) {
         None
-    } else if any(REPORTS) || (text.contains("INFO: task ") && text.contains(" blocked ")) {
+    } else if REPORT.is_match(text) {
         Some(Start::Report)
-    } else if any(DETAILS) {
-        Some(Start::Detail)
     } else {
-        None
+        DETAIL.is_match(text).then_some(Start::Detail)
     }
 }
 
-/// Whether the text contains this, and not as the end of a word: `DEBUG: ` is not `BUG: `.
-fn has_word(text: &str, pattern: &str) -> bool {
-    text.match_indices(pattern).any(|(at, _)| {
-        !text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_')
-    })
-}
+/// Returns the reports in lines without timestamps, which a test of this suite has printed until
+/// its end.
+pub(crate) fn find<'a>(suite: &str, lines: impl IntoIterator<Item = &'a String>) -> Vec<Splat> {
+    let mut search = Search::default();
+    for line in lines {
+        search.line(line);
+    }
+    search.end_announced();
 
-/// A report that is not complete.
-struct Open {
-    start: Start,
-    title: Option<String>,
-    lines: Vec<String>,
-    /// Whether its call trace has been seen: what begins now is another one.
-    ended: bool,
-}
-
-/// A report that a test has announced.
-struct Announced {
-    /// The text that the report contains, or the begin of the text.
-    contains: String,
-    /// Whether that is all of it.
-    is_whole: bool,
-    /// How many reports there were before.
-    since: usize,
-}
-
-impl Announced {
-    /// Whether a whole mark can be about this.
-    fn is(&self, contains: &str) -> bool {
-        if self.is_whole {
-            contains == self.contains
-        } else {
-            contains.starts_with(&self.contains)
+    for splat in &mut search.found {
+        let is_allowed = |&(of, text): &(&str, &str)| of == suite && splat.contains(text);
+        if splat.verdict == Verdict::Unexpected && ALLOWED.iter().any(is_allowed) {
+            splat.verdict = Verdict::Allowed;
         }
     }
+    search.found
 }
 
-/// Finds reports.
+/// The state of [`find()`].
 #[derive(Default)]
-pub(crate) struct Detector {
-    open: Option<Open>,
-    announced: Option<Announced>,
-    /// The text of the last end mark, if there was one.
-    ended: Option<String>,
+struct Search {
     found: Vec<Splat>,
+    /// How the last of them has begun, unless no more lines belong to it.
+    open: Option<Start>,
+    /// Whether its call trace is over.
+    has_trace: bool,
+    /// The text of the report that was announced, and how many there were before.
+    announced: Option<(String, usize)>,
+    /// The text of the last end mark.
+    ended: Option<String>,
 }
 
-impl Detector {
-    /// Reads a line, without its timestamp.
-    pub(crate) fn line(&mut self, text: &str) {
-        let Some(mark) = Mark::find(text) else {
-            self.text(text);
+impl Search {
+    fn line(&mut self, line: &str) {
+        let Some(mark) = MARK.captures(line) else {
+            self.text(line);
             return;
         };
 
         // Reports do not hide behind marks.
-        if start(mark.before).is_some() {
-            self.text(mark.before);
+        let (before, after) = line.split_once(&mark[0]).unwrap_or_default();
+        if start(before).is_some() {
+            self.text(before);
         }
-        match mark.begins {
-            true => self.begin(mark.contains, mark.is_whole),
-            false => self.end(mark.contains),
+        self.open = None;
+        match mark.get(2) {
+            Some(end) => self.end(end.as_str()),
+            None => self.begin(&mark[1]),
         }
-        if !mark.after.is_empty() {
-            self.line(mark.after);
+        if !after.is_empty() {
+            self.line(after);
         }
     }
 
-    /// Returns the reports since the last time. Ends the open report, and the announcement.
-    pub(crate) fn take(&mut self) -> Vec<Splat> {
-        self.end_announced();
-        self.ended = None;
-        std::mem::take(&mut self.found)
-    }
-
-    /// Reads what is no mark.
+    /// Reads a line that is no mark.
     fn text(&mut self, text: &str) {
         if let Some(start) = start(text).filter(|start| self.is_new(*start, text)) {
-            self.close();
-            self.open = Some(Open {
-                start,
-                title: (start != Start::CutHere).then(|| text.trim().to_owned()),
+            self.open = Some(start);
+            self.has_trace = false;
+            self.found.push(Splat {
+                title: text.trim().to_owned(),
                 lines: vec![text.to_owned()],
-                ended: false,
+                verdict: Verdict::Unexpected,
             });
-        } else if let Some(open) = &mut self.open {
-            if open.lines.len() < MAX_LINES {
-                open.lines.push(text.to_owned());
+        } else if let (Some(_), Some(splat)) = (self.open, self.found.last_mut()) {
+            if splat.lines.len() < MAX_LINES {
+                splat.lines.push(text.to_owned());
             }
-            // What WARN() prints comes first, and says more than where it is.
-            if open.title.is_none() && !text.trim().is_empty() {
-                open.title = Some(text.trim().to_owned());
+            // The message of a WARN() comes first, and says more than the place that follows.
+            if splat.title.contains(CUT_HERE) && !text.trim().is_empty() {
+                text.trim().clone_into(&mut splat.title);
             }
-            open.ended |= text.contains("</TASK>") || text.contains("---[ end trace");
+            self.has_trace |= TRACE_END.is_match(text);
         }
     }
 
-    /// Announces a report, of which all or the begin of what it contains is known.
-    fn begin(&mut self, contains: &str, is_whole: bool) {
-        self.close();
-        let found = self.found.len();
-
-        // The same again, before anything has happened: the longer one is right.
-        if let Some(announced) = self.announced.as_mut().filter(|it| it.since == found) {
-            if is_whole && announced.is(contains) {
-                contains.clone_into(&mut announced.contains);
-                announced.is_whole = true;
-                return;
+    /// Whether this line begins another report than the one that is open.
+    fn is_new(&self, start: Start, text: &str) -> bool {
+        match (self.open, start) {
+            (None, _) | (_, Start::CutHere) => true,
+            _ if self.has_trace => !text.contains(FATAL),
+            // `WARNING:` is the second line, or the third if there is a message.
+            (Some(Start::CutHere), Start::Report) => {
+                self.found.last().is_some_and(|splat| splat.lines.len() > 3)
             }
-            if !is_whole && announced.is_whole && announced.contains.starts_with(contains) {
+            (_, Start::Report) => true,
+            (_, Start::Detail) => false,
+        }
+    }
+
+    fn begin(&mut self, text: &str) {
+        // The same again, before anything has happened: the longer one is right.
+        if let Some((announced, since)) = &mut self.announced {
+            let (short, long) = match announced.len() < text.len() {
+                true => (announced.as_str(), text),
+                false => (text, announced.as_str()),
+            };
+            if *since == self.found.len() && is_whole(long) && long.starts_with(short) {
+                *announced = long.to_owned();
                 return;
             }
         }
 
         self.end_announced();
-        self.announced = Some(Announced {
-            contains: contains.to_owned(),
-            is_whole,
-            since: self.found.len(),
-        });
+        self.announced = Some((text.to_owned(), self.found.len()));
     }
 
-    /// Ends what was announced.
-    fn end(&mut self, contains: &str) {
-        self.close();
-        match &self.announced {
-            Some(announced) if announced.is(contains) => {
-                let since = announced.since;
-                self.announced = None;
-                self.expect(contains, since);
-            }
+    fn end(&mut self, text: &str) {
+        match self.announced.take() {
+            Some((announced, since)) if text.starts_with(&announced) => self.expect(text, since),
             // The same again.
-            None if self.ended.as_deref() == Some(contains) => {}
-            _ => {
+            None if self.ended.as_deref() == Some(text) => {}
+            announced => {
+                self.announced = announced;
                 self.end_announced();
-                self.found
-                    .push(absent(&format!("ended, and not announced: {contains}")));
+                self.absent(format!("ended, and not announced: \"{text}"));
             }
         }
-        self.ended = Some(contains.to_owned());
+        self.ended = Some(text.to_owned());
     }
 
-    /// Ends what is announced, and what is open.
+    /// Ends the announcement that has no end mark.
     fn end_announced(&mut self) {
-        self.close();
-        match self.announced.take() {
-            Some(announced) if announced.is_whole => {
-                self.expect(&announced.contains, announced.since);
-            }
-            Some(announced) => self.found.push(absent(&format!(
-                "announced by a mark that was cut off: {}",
-                announced.contains
-            ))),
+        match mem::take(&mut self.announced) {
+            Some((text, since)) if is_whole(&text) => self.expect(&text, since),
+            Some((text, _)) => self.absent(format!("announced by a cut-off mark: \"{text}")),
             None => {}
         }
     }
 
-    /// Lets pass the one report that was announced.
-    fn expect(&mut self, contains: &str, since: usize) {
+    /// Lets pass the one report that was announced by a whole mark.
+    fn expect(&mut self, text: &str, since: usize) {
+        let contains = text.trim_end_matches('"');
         // Every report contains nothing.
-        let splat = self.found[since..]
+        let found = self.found[since..]
             .iter_mut()
             .find(|splat| !contains.is_empty() && splat.contains(contains));
-        match splat {
+        match found {
             Some(splat) => splat.verdict = Verdict::Expected,
-            None => self
-                .found
-                .push(absent(&format!("announced, and did not come: {contains}"))),
+            None => self.absent(format!("announced, and did not come: {contains}")),
         }
     }
 
-    /// Whether that begins another report than the one that is open.
-    fn is_new(&self, start: Start, text: &str) -> bool {
-        match &self.open {
-            None => true,
-            Some(open) if open.ended => !text.contains(FATAL),
-            Some(open) => match (open.start, start) {
-                (_, Start::CutHere) => true,
-                (Start::CutHere, Start::Report) => {
-                    // `WARNING:` is the second line, or the third if there is a message.
-                    open.lines.len() > 3
-                }
-                (_, Start::Report) => true,
-                (_, Start::Detail) => false,
-            },
-        }
-    }
-
-    /// Ends what is open.
-    fn close(&mut self) {
-        let Some(open) = self.open.take() else {
-            return;
-        };
+    /// Adds a report that did not come as announced.
+    fn absent(&mut self, title: String) {
         self.found.push(Splat {
-            title: open.title.unwrap_or_else(|| "[ cut here ]".to_owned()),
-            lines: open.lines,
-            verdict: Verdict::Unexpected,
+            title,
+            lines: Vec::new(),
+            verdict: Verdict::Absent,
         });
     }
 }
 
-/// Stands for a report that did not come as announced.
-fn absent(title: &str) -> Splat {
-    Splat {
-        title: title.to_owned(),
-        lines: Vec::new(),
-        verdict: Verdict::Absent,
-    }
+/// Whether the text of a mark has its second quotation mark.
+fn is_whole(text: &str) -> bool {
+    text.ends_with('"')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Titles and verdicts of what is found.
-    fn find(console: &str) -> Vec<(String, Verdict)> {
-        let mut detector = Detector::default();
-        for line in console.lines() {
-            detector.line(line);
-        }
-
-        detector
-            .take()
-            .into_iter()
-            .map(|splat| (splat.title, splat.verdict))
-            .collect()
-    }
-
-    fn titles(console: &str) -> Vec<String> {
-        find(console).into_iter().map(|(title, _)| title).collect()
-    }
 
     const WARN: &str = "\
 ------------[ cut here ]------------
@@ -459,46 +350,32 @@ The buggy address belongs to the object at ffff888001234560
 ==================================================================
 ";
 
-    #[test]
-    fn a_report_is_one() {
-        assert_eq!(titles(WARN), ["faux_driver device: still mapped"]);
-        assert_eq!(
-            titles(OOPS),
-            ["BUG: kernel NULL pointer dereference, address: 0000000000000000"]
-        );
-        assert_eq!(
-            titles(LOCKDEP),
-            ["WARNING: possible circular locking dependency detected"]
-        );
-        assert_eq!(
-            titles(KASAN),
-            ["BUG: KASAN: slab-use-after-free in sg_next+0x1c/0x90"]
-        );
+    fn found(suite: &str, console: &str) -> Vec<Splat> {
+        let lines: Vec<String> = console.lines().map(str::to_owned).collect();
+        find(suite, &lines)
     }
 
     #[test]
-    fn reports_in_a_row_are_several() {
-        assert_eq!(
-            titles(&format!("{LOCKDEP}{KASAN}{WARN}{WARN}{OOPS}")).len(),
-            5
-        );
-    }
+    fn reports_have_titles() {
+        let titles = |console: &str| {
+            let titles = found("", console).into_iter().map(|splat| splat.title);
+            titles.collect::<Vec<_>>().join("; ")
+        };
+        let of_warn = "faux_driver device: still mapped";
+        let of_oops = "BUG: kernel NULL pointer dereference, address: 0000000000000000";
+        let of_lockdep = "WARNING: possible circular locking dependency detected";
+        let of_kasan = "BUG: KASAN: slab-use-after-free in sg_next+0x1c/0x90";
 
-    #[test]
-    fn a_report_within_another_is_its_own() {
+        // One after the other, and one in another.
+        assert_eq!(
+            titles(&[LOCKDEP, KASAN, WARN, WARN, OOPS].concat()),
+            [of_lockdep, of_kasan, of_warn, of_warn, of_oops].join("; ")
+        );
         let within = WARN.replace("Call Trace:", "BUG: KASAN: out-of-bounds in x\nCall Trace:");
+        let of_within = "BUG: KASAN: out-of-bounds in x";
+        assert_eq!(titles(&within), [of_warn, of_within].join("; "));
 
-        assert_eq!(
-            titles(&within),
-            [
-                "faux_driver device: still mapped",
-                "BUG: KASAN: out-of-bounds in x"
-            ]
-        );
-    }
-
-    #[test]
-    fn one_line_is_enough() {
+        // One line is enough.
         for line in [
             "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:",
             "INFO: task kunit_try_catch:42 blocked for more than 120 seconds.",
@@ -514,12 +391,8 @@ The buggy address belongs to the object at ffff888001234560
             "Kernel panic - not syncing: Attempted to kill init!",
             "** 12 printk messages dropped **",
         ] {
-            assert_eq!(titles(line), [line]);
+            assert_eq!(titles(line), line);
         }
-    }
-
-    #[test]
-    fn what_looks_alike_is_not_a_report() {
         for line in [
             "DEBUG: nothing",
             "# Subtest: warning",
@@ -529,184 +402,116 @@ The buggy address belongs to the object at ffff888001234560
             "DMA-API: debugging enabled by kernel config",
             "rcu: Hierarchical RCU implementation.",
         ] {
-            assert_eq!(titles(line), [""; 0], "{line}");
+            assert_eq!(titles(line), "");
         }
     }
 
-    #[test]
-    fn the_end_is_told_from_a_panic() {
-        assert!(is_end(
-            "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)"
-        ));
-        assert!(is_end(
-            "Kernel panic - not syncing: No working init found.  Try passing init= option"
-        ));
-        assert!(!is_end("Kernel panic - not syncing: Fatal exception"));
-    }
-
     const BEGIN: &str = "rust_kernel: # expect-splat: \"still mapped\"\n";
-    const CUT_BEGIN: &str = "rust_kernel: # expect-splat: \"still m\n";
     const END: &str = "rust_kernel: # end-expect-splat: \"still mapped\"\n";
 
-    /// Verdicts of what is found in these, one after the other.
-    fn verdicts(parts: &[&str]) -> Vec<Verdict> {
-        find(&parts.concat())
-            .into_iter()
-            .map(|(_, verdict)| verdict)
-            .collect()
-    }
-
-    use Verdict::{Absent, Expected, Unexpected};
-
-    #[test]
-    fn what_is_announced_may_come_once() {
-        assert_eq!(verdicts(&[BEGIN, WARN, END]), [Expected]);
-        assert_eq!(verdicts(&[BEGIN, WARN, WARN, END]), [Expected, Unexpected]);
-        assert_eq!(verdicts(&[BEGIN, KASAN, END]), [Unexpected, Absent]);
-        assert_eq!(verdicts(&[BEGIN, KASAN, WARN, END]), [Unexpected, Expected]);
-        assert_eq!(verdicts(&[BEGIN, END]), [Absent]);
+    /// Verdicts, one after the other.
+    fn verdicts(console: &[&str]) -> String {
+        let found = found("", &console.concat()).into_iter();
+        let verdicts = found.map(|splat| format!("{:?}", splat.verdict));
+        verdicts.collect::<Vec<_>>().join(" ")
     }
 
     #[test]
-    fn an_announcement_ends() {
-        // After the end.
-        assert_eq!(verdicts(&[BEGIN, WARN, END, WARN]), [Expected, Unexpected]);
-        assert_eq!(verdicts(&[BEGIN, END, WARN]), [Absent, Unexpected]);
+    fn an_announced_report_may_come_once() {
+        let cut = "rust_kernel: # expect-splat: \"still m\n";
+        let (cut_end, other) = (&END[..40], END.replace("mapped", "bound"));
+        let quoted = "# expect-splat: \"BUG: KASAN: real\n";
+        let (nothing, end_nothing) = ("# expect-splat: \"\"\n", "# end-expect-splat: \"\"\n");
 
-        // With the test, if it does not say so itself.
-        let mut detector = Detector::default();
-        detector.line(BEGIN);
-        assert_eq!(detector.take()[0].verdict, Absent);
-        assert!(detector.take().is_empty());
-
-        // And never without a begin.
-        assert_eq!(verdicts(&[END]), [Absent]);
-        assert_eq!(verdicts(&[WARN, END]), [Unexpected, Absent]);
-        let other = END.replace("still", "not");
-        assert_eq!(verdicts(&[BEGIN, WARN, &other]), [Expected, Absent]);
-        detector.line(BEGIN);
-        detector.line(END);
-        detector.take();
-        detector.line(END);
-        assert_eq!(detector.take()[0].verdict, Absent);
-    }
-
-    #[test]
-    fn marks_may_be_printed_twice() {
-        assert_eq!(verdicts(&[BEGIN, BEGIN, WARN, END, END]), [Expected]);
-        assert_eq!(verdicts(&[BEGIN, BEGIN, END, END]), [Absent]);
-        assert_eq!(verdicts(&[BEGIN, END, END, WARN]), [Absent, Unexpected]);
-        assert_eq!(
-            verdicts(&[BEGIN, BEGIN, WARN, WARN, END, END]),
-            [Expected, Unexpected]
-        );
-        // One announcement is not made two.
-        assert_eq!(
-            verdicts(&[BEGIN, WARN, BEGIN, END, END]),
-            [Expected, Absent]
-        );
+        let cases: &[(&[&str], &str)] = &[
+            (&[BEGIN, WARN, END], "Expected"),
+            (&[BEGIN, WARN, WARN, END], "Expected Unexpected"),
+            (&[BEGIN, KASAN, END], "Unexpected Absent"),
+            (&[BEGIN, KASAN, WARN, END], "Unexpected Expected"),
+            (&[BEGIN, END], "Absent"),
+            // The announcement ends: with the mark, or else with the test.
+            (&[BEGIN, WARN, END, WARN], "Expected Unexpected"),
+            (&[BEGIN, END, WARN], "Absent Unexpected"),
+            (&[BEGIN], "Absent"),
+            (&[BEGIN, WARN, cut_end], "Expected"),
+            // It never ends without having begun.
+            (&[END], "Absent"),
+            (&[WARN, END], "Unexpected Absent"),
+            (&[BEGIN, WARN, &other], "Expected Absent"),
+            // Marks may be printed twice. That does not make two announcements of one.
+            (&[BEGIN, BEGIN, WARN, END, END], "Expected"),
+            (&[BEGIN, BEGIN, END, END], "Absent"),
+            (&[BEGIN, END, END, WARN], "Absent Unexpected"),
+            (&[BEGIN, BEGIN, WARN, WARN, END, END], "Expected Unexpected"),
+            (&[BEGIN, WARN, BEGIN, END, END], "Expected Absent"),
+            // A begin that is cut off is completed by its end, and not by another, or by itself.
+            (&[cut, WARN, END], "Expected"),
+            (&[cut, WARN, WARN, END], "Expected Unexpected"),
+            (&[cut, KASAN, END], "Unexpected Absent"),
+            (&[WARN, cut, END], "Unexpected Absent"),
+            (&[cut, WARN, &other], "Unexpected Absent Absent"),
+            (&[cut, cut, WARN, END], "Absent Expected"),
+            (&[cut, WARN], "Unexpected Absent"),
+            (&[cut], "Absent"),
+            // The text of a mark is no report, and an empty one is in none.
+            (&[quoted, END], "Absent Absent"),
+            (&[nothing, WARN, end_nothing], "Unexpected Absent"),
+        ];
+        for (console, expected) in cases {
+            assert_eq!(verdicts(console), *expected, "{console:?}");
+        }
     }
 
     #[test]
     fn marks_may_be_cut_off_and_printed_again() {
+        let [begin, end] = [BEGIN, END].map(|mark| mark.replace("still mapped", "BUG: KASAN"));
+
         for at in 0..BEGIN.len() {
             let cut = format!("{}\n", &BEGIN[..at]);
-            assert_eq!(verdicts(&[&cut, BEGIN, WARN, END]), [Expected], "{cut}");
-            assert_eq!(verdicts(&[BEGIN, &cut, WARN, END]), [Expected], "{cut}");
-            assert_eq!(verdicts(&[&cut, BEGIN, END]), [Absent], "{cut}");
+            assert_eq!(verdicts(&[&cut, BEGIN, WARN, END]), "Expected", "{cut}");
+            assert_eq!(verdicts(&[BEGIN, &cut, WARN, END]), "Expected", "{cut}");
+            assert_eq!(verdicts(&[&cut, BEGIN, END]), "Absent", "{cut}");
         }
         for at in 0..END.len() {
             let cut = format!("{}\n", &END[..at]);
-            assert_eq!(verdicts(&[BEGIN, WARN, &cut, END]), [Expected], "{cut}");
-            assert_eq!(verdicts(&[BEGIN, WARN, END, &cut]), [Expected], "{cut}");
-            assert_eq!(verdicts(&[BEGIN, &cut, END]), [Absent], "{cut}");
-            // Until the end of the test.
-            assert_eq!(verdicts(&[BEGIN, WARN, &cut]), [Expected], "{cut}");
-            assert_eq!(
-                verdicts(&[BEGIN, WARN, &cut, WARN]),
-                [Expected, Unexpected],
-                "{cut}"
-            );
+            assert_eq!(verdicts(&[BEGIN, WARN, &cut, END]), "Expected", "{cut}");
+            assert_eq!(verdicts(&[BEGIN, WARN, END, &cut]), "Expected", "{cut}");
+            assert_eq!(verdicts(&[BEGIN, &cut, END]), "Absent", "{cut}");
+            let twice = [BEGIN, WARN, &cut, WARN];
+            assert_eq!(verdicts(&twice), "Expected Unexpected", "{cut}");
         }
-    }
-
-    #[test]
-    fn a_mark_that_is_cut_off_is_completed_by_the_other() {
-        assert_eq!(verdicts(&[CUT_BEGIN, WARN, END]), [Expected]);
-        assert_eq!(
-            verdicts(&[CUT_BEGIN, WARN, WARN, END]),
-            [Expected, Unexpected]
-        );
-        assert_eq!(verdicts(&[CUT_BEGIN, KASAN, END]), [Unexpected, Absent]);
-        // But not before it, nor by another, nor by itself.
-        assert_eq!(verdicts(&[WARN, CUT_BEGIN, END]), [Unexpected, Absent]);
-        let other = END.replace("mapped", "bound");
-        assert_eq!(
-            verdicts(&[CUT_BEGIN, WARN, &other]),
-            [Unexpected, Absent, Absent]
-        );
-        assert_eq!(verdicts(&[CUT_BEGIN, WARN]), [Unexpected, Absent]);
-        assert_eq!(verdicts(&[CUT_BEGIN]), [Absent]);
-    }
-
-    #[test]
-    fn a_mark_that_is_cut_off_is_no_report() {
-        let [begin, end] = [BEGIN, END].map(|mark| mark.replace("still mapped", "BUG: KASAN"));
-
         for at in 0..begin.len() {
             let cut = format!("{}\n", &begin[..at]);
-            assert_eq!(verdicts(&[&cut, &begin, KASAN, &end]), [Expected], "{cut}");
+            assert_eq!(verdicts(&[&cut, &begin, KASAN, &end]), "Expected", "{cut}");
         }
-        assert_eq!(
-            verdicts(&["# expect-splat: \"BUG: KASAN: real\n", END]),
-            [Absent, Absent]
-        );
     }
 
     #[test]
     fn reports_do_not_hide_behind_marks() {
-        for mark in [BEGIN, END] {
-            let mark = mark.trim_end();
-            let lines = [
-                format!("BUG: KASAN: x {mark}\n"),
-                format!("{mark}BUG: KASAN: x\n"),
-                format!("{mark} {mark}BUG: KASAN: x\n"),
-            ];
-            for line in lines {
-                assert!(verdicts(&[&line]).contains(&Unexpected), "{line}");
+        for mark in [BEGIN, END].map(str::trim_end) {
+            for line in [
+                format!("BUG: KASAN: x {mark}"),
+                format!("{mark}BUG: KASAN: x"),
+                format!("{mark} {mark}BUG: KASAN: x"),
+            ] {
+                assert!(verdicts(&[&line]).contains("Unexpected"), "{line}");
             }
         }
     }
 
     #[test]
-    fn nothing_cannot_be_announced() {
-        assert_eq!(
-            verdicts(&["# expect-splat: \"\"\n", WARN, "# end-expect-splat: \"\"\n"]),
-            [Unexpected, Absent]
-        );
-    }
-
-    #[test]
     fn a_suite_is_allowed_what_is_its_own() {
-        let (suite, contains, why) = ALLOWED[0];
-        let allowed = |suite: &str, line: &str| {
-            let mut splats = vec![Splat {
-                title: "WARNING".to_owned(),
-                lines: vec![line.to_owned()],
-                verdict: Verdict::Unexpected,
-            }];
-            allow(suite, &mut splats);
-            splats[0].verdict
-        };
-
+        let (suite, contains) = ALLOWED[0];
         let line = format!("WARNING: a.c:1{contains}0x25/0x30");
-        assert_eq!(allowed(suite, &line), Verdict::Allowed(why));
-        assert_eq!(allowed("another", &line), Verdict::Unexpected);
-        assert_eq!(allowed(suite, "BUG: KASAN"), Verdict::Unexpected);
+        let absent = format!("# end-expect-splat: \"{line}\"");
 
-        // A report that did not come is not forgiven.
-        let mut splats = vec![absent(&line)];
-        allow(suite, &mut splats);
-        assert!(splats[0].fails());
+        for (suite, line, expected) in [
+            (suite, line.as_str(), Verdict::Allowed),
+            ("another", &line, Verdict::Unexpected),
+            (suite, "BUG: KASAN", Verdict::Unexpected),
+            (suite, &absent, Verdict::Absent),
+        ] {
+            assert_eq!(found(suite, line)[0].verdict, expected, "{line}");
+        }
     }
 }

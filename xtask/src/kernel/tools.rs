@@ -10,7 +10,7 @@ use super::{
     tree::Version,
 };
 use crate::exit::Exit;
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{bail, Context, Result};
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -74,21 +74,16 @@ impl Llvm {
     /// The one that is known to work, else the newest that is complete.
     pub(crate) fn find() -> Option<Self> {
         let numbered = (17..=40).rev().map(|version| format!("-{version}"));
-
-        [LLVM_TESTED.to_owned()]
-            .into_iter()
-            .chain(numbered)
-            .chain([String::new()])
-            .find_map(Self::with_suffix)
+        let all = [LLVM_TESTED.to_owned()].into_iter().chain(numbered);
+        all.chain([String::new()]).find_map(Self::with_suffix)
     }
 
     fn with_suffix(suffix: String) -> Option<Self> {
         let clang = PathBuf::from(format!("clang{suffix}"));
         let version = version(&clang, "clang version ")?;
-        let complete = LLVM_PROGRAMS
-            .iter()
-            .all(|program| which(&format!("{program}{suffix}")).is_some());
-        if version < LLVM_MINIMUM || !complete {
+        let mut programs = LLVM_PROGRAMS.iter();
+        let is_complete = programs.all(|program| which(&format!("{program}{suffix}")).is_some());
+        if version < LLVM_MINIMUM || !is_complete {
             return None;
         }
 
@@ -141,15 +136,12 @@ impl Rust {
     /// The sources of the library, if they are here.
     pub(crate) fn library_here(&self, cache: &Cache) -> Option<PathBuf> {
         let component = self.sysroot.join("lib/rustlib/src/rust/library");
-        let unpacked = cache.path(&self.unpacked()).join("library");
-
-        [component, unpacked]
-            .into_iter()
-            .find(|library| library.join("core/src/lib.rs").is_file())
+        let mut libraries = [component, self.unpacked(cache)].into_iter();
+        libraries.find(|library| library.join("core/src/lib.rs").is_file())
     }
 
-    fn unpacked(&self) -> String {
-        format!("rust-src-{}", self.release)
+    fn unpacked(&self, cache: &Cache) -> PathBuf {
+        cache.path(&format!("rust-src-{}/library", self.release))
     }
 
     /// The sources of the library, of exactly this version.
@@ -171,7 +163,7 @@ impl Rust {
         apt::unpack(cache, &package, |folder| {
             // Where rustc expects it; the sources of the compiler come with it, and are not kept.
             let library = folder.join("usr/lib/rustlib/src/rust/library");
-            Ok((library, cache.path(&self.unpacked()).join("library")))
+            Ok((library, self.unpacked(cache)))
         })
     }
 
@@ -185,43 +177,41 @@ impl Rust {
 
 /// A bindgen that is new enough, if it is here.
 pub(crate) fn bindgen_here(cache: &Cache) -> Option<(PathBuf, Version)> {
-    let built = cache.path("tools/bin/bindgen");
-    which("bindgen")
-        .into_iter()
-        .chain([built])
-        .find_map(|program| {
-            // `bindgen 0.72.1`. Without any arguments, it would load libclang.
-            let version: Version = version(&program, "bindgen ")?;
-            (version >= BINDGEN_MINIMUM).then_some((program, version))
-        })
+    let programs = which("bindgen").into_iter();
+    let mut programs = programs.chain([cache.path("tools/bin/bindgen")]);
+    programs.find_map(|program| {
+        // `bindgen 0.72.1`. Without any arguments, it would load libclang.
+        let version: Version = version(&program, "bindgen ")?;
+        (version >= BINDGEN_MINIMUM).then_some((program, version))
+    })
 }
 
 /// A bindgen that is new enough, which is built if need be.
 pub(crate) fn bindgen(shell: &Shell, cache: &Cache) -> Result<(PathBuf, Version)> {
-    let _lock = cache.lock("tools")?;
-    if let Some(found) = bindgen_here(cache) {
-        return Ok(found);
-    }
-
-    cargo_install(shell, cache, "bindgen-cli", BINDGEN)?;
-    bindgen_here(cache).context("cargo has built bindgen, and it does not run")
+    ensure_built(shell, cache, "bindgen-cli", BINDGEN, || bindgen_here(cache))
 }
 
 /// Returns cargo-fuzz, which is built if need be.
 pub(crate) fn cargo_fuzz(shell: &Shell, cache: &Cache) -> Result<PathBuf> {
-    let _lock = cache.lock("tools")?;
-    let program = cache.path("tools/bin/cargo-fuzz");
-    let is_here = || version(&program, "cargo-fuzz ") == CARGO_FUZZ.parse().ok();
-    if !is_here() {
-        cargo_install(shell, cache, "cargo-fuzz", CARGO_FUZZ)?;
-        ensure!(is_here(), "cargo has built cargo-fuzz, and it does not run");
-    }
-
-    Ok(program)
+    ensure_built(shell, cache, "cargo-fuzz", CARGO_FUZZ, || {
+        let program = cache.path("tools/bin/cargo-fuzz");
+        (version(&program, "cargo-fuzz ") == CARGO_FUZZ.parse().ok()).then_some(program)
+    })
 }
 
-/// Has cargo build the programs of a package.
-fn cargo_install(shell: &Shell, cache: &Cache, package: &str, version: &str) -> Result<()> {
+/// Has cargo build the program of a package unless it is found.
+fn ensure_built<T>(
+    shell: &Shell,
+    cache: &Cache,
+    package: &str,
+    version: &str,
+    find: impl Fn() -> Option<T>,
+) -> Result<T> {
+    let _lock = cache.lock("tools")?;
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+
     let log = cache.path(&format!("logs/{package}.log"));
     let spinner = spinner(format!("building {package} {version}"));
     let job = Job::start(
@@ -237,18 +227,15 @@ fn cargo_install(shell: &Shell, cache: &Cache, package: &str, version: &str) -> 
 
     if !built {
         let said = job::tail(&log, 20);
+        let see = format!("see {}", log.display());
         if is_cargo_offline(&said) {
             bail!(Exit::Skipped(format!(
-                "{package} {version} cannot be downloaded, see {}",
-                log.display()
+                "{package} {version} cannot be downloaded, {see}"
             )));
         }
-        bail!(
-            "{package} {version} cannot be built, see {}:\n{said}",
-            log.display()
-        );
+        bail!("{package} {version} cannot be built, {see}:\n{said}");
     }
-    Ok(())
+    find().with_context(|| format!("cargo has built {package}, and it does not run"))
 }
 
 /// The version of a program of QEMU.

@@ -7,7 +7,7 @@
 //! only what it has to.
 
 use crate::exit::Exit;
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{ensure, Context, Result};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
@@ -25,10 +25,6 @@ use std::{
 
 /// The oldest kernel that has what the code is for.
 pub(crate) const MINIMUM: Version = Version(7, 3, 0);
-
-/// Variables that make Git look at another repository, as it sets them for hooks.
-pub(crate) const GIT_VARIABLES: [&str; 4] =
-    ["GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE"];
 
 /// A version, of a kernel or of a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,26 +88,19 @@ pub(crate) enum Sharing {
 impl Tree {
     /// Opens a tree, which has to be recent enough.
     pub(crate) fn open(root: &Path) -> Result<Self> {
-        let Ok(makefile) = fs::read_to_string(root.join("Makefile")) else {
-            bail!(Exit::Usage(format!(
-                "{} is not a Linux tree: there is no Makefile in it",
-                root.display()
-            )));
-        };
-        let Some(version) = version(&makefile) else {
-            bail!(Exit::Usage(format!(
-                "{} is not a Linux tree: its Makefile does not begin with VERSION and PATCHLEVEL",
-                root.display()
-            )));
-        };
-        if version < MINIMUM {
-            bail!(Exit::Usage(format!(
-                "{} is Linux {version}: it has to be {}.{} or newer",
-                root.display(),
-                MINIMUM.0,
-                MINIMUM.1
-            )));
-        }
+        let usage = |why: &str| Exit::Usage(format!("{} is {why}", root.display()));
+        let makefile = fs::read_to_string(root.join("Makefile"))
+            .map_err(|_| usage("not a Linux tree: there is no Makefile in it"))?;
+        let version = version(&makefile).ok_or_else(|| {
+            usage("not a Linux tree: its Makefile does not begin with VERSION and PATCHLEVEL")
+        })?;
+        let Version(major, minor, _) = MINIMUM;
+        ensure!(
+            version >= MINIMUM,
+            usage(&format!(
+                "Linux {version}: it has to be {major}.{minor} or newer"
+            ))
+        );
 
         Ok(Self {
             root: root.to_owned(),
@@ -188,14 +177,12 @@ impl Tree {
 
     /// Writes the changes to the tree itself. Returns the files that have changed.
     pub(crate) fn save(&self) -> Result<Vec<PathBuf>> {
-        let mut changed = Vec::new();
-        for (path, text) in &self.edits {
-            if replace_if_different(&self.root.join(path), text)? {
-                changed.push(path.clone());
-            }
-        }
-
-        Ok(changed)
+        let changes = self.changes()?.into_iter();
+        let save = |change: Change| {
+            replace_if_different(&self.root.join(&change.path), &change.new)?;
+            Ok(change.path)
+        };
+        changes.map(save).collect()
     }
 
     /// Makes `copy` what this tree is with the changes. Returns the files that have changed.
@@ -252,13 +239,7 @@ impl Tree {
         if !self.root.join(".git").exists() {
             return None;
         }
-        let mut git = Command::new("git");
-        for variable in GIT_VARIABLES {
-            git.env_remove(variable);
-        }
-        let output = git
-            .arg("-C")
-            .arg(&self.root)
+        let output = git(&self.root)
             .args([
                 "ls-files",
                 "-z",
@@ -281,6 +262,16 @@ impl Tree {
         // The `.gitignore` of Debian's trees is for packaging, and ignores Linux.
         files.contains(Path::new("Makefile")).then_some(files)
     }
+}
+
+/// Git in a folder, which does not look at the repository that has called a hook.
+pub(crate) fn git(folder: &Path) -> Command {
+    let mut git = Command::new("git");
+    for variable in ["GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE"] {
+        git.env_remove(variable);
+    }
+    git.current_dir(folder);
+    git
 }
 
 /// The version that a Makefile begins with.
@@ -430,6 +421,10 @@ mod tests {
         file.metadata().unwrap().modified().unwrap()
     }
 
+    fn read(file: &Path) -> String {
+        fs::read_to_string(file).unwrap()
+    }
+
     #[test]
     fn versions_are_read() {
         assert_eq!(version(MAKEFILE), Some(Version(7, 3, 4)));
@@ -486,89 +481,61 @@ mod tests {
         assert_eq!(tree.read("rust/kernel/other.rs").unwrap(), "other");
         assert_eq!(tree.read("rust/kernel/new.rs").unwrap(), "new");
         assert!(tree.read("rust/kernel/none.rs").is_err());
-        assert_eq!(fs::read(linux.join("rust/kernel/lib.rs")).unwrap(), b"lib");
+        assert_eq!(read(&linux.join("rust/kernel/lib.rs")), "lib");
 
         tree.write("rust/kernel/other.rs", "other");
         let changes = tree.changes().unwrap();
-        let names: Vec<_> = changes.iter().map(|change| change.path.as_path()).collect();
+        let [changed, new] = &changes[..] else {
+            panic!("there are {} changes", changes.len());
+        };
+        assert_eq!(changed.path, Path::new("rust/kernel/lib.rs"));
         assert_eq!(
-            names,
-            ["rust/kernel/lib.rs", "rust/kernel/new.rs"].map(Path::new)
+            (changed.old.as_deref(), &*changed.new),
+            (Some("lib"), "changed")
         );
-        assert_eq!(changes[0].old.as_deref(), Some("lib"));
-        assert_eq!(changes[0].new, "changed");
-        assert_eq!(changes[1].old, None);
+        assert_eq!(
+            (&*new.path, &new.old),
+            (Path::new("rust/kernel/new.rs"), &None)
+        );
 
         assert_eq!(tree.save().unwrap().len(), 2);
-        assert_eq!(
-            fs::read(linux.join("rust/kernel/lib.rs")).unwrap(),
-            b"changed"
-        );
+        assert_eq!(read(&linux.join("rust/kernel/lib.rs")), "changed");
         assert!(tree.save().unwrap().is_empty());
     }
 
     #[test]
-    fn a_copy_does_not_change_the_tree() {
+    fn a_copy_is_written_only_where_it_differs() {
         for sharing in [Sharing::Links, Sharing::Nothing] {
             let (_folder, linux, copy) = tree();
-            let mut tree = Tree::open(&linux).unwrap();
-            assert_eq!(tree.copy_to(&copy, sharing, false).unwrap().len(), 4);
-            assert_eq!(
-                modified(&copy.join("rust/kernel/lib.rs")),
-                SystemTime::UNIX_EPOCH
-            );
+            let lib = copy.join("rust/kernel/lib.rs");
+            let copied = |tree: &Tree, built| tree.copy_to(&copy, sharing, built).unwrap();
+            let plain = Tree::open(&linux).unwrap();
+            assert_eq!(copied(&plain, false).len(), 4);
+            assert_eq!(modified(&lib), SystemTime::UNIX_EPOCH);
             assert_eq!(
                 fs::read_link(copy.join("rust/link")).unwrap(),
                 Path::new("kernel")
             );
 
-            tree.write("rust/kernel/lib.rs", "changed");
-            assert_eq!(
-                tree.copy_to(&copy, sharing, true).unwrap(),
-                [Path::new("rust/kernel/lib.rs")]
-            );
-            assert_eq!(
-                fs::read(copy.join("rust/kernel/lib.rs")).unwrap(),
-                b"changed"
-            );
-            assert_eq!(fs::read(linux.join("rust/kernel/lib.rs")).unwrap(), b"lib");
+            let mut edited = plain.clone();
+            edited.write("rust/kernel/lib.rs", "changed");
+            assert_eq!(copied(&edited, true), [Path::new("rust/kernel/lib.rs")]);
+            assert_eq!(read(&lib), "changed");
+            // The tree does not change.
+            assert_eq!(read(&linux.join("rust/kernel/lib.rs")), "lib");
+            edited.write("rust/kernel/new.rs", "new");
+            assert_eq!(copied(&edited, true), [Path::new("rust/kernel/new.rs")]);
+            let built = modified(&lib);
+            assert!(copied(&edited, true).is_empty());
+            assert_eq!(modified(&lib), built);
+
+            // A file that is no longer changed is as new as the change.
+            assert_eq!(copied(&plain, true).len(), 2);
+            assert_eq!(read(&lib), "lib");
+            assert!(modified(&lib) >= built);
+            assert!(!copy.join("rust/kernel/new.rs").exists());
+            assert!(copied(&plain, true).is_empty());
         }
-    }
-
-    #[test]
-    fn a_copy_is_written_only_where_it_differs() {
-        let (_folder, linux, copy) = tree();
-        let mut tree = Tree::open(&linux).unwrap();
-        tree.write("rust/kernel/lib.rs", "changed");
-        tree.write("rust/kernel/new.rs", "new");
-        tree.copy_to(&copy, Sharing::Links, false).unwrap();
-
-        let before = modified(&copy.join("rust/kernel/lib.rs"));
-        assert!(tree
-            .copy_to(&copy, Sharing::Links, true)
-            .unwrap()
-            .is_empty());
-        assert_eq!(modified(&copy.join("rust/kernel/lib.rs")), before);
-    }
-
-    #[test]
-    fn what_is_no_longer_changed_is_as_new_as_that() {
-        let (_folder, linux, copy) = tree();
-        let mut tree = Tree::open(&linux).unwrap();
-        tree.write("rust/kernel/lib.rs", "changed");
-        tree.write("rust/kernel/new.rs", "new");
-        tree.copy_to(&copy, Sharing::Links, false).unwrap();
-        let built = modified(&copy.join("rust/kernel/lib.rs"));
-
-        let tree = Tree::open(&linux).unwrap();
-        assert_eq!(tree.copy_to(&copy, Sharing::Links, true).unwrap().len(), 2);
-        assert_eq!(fs::read(copy.join("rust/kernel/lib.rs")).unwrap(), b"lib");
-        assert!(modified(&copy.join("rust/kernel/lib.rs")) >= built);
-        assert!(!copy.join("rust/kernel/new.rs").exists());
-        assert!(tree
-            .copy_to(&copy, Sharing::Links, true)
-            .unwrap()
-            .is_empty());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rust sample of resources that are mapped on first use, and gone when the device is unbound
+//! Rust sample of resources that are mapped on first use, and released when the device is unbound
 //! (based on QEMU's `pci-testdev`).
 //!
 //! To make this driver probe, QEMU must be run with `-device pci-testdev`.
@@ -37,7 +37,7 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// How large the buffer is, in pages.
+/// The size of the buffer, in pages.
 const PAGES: usize = 4;
 
 /// The word that the buffer is filled with.
@@ -60,7 +60,8 @@ struct Descriptors {
 }
 
 impl Descriptors {
-    /// For buffers with no more than `pages` pages, which are no more segments.
+    /// Makes descriptors for buffers of up to `pages` pages, which have no more segments than
+    /// pages.
     fn new(dev: &Device, pages: usize) -> impl PinInit<Self> + '_ {
         pin_init!(Self {
             dev: dev.into(),
@@ -69,9 +70,9 @@ impl Descriptors {
         })
     }
 
-    /// Describes a buffer. Returns how many segments it has.
+    /// Describes a buffer. Returns the number of its segments.
     ///
-    /// Whatever of the two is not mapped yet is mapped now.
+    /// Maps the descriptors and the buffer if this is their first use.
     fn describe<T: DriverObject>(
         &self,
         dev: &Device<Bound>,
@@ -113,12 +114,12 @@ impl<T: DriverObject> Buffer<T> {
         })
     }
 
-    /// Where the words of the buffer are in its memory.
+    /// Returns the offsets of the buffer's words in its memory.
     fn offsets(memory: &shmem::VMapOwned<T>) -> impl Iterator<Item = usize> {
         (0..memory.size()).step_by(size_of::<u32>())
     }
 
-    /// Writes a word to all of the buffer. The memory is mapped for that, unless it is already.
+    /// Writes a word to all of the buffer. Maps the memory if this is its first use.
     fn fill(&self, dev: &Device<Bound>, word: u32) -> Result {
         let memory = self.memory(dev)?;
 
@@ -196,7 +197,7 @@ struct SampleDriver {
     descriptors: Descriptors,
     #[pin]
     buffer: Buffer<BufferData>,
-    // There is nothing that userspace could do with it, so it is never registered.
+    // The device has nothing to offer to user space, so it is never registered.
     _drm: ARef<drm::Device<SampleDrmDriver>>,
 }
 
@@ -242,7 +243,7 @@ impl pci::Driver for SampleDriver {
     fn unbind<'bound>(pdev: &'bound pci::Device<Core<'_>>, this: Pin<&Self>) {
         let dev = pdev.as_ref();
 
-        // Still there: what is mapped goes right after this.
+        // The resources are still mapped, and are dropped right after this callback.
         match this.descriptors.describe(dev, &this.buffer.obj) {
             Ok(segments) => dev_info!(pdev, "The buffer had {} segments.\n", segments),
             Err(error) => dev_err!(pdev, "The buffer is lost: {:?}\n", error),
@@ -321,7 +322,7 @@ mod tests {
         const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
     }
 
-    /// Whose generic code is used first.
+    /// The crate whose generic code is used first.
     #[derive(Clone, Copy)]
     enum First {
         Kernel,
@@ -330,10 +331,10 @@ mod tests {
 
     const ORDERS: [First; 2] = [First::Kernel, First::Sample];
 
-    /// Two objects of one generic type: one is made and used by the code that the kernel crate has
-    /// of it, the other one by that of this crate.
+    /// Two objects of one generic type. The kernel crate's instance of the code makes and uses one
+    /// of the objects, this crate's instance the other.
     struct Pair {
-        // Goes before the parent of its DRM device.
+        // Dropped before the parent of its DRM device.
         sample: ARef<TestObject>,
         _drm: ARef<drm::Device<TestDriver>>,
         kernel: KernelObject,
@@ -351,13 +352,13 @@ mod tests {
             })
         }
 
-        /// The device that both belong to.
+        /// Returns the device that both belong to.
         fn dev(&self) -> Result<&Device<Bound>> {
             Ok(self.kernel.parent()?.as_ref())
         }
 
-        /// Asks both for something, one after the other. Returns what the kernel crate's says
-        /// first, whoever is asked first.
+        /// Asks both objects, one after the other. The first result is that of the kernel crate's
+        /// object, whichever object is asked first.
         fn ask<R>(
             &self,
             first: First,
@@ -376,7 +377,7 @@ mod tests {
             }
         }
 
-        /// The lock classes of the slots of both, which are empty.
+        /// Returns the lock classes of both slots, which are empty.
         fn lock_classes(&self, first: First) -> Result<(Option<LockClass>, Option<LockClass>)> {
             let dev = self.dev()?;
 
@@ -387,7 +388,7 @@ mod tests {
             )
         }
 
-        /// How many bytes of both are mapped. Maps both.
+        /// Maps both objects. Returns the number of bytes that are mapped of each.
         fn mapped(&self, first: First) -> Result<(ResourceSize, ResourceSize)> {
             let dev = self.dev()?;
 
@@ -398,7 +399,7 @@ mod tests {
             )
         }
 
-        /// Are both mapped?
+        /// Returns whether each object is mapped.
         fn are_mapped(&self) -> (bool, bool) {
             (
                 self.kernel.is_mapped(),
@@ -411,8 +412,8 @@ mod tests {
         table.iter().map(|entry| entry.dma_len()).sum()
     }
 
-    /// What is known only with both mapped: whoever asks first maps them, and has a lock of this
-    /// crate's own meanwhile.
+    /// An object of this crate only. Its initialiser maps both other objects, with the lock of its
+    /// own slot held.
     #[devres_lazy]
     #[pin_data]
     struct Above {
@@ -420,7 +421,7 @@ mod tests {
         dev: ARef<Device>,
         first: First,
 
-        /// How many bytes of both are mapped.
+        /// The number of bytes that are mapped of each.
         #[lazy(fn mapped, device = &self.dev, init = self.pair.mapped(self.first))]
         mapped: (ResourceSize, ResourceSize),
     }
@@ -441,10 +442,10 @@ mod tests {
         }
     }
 
-    // A failed assertion ends the thread without running destructors, so it is for what is left
-    // when all devices are gone.
+    // A failed assertion ends the thread without running destructors, so the tests assert only
+    // after all devices were dropped.
 
-    /// Both take the lock of their slot as one class, with one name, whoever comes first.
+    /// Both slots have the same lock class, with the same name, whichever crate is first.
     #[test]
     fn lock_class_is_one() -> Result {
         if !lockdep_is_on() {
@@ -462,7 +463,7 @@ mod tests {
         Ok(())
     }
 
-    /// Both map their table, one after the other.
+    /// Both objects map their table, one after the other.
     #[test]
     fn tables_are_mapped() -> Result {
         let is_on = lockdep_is_on();
@@ -477,7 +478,7 @@ mod tests {
         Ok(())
     }
 
-    /// The same below the lock of a third slot, that of an object of this crate's own.
+    /// The same with the lock of a third slot held, whose object is of this crate only.
     #[test]
     fn tables_are_mapped_below_a_lock() -> Result {
         let is_on = lockdep_is_on();
@@ -494,7 +495,7 @@ mod tests {
         Ok(())
     }
 
-    /// Unbind takes both tables from objects that stay.
+    /// Unbind unmaps both tables, and the objects stay.
     #[test]
     fn unbind() -> Result {
         let mut pair = Pair::new()?;
@@ -524,8 +525,8 @@ mod tests {
         Ok(())
     }
 
-    /// What the CPU does to a buffer: the sum is that of what was filled, which is all of the
-    /// object's memory, and stays there when unbind has unmapped it.
+    /// The CPU fills a buffer and adds up its words. The buffer is all of the object's memory,
+    /// which keeps its content when unbind has unmapped it.
     #[test]
     fn memory() -> Result {
         const WORDS: u64 = (SIZE / size_of::<u32>()) as u64;

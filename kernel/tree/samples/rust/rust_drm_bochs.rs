@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rust sample of a DRM driver, for QEMU's device `bochs-display`, which shows its memory.
+//! Rust sample of a DRM driver, for QEMU's device `bochs-display`, which displays its memory.
 //!
 //! Open files outlive the binding of the device. The registers and the framebuffer are mapped when
 //! the first file uses them, and unmapped when the device is unbound. The framebuffer is mapped
@@ -72,7 +72,7 @@ mod regs {
             15:0 pixels;
         }
 
-        /// Where that part begins.
+        /// The position of that part.
         pub(super) LEFT(u16) @ 0x510 {
             15:0 pixels;
         }
@@ -85,13 +85,13 @@ mod regs {
     pub(super) const END: usize = 0x514;
 }
 
-/// What the device is known by: QEMU's vendor, which the kernel has no name for, the device, and
-/// what its register [`regs::ID`] says.
+/// The identity of the device: QEMU's vendor ID, which the kernel has no name for, the device ID,
+/// and the content of the register [`regs::ID`].
 const VENDOR: u16 = 0x1234;
 const DEVICE: u16 = 0x1111;
 const MAGIC: u16 = 0xb0c;
 
-/// Its class: a display that is no VGA.
+/// The class of the device: a display that is not VGA.
 const CLASS: u32 = 0x0003_8000;
 
 /// The BARs of the device.
@@ -110,7 +110,7 @@ const TILE: usize = uapi::BOCHS_TILE as usize;
 
 type Registers<'a> = pci::Bar<'a, { regs::END }>;
 
-/// Maps the registers, and finds out whether they are those of the device.
+/// Maps the registers, and checks that they are those of the device.
 fn map_registers(dev: &Device<Bound>) -> Result<Registers<'_>> {
     let pdev: &pci::Device<Bound> = dev.try_into()?;
     let bar = pdev.iomap_region_sized::<{ regs::END }>(REGISTERS, c"rust_drm_bochs registers")?;
@@ -142,7 +142,7 @@ struct Mode {
 }
 
 impl Mode {
-    /// Returns the mode that user space asks for, if this much memory suffices.
+    /// Returns the mode that user space asks for, if `memory` bytes suffice.
     fn new(args: &uapi::drm_bochs_mode, memory: u64) -> Result<Self> {
         let mode = Self {
             width: args.width.try_into()?,
@@ -169,7 +169,7 @@ impl Mode {
     }
 }
 
-/// The display, as files see it. It is part of the DRM device, which an open file keeps.
+/// The display, as files see it: part of the DRM device, to which an open file has a reference.
 #[devres_lazy]
 #[pin_data]
 struct Display {
@@ -220,7 +220,7 @@ impl Display {
     fn draw(&self, dev: &Device<Bound>, tile: &uapi::drm_bochs_tile) -> Result {
         let current = self.mode.lock();
         let rows = (*current).ok_or(EINVAL)?.rows(tile)?;
-        // Write-combined, so there is no order to keep.
+        // The framebuffer is write-combined, so the writes need no order.
         let framebuffer = self.framebuffer(dev)?.as_view().relaxed();
 
         for (begin, pixels) in rows.zip(tile.pixels.chunks_exact(TILE)) {
@@ -232,7 +232,7 @@ impl Display {
     }
 }
 
-/// The driver's part of a GEM object. There are none: what is drawn comes with the ioctl.
+/// The driver's part of a GEM object. The driver makes no objects: the pixels come with the ioctl.
 #[pin_data]
 struct NoBuffer {}
 
@@ -245,7 +245,7 @@ impl DriverObject for NoBuffer {
     }
 }
 
-/// The data of an open file: none.
+/// The data of an open file, which is empty.
 struct FileData;
 
 type BochsFile = drm::File<FileData>;
@@ -282,7 +282,7 @@ impl FileData {
     }
 }
 
-/// The device that the driver is bound to.
+/// Returns the device that the driver is bound to.
 fn parent(drm: &BochsDevice<Registered>) -> &pci::Device<Bound> {
     drm.as_ref()
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rust sample of a DRM driver, for QEMU's device `edu`, which copies between buffers and a memory
-//! of its own.
+//! Rust sample of a DRM driver, for QEMU's device `edu`, which copies between buffers and its own
+//! memory.
 //!
-//! Open files and buffers outlive the binding of the device. What they use of it is mapped on first
-//! use and gone when the device is unbound: its registers, a page that it writes to, the buffers'
-//! mappings for the device, and those for the CPU.
+//! Open files and buffers outlive the binding of the device. Files use the device's registers, a
+//! page that the device writes to, and mappings of the buffers, for the device and for the CPU.
+//! Each of these resources is mapped on first use, and released when the device is unbound.
 //!
 //! To make this driver probe, QEMU must be run with `-device edu`, and with an IOMMU or with no
 //! memory above 256 MiB: the device has 28 bits for addresses.
@@ -91,33 +91,33 @@ mod regs {
 
 type Bar<'a> = pci::Bar<'a, { regs::END }>;
 
-/// What the device is known by: QEMU's vendor, which the kernel has no name for, the device, and
-/// what its register [`regs::ID`] says.
+/// The identity of the device: QEMU's vendor ID, which the kernel has no name for, the device ID,
+/// and the content of the register [`regs::ID`].
 const VENDOR: u16 = 0x1234;
 const DEVICE: u16 = 0x11e8;
 const MAGIC: u32 = 0xed;
 
-/// Its class: none of those that the standard has.
+/// The class of the device, which the standard does not define.
 const CLASS: u32 = 0x00ff00;
 
-/// Where the memory of the device is, as its DMA engine sees it.
+/// The address of the device's memory, as its DMA engine sees it.
 const MEMORY: u32 = 0x4_0000;
 
-/// How many bytes of it there are for user space. A transfer must not reach its end.
+/// The number of bytes that are for user space. A transfer must not reach the end of the memory.
 const MEMORY_SIZE: u32 = 0xff0;
 
-/// Where the fence is in it.
+/// The address of the fence in the device's memory.
 const MEMORY_FENCE: u32 = MEMORY + MEMORY_SIZE;
 
-/// The words of the fence: what the device reads, and what it writes.
+/// The words of the fence: the device reads the first, and writes the second.
 const FENCE_OUT: usize = 0;
 const FENCE_IN: usize = 1;
 
-/// How often to look whether the device is done, and how long it may take. A transfer takes 100 ms.
+/// The interval at which the driver polls the device, and the time limit. A transfer takes 100 ms.
 const POLL: Delta = Delta::from_millis(2);
 const TIMEOUT: Delta = Delta::from_secs(2);
 
-/// Which way to copy.
+/// The direction of a copy.
 #[derive(Clone, Copy)]
 enum Direction {
     ToDevice,
@@ -139,14 +139,14 @@ impl TryFrom<u32> for Direction {
 /// A request to copy.
 struct CopyRequest {
     direction: Direction,
-    /// Where in the buffer, in bytes.
+    /// The offset in the buffer, in bytes.
     offset: u64,
-    /// Where in the memory of the device, in bytes.
+    /// The offset in the memory of the device, in bytes.
     device_offset: u32,
     len: u32,
 }
 
-/// Maps the registers, and finds out whether they are those of the device.
+/// Maps the registers, and checks that they are those of the device.
 fn map_registers(dev: &Device<Bound>) -> Result<Bar<'_>> {
     let pdev: &pci::Device<Bound> = dev.try_into()?;
     let bar = pdev.iomap_region_sized::<{ regs::END }>(0, c"rust_drm_edu")?;
@@ -163,7 +163,7 @@ fn map_registers(dev: &Device<Bound>) -> Result<Bar<'_>> {
     Ok(bar)
 }
 
-/// The device, as files see it. It is part of the DRM device, which an open file keeps.
+/// The device, as files see it: part of the DRM device, to which an open file has a reference.
 #[devres_lazy]
 #[pin_data]
 struct Edu {
@@ -173,7 +173,7 @@ struct Edu {
     #[lazy(fn registers -> Bar<'_>, device = &self.dev, init = map_registers(dev)?)]
     registers: ForLt!(Bar<'_>),
 
-    /// The page that says how far the device has come.
+    /// The page in which the device reports its progress.
     #[lazy(
         fn fence,
         device = &self.dev,
@@ -181,7 +181,7 @@ struct Edu {
     )]
     fence: Coherent<[u32]>,
 
-    /// The number of copies. The holder of the lock has the DMA engine.
+    /// The number of copies. The holder of the lock may use the DMA engine.
     #[pin]
     copies: Mutex<u32>,
 }
@@ -196,7 +196,8 @@ impl Edu {
         })
     }
 
-    /// Copies between a buffer and the memory of the device, and returns when all of it was copied.
+    /// Copies between a buffer and the memory of the device, and returns when all bytes were
+    /// copied.
     ///
     /// Maps the registers, the buffer and the fence if this is their first use.
     fn copy(&self, dev: &Device<Bound>, object: &BufferObject, copy: &CopyRequest) -> Result {
@@ -226,7 +227,7 @@ impl Edu {
         self.pass_fence(dev, *copies)
     }
 
-    /// Sends a number to the device and back, behind all that was copied before.
+    /// Sends a number to the device and back, after all copies before.
     fn pass_fence(&self, dev: &Device<Bound>, number: u32) -> Result {
         let fence = self.fence(dev)?;
         let address = |word: usize| fence.dma_address() + (word * size_of::<u32>()) as u64;
@@ -255,7 +256,7 @@ impl Edu {
         }
     }
 
-    /// Has the DMA engine transfer between memory and the memory of the device.
+    /// Makes the DMA engine transfer between memory and the memory of the device.
     fn transfer(
         &self,
         dev: &Device<Bound>,
@@ -280,7 +281,7 @@ impl Edu {
                 .with_from_device(matches!(direction, Direction::FromDevice)),
         );
 
-        // Unplugging the device waits for this, so it has a bound.
+        // Unplugging the device waits for this loop, so the loop has a time limit.
         read_poll_timeout(
             || Ok(bar.read(regs::DMA_COMMAND)),
             |command| !command.start(),
@@ -334,7 +335,7 @@ impl CpuBuffer {
         Arc::pin_init(init, GFP_KERNEL)
     }
 
-    /// Where the words of the buffer are.
+    /// Returns the offsets of the buffer's words.
     fn words(memory: &shmem::VMapOwned<BufferData>) -> impl Iterator<Item = usize> {
         (0..memory.size()).step_by(size_of::<u32>())
     }
@@ -352,7 +353,7 @@ impl CpuBuffer {
     }
 }
 
-/// The driver's part of a GEM object: nothing.
+/// The driver's part of a GEM object, which is empty.
 #[pin_data]
 struct BufferData {}
 
@@ -362,7 +363,7 @@ impl DriverObject for BufferData {
     type Driver = EduDrmDriver;
     type Args = ();
 
-    /// Dumb buffers, and those of other drivers, are buffers as all others.
+    /// Dumb buffers and imported ones are made as all other buffers.
     const DEFAULT_ARGS: Option<fn()> = Some(Default::default);
 
     fn new(_drm: &EduDevice, _size: usize, _args: ()) -> impl PinInit<Self, Error> {
@@ -415,7 +416,7 @@ impl FileData {
         let index = buffers.iter().position(|it| ptr::eq(&*it.object, object));
         let buffer = index.and_then(|index| buffers.remove(index).ok());
 
-        // Not with the lock held, as the buffer is unmapped now.
+        // Drops the buffer without the lock held, as this unmaps the buffer.
         drop(buffers);
         drop(buffer);
     }
@@ -521,7 +522,7 @@ impl FileData {
     }
 }
 
-/// The device that the driver is bound to.
+/// Returns the device that the driver is bound to.
 fn parent(drm: &EduDevice<Registered>) -> &Device<Bound> {
     AsRef::<pci::Device<Bound>>::as_ref(drm).as_ref()
 }

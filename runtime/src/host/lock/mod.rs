@@ -78,10 +78,12 @@ pub unsafe trait Backend {
     ///
     /// # Safety
     ///
-    /// `guard_state` must be that of the lock that was unlocked.
+    /// `ptr` must be initialised. `guard_state` must come from [`lock()`](Self::lock) or
+    /// [`try_lock()`](Self::try_lock) of this lock, and the current thread must have unlocked the
+    /// lock since.
     #[track_caller]
     unsafe fn relock(ptr: *mut Self::State, guard_state: &mut Self::GuardState) {
-        // SAFETY: A lock that was unlocked is initialised.
+        // SAFETY: The caller promises that `ptr` is initialised.
         *guard_state = unsafe { Self::lock(ptr) };
     }
 
@@ -206,8 +208,8 @@ impl<T: ?Sized, B: Backend> Lock<T, B> {
     ///   spinlock.
     /// - If it holds another lock of the same class.
     /// - If it holds a lock that was taken before while a lock of this class was held, also if that
-    ///   follows from orders over other classes. The message names all classes of the cycle, and for
-    ///   each order the two places where its locks were taken.
+    ///   follows from orders over other classes. The message names all classes of the cycle, and
+    ///   for each order the two places where its locks were taken.
     ///
     /// The last two need neither a deadlock nor a second thread: the order is enough, as for
     /// lockdep. The lock is not held then, and the thread can go on. While the thread is panicking
@@ -332,7 +334,8 @@ impl<'a, T: ?Sized, B: Backend> Guard<'a, T, B> {
         // SAFETY: By the type invariant the lock is held. It is locked again below.
         unsafe { B::unlock(lock, &self.state) };
         let relock = ScopeGuard::new_with_data(&mut self.state, |state| {
-            // SAFETY: It was unlocked above, and this is its state.
+            // SAFETY: By the type invariant of `State` the lock is initialised. It was unlocked
+            // above, and `state` is its state.
             unsafe { B::relock(lock, state) }
         });
 
@@ -340,7 +343,8 @@ impl<'a, T: ?Sized, B: Backend> Guard<'a, T, B> {
 
         // Here, so that lockdep has the place of the caller.
         let state = relock.dismiss();
-        // SAFETY: It was unlocked above, and this is its state.
+        // SAFETY: By the type invariant of `State` the lock is initialised. It was unlocked above,
+        // and `state` is its state.
         unsafe { B::relock(lock, state) };
         result
     }

@@ -117,7 +117,7 @@ unsafe impl Backend for MutexBackend {
 
     #[inline]
     unsafe fn relock(ptr: *mut Self::State, _guard_state: &mut Self::GuardState) {
-        // SAFETY: A lock that was unlocked is initialised.
+        // SAFETY: The caller promises that `ptr` is initialised.
         unsafe { bindings::mutex_relock(ptr) }
     }
 

@@ -129,7 +129,7 @@ unsafe impl Backend for SpinLockBackend {
 
     #[inline]
     unsafe fn relock(ptr: *mut Self::State, _guard_state: &mut Self::GuardState) {
-        // SAFETY: A lock that was unlocked is initialised.
+        // SAFETY: The caller promises that `ptr` is initialised.
         unsafe { bindings::spin_relock(ptr) }
     }
 

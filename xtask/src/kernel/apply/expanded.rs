@@ -54,36 +54,25 @@ struct Object {
 }
 ";
 
-    fn printed(name: &str, text: &str) -> Result<String> {
-        file_text(Path::new(name), text)
-    }
-
     #[test]
     fn what_is_annotated_is_printed() {
+        let printed = |name: &str, text: &str| file_text(Path::new(name), text);
         let text = printed("a.rs", ANNOTATED).unwrap();
         assert!(!text.contains("devres_lazy"), "{text}");
-        assert!(
-            text.contains("    table: ::kernel::devres::Lazy<Table>,\n"),
-            "{text}"
-        );
-        assert!(
-            text.contains("        // Slow path: one caller populates the field."),
-            "{text}"
-        );
-    }
+        for new in [
+            "    table: ::kernel::devres::Lazy<Table>,\n",
+            "        // Slow path: one caller populates the field.",
+        ] {
+            assert!(text.contains(new), "{text}");
+        }
 
-    #[test]
-    fn all_else_stays() {
+        // All else stays.
         for (name, text) in [
             ("Kconfig", "config A\n#[devres_lazy]\n"),
             ("a.rs", "//! Of `#[devres_lazy]`.\n\nfn  f( ){}\n"),
         ] {
             assert_eq!(printed(name, text).unwrap(), text);
         }
-    }
-
-    #[test]
-    fn what_cannot_be_printed_is_said() {
         let error = printed("a.rs", &ANNOTATED.replace("fn table, ", "")).unwrap_err();
         assert!(error.to_string().contains("a.rs:11:5"), "{error}");
     }

@@ -2,19 +2,9 @@
 
 //! Makes every object of a driver an `Object`: dumb buffers and imported ones as well, which C code
 //! creates in the tree.
-//!
-//! `rust/kernel/drm/gem/mod.rs` gets a constant by which a driver says how such objects are made.
-//! In `rust/kernel/drm/gem/shmem.rs`, `Object` gets the operations, and what they need.
 
-use super::{
-    alloc_ops::AllocOps,
-    imports,
-    source::{self, Source},
-};
-use anyhow::{bail, ensure, Context, Result};
-use quote::ToTokens;
-use std::ops::Range;
-use syn::{Item, ItemTrait, Stmt, TraitItem};
+use super::{imports, source::Source};
+use anyhow::{ensure, Result};
 
 /// The parts that only the kernel has.
 const OURS: &str = include_str!("../../../../kernel/items/import.rs");
@@ -22,119 +12,69 @@ const OURS: &str = include_str!("../../../../kernel/items/import.rs");
 /// The function that the host has as well.
 const OF_THE_HOST: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/import.rs");
 
-/// The trait, and the constant that it gets.
-const TRAIT: &str = "DriverObject";
-const DEFAULT_ARGS: &str = "DEFAULT_ARGS";
-
-/// `rust/kernel/drm/gem/mod.rs`: how a driver's part of an object is made by default.
-pub(crate) fn default_args(text: &str) -> Result<String> {
+/// `rust/kernel/drm/gem/mod.rs`: a constant says how a driver's part of an object is made by
+/// default.
+pub(super) fn default_args(source: &mut Source) -> Result<()> {
     let ours = Source::parse(OURS)?;
-    let new = ours.text(of_trait(&ours, DEFAULT_ARGS)?);
-    let source = Source::parse(text)?;
-    let args = of_trait(&source, "Args")?;
-    source.insert(args.end, format!("{new}\n"));
-    Ok(source.finish())
+    let new = ours.paragraph("DriverObject::DEFAULT_ARGS")?;
+    source.insert(source.lines("DriverObject::Args")?.end, &new)
 }
 
-/// `rust/kernel/drm/gem/shmem.rs`: the operations.
-pub(crate) fn operations(text: &str) -> Result<String> {
+/// `rust/kernel/drm/gem/shmem.rs`: `Object` gets the operations, and what they need.
+pub(super) fn operations(source: &mut Source) -> Result<()> {
     let ours = Source::parse(OURS)?;
-    let host = Source::parse(OF_THE_HOST)?;
-    let source = Source::parse(text)?;
 
     // How an object is allocated, in a function of its own.
-    let by_hand = allocation(&source)?;
-    let call = statements(&ours, &ours.function("Object", "new")?.block.stmts)?;
-    source.replace(by_hand, ours.text(call).to_owned() + "\n");
-    let new = function(&source, "new")?.start;
-    source.insert(new, paragraph(&ours, function(&ours, "allocate")?));
+    let made = source.statement("Object::new", "try_pin_init")?;
+    let set = source.statement("Object::new", "VTABLE")?;
+    ensure!(
+        made.start == source.body("Object::new")?.start && made.end == set.start,
+        "`Object::new` does not begin by allocating an object and setting its functions"
+    );
+    let call = format!("{}\n", ours.text_in("Object::new")?);
+    source.replace(made.start..set.end, &call)?;
+    let allocate = ours.paragraph("Object::allocate")?;
+    source.insert(source.lines("Object::new")?.start, &allocate)?;
 
-    // The callbacks, in front of what is no callback.
-    let next = function(&source, "make_vmap")?.start;
-    for name in ["dumb_create_callback", "prime_import_callback"] {
-        source.insert(next, paragraph(&ours, function(&ours, name)?));
+    // The callbacks, in front of the first function that is none.
+    for name in [
+        "Object::dumb_create_callback",
+        "Object::prime_import_callback",
+    ] {
+        let callback = ours.paragraph(name)?;
+        source.insert(source.lines("Object::make_vmap")?.start, &callback)?;
     }
 
     // The import itself, and the operations.
-    let theirs = AllocOps::of(&source)?;
-    for field in AllocOps::of(&ours)?.fields {
-        source.replace_item(theirs.operation(&field.member)?, ours.text_of(field));
+    for operation in [
+        "gem_create_object",
+        "gem_prime_import",
+        "gem_prime_import_sg_table",
+        "dumb_create",
+    ] {
+        let lines = |of: &Source| {
+            let operations = "<Object as AllocImpl>::ALLOC_OPS";
+            Ok::<_, anyhow::Error>(of.lines_at(of.element(operations, operation)?))
+        };
+        source.replace(lines(source)?, &ours.text()[lines(&ours)?])?;
     }
-    let behind = theirs.lines.start;
-    source.insert(behind, host.rest(host.behind_imports()?).to_owned() + "\n");
+    let import = format!("{}\n", Source::parse(OF_THE_HOST)?.behind_imports()?);
+    source.insert(source.lines("impl AllocImpl for Object")?.start, &import)?;
 
-    imports::edit(&source, |root, imports| {
-        if root == "crate" {
-            imports.add_below("error", "from_result")?;
-            imports.add("page::page_align")?;
-        }
-        Ok(())
-    })?;
-    Ok(source.finish())
-}
-
-/// The lines of an item of the trait.
-fn of_trait(source: &Source, name: &str) -> Result<Range<usize>> {
-    let item = source
-        .items()
-        .iter()
-        .find_map(|item| match item {
-            Item::Trait(item) if item.ident == TRAIT => Some(item),
-            _ => None,
-        })
-        .and_then(|item: &ItemTrait| {
-            item.items.iter().find(|item| match item {
-                TraitItem::Const(item) => item.ident == name,
-                TraitItem::Type(item) => item.ident == name,
-                _ => false,
-            })
-        })
-        .with_context(|| format!("there is no `{TRAIT}::{name}`"))?;
-
-    Ok(source.lines_of(item))
-}
-
-/// The text of these lines, with an empty line behind it.
-fn paragraph(source: &Source, lines: Range<usize>) -> String {
-    format!("{}\n\n", source.text(lines).trim_end())
-}
-
-/// The lines of a function of the object.
-fn function(source: &Source, name: &str) -> Result<Range<usize>> {
-    Ok(source.lines_of(source.function("Object", name)?))
-}
-
-/// The lines of the statements that allocate an object and set its functions, which the constructor
-/// begins with.
-fn allocation(source: &Source) -> Result<Range<usize>> {
-    let statements_of = &source.function("Object", "new")?.block.stmts;
-    let mentions = |stmt: &Stmt, name| source::mentions(stmt.to_token_stream(), name);
-    let [made, set, ..] = &statements_of[..] else {
-        bail!("`Object::new()` has too few statements");
-    };
-    ensure!(
-        mentions(made, "try_pin_init") && mentions(set, "VTABLE"),
-        "`Object::new()` does not begin by allocating an object and setting its functions"
-    );
-
-    statements(source, &statements_of[..2])
-}
-
-/// The lines of some statements.
-fn statements(source: &Source, stmts: &[Stmt]) -> Result<Range<usize>> {
-    let (Some(first), Some(last)) = (stmts.first(), stmts.last()) else {
-        bail!("there are no statements");
-    };
-
-    Ok(source.lines_of(first).start..source.lines_of(last).end)
+    let names = ["error::{from_result}", "page::page_align"];
+    imports::edit(source, "crate", &names, &[])
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::case::Case, *};
 
-    /// The parts of a tree's `shmem.rs` that this step looks at.
-    const SHMEM: &str = "\
+    #[test]
+    fn objects_are_all_made_here() {
+        Case {
+            edit: operations,
+            // The parts of a tree's `shmem.rs` that this step looks at.
+            before: "\
 use crate::{
     error::{
         from_err_ptr,
@@ -175,93 +115,62 @@ impl<T: DriverObject> driver::AllocImpl for Object<T> {
         dumb_map_offset: None,
     };
 }
-";
-
-    #[test]
-    fn objects_are_all_made_here() {
-        let text = operations(SHMEM).unwrap();
-        let source = Source::parse(&text).unwrap();
-
-        let new = source.function("Object", "new").unwrap();
-        assert_eq!(
-            source.text(source.range(&new.block)),
-            "{
+",
+            gone: &["theirs", "        gem_prime_import: None,\n"],
+            new: &[
+                "        from_err_ptr,\n        from_result,\n        to_result, //\n",
+                "    page::page_align,\n    prelude::*",
+                "    fn allocate(",
+                "    extern \"C\" fn dumb_create_callback(",
+                "    extern \"C\" fn prime_import_callback(",
+                "    }\n\n    /// Maps.\n    fn make_vmap() {}\n\n    /// Allocates an object",
+                "    pub(super) unsafe fn import(",
+                "    pub fn new() -> Result {
         let parent = config.parent_resv_obj.map(|p| p.into());
         let new = Self::allocate(dev, size, parent, args)?;
 
         // SAFETY: They are valid.
         to_result(unsafe { bindings::drm_gem_shmem_init(new) })
-    }"
-        );
-        for name in [
-            "allocate",
-            "dumb_create_callback",
-            "prime_import_callback",
-            "import",
-        ] {
-            source.function("Object", name).unwrap();
+    }
+",
+                "        gem_prime_import_sg_table: None,\n        dumb_create: if",
+                "        },\n        dumb_map_offset: None,\n",
+            ],
+            refused: &[
+                (
+                    "let new = KBox",
+                    "f();\n        let new = KBox",
+                    "not begin by",
+                ),
+                (
+                    "KBox::try_pin_init(try_pin_init!(Self {}))",
+                    "f()",
+                    "not mention",
+                ),
+                (
+                    "        dumb_create: Some(theirs),\n",
+                    "",
+                    "no `dumb_create`",
+                ),
+                ("AllocImpl for", "Other for", "AllocImpl>::ALLOC_OPS`"),
+            ],
         }
-        for text_of in ["theirs", "        gem_prime_import: None,\n"] {
-            assert!(!text.contains(text_of), "{text}");
-        }
-        for text_of in [
-            "        from_err_ptr,\n        from_result,\n        to_result, //\n",
-            "    page::page_align,\n    prelude::*",
-            "        gem_prime_import_sg_table: None,\n        dumb_create: if",
-            "        },\n        dumb_map_offset: None,\n",
-        ] {
-            assert!(text.contains(text_of), "{text_of}:\n{text}");
-        }
+        .check();
     }
 
     #[test]
     fn a_driver_says_how_objects_are_made() {
-        let text =
-            "trait DriverObject {\n    /// What it takes.\n    type Args;\n\n    fn new();\n}\n";
-        let text = default_args(text).unwrap();
-
-        assert!(
-            text.starts_with(
-                "trait DriverObject {\n    /// What it takes.\n    type Args;\n\n    /// Makes"
-            ),
-            "{text}"
-        );
-        assert!(text.ends_with("> = None;\n\n    fn new();\n}\n"), "{text}");
-    }
-
-    #[test]
-    fn what_is_not_as_expected_is_said() {
-        for (from, to, expected) in [
-            (
-                "KBox::try_pin_init(try_pin_init!(Self {}))",
-                "other()",
-                "`Object::new()` does not begin by allocating an object and setting its functions",
-            ),
-            (
-                "        dumb_create: Some(theirs),\n",
-                "",
-                "`ALLOC_OPS` has no `dumb_create`",
-            ),
-            (
-                "AllocImpl for",
-                "Other for",
-                "there is no `AllocImpl::ALLOC_OPS` of `Object`",
-            ),
-            (
-                "    error::{",
-                "    other::{",
-                "nothing is imported from `error`",
-            ),
-        ] {
-            assert!(SHMEM.contains(from), "{from}");
-            let error = operations(&SHMEM.replace(from, to)).unwrap_err();
-            assert_eq!(error.to_string(), expected);
+        let item = "    /// What it takes.\n    type Args;\n\n";
+        Case {
+            edit: default_args,
+            before: &format!("trait DriverObject {{\n{item}    fn new();\n}}\n"),
+            gone: &[],
+            new: &[
+                &format!("{item}    /// Makes"),
+                "> = None;\n\n    fn new();\n}\n",
+            ],
+            refused: &[("Args;", "Other;", "there is no `DriverObject::Args`")],
         }
-        assert_eq!(
-            default_args("trait DriverObject {}")
-                .unwrap_err()
-                .to_string(),
-            "there is no `DriverObject::Args`"
-        );
+        .check();
     }
 }

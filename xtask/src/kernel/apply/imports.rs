@@ -4,85 +4,54 @@
 //! rustfmt from joining them.
 
 use super::source::Source;
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{bail, ensure, Result};
 use syn::{ItemUse, UseGroup, UseTree};
 
-/// An import that was edited.
-pub(crate) struct Imports(ItemUse);
-
-impl Imports {
-    pub(crate) fn new(item: &ItemUse) -> Self {
-        Self(item.clone())
-    }
-
-    /// Removes a name. It has to be there.
-    pub(crate) fn remove(&mut self, name: &str) -> Result<()> {
+/// Edits what a file imports from a crate. Names that are removed have to be there. A list that is
+/// added goes into the list of the same module, if there is one.
+pub(super) fn edit(source: &mut Source, root: &str, add: &[&str], remove: &[&str]) -> Result<()> {
+    let range = source.range(&format!("use {root}"))?;
+    let mut item: ItemUse = syn::parse_str(&source.text()[range.clone()])?;
+    for name in remove {
         ensure!(
-            remove(&mut self.0.tree, name),
+            take(&mut item.tree, name),
             "`{name}` is not imported where it is expected"
         );
-        Ok(())
     }
-
-    /// Adds a name to the outermost list, in order.
-    pub(crate) fn add(&mut self, name: &str) -> Result<()> {
-        add(&mut self.0.tree, name)
+    for name in add {
+        put(&mut item.tree, syn::parse_str(name)?)?;
     }
-
-    /// Adds a name to the list of a module that is in the outermost list, in order.
-    pub(crate) fn add_below(&mut self, module: &str, name: &str) -> Result<()> {
-        let tree = list(&mut self.0.tree)?
-            .items
-            .iter_mut()
-            .find(|item| first(item) == module)
-            .with_context(|| format!("nothing is imported from `{module}`"))?;
-        add(tree, name)
-    }
-
-    /// The import as text, without a newline at its end.
-    pub(crate) fn print(&self) -> String {
-        let mut text = "use ".to_owned();
-        print(&self.0.tree, 0, &mut text);
-        text.push(';');
-        text
-    }
-}
-
-/// Edits the imports from each crate, by its name.
-pub(crate) fn edit(source: &Source, edit: impl Fn(&str, &mut Imports) -> Result<()>) -> Result<()> {
-    for item in source.imports() {
-        if let UseTree::Path(path) = &item.tree {
-            let mut imports = Imports::new(item);
-            let before = imports.print();
-            edit(&path.ident.to_string(), &mut imports)?;
-            let after = imports.print();
-            if after != before {
-                source.replace(source.range(item), after);
-            }
-        }
-    }
-    Ok(())
+    source.replace(range, &format!("use {};", print(&item.tree, 0)))
 }
 
 /// The list of a tree that is a path and a list.
-fn list(tree: &mut UseTree) -> Result<&mut UseGroup> {
-    if let UseTree::Path(path) = tree {
-        if let UseTree::Group(group) = &mut *path.tree {
-            return Ok(group);
-        }
+fn list(tree: &mut UseTree) -> Option<&mut UseGroup> {
+    match tree {
+        UseTree::Path(path) => match &mut *path.tree {
+            UseTree::Group(group) => Some(group),
+            _ => None,
+        },
+        _ => None,
     }
-    bail!("the import is not of the form `use path::{{..}};`")
 }
 
-/// Adds a name to the list of a tree, in order.
-fn add(tree: &mut UseTree, name: &str) -> Result<()> {
-    let group = list(tree)?;
-    let at = group
-        .items
-        .iter()
-        .position(|item| first(item).as_str() > name)
-        .unwrap_or(group.items.len());
-    group.items.insert(at, syn::parse_str(name)?);
+/// Adds a name or a list to the list of a tree, in order.
+fn put(tree: &mut UseTree, mut new: UseTree) -> Result<()> {
+    let Some(group) = list(tree) else {
+        bail!("the import is not of the form `use path::{{..}};`");
+    };
+    let name = first(&new);
+    if let Some(new) = list(&mut new) {
+        for theirs in &mut group.items {
+            if first(theirs) == name && list(theirs).is_some() {
+                return new.items.iter().try_for_each(|it| put(theirs, it.clone()));
+            }
+        }
+    }
+
+    let mut theirs = group.items.iter();
+    let at = theirs.position(|item| first(item) > name);
+    group.items.insert(at.unwrap_or(group.items.len()), new);
     Ok(())
 }
 
@@ -96,6 +65,22 @@ fn first(tree: &UseTree) -> String {
     }
 }
 
+/// Removes a name from below a tree, with the path to it if that leads to nothing else. Returns
+/// whether it was there.
+fn take(tree: &mut UseTree, name: &str) -> bool {
+    match tree {
+        UseTree::Path(path) => take(&mut path.tree, name),
+        UseTree::Group(group) => {
+            let before = group.items.len();
+            let items = std::mem::take(&mut group.items);
+            group.items = items.into_iter().filter(|item| !is(item, name)).collect();
+
+            group.items.len() < before || group.items.iter_mut().any(|item| take(item, name))
+        }
+        _ => false,
+    }
+}
+
 /// Whether a tree imports nothing but this name.
 fn is(tree: &UseTree, name: &str) -> bool {
     match tree {
@@ -105,92 +90,64 @@ fn is(tree: &UseTree, name: &str) -> bool {
     }
 }
 
-/// Removes a name from below `tree`, with the path to it if that leads to nothing else.
-fn remove(tree: &mut UseTree, name: &str) -> bool {
-    match tree {
-        UseTree::Path(path) => remove(&mut path.tree, name),
-        UseTree::Group(group) => {
-            let before = group.items.len();
-            let items = std::mem::take(&mut group.items);
-            group.items = items.into_iter().filter(|item| !is(item, name)).collect();
+fn print(tree: &UseTree, depth: usize) -> String {
+    let group = match tree {
+        UseTree::Path(path) => return format!("{}::{}", path.ident, print(&path.tree, depth)),
+        UseTree::Name(name) => return name.ident.to_string(),
+        UseTree::Rename(rename) => return format!("{} as {}", rename.ident, rename.rename),
+        UseTree::Glob(_) => return "*".to_owned(),
+        UseTree::Group(group) if group.items.len() == 1 => return print(&group.items[0], depth),
+        UseTree::Group(group) => group,
+    };
 
-            group.items.len() < before || group.items.iter_mut().any(|item| remove(item, name))
-        }
-        _ => false,
-    }
-}
-
-fn print(tree: &UseTree, depth: usize, text: &mut String) {
-    match tree {
-        UseTree::Path(path) => {
-            text.push_str(&format!("{}::", path.ident));
-            print(&path.tree, depth, text);
-        }
-        UseTree::Name(name) => text.push_str(&name.ident.to_string()),
-        UseTree::Rename(rename) => {
-            text.push_str(&format!("{} as {}", rename.ident, rename.rename));
-        }
-        UseTree::Glob(_) => text.push('*'),
-        UseTree::Group(group) if group.items.len() == 1 => print(&group.items[0], depth, text),
-        UseTree::Group(group) => {
-            text.push_str("{\n");
-            for (index, item) in group.items.iter().enumerate() {
-                text.push_str(&"    ".repeat(depth + 1));
-                print(item, depth + 1, text);
-                let is_last = index + 1 == group.items.len();
-                let is_list = matches!(item, UseTree::Path(path) if ends_in_list(&path.tree));
-                // Behind a list, the list has its own.
-                text.push_str(if is_last && !is_list { ", //\n" } else { ",\n" });
-            }
-            text.push_str(&"    ".repeat(depth));
-            text.push('}');
-        }
-    }
-}
-
-/// Whether a tree is printed as several lines.
-fn ends_in_list(tree: &UseTree) -> bool {
-    match tree {
-        UseTree::Path(path) => ends_in_list(&path.tree),
-        UseTree::Group(group) => group.items.len() > 1,
-        _ => false,
-    }
+    let indent = "    ".repeat(depth);
+    let items = group.items.iter().map(|item| print(item, depth + 1));
+    let lines: String = items.map(|item| format!("{indent}    {item},\n")).collect();
+    // Behind a list, the list has its own.
+    let lines = match lines.strip_suffix("},\n") {
+        Some(_) => lines,
+        None => lines.trim_end().to_owned() + " //\n",
+    };
+    format!("{{\n{lines}{indent}}}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn imports(text: &str) -> Imports {
-        Imports::new(&syn::parse_str(text).unwrap())
-    }
-
     #[test]
     fn names_come_and_go() {
-        let mut imports = imports("use crate::{a, c::{self, X, Y}, sync::{z::Z, M, N}, types::F};");
-        imports.remove("M").unwrap();
-        imports.remove("N").unwrap();
-        imports.remove("F").unwrap();
-        imports.add("b").unwrap();
-        assert!(imports.remove("Q").is_err());
-        assert_eq!(
-            imports.print(),
-            "use crate::{\n    a,\n    b,\n    c::{\n        self,\n        X,\n        Y, //\n    },\n    \
-             sync::z::Z, //\n};"
-        );
+        let before = "use crate::{a, c::{self, x, z}, sync::{z::Z, M, N}, types::F};\n";
+        for (add, remove, expected) in [
+            (
+                &["b", "c::{y}", "d::{e, f}"][..],
+                &["M", "N", "F"][..],
+                "    a,\n    b,\n    c::{\n        self,\n        x,\n        y,\n        z, //\n    },\n    \
+                 d::{\n        e,\n        f, //\n    },\n    sync::z::Z, //\n};\n",
+            ),
+            (
+                // Not a list: it stands by itself.
+                &["sync::O"],
+                &["a", "x", "z", "F"],
+                "    c::self,\n    sync::{\n        z::Z,\n        M,\n        N, //\n    },\n    \
+                 sync::O, //\n};\n",
+            ),
+            (&[], &["Q"], "`Q` is not imported where it is expected"),
+        ] {
+            let mut source = Source::parse(before).unwrap();
+            let text = match edit(&mut source, "crate", add, remove) {
+                Ok(()) => source.text().to_owned(),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(text.strip_prefix("use crate::{\n").unwrap_or(&text), expected);
+        }
     }
 
     #[test]
-    fn names_come_below_a_module() {
-        let mut imports = imports("use crate::{a, c::{d, f}};");
-        imports.add_below("c", "e").unwrap();
-        for module in ["a", "b"] {
-            assert!(imports.add_below(module, "e").is_err(), "{module}");
+    fn what_is_no_list_is_refused() {
+        for text in ["use crate::a;", "use core::{a, b};"] {
+            let mut source = Source::parse(text).unwrap();
+            assert!(edit(&mut source, "crate", &["b"], &[]).is_err(), "{text}");
         }
-        assert_eq!(
-            imports.print(),
-            "use crate::{\n    a,\n    c::{\n        d,\n        e,\n        f, //\n    },\n\
-             };"
-        );
     }
 }

@@ -1,144 +1,142 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! A Rust file that is edited by item: what is looked for has a name, and stands wherever it
-//! stands.
-//!
-//! An item is found with the comments above it. Where it is not what is expected, the error says
-//! what was looked for, and nothing is written.
+//! A Rust file that is edited by item. An item is found by its name, with the comments above it.
+//! Where it is not what is expected, the error says what was looked for.
 
-use anyhow::{anyhow, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use std::{cell::RefCell, ops::Range};
-use syn::{
-    spanned::Spanned, Field, File, ImplItem, ImplItemFn, Item, ItemFn, ItemImpl, ItemMod,
-    ItemStruct, Type,
-};
+use std::ops::Range;
+use syn::{spanned::Spanned, Block, Ident, ImplItem, Item, TraitItem, Type, UseTree};
 
-/// A file, and what is to become of it.
-pub(crate) struct Source {
+/// A file.
+pub(super) struct Source {
     text: String,
-    file: File,
-    /// The ranges to replace, with their new text.
-    edits: RefCell<Vec<(Range<usize>, String)>>,
+    parts: Vec<Part>,
+}
+
+/// Something in a file that has a name:
+///
+/// | name | of |
+/// |---|---|
+/// | `struct A`, `enum A`, `fn a`, `mod a` | an item |
+/// | `use a` | an import from the crate `a` |
+/// | `impl A`, `impl A for B` | an implementation, of a type's own or of a trait |
+/// | `A.b` | a field |
+/// | `A::b`, `<A as B>::c` | a constant, a function or a type of a type or trait |
+struct Part {
+    name: String,
+    tokens: TokenStream,
+    /// The body, if it is a function.
+    block: Option<Block>,
 }
 
 impl Source {
     /// Parses a file.
-    pub(crate) fn parse(text: &str) -> Result<Self> {
-        let file = syn::parse_file(text).context("it cannot be parsed")?;
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        let mut parts = Vec::new();
+        for item in syn::parse_file(text).context("it cannot be parsed")?.items {
+            add(item, &mut parts);
+        }
 
         Ok(Self {
             text: text.to_owned(),
-            file,
-            edits: RefCell::default(),
+            parts,
         })
     }
 
-    /// All items.
-    pub(crate) fn items(&self) -> &[Item] {
-        &self.file.items
+    /// The whole file.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
-    /// The first of the items that this finds.
-    pub(crate) fn find<'a, T>(&'a self, find: impl FnMut(&'a Item) -> Option<T>) -> Option<T> {
-        self.items().iter().find_map(find)
+    /// The names of all parts, in order.
+    pub(super) fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.parts.iter().map(|part| part.name.as_str())
     }
 
-    /// The struct of this name.
-    pub(crate) fn structure(&self, name: &str) -> Result<&ItemStruct> {
-        self.find(|item| match item {
-            Item::Struct(item) if item.ident == name => Some(item),
-            _ => None,
-        })
-        .ok_or_else(|| anyhow!("there is no `struct {name}`"))
+    fn part(&self, name: &str) -> Result<&Part> {
+        let part = self.parts.iter().find(|part| part.name == name);
+        part.with_context(|| format!("there is no `{name}`"))
     }
 
-    /// The function of this name that is of no type.
-    pub(crate) fn free_function(&self, name: &str) -> Result<&ItemFn> {
-        self.find(|item| match item {
-            Item::Fn(item) if item.sig.ident == name => Some(item),
-            _ => None,
-        })
-        .ok_or_else(|| anyhow!("there is no `fn {name}()`"))
+    fn block(&self, function: &str) -> Result<&Block> {
+        let block = self.part(function)?.block.as_ref();
+        block.with_context(|| format!("`{function}` has no body"))
     }
 
-    /// The field of a struct.
-    pub(crate) fn field(&self, structure: &str, name: &str) -> Result<&Field> {
-        self.structure(structure)?
-            .fields
-            .iter()
-            .find(|field| field.ident.as_ref().is_some_and(|ident| ident == name))
-            .ok_or_else(|| anyhow!("there is no field `{name}` in `struct {structure}`"))
+    /// Where a part stands, without the comments above it.
+    pub(super) fn range(&self, name: &str) -> Result<Range<usize>> {
+        Ok(self.part(name)?.tokens.span().byte_range())
     }
 
-    /// The `impl` blocks of the type of this name, those of traits included.
-    pub(crate) fn impls(&self, name: &str) -> Vec<&ItemImpl> {
-        self.file
-            .items
-            .iter()
-            .filter_map(|item| match item {
-                Item::Impl(item) if is_called(&item.self_ty, name) => Some(item),
-                _ => None,
-            })
-            .collect()
+    /// The lines of a part, with the comments above it and the empty line behind it.
+    pub(super) fn lines(&self, name: &str) -> Result<Range<usize>> {
+        Ok(self.lines_at(self.range(name)?))
     }
 
-    /// The function of a type, in an `impl` block of its own.
-    pub(crate) fn function(&self, ty: &str, name: &str) -> Result<&ImplItemFn> {
-        self.find_function(ty, name, false)
+    /// The text of these lines, without the empty one.
+    pub(super) fn text_of(&self, name: &str) -> Result<&str> {
+        let text = &self.text[self.lines(name)?];
+        Ok(text
+            .strip_suffix("\n\n")
+            .map_or(text, |it| &text[..=it.len()]))
     }
 
-    /// A function of a trait that a type implements.
-    pub(crate) fn trait_function(&self, ty: &str, name: &str) -> Result<&ImplItemFn> {
-        self.find_function(ty, name, true)
+    /// The same, with an empty line behind it.
+    pub(super) fn paragraph(&self, name: &str) -> Result<String> {
+        Ok(format!("{}\n", self.text_of(name)?))
     }
 
-    fn find_function(&self, ty: &str, name: &str, is_of_trait: bool) -> Result<&ImplItemFn> {
-        self.impls(ty)
-            .into_iter()
-            .filter(|item| item.trait_.is_some() == is_of_trait)
-            .flat_map(|item| &item.items)
-            .find_map(|item| match item {
-                ImplItem::Fn(function) if function.sig.ident == name => Some(function),
-                _ => None,
-            })
-            .ok_or_else(|| anyhow!("there is no function `{ty}::{name}()`"))
+    /// The documentation of an item.
+    pub(super) fn docs(&self, name: &str) -> Result<String> {
+        let lines = self.text_of(name)?.split_inclusive('\n');
+        Ok(lines.take_while(|line| line.starts_with("///")).collect())
     }
 
-    /// The lines of the statement of a function that mentions this.
-    pub(crate) fn statement(&self, ty: &str, name: &str, mentioned: &str) -> Result<Range<usize>> {
-        let mut statements = self.function(ty, name)?.block.stmts.iter();
+    /// The lines of the last part whose name begins like this.
+    pub(super) fn last(&self, prefix: &str) -> Result<Range<usize>> {
+        let name = self.names().rfind(|name| name.starts_with(prefix));
+        self.lines(name.with_context(|| format!("there is no `{prefix}..`"))?)
+    }
+
+    /// The items that follow the imports.
+    pub(super) fn behind_imports(&self) -> Result<&str> {
+        Ok(&self.text[self.last("use ")?.end..])
+    }
+
+    /// The lines of the statement of a function that mentions an identifier.
+    pub(super) fn statement(&self, function: &str, mentioned: &str) -> Result<Range<usize>> {
+        let mut statements = self.block(function)?.stmts.iter();
         statements
-            .find(|stmt| mentions(stmt.to_token_stream(), mentioned))
-            .map(|stmt| self.lines_of(stmt))
-            .ok_or_else(|| anyhow!("`{ty}::{name}()` does not mention `{mentioned}`"))
+            .find(|statement| mentions(statement.to_token_stream(), mentioned))
+            .map(|statement| self.lines_at(statement.span().byte_range()))
+            .with_context(|| format!("`{function}` does not mention `{mentioned}`"))
     }
 
-    /// Items that are imported, as one text, and where that stands.
-    pub(crate) fn imports(&self) -> impl Iterator<Item = &syn::ItemUse> {
-        self.file.items.iter().filter_map(|item| match item {
-            Item::Use(item) => Some(item),
-            _ => None,
-        })
+    /// The text between the braces of a function.
+    pub(super) fn text_in(&self, function: &str) -> Result<&str> {
+        Ok(&self.text[self.body(function)?])
     }
 
-    /// Where the last import ends, with the empty line behind it.
-    pub(crate) fn behind_imports(&self) -> Result<usize> {
-        self.imports()
-            .map(|item| self.lines_of(item).end)
-            .max()
-            .ok_or_else(|| anyhow!("there are no imports"))
+    /// The lines between the braces of a function.
+    pub(super) fn body(&self, function: &str) -> Result<Range<usize>> {
+        let braces = self.block(function)?.brace_token.span;
+        let start = braces.open().byte_range().end + 1;
+        let end = self.start_of_line(braces.close().byte_range().start);
+        ensure!(start <= end, "`{function}` is a single line");
+        Ok(start..end)
     }
 
-    /// Where something stands.
-    pub(crate) fn range(&self, what: &impl Spanned) -> Range<usize> {
-        what.span().byte_range()
+    /// Where, in what is separated by commas in `part`, that stands which begins with this
+    /// identifier; the comma included.
+    pub(super) fn element(&self, part: &str, name: &str) -> Result<Range<usize>> {
+        let tokens = self.part(part)?.tokens.clone();
+        element(tokens, name).with_context(|| format!("`{part}` has no `{name}`"))
     }
 
-    /// Where something stands, from the first line of the comments above it to the end of its last
-    /// line, and of the empty line behind it.
-    pub(crate) fn lines(&self, range: Range<usize>) -> Range<usize> {
+    /// Extends a range to whole lines, as [`Source::lines`] does.
+    pub(super) fn lines_at(&self, range: Range<usize>) -> Range<usize> {
         let mut start = self.start_of_line(range.start);
         while start > 0 {
             let above = self.start_of_line(start - 1);
@@ -148,121 +146,126 @@ impl Source {
             start = above;
         }
 
-        let mut end = self.text[range.end..]
-            .find('\n')
-            .map_or(self.text.len(), |at| range.end + at + 1);
-        if self.text[end..].starts_with('\n') {
-            end += 1;
-        }
-
-        start..end
-    }
-
-    /// The lines of something, with the comments above it.
-    pub(crate) fn lines_of(&self, what: &impl Spanned) -> Range<usize> {
-        self.lines(self.range(what))
-    }
-
-    /// The text of these lines.
-    pub(crate) fn text_of(&self, what: &impl Spanned) -> &str {
-        self.text(self.lines_of(what))
+        let line = self.text[range.end..].find('\n');
+        let end = line.map_or(self.text.len(), |at| range.end + at + 1);
+        start..end + usize::from(self.text[end..].starts_with('\n'))
     }
 
     fn start_of_line(&self, at: usize) -> usize {
         self.text[..at].rfind('\n').map_or(0, |newline| newline + 1)
     }
 
-    /// The text of a range.
-    pub(crate) fn text(&self, range: Range<usize>) -> &str {
-        &self.text[range]
-    }
-
-    /// The text from here to the end.
-    pub(crate) fn rest(&self, from: usize) -> &str {
-        &self.text[from..]
-    }
-
-    /// The indentation of the line that contains `at`.
-    pub(crate) fn indent(&self, at: usize) -> &str {
-        let line = &self.text[self.start_of_line(at)..];
-        &line[..line.len() - line.trim_start().len()]
-    }
-
-    /// Replaces a range, which no other edit touches.
-    pub(crate) fn replace(&self, range: Range<usize>, text: impl Into<String>) {
-        self.edits.borrow_mut().push((range, text.into()));
-    }
-
-    /// Replaces the lines of something.
-    pub(crate) fn replace_item(&self, what: &impl Spanned, text: impl Into<String>) {
-        self.replace(self.lines_of(what), text);
+    /// Replaces a range.
+    pub(super) fn replace(&mut self, range: Range<usize>, text: &str) -> Result<()> {
+        let mut edited = self.text.clone();
+        edited.replace_range(range, text);
+        *self = Self::parse(&edited)?;
+        Ok(())
     }
 
     /// Inserts text in front of what stands at `at`.
-    pub(crate) fn insert(&self, at: usize, text: impl Into<String>) {
-        self.replace(at..at, text);
+    pub(super) fn insert(&mut self, at: usize, text: &str) -> Result<()> {
+        self.replace(at..at, text)
     }
 
-    /// The file with all edits.
-    pub(crate) fn finish(mut self) -> String {
-        let mut edits = self.edits.into_inner();
-        edits.sort_by_key(|(range, _)| range.start);
-        for (range, text) in edits.iter().rev() {
-            self.text.replace_range(range.clone(), text);
-        }
+    /// Inserts a line behind the one that `at` is in, with the indentation of that one.
+    pub(super) fn insert_line(&mut self, at: usize, text: &str) -> Result<()> {
+        let line = &self.text[self.start_of_line(at)..];
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let text = format!("{indent}{text}\n");
+        self.insert(
+            at + self.text[at..].find('\n').map_or(0, |end| end + 1),
+            &text,
+        )
+    }
 
-        self.text
+    /// Replaces a text in a part, which has to be there once.
+    pub(super) fn substitute(&mut self, name: &str, from: &str, to: &str) -> Result<()> {
+        let lines = self.lines(name)?;
+        let found: Vec<_> = self.text[lines.clone()].match_indices(from).collect();
+        let [(at, _)] = found[..] else {
+            let from = from.trim();
+            bail!("`{name}` has `{from}` {} times, not once", found.len());
+        };
+        let start = lines.start + at;
+        self.replace(start..start + from.len(), to)
     }
 }
 
-/// Declares child modules that are not declared yet, in order of their names among those that are.
-/// Where there are none, they come behind the imports, and `rest` behind them.
-pub(crate) fn declare(text: &str, modules: &[impl AsRef<str>], rest: &str) -> Result<String> {
-    let source = Source::parse(text)?;
-    let theirs: Vec<(String, Range<usize>)> = source
-        .items()
-        .iter()
-        .filter_map(|item| match item {
-            Item::Mod(item) if item.content.is_none() => {
-                Some((item.ident.to_string(), source.lines_of(item)))
+/// Adds an item, and what is in it that has a name.
+fn add(item: Item, parts: &mut Vec<Part>) {
+    let mut part = |name: String, of: &dyn ToTokens, block: Option<&Block>| {
+        parts.push(Part {
+            name,
+            tokens: of.to_token_stream(),
+            block: block.cloned(),
+        });
+    };
+    match &item {
+        Item::Enum(it) => part(format!("enum {}", it.ident), it, None),
+        Item::Fn(it) => part(format!("fn {}", it.sig.ident), it, Some(&it.block)),
+        Item::Mod(it) if it.content.is_none() => part(format!("mod {}", it.ident), it, None),
+        Item::Use(it) => {
+            if let UseTree::Path(path) = &it.tree {
+                part(format!("use {}", path.ident), it, None);
             }
-            _ => None,
-        })
-        .collect();
-    let Some((_, last)) = theirs.last() else {
-        let modules: String = modules.iter().map(AsRef::as_ref).collect();
-        let behind = source.behind_imports()?;
-        source.insert(behind, format!("{modules}\n{rest}"));
-        return Ok(source.finish());
-    };
-
-    // In front of the empty line behind the last one.
-    let end = last.start + source.text(last.clone()).trim_end().len() + 1;
-    for module in modules.iter().map(AsRef::as_ref) {
-        let item: ItemMod = syn::parse_str(module)?;
-        let name = item.ident.to_string();
-        let next = theirs.iter().find(|(other, _)| *other >= name);
-        if next.is_none_or(|(other, _)| *other != name) {
-            source.insert(next.map_or(end, |(_, lines)| lines.start), module);
         }
+        Item::Struct(it) => {
+            part(format!("struct {}", it.ident), it, None);
+            for field in &it.fields {
+                if let Some(name) = &field.ident {
+                    part(format!("{}.{name}", it.ident), field, None);
+                }
+            }
+        }
+        Item::Trait(it) => {
+            for member in &it.items {
+                let ident = match member {
+                    TraitItem::Const(it) => &it.ident,
+                    TraitItem::Type(it) => &it.ident,
+                    _ => continue,
+                };
+                part(format!("{}::{ident}", it.ident), member, None);
+            }
+        }
+        Item::Impl(it) => {
+            let Some(owner) = type_name(&it.self_ty) else {
+                return;
+            };
+            let mut of = owner.to_string();
+            let path = it.trait_.as_ref().map(|(_, path, _)| path);
+            match path.and_then(|path| path.segments.last()) {
+                None => part(format!("impl {of}"), it, None),
+                Some(name) => {
+                    part(format!("impl {} for {of}", name.ident), it, None);
+                    of = format!("<{of} as {}>", name.ident);
+                }
+            }
+            for member in &it.items {
+                let (ident, block) = match member {
+                    ImplItem::Const(it) => (&it.ident, None),
+                    ImplItem::Fn(it) => (&it.sig.ident, Some(&it.block)),
+                    ImplItem::Type(it) => (&it.ident, None),
+                    _ => continue,
+                };
+                part(format!("{of}::{ident}"), member, block);
+            }
+        }
+        _ => (),
     }
-    Ok(source.finish())
 }
 
-/// Whether a type is `name`, with whatever arguments.
-fn is_called(ty: &Type, name: &str) -> bool {
-    let Type::Path(ty) = ty else {
-        return false;
-    };
-
-    ty.path
-        .segments
-        .last()
-        .is_some_and(|segment| segment.ident == name)
+/// The last name of a type, or of the type that it refers to.
+fn type_name(ty: &Type) -> Option<&Ident> {
+    match ty {
+        Type::Path(ty) => Some(&ty.path.segments.last()?.ident),
+        Type::Reference(ty) => type_name(&ty.elem),
+        _ => None,
+    }
 }
 
 /// Whether an identifier occurs in tokens.
-pub(crate) fn mentions(tokens: TokenStream, name: &str) -> bool {
+fn mentions(tokens: TokenStream, name: &str) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == name,
         TokenTree::Group(group) => mentions(group.stream(), name),
@@ -270,33 +273,28 @@ pub(crate) fn mentions(tokens: TokenStream, name: &str) -> bool {
     })
 }
 
-/// Where, in tokens that are separated by commas, the part stands that begins with an identifier;
-/// the comma included.
-pub(crate) fn part(tokens: TokenStream, name: &str) -> Option<Range<usize>> {
-    let mut tokens = tokens.into_iter().peekable();
-
+fn element(tokens: TokenStream, name: &str) -> Option<Range<usize>> {
+    let mut tokens = tokens.into_iter();
     while let Some(token) = tokens.next() {
         match token {
             TokenTree::Ident(ident) if ident == name => {
-                let start = ident.span().byte_range().start;
-                let mut end = ident.span().byte_range().end;
+                let range = ident.span().byte_range();
+                let mut end = range.end;
                 for token in tokens {
                     end = token.span().byte_range().end;
                     if matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ',') {
                         break;
                     }
                 }
-                return Some(start..end);
+                return Some(range.start..end);
             }
-            TokenTree::Group(group) => {
-                if let Some(range) = part(group.stream(), name) {
-                    return Some(range);
-                }
-            }
+            TokenTree::Group(group) => match element(group.stream(), name) {
+                None => (),
+                found => return found,
+            },
             _ => (),
         }
     }
-
     None
 }
 
@@ -322,71 +320,37 @@ impl One {
 }
 ";
 
-    fn source() -> Source {
-        Source::parse(TEXT).unwrap()
-    }
-
     #[test]
-    fn items_have_their_comments() {
-        let source = source();
-        let one = source.lines_of(source.structure("One").unwrap());
-        assert!(source.text(one.clone()).starts_with("// One.\nstruct"));
-        assert!(source.text(one).ends_with("}\n\n"));
-
-        let two = source.lines_of(source.impls("One")[0]);
-        assert!(source.text(two).starts_with("// Two, one.\n// Two, two.\n"));
-
-        let first = source.lines_of(source.field("One", "first").unwrap());
-        assert_eq!(source.text(first), "    // The first.\n    first: u32,\n\n");
+    fn parts_have_their_comments() {
+        let source = Source::parse(TEXT).unwrap();
+        for (name, begins, ends) in [
+            ("struct One", "// One.\nstruct", "}\n\n"),
+            ("One.first", "    // The first.\n    first", "u32,\n\n"),
+            ("One.second", "    second", "u32,\n"),
+            ("impl One", "// Two, one.\n// Two, two.\nimpl", "}\n"),
+        ] {
+            let text = &source.text[source.lines(name).unwrap()];
+            assert!(text.starts_with(begins) && text.ends_with(ends), "{text}");
+        }
+        let second = source.element("One::make", "second").unwrap();
+        assert_eq!(&source.text[second], "second <- two(1, 2),");
     }
 
     #[test]
     fn what_is_missing_is_said() {
-        let source = source();
-        let error = source.field("One", "third").err().unwrap().to_string();
-        assert_eq!(error, "there is no field `third` in `struct One`");
-        assert!(source.structure("Two").is_err());
-        assert!(source.function("One", "drop").is_err());
-    }
-
-    #[test]
-    fn parts_end_with_their_comma() {
-        let source = source();
-        let make = source.function("One", "make").unwrap();
-        let tokens = quote::ToTokens::to_token_stream(&make.block);
-        let second = part(tokens, "second").unwrap();
-        assert_eq!(source.text(second), "second <- two(1, 2),");
-    }
-
-    #[test]
-    fn modules_are_declared_in_order() {
-        let text = "use a::b;\nuse c::{\n    d,\n    e, //\n};\n\nstruct One;\n";
-        let text = declare(
-            text,
-            &["mod f;\n", "#[cfg(g)]\nmod h;\n"],
-            "pub use f::F;\n\n",
-        );
-        let modules = ["mod e;\n", "mod f;\n", "mod g;\n", "#[cfg(i)]\nmod i;\n"];
-        let text = declare(&text.unwrap(), &modules, "").unwrap();
-        assert!(
-            text.ends_with(
-                "};\n\nmod e;\nmod f;\nmod g;\n#[cfg(g)]\nmod h;\n#[cfg(i)]\nmod i;\n\n\
-                 pub use f::F;\n\nstruct One;\n"
+        let mut source = Source::parse(TEXT).unwrap();
+        for (error, expected) in [
+            (source.lines("One.third").err(), "there is no `One.third`"),
+            (source.lines("struct Two").err(), "there is no `struct Two`"),
+            (source.body("One::drop").err(), "there is no `One::drop`"),
+            (source.body("struct One").err(), "`struct One` has no body"),
+            (source.last("use ").err(), "there is no `use ..`"),
+            (
+                source.substitute("struct One", "u32", "u64").err(),
+                "`struct One` has `u32` 2 times, not once",
             ),
-            "{text}"
-        );
-        assert!(declare("struct One;\n", &["mod f;\n"], "").is_err());
-    }
-
-    #[test]
-    fn edits_do_not_move_each_other() {
-        let source = source();
-        let first = source.lines_of(source.field("One", "first").unwrap());
-        let at = source.range(source.structure("One").unwrap()).start;
-        source.replace(first, "");
-        source.insert(at, "#[new]\n");
-        assert!(source
-            .finish()
-            .starts_with("// One.\n#[new]\nstruct One {\n    second: u32,\n}\n"));
+        ] {
+            assert_eq!(error.unwrap().to_string(), expected);
+        }
     }
 }

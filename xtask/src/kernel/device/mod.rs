@@ -99,42 +99,26 @@ const PAGE: &str = "docs/device.md";
 /// Where the program is.
 const SOURCES: &str = "kernel/user";
 
-/// Builds, boots, prints a table, and fails if it is not as expected.
+/// Builds, boots, prints a table, and fails if it is not as expected. Writes down the comparison.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     machine::ensure_machine(&cache, Arch::X86, options.install)?;
 
-    if options.control {
-        return control(shell, &cache, options);
-    }
-    let object = Object::lazy(options.expanded);
-    let machine = Machine::build(shell, &cache, options, options.variant, object)?;
-    let report = machine.boot_all()?;
-    let column = Column {
-        object,
-        title: "what has happened",
-        report,
+    let own = [(Object::lazy(options.expanded), "what has happened")];
+    let (variants, trees) = match options.control {
+        true => (&[Variant::Fast, Variant::Debug][..], &control::TREES[..]),
+        false => (slice::from_ref(&options.variant), &own[..]),
     };
-    println!(
-        "\n{}",
-        page::table(&control::table(slice::from_ref(&column)))
-    );
-    column.report.judge()
-}
-
-/// Compares the trees in both variants, and writes that down.
-fn control(shell: &Shell, cache: &Cache, options: &Options) -> Result<()> {
     let mut tables = Vec::new();
     let mut linux = None;
-
-    for variant in [Variant::Fast, Variant::Debug] {
+    for variant in variants {
         let mut columns = Vec::new();
-        for (object, title) in control::TREES {
-            let machine = Machine::build(shell, cache, options, variant, object)?;
-            let mut report = machine.boot_all()?;
-            for name in control::alone(object, variant) {
-                let own = machine.boot(&["only", name], name)?;
-                report.rows.push(own.alone(name));
+        for &(object, title) in trees {
+            let machine = Machine::build(shell, &cache, options, *variant, object)?;
+            let mut report = machine.boot(&control::choice(object), "console")?;
+            for name in control::alone(object, *variant) {
+                let alone = machine.boot(&["only", name], name)?;
+                report.rows.push(alone.alone(name));
             }
             linux = Some(machine.prepared.tree.version());
             columns.push(Column {
@@ -143,29 +127,26 @@ fn control(shell: &Shell, cache: &Cache, options: &Options) -> Result<()> {
                 report,
             });
         }
-        let table = page::table(&control::table(&columns));
+        let table = control::table(&columns);
         println!("\n{table}");
-        control::judge(variant, &columns)?;
-        tables.push((variant, table));
+        control::judge(*variant, &columns)?;
+        tables.push((*variant, table));
     }
 
-    let linux = linux.context("nothing was built")?;
-    fs::write(
-        root().join(PAGE),
-        page::text(linux, &Arch::X86.emulator_version()?, &tables),
-    )?;
-    println!("written: {PAGE}");
+    if options.control {
+        let linux = linux.context("nothing was built")?;
+        let page = page::text(linux, &Arch::X86.emulator_version()?, &tables);
+        fs::write(root().join(PAGE), page)?;
+        println!("written: {PAGE}");
+    }
     Ok(())
 }
 
 /// A kernel that is built, and what it is booted with.
 struct Machine<'a> {
-    cache: &'a Cache,
     options: &'a Options,
     variant: Variant,
-    object: Object,
     prepared: Prepared,
-    image: PathBuf,
     archive: PathBuf,
 }
 
@@ -173,48 +154,33 @@ impl<'a> Machine<'a> {
     /// Builds a tree, and the program.
     fn build(
         shell: &Shell,
-        cache: &'a Cache,
+        cache: &Cache,
         options: &'a Options,
         variant: Variant,
         object: Object,
     ) -> Result<Self> {
-        let prepared = prepare(
-            shell,
-            cache,
-            &Request {
-                work: variant.name(),
-                logs: &name(variant, object),
-                flavour: Flavour::new(variant, object),
-                linux: options.linux.as_deref(),
-            },
-        )?;
-        let log = |step: &str| log(cache, variant, object, step);
-
+        let request = Request {
+            work: variant.name(),
+            logs: &format!("device-{}{}", variant.name(), object.suffix()),
+            flavour: Flavour::new(variant, object),
+            linux: options.linux.as_deref(),
+        };
+        let prepared = prepare(shell, cache, &request)?;
         build::run(&prepared)?;
-        let image = prepared.image();
-        let program = program(&prepared, &log("program"))?;
         let archive = prepared.work.join("device.cpio");
-        fs::write(&archive, initramfs::of_one(fs::read(program)?)?)?;
+        fs::write(&archive, initramfs::of_one(&program(&prepared)?)?)?;
 
         Ok(Self {
-            cache,
             options,
             variant,
-            object,
             prepared,
-            image,
             archive,
         })
     }
 
-    /// Boots with the scenarios of the tree.
-    fn boot_all(&self) -> Result<Report> {
-        self.boot(&control::choice(self.object, self.variant), "console")
-    }
-
     /// Boots, with or without these scenarios. Returns what was printed.
     fn boot(&self, choice: &[&str], step: &str) -> Result<Report> {
-        let console = log(self.cache, self.variant, self.object, step);
+        let console = self.prepared.log(step);
         println!("running  the scenarios, log: {}\n", console.display());
 
         let checkers = match self.variant {
@@ -223,7 +189,7 @@ impl<'a> Machine<'a> {
         };
         let arguments = [&[KERNEL, checkers, "--"], choice].concat();
         let mut screen = Screen::new(self.options.picture.as_deref())?;
-        let mut command = Hardware::default().command(&self.image);
+        let mut command = Hardware::default().command(&self.prepared.image());
         command
             .args(QEMU)
             .args(["-serial", "stdio"])
@@ -238,25 +204,11 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// The prefix of a machine's logs.
-fn name(variant: Variant, object: Object) -> String {
-    format!("device-{}{}", variant.name(), object.suffix())
-}
-
-fn log(cache: &Cache, variant: Variant, object: Object, step: &str) -> PathBuf {
-    cache.path(&format!("logs/{}-{step}.log", name(variant, object)))
-}
-
 /// Builds the program, with the headers that the tree has for user space.
-fn program(prepared: &Prepared, log: &Path) -> Result<PathBuf> {
+fn program(prepared: &Prepared) -> Result<Vec<u8>> {
+    let log = prepared.log("program");
     let out = prepared.work.join("out");
-    let mut headers = prepared.make.command(&out)?;
-    headers.arg("headers");
-    ensure!(
-        Job::start(&mut headers, log)?.finish()?,
-        "the headers cannot be made:\n{}",
-        job::tail(log, 20)
-    );
+    prepared.make.target("headers", &out, &log)?;
 
     let program = prepared.work.join("user");
     let mut sources = Vec::new();
@@ -272,11 +224,11 @@ fn program(prepared: &Prepared, log: &Path) -> Result<PathBuf> {
         .arg(&program)
         .args(sources);
     ensure!(
-        Job::start(&mut compiler, log)?.finish()?,
+        Job::start(&mut compiler, &log)?.finish()?,
         "{SOURCES} cannot be built:\n{}",
-        job::tail(log, 20)
+        job::tail(&log, 20)
     );
-    Ok(program)
+    Ok(fs::read(program)?)
 }
 
 /// Boots, and reads what the console says.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Tables of scenarios, and `docs/device.md`.
+//! `docs/device.md`.
 
 use crate::{
     kernel::{flavour::Variant, tree::Version},
@@ -10,18 +10,8 @@ use crate::{
 /// The command that writes the page.
 const COMMAND: &str = "cargo xtask kernel device --control";
 
-/// A table. The first row is its header.
-pub(super) fn table(rows: &[Vec<String>]) -> String {
-    let mut rows = rows.iter().cloned();
-    let mut table = Table::text(rows.next().unwrap_or_default());
-    for row in rows {
-        table.push(row);
-    }
-    table.to_string()
-}
-
 /// The whole page, with a table for each variant.
-pub(super) fn text(linux: Version, machine: &str, tables: &[(Variant, String)]) -> String {
+pub(super) fn text(linux: Version, machine: &str, tables: &[(Variant, Table)]) -> String {
     let tables: String = tables
         .iter()
         .map(|(variant, table)| format!("## {}\n\n{table}\n", title(*variant)))
@@ -67,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_page_has_a_table_for_each_variant() {
-        let tables = [(Variant::Fast, "| a |".to_owned())];
+        let tables = [(Variant::Fast, Table::text(["a"]))];
         let page = text(Version(7, 3, 4), "QEMU 7.2.22", &tables);
 
         assert!(page.starts_with("<!-- SPDX-License-Identifier: "));

@@ -4,8 +4,9 @@
 
 use super::super::{
     apply::FIXES,
-    ktap::{Outcome, Test},
-    run::Results,
+    control::{self, in_words},
+    ktap::Test,
+    run::{self, Results},
     tree::Version,
 };
 use crate::report::table::Table;
@@ -41,24 +42,12 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// If the kernel has died, or complains outside of tests.
+    /// If the run has a problem as a whole, as when the kernel has died.
     pub(super) fn add(&mut self, results: &Results) -> Result<()> {
-        ensure!(
-            results.problems.is_empty(),
-            "{}",
-            results.problems.join(", ")
-        );
-        if let Some(splat) = results.complaints().next() {
-            bail!("outside of tests: {}", splat.title);
-        }
-
-        for suite in &results.suites {
-            let tests = suite.parts.iter();
-            let tests = tests.map(|test| (format!("{}.{}", suite.name, test.name), test));
-            let alone = suite.counts().then(|| (suite.name.clone(), suite));
-            for (name, test) in tests.chain(alone) {
-                self.tests.insert(name, outcome(test));
-            }
+        let problems = results.problems.join(", ");
+        ensure!(problems.is_empty(), "{problems}");
+        for (suite, test) in results.tests() {
+            self.tests.insert(run::name(suite, test), outcome(test));
         }
         Ok(())
     }
@@ -72,17 +61,8 @@ const PASSES: &str = "passes";
 
 /// How a test ended, in words.
 fn outcome(test: &Test) -> String {
-    let outcome = match &test.outcome {
-        Outcome::Passed => PASSES,
-        Outcome::Failed => "fails",
-        Outcome::Skipped(_) => "is skipped",
-        Outcome::Missing => "has no result",
-    };
     let reports = test.all_splats().into_iter().filter(|splat| splat.fails());
-    match reports.count() {
-        0 => outcome.to_owned(),
-        reports => format!("{outcome}, {reports} reports"),
-    }
+    in_words(control::outcome(test, false), reports.count())
 }
 
 /// The tests that show a fix.

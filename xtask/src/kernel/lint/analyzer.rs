@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
     str::FromStr,
 };
-use syn::{Attribute, Item, ItemMod};
+use syn::{Attribute, Item};
 
 /// The dependencies of the crates with files of ours, by root. All other crates are drivers.
 const USED: [(&str, &[&str]); 2] = [
@@ -45,39 +45,32 @@ pub(super) fn check(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
     let project = lint.out.join("rust-project.json");
     let crates = crates(&fs::read_to_string(project)?)?;
     let source = &lint.make.source;
-    let wanted: BTreeSet<PathBuf> = lint
+    let rust = lint
         .files
         .iter()
-        .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
-        .map(|file| source.join(file))
-        .collect();
+        .filter(|file| file.extension().is_some_and(|it| it == "rs"));
+    let wanted: BTreeSet<PathBuf> = rust.map(|file| source.join(file)).collect();
 
     let mut faults = String::new();
     let mut missing = wanted.clone();
     let mut has_files = 0;
     for it in &crates {
-        let mut found = BTreeSet::new();
-        visit(it, &it.root, it.root.parent(), &wanted, &mut found)?;
-        if found.is_empty() {
-            continue;
-        }
-
-        has_files += 1;
-        missing.retain(|file| !found.contains(file));
-        for fault in it.faults(source) {
-            faults += &format!("{}: {fault}\n", lint.in_tree(&it.root).display());
+        let found = it.files(&wanted)?;
+        if !found.is_empty() {
+            has_files += 1;
+            missing.retain(|file| !found.contains(file));
+            for fault in it.faults(source) {
+                faults += &format!("{}: {fault}\n", lint.in_tree(&it.root).display());
+            }
         }
     }
     for file in missing {
         faults += &format!("no crate has {}\n", lint.in_tree(&file).display());
     }
 
+    let (files, all) = (wanted.len(), crates.len());
     Ok(Outcome {
-        what: format!(
-            "{} files in {has_files} of {} crates",
-            wanted.len(),
-            crates.len()
-        ),
+        what: format!("{files} files in {has_files} of {all} crates"),
         faults,
     })
 }
@@ -85,20 +78,57 @@ pub(super) fn check(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
 impl Crate {
     /// Returns the faults that keep names in it from being resolved.
     fn faults(&self, source: &Path) -> Vec<String> {
-        let used = USED
-            .iter()
-            .find(|(root, _)| self.root == source.join(root))
-            .map_or(USED_BY_DRIVERS, |(_, used)| *used);
-
+        let used = USED.iter().find(|(root, _)| self.root == source.join(root));
+        let used = used.map_or(USED_BY_DRIVERS, |(_, used)| *used).iter();
+        let used = used.filter(|name| !self.dependencies.contains(**name));
         let mut faults: Vec<_> = used
-            .iter()
-            .filter(|name| !self.dependencies.contains(**name))
             .map(|name| format!("`{name}` is not among its dependencies"))
             .collect();
         if let Some(library) = self.library.as_ref().filter(|library| !library.exists()) {
             faults.push(format!("its macros are not in {}", library.display()));
         }
         faults
+    }
+
+    /// Returns the wanted files that are part of it.
+    fn files(&self, wanted: &BTreeSet<PathBuf>) -> Result<BTreeSet<PathBuf>> {
+        let mut found = BTreeSet::new();
+        self.visit(&self.root, self.root.parent(), wanted, &mut found)?;
+        Ok(found)
+    }
+
+    /// Notes a file if it is wanted, and follows its modules as far as that leads to others. The
+    /// files of its modules are in `folder`.
+    fn visit(
+        &self,
+        file: &Path,
+        folder: Option<&Path>,
+        wanted: &BTreeSet<PathBuf>,
+        found: &mut BTreeSet<PathBuf>,
+    ) -> Result<()> {
+        if wanted.contains(file) {
+            found.insert(file.to_owned());
+        }
+        let leads = |folder: &&Path| wanted.iter().any(|file| file.starts_with(folder));
+        let Some(folder) = folder.filter(leads) else {
+            return Ok(());
+        };
+
+        let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        let parsed = syn::parse_file(&text).with_context(|| file.display().to_string())?;
+        for item in parsed.items {
+            let Item::Mod(module) = item else {
+                continue;
+            };
+            if module.content.is_none() && self.has(&module.attrs) {
+                let inner = folder.join(module.ident.to_string());
+                let files = [inner.with_extension("rs"), inner.join("mod.rs")];
+                if let Some(file) = files.iter().find(|file| file.is_file()) {
+                    self.visit(file, Some(&inner), wanted, found)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether something with these attributes is there.
@@ -122,65 +152,24 @@ fn crates(project: &str) -> Result<Vec<Crate>> {
     let project: Value = serde_json::from_str(project)?;
     let list = |of: &Value| of.as_array().cloned().unwrap_or_default();
 
-    list(&project["crates"])
-        .iter()
-        .map(|it| {
-            let text = |of: &Value| of.as_str().map(str::to_owned);
-            let root = text(&it["root_module"]).context("a crate has no root")?;
-            Ok(Crate {
-                root: root.into(),
-                dependencies: list(&it["deps"])
-                    .iter()
-                    .filter_map(|dependency| text(&dependency["name"]))
-                    .collect(),
-                cfg: list(&it["cfg"])
-                    .iter()
-                    .filter_map(|cfg| cfg.as_str()?.parse().ok())
-                    .collect(),
-                library: text(&it["proc_macro_dylib_path"]).map(PathBuf::from),
-            })
+    let text = |of: &Value| of.as_str().map(str::to_owned);
+    let one = |it: &Value| -> Result<Crate> {
+        let names = list(&it["deps"])
+            .into_iter()
+            .filter_map(|it| text(&it["name"]));
+        let cfg = list(&it["cfg"])
+            .into_iter()
+            .filter_map(|cfg| cfg.as_str()?.parse().ok());
+        Ok(Crate {
+            root: text(&it["root_module"])
+                .context("a crate has no root")?
+                .into(),
+            dependencies: names.collect(),
+            cfg: cfg.collect(),
+            library: text(&it["proc_macro_dylib_path"]).map(PathBuf::from),
         })
-        .collect()
-}
-
-/// Notes a file of a crate if it is wanted, and follows its modules as far as that leads to others.
-/// The files of its modules are in `folder`.
-fn visit(
-    of: &Crate,
-    file: &Path,
-    folder: Option<&Path>,
-    wanted: &BTreeSet<PathBuf>,
-    found: &mut BTreeSet<PathBuf>,
-) -> Result<()> {
-    if wanted.contains(file) {
-        found.insert(file.to_owned());
-    }
-    let Some(folder) = folder.filter(|folder| wanted.iter().any(|file| file.starts_with(folder)))
-    else {
-        return Ok(());
     };
-
-    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    let parsed = syn::parse_file(&text).with_context(|| file.display().to_string())?;
-    for module in parsed.items.iter().filter_map(declaration) {
-        if !of.has(&module.attrs) {
-            continue;
-        }
-        let inner = folder.join(module.ident.to_string());
-        let files = [inner.with_extension("rs"), inner.join("mod.rs")];
-        if let Some(file) = files.iter().find(|file| file.is_file()) {
-            visit(of, file, Some(&inner), wanted, found)?;
-        }
-    }
-    Ok(())
-}
-
-/// `mod name;`
-fn declaration(item: &Item) -> Option<&ItemMod> {
-    match item {
-        Item::Mod(module) if module.content.is_none() => Some(module),
-        _ => None,
-    }
+    list(&project["crates"]).iter().map(one).collect()
 }
 
 #[cfg(test)]
@@ -214,24 +203,18 @@ mod tests {
     #[test]
     fn what_is_configured_out_is_not_there() {
         let it = &crates(PROJECT).unwrap()[1];
-        let holds = |text| it.holds(text);
-
-        for condition in [
-            "CONFIG_KUNIT",
-            "CONFIG_KUNIT = \"y\"",
-            "not(CONFIG_KUNIT = \"m\")",
-            "all(CONFIG_KUNIT, any(CONFIG_DRM, CONFIG_KUNIT))",
+        for (condition, expected) in [
+            ("CONFIG_KUNIT", true),
+            ("CONFIG_KUNIT = \"y\"", true),
+            ("not(CONFIG_KUNIT = \"m\")", true),
+            ("all(CONFIG_KUNIT, any(CONFIG_DRM, CONFIG_KUNIT))", true),
+            ("CONFIG_DRM", false),
+            ("CONFIG_KUNIT = \"m\"", false),
+            ("not(CONFIG_KUNIT)", false),
+            ("all(CONFIG_KUNIT, CONFIG_DRM)", false),
+            ("feature(x)", false),
         ] {
-            assert!(holds(condition), "{condition}");
-        }
-        for condition in [
-            "CONFIG_DRM",
-            "CONFIG_KUNIT = \"m\"",
-            "not(CONFIG_KUNIT)",
-            "all(CONFIG_KUNIT, CONFIG_DRM)",
-            "feature(x)",
-        ] {
-            assert!(!holds(condition), "{condition}");
+            assert_eq!(it.holds(condition), expected, "{condition}");
         }
     }
 
@@ -239,17 +222,20 @@ mod tests {
     fn files_are_found_by_their_modules() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
-        fs::create_dir_all(file("b/c")).unwrap();
-        fs::write(
-            file("lib.rs"),
-            "mod a;\nmod b;\n#[cfg(CONFIG_DRM)]\nmod off;\nmod inline { mod d; }\n",
-        )
-        .unwrap();
-        fs::write(file("a.rs"), "").unwrap();
-        fs::write(file("b/mod.rs"), "mod c;\n").unwrap();
-        fs::write(file("b/c.rs"), "").unwrap();
-        fs::write(file("off.rs"), "").unwrap();
-        fs::write(file("alone.rs"), "").unwrap();
+        fs::create_dir(file("b")).unwrap();
+        for (name, text) in [
+            (
+                "lib.rs",
+                "mod a;\nmod b;\n#[cfg(CONFIG_DRM)]\nmod off;\nmod inline { mod d; }\n",
+            ),
+            ("a.rs", ""),
+            ("b/mod.rs", "mod c;\n"),
+            ("b/c.rs", ""),
+            ("off.rs", ""),
+            ("alone.rs", ""),
+        ] {
+            fs::write(file(name), text).unwrap();
+        }
 
         let it = Crate {
             root: file("lib.rs"),
@@ -259,10 +245,7 @@ mod tests {
         };
         let names = ["lib.rs", "a.rs", "b/c.rs", "off.rs", "alone.rs"];
         let wanted = names.iter().map(|name| file(name)).collect();
-        let mut found = BTreeSet::new();
-        visit(&it, &it.root, it.root.parent(), &wanted, &mut found).unwrap();
-
-        let expected: BTreeSet<_> = names[..3].iter().map(|name| file(name)).collect();
-        assert_eq!(found, expected);
+        let expected = names[..3].iter().map(|name| file(name)).collect();
+        assert_eq!(it.files(&wanted).unwrap(), expected);
     }
 }

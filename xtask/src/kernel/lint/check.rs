@@ -48,23 +48,15 @@ impl Lint<'_> {
     }
 }
 
-impl Outcome {
-    pub(super) fn holds(&self) -> bool {
-        self.faults.is_empty()
+/// The first lines of what is wrong, indented.
+pub(super) fn first(faults: &str) -> String {
+    let lines = faults.lines().take(MAX_LINES);
+    let mut text: String = lines
+        .map(|line| format!("     {line}").trim_end().to_owned() + "\n")
+        .collect();
+    let more = faults.lines().count().saturating_sub(MAX_LINES);
+    if more > 0 {
+        text += &format!("     ({more} more lines)\n");
     }
-
-    /// The faults, indented.
-    pub(super) fn details(&self) -> String {
-        let lines: Vec<&str> = self.faults.lines().collect();
-        let mut text: String = lines
-            .iter()
-            .take(MAX_LINES)
-            .map(|line| format!("     {line}").trim_end().to_owned() + "\n")
-            .collect();
-        if lines.len() > MAX_LINES {
-            text += &format!("     ({} more lines)\n", lines.len() - MAX_LINES);
-        }
-
-        text
-    }
+    text
 }

@@ -50,34 +50,16 @@ pub(crate) struct Options {
     install: bool,
 }
 
-/// One check.
-struct Check {
-    name: &'static str,
-    run: fn(&Lint<'_>, &Path) -> Result<Outcome>,
-}
+/// A check, which writes a log.
+type Check = fn(&Lint<'_>, &Path) -> Result<Outcome>;
 
 /// The checks, in order: Clippy builds what those behind it need.
-const CHECKS: [Check; 5] = [
-    Check {
-        name: "rustfmtcheck",
-        run: rust::format,
-    },
-    Check {
-        name: "checkpatch",
-        run: patch::check,
-    },
-    Check {
-        name: "clippy",
-        run: rust::clippy,
-    },
-    Check {
-        name: "rustdoc",
-        run: rust::documentation,
-    },
-    Check {
-        name: "rust-analyzer",
-        run: analyzer::check,
-    },
+const CHECKS: [(&str, Check); 5] = [
+    ("rustfmtcheck", rust::format),
+    ("checkpatch", patch::check),
+    ("clippy", rust::clippy),
+    ("rustdoc", rust::documentation),
+    ("rust-analyzer", analyzer::check),
 ];
 
 /// Checks it all, and fails if anything is wrong.
@@ -113,26 +95,21 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     println!("\n{} files of the tree are new or edited", changes.len());
 
     let mut failed = 0;
-    for check in &CHECKS {
-        let log = cache.path(&format!("logs/{logs}-{}.log", check.name));
+    for (name, check) in CHECKS {
+        let log = cache.path(&format!("logs/{logs}-{name}.log"));
         let begin = Instant::now();
-        let spinner = spinner(format!("{} ..", check.name));
-        let outcome = (check.run)(&lint, &log).unwrap_or_else(|error| Outcome {
+        let spinner = spinner(format!("{name} .."));
+        let Outcome { what, faults } = check(&lint, &log).unwrap_or_else(|error| Outcome {
             what: "could not be run".to_owned(),
             faults: format!("{error:#}"),
         });
         spinner.finish_and_clear();
 
-        failed += usize::from(!outcome.holds());
-        println!(
-            "{} {:14}{}, {}",
-            if outcome.holds() { "ok  " } else { "FAIL" },
-            check.name,
-            outcome.what,
-            seconds(begin.elapsed()),
-        );
-        print!("{}", outcome.details());
-        if !outcome.holds() {
+        let verdict = if faults.is_empty() { "ok  " } else { "FAIL" };
+        println!("{verdict} {name:14}{what}, {}", seconds(begin.elapsed()));
+        if !faults.is_empty() {
+            failed += 1;
+            print!("{}", check::first(&faults));
             println!("     log: {}", log.display());
         }
     }

@@ -5,7 +5,7 @@
 use super::check::{Lint, Outcome};
 use crate::kernel::{build, job, messages};
 use anyhow::{bail, Result};
-use std::{collections::BTreeSet, fs, io::ErrorKind, path::Path, thread};
+use std::{collections::BTreeSet, fs, path::Path, thread};
 
 /// Targets that compile the added files: the crates in `rust/`, which are part of `prepare`, the
 /// samples, and the driver whose objects have lazy fields now.
@@ -48,26 +48,25 @@ fn unformatted(line: &str) -> Option<&str> {
 /// `make CLIPPY=1`.
 pub(super) fn clippy(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
     for file in COMPILED {
-        match fs::remove_file(lint.out.join(file)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-            _ => (),
+        let file = lint.out.join(file);
+        if file.exists() {
+            fs::remove_file(file)?;
         }
     }
 
     let jobs = format!("-j{}", thread::available_parallelism()?);
     let arguments = [&["CLIPPY=1", &jobs], TARGETS.as_slice()].concat();
-    let built = lint.make(&arguments, log)?;
-    compiled(lint, log, built)
+    compiled(lint, log, &arguments)
 }
 
 /// `make rustdoc`: links that lead nowhere, above all.
 pub(super) fn documentation(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
-    let built = lint.make(&["rustdoc"], log)?;
-    compiled(lint, log, built)
+    compiled(lint, log, &["rustdoc"])
 }
 
-/// Returns the outcome of a compiler's run.
-fn compiled(lint: &Lint<'_>, log: &Path, built: bool) -> Result<Outcome> {
+/// Runs `make`, and returns what the compiler has said.
+fn compiled(lint: &Lint<'_>, log: &Path, arguments: &[&str]) -> Result<Outcome> {
+    let built = lint.make(arguments, log)?;
     let text = String::from_utf8_lossy(&fs::read(log)?).into_owned();
     let (ours, others): (Vec<_>, Vec<_>) = messages::parse(&text)
         .into_iter()
@@ -98,11 +97,15 @@ mod tests {
 
     #[test]
     fn what_is_not_formatted_has_a_name() {
-        assert_eq!(
-            unformatted("Diff in /linux/rust/kernel/lib.rs:12:"),
-            Some("/linux/rust/kernel/lib.rs")
-        );
-        assert_eq!(unformatted("-    let a=1;"), None);
-        assert_eq!(unformatted("make: Diff in"), None);
+        for (line, file) in [
+            (
+                "Diff in /linux/rust/kernel/lib.rs:12:",
+                Some("/linux/rust/kernel/lib.rs"),
+            ),
+            ("-    let a=1;", None),
+            ("make: Diff in", None),
+        ] {
+            assert_eq!(unformatted(line), file);
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use super::super::{apply::Counts, flavour::Object, tree::Version};
 use crate::root;
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, Context, Error, Result};
 use std::fs;
 
 /// The name of the text of the cover letter.
@@ -17,40 +17,36 @@ pub(super) fn cover(object: Object) -> &'static str {
     }
 }
 
-/// A figure, and its name.
-pub(super) struct Figures(Vec<(&'static str, String)>);
+/// Figures, by name.
+pub(super) type Figures = Vec<(&'static str, String)>;
 
-impl Figures {
-    pub(super) fn new(version: Version, counts: Option<&Counts>) -> Self {
-        let mut figures = vec![("version", version.to_string())];
-        if let Some(counts) = counts {
-            figures.extend([
-                ("by_hand_lines", counts.by_hand.lines.to_string()),
-                ("by_hand_unsafe", counts.by_hand.unsafes.to_string()),
-                ("converted_lines", counts.converted.lines.to_string()),
-                ("converted_unsafe", counts.converted.unsafes.to_string()),
-            ]);
-        }
-        Self(figures)
+/// The figures of a series, of which one has no converted object.
+pub(super) fn figures(version: Version, counts: Option<&Counts>) -> Figures {
+    let mut figures = vec![("version", version.to_string())];
+    figures.extend(counts.into_iter().flat_map(figures_of));
+    figures
+}
+
+fn figures_of(counts: &Counts) -> [(&'static str, String); 4] {
+    [
+        ("by_hand_lines", counts.by_hand.lines.to_string()),
+        ("by_hand_unsafe", counts.by_hand.unsafes.to_string()),
+        ("converted_lines", counts.converted.lines.to_string()),
+        ("converted_unsafe", counts.converted.unsafes.to_string()),
+    ]
+}
+
+/// Puts figures into a text.
+fn fill_in(text: &str, figures: &Figures) -> Result<String> {
+    let mut text = text.to_owned();
+    for (name, figure) in figures {
+        text = text.replace(&format!("{{{name}}}"), figure);
     }
-
-    /// Puts them into a text.
-    fn fill_in(&self, text: &str) -> Result<String> {
-        let mut filled = String::new();
-        let mut rest = text;
-        while let Some((before, behind)) = rest.split_once('{') {
-            let (name, behind) = behind.split_once('}').context("a `{` is not closed")?;
-            let Some((_, figure)) = self.0.iter().find(|(known, _)| *known == name) else {
-                bail!("there is no figure `{name}`");
-            };
-            filled.push_str(before);
-            filled.push_str(figure);
-            rest = behind;
-        }
-        filled.push_str(rest);
-
-        Ok(filled)
+    if let Some((_, rest)) = text.split_once('{') {
+        let name = rest.split_once('}').context("a `{` is not closed")?.0;
+        bail!("there is no figure `{name}`");
     }
+    Ok(text)
 }
 
 /// The message for a step.
@@ -63,9 +59,9 @@ pub(super) fn message(step: &str, object: Object, figures: &Figures) -> Result<S
         folder.join(format!("{step}.txt"))
     };
 
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    figures
-        .fill_in(without_licence(&text))
+    fs::read_to_string(&path)
+        .map_err(Error::from)
+        .and_then(|text| fill_in(without_licence(&text), figures))
         .with_context(|| path.display().to_string())
 }
 
@@ -80,19 +76,19 @@ fn without_licence(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::apply::{step_names, Fixes};
+    use crate::kernel::apply::{step_names, Count, Fixes};
 
     /// As wide as what is really filled in.
-    fn figures() -> Figures {
-        let names = ["by_hand", "converted"];
-        let mut figures = vec![("version", "7.3.99".to_owned())];
-        figures.extend(names.iter().flat_map(|name| {
-            [("lines", "999"), ("unsafe", "99")].map(|(what, figure)| {
-                let name: &'static str = format!("{name}_{what}").leak();
-                (name, figure.to_owned())
-            })
-        }));
-        Figures(figures)
+    fn wide() -> Figures {
+        let count = Count {
+            lines: 999,
+            unsafes: 99,
+        };
+        let counts = Counts {
+            by_hand: count,
+            converted: count,
+        };
+        figures(Version(7, 3, 99), Some(&counts))
     }
 
     #[test]
@@ -100,7 +96,7 @@ mod tests {
         let fixes = Object::Mended(Fixes::ALL);
         for object in [Object::Annotated, Object::Expanded, fixes] {
             for step in step_names(object).into_iter().chain([cover(object)]) {
-                let text = message(step, object, &figures()).unwrap();
+                let text = message(step, object, &wide()).unwrap();
                 let (title, body) = text.split_once("\n\n").unwrap();
 
                 assert!(title.contains(": "), "{step}: {title}");
@@ -117,22 +113,20 @@ mod tests {
 
     #[test]
     fn figures_are_known() {
-        let figures = figures();
-        assert_eq!(
-            figures.fill_in("a {by_hand_lines} b {version}.").unwrap(),
-            "a 999 b 7.3.99."
-        );
+        let text = fill_in("a {by_hand_lines} b {version}.", &wide());
+        assert_eq!(text.unwrap(), "a 999 b 7.3.99.");
         for text in ["{lines}", "{by_hand_lines", "{}"] {
-            assert!(figures.fill_in(text).is_err(), "{text}");
+            assert!(fill_in(text, &wide()).is_err(), "{text}");
         }
     }
 
     #[test]
     fn the_licence_is_not_part_of_it() {
-        assert_eq!(
-            without_licence("# SPDX-License-Identifier: X\n\ntitle\n"),
-            "title\n"
-        );
-        assert_eq!(without_licence("#[a]: b\n"), "#[a]: b\n");
+        for (text, expected) in [
+            ("# SPDX-License-Identifier: X\n\ntitle\n", "title\n"),
+            ("#[a]: b\n", "#[a]: b\n"),
+        ] {
+            assert_eq!(without_licence(text), expected);
+        }
     }
 }

@@ -24,8 +24,7 @@ use super::{
 use crate::exit::Exit;
 use anyhow::{bail, ensure, Context, Result};
 use clap::Parser;
-use message::{cover, message, Figures};
-use patches::Commit;
+use message::{cover, figures, message};
 use std::{
     fs,
     io::ErrorKind,
@@ -104,17 +103,25 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         Some(out) => beside(out)?,
         None => tempfile::tempdir()?,
     };
-    let written = unfinished.path().join("patches");
-    fs::create_dir(&written)?;
-    let patches = write(&tree, &stages, object, &author, &written)?;
+    let folder = |name| unfinished.path().join(name);
+    let counts = object.is_lazy().then(|| apply::count(&tree, &stages));
+    let figures = figures(tree.version(), counts.transpose()?.as_ref());
+    let messages = stages
+        .iter()
+        .map(|stage| message(stage.step, object, &figures));
+    let messages = messages.collect::<Result<Vec<_>>>()?;
+    let commits = stages.iter().map(|stage| &stage.tree).zip(messages);
+    let cover = message(cover(object), object, &figures)?;
+    let patches = patches::write(
+        &folder("made"),
+        &author,
+        &cover,
+        &commits.collect::<Vec<_>>(),
+        &folder("patches"),
+    )?;
     let end = stages.last().context("there are no steps")?;
 
-    patches::check(
-        &unfinished.path().join("applied"),
-        &author,
-        &patches,
-        &end.tree,
-    )?;
+    patches::check(&folder("applied"), &author, &patches, &end.tree)?;
     println!("git am   makes of the tree what `apply` does");
     check_style(&cache, &source, unfinished.path(), &patches)?;
     if options.build {
@@ -122,12 +129,9 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     }
 
     if let Some(out) = out {
-        fs::rename(&written, &out).with_context(|| out.display().to_string())?;
-        println!(
-            "\n{} patches and a cover letter: {}",
-            patches.len(),
-            out.display()
-        );
+        let name = out.display();
+        fs::rename(folder("patches"), &out).with_context(|| name.to_string())?;
+        println!("\n{} patches and a cover letter: {name}", patches.len());
     }
     Ok(())
 }
@@ -135,12 +139,10 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
 /// Staging directory; renamed when complete.
 fn beside(out: &Path) -> Result<TempDir> {
     let folder = out.parent().context("the root of all is not empty")?;
+    let mut named = tempfile::Builder::new();
+    let named = named.prefix(".series-");
     fs::create_dir_all(folder)
-        .and_then(|()| {
-            tempfile::Builder::new()
-                .prefix(".series-")
-                .tempdir_in(folder)
-        })
+        .and_then(|()| named.tempdir_in(folder))
         .with_context(|| format!("nothing can be written to {}", folder.display()))
 }
 
@@ -155,36 +157,6 @@ fn ensure_empty(out: &Path) -> Result<()> {
     };
 
     bail!(Exit::Usage(format!("{} {what}", out.display())))
-}
-
-/// Writes the patches. Returns them without the cover letter.
-fn write(
-    tree: &Tree,
-    stages: &[Stage],
-    object: Object,
-    author: &Author,
-    patches: &Path,
-) -> Result<Vec<PathBuf>> {
-    let counts = object.is_lazy().then(|| apply::count(tree, stages, object));
-    let figures = Figures::new(tree.version(), counts.transpose()?.as_ref());
-    let commits = stages
-        .iter()
-        .map(|stage| {
-            Ok(Commit {
-                tree: &stage.tree,
-                message: message(stage.step, object, &figures)?,
-            })
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let cover = message(cover(object), object, &figures)?;
-
-    patches::write(
-        &patches.with_file_name("made"),
-        author,
-        &cover,
-        &commits,
-        patches,
-    )
 }
 
 /// Runs checkpatch over each patch.
@@ -234,15 +206,14 @@ fn build_each(shell: &Shell, cache: &Cache, options: &Options, stages: &[Stage])
         build::run(&prepared)?;
         let text = fs::read(prepared.log("build"))?;
         let text = String::from_utf8_lossy(&text);
-        let warnings: Vec<String> = messages::parse(&text)
+        let warnings = messages::parse(&text)
             .into_iter()
-            .map(|message| message.text)
-            .collect();
+            .map(|message| message.text);
+        let warnings = warnings.collect::<Vec<_>>().join("\n\n");
         ensure!(
             warnings.is_empty(),
-            "after `{}` the compiler complains:\n{}",
-            stage.step,
-            warnings.join("\n\n")
+            "after `{}` the compiler complains:\n{warnings}",
+            stage.step
         );
     }
 

@@ -8,38 +8,36 @@ use crate::kernel::{
 };
 use anyhow::{ensure, Context, Result};
 use std::{
-    collections::BTreeSet,
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
 };
 
-/// A commit that becomes a patch: the tree after it, and its message.
-pub(super) struct Commit<'a> {
-    pub(super) tree: &'a Tree,
-    pub(super) message: String,
-}
-
-/// Writes a cover letter and a patch for each commit to the folder `patches`, by way of a
-/// repository that has what they touch of the tree and no more.
+/// Writes a cover letter, and a patch for each commit, to the folder `patches`. A commit is the tree
+/// after it, and its message. Returns the patches without the cover letter.
 pub(super) fn write(
     repository: &Path,
     author: &Author,
     cover: &str,
-    commits: &[Commit<'_>],
+    commits: &[(&Tree, String)],
     patches: &Path,
 ) -> Result<Vec<PathBuf>> {
-    let last = commits.last().context("there is nothing to write")?;
-    let repository = Repository::new(repository, author, last.tree)?;
-    for commit in commits {
-        repository.commit_changes(commit.tree, &commit.message)?;
+    let (last, _) = commits.last().context("there is nothing to write")?;
+    let repository = Repository::new(repository, author, last)?;
+    for (tree, message) in commits {
+        repository.commit_changes(tree, message)?;
     }
 
     repository.run(["config", "branch.series.description", cover])?;
-    let arguments = ["format-patch", "--quiet", "--cover-letter"];
-    let rest = ["--cover-from-description=subject", "--output-directory"];
-    let arguments = arguments.iter().chain(&rest).map(OsStr::new);
-    repository.run(arguments.chain([patches.as_os_str(), OsStr::new("base..series")]))?;
+    let folder = format!("--output-directory={}", patches.display());
+    repository.run([
+        "format-patch",
+        "--quiet",
+        "--cover-letter",
+        "--cover-from-description=subject",
+        &folder,
+        "base..series",
+    ])?;
 
     let names = walk(patches)?;
     ensure!(
@@ -49,11 +47,8 @@ pub(super) fn write(
         commits.len()
     );
     // The cover letter is the first.
-    Ok(names
-        .into_iter()
-        .skip(1)
-        .map(|name| patches.join(name))
-        .collect())
+    let names = names.into_iter().skip(1);
+    Ok(names.map(|name| patches.join(name)).collect())
 }
 
 /// Fails unless `git am` makes of the files what they are in this tree.
@@ -69,10 +64,9 @@ pub(super) fn check(
     repository.run(arguments.into_iter().chain(patches))?;
 
     let changes = tree.changes()?;
-    let expected: BTreeSet<&Path> = changes.iter().map(|change| change.path.as_path()).collect();
     let found = walk(repository.root())?;
     ensure!(
-        found.iter().map(PathBuf::as_path).eq(expected),
+        found.iter().eq(changes.iter().map(|change| &change.path)),
         "`git am` makes other files of the patches than `apply` adds or edits: {found:?}"
     );
     for Change { path, new, .. } in &changes {
@@ -107,20 +101,16 @@ mod tests {
 
     /// Writes the patches for the trees to a folder.
     fn written(folder: &Path, trees: &[Tree]) -> Vec<PathBuf> {
-        let commits: Vec<_> = trees
-            .iter()
-            .enumerate()
-            .map(|(index, tree)| Commit {
-                tree,
-                message: format!("a: change {index}\n\nIt is #[a].\n"),
-            })
-            .collect();
+        let message = |index| format!("a: change {index}\n\nIt is #[a].\n");
+        let commits: Vec<_> = trees.iter().zip((0..).map(message)).collect();
+        let cover = "a: changes\n\nThere are two.\n";
+        let patches = folder.join("patches");
         write(
             &folder.join("made"),
             &Author::stand_in(),
-            "a: changes\n\nThere are two.\n",
+            cover,
             &commits,
-            &folder.join("patches"),
+            &patches,
         )
         .unwrap()
     }
@@ -137,24 +127,29 @@ mod tests {
             .collect();
         assert_eq!(names, ["0001-a-change-0.patch", "0002-a-change-1.patch"]);
 
-        let first = fs::read_to_string(&patches[0]).unwrap();
-        for line in [
-            "From: Nobody <nobody@example.org>\n",
-            "Subject: [PATCH 1/2] a: change 0\n\nIt is #[a].\n\n",
-            "\nSigned-off-by: Nobody <nobody@example.org>\n---\n",
-            "\n one\n-two\n+2\n",
+        for (file, lines) in [
+            (
+                "0001-a-change-0.patch",
+                &[
+                    "From: Nobody <nobody@example.org>\n",
+                    "Subject: [PATCH 1/2] a: change 0\n\nIt is #[a].\n\n",
+                    "\nSigned-off-by: Nobody <nobody@example.org>\n---\n",
+                    "\n one\n-two\n+2\n",
+                ][..],
+            ),
+            (
+                "0000-cover-letter.patch",
+                &[
+                    "Subject: [PATCH 0/2] a: changes\n\n",
+                    "\nThere are two.\n",
+                    " 2 files changed, 3 insertions(+), 2 deletions(-)\n",
+                ],
+            ),
         ] {
-            assert!(first.contains(line), "{line}:\n{first}");
-        }
-
-        let cover = folder.path().join("patches/0000-cover-letter.patch");
-        let cover = fs::read_to_string(cover).unwrap();
-        for line in [
-            "Subject: [PATCH 0/2] a: changes\n\n",
-            "\nThere are two.\n",
-            " 2 files changed, 3 insertions(+), 2 deletions(-)\n",
-        ] {
-            assert!(cover.contains(line), "{line}:\n{cover}");
+            let text = fs::read_to_string(folder.path().join("patches").join(file)).unwrap();
+            for line in lines {
+                assert!(text.contains(line), "{line}:\n{text}");
+            }
         }
     }
 
@@ -163,28 +158,22 @@ mod tests {
         let (_linux, trees) = trees();
         let folder = tempfile::tempdir().unwrap();
         let patches = written(folder.path(), &trees);
-        let applied = |name: &str| {
-            check(
-                &folder.path().join(name),
-                &Author::stand_in(),
-                &patches,
-                &trees[1],
-            )
-        };
-
-        applied("as they are").unwrap();
-
         let text = fs::read_to_string(&patches[1]).unwrap();
-        fs::write(&patches[1], text.replace("\n+new\n", "\n+old\n")).unwrap();
-        let error = applied("other text").unwrap_err().to_string();
-        assert!(error.contains("something else of rust/b"), "{error}");
-
-        fs::write(&patches[1], text.replace("rust/b", "rust/c")).unwrap();
-        let error = applied("other name").unwrap_err().to_string();
-        assert!(error.contains("other files"), "{error}");
-
-        fs::write(&patches[1], text.replace("\n 2\n", "\n 3\n")).unwrap();
-        let error = applied("other context").unwrap_err().to_string();
-        assert!(error.contains("patch does not apply"), "{error}");
+        for (from, to, expected) in [
+            ("\n+new\n", "\n+old\n", Some("something else of rust/b")),
+            ("rust/b", "rust/c", Some("other files")),
+            ("\n 2\n", "\n 3\n", Some("patch does not apply")),
+            ("\n+new\n", "\n+new\n", None),
+        ] {
+            fs::write(&patches[1], text.replace(from, to)).unwrap();
+            let repository = tempfile::tempdir().unwrap();
+            let repository = repository.path().join("applied");
+            let found = check(&repository, &Author::stand_in(), &patches, &trees[1]);
+            match (found, expected) {
+                (Ok(()), None) => (),
+                (Err(error), Some(text)) if error.to_string().contains(text) => (),
+                (found, _) => panic!("{to:?}: {found:?}"),
+            }
+        }
     }
 }

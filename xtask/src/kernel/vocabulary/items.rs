@@ -2,51 +2,23 @@
 
 //! The public items of a file.
 
-use super::signature::{self, Owner};
-use std::fmt;
+use super::signature::{constant, function, header, ty, Owner};
 use syn::{
     Attribute, Expr, ExprLit, File, ImplItem, Item as SynItem, Lit, Meta, TraitItem, Visibility,
 };
 
-/// The name of an item, with that of the type that it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    owner: String,
-    name: String,
-}
-
-impl Place {
-    fn new(owner: &str, name: impl Into<String>) -> Self {
-        Self {
-            owner: owner.into(),
-            name: name.into(),
-        }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.owner.is_empty() {
-            write!(f, "{}::", self.owner)?;
-        }
-        f.write_str(&self.name)
-    }
-}
-
 /// A public item.
 pub(super) struct Item {
-    pub(super) place: Place,
+    /// Its name, behind that of the type that it belongs to: `Type::function()`.
+    pub(super) place: String,
     pub(super) signature: String,
 }
 
 /// Returns the files of `rust/kernel/` that a file says in its module comment to stand for; those
 /// that end with a slash are folders.
 pub(super) fn stands_for(file: &File) -> Vec<String> {
-    file.attrs
-        .iter()
-        .filter_map(doc)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let docs: Vec<_> = file.attrs.iter().filter_map(doc).collect();
+    docs.join("\n")
         .split('`')
         .filter_map(|text| text.strip_prefix("rust/kernel/"))
         .map(str::to_owned)
@@ -70,10 +42,8 @@ fn doc(attribute: &Attribute) -> Option<String> {
 /// Returns whether an attribute is `#[name(argument)]`.
 fn is(attributes: &[Attribute], name: &str, argument: &str) -> bool {
     attributes.iter().any(|attribute| {
-        attribute.path().is_ident(name)
-            && attribute
-                .parse_args::<syn::Ident>()
-                .is_ok_and(|ident| ident == argument)
+        let ident = attribute.parse_args::<syn::Ident>();
+        attribute.path().is_ident(name) && ident.is_ok_and(|ident| ident == argument)
     })
 }
 
@@ -86,6 +56,13 @@ pub(super) enum Which {
     All,
 }
 
+impl Which {
+    fn shows(self, attrs: &[Attribute]) -> bool {
+        let is_documented = self == Self::All || !is(attrs, "doc", "hidden");
+        is_documented && !is(attrs, "cfg", "test")
+    }
+}
+
 /// Returns the public items of a file.
 pub(super) fn public(file: &File, which: Which) -> Vec<Item> {
     let mut items = Vec::new();
@@ -94,96 +71,63 @@ pub(super) fn public(file: &File, which: Which) -> Vec<Item> {
 }
 
 fn collect(from: &[SynItem], which: Which, items: &mut Vec<Item>) {
-    let is_hidden = |attributes: &[Attribute]| {
-        is(attributes, "cfg", "test")
-            || (which == Which::Documented && is(attributes, "doc", "hidden"))
-    };
-    let mut add = |owner: &str, name: String, signature: String| {
-        items.push(Item {
-            place: Place::new(owner, name),
-            signature,
-        });
-    };
-    let is_public = |vis: &Visibility, attrs: &[Attribute]| {
-        matches!(vis, Visibility::Public(_)) && !is_hidden(attrs)
-    };
+    let is_public = |vis: &Visibility| matches!(vis, Visibility::Public(_));
     let mut modules = Vec::new();
+    let mut add = |attrs: &[Attribute], place: String, signature: String| {
+        if which.shows(attrs) {
+            items.push(Item { place, signature });
+        }
+    };
 
     for item in from {
         match item {
-            SynItem::Fn(it) if is_public(&it.vis, &it.attrs) => add(
-                "",
-                format!("{}()", it.sig.ident),
-                signature::function(&it.sig, None),
-            ),
-            SynItem::Struct(it) if is_public(&it.vis, &it.attrs) => add(
-                "",
-                it.ident.to_string(),
-                format!("struct {}{}", it.ident, signature::generics(&it.generics)),
-            ),
-            SynItem::Enum(it) if is_public(&it.vis, &it.attrs) => {
-                let variants: Vec<_> = it.variants.iter().map(|it| it.ident.to_string()).collect();
-                add(
-                    "",
-                    it.ident.to_string(),
-                    format!(
-                        "enum {}{} {{ {} }}",
-                        it.ident,
-                        signature::generics(&it.generics),
-                        variants.join(", ")
-                    ),
-                );
+            SynItem::Fn(it) if is_public(&it.vis) => {
+                let name = format!("{}()", it.sig.ident);
+                add(&it.attrs, name, function(&it.sig, None));
             }
-            SynItem::Type(it) if is_public(&it.vis, &it.attrs) => add(
-                "",
-                it.ident.to_string(),
-                format!(
-                    "type {}{} = {}",
-                    it.ident,
-                    signature::generics(&it.generics),
-                    signature::ty(&it.ty, None)
-                ),
-            ),
-            SynItem::Const(it) if is_public(&it.vis, &it.attrs) => add(
-                "",
-                it.ident.to_string(),
-                format!("const {}: {}", it.ident, signature::ty(&it.ty, None)),
-            ),
-            SynItem::Macro(it)
-                if it.attrs.iter().any(|it| it.path().is_ident("macro_export"))
-                    && !is_hidden(&it.attrs) =>
-            {
+            SynItem::Struct(it) if is_public(&it.vis) => {
+                let header = header("struct", &it.ident, &it.generics);
+                add(&it.attrs, it.ident.to_string(), header);
+            }
+            SynItem::Enum(it) if is_public(&it.vis) => {
+                let variants: Vec<_> = it.variants.iter().map(|it| it.ident.to_string()).collect();
+                let header = header("enum", &it.ident, &it.generics);
+                let signature = format!("{header} {{ {} }}", variants.join(", "));
+                add(&it.attrs, it.ident.to_string(), signature);
+            }
+            SynItem::Type(it) if is_public(&it.vis) => {
+                let header = header("type", &it.ident, &it.generics);
+                let signature = format!("{header} = {}", ty(&it.ty, None));
+                add(&it.attrs, it.ident.to_string(), signature);
+            }
+            SynItem::Const(it) if is_public(&it.vis) => {
+                let signature = constant(&it.ident, &it.ty, None);
+                add(&it.attrs, it.ident.to_string(), signature);
+            }
+            SynItem::Macro(it) if it.attrs.iter().any(|it| it.path().is_ident("macro_export")) => {
                 if let Some(ident) = &it.ident {
-                    add("", format!("{ident}!"), "macro".into());
+                    add(&it.attrs, format!("{ident}!"), "macro".into());
                 }
             }
-            SynItem::Trait(it) if is_public(&it.vis, &it.attrs) => {
-                let owner = it.ident.to_string();
-                let keyword = if it.unsafety.is_some() {
-                    "unsafe trait"
-                } else {
-                    "trait"
-                };
-                add(
-                    "",
-                    owner.clone(),
-                    format!("{keyword} {owner}{}", signature::generics(&it.generics)),
-                );
+            SynItem::Trait(it) if is_public(&it.vis) && which.shows(&it.attrs) => {
+                let owner = &it.ident;
+                let keyword = it.unsafety.map_or("trait", |_| "unsafe trait");
+                let header = header(keyword, owner, &it.generics);
+                add(&it.attrs, owner.to_string(), header);
                 for member in &it.items {
                     match member {
-                        TraitItem::Fn(it) if !is_hidden(&it.attrs) => add(
-                            &owner,
-                            format!("{}()", it.sig.ident),
-                            signature::function(&it.sig, None),
-                        ),
-                        TraitItem::Type(it) if !is_hidden(&it.attrs) => {
-                            add(&owner, it.ident.to_string(), format!("type {}", it.ident));
+                        TraitItem::Fn(it) => {
+                            let place = format!("{owner}::{}()", it.sig.ident);
+                            add(&it.attrs, place, function(&it.sig, None));
                         }
-                        TraitItem::Const(it) if !is_hidden(&it.attrs) => add(
-                            &owner,
-                            it.ident.to_string(),
-                            format!("const {}: {}", it.ident, signature::ty(&it.ty, None)),
-                        ),
+                        TraitItem::Type(it) => {
+                            let place = format!("{owner}::{}", it.ident);
+                            add(&it.attrs, place, format!("type {}", it.ident));
+                        }
+                        TraitItem::Const(it) => {
+                            let place = format!("{owner}::{}", it.ident);
+                            add(&it.attrs, place, constant(&it.ident, &it.ty, None));
+                        }
                         _ => {}
                     }
                 }
@@ -192,29 +136,24 @@ fn collect(from: &[SynItem], which: Which, items: &mut Vec<Item>) {
                 let Some(owner) = Owner::new(&it.self_ty) else {
                     continue;
                 };
+                let name = owner.name();
                 for member in &it.items {
                     match member {
-                        ImplItem::Fn(it) if is_public(&it.vis, &it.attrs) => add(
-                            owner.name(),
-                            format!("{}()", it.sig.ident),
-                            signature::function(&it.sig, Some(&owner)),
-                        ),
-                        ImplItem::Const(it) if is_public(&it.vis, &it.attrs) => add(
-                            owner.name(),
-                            it.ident.to_string(),
-                            format!(
-                                "const {}: {}",
-                                it.ident,
-                                signature::ty(&it.ty, Some(&owner))
-                            ),
-                        ),
+                        ImplItem::Fn(it) if is_public(&it.vis) => {
+                            let place = format!("{name}::{}()", it.sig.ident);
+                            add(&it.attrs, place, function(&it.sig, Some(&owner)));
+                        }
+                        ImplItem::Const(it) if is_public(&it.vis) => {
+                            let place = format!("{name}::{}", it.ident);
+                            add(&it.attrs, place, constant(&it.ident, &it.ty, Some(&owner)));
+                        }
                         _ => {}
                     }
                 }
             }
             // Another file may export items of a private module, which this does not
             // follow.
-            SynItem::Mod(it) if is_public(&it.vis, &it.attrs) => {
+            SynItem::Mod(it) if is_public(&it.vis) && which.shows(&it.attrs) => {
                 modules.extend(it.content.iter().map(|(_, items)| items));
             }
             _ => {}
@@ -256,7 +195,7 @@ mod tests {
         );
         let file = file.unwrap();
         let all = public(&file, Which::All);
-        assert!(all.iter().any(|item| item.place.name == "hidden()"));
+        assert!(all.iter().any(|item| item.place == "hidden()"));
 
         let mut found: Vec<_> = public(&file, Which::Documented)
             .iter()

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{exit::Exit, root};
 use anyhow::{bail, Context, Error, Result};
-use items::{Item, Place, Which};
+use items::{Item, Which};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -76,8 +76,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     println!(
         "{} items are the same, {} differ, {} are on the host only",
         report.same,
-        report.different.len(),
-        report.host_only.len()
+        report.different().count(),
+        report.host_only().count()
     );
     Ok(())
 }
@@ -111,34 +111,35 @@ fn read(folder: &Path, which: Which) -> Result<BTreeMap<String, File>> {
 }
 
 /// An item of the host that is not as in the tree.
-struct Difference {
-    place: Place,
-    host: String,
+struct Difference<'a> {
+    item: &'a Item,
     /// The signatures of the tree; none if it has no such item.
-    kernel: BTreeSet<String>,
+    kernel: BTreeSet<&'a str>,
 }
 
 /// The result of a comparison.
-struct Report {
+struct Report<'a> {
     same: usize,
-    different: Vec<Difference>,
-    host_only: Vec<Difference>,
+    differences: Vec<Difference<'a>>,
 }
 
-impl Report {
+impl Report<'_> {
+    /// The items of which the tree has others.
+    fn different(&self) -> impl Iterator<Item = &Difference<'_>> {
+        self.differences.iter().filter(|it| !it.kernel.is_empty())
+    }
+
+    /// The items that the tree has not.
+    fn host_only(&self) -> impl Iterator<Item = &Difference<'_>> {
+        self.differences.iter().filter(|it| it.kernel.is_empty())
+    }
+
     /// Fails if a difference has no reason, or a reason has no difference.
     fn ensure_reasons(&self) -> Result<()> {
-        let places: BTreeSet<_> = self
-            .different
-            .iter()
-            .chain(&self.host_only)
-            .map(|difference| difference.place.to_string())
-            .collect();
-
-        let without: Vec<_> = places
-            .iter()
-            .filter(|place| reasons::of(place).is_none())
-            .collect();
+        let places = self.differences.iter().map(|it| it.item.place.as_str());
+        let places = BTreeSet::from_iter(places);
+        let without = places.iter().filter(|place| reasons::of(place).is_none());
+        let without = Vec::from_iter(without);
         if !without.is_empty() {
             bail!("no reason is given for: {without:?}");
         }
@@ -153,44 +154,36 @@ impl Report {
 }
 
 /// Looks each public item of the host up in the files that its file stands for, and in `lib.rs`.
-fn compare(host: &BTreeMap<String, File>, kernel: &BTreeMap<String, File>) -> Report {
+fn compare<'a>(host: &'a BTreeMap<String, File>, kernel: &'a BTreeMap<String, File>) -> Report<'a> {
     let mut report = Report {
         same: 0,
-        different: Vec::new(),
-        host_only: Vec::new(),
+        differences: Vec::new(),
     };
-
     for file in host.values().filter(|file| !file.stands_for.is_empty()) {
+        let of = |name: &str| file.stands_for.iter().any(|of| is_in(name, of));
+        let theirs = kernel
+            .iter()
+            .filter(|(name, _)| *name == "lib.rs" || of(name));
+        let theirs: Vec<&Item> = theirs.flat_map(|(_, file)| &file.items).collect();
         for item in &file.items {
-            let signatures: BTreeSet<_> = kernel
-                .iter()
-                .filter(|(name, _)| {
-                    *name == "lib.rs" || file.stands_for.iter().any(|of| is_in(name, of))
-                })
-                .flat_map(|(_, file)| &file.items)
-                .filter(|other| other.place == item.place)
-                .map(|other| other.signature.clone())
-                .collect();
-
-            if signatures.contains(&item.signature) {
+            let same = theirs.iter().filter(|other| other.place == item.place);
+            let kernel: BTreeSet<_> = same.map(|other| other.signature.as_str()).collect();
+            if kernel.contains(item.signature.as_str()) {
                 report.same += 1;
-                continue;
-            }
-            let list = if signatures.is_empty() {
-                &mut report.host_only
             } else {
-                &mut report.different
-            };
-            list.push(Difference {
-                place: item.place.clone(),
-                host: item.signature.clone(),
-                kernel: signatures,
-            });
+                report.differences.push(Difference { item, kernel });
+            }
         }
     }
 
-    report.different.sort_by(|a, b| a.place.cmp(&b.place));
-    report.host_only.sort_by(|a, b| a.place.cmp(&b.place));
+    // Items of no type come first.
+    let key = |it: &Difference<'a>| {
+        it.item
+            .place
+            .split_once("::")
+            .unwrap_or(("", &it.item.place))
+    };
+    report.differences.sort_by(|a, b| key(a).cmp(&key(b)));
     report
 }
 
@@ -205,7 +198,7 @@ fn is_in(name: &str, of: &str) -> bool {
 }
 
 /// Returns the page.
-fn page(report: &Report, version: &str) -> String {
+fn page(report: &Report<'_>, version: &str) -> String {
     let mut page = format!(
         "<!-- SPDX-License-Identifier: Apache-2.0 OR MIT -->\n\
          # The host's vocabulary and Linux {version}\n\
@@ -221,16 +214,17 @@ fn page(report: &Report, version: &str) -> String {
          |---|---|---|---|\n",
         report.same
     );
-    let row = |difference: &Difference, kernel: Option<String>| {
-        let place = difference.place.to_string();
-        let reason = reasons::of(&place).unwrap_or("not known").to_owned();
-        let cells = [code(&place), code(&difference.host)].into_iter();
+    let row = |it: &Difference<'_>, kernel: Option<String>| {
+        let reason = reasons::of(&it.item.place)
+            .unwrap_or("not known")
+            .to_owned();
+        let cells = [code(&it.item.place), code(&it.item.signature)].into_iter();
         let cells: Vec<_> = cells.chain(kernel).chain([reason]).collect();
         format!("| {} |\n", cells.join(" | "))
     };
-    for difference in &report.different {
-        let kernel: Vec<_> = difference.kernel.iter().map(|text| code(text)).collect();
-        page += &row(difference, Some(kernel.join(", or ")));
+    for it in report.different() {
+        let kernel: Vec<_> = it.kernel.iter().map(|text| code(text)).collect();
+        page += &row(it, Some(kernel.join(", or ")));
     }
 
     page.push_str(
@@ -239,8 +233,8 @@ fn page(report: &Report, version: &str) -> String {
          | item | host | reason |\n\
          |---|---|---|\n",
     );
-    for difference in &report.host_only {
-        page += &row(difference, None);
+    for it in report.host_only() {
+        page += &row(it, None);
     }
     page
 }
@@ -281,21 +275,23 @@ mod tests {
             }
         ";
         let host = BTreeMap::from([("pair.rs".into(), file(&["sync/pair.rs"], host))]);
-        let report = |name: &str| {
-            compare(
-                &host,
-                &BTreeMap::from([(name.to_owned(), file(&[], kernel))]),
+        let found = |name: &str| {
+            let kernel = BTreeMap::from([(name.to_owned(), file(&[], kernel))]);
+            let report = compare(&host, &kernel);
+            let different = report.different().map(|it| it.item.place.clone());
+            let host_only = report.host_only().map(|it| it.item.place.clone());
+            (
+                report.same,
+                Vec::from_iter(different),
+                Vec::from_iter(host_only),
             )
         };
 
-        let found = report("sync/pair.rs");
-        assert_eq!(found.same, 2);
-        assert_eq!(found.different.len(), 1);
-        assert_eq!(found.different[0].place.to_string(), "Pair::second()");
-        assert_eq!(found.host_only.len(), 1);
-        assert_eq!(found.host_only[0].place.to_string(), "Pair::third()");
-
-        assert_eq!(report("pair.rs").host_only.len(), 4);
+        let (same, different, host_only) = found("sync/pair.rs");
+        assert_eq!(same, 2);
+        assert_eq!(different, ["Pair::second()"]);
+        assert_eq!(host_only, ["Pair::third()"]);
+        assert_eq!(found("pair.rs").2.len(), 4);
     }
 
     #[test]

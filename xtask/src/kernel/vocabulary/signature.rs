@@ -109,31 +109,16 @@ fn shorten(path: &mut Path) {
 
 /// Returns the text of tokens, with the spaces of rustfmt as far as that matters.
 fn text(tokens: impl ToTokens) -> String {
-    let text = tokens.to_token_stream().to_string();
-    let mut out = text;
-    for (from, to) in [
-        (" :: ", "::"),
-        (" < ", "<"),
-        (" <", "<"),
-        ("< ", "<"),
-        (" >", ">"),
-        ("& ", "&"),
-        (" ,", ","),
-        (" ;", ";"),
-        ("* ", "*"),
-        (" (", "("),
-        ("( ", "("),
-        (" )", ")"),
-        ("[ ", "["),
-        (" ]", "]"),
-        ("? ", "?"),
-        (" :", ":"),
-        (", >", ">"),
-        (",>", ">"),
-    ] {
-        out = out.replace(from, to);
+    let mut text = tokens.to_token_stream().to_string();
+    for token in ["::", "<", ">", ",", ";", ":", "(", ")", "]"] {
+        text = text.replace(&format!(" {token}"), token);
     }
-    out.replace(" -> ", "->").replace("->", " -> ")
+    for token in ["::", "<", "&", "*", "(", "[", "?"] {
+        text = text.replace(&format!("{token} "), token);
+    }
+    text.replace(",>", ">")
+        .replace(" -> ", "->")
+        .replace("->", " -> ")
 }
 
 /// Returns a type.
@@ -143,10 +128,15 @@ pub(super) fn ty(ty: &Type, owner: Option<&Owner>) -> String {
     text(ty)
 }
 
-/// Returns generics with their bounds, without lifetimes.
-pub(super) fn generics(generics: &Generics) -> String {
+/// Returns an item up to its body: the name, and generics without lifetimes.
+pub(super) fn header(keyword: &str, ident: &Ident, generics: &Generics) -> String {
     let (names, bounds) = split(generics, None);
-    format!("{names}{bounds}")
+    format!("{keyword} {ident}{names}{bounds}")
+}
+
+/// Returns a constant.
+pub(super) fn constant(ident: &Ident, of: &Type, owner: Option<&Owner>) -> String {
+    format!("const {ident}: {}", ty(of, owner))
 }
 
 /// Returns the names of generics, and their bounds.
@@ -188,15 +178,12 @@ fn split(generics: &Generics, owner: Option<&Owner>) -> (String, String) {
         }
     }
 
-    let names = match names.is_empty() {
+    let list = |before: &str, of: Vec<String>, behind: &str| match of.is_empty() {
         true => String::new(),
-        false => format!("<{}>", names.join(", ")),
+        false => format!("{before}{}{behind}", of.join(", ")),
     };
-    let bounds = match bounds.is_empty() {
-        true => String::new(),
-        false => format!(" where {}", Vec::from_iter(bounds).join(", ")),
-    };
-    (names, bounds)
+    let bounds = list(" where ", Vec::from_iter(bounds), "");
+    (list("<", names, ">"), bounds)
 }
 
 /// Gives the type parameters of a function names by their order.

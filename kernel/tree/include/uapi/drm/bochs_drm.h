@@ -6,8 +6,8 @@
 #include "drm.h"
 
 /*
- * What user space asks of the sample driver rust_drm_bochs, for QEMU's device
- * "bochs-display". This is for tests only, and not stable.
+ * Requests of user space to the sample driver rust_drm_bochs, for QEMU's device
+ * "bochs-display". This interface is for tests only, and not stable.
  */
 
 #if defined(__cplusplus)
@@ -48,7 +48,7 @@ struct drm_bochs_tile {
 #define DRM_BOCHS_MODE		0x00
 #define DRM_BOCHS_TILE		0x01
 
-/* This is an enum so that bindgen resolves it. */
+/* An enum, so that bindgen resolves the numbers. */
 enum {
 	DRM_IOCTL_BOCHS_MODE	= DRM_IOW(DRM_COMMAND_BASE + DRM_BOCHS_MODE,
 					  struct drm_bochs_mode),

@@ -6,8 +6,8 @@
 #include "drm.h"
 
 /*
- * What user space asks of the sample driver rust_drm_edu, for QEMU's device
- * "edu". This is for tests only, and not stable.
+ * Requests of user space to the sample driver rust_drm_edu, for QEMU's device
+ * "edu". This interface is for tests only, and not stable.
  */
 
 #if defined(__cplusplus)
@@ -29,7 +29,7 @@ struct drm_edu_bo_create {
 };
 
 /**
- * struct drm_edu_bo_mmap - find out where to map a buffer
+ * struct drm_edu_bo_mmap - return the offset to map a buffer at
  */
 struct drm_edu_bo_mmap {
 	/** @handle: The handle of the buffer. */
@@ -45,7 +45,7 @@ struct drm_edu_bo_mmap {
 /**
  * struct drm_edu_bo_map - map a buffer for the device
  *
- * A copy does so as well, when it is the first use of the buffer.
+ * A copy also maps the buffer, if it is the first use of the buffer.
  */
 struct drm_edu_bo_map {
 	/** @handle: The handle of the buffer. */
@@ -66,7 +66,7 @@ struct drm_edu_bo_map {
 /**
  * struct drm_edu_copy - copy between a buffer and the memory of the device
  *
- * Returns when the device has copied all of it.
+ * Returns when the device has copied all bytes.
  */
 struct drm_edu_copy {
 	/** @handle: The handle of the buffer. */
@@ -75,13 +75,13 @@ struct drm_edu_copy {
 	/** @direction: EDU_COPY_TO_DEVICE or EDU_COPY_FROM_DEVICE. */
 	__u32 direction;
 
-	/** @offset: Where to begin in the buffer, in bytes. */
+	/** @offset: The offset in the buffer, in bytes. */
 	__u64 offset;
 
-	/** @device_offset: Where to begin in the memory of the device, in bytes. */
+	/** @device_offset: The offset in the memory of the device, in bytes. */
 	__u32 device_offset;
 
-	/** @len: How many bytes to copy. */
+	/** @len: The number of bytes to copy. */
 	__u32 len;
 };
 
@@ -100,7 +100,7 @@ struct drm_edu_cpu {
 	/** @op: EDU_CPU_FILL or EDU_CPU_SUM. */
 	__u32 op;
 
-	/** @word: What to fill the buffer with. */
+	/** @word: The word to fill the buffer with. */
 	__u32 word;
 
 	/** @pad: Must be zero. */
@@ -113,13 +113,13 @@ struct drm_edu_cpu {
 /**
  * struct drm_edu_clear - clear memory of the device
  *
- * The driver has zeroes in a buffer of its own, from the first use on.
+ * The driver copies from a buffer of zeroes, which it makes on first use.
  */
 struct drm_edu_clear {
-	/** @device_offset: Where to begin in the memory of the device, in bytes. */
+	/** @device_offset: The offset in the memory of the device, in bytes. */
 	__u32 device_offset;
 
-	/** @len: How many bytes to clear. */
+	/** @len: The number of bytes to clear. */
 	__u32 len;
 };
 
@@ -130,7 +130,7 @@ struct drm_edu_clear {
 #define DRM_EDU_CPU		0x04
 #define DRM_EDU_CLEAR		0x05
 
-/* This is an enum so that bindgen resolves it. */
+/* An enum, so that bindgen resolves the numbers. */
 enum {
 	DRM_IOCTL_EDU_BO_CREATE	= DRM_IOWR(DRM_COMMAND_BASE + DRM_EDU_BO_CREATE,
 					   struct drm_edu_bo_create),

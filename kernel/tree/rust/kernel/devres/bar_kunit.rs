@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A lazy field that is a mapped BAR, on QEMU's `pci-testdev`, or the model of one on the host.
+//! A lazy field that is a mapped BAR, on QEMU's `pci-testdev` or, on the host, its model.
 
 use super::{
     kunit_pci::TestDevice,
@@ -32,11 +32,11 @@ use core::ptr;
 /// The register that selects a test of the device.
 const TEST: usize = 0;
 
-/// Where the selected test has its name, which begins with `MMIO`.
+/// The offset of the selected test's name, which begins with `MMIO`.
 const NAME: usize = 16;
 const MMIO: u8 = b'm';
 
-/// The number of bytes that the driver knows of.
+/// The number of bytes of the BAR that the driver uses.
 const SIZE: usize = NAME + 1;
 
 /// The driver's view of the device.
@@ -101,7 +101,7 @@ impl<const N: usize> Object<N> {
     }
 }
 
-/// Whether nobody has requested the BAR.
+/// Returns whether the BAR can be requested.
 fn is_released(pdev: &pci::Device<Bound>) -> bool {
     pdev.iomap_region(0, c"lazy-kunit-released").is_ok()
 }
@@ -129,7 +129,7 @@ mod tests {
             let name = bar.read8(NAME);
             ensure!(name == MMIO, "the name begins with {name}");
             ensure!(!is_released(pdev), "the BAR is not requested");
-            // The BAR is one, so the other field cannot have it.
+            // A BAR is requested once, so the other field cannot map it as well.
             let refused = object.registers(dev).err();
             ensure!(refused == Some(EBUSY), "mapped twice: {refused:?}");
             Ok(object)
@@ -139,7 +139,7 @@ mod tests {
             ensure!(is_released(pdev), "unbind has left the BAR requested");
             let refused = object.bar(pdev.as_ref()).err();
             ensure!(refused == Some(ENXIO), "after a rebind: {refused:?}");
-            // This one was not mapped.
+            // `registers` was not populated, so it serves this binding.
             let name = object.registers(pdev.as_ref())?.name_of(0);
             ensure!(name == MMIO, "the name begins with {name}");
             Ok(())
@@ -171,7 +171,7 @@ mod tests {
         })
     }
 
-    /// A BAR that is too small is not mapped, and a device of another bus has none.
+    /// A BAR that is too small is not mapped, and another device is refused.
     #[test]
     fn bar_that_is_not_there() -> Result {
         let Some(mut testdev) = TestDevice::new()? else {

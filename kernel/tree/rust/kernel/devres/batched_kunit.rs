@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `Batched` in the place of `Devres`: by the names of the host's tests.
+//! `Batched` in place of `Devres`.
 
 use super::{
     kunit_support::{
@@ -86,7 +86,7 @@ mod tests {
         log.ensure(&[])
     }
 
-    /// The same device bound again: what it revoked stays revoked.
+    /// A revoked resource stays revoked when the same device is bound again.
     #[test]
     fn batched_after_rebind() -> Result {
         let log = Log::new()?;
@@ -100,12 +100,12 @@ mod tests {
         Ok(())
     }
 
-    /// An initialiser that fails: there is nothing, and nothing is left on the device.
+    /// A failing initialiser leaves no resource, and no entry on the device's list.
     #[test]
     fn batched_that_fails() -> Result {
         let mut dev = TestDevice::new()?;
 
-        // SAFETY: It fails, and has initialised nothing.
+        // SAFETY: The closure fails, and has initialised nothing.
         let data = unsafe { pin_init::pin_init_from_closure(|_: *mut Resource| Err::<(), _>(EIO)) };
         let made = KBox::pin_init(Batched::new(dev.bound()?.as_ref(), data), GFP_KERNEL);
         let failed = made.err();
@@ -115,7 +115,7 @@ mod tests {
         dev.rebind()
     }
 
-    /// One that is made when unbind is under way is refused, and gone.
+    /// `Batched::new()` fails while unbind is under way, and the resource is dropped.
     #[test]
     fn batched_during_unbind() -> Result {
         let log = Log::new()?;
@@ -127,7 +127,7 @@ mod tests {
             let dev: &Device<Bound> = dev.bound()?.as_ref();
             let dev: ARef<Device> = dev.into();
             ScopeGuard::new(move || {
-                // SAFETY: Unbind is waiting for us.
+                // SAFETY: Unbind is waiting for this callback.
                 let dev = unsafe { dev.as_bound() };
                 *refused.lock() = batched(dev, 0, &log).err();
             })
@@ -144,7 +144,7 @@ mod tests {
         dev.rebind()
     }
 
-    /// Unbind goes through them and through slots as one, the last one first.
+    /// Unbind drops `Batched` resources and those of slots in one order, the newest first.
     #[test]
     fn batched_among_slots() -> Result {
         let log = Log::new()?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What may use a slot while its device is being unbound: callbacks on other threads, what dropping
-//! the resource calls, and what follows the release of a group.
+//! Uses of a slot while its device is being unbound, by callbacks on other threads and by the
+//! destructor of the resource. Also releases of a group that has the slots' place.
 
 use super::{
     kunit_support::{
@@ -109,7 +109,7 @@ impl Owner {
 /// How a callback gets its resource.
 #[derive(Clone, Copy)]
 struct Shape {
-    /// Done by the test's own thread, after the registration.
+    /// Runs on the test's own thread, after the registration.
     elsewhere: fn(&Owner, &Device<Bound>) -> Result,
     /// The accessor that the callback calls.
     access: for<'a> fn(&'a Owner, &'a Device<Bound>) -> Result<&'a Counted>,
@@ -155,12 +155,12 @@ impl Registering {
     }
 }
 
-/// What a callback finds when unbind has begun: was the resource dropped, its value, and the value
-/// at the next access.
+/// The state that a callback sees when unbind has begun: whether the resource was dropped, its
+/// value, and the value at the next access.
 type Used = (bool, i32, Result<i32>);
 
-/// A callback on another thread uses a resource when unbind begins, and until the registration's
-/// drop has waited for it. `read_dropped` reads the resource's value if the resource was dropped.
+/// Has a callback on another thread use a resource while unbind begins, until the registration's
+/// drop has waited for the callback. `read_dropped` reads the value of a resource that was dropped.
 fn lend(registering: Registering, shape: Shape, read_dropped: fn(&i32) -> i32) -> Result<Used> {
     let dropped = Arc::new(Atomic::new(0), GFP_KERNEL)?;
     let mut dev = TestDevice::new()?;
@@ -214,7 +214,8 @@ fn lend(registering: Registering, shape: Shape, read_dropped: fn(&i32) -> i32) -
     found
 }
 
-/// As [`lend()`], by both functions: `register()` holds, and the control is caught.
+/// Runs [`lend()`] with both functions. `register()` must keep the resource until the callback
+/// ends, and the control must drop it too early.
 fn ensure_lent(shape: Shape) -> Result {
     let held = lend(Registering::Ours, shape, |_| 0);
     ensure!(
@@ -230,8 +231,8 @@ fn ensure_lent(shape: Shape) -> Result {
     Ok(())
 }
 
-/// What a resource finds in its own slot when it is dropped: is it lent, is there a guard to it,
-/// and what another population ends with.
+/// The state of a resource's own slot while the resource is dropped: whether `get()` returns it,
+/// whether `try_access()` does, and the error of another population.
 type Found = (bool, bool, Option<Error>);
 
 /// A resource that looks into its own slot when it is dropped.
@@ -249,7 +250,7 @@ unsafe impl Sync for Dying {}
 
 impl Drop for Dying {
     fn drop(&mut self) {
-        // SAFETY: The slot is there until its resource is dropped.
+        // SAFETY: The slot is not freed before its resource is dropped.
         let slot = unsafe { &*self.slot };
         // SAFETY: The device is bound, or being unbound.
         let dev = unsafe { self.dev.as_bound() };
@@ -274,7 +275,7 @@ struct Group<'a> {
 
 impl<'a> Group<'a> {
     fn open(dev: &'a Device<Bound>) -> Result<Self> {
-        // SAFETY: `dev` is valid; without an identity the group gets one.
+        // SAFETY: `dev` is valid. For a null pointer, devres chooses the identity of the group.
         let id = unsafe {
             bindings::devres_open_group(dev.as_raw(), ptr::null_mut(), GFP_KERNEL.as_raw())
         };
@@ -293,17 +294,17 @@ impl<'a> Group<'a> {
 
 impl Drop for Group<'_> {
     fn drop(&mut self) {
-        // SAFETY: As in `close()`.
+        // SAFETY: The group is on the device.
         unsafe { bindings::devres_release_group(self.dev.as_raw(), self.id) };
     }
 }
 
-/// A notifier that registers something when the driver of a device is about to be removed. The
-/// driver core has said by then that the device is being unbound.
+/// A notifier that registers a resource when the driver of a device is about to be removed. By
+/// then, the driver core has marked the device as being unbound.
 #[repr(C)]
 #[pin_data(PinnedDrop)]
 struct UnbindNotifier {
-    /// First, so that a pointer to it is one to the whole.
+    /// The first field, so that a pointer to it is also one to the notifier.
     #[pin]
     block: Opaque<bindings::notifier_block>,
     dev: ARef<Device>,
@@ -313,7 +314,7 @@ struct UnbindNotifier {
 }
 
 impl UnbindNotifier {
-    /// Adds one to the bus of `dev`.
+    /// Adds a notifier to the bus of `dev`.
     fn new(dev: &Device<Bound>, late: &Arc<Atomic<i32>>) -> Result<Pin<KBox<Self>>> {
         let this = KBox::pin_init(
             pin_init!(Self {
@@ -331,7 +332,7 @@ impl UnbindNotifier {
             }),
             GFP_KERNEL,
         )?;
-        // SAFETY: The block is initialised and pinned, and `drop()` takes it off the bus.
+        // SAFETY: The block is initialised and pinned, and `drop()` removes it from the bus.
         to_result(unsafe { bindings::bus_register_notifier(this.bus(), this.block.get()) })?;
 
         Ok(this)
@@ -342,11 +343,11 @@ impl UnbindNotifier {
         unsafe { (*self.dev.as_raw()).bus }
     }
 
-    /// Registers something, if the event is the one that it waits for.
+    /// Registers a resource if the driver of the notifier's device is about to be removed.
     ///
     /// # Safety
     ///
-    /// `block` is that of an `UnbindNotifier` on the bus of `dev`, a valid device.
+    /// `block` belongs to an `UnbindNotifier` on the bus of `dev`, a valid device.
     unsafe extern "C" fn notify(
         block: *mut bindings::notifier_block,
         event: c_ulong,
@@ -370,7 +371,7 @@ impl UnbindNotifier {
 #[pinned_drop]
 impl PinnedDrop for UnbindNotifier {
     fn drop(self: Pin<&mut Self>) {
-        // The status does not matter: without a block on the bus there is nothing to be done.
+        // The status is ignored: if the block is not on the bus, nothing has to be removed.
         // SAFETY: `block` is initialised.
         unsafe { bindings::bus_unregister_notifier(self.bus(), self.block.get()) };
     }
@@ -380,26 +381,26 @@ impl PinnedDrop for UnbindNotifier {
 mod tests {
     use super::*;
 
-    /// The resource is one that the callback has mapped itself.
+    /// The callback populates the slot itself.
     #[test]
     fn lent_to_a_callback() -> Result {
         ensure_lent(Shape::OWN)
     }
 
-    /// The resource is one that another thread has mapped, after the registration.
+    /// Another thread populates the slot, after the registration.
     #[test]
     fn lent_after_another_population() -> Result {
         ensure_lent(Shape::POPULATED)
     }
 
-    /// The resource is a `Batched` that was made after the registration.
+    /// The callback uses a `Batched` that was made after the registration.
     #[test]
     fn lent_from_batched() -> Result {
         ensure_lent(Shape::BATCHED)
     }
 
-    /// A registration that comes before the first population is dropped first, and `prepare()` does
-    /// the same for a `Devres`. The control's registration is dropped last.
+    /// A registration that comes before the first population is dropped first, and after
+    /// `prepare()` so is a `Devres`. The control's registration is dropped last.
     #[test]
     fn order_of_registrations() -> Result {
         for (registering, is_prepared) in [
@@ -438,9 +439,8 @@ mod tests {
         Ok(())
     }
 
-    /// A registration that is made while unbind is under way, by a devres callback, does not fail
-    /// for want of a place. The device refuses first accesses then, so there are no slots to be
-    /// placed.
+    /// `register()` succeeds in a devres callback while unbind is under way. First accesses fail by
+    /// then, so the slots need no place.
     #[test]
     fn register_during_unbind() -> Result {
         for is_placed in [false, true] {
@@ -481,8 +481,8 @@ mod tests {
         Ok(())
     }
 
-    /// A registration that is made while unbind is under way, before devres releases anything, as
-    /// by the driver's `remove()`: that unbind drops it.
+    /// A registration that is made in unbind before devres releases anything, as in the driver's
+    /// `remove()`, is dropped by the same unbind.
     #[test]
     fn register_during_remove() -> Result {
         for is_placed in [false, true] {
@@ -516,7 +516,7 @@ mod tests {
         let mut failed = 0;
         for nth in 1..100 {
             let dropped = Arc::new(Atomic::new(0), GFP_KERNEL)?;
-            // A new one each time, as the slots' registry is allocated once.
+            // A new device each time, as the slots' registry is allocated once.
             let mut dev = TestDevice::new()?;
             let registration = Counted::new(&dropped)?;
             let fault = FailNth::new(nth)?;
@@ -524,7 +524,7 @@ mod tests {
             let tripped = fault.tripped();
             drop(fault);
 
-            // Not every allocation on the way is one that the call needs.
+            // The call also succeeds if some of its allocations fail.
             let expected = i32::from(result.is_err());
             let count = dropped.load(Relaxed);
             ensure!(
@@ -536,7 +536,7 @@ mod tests {
             dev.unbind();
             let count = dropped.load(Relaxed);
             ensure!(count == 1, "allocation {nth}: {count} dropped by unbind");
-            // Nothing is left on the device, which would refuse to be bound.
+            // The device can be bound, as nothing is left on its list.
             ensure_ok!(dev.rebind(), "the next binding");
             if !tripped {
                 ensure!(failed >= 4, "{failed} allocations matter");
@@ -547,8 +547,8 @@ mod tests {
         fail!("there is no end of allocations")
     }
 
-    /// What dropping a resource finds in its own slot: nothing, and it cannot populate it, whoever
-    /// drops it.
+    /// The destructor of a resource finds its own slot empty and cannot populate it, whether the
+    /// owner, `revoke()` or unbind drops the resource.
     #[test]
     fn slot_of_a_dying_resource() -> Result {
         let ends: [fn(DyingSlot) -> Option<DyingSlot>; 3] = [
@@ -588,8 +588,9 @@ mod tests {
         Ok(())
     }
 
-    /// A group that is released while the device stays bound takes the slots with it if the first
-    /// population was in it, and not if `prepare()` or `register()` was called before.
+    /// Releasing a group while the device stays bound drops the slots' resources if the first
+    /// population was in the group. The resources stay if `prepare()` or `register()` was called
+    /// before.
     #[test]
     fn group() -> Result {
         let places: [fn(&Device<Bound>) -> Result; 3] =
@@ -620,11 +621,11 @@ mod tests {
         Ok(())
     }
 
-    /// While a group is released with the slots' place in it, another thread registers. That does
-    /// not fail: it takes a place anew.
+    /// Another thread registers while a group that contains the slots' place is released. The
+    /// registration succeeds, and takes a new place.
     ///
-    /// The threads take the place as `register()` does, and add nothing that the next round would
-    /// have to search.
+    /// The threads take the place as `register()` does, and add no entries that the next round
+    /// would have to search.
     #[test]
     fn register_while_a_group_is_released() -> Result {
         const ROUNDS: usize = 20_000;
@@ -660,12 +661,12 @@ mod tests {
     }
 }
 
-// A suite of its own, to be run alone: KASAN reports once, and lockdep is silent from then on.
+// A separate suite, to be run alone: KASAN reports once, and lockdep is silent from then on.
 #[kunit_tests(rust_lazy_kasan)]
 mod kasan {
     use super::*;
 
-    /// With the control's registration, the callback reads memory that was freed.
+    /// With the control's registration, the callback reads freed memory.
     #[test]
     fn use_after_free() -> Result {
         if !cfg!(CONFIG_KASAN) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What lockdep sees of a slot: a thread that populates the slot counts as the holder of a lock.
+//! A slot as lockdep sees it: a thread that populates the slot counts as the holder of a lock.
 //!
-//! There is no lock: who waits for whom is decided by the slot's state. Without lockdep the types
-//! of this module have no size.
+//! There is no lock: the slot's state decides which thread waits for which. Without lockdep the
+//! types of this module have no size.
 //!
 //! C header: [`include/linux/lockdep.h`](srctree/include/linux/lockdep.h)
 
@@ -54,7 +54,7 @@ impl DepMap {
         })
     }
 
-    /// Returns the map of a slot. Without lockdep there is none.
+    /// Returns the map of a slot, which is empty without lockdep.
     #[cfg(not(CONFIG_LOCKDEP))]
     pub(super) fn new(
         _name: &'static CStr,
@@ -87,7 +87,7 @@ impl DepMap {
 #[cfg(CONFIG_LOCKDEP)]
 unsafe impl Send for DepMap {}
 
-// SAFETY: As for `Send`.
+// SAFETY: Lockdep changes the map on any thread.
 #[cfg(CONFIG_LOCKDEP)]
 unsafe impl Sync for DepMap {}
 

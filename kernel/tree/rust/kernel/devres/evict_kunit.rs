@@ -17,6 +17,7 @@ use super::{
         ensure,
         ensure_ok,
         fail,
+        let_others_run,
         TestDevice,
         Thread,
         GRACE, //
@@ -48,10 +49,7 @@ use crate::{
         },
         Arc, //
     },
-    time::{
-        delay::fsleep,
-        Delta, //
-    },
+    time::Delta,
     types::ScopeGuard, //
 };
 use core::{
@@ -62,16 +60,16 @@ use core::{
 /// A machine word.
 const WORD: usize = size_of::<usize>();
 
-// Eviction costs the slots two words that have it, and the others nothing: what keeps a resource is
-// five words beside it, and a `Batched` is that with a reference to its device.
+// Eviction adds two words to a slot that supports it, and none to other slots. A resource is stored
+// with five words of state. A `Batched` also has a reference to its device.
 const _: () = assert!(size_of::<EvictableLazy<usize>>() == size_of::<Lazy<usize>>() + 2 * WORD);
 const _: () = assert!(size_of::<Batched<usize>>() == 7 * WORD);
 
-// A pin is returned in registers, with and without an error.
+// A pin is returned in registers, also in a `Result`.
 const _: () = assert!(size_of::<LazyPin<'_, usize>>() == 2 * WORD);
 const _: () = assert!(size_of::<Result<LazyPin<'_, usize>>>() == 2 * WORD);
 
-/// How long something that must happen may take, on a slow and busy machine.
+/// The time limit of an event that must happen, on a slow and busy machine.
 const PATIENCE: Delta = Delta::from_secs(60);
 
 /// A test's view of its resources, and the places where it can stop them.
@@ -108,7 +106,7 @@ impl Probe {
         self.dropped.load(Relaxed)
     }
 
-    /// How many resources are left. Negative if one was dropped twice.
+    /// Returns the number of resources that are left. Negative if one was dropped twice.
     fn live(&self) -> i32 {
         self.made() - self.dropped()
     }
@@ -116,10 +114,10 @@ impl Probe {
 
 /// A resource.
 struct Resource {
-    /// Counts from 1, in the order in which they were made.
+    /// The resource's number, from 1 in the order of creation.
     id: i32,
     probe: Arc<Probe>,
-    /// The owner that its drop comes back to.
+    /// The owner that its destructor uses.
     owner: Option<ComesBack>,
 }
 
@@ -145,7 +143,7 @@ impl Drop for Resource {
     }
 }
 
-/// The object that most tests are about.
+/// The object of most tests.
 #[devres_lazy]
 #[pin_data]
 struct Object {
@@ -180,7 +178,7 @@ impl Object {
         })
     }
 
-    /// The number of the resource that the accessor returns.
+    /// Calls the accessor, and returns the number of the resource.
     fn access(&self, dev: &Device<Bound>) -> Result<i32> {
         self.resource(dev).map(|resource| resource.id)
     }
@@ -192,15 +190,15 @@ struct ComesBack {
     found: Arc<Atomic<i32>>,
 }
 
-// SAFETY: Any thread may use the object, which is there until its resource is dropped.
+// SAFETY: Any thread may use the object, which is not freed before its resource is dropped.
 unsafe impl Send for ComesBack {}
 
-// SAFETY: As for `Send`.
+// SAFETY: Any thread may use the object, which is not freed before its resource is dropped.
 unsafe impl Sync for ComesBack {}
 
 impl ComesBack {
     fn look(&self) {
-        // SAFETY: The object is there until its resource is dropped.
+        // SAFETY: The object is not freed before its resource is dropped.
         let object = unsafe { &*self.object };
         // SAFETY: The device is bound, in the tests that use this.
         let dev = unsafe { object.dev.as_bound() };
@@ -214,7 +212,7 @@ impl ComesBack {
     }
 }
 
-/// An object whose resource is older than that of others, and cannot be evicted.
+/// An object whose resource is older than others, and cannot be evicted.
 #[devres_lazy]
 #[pin_data]
 struct Older {
@@ -237,7 +235,7 @@ impl Older {
     }
 }
 
-/// An object with pins of other targets than the resource.
+/// An object whose pins dereference to other targets than the resource.
 #[devres_lazy]
 #[pin_data]
 struct Targets {
@@ -245,7 +243,7 @@ struct Targets {
     window: u32,
     unmapped: Atomic<i32>,
 
-    /// Lent as what it derefs to.
+    /// The accessor returns the array in the box.
     #[lazy(
         fn boxed -> [u32; 3],
         device = &self.dev,
@@ -268,7 +266,7 @@ struct Targets {
 /// Maps the window of [`Targets`].
 struct Window;
 
-// SAFETY: `window` is a field of the owner, which outlives the mapping and does not move. Nobody
+// SAFETY: `window` is a field of the owner, which outlives the mapping and does not move. No code
 // writes to it.
 unsafe impl Map<Targets> for Window {
     type Target = u32;
@@ -285,7 +283,7 @@ unsafe impl Map<Targets> for Window {
     }
 }
 
-/// A resource that takes much memory, and says so if it is used after it is gone.
+/// A large resource. Its destructor overwrites its first word, so that a later use is noticed.
 struct Buffer {
     pages: Pages,
     counts: Arc<Counts>,
@@ -366,7 +364,7 @@ impl Counts {
     }
 }
 
-/// An object with such a resource.
+/// An object with a [`Buffer`].
 #[devres_lazy]
 #[pin_data]
 struct Cached {
@@ -403,12 +401,12 @@ struct Cache {
     dev: ARef<Device>,
     counts: Arc<Counts>,
     is_over: AtomicFlag,
-    /// Whether a pin was found to lend what is not there.
+    /// Whether a pin was found that refers to a dropped resource.
     is_wrong: AtomicFlag,
 }
 
 impl Cache {
-    /// How many objects there are.
+    /// The number of objects.
     const OBJECTS: usize = 8;
 
     fn new(dev: &Device<Bound>) -> Result<Arc<Self>> {
@@ -447,11 +445,12 @@ impl Cache {
                 }
                 Err(error) => return Err(error),
             }
+            let_others_run();
         }
         Ok(())
     }
 
-    /// A thread that reads all objects over and over.
+    /// Creates a thread that reads all objects over and over.
     fn reader(this: &Arc<Self>) -> Result<Thread<Result>> {
         let cache = this.clone();
 
@@ -460,14 +459,12 @@ impl Cache {
             let dev = unsafe { cache.dev.as_bound() };
             while !cache.is_over.load(Relaxed) {
                 cache.read_all(dev)?;
-                // Otherwise something is pinned nearly all the time.
-                fsleep(Delta::from_millis(1));
             }
             Ok(())
         })
     }
 
-    /// A thread that evicts all objects over and over.
+    /// Creates a thread that evicts all objects over and over.
     fn evictor(this: &Arc<Self>) -> Result<Thread<Result>> {
         let cache = this.clone();
 
@@ -476,15 +473,16 @@ impl Cache {
                 for object in &cache.objects {
                     cache.counts.evict(|| object.evict_buffer())?;
                 }
+                let_others_run();
             }
             Ok(())
         })
     }
 
-    /// Runs threads, and meanwhile `function`. Ends when all have returned.
+    /// Runs `function` while the threads run. Returns when all threads have returned.
     fn run(this: &Arc<Self>, threads: &[MakeThread], function: impl FnOnce()) -> Result {
         let mut running = KVec::new();
-        // Before the threads are waited for, also if one cannot be had.
+        // Ends the threads before they are joined, also if one cannot be created.
         let end = ScopeGuard::new(|| this.is_over.store(true, Relaxed));
         for thread in threads {
             running.push(thread(this)?, GFP_KERNEL)?;
@@ -502,7 +500,7 @@ impl Cache {
         Ok(())
     }
 
-    /// After unbind, all that was made is dropped.
+    /// Checks after unbind that all resources were dropped.
     fn check(&self, what: &str) -> Result {
         self.counts.print(what);
         let made = self.counts.made.load(Relaxed);
@@ -531,7 +529,7 @@ impl Shrink for Cache {
 mod tests {
     use super::*;
 
-    /// Nothing is mapped, before the first access and after an eviction: `Ok(false)`.
+    /// Evicting an empty slot, before the first access or after an eviction, returns `Ok(false)`.
     #[test]
     fn evict_nothing() -> Result {
         let (probe, dev) = (Probe::new()?, TestDevice::new()?);
@@ -550,7 +548,7 @@ mod tests {
         let peek = object.resource_if_made(dev)?.map(|resource| resource.id);
         ensure!(peek.is_none(), "after that, peek: {peek:?}");
 
-        // It is mapped anew, and goes with the owner.
+        // The next access maps again, and dropping the owner unmaps.
         let again = object.access(dev);
         ensure!(again == Ok(2), "the next access: {again:?}");
         drop(object);
@@ -558,7 +556,7 @@ mod tests {
         Ok(())
     }
 
-    /// A pin keeps the resource: `EBUSY`. So does that of `peek`.
+    /// Evicting fails with `EBUSY` while there is a pin, including one from `peek`.
     #[test]
     fn evict_while_pinned() -> Result {
         let (probe, dev) = (Probe::new()?, TestDevice::new()?);
@@ -612,7 +610,7 @@ mod tests {
         Ok(())
     }
 
-    /// A pin that was leaked counts for good, and is no obstacle to unbind.
+    /// A leaked pin prevents evictions, but not unbind.
     #[test]
     fn leaked_pin() -> Result {
         let (probe, mut dev) = (Probe::new()?, TestDevice::new()?);
@@ -634,7 +632,7 @@ mod tests {
         Ok(())
     }
 
-    /// While the resource is being mapped: `EBUSY`, at once.
+    /// Evicting a resource that is being mapped fails at once, with `EBUSY`.
     #[test]
     fn evict_while_being_mapped() -> Result {
         let (probe, dev) = (Probe::new()?, TestDevice::new()?);
@@ -659,8 +657,8 @@ mod tests {
         Ok(())
     }
 
-    /// While the resource is being evicted: another eviction does not wait, `peek` finds nothing,
-    /// and an access waits and maps anew.
+    /// While a resource is being evicted, another eviction fails without waiting, `peek` finds
+    /// nothing, and an access waits and then maps again.
     #[test]
     fn access_while_evicting() -> Result {
         let (probe, dev) = (Probe::new()?, TestDevice::new()?);
@@ -698,7 +696,7 @@ mod tests {
         Ok(())
     }
 
-    /// Any device but the owner's: `EINVAL`. It leaves no pin.
+    /// Access with any device but the owner's fails with `EINVAL`, and leaves no pin.
     #[test]
     fn wrong_device() -> Result {
         let probe = Probe::new()?;
@@ -716,7 +714,7 @@ mod tests {
         Ok(())
     }
 
-    /// What dropping the resource finds in its own slot: nobody waits for himself.
+    /// A destructor that uses its own slot during an eviction does not wait for itself.
     #[test]
     fn evict_comes_back() -> Result {
         let (probe, dev) = (Probe::new()?, TestDevice::new()?);
@@ -742,8 +740,8 @@ mod tests {
         Ok(())
     }
 
-    /// While unbind drops the resource: `EBUSY`. After that there is nothing, also in the next
-    /// binding.
+    /// Evicting a resource that unbind is dropping fails with `EBUSY`. In the next binding, there
+    /// is nothing to evict.
     #[test]
     fn evict_while_unbinding() -> Result {
         let (probe, mut dev) = (Probe::new()?, TestDevice::new()?);
@@ -770,8 +768,7 @@ mod tests {
         Ok(())
     }
 
-    /// Unbind that comes to a resource that is being evicted waits for it, before it goes on to an
-    /// older one.
+    /// Unbind waits for a running eviction before it drops an older resource.
     #[test]
     fn unbind_while_evicting() -> Result {
         let (older, probe) = (Probe::new()?, Probe::new()?);
@@ -808,7 +805,7 @@ mod tests {
         Ok(())
     }
 
-    /// A slot leaves the list when it is evicted: its neighbours are dropped in their order.
+    /// Eviction removes a slot from anywhere in the list, and unbind drops the others.
     #[test]
     fn evict_between_others() -> Result {
         let probe = Probe::new()?;
@@ -836,7 +833,8 @@ mod tests {
         Ok(())
     }
 
-    /// `revoke` by an exclusive owner leaves nothing to evict, and evicting nothing to revoke.
+    /// `revoke` by an exclusive owner leaves nothing to evict, and an eviction leaves nothing to
+    /// revoke.
     #[test]
     fn evict_and_revoke() -> Result {
         let (probe, dev) = (Probe::new()?, TestDevice::new()?);
@@ -859,7 +857,7 @@ mod tests {
         Ok(())
     }
 
-    /// Pins of what the resource derefs to, and of a view.
+    /// Pins dereference to the resource's own `Deref` target, and to a view.
     #[test]
     fn targets() -> Result {
         let dev = TestDevice::new()?;
@@ -905,7 +903,7 @@ mod tests {
         Ok(())
     }
 
-    /// Threads that pin, read and drop, while others evict, and the device is bound and unbound.
+    /// Threads pin, read and drop while others evict, and the device is bound and unbound.
     #[test]
     fn evict_against_everybody() -> Result {
         let mut dev = TestDevice::new()?;
@@ -926,7 +924,7 @@ mod tests {
                 "binding {binding}: nothing is evicted, or all at once"
             );
 
-            // Two more evict while unbind is under way.
+            // Two more threads evict while unbind is under way.
             let evict = [Cache::evictor(&cache)?, Cache::evictor(&cache)?];
             cache.is_over.store(false, Relaxed);
             evict.iter().for_each(Thread::start);
@@ -941,8 +939,8 @@ mod tests {
         Ok(())
     }
 
-    /// A shrinker evicts while memory runs short: in the threads whose initialisers allocate, in
-    /// one that allocates nearly all memory, and in `kswapd`.
+    /// A shrinker evicts while memory runs short: in the threads whose initialisers allocate, in a
+    /// thread that allocates nearly all memory, and in `kswapd`.
     #[test]
     fn evict_by_a_shrinker() -> Result {
         let mut dev = TestDevice::new()?;
@@ -960,7 +958,7 @@ mod tests {
         let evicted = counts.evicted.load(Relaxed);
         ensure!(evicted > 20, "the shrinker has evicted {evicted}");
 
-        // Then it evicts while the device is unbound.
+        // The shrinker is still registered while the device is unbound.
         dev.unbind();
         drop(shrinker);
         cache.check("by a shrinker")

@@ -2,10 +2,10 @@
 
 //! The driver of the suite `phases_kunit`, and the devices that it is bound to.
 //!
-//! They are on the platform bus: the faux bus has one driver, which has neither private data nor a
-//! match that can be overridden.
+//! The devices are on the platform bus: the faux bus has one driver, which has neither private data
+//! nor a match that can be overridden.
 //!
-//! The suite runs on the host as well, which has a file of its own in place of this one.
+//! The suite also runs on the host, which has its own version of this file.
 
 use super::phases_kunit::{
     Context,
@@ -34,18 +34,18 @@ use core::ptr::{
 ///
 /// # Safety
 ///
-/// The device comes from [`register_device()`], and the reference is not used after it is
+/// The device comes from [`register_device()`], and the reference is not used after the device is
 /// unregistered.
 unsafe fn context<'a>(dev: &Device<Bound>) -> &'a Context {
     // SAFETY: The device is valid, and its platform data is set before it is registered.
     let data = unsafe { (*dev.as_raw()).platform_data }.cast::<*const Context>();
-    // SAFETY: `register_device()` has had a pointer copied there.
+    // SAFETY: The platform data is a copy of the pointer that `register_device()` passes.
     let context = unsafe { data.read() };
     // SAFETY: The context outlives the device.
     unsafe { &*context }
 }
 
-/// The driver; it is registered under two names.
+/// The driver, registered under two names.
 struct TestDriver;
 
 impl platform::Driver for TestDriver {
@@ -95,9 +95,9 @@ impl Registered {
         })
     }
 
-    /// Returns the driver as the driver core has it.
+    /// Returns the driver core's structure of the driver.
     pub(crate) fn as_raw(&self) -> *mut bindings::device_driver {
-        // SAFETY: The name is a string, and the bus is there for good.
+        // SAFETY: The name is a string, and the bus is never freed.
         unsafe {
             bindings::driver_find(
                 self.name.as_char_ptr(),
@@ -121,7 +121,7 @@ pub(crate) unsafe fn register_device(context: &Context) -> Result<NonNull<bindin
         size_data: core::mem::size_of_val(&data),
         ..Default::default()
     };
-    // SAFETY: `info` is valid, and what it refers to is copied.
+    // SAFETY: `info` is valid, and the function copies the data that `info` refers to.
     let pdev = from_err_ptr(unsafe { bindings::platform_device_register_full(&info) })?;
 
     // SAFETY: The device is registered, and so valid.
@@ -140,7 +140,7 @@ pub(crate) unsafe fn unregister_device(dev: NonNull<bindings::device>) {
     unsafe { bindings::platform_device_unregister(pdev) };
 }
 
-/// Has the driver core look for a driver that matches. Returns whether there is one now.
+/// Makes the driver core look for a driver that matches. Returns whether the device is bound now.
 ///
 /// # Safety
 ///
@@ -150,8 +150,8 @@ pub(crate) unsafe fn attach(dev: NonNull<bindings::device>) -> bool {
     unsafe { bindings::device_attach(dev.as_ptr()) == 1 }
 }
 
-/// Runs `function`, during which the driver core prints a message that contains `what`. It is no
-/// report, so the runner does not look for it. On the host it is one.
+/// Runs `function`, during which the driver core prints a message that contains `what`. The kernel
+/// does not report such a message, so the runner does not look for it. The host does.
 pub(crate) fn expect_message<R>(_what: &str, function: impl FnOnce() -> R) -> R {
     function()
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where a test stops a thread, in the middle of what the thread does.
+//! Gates, at which a test stops a thread in the middle of its work.
 
 use crate::{
     prelude::*,
@@ -34,12 +34,12 @@ impl Gate {
         })
     }
 
-    /// From here on, whoever comes to the gate waits.
+    /// Closes the gate. From here on, a thread that comes to the gate waits.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Release);
     }
 
-    /// Lets everybody through.
+    /// Opens the gate, and lets all waiting threads through.
     pub(super) fn open(&self) {
         self.is_closed.store(false, Release);
         self.opened.complete_all();
@@ -53,7 +53,7 @@ impl Gate {
         }
     }
 
-    /// Waits until somebody stands at the gate.
+    /// Waits until a thread has come to the closed gate.
     pub(super) fn wait_for_somebody(&self) {
         self.reached.wait_for_completion();
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Lockdep's answers for the KUnit suites of device-bound resources.
+//! Lockdep's state, for the KUnit suites of device-bound resources.
 //!
-//! The suites run on the host as well, which has a file of its own in place of this one.
+//! The suites also run on the host, which has its own version of this file.
 
-// Some of it is for the suite of objects of DRM.
+// Some functions are for the suites of DRM objects only.
 #![cfg_attr(not(CONFIG_RUST_DRM_GEM_SHMEM_HELPER), allow(dead_code))]
 
 use crate::{
@@ -12,10 +12,10 @@ use crate::{
     ffi::c_char, //
 };
 
-/// Whether lockdep is silent from the first report on.
+/// Whether lockdep reports nothing more after its first report.
 pub(crate) const GIVES_UP: bool = true;
 
-/// Returns whether there is lockdep, and it has not given up.
+/// Returns whether the kernel has lockdep, and lockdep has not turned itself off.
 pub(crate) fn lockdep_is_on() -> bool {
     #[cfg(CONFIG_LOCKDEP)]
     {
@@ -34,18 +34,18 @@ pub(crate) struct LockClass {
     name: *const c_char,
 }
 
-/// Returns the class of the lock that this thread has taken last, which it still holds. [`None`]
-/// if lockdep is not on.
+/// Returns the class of the lock that this thread took last and still holds. [`None`] if lockdep is
+/// not on.
 pub(crate) fn last_class() -> Option<LockClass> {
     #[cfg(CONFIG_LOCKDEP)]
     {
         let current = crate::task::Task::current_raw();
 
-        // SAFETY: `current` is valid, and only this thread takes locks in its name.
+        // SAFETY: `current` is valid, and only this thread changes its list of held locks.
         let depth = unsafe { (*current).lockdep_depth };
         let last = usize::try_from(depth).ok()?.checked_sub(1)?;
 
-        // SAFETY: `current` is valid, and only this thread takes locks in its name.
+        // SAFETY: `current` is valid, and only this thread changes its list of held locks.
         let lock = unsafe { (*current).held_locks[last].instance };
 
         // SAFETY: The thread still holds the lock, so the lock is valid.

@@ -2,12 +2,12 @@
 
 //! The KUnit suites' interface to the machine, for device-bound resources.
 //!
-//! It has expected reports, DMA mappings and managed resources that are counted,
-//! signals, and allocations that fail.
+//! The functions announce expected reports, count DMA mappings and managed resources, send signals,
+//! and make allocations fail.
 //!
-//! The suites run on the host as well, which has a file of its own in place of this one.
+//! The suites also run on the host, which has its own version of this file.
 
-// Not every suite needs all of it, and that of DRM is not always there.
+// Not every suite uses all functions, and those of DRM are not always built.
 #![cfg_attr(not(CONFIG_RUST_DRM_GEM_SHMEM_HELPER), allow(dead_code))]
 
 use crate::{
@@ -25,11 +25,11 @@ use core::{
     },
 };
 
-/// Runs `function`, during which the kernel has to report something that contains `what`.
+/// Runs `function`, during which the kernel has to print a report that contains `what`.
 ///
-/// It prints a mark before and after that. The runner takes a report between the marks for what is
-/// expected, and fails if there is none. Each mark has the whole text, since a busy console may
-/// lose a part of the other. `what` has no quotation marks in it.
+/// Prints a mark before and after `function`. The runner expects a report between the marks, and
+/// fails if there is none. Each mark has the whole text, since a busy console may lose a part of
+/// the other mark. `what` contains no quotation marks.
 pub(crate) fn expect_splat<R>(what: &str, function: impl FnOnce() -> R) -> R {
     pr_info!("# expect-splat: \"{what}\"\n");
     let result = function();
@@ -38,7 +38,7 @@ pub(crate) fn expect_splat<R>(what: &str, function: impl FnOnce() -> R) -> R {
     result
 }
 
-/// As [`expect_splat()`], for a `WARN()`, which needs `CONFIG_BUG` to be heard.
+/// As [`expect_splat()`], for a `WARN()`, which prints nothing without `CONFIG_BUG`.
 pub(crate) fn expect_warning<R>(what: &str, function: impl FnOnce() -> R) -> R {
     if cfg!(CONFIG_BUG) {
         expect_splat(what, function)
@@ -68,7 +68,7 @@ unsafe fn debugfs_variable<T>(dir: &CStr, file: &CStr) -> Option<NonNull<T>> {
         return None;
     }
 
-    // SAFETY: We hold a reference to `file`, and what is looked up has an inode.
+    // SAFETY: We hold a reference to `file`, and a dentry that was looked up has an inode.
     let variable = unsafe { (*(*file).d_inode).i_private };
     // SAFETY: We hold a reference to `file`, and do not use it any more.
     unsafe { bindings::dput(file) };
@@ -76,7 +76,7 @@ unsafe fn debugfs_variable<T>(dir: &CStr, file: &CStr) -> Option<NonNull<T>> {
     NonNull::new(variable.cast())
 }
 
-/// How many entries there are in the list of what is released when the device is unbound.
+/// Returns the number of entries in the list of the device's managed resources.
 pub(crate) fn devres_nodes(dev: &Device) -> usize {
     // SAFETY: `dev` is valid, and the tests call this when no other thread changes the list.
     let head = unsafe { &raw mut (*dev.as_raw()).devres_head };
@@ -96,47 +96,47 @@ pub(crate) fn devres_nodes(dev: &Device) -> usize {
 /// `__sighandler_t`.
 type Handler = bindings::__sighandler_t;
 
-/// Runs `function` with a signal pending. The thread is one that ignores signals otherwise.
+/// Runs `function` with a signal pending. The thread ignores signals otherwise.
 pub(crate) fn with_pending_signal<R>(function: impl FnOnce() -> R) -> R {
     /// `SIGUSR1`.
     const SIGNAL: c_int = 10;
 
-    // SAFETY: `SIG_IGN` and `SIG_KTHREAD` are handlers that have numbers.
+    // SAFETY: C casts the same numbers to handlers, for `SIG_IGN` and `SIG_KTHREAD`.
     let [ignore, kthread] =
         [1_usize, 2].map(|handler| unsafe { mem::transmute::<usize, Handler>(handler) });
-    // SAFETY: There are no requirements.
+    // SAFETY: There is always a current task.
     let task = unsafe { bindings::get_current() };
 
-    // SAFETY: There are no requirements.
+    // SAFETY: The arguments are a signal, and a handler that it may have.
     unsafe { bindings::kernel_sigaction(SIGNAL, kthread) };
-    // SAFETY: `task` is this thread. 1 stands for a signal of the kernel's.
+    // SAFETY: `task` is this thread. 1 stands for a signal that the kernel sends.
     unsafe { bindings::send_sig(SIGNAL, task, 1) };
     let result = function();
     // SAFETY: `task` is this thread.
     unsafe { bindings::flush_signals(task) };
-    // SAFETY: There are no requirements.
+    // SAFETY: The arguments are a signal, and a handler that it may have.
     unsafe { bindings::kernel_sigaction(SIGNAL, ignore) };
 
     result
 }
 
-/// How many DMA mappings there are in the system. [`None`] if nobody counts them.
+/// Returns the number of DMA mappings in the system. [`None`] if the kernel does not count them.
 pub(crate) fn dma_mappings() -> Option<u32> {
     #[cfg(all(CONFIG_DMA_API_DEBUG, CONFIG_DEBUG_FS))]
     {
-        // SAFETY: The files are made from static variables of these types.
+        // SAFETY: The file is made from a static variable of this type.
         let disabled = unsafe { debugfs_variable::<bool>(c"dma-api", c"disabled") }?;
         // SAFETY: The file is made from a static variable of this type.
         let total = unsafe { debugfs_variable::<u32>(c"dma-api", c"nr_total_entries") }?;
         // SAFETY: The file is made from a static variable of this type.
         let free = unsafe { debugfs_variable::<u32>(c"dma-api", c"num_free_entries") }?;
 
-        // SAFETY: The pointer is valid. The variable may change under us, but not while the one
-        // user of DMA is a test that does not do any now.
+        // SAFETY: The pointer is valid. Only users of DMA change the variable, and no test uses DMA
+        // now.
         let is_disabled = unsafe { disabled.read_volatile() };
-        // SAFETY: The pointer is valid, and no other test uses DMA now.
+        // SAFETY: The pointer is valid, and no test uses DMA now.
         let total = unsafe { total.read_volatile() };
-        // SAFETY: The pointer is valid, and no other test uses DMA now.
+        // SAFETY: The pointer is valid, and no test uses DMA now.
         let free = unsafe { free.read_volatile() };
 
         (!is_disabled).then(|| total - free)
@@ -146,10 +146,10 @@ pub(crate) fn dma_mappings() -> Option<u32> {
     None
 }
 
-/// Pauses the bookkeeping of `CONFIG_DMA_API_DEBUG`, which gives up for good when an allocation of
-/// its own fails.
+/// Pauses `CONFIG_DMA_API_DEBUG`, which turns itself off for good when one of its own allocations
+/// fails.
 ///
-/// A mapping that is made during the pause has to end during the pause.
+/// A mapping that is made during the pause has to be unmapped during the pause.
 pub(crate) struct DmaDebugPause(Option<NonNull<bool>>);
 
 impl DmaDebugPause {
@@ -162,8 +162,8 @@ impl DmaDebugPause {
         let disabled: Option<NonNull<bool>> = None;
 
         Self(disabled.filter(|disabled| {
-            // SAFETY: The pointer is valid. Who reads the variable meanwhile sees one value or the
-            // other.
+            // SAFETY: The pointer is valid. A concurrent reader of the variable sees one value or
+            // the other.
             let was_disabled = unsafe { disabled.replace(true) };
             !was_disabled
         }))
@@ -173,21 +173,22 @@ impl DmaDebugPause {
 impl Drop for DmaDebugPause {
     fn drop(&mut self) {
         if let Some(disabled) = self.0 {
-            // SAFETY: As in `new()`.
+            // SAFETY: The pointer is valid. A concurrent reader of the variable sees one value or
+            // the other.
             unsafe { disabled.write_volatile(false) };
         }
     }
 }
 
-/// Makes one allocation of the current thread fail, while it lives.
+/// Makes one allocation of the current thread fail, until this is dropped.
 pub(crate) struct FailNth(NotThreadSafe);
 
 #[cfg(all(CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS))]
 impl FailNth {
-    /// Is there fault injection in this kernel?
+    /// Whether this kernel has fault injection.
     pub(crate) const AVAILABLE: bool = true;
 
-    /// The `nth` allocation from here on fails, counting from 1.
+    /// Makes the `nth` allocation from here on fail, counting from 1.
     pub(crate) fn new(nth: u32) -> Result<Self> {
         Self::spare_allocations_that_may_sleep(false)?;
         Self::set(nth);
@@ -195,31 +196,32 @@ impl FailNth {
         Ok(Self(NotThreadSafe))
     }
 
-    /// Did an allocation fail?
+    /// Returns whether an allocation has failed.
     pub(crate) fn tripped(&self) -> bool {
-        // SAFETY: `current` is valid, and nobody else accesses this field of it.
+        // SAFETY: `current` is valid, and only this thread accesses its `fail_nth`.
         unsafe { (*crate::task::Task::current_raw()).fail_nth == 0 }
     }
 
     fn end(&self) {
         Self::set(0);
 
-        // It was found when `self` was created.
+        // The file was found when `self` was created.
         let _ = Self::spare_allocations_that_may_sleep(true);
     }
 
     fn set(nth: u32) {
-        // SAFETY: `current` is valid, and nobody else accesses this field of it.
+        // SAFETY: `current` is valid, and only this thread accesses its `fail_nth`.
         unsafe { (*crate::task::Task::current_raw()).fail_nth = nth };
     }
 
-    /// What is left alone by default are just the allocations that the tests are about.
+    /// Sets whether failslab spares allocations that may sleep. By default it does, and the tests
+    /// are about them.
     fn spare_allocations_that_may_sleep(spare: bool) -> Result {
         // SAFETY: The file is made from a static variable of type `bool`.
         let variable = unsafe { debugfs_variable::<bool>(c"failslab", c"ignore-gfp-wait") };
 
-        // SAFETY: The pointer is valid. Who reads the variable meanwhile sees one value or the
-        // other, and neither has consequences for a task without a fault planned.
+        // SAFETY: The pointer is valid. A concurrent reader sees one value or the other, and a task
+        // without a planned fault ignores it.
         unsafe { variable.ok_or(ENODEV)?.write_volatile(spare) };
 
         Ok(())
@@ -228,7 +230,7 @@ impl FailNth {
 
 #[cfg(not(all(CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS)))]
 impl FailNth {
-    /// Is there fault injection in this kernel?
+    /// Whether this kernel has fault injection.
     pub(crate) const AVAILABLE: bool = false;
 
     /// Fails, as there is no fault injection in this kernel.
@@ -236,7 +238,7 @@ impl FailNth {
         Err(EOPNOTSUPP)
     }
 
-    /// Did an allocation fail?
+    /// Returns whether an allocation has failed.
     pub(crate) fn tripped(&self) -> bool {
         false
     }

@@ -2,7 +2,7 @@
 
 //! The PCI device of the suite `bar_kunit`: QEMU's `pci-testdev`.
 //!
-//! The suite runs on the host as well, which has a file of its own in place of this one.
+//! The suite also runs on the host, which has its own version of this file.
 
 use crate::{
     bindings,
@@ -26,10 +26,10 @@ use core::ptr::{
 /// The name of the driver.
 const NAME: &CStr = c"lazy-kunit-pci";
 
-/// The device, which every PCI driver sample in Rust is for.
+/// The device ID that the PCI driver samples in Rust also use.
 const DEVICE: u16 = 0x5;
 
-/// The macro for such tables also exports a symbol for modules.
+/// Not made by the macro for such tables, which also exports a symbol for modules.
 static PCI_TABLE: IdArray<pci::DeviceId, (), 1> = IdArray::new([(
     pci::DeviceId::from_id(pci::Vendor::REDHAT, DEVICE as u32),
     &(),
@@ -59,7 +59,7 @@ static THIS_MODULE: ThisModule =
     // SAFETY: The driver core knows that built-in drivers have no module.
     unsafe { ThisModule::from_ptr(ptr::null_mut()) };
 
-/// The device, which is taken from its driver while a test has it.
+/// The device. Its usual driver is unbound while a test uses it.
 pub(crate) struct TestDevice {
     pdev: ARef<pci::Device>,
     _driver: Pin<KBox<driver::Registration<pci::Adapter<TestDriver>>>>,
@@ -69,7 +69,7 @@ impl TestDevice {
     /// Finds the device. [`None`] if the machine has none.
     pub(crate) fn new() -> Result<Option<Self>> {
         let vendor = u32::from(pci::Vendor::REDHAT.as_raw());
-        // SAFETY: There is no device to begin the search behind.
+        // SAFETY: A null pointer begins the search at the first device.
         let pdev = unsafe { bindings::pci_get_device(vendor, u32::from(DEVICE), ptr::null_mut()) };
         let Some(pdev) = NonNull::new(pdev) else {
             return Ok(None);
@@ -94,7 +94,7 @@ impl TestDevice {
 
     /// Unbinds the driver, if there is one.
     fn release(&self) {
-        // SAFETY: The device is registered, and nobody holds its lock here.
+        // SAFETY: The device is registered, and this thread does not hold its lock.
         unsafe { bindings::device_release_driver(self.as_raw()) };
     }
 
@@ -103,10 +103,11 @@ impl TestDevice {
         &mut self,
         function: impl FnOnce(&pci::Device<Bound>) -> Result<R>,
     ) -> Result<R> {
-        // SAFETY: The name is a string, and the bus is there for good.
+        // SAFETY: The name is a string, and the bus is never freed.
         let driver =
             unsafe { bindings::driver_find(NAME.as_char_ptr(), &raw const bindings::pci_bus_type) };
-        // SAFETY: Both are registered, and nobody holds the device's lock here.
+        // SAFETY: Driver and device are registered, and this thread does not hold the device's
+        // lock.
         to_result(unsafe { bindings::device_driver_attach(driver, self.as_raw()) })?;
 
         let pdev: *const pci::Device = &*self.pdev;
@@ -120,8 +121,8 @@ impl TestDevice {
 
 impl Drop for TestDevice {
     fn drop(&mut self) {
-        // Another driver may want the device back. If none does, the device stays as it is.
-        // SAFETY: The device is registered, and nobody holds its lock here.
+        // Lets the usual driver bind the device again. If there is none, the device stays unbound.
+        // SAFETY: The device is registered, and this thread does not hold its lock.
         let _ = unsafe { bindings::device_attach(self.as_raw()) };
     }
 }

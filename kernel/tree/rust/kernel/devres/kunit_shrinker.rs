@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A shrinker for the KUnit suites of device-bound resources, and memory that runs short.
+//! A shrinker for the KUnit suites of device-bound resources, and allocations until memory runs
+//! short.
 //!
-//! The suites run on the host as well, which has a file of its own in place of this one.
+//! The suites also run on the host, which has its own version of this file.
 //!
 //! C header: [`include/linux/shrinker.h`](srctree/include/linux/shrinker.h)
 
@@ -23,52 +24,52 @@ use core::{
 
 /// An object that can give memory back when it runs short.
 pub(crate) trait Shrink: Send + Sync + 'static {
-    /// Returns how many things there are.
+    /// Returns the number of objects that may be freed.
     fn count(&self) -> usize;
 
-    /// Gives back what it can, and returns how many things that were.
+    /// Frees objects, and returns their number.
     fn scan(&self) -> usize;
 }
 
-/// A registered shrinker. It is not running any more when this is dropped.
+/// A registered shrinker. Dropping this waits until the shrinker does not run any more.
 pub(crate) struct Shrinker<T: Shrink> {
     shrinker: NonNull<bindings::shrinker>,
-    /// The object that the shrinker has a pointer to.
+    /// The object that the shrinker points to.
     _of: Arc<T>,
 }
 
 impl<T: Shrink> Shrinker<T> {
     /// Registers a shrinker, which the kernel calls whenever it reclaims memory.
     pub(crate) fn register(of: Arc<T>) -> Result<Self> {
-        // SAFETY: The name has no directives.
+        // SAFETY: The name is a format without directives.
         let shrinker = unsafe { bindings::shrinker_alloc(0, c"lazy-kunit".as_char_ptr()) };
         let mut shrinker = NonNull::new(shrinker).ok_or(ENOMEM)?;
 
-        // SAFETY: It was allocated, and nobody else knows it yet.
+        // SAFETY: The shrinker was allocated above, and no other code knows it yet.
         let fields = unsafe { shrinker.as_mut() };
         fields.count_objects = Some(Self::count);
         fields.scan_objects = Some(Self::scan);
-        // There is little to give back: whoever reclaims asks for it at once, and for all of it.
+        // There is little to free. With these values, reclaim asks for all of it at once.
         fields.seeks = 0;
         fields.batch = 1;
         fields.private_data = Arc::as_ptr(&of).cast_mut().cast();
 
-        // SAFETY: It is complete.
+        // SAFETY: The shrinker's callbacks and values are set.
         unsafe { bindings::shrinker_register(shrinker.as_ptr()) };
 
         Ok(Self { shrinker, _of: of })
     }
 
-    /// Returns what a shrinker was registered for.
+    /// Returns the object that a shrinker was registered for.
     ///
     /// # Safety
     ///
-    /// `shrinker` is one of [`register()`](Self::register), and is not freed for `'a`.
+    /// `shrinker` was made by [`register()`](Self::register), and is not freed during `'a`.
     unsafe fn of<'a>(shrinker: *mut bindings::shrinker) -> &'a T {
-        // SAFETY: The caller has a valid shrinker.
+        // SAFETY: The caller guarantees that `shrinker` is valid.
         let of = unsafe { (*shrinker).private_data };
 
-        // SAFETY: It is that of an `Arc`, which is dropped after the shrinker.
+        // SAFETY: `private_data` points into an `Arc` that is dropped after the shrinker.
         unsafe { &*of.cast::<T>() }
     }
 
@@ -97,20 +98,20 @@ impl<T: Shrink> Shrinker<T> {
 
 impl<T: Shrink> Drop for Shrinker<T> {
     fn drop(&mut self) {
-        // SAFETY: It was registered, and nobody else frees it.
+        // SAFETY: The shrinker was registered, and no other code frees it.
         unsafe { bindings::shrinker_free(self.shrinker.as_ptr()) };
     }
 }
 
-/// Memory that is allocated as a driver does it, so that the allocation reclaims other memory if
-/// there is not enough. It fails if that was in vain, before the kernel ends a process.
+/// Memory that is allocated as by a driver: the allocation reclaims other memory if there is not
+/// enough. If reclaiming does not help, it fails before the kernel kills a process.
 pub(crate) struct Pages(NonZero<usize>);
 
 impl Pages {
-    /// The largest order that the kernel reclaims memory for as for a single page.
+    /// `PAGE_ALLOC_COSTLY_ORDER`: up to this order, the kernel reclaims as for a single page.
     const ORDER: u32 = 3;
 
-    /// Allocates memory. It has any contents.
+    /// Allocates memory, which is not initialised.
     pub(crate) fn new() -> Result<Self> {
         let flags = (GFP_KERNEL | __GFP_NOWARN).as_raw() | 1 << bindings::___GFP_NORETRY_BIT;
         // SAFETY: This thread may sleep.
@@ -138,14 +139,14 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // SAFETY: It was allocated with this order, and nobody else frees it.
+        // SAFETY: The memory was allocated with this order, and no other code frees it.
         unsafe { bindings::free_pages(self.0.get(), Self::ORDER) };
     }
 }
 
-/// Allocates memory until there is no more, or until `is_enough` says so, and frees it again.
+/// Allocates memory until an allocation fails or `is_enough` returns `true`, and frees it again.
 pub(crate) fn exhaust(is_enough: impl Fn() -> bool) {
-    // A list in the memory itself: each has the address of the one before in its first word.
+    // The blocks form a list: the first word of each is the address of the block before.
     let mut last: Option<NonZero<usize>> = None;
     while !is_enough() {
         let Ok(mut pages) = Pages::new() else {

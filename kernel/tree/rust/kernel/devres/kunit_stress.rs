@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How long the stress of `stress_kunit` is, and how it measures memory.
+//! The length of the stress of `stress_kunit`, and its measurement of memory.
 //!
-//! The suite runs on the host as well, which has a file of its own in place of this one.
+//! The suite also runs on the host, which has its own version of this file.
 
 use crate::{
     bindings,
@@ -14,20 +14,20 @@ use crate::{
     }, //
 };
 
-/// How often the device is bound and unbound, unless [`PARAMETER`] is given. With fewer bindings,
-/// lost memory cannot be told from what one run differs from the next.
+/// The number of bindings, unless [`PARAMETER`] is given. With fewer bindings, lost memory cannot
+/// be told from the variation between runs.
 const BINDINGS: i64 = 1000;
 
-/// The parameter of the kernel that asks for more bindings.
+/// The kernel parameter that asks for more bindings.
 const PARAMETER: &str = "rust_lazy_stress.bindings=";
 
 /// Returns how often the device is bound and unbound.
 ///
 /// # Errors
 ///
-/// `EINVAL` if the kernel was booted with something else than such a number.
+/// `EINVAL` if the parameter is not a number, or less than the default.
 pub(crate) fn bindings() -> Result<i64> {
-    // SAFETY: The string is made early at boot, is there for good, and is not written again.
+    // SAFETY: The string is made early at boot, never freed, and not written again.
     let line = unsafe { CStr::from_char_ptr(bindings::saved_command_line) };
 
     line.to_str()?
@@ -48,7 +48,7 @@ pub(crate) fn alone<R>(function: impl FnOnce() -> R) -> R {
     function()
 }
 
-/// How many pages of memory are in use, or free.
+/// The number of pages that are in use, and that are free.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     /// In the caches of `kmalloc()`, and in others.
@@ -59,8 +59,8 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// How much more may be in use after so many bindings. It is less than objects take if one is
-    /// lost for each binding, and more than one run differs from the next.
+    /// Returns how many more pages may be in use after so many bindings. The number is less than
+    /// the objects take if one is lost for each binding, and more than the variation between runs.
     fn slack(bindings: i64) -> Self {
         Self {
             slab: bindings / 8,
@@ -69,7 +69,7 @@ impl Usage {
         }
     }
 
-    /// Measures, after all freed memory was given back.
+    /// Measures the usage, after all freed memory was returned.
     pub(crate) fn now() -> Self {
         // SAFETY: This thread may sleep.
         unsafe { bindings::rcu_barrier() };
@@ -91,10 +91,10 @@ impl Usage {
         }
     }
 
-    /// Returns whether no more is in use than before so many bindings.
+    /// Returns whether no more pages are in use than before so many bindings.
     pub(crate) fn is_back_to(self, before: Self, bindings: i64) -> bool {
         let slack = Self::slack(bindings);
-        // KASAN keeps freed memory in quarantine, up to a thirty-second of the memory. There,
+        // KASAN keeps freed memory in quarantine, up to a thirty-second of the memory. With KASAN,
         // kmemleak has to find lost memory.
         let is_slab_back = cfg!(CONFIG_KASAN_GENERIC) || self.slab <= before.slab + slack.slab;
 
@@ -104,32 +104,32 @@ impl Usage {
     }
 }
 
-/// Gives back what the caches of `kmalloc()` keep: empty slabs, and KASAN's quarantine.
+/// Shrinks the caches of `kmalloc()`, which frees empty slabs and KASAN's quarantine.
 fn shrink_caches() {
-    // SAFETY: The caches are made early at boot, and there for good.
+    // SAFETY: The caches are made early at boot, and never freed.
     let caches = unsafe { (&raw const bindings::kmalloc_caches).read() };
 
     for cache in caches.as_flattened().iter().filter(|it| !it.is_null()) {
-        // SAFETY: It is a cache.
+        // SAFETY: `cache` is one of the caches of `kmalloc()`.
         unsafe { bindings::kmem_cache_shrink(*cache) };
     }
 }
 
 fn node_stat(item: bindings::node_stat_item) -> i64 {
-    // SAFETY: The index is that of an item.
+    // SAFETY: The index of an item is within the array.
     let stat = unsafe { &raw mut bindings::vm_node_stat[item as usize].counter };
 
-    // SAFETY: The counter is there for good, and only ever accessed atomically.
+    // SAFETY: The counter is never freed, and only accessed atomically.
     let stat = unsafe { Atomic::from_ptr(stat) }.load(Relaxed);
 
-    // CPUs add what they have counted now and then, so it may seem to be less than none.
+    // CPUs add their own counts now and then, so the sum may be negative.
     stat.max(0)
 }
 
 fn zone_stat(item: bindings::zone_stat_item) -> i64 {
-    // SAFETY: The index is that of an item.
+    // SAFETY: The index of an item is within the array.
     let stat = unsafe { &raw mut bindings::vm_zone_stat[item as usize].counter };
 
-    // SAFETY: The counter is there for good, and only ever accessed atomically.
+    // SAFETY: The counter is never freed, and only accessed atomically.
     unsafe { Atomic::from_ptr(stat) }.load(Relaxed)
 }

@@ -2,10 +2,10 @@
 
 //! The parts that the KUnit suites of device-bound resources share.
 //!
-//! A device whose driver can be unbound and bound again, threads that are joined, and errors in
-//! place of assertions. What they do to the machine is in `kunit_machine`.
+//! Among them are a device whose driver can be unbound and bound again, threads that are joined,
+//! and errors in place of assertions. The interface to the machine is in `kunit_machine`.
 
-// Not every suite needs all of it, and that of DRM is not always there.
+// Not every suite uses all items, and those of DRM are not always built.
 #![cfg_attr(
     not(CONFIG_RUST_DRM_GEM_SHMEM_HELPER),
     allow(dead_code, unused_imports)
@@ -85,7 +85,7 @@ macro_rules! ensure {
 }
 pub(crate) use ensure;
 
-/// Returns what is in an `Ok`, and fails the running test if there is an error.
+/// Returns the value of an `Ok`, and fails the running test on an error.
 macro_rules! ensure_ok {
     ($result:expr, $what:literal) => {
         match $result {
@@ -107,7 +107,8 @@ pub(crate) struct TestDevice {
 impl TestDevice {
     /// Registers a device, and binds it.
     pub(crate) fn new() -> Result<Self> {
-        // A name of its own, so that a test that oopses does not take the next ones with it.
+        // Each device has another name. A test that oopses leaves its device registered, and the
+        // next tests still register theirs.
         static COUNT: Atomic<u32> = Atomic::new(0);
         let name = CString::try_from_fmt(fmt!("lazy-kunit.{}", COUNT.fetch_add(1, Relaxed)))?;
 
@@ -117,7 +118,7 @@ impl TestDevice {
         })
     }
 
-    /// The device, which stays bound while it is borrowed. `ENODEV` if it is not bound.
+    /// Returns the device, which stays bound while it is borrowed. `ENODEV` if it is not bound.
     pub(crate) fn bound(&self) -> Result<&faux::Device<Bound>> {
         if self.is_bound {
             Ok(self.reg.as_ref())
@@ -131,20 +132,21 @@ impl TestDevice {
         dev.as_raw()
     }
 
-    /// Unbinds the driver. Nobody borrows the bound device, since `self` is exclusively borrowed.
+    /// Unbinds the driver. `self` is borrowed exclusively, so no reference to the bound device is
+    /// left.
     pub(crate) fn unbind(&mut self) {
         self.is_bound = false;
 
-        // SAFETY: The device is registered, and nobody holds its lock here.
+        // SAFETY: The device is registered, and this thread does not hold its lock.
         unsafe { bindings::device_release_driver(self.as_raw()) };
     }
 
     /// Binds the same `struct device` again.
     pub(crate) fn rebind(&mut self) -> Result {
-        // SAFETY: The device is registered, and nobody holds its lock here.
+        // SAFETY: The device is registered, and this thread does not hold its lock.
         let attached = unsafe { bindings::device_attach(self.as_raw()) };
 
-        // 1 says that there is a driver now.
+        // 1 means that the device is bound now.
         if attached != 1 {
             return Err(ENODEV);
         }
@@ -154,11 +156,11 @@ impl TestDevice {
     }
 }
 
-/// Says how many address bits a device has for DMA. A faux device does not say by itself.
+/// Sets the number of address bits that a device has for DMA. A faux device has no mask by itself.
 pub(crate) fn set_dma_bits(dev: &Device<Bound>, bits: u32) {
     let dev = dev.as_raw();
 
-    // Not by `dma_set_mask()`, which refuses what the system cannot serve: a test wants just that.
+    // Not by `dma_set_mask()`, which refuses a mask that the system cannot serve: a test needs one.
     // SAFETY: `dev` is valid, and no test sets its mask while another thread uses it.
     let mask = unsafe { &raw mut (*dev).coherent_dma_mask };
 
@@ -182,8 +184,8 @@ struct Shared<R> {
 
 /// A thread of a test, created before it is needed, so that no allocation can fail half-way.
 ///
-/// Dropping it lets it run, if it has not been started, and waits until it has returned. It is an
-/// item on an unbound workqueue, which adds workers as needed while others sleep.
+/// Dropping it starts the thread if it has not been started, and waits until it has returned. The
+/// thread is an item on an unbound workqueue, which adds workers as needed while others sleep.
 pub(crate) struct Thread<R>(Arc<Shared<R>>);
 
 impl<R: Send + Unpin + 'static> Thread<R> {
@@ -201,7 +203,7 @@ impl<R: Send + Unpin + 'static> Thread<R> {
 
         // SAFETY: `system_dfl_wq` is made early at boot, and not changed after that.
         let queue = unsafe { bindings::system_dfl_wq };
-        // SAFETY: The queue is there for good.
+        // SAFETY: The queue is never freed.
         let queue = unsafe { Queue::from_raw(queue) };
 
         let theirs = shared.clone();
@@ -218,7 +220,7 @@ impl<R: Send + Unpin + 'static> Thread<R> {
         Ok(Self(shared))
     }
 
-    /// Waits until the thread has returned, and returns what it did. `EINVAL` if it has panicked.
+    /// Waits until the thread has returned, and returns its result. `EINVAL` if it has panicked.
     pub(crate) fn join(self) -> Result<R> {
         self.wait();
         self.0.value.lock().take().ok_or(EINVAL)
@@ -231,7 +233,7 @@ impl<R> Thread<R> {
         self.0.may_start.complete_all();
     }
 
-    /// Has the thread returned?
+    /// Returns whether the thread has returned.
     pub(crate) fn has_returned(&self) -> bool {
         self.0.has_returned.load(Acquire)
     }
@@ -253,15 +255,15 @@ pub(crate) fn completion() -> Result<Arc<Completion>> {
     Arc::pin_init(Completion::new(), GFP_KERNEL)
 }
 
-/// How long something that must not happen is given to happen.
+/// The time for which a test watches that an event does not happen.
 pub(crate) const GRACE: Delta = Delta::from_millis(50);
 
-/// Waits for `condition`, for as long as `limit`. Did it come true?
+/// Waits for `condition`, for as long as `limit`. Returns whether it came true.
 pub(crate) fn comes_true(limit: Delta, condition: impl FnMut() -> bool) -> bool {
     comes_true_with(limit, || fsleep(Delta::from_millis(1)), condition)
 }
 
-/// As [`comes_true()`], with `pause` between one look and the next.
+/// As [`comes_true()`], with `pause` between two checks of the condition.
 pub(crate) fn comes_true_with(
     limit: Delta,
     pause: impl Fn(),
@@ -279,6 +281,13 @@ pub(crate) fn comes_true_with(
     condition()
 }
 
+/// Sleeps shortly, in a loop that waits for other threads or works against them. A kernel without
+/// preemption runs them only then, if it has no more CPUs.
+pub(crate) fn let_others_run() {
+    // A shorter delay would keep the CPU.
+    fsleep(Delta::from_micros(20));
+}
+
 /// Lets `n` threads go on at the same time. May sleep.
 pub(crate) fn meet(arrived: &Atomic<i32>, n: i32) {
     // About as long as a running thread takes to arrive.
@@ -292,7 +301,7 @@ pub(crate) fn meet(arrived: &Atomic<i32>, n: i32) {
             cpu_relax();
         } else {
             // The other threads may need this CPU to arrive.
-            fsleep(Delta::from_micros(1));
+            let_others_run();
         }
     }
 }

@@ -2,8 +2,8 @@
 
 //! The contract of a lazy field, row by row, for a resource that an initialiser makes.
 //!
-//! The object and its resources are of the tests' own making, so a test can stop the world where it
-//! matters: while a resource is made, and while one is dropped.
+//! The tests have their own object and resources, so a test can stop a thread while a resource is
+//! made, and while one is dropped.
 
 use super::{
     kunit_gate::Gate,
@@ -54,7 +54,7 @@ use crate::{
 };
 use core::ptr;
 
-/// How long something that must happen may take, on a slow and busy machine.
+/// The time limit of an event that must happen, on a slow and busy machine.
 const PATIENCE: Delta = Delta::from_secs(20);
 
 /// A test's plan for the resources of its objects, and its view of them.
@@ -62,14 +62,14 @@ const PATIENCE: Delta = Delta::from_secs(20);
 struct Probe {
     /// How many resources were made.
     made: Atomic<i32>,
-    /// How many of them are gone.
+    /// How many resources were dropped.
     dropped: Atomic<i32>,
-    /// How often an accessor has asked for its object's device: who did is on the slow path.
+    /// How often an accessor has asked for its object's device, which only the slow path does.
     asked: Atomic<i32>,
     /// The error of making the next resource.
     #[pin]
     next_error: Mutex<Option<Error>>,
-    /// The names of what was dropped last, as the digits of a number.
+    /// The names of the resources that were dropped last, as the digits of a number.
     order: Atomic<i32>,
     /// Making a resource passes this gate.
     #[pin]
@@ -105,7 +105,7 @@ impl Probe {
         self.next_error.lock().take().map_or(Ok(()), Err)
     }
 
-    /// Passes an object's device on, and notes that somebody asked for it.
+    /// Returns an object's device, and counts the call.
     fn ask<'a>(&self, dev: &'a Device) -> &'a Device {
         self.asked.fetch_add(1, Full);
         dev
@@ -123,14 +123,14 @@ impl Probe {
         self.dropped.load(Relaxed)
     }
 
-    /// How many resources are left. Negative if one was dropped twice.
+    /// Returns the number of resources that are left. Negative if one was dropped twice.
     fn live(&self) -> i32 {
         self.made() - self.dropped()
     }
 
-    /// Notes that what is called `name` is gone.
+    /// Notes that `name` was dropped.
     fn note(&self, name: i32) {
-        // Whoever drops is alone: it is one thread, and the other one waits.
+        // Only one thread drops at a time, and the other one waits.
         let order = self.order.load(Relaxed);
         self.order.store((order * 10 + name) % 10_000, Relaxed);
     }
@@ -140,10 +140,10 @@ impl Probe {
     }
 }
 
-/// A resource that must not move, and that knows whether it did.
+/// A resource that must not move, with the address at which it was made.
 #[pin_data(PinnedDrop)]
 struct Resource {
-    /// Counts from 1, in the order in which they were made.
+    /// The resource's number, from 1 in the order of creation.
     id: i32,
     name: i32,
     address: usize,
@@ -154,7 +154,7 @@ struct Resource {
 }
 
 impl Resource {
-    /// Fails half-way if that is planned, when there is something to put back.
+    /// Fails half-way if a failure is planned, after other fields were initialised.
     fn new(name: i32, probe: &Arc<Probe>) -> impl PinInit<Self, Error> + '_ {
         try_pin_init!(&this in Self {
             name,
@@ -178,7 +178,7 @@ impl PinnedDrop for Resource {
     }
 }
 
-/// The object that most tests are about.
+/// The object of most tests.
 #[devres_lazy]
 #[pin_data]
 struct Object {
@@ -213,7 +213,7 @@ impl Object {
         })
     }
 
-    /// The number of the resource that the accessor returns.
+    /// Calls the accessor, and returns the number of the resource.
     fn access(&self, dev: &Device<Bound>) -> Result<i32> {
         self.resource(dev).map(|resource| resource.id)
     }
@@ -225,7 +225,7 @@ impl Object {
     }
 }
 
-/// An object with several lazy fields, and all that `init` may be.
+/// An object with several lazy fields, one for each form that `init` may have.
 #[devres_lazy]
 #[pin_data]
 struct Several {
@@ -247,7 +247,7 @@ struct Several {
     )]
     second: Resource,
 
-    /// Made by value, with an error of another type; lent as what it derefs to.
+    /// Made by value, with an error of another type. The accessor returns the target of `Deref`.
     #[lazy(
         fn third -> Resource,
         device = &self.dev,
@@ -339,7 +339,8 @@ impl Nested {
 mod tests {
     use super::*;
 
-    /// Populated, right device: `Ok`, with neither lock nor allocation.
+    /// Access to a populated slot with the right device returns `Ok`, without a lock or an
+    /// allocation.
     #[test]
     fn success_path() -> Result {
         let probe = Probe::new()?;
@@ -350,7 +351,7 @@ mod tests {
         let first = ensure_ok!(object.access(dev), "the first access");
         let asked = probe.asked();
 
-        // Under RCU nobody may sleep, as the locks of the slow path do.
+        // The RCU read lock forbids sleeping, and the locks of the slow path sleep.
         let fault = FailNth::AVAILABLE.then(|| FailNth::new(1)).transpose()?;
         for _ in 0..100 {
             let rcu = rcu::read_lock();
@@ -366,7 +367,7 @@ mod tests {
         Ok(())
     }
 
-    /// Empty, right device: made once, racing callers get the same one.
+    /// Racing first accesses make one resource, and return the same one to all callers.
     #[test]
     fn racing_first_access() -> Result {
         const THREADS: usize = 8;
@@ -388,7 +389,7 @@ mod tests {
             threads.push(thread, GFP_KERNEL)?;
         }
 
-        // Who comes first takes its time, until everybody is on the slow path.
+        // The first thread waits at the gate until all threads are on the slow path.
         probe.make_gate.close();
         for thread in &threads {
             thread.start();
@@ -405,7 +406,7 @@ mod tests {
         Ok(())
     }
 
-    /// The caller that populates fails: one that waits for it takes over.
+    /// If the populating caller fails, a caller that waits for it populates the slot.
     #[test]
     fn waiting_for_a_failure() -> Result {
         let probe = Probe::new()?;
@@ -440,7 +441,8 @@ mod tests {
         Ok(())
     }
 
-    /// A first access inside the slot's own initialiser: `EDEADLK`, and nothing else changes.
+    /// A first access inside the slot's own initialiser fails with `EDEADLK`, and changes nothing
+    /// else.
     #[test]
     fn access_in_its_own_initialiser() -> Result {
         let dev = TestDevice::new()?;
@@ -456,7 +458,7 @@ mod tests {
         ensure!(again == Err(EDEADLK), "in its own initialiser: {again:?}");
         ensure!(value == Ok(&42), "around that: {value:?}");
 
-        // Also where the initialiser passes the error on.
+        // The same where the initialiser returns that error.
         let slot = KBox::pin_init(new_lazy!(), GFP_KERNEL)?;
         let slot: Pin<KBox<Lazy<u32>>> = slot;
         let value = slot.get_or_populate(dev, || slot.get_or_populate(dev, || Ok(1)).copied());
@@ -466,7 +468,7 @@ mod tests {
         Ok(())
     }
 
-    /// Any device but the owner's: `EINVAL`, before anything is made.
+    /// Access with any device but the owner's fails with `EINVAL`, before anything is made.
     #[test]
     fn wrong_device() -> Result {
         let probe = Probe::new()?;
@@ -485,7 +487,7 @@ mod tests {
         Ok(())
     }
 
-    /// Making it fails: its error, the slot stays empty.
+    /// If the initialiser fails, the accessor returns its error, and the slot stays empty.
     #[test]
     fn failing_map() -> Result {
         let probe = Probe::new()?;
@@ -510,7 +512,7 @@ mod tests {
         Ok(())
     }
 
-    /// As above, for every allocation on the way.
+    /// The same if any allocation of the access fails.
     #[test]
     fn failing_allocation() -> Result {
         if !FailNth::AVAILABLE {
@@ -521,7 +523,7 @@ mod tests {
 
         let mut failed = 0;
         for nth in 1..100 {
-            // A new one each time, as what all slots of a device share is allocated once.
+            // A new device each time, as the slots' registry is allocated once.
             let dev = TestDevice::new()?;
             let dev = dev.bound()?.as_ref();
             let object = Object::new(dev, &probe)?;
@@ -530,7 +532,7 @@ mod tests {
             let tripped = fault.tripped();
             drop(fault);
 
-            // Not every allocation on the way is one that the accessor needs.
+            // The accessor also succeeds if some of its allocations fail.
             if result.is_err() {
                 failed += 1;
                 ensure!(tripped, "without a fault: {result:?}");
@@ -554,7 +556,7 @@ mod tests {
         fail!("there is no end of allocations")
     }
 
-    /// Device unbound: dropped exactly once, before unbind returns; the owner stays.
+    /// Unbind drops the resource exactly once, before it returns. The owner stays.
     #[test]
     fn unbind() -> Result {
         let probe = Probe::new()?;
@@ -572,7 +574,7 @@ mod tests {
         Ok(())
     }
 
-    /// Same device bound again: `ENXIO`.
+    /// Access fails with `ENXIO` when the same device is bound again.
     #[test]
     fn rebind() -> Result {
         let probe = Probe::new()?;
@@ -595,7 +597,7 @@ mod tests {
         Ok(())
     }
 
-    /// As above, in the middle of unbind.
+    /// Access fails with `ENXIO` in the middle of unbind as well.
     #[test]
     fn access_during_unbind() -> Result {
         let probe = Probe::new()?;
@@ -607,7 +609,7 @@ mod tests {
         let callback = {
             let (object, result) = (object.clone(), result.clone());
             ScopeGuard::new(move || {
-                // SAFETY: Unbind is waiting for us.
+                // SAFETY: Unbind is waiting for this callback.
                 let dev = unsafe { object.dev.as_bound() };
                 *result.lock() = Some(object.access(dev));
             })
@@ -626,8 +628,8 @@ mod tests {
         Ok(())
     }
 
-    /// Unbind comes while a resource is being made: the resource is dropped again, and the caller
-    /// gets `ENXIO`.
+    /// If unbind comes while a resource is being made, the resource is dropped again, and the
+    /// caller gets `ENXIO`.
     #[test]
     fn unbind_during_init() -> Result {
         let probe = Probe::new()?;
@@ -674,8 +676,8 @@ mod tests {
         Ok(())
     }
 
-    /// Unbind comes while a resource is being made, and another caller waits for that: the other
-    /// caller gets `ENXIO` as well, and makes nothing.
+    /// If unbind comes while a resource is being made, a caller that waits for it gets `ENXIO` as
+    /// well, and makes nothing.
     #[test]
     fn waiting_during_unbind() -> Result {
         let probe = Probe::new()?;
@@ -730,7 +732,7 @@ mod tests {
         Ok(())
     }
 
-    /// Owner freed first: dropped exactly once, nothing left on the device.
+    /// Freeing the owner first drops the resource exactly once, and leaves nothing on the device.
     #[test]
     fn free_before_unbind() -> Result {
         let probe = Probe::new()?;
@@ -750,13 +752,13 @@ mod tests {
         Ok(())
     }
 
-    /// Both at once, and unbind wins: the free waits.
+    /// Unbind and free at once: if unbind is first, the free waits.
     #[test]
     fn unbind_wins() -> Result {
         drop_from_both_sides(true)
     }
 
-    /// Both at once, and the free wins: unbind waits.
+    /// Unbind and free at once: if the free is first, unbind waits.
     #[test]
     fn free_wins() -> Result {
         drop_from_both_sides(false)
@@ -779,7 +781,7 @@ mod tests {
         probe.drop_gate.close();
         first.start();
         probe.drop_gate.wait_for_somebody();
-        // The first is dropping the resource.
+        // The first thread is dropping the resource.
         second.start();
         let is_early = comes_true(GRACE, || second.has_returned());
         probe.drop_gate.open();
@@ -794,7 +796,7 @@ mod tests {
         Ok(())
     }
 
-    /// Both at once, many times over.
+    /// Unbind and free at once, many times over.
     #[test]
     fn free_and_unbind() -> Result {
         const ROUNDS: i32 = 50;
@@ -824,7 +826,7 @@ mod tests {
         Ok(())
     }
 
-    /// Never sleeps, never makes anything, tells a wrong device.
+    /// `peek` never sleeps, makes nothing, and refuses a wrong device.
     #[test]
     fn peek() -> Result {
         let probe = Probe::new()?;
@@ -849,14 +851,15 @@ mod tests {
         Ok(())
     }
 
-    /// Needs no bound device; [`None`] while empty or revoked; unbind waits for the guard.
+    /// `try_access` needs no bound device. An empty or revoked slot returns [`None`]. Unbind waits
+    /// for the guard.
     #[test]
     fn try_access() -> Result {
         let probe = Probe::new()?;
         let mut dev = TestDevice::new()?;
         let object = Object::new(dev.bound()?.as_ref(), &probe)?;
 
-        // It waits for no thread that makes one, nor sleeps otherwise.
+        // `try_access` neither waits for a thread that populates the slot, nor sleeps otherwise.
         let slot = ensure_ok!(object.resource.entry(dev.bound()?.as_ref()), "the entry");
         let rcu = rcu::read_lock();
         let empty = object.try_resource().is_none();
@@ -887,8 +890,8 @@ mod tests {
         Ok(())
     }
 
-    /// From the beginning of unbind on nothing is lent, also of slots that unbind has yet to come
-    /// to.
+    /// From the beginning of unbind on, `try_access` returns [`None`], also for slots that unbind
+    /// has not reached yet.
     #[test]
     fn try_access_during_unbind() -> Result {
         let probe = Probe::new()?;
@@ -902,7 +905,7 @@ mod tests {
         }
         let before = objects.each_ref().map(|it| it.try_resource().is_some());
 
-        // Unbind has come to the resource that was made last.
+        // Unbind is dropping the resource that was made last.
         probe.drop_gate.close();
         let unbinding = Thread::new(move || dev.unbind())?;
         unbinding.start();
@@ -917,7 +920,7 @@ mod tests {
         Ok(())
     }
 
-    /// Drops it now, exactly once; the slot is empty again.
+    /// `revoke` drops the resource at once and exactly once, and leaves the slot empty.
     #[test]
     fn revoke() -> Result {
         let probe = Probe::new()?;
@@ -941,7 +944,7 @@ mod tests {
         dev.unbind();
         ensure!(probe.dropped() == 2, "dropped {} times", probe.dropped());
 
-        // Also what unbind has revoked.
+        // A slot that unbind has revoked becomes empty as well.
         object.as_mut().drop_resource();
         dev.rebind()?;
         ensure_ok!(object.access(dev.bound()?.as_ref()), "after a rebind");
@@ -951,7 +954,7 @@ mod tests {
         Ok(())
     }
 
-    /// A resource that pins is made where it stays.
+    /// A pinned resource is made in place.
     #[test]
     fn init_in_place() -> Result {
         let probe = Probe::new()?;
@@ -964,13 +967,14 @@ mod tests {
             let address = ptr::from_ref(resource).addr();
             ensure!(address == resource.address, "resource {name} has moved");
 
-            // Its lock works, which is why it must not move.
+            // The lock works, as it has not moved either.
             drop(resource.lock.lock());
         }
         Ok(())
     }
 
-    /// Whatever fails on the way, fails the accessor, and leaves the other fields alone.
+    /// A failure of `init`, in any of its forms, fails the accessor and does not affect the other
+    /// fields.
     #[test]
     fn init_with_error() -> Result {
         let probe = Probe::new()?;
@@ -984,7 +988,7 @@ mod tests {
         let first = name(object.first(dev));
         ensure!(first == Err(EIO), "in an initialiser: {first:?}");
 
-        // In front of the initialiser.
+        // Before there is an initialiser.
         probe.fail_next(EAGAIN);
         let second = name(object.second(dev));
         ensure!(second == Err(EAGAIN), "with `?`: {second:?}");
@@ -1004,7 +1008,7 @@ mod tests {
         Ok(())
     }
 
-    /// At unbind, what was made last goes first.
+    /// Unbind drops the resources in the reverse order of population.
     #[test]
     fn order_at_unbind() -> Result {
         let probe = Probe::new()?;
@@ -1022,7 +1026,8 @@ mod tests {
         Ok(())
     }
 
-    /// When the owner is freed, what is declared last goes first, whenever it was made.
+    /// Freeing the owner drops the resources in the reverse order of declaration, whatever the
+    /// order of population.
     #[test]
     fn order_at_free() -> Result {
         let probe = Probe::new()?;
@@ -1040,7 +1045,7 @@ mod tests {
         Ok(())
     }
 
-    /// A destructor of one's own finds the resource gone.
+    /// The object's own destructor runs after the resource was dropped.
     #[test]
     fn own_destructor() -> Result {
         let probe = Probe::new()?;
@@ -1081,15 +1086,16 @@ mod tests {
     }
 }
 
-// A suite of its own, to be run alone: lockdep reports once, and is silent from then on.
+// A separate suite, to be run alone: lockdep reports once, and is silent from then on.
 #[kunit_tests(rust_lazy_lockdep)]
 mod lockdep {
     use super::*;
 
     /// An initialiser that calls an accessor of its own lock class is reported.
     ///
-    /// With its own slot it would be a deadlock. With that of another object of the same kind,
-    /// which lockdep cannot tell from it, the test lives to see the report.
+    /// With its own slot, the call would be a deadlock. The test calls the accessor of another
+    /// object of the same kind, which lockdep cannot distinguish, so the test can go on after the
+    /// report.
     #[test]
     fn recursion() -> Result {
         if !kunit_lockdep::lockdep_is_on() {

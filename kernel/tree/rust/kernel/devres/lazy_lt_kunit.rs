@@ -2,8 +2,8 @@
 
 //! The contract of a lazy field whose resource borrows the bound device.
 //!
-//! What such a slot shares with every other one is in `lazy_kunit`. Here the resource looks at the
-//! device that it has borrowed, also while it is dropped.
+//! The tests that hold for every slot are in `lazy_kunit`. Here the resource reads the device that
+//! it has borrowed, also while it is dropped.
 
 use super::{
     kunit_support::{
@@ -70,7 +70,7 @@ impl Drop for Borrowed<'_> {
     }
 }
 
-/// A slot by itself.
+/// A slot without the attribute.
 type Slot = LazyLt<ForLt!(Borrowed<'_>)>;
 
 /// An owner of two resources. The second one is in a box, and needs the first one.
@@ -79,11 +79,11 @@ type Slot = LazyLt<ForLt!(Borrowed<'_>)>;
 struct Object {
     dev: ARef<Device>,
     log: Arc<Log>,
-    /// How many resources are still to fail.
+    /// How many calls of [`make()`](Self::make) are still to fail.
     failures: Atomic<i32>,
-    /// How many were made.
+    /// How many resources were made.
     made: Atomic<i32>,
-    /// Set where making a resource gives other threads the time to make one as well.
+    /// Set if making a resource waits for other threads to make one as well.
     is_raced: AtomicFlag,
 
     #[lazy(
@@ -140,7 +140,7 @@ impl Object {
 mod tests {
     use super::*;
 
-    /// Every access returns the one resource, and the device that it has borrowed.
+    /// Every access returns the same resource, which has borrowed the device.
     #[test]
     fn borrowed_success_path() -> Result {
         let log = Log::new()?;
@@ -166,7 +166,7 @@ mod tests {
     }
 
     /// Unbind drops the resources while the device is still bound to its driver, the newest first.
-    /// The same device bound again is refused.
+    /// Access fails when the same device is bound again.
     #[test]
     fn borrowed_until_unbind() -> Result {
         let log = Log::new()?;
@@ -186,8 +186,7 @@ mod tests {
         log.ensure(&[])
     }
 
-    /// An owner that is freed first takes its resources with it, in the reverse order of
-    /// declaration.
+    /// An owner that is freed first drops its resources, in the reverse order of declaration.
     #[test]
     fn borrowed_freed_first() -> Result {
         let log = Log::new()?;
@@ -261,7 +260,8 @@ mod tests {
         log.ensure(&[2, 1])
     }
 
-    /// By hand: a resource whose proof is not returned is dropped at once, and the slot is empty.
+    /// If an initialiser does not return the proof that it has made a resource, the resource is
+    /// dropped at once, and the slot stays empty.
     #[test]
     fn borrowed_and_given_up() -> Result {
         let log = Log::new()?;
@@ -329,7 +329,7 @@ mod tests {
         Ok(())
     }
 
-    /// The slot is as large as one of a resource that borrows nothing.
+    /// The slot is as large as that of a resource that borrows nothing.
     #[test]
     fn borrowed_size() -> Result {
         let (lt, plain) = (size_of::<Slot>(), size_of::<Lazy<Borrowed<'static>>>());

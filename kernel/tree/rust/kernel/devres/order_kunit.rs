@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Order while owners are being freed: unbind does not drop a resource before every resource that
-//! was populated later is gone, whichever side drops that. By the names of the host's tests.
+//! Order while owners are being freed. Before unbind drops a resource, all resources that were
+//! populated later have been dropped, by unbind or by their owners.
 
 use super::{
     kunit_support::{
@@ -50,7 +50,7 @@ struct Shared {
     overtaken: AtomicFlag,
 }
 
-/// A resource that was populated as the one with the number `number`.
+/// A resource. Its number is its position in the order of population.
 struct Resource {
     number: usize,
     shared: Arc<Shared>,
@@ -64,7 +64,7 @@ impl Drop for Resource {
         }
         if self.number == shared.freed {
             shared.begun.complete_all();
-            // A wrong drop has this long to happen.
+            // Gives a wrong drop the time to happen.
             if comes_true(GRACE, || shared.older.load(Relaxed) > 0) {
                 shared.overtaken.store(true, Relaxed);
             }
@@ -97,8 +97,8 @@ impl Owner for Devres<Resource> {
     }
 }
 
-/// Frees the owner with the number `freed`, and unbinds while that is dropping its resource. No
-/// older one may be dropped meanwhile.
+/// Frees the owner with the number `freed`, and unbinds while the owner is dropping its resource.
+/// No older resource may be dropped meanwhile.
 fn waits_for_an_owner<O: Owner>(freed: usize) -> Result {
     let mut dev = TestDevice::new()?;
     let shared = Arc::new(

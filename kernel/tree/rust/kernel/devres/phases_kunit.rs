@@ -69,12 +69,12 @@ impl Slot {
         )
     }
 
-    /// As a generated accessor does.
+    /// Accesses the slot as a generated accessor does.
     fn access(&self, dev: &Device<Bound>, name: i32) -> Result {
         self.interrupted(dev, name, Ok(()))
     }
 
-    /// The same with an initialiser that has this result.
+    /// Accesses the slot with an initialiser that has this result.
     fn interrupted(&self, dev: &Device<Bound>, name: i32, result: Result) -> Result {
         let init = || {
             result.map(|()| Resource {
@@ -120,7 +120,7 @@ pub(crate) struct Context {
     error: Error,
 }
 
-/// The phases of a test; those that it does not name do nothing.
+/// The phases of a test. By default, a phase does nothing.
 struct Phases {
     probe: Probe,
     unbind: Phase,
@@ -167,14 +167,14 @@ impl Context {
         )
     }
 
-    /// Accesses a slot, and keeps what that returns.
+    /// Accesses a slot, and keeps the result.
     fn look(&self, slot: usize, dev: &Device<Bound>, name: i32) {
         let result = self.slots[slot].access(dev, name);
-        // The test misses a result that is not kept.
+        // If this fails, the test finds the result missing.
         let _ = self.found.lock().push(result, GFP_KERNEL);
     }
 
-    /// Fails unless these are the results of the accesses since the last time.
+    /// Fails unless these are the results of the accesses since the last call.
     fn ensure_found(&self, results: &[Result]) -> Result {
         let mut found = self.found.lock();
         ensure!(
@@ -186,8 +186,8 @@ impl Context {
         Ok(())
     }
 
-    /// Registers a `Devres` that notes `name` when it is released. With [`CALLS`] it calls the
-    /// `release` phase in place of that.
+    /// Registers a `Devres` that notes `name` when it is released. With [`CALLS`], it calls the
+    /// `release` phase instead.
     fn register(&self, dev: &Device<Bound>, name: i32) -> Result {
         let released = Released {
             name,
@@ -206,7 +206,7 @@ impl Context {
     }
 }
 
-/// The name of what calls the `release` phase.
+/// The name of a `Devres` that calls the `release` phase.
 const CALLS: i32 = 0;
 
 /// The value in a `Devres`.
@@ -216,10 +216,10 @@ struct Released {
     dev: ARef<Device>,
 }
 
-// SAFETY: A context is shared between threads.
+// SAFETY: `context` points to a context, which threads may share.
 unsafe impl Send for Released {}
 
-// SAFETY: As for `Send`.
+// SAFETY: `context` points to a context, which threads may share.
 unsafe impl Sync for Released {}
 
 impl Drop for Released {
@@ -264,7 +264,7 @@ impl Data {
     }
 }
 
-// SAFETY: A context is shared between threads.
+// SAFETY: `context` points to a context, which threads may share.
 unsafe impl Send for Data {}
 
 impl Drop for Data {
@@ -302,27 +302,29 @@ impl TestDevice {
 
     /// Probes the device with a driver, whatever its name. Returns the result of the probe.
     fn probe(&self, driver: &Registered) -> Result {
-        // SAFETY: Both are registered, and nobody holds the device's lock here.
+        // SAFETY: Driver and device are registered, and this thread does not hold the device's
+        // lock.
         to_result(unsafe { bindings::device_driver_attach(driver.as_raw(), self.as_raw()) })
     }
 
-    /// Has the driver core look for a driver that matches. Returns whether there is one now.
+    /// Makes the driver core look for a driver that matches. Returns whether the device is bound
+    /// now.
     fn attach(&self) -> bool {
-        // SAFETY: The device is registered, and nobody holds its lock here.
+        // SAFETY: The device is registered, and this thread does not hold its lock.
         unsafe { kunit_driver::attach(self.dev) }
     }
 
-    /// The device, while it is bound.
+    /// Returns the device. `ENODEV` if it is not bound.
     fn bound(&self) -> Result<&Device<Bound>> {
         // SAFETY: The device is registered.
         if !unsafe { bindings::device_is_bound(self.as_raw()) } {
             return Err(ENODEV);
         }
-        // SAFETY: It is bound, and is unbound with an exclusive borrow only.
+        // SAFETY: The device is bound, and only unbound with an exclusive borrow.
         Ok(unsafe { Device::from_raw(self.as_raw()) })
     }
 
-    /// Removes the device from the bus, once. Nothing else may be called after this.
+    /// Removes the device from the bus, once. No other function may be called after this.
     fn remove(&mut self) {
         if core::mem::replace(&mut self.is_registered, false) {
             // SAFETY: The device is registered, and not used after this.
@@ -331,7 +333,7 @@ impl TestDevice {
     }
 
     fn unbind(&mut self) {
-        // SAFETY: The device is registered, and nobody holds its lock here.
+        // SAFETY: The device is registered, and this thread does not hold its lock.
         unsafe { bindings::device_release_driver(self.as_raw()) };
     }
 }
@@ -339,14 +341,14 @@ impl TestDevice {
 impl Drop for TestDevice {
     fn drop(&mut self) {
         self.remove();
-        // Each of these refers to the context.
+        // Each kept `Devres` refers to the context.
         self.context.drop_kept();
     }
 }
 
 /// The name of the driver.
 const DRIVER: &CStr = c"lazy-kunit-phases-driver";
-/// The name of the one that `driver_override` names.
+/// The name of the driver that `driver_override` selects.
 const OTHER: &CStr = c"lazy-kunit-phases-other";
 
 /// Registers the driver and a device, for one test.
@@ -357,8 +359,8 @@ fn test(phases: Phases) -> Result<(Registered, Arc<Context>, TestDevice)> {
     Ok((driver, context, dev))
 }
 
-/// The end of two tests: what a first access has found in a phase before devres, and finds in
-/// the next binding.
+/// The end of two tests: checks a first access in a phase before devres releases anything, and one
+/// in the next binding.
 fn served_if_prepared(driver: &Registered, context: &Context, dev: &mut TestDevice) -> Result {
     ensure_ok!(dev.probe(driver), "the probe");
     dev.unbind();
@@ -377,7 +379,7 @@ fn served_if_prepared(driver: &Registered, context: &Context, dev: &mut TestDevi
     context.ensure_found(&[next])
 }
 
-/// Calls `prepare()` if it is asked to.
+/// Calls `prepare()` if the test asks for it.
 fn prepare_if_asked(context: &Context, dev: &Device<Bound>) -> Result {
     if context.is_prepared {
         prepare(dev)?;
@@ -389,12 +391,13 @@ fn prepare_if_asked(context: &Context, dev: &Device<Bound>) -> Result {
 mod tests {
     use super::*;
 
-    /// While the driver probes, an access is served. The slots have a place among what the driver
-    /// registers: what is registered after the first access is released before the resource.
+    /// An access in the driver's probe succeeds, and gives the slots a place among the managed
+    /// resources. Unbind releases managed resources that were added after the first access before
+    /// the slot's resource.
     #[test]
     fn access_while_probing() -> Result {
         let nothing: Phase = |_, _| ();
-        // The private data owns what was registered, so that goes before the resource.
+        // The private data drops each `Devres`, before unbind drops the resource.
         let drop_kept: Phase = |context, _| context.drop_kept();
 
         for (data_drop, order) in [(nothing, [3, 2, 1]), (drop_kept, [1, 3, 2])] {
@@ -418,9 +421,9 @@ mod tests {
         Ok(())
     }
 
-    /// A probe that fails or is deferred releases what it has populated, before it returns. That
-    /// slot is revoked: the next binding of the same device is refused by it. An empty slot is
-    /// served.
+    /// A probe that fails or is deferred drops the resources that it has populated, before it
+    /// returns. Their slots are revoked, and refuse the next binding of the same device. Empty
+    /// slots serve it.
     #[test]
     fn failed_probe() -> Result {
         for (error, returned) in [(EIO, EIO), (EPROBE_DEFER, EAGAIN)] {
@@ -439,7 +442,7 @@ mod tests {
                 ..Default::default()
             })?;
 
-            // The driver core returns this in place of a deferral that was asked for.
+            // The driver core returns `EAGAIN` if the requested probe is deferred.
             let failed = dev.probe(&driver);
             ensure!(
                 failed == Err(returned),
@@ -458,9 +461,9 @@ mod tests {
         Ok(())
     }
 
-    /// When the probe has failed, the device has no driver before anything is released: a first
-    /// access in a release callback is refused, unless the slots had a place that is still to be
-    /// released. Then the resource is gone when the probe returns.
+    /// After a failed probe, the device is marked as having no driver before anything is released.
+    /// A first access in a release callback then fails, unless the slots have a place that is still
+    /// to be released. In that case the resource is dropped before the probe returns.
     #[test]
     fn access_after_failed_probe() -> Result {
         for is_prepared in [false, true] {
@@ -489,7 +492,7 @@ mod tests {
             context.ensure_found(&[found])?;
             context.log.ensure(dropped)?;
 
-            // A refusal was no revocation.
+            // The refused access has not revoked the slot.
             ensure_ok!(dev.probe(&driver), "the next probe");
             context.look(0, dev.bound()?, 2);
             let (found, dropped): (_, &[i32]) = match is_prepared {
@@ -503,8 +506,9 @@ mod tests {
         Ok(())
     }
 
-    /// In the driver's unbind callback, a first access is served if the slots have their place, and
-    /// the resource is gone when unbind returns. Else it is refused, and the slot stays empty.
+    /// In the driver's unbind callback, a first access succeeds if the slots have their place, and
+    /// the resource is dropped before unbind returns. Otherwise the access fails, and the slot
+    /// stays empty.
     #[test]
     fn access_in_unbind_callback() -> Result {
         for is_prepared in [false, true] {
@@ -535,9 +539,9 @@ mod tests {
         Ok(())
     }
 
-    /// In a release callback of devres, an access is served if the callback comes before the
-    /// registry's node, as one does that was registered later. Else it is refused. That holds for a
-    /// populated slot and for a first access, whose resource the same unbind drops.
+    /// In a release callback of devres, an access succeeds if the callback was registered after the
+    /// registry's node, and so runs before the node's. Otherwise the access fails. The same holds
+    /// for a populated slot and for a first access, whose resource the same unbind drops.
     #[test]
     fn access_in_release_callback() -> Result {
         fn newer(context: &Context, dev: &Device<Bound>) -> Result {
@@ -568,8 +572,8 @@ mod tests {
         Ok(())
     }
 
-    /// Unbind calls the driver's callback, drops its private data, with it the object that the data
-    /// owns, and then releases what devres has.
+    /// Unbind calls the driver's callback, drops its private data with the object that the data
+    /// owns, and then releases the managed resources.
     #[test]
     fn driver_data_goes_first() -> Result {
         let (driver, context, mut dev) = test(Phases {
@@ -615,8 +619,8 @@ mod tests {
         context.log.ensure(&[2])
     }
 
-    /// Another driver that binds the same device, since it was named by `driver_override`, is a
-    /// binding of its own: a slot of the first one's stays revoked.
+    /// Another driver that binds the same device, selected by `driver_override`, begins a new
+    /// binding. Slots of the first driver's binding stay revoked.
     #[test]
     fn driver_override() -> Result {
         let (driver, context, mut dev) = test(Phases {
@@ -639,7 +643,7 @@ mod tests {
                 OTHER.to_bytes().len(),
             )
         })?;
-        // The driver that is bound stays.
+        // The current driver stays bound.
         context.look(0, dev.bound()?, 3);
         context.ensure_found(&[Ok(())])?;
         dev.unbind();
@@ -648,7 +652,7 @@ mod tests {
         ensure!(dev.attach(), "no driver has matched");
         // SAFETY: The device is valid.
         let name = unsafe { bindings::dev_driver_string(dev.as_raw()) };
-        // SAFETY: The name of a driver is a string, which stays while it is registered.
+        // SAFETY: The name of a driver is a string, which is valid while the driver is registered.
         let name = unsafe { CStr::from_char_ptr(name) };
         ensure!(name == OTHER, "bound by {name:?}");
         context.ensure_found(&[Err(ENXIO), Err(ENXIO)])?;
@@ -672,7 +676,7 @@ mod tests {
                 Ok(())
             },
             release: |context, dev| {
-                // The test misses a resource that is not registered.
+                // If this fails, the test finds the resource missing.
                 let _ = context.register(dev, 2);
             },
             ..Default::default()
@@ -688,7 +692,7 @@ mod tests {
         ensure!(refused == Err(EBUSY), "over a leftover: {refused:?}");
         context.ensure_found(&[])?;
 
-        // Only the one that is left, so that the next probe registers nothing.
+        // Drops only the leftover, so that the next probe registers nothing.
         let left = context.kept.lock().remove(1).map_err(|_| EINVAL)?;
         drop(left);
         context.log.ensure(&[2])?;
@@ -697,15 +701,15 @@ mod tests {
         Ok(())
     }
 
-    /// A resource that was registered too late for unbind is released when the device is removed,
-    /// and not with its last reference, which the resource may hold: `device_del()` calls
-    /// `devres_release_all()` once more.
+    /// A resource that was registered too late for unbind is released when the device is removed:
+    /// `device_del()` calls `devres_release_all()` once more. The release does not wait for the
+    /// last reference to the device, which the resource may hold.
     #[test]
     fn removal_releases_leftover() -> Result {
         let (driver, context, mut dev) = test(Phases {
             probe: |context, dev| context.register(dev, CALLS),
             release: |context, dev| {
-                // The test misses a resource that is not registered.
+                // If this fails, the test finds the resource missing.
                 let _ = context.register(dev, 1);
             },
             ..Default::default()
@@ -722,9 +726,9 @@ mod tests {
         context.log.ensure(&[])
     }
 
-    /// A supplier is `DL_DEV_UNBINDING` before its consumers are unbound: in the consumer's unbind
-    /// callback, a very first access on the supplier is refused, although no callback of the
-    /// supplier's driver was called yet. With `prepare()` it is served.
+    /// A supplier is `DL_DEV_UNBINDING` before its consumers are unbound. So a very first access on
+    /// the supplier fails in the consumer's unbind callback, although no callback of the supplier's
+    /// driver was called yet. With `prepare()` it succeeds.
     #[test]
     fn access_on_supplier_in_unbind_of_consumer() -> Result {
         /// `DL_FLAG_AUTOREMOVE_CONSUMER`, a macro that bindgen does not evaluate.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Several slots on one device: how unbind goes through them, and what it may meet on the way.
+//! Several slots on one device: the order in which unbind drops their resources, and accesses and
+//! frees in the meantime.
 
 use super::{
     kunit_support::{
@@ -30,7 +31,7 @@ use crate::{
     types::ScopeGuard, //
 };
 
-/// The names of what was dropped.
+/// The names of the resources that were dropped.
 #[pin_data]
 pub(super) struct Log {
     #[pin]
@@ -49,11 +50,11 @@ impl Log {
 
     /// Adds a name.
     pub(super) fn note(&self, name: i32) {
-        // The test misses an event that is not noted.
+        // If this fails, the test finds the name missing.
         let _ = self.names.lock().push(name, GFP_KERNEL);
     }
 
-    /// Are these the names, in this order? They are forgotten.
+    /// Fails unless these are the names, in this order. Clears the log.
     pub(super) fn ensure(&self, names: &[i32]) -> Result {
         let mut logged = self.names.lock();
         ensure!(
@@ -66,7 +67,7 @@ impl Log {
     }
 }
 
-/// A resource that notes its name when it is dropped, and then drops what it owns.
+/// A resource that notes its name when it is dropped, and then drops the owner that it owns.
 struct Resource {
     name: i32,
     log: Arc<Log>,
@@ -118,7 +119,8 @@ impl Slot {
 mod tests {
     use super::*;
 
-    /// What was populated last goes first, whoever owns it; and what is left when some were freed.
+    /// Unbind drops resources in the reverse order of population across owners, also after some
+    /// owners were freed.
     #[test]
     fn order_among_owners() -> Result {
         let log = Log::new()?;
@@ -142,7 +144,8 @@ mod tests {
         log.ensure(&[])
     }
 
-    /// Unbind of one device leaves another one alone, and a device that is bound again has its own.
+    /// Unbind of one device does not affect another one. A device that is bound again has a new
+    /// registry.
     #[test]
     fn registry_per_device_and_binding() -> Result {
         let log = Log::new()?;
@@ -158,7 +161,7 @@ mod tests {
 
         dev.rebind()?;
         slots[2].populate(dev.bound()?.as_ref(), 2, &log, None)?;
-        // One that the last binding has revoked.
+        // A slot that the unbind before has revoked.
         let revoked = slots[0].populate(dev.bound()?.as_ref(), 3, &log, None);
         ensure!(revoked == Err(ENXIO), "after a rebind: {revoked:?}");
         dev.unbind();
@@ -193,9 +196,10 @@ mod tests {
         log.ensure(&[1, 0])
     }
 
-    /// A first access in the middle of unbind is refused if this unbind is through with the slots:
-    /// nobody would drop what it maps. It is no revocation; the next binding serves it. If unbind
-    /// is still to come to the slots, the access is served, and this unbind drops what it maps.
+    /// A first access during unbind fails if this unbind has passed the slots' place already, as no
+    /// unbind would drop the resource. The slot is not revoked, and the next binding can populate
+    /// it. If this unbind has not reached the slots' place yet, the access succeeds, and this
+    /// unbind drops the resource.
     #[test]
     fn first_access_during_unbind() -> Result {
         for (is_one_populated, is_callback_first) in
@@ -211,7 +215,7 @@ mod tests {
                 let dev: &Device<Bound> = dev.bound()?.as_ref();
                 let dev: ARef<Device> = dev.into();
                 ScopeGuard::new(move || {
-                    // SAFETY: Unbind is waiting for us.
+                    // SAFETY: Unbind is waiting for this callback.
                     let dev = unsafe { dev.as_bound() };
                     *result.lock() = Some(late.populate(dev, 1, &log, None));
                 })
@@ -222,7 +226,7 @@ mod tests {
             let _callback = if is_callback_first {
                 Some(Devres::new(dev.bound()?.as_ref(), callback)?)
             } else {
-                // This gives the slots a place, if they have none.
+                // `register()` gives the slots a place, if they have none.
                 register(dev.bound()?.as_ref(), callback, GFP_KERNEL)?;
                 None
             };
@@ -245,7 +249,7 @@ mod tests {
             );
             log.ensure(dropped)?;
 
-            // Nothing is left on the device, which would refuse to be bound.
+            // The device can be bound, as nothing is left on its list.
             ensure_ok!(dev.rebind(), "the next binding");
             let next = late.populate(dev.bound()?.as_ref(), 2, &log, None);
             let (expected, dropped): (_, &[i32]) = match in_the_middle {
@@ -259,8 +263,8 @@ mod tests {
         Ok(())
     }
 
-    /// A resource that drops the last reference to another owner on the same device, during unbind:
-    /// whichever of the two unbind has come to.
+    /// During unbind, a resource drops the last reference to another owner on the same device,
+    /// whose resource is older or newer.
     #[test]
     fn drop_of_another_owner_during_unbind() -> Result {
         for is_inner_first in [true, false] {
@@ -284,8 +288,8 @@ mod tests {
         Ok(())
     }
 
-    /// As above, on two devices that are unbound at once, each with resources that own what is on
-    /// the other one; and with other threads that free what they own.
+    /// The same on two devices that are unbound at once. Resources of each device own owners on the
+    /// other one, and other threads free owners meanwhile.
     #[test]
     fn drop_of_other_owners_on_two_devices() -> Result {
         const ROUNDS: usize = 20;
@@ -294,7 +298,8 @@ mod tests {
             let log = Log::new()?;
             let (mut here, mut there) = (TestDevice::new()?, TestDevice::new()?);
 
-            // A chain that goes to and fro between the devices, each owning the next one.
+            // A chain of owners on alternating devices: the resource of each owns the owner before
+            // it.
             let last = Slot::new()?;
             last.populate(there.bound()?.as_ref(), 0, &log, None)?;
             let mut chain = last.clone();

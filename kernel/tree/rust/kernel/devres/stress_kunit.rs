@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What objects and their device go through in years, in a minute: threads that map, read, try and
-//! free, while the device is bound and unbound again and again.
+//! Stress for objects and their device: threads map, read, try and free, while the device is bound
+//! and unbound again and again.
 //!
-//! Readers know what they have to find, so they see a wrong resource. The other faults are found by
-//! the checkers that the kernel is built with, by counts of mappings after each unbind, and by the
-//! memory in use in the end. In the kernel, the suite has a boot of its own, so that no other test
-//! uses memory meanwhile.
+//! Readers know the content of a resource, so they detect a wrong one. The kernel's own checkers,
+//! the number of mappings after each unbind, and the memory in use at the end show other faults. In
+//! the kernel, the suite has a boot of its own, so that no other test uses memory meanwhile.
 
 use super::{
     kunit_stress::{
@@ -54,42 +53,43 @@ use crate::{
 };
 use core::mem;
 
-/// How many bindings there are before memory is measured for the first time.
+/// The number of bindings before memory is measured for the first time.
 const WARM_UP: i64 = 100;
 
-/// After how many bindings to say so: who watches the console takes silence for a hang.
+/// The number of bindings after which progress is printed, since a silent console looks like a
+/// hang.
 const REPORT: i64 = 100;
 
-/// How many times as many bindings there may be, until everything has happened once.
+/// The factor by which the number of bindings may grow, until each event has happened once.
 const PATIENT: i64 = 10;
 
-/// How many objects there are at any time.
+/// The number of objects at any time.
 const OBJECTS: usize = 16;
 
-/// How many threads map and read.
+/// The number of threads that map and read.
 const MAPPERS: usize = 3;
 
-/// How long something that must happen may take, on a slow and busy machine.
+/// The time limit of an event that must happen, on a slow and busy machine.
 const PATIENCE: Delta = Delta::from_secs(60);
 
-/// How long a thread lets others go on.
+/// The time for which a thread lets others run.
 const PAUSE: Delta = Delta::from_millis(1);
 
 /// The object under stress.
 pub(crate) trait Stressed: Send + Sync + 'static {
-    /// How often in a row a thread does what it does, before it lets others go on.
+    /// The number of steps that a thread takes before it lets others run.
     const BURST: usize;
 
-    /// Maps the resource, unless it is mapped, and reads it. `ENXIO` says that it was revoked.
+    /// Maps the resource, unless it is mapped, and reads it. `ENXIO` if the resource was revoked.
     fn access(&self, dev: &Device<Bound>) -> Result;
 
-    /// Reads the resource if it is mapped, and says whether it was.
+    /// Reads the resource if it is mapped. Returns whether it was.
     fn try_access(&self) -> Result<bool>;
 }
 
 /// The device that is bound and unbound.
 pub(crate) trait Unbind {
-    /// The device, which is bound.
+    /// Returns the device, which is bound.
     fn bound(&self) -> Result<&Device<Bound>>;
 
     /// Unbinds the driver.
@@ -141,7 +141,7 @@ impl Counts {
         .map(|(what, count)| (what, count.load(Relaxed)))
     }
 
-    /// Prints the counts, and fails if an event has not happened: it was not tested.
+    /// Prints the counts. Fails if an event has not happened, and so was not tested.
     fn report(&self, what: &str) -> Result {
         crate::kunit::info(fmt!("    # result: {what}\n"));
         for (what, count) in self.all() {
@@ -158,7 +158,7 @@ struct Gate {
     inside: Atomic<i32>,
 }
 
-/// Somebody who uses the device.
+/// The use of the device by a thread.
 struct Inside<'a>(&'a Gate);
 
 impl Gate {
@@ -170,8 +170,8 @@ impl Gate {
     }
 
     fn enter(&self) -> Option<Inside<'_>> {
-        // ORDERING: Pairs with the barrier in `close()`: that sees who is inside, or we see that it
-        // is closed.
+        // ORDERING: Pairs with the barrier in `close()`: either `close()` sees this thread inside,
+        // or this thread sees that the gate is closed.
         self.inside.fetch_add(1, Full);
         let inside = Inside(self);
 
@@ -182,7 +182,7 @@ impl Gate {
         self.is_open.store(true, Release);
     }
 
-    /// Waits until nobody is inside.
+    /// Closes the gate, and waits until no thread is inside.
     fn close(&self) -> Result {
         self.is_open.store(false, Relaxed);
         // ORDERING: Pairs with the full operation in `enter()`.
@@ -211,7 +211,7 @@ struct Object<S> {
 struct Shared<S, M> {
     #[pin]
     objects: Mutex<KVec<Arc<Object<S>>>>,
-    /// Makes an object. Goes after the objects, which may need what it has.
+    /// Makes an object. Dropped after the objects, which may need its captured values.
     make: M,
     dev: ARef<Device>,
     gate: Gate,
@@ -259,7 +259,7 @@ where
         self.objects.lock()[index % OBJECTS].clone()
     }
 
-    /// Has a thread do this over and over.
+    /// Creates a thread that calls `step` over and over.
     fn thread(this: &Arc<Self>, step: fn(&Self, usize) -> Result) -> Result<Thread<Result>> {
         let shared = this.clone();
 
@@ -273,10 +273,10 @@ where
         })
     }
 
-    /// Maps and reads what there is, if the device is bound.
+    /// Maps and reads objects, if the device is bound.
     fn map(&self, count: usize) -> Result {
         if let Some(_inside) = self.gate.enter() {
-            // SAFETY: The device is not unbound before the gate is closed, and nobody inside.
+            // SAFETY: The device is not unbound before the gate is closed and no thread is inside.
             let dev = unsafe { self.dev.as_bound() };
 
             for index in 0..S::BURST {
@@ -287,7 +287,7 @@ where
         Ok(())
     }
 
-    /// Maps and reads one. If it was revoked, it is of no use any more, and replaced.
+    /// Maps and reads an object. An object whose resource was revoked is replaced.
     fn access(&self, index: usize, dev: &Device<Bound>) -> Result {
         let object = self.get(index);
 
@@ -307,7 +307,7 @@ where
         }
     }
 
-    /// Reads what is mapped, whether or not the device is bound.
+    /// Reads the objects that are mapped, whether or not the device is bound.
     fn look(&self, count: usize) -> Result {
         for index in 0..S::BURST {
             let object = self.get(count * S::BURST + index);
@@ -322,7 +322,7 @@ where
         Ok(())
     }
 
-    /// Frees some, whether or not the device is bound.
+    /// Frees an object, whether or not the device is bound.
     fn free(&self, count: usize) -> Result {
         self.replace(count)?;
         if count % (S::BURST / 4) == 0 {
@@ -331,7 +331,8 @@ where
         Ok(())
     }
 
-    /// Frees an object, or leaves that to who still uses it.
+    /// Replaces an object by a new one. If another thread still uses the old one, that thread frees
+    /// it.
     fn replace(&self, index: usize) -> Result {
         let new = self.object()?;
         let is_unbinding = self.is_unbinding.load(Relaxed);
@@ -346,7 +347,7 @@ where
         Ok(())
     }
 
-    /// Binds and unbinds the device so many times, while threads use it.
+    /// Binds and unbinds the device `bindings` times, while threads use it.
     fn run(
         this: &Arc<Self>,
         device: &mut impl Unbind,
@@ -354,7 +355,7 @@ where
         mapped: &impl Fn() -> i32,
     ) -> Result {
         let mut threads = KVec::new();
-        // Before the threads are waited for, also if one cannot be had.
+        // Ends the threads before they are joined, also if one cannot be created.
         let end = ScopeGuard::new(|| this.is_over.store(true, Relaxed));
         for _ in 0..MAPPERS {
             threads.push(Self::thread(this, Self::map)?, GFP_KERNEL)?;
@@ -373,8 +374,8 @@ where
         bound
     }
 
-    /// Binds and unbinds so many times, and more often until each event has happened. After each
-    /// unbind, nothing is to be mapped.
+    /// Binds and unbinds the device `bindings` times, and more often until each event has happened.
+    /// Fails if anything is mapped after an unbind.
     fn bind(&self, device: &mut impl Unbind, bindings: i64, mapped: &impl Fn() -> i32) -> Result {
         for binding in 0..bindings * PATIENT {
             if binding >= bindings && self.counts.all().iter().all(|(_, count)| *count > 0) {
@@ -412,7 +413,7 @@ where
 
 /// Puts objects on a device under stress, for so many [`bindings()`].
 ///
-/// `mapped` says how many resources there are that are still to be dropped.
+/// `mapped` returns the number of resources that are still to be dropped.
 pub(crate) fn stress<D, S, M>(
     what: &str,
     device: impl Fn() -> Result<D>,
@@ -441,7 +442,7 @@ where
         drop(shared);
 
         let mut after = before;
-        // Workers free some of it.
+        // Workers free some of the memory later.
         let is_back = comes_true(PATIENCE, || {
             after = Usage::now();
             after.is_back_to(before, bindings)
@@ -453,13 +454,13 @@ where
     })
 }
 
-/// How many payloads there are.
+/// The number of payloads.
 static LIVE: Atomic<i32> = Atomic::new(0);
 
-/// How many were there, and are dropped.
+/// The number of payloads that were dropped.
 static DROPS: Atomic<i32> = Atomic::new(0);
 
-/// The resource's content. It is so large that memory tells if one is lost for each binding.
+/// The resource's content, so large that the memory in use shows if one is lost for each binding.
 struct Payload([u64; 96]);
 
 impl Payload {
@@ -482,7 +483,7 @@ impl Payload {
 impl Drop for Payload {
     fn drop(&mut self) {
         self.0.fill(0);
-        // Some take so long that others come in between.
+        // Some drops take so long that other threads run in between.
         if DROPS.fetch_add(1, Relaxed) % 16 == 0 {
             fsleep(PAUSE);
         }
@@ -490,21 +491,21 @@ impl Drop for Payload {
     }
 }
 
-/// The owner that another one's resource owns.
+/// An owner that the resource of another owner owns.
 #[pin_data]
 struct Inner {
     #[pin]
     lazy: Lazy<Payload>,
 }
 
-/// A resource that owns another owner, which is freed when it is dropped.
+/// A resource that owns another owner, and frees that owner when it is dropped.
 struct Outer {
     payload: Payload,
     inner: Pin<KBox<Inner>>,
 }
 
 impl Outer {
-    /// Makes one, with an inner one that is populated first.
+    /// Makes a resource, after populating the slot of its inner owner.
     fn new(dev: &Device<Bound>) -> Result<Self> {
         let inner = KBox::pin_init(
             pin_init!(Inner {
@@ -562,7 +563,7 @@ impl Stressed for Pin<KBox<Owner>> {
         };
         outer.payload.read()?;
 
-        // Unbind may have marked this one already.
+        // Unbind may have marked the inner slot already.
         if let Some(payload) = outer.inner.lazy.try_access() {
             payload.read()?;
         }

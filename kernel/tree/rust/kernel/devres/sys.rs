@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The interface of the slots of `devres::Lazy` to the system.
+//! The functions of the system that the slots of `devres::Lazy` need.
 //!
-//! The rest is shared with the host and the model checker, which have their own of this file.
+//! The other files of the slots are shared with the host and the model checker, which have their
+//! own versions of this file.
 
 use super::{
     devres_node,
@@ -40,10 +41,10 @@ use core::{
     },
 };
 
-/// How many buckets the table of registries has. Few devices have a registry at a time.
+/// The number of buckets of the table of registries. Few devices have a registry at a time.
 pub(super) const BUCKETS: usize = 64;
 
-/// How many slots unbind marks before it releases the lock in between.
+/// The number of slots that unbind marks before it releases the lock for a moment.
 pub(super) const MARKED_AT_ONCE: usize = 64;
 
 /// Returns the table of registries. The first caller allocates it.
@@ -60,21 +61,21 @@ pub(super) fn table() -> Result<&'static Table> {
         table => table,
     };
 
-    // SAFETY: It is initialised, and never freed.
+    // SAFETY: The table is initialised, and never freed.
     Ok(unsafe { &*table })
 }
 
-/// Allocates the table, unless another thread is faster.
+/// Allocates the table, or returns another thread's table if that thread was faster.
 #[cold]
 fn make_table(table: &Atomic<*mut Table>) -> Result<*mut Table> {
     let new = KBox::pin_init(Table::new(), GFP_KERNEL)?;
-    // SAFETY: It stays where it is.
+    // SAFETY: The table is not moved.
     let new = KBox::into_raw(unsafe { Pin::into_inner_unchecked(new) });
 
     match table.cmpxchg(ptr::null_mut(), new, Full) {
         Ok(_) => Ok(new),
         Err(there) => {
-            // SAFETY: It comes from `into_raw()`, and nobody else has seen it.
+            // SAFETY: `new` comes from `into_raw()`, and no other thread has seen it.
             drop(unsafe { KBox::from_raw(new) });
             Ok(there)
         }
@@ -87,19 +88,19 @@ pub(super) fn might_sleep() {
     task::might_sleep();
 }
 
-/// Returns whether unbind is still to come to what is added now.
+/// Returns whether unbind is still to release a resource that is added now.
 ///
-/// The driver core changes the status before it collects what it releases, which it does with the
-/// lock of the list held: `device_links_busy()` changes it before the device's consumers are
-/// unbound, and its own driver's `remove()` is called, and `device_links_no_driver()` if probing
-/// failed. So from the first of these on this says no, although the release is still to come.
+/// The driver core changes the status before it collects the nodes to release, with the lock of the
+/// list held. `device_links_busy()` changes the status before the device's consumers are unbound
+/// and its own driver's `remove()` is called, `device_links_no_driver()` if probing failed. From
+/// the first change on this returns `false`, although the release is still to come.
 pub(super) fn is_bound(dev: &Device<Bound>) -> bool {
     // SAFETY: `dev` is valid.
     let status = unsafe { &raw const (*dev.as_raw()).links.status };
 
-    // This stands for `READ_ONCE()`: C code stores to the status plainly, with a lock of its own
-    // held. The order of the two comes from the lock of the list, as said above.
-    // SAFETY: It is valid and aligned, and one word, which is not torn.
+    // Stands for `READ_ONCE()`: C code stores to the status plainly, with a lock of its own held.
+    // The lock of the list orders that store and this load, as said above.
+    // SAFETY: The status is valid and aligned, and a load of one word is not torn.
     let status = unsafe { status.read_volatile() };
 
     matches!(
@@ -116,31 +117,32 @@ pub(super) fn current_task() -> NonZero<usize> {
     task.map_or(NonZero::<usize>::MIN, NonNull::addr)
 }
 
-/// Returns whether a word has this value. A caller that gets `true` may then use what is shared by
-/// a store with [`Release`](crate::sync::atomic::Release) of this value.
+/// Returns whether a word has this value. For a caller that gets `true`, this is an acquire load,
+/// which pairs with a store of this value with [`Release`](crate::sync::atomic::Release).
 ///
-/// [`Atomic::load()`] is a call, unless helpers are inlined, and a fast path saves in registers
-/// what it needs after a call. This needs less after its call, as the comparison comes first.
+/// [`Atomic::load()`] is a call, unless helpers are inlined, and a fast path saves the values in
+/// registers that it needs after a call. The fast path needs fewer values after the call of this
+/// function, as the comparison comes first.
 #[inline]
 pub(super) fn is_acquired<T>(word: &Atomic<*mut T>, value: *mut T) -> bool
 where
     *mut T: AtomicType,
 {
-    // This stands for `READ_ONCE()`.
-    // SAFETY: It is valid and aligned, and one word, which is not torn.
+    // Stands for `READ_ONCE()`.
+    // SAFETY: `word` is valid and aligned, and a load of one word is not torn.
     if unsafe { word.as_ptr().read_volatile() } != value {
         return false;
     }
 
-    // ORDERING: The barrier orders what the caller loads next. The branch above orders what it
-    // stores: through a shared reference that is by a marked access, or with a lock held that the
-    // caller has to load first.
+    // ORDERING: The barrier orders the caller's later loads. The branch above orders its later
+    // stores. Through a shared reference, a store is a marked access, or is done with a lock held
+    // that the caller has to load first.
     smp_mb(Read);
     true
 }
 
-/// Executes a full barrier behind a read-modify-write operation with [`Full`] ordering, which is
-/// one itself.
+/// Executes a full barrier behind a read-modify-write operation with [`Full`] ordering. In the
+/// kernel, such an operation is a full barrier itself.
 ///
 /// [`Full`]: crate::sync::atomic::Full
 #[inline]
@@ -150,12 +152,12 @@ pub(super) fn smp_mb_after_full() {}
 ///
 /// # Errors
 ///
-/// What `init` fails with; there is then no value.
+/// The error of `init`; there is then no value.
 ///
 /// # Safety
 ///
 /// - `slot` is valid for writes.
-/// - Nobody uses it if this fails, and it does not move if it does not.
+/// - `slot` is not used if this fails, and does not move if this succeeds.
 pub(super) unsafe fn init_in_place<T, E>(slot: *mut T, init: impl PinInit<T, E>) -> Result<(), E> {
     // SAFETY: By the safety requirements `slot` is valid for writes, is not used after an error,
     // and does not move.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Panics in the middle of the protocol, which do not unwind in the kernel: all of this is for the
-//! host, which has its own of this file.
+//! Panics in the middle of the protocol. The kernel does not unwind: these functions are for the
+//! host, which has its own version of this file.
 
 use core::num::NonZero;
 

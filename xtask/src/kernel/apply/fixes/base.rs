@@ -3,24 +3,8 @@
 //! `drivers/base/devres.c`: unbind goes on until no resource is left, and a node is removed without
 //! a walk through the device's list.
 
-use super::{
-    super::lists::{self, Beside},
-    c,
-};
+use super::c;
 use anyhow::{Context, Result};
-
-/// The suite, for `drivers/base/test/`.
-pub(super) const TESTS: &str =
-    include_str!("../../../../../kernel/fixes/tree/drivers/base/test/devres-test.c");
-
-/// `drivers/base/test/Makefile`: the suite, in front of those of the device model.
-pub(super) fn declare_tests(text: &str) -> Result<String> {
-    lists::add(
-        text,
-        "obj-$(CONFIG_DM_KUNIT_TEST)	+= devres-test.o\n",
-        Beside::Before("obj-$(CONFIG_DM_KUNIT_TEST)	+= root-device-test.o"),
-    )
-}
 
 /// The head of the loop. The list is looked at without the lock, as before.
 const LOOP: &str = "	/* The release of a resource may add others. */
@@ -200,13 +184,5 @@ int devres_release_all(struct device *dev)
         let header = "\nstruct devres_node {\n	int a;\n};\n";
         let header = releasing_field(header).unwrap();
         assert!(header.ends_with("	bool				releasing;\n};\n"), "{header}");
-    }
-
-    #[test]
-    fn the_suite_is_built() {
-        let makefile = "obj-$(CONFIG_DM_KUNIT_TEST)	+= root-device-test.o\n";
-        let text = declare_tests(makefile).unwrap();
-        assert!(text.starts_with("obj-$(CONFIG_DM_KUNIT_TEST)	+= devres-test.o\n"));
-        assert!(declare_tests(&text).is_err());
     }
 }

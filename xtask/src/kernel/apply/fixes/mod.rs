@@ -1,91 +1,149 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Fixes of what Linux has, without a line of the slot. Each has an edit that mends, and where KUnit
-//! can show the fault, tests that fail without the edit.
-//!
-//! | fix | in the tree | what |
-//! |---|---|---|
-//! | `access` | `rust/kernel/{devres,revocable}.rs` | `Devres::access()` fails if the data was revoked |
-//! | `try_from` | `rust/kernel/{i2c,pci,platform}.rs` | one lifetime for both sides of `TryFrom` |
-//! | `late` | `drivers/base/devres.c` | unbind also releases what is added meanwhile |
-//! | `removal` | `drivers/base/{devres.c,base.h}` | a node is removed without a walk |
-//! | `keep` | `rust/kernel/drm/gem/{mod,shmem}.rs` | a GEM object keeps its DRM device |
-//! | `objects` | `rust/kernel/drm/gem/shmem.rs` | DRM makes no objects that are no `Object` |
-//! | `pages` | `rust/kernel/drm/gem/shmem.rs` | unmapping the table puts the pages |
+//! Fixes of what Linux has, without a line of the slot. Each has edits that mend, and where KUnit
+//! can show the fault, tests that fail without these edits.
 //!
 //! What is added is in `kernel/fixes/`. A tree with some of the fixes has the tests of all.
 
 mod base;
 mod c;
-mod devres;
-mod gem;
+mod items;
 mod suite;
 
-use super::{edit, Step};
-use crate::kernel::tree::Tree;
-use anyhow::{ensure, Result};
+use super::{
+    edit::Edit::{Before, Items, Text},
+    shmem,
+    steps::{Files, Step, DEVRES, GEM, SHMEM, TRY_FROM},
+};
 
 /// A fix.
 pub(crate) struct Fix {
     /// Its number in the project's list, which has the measurements.
     pub(crate) number: &'static str,
-    /// The fix and its tests, as a step.
+    /// The fix and its tests.
     step: Step,
-    /// The tests alone, which fail.
-    tests: Step,
+    /// How many of the step's edits mend. The others add tests.
+    mends: usize,
     /// The names of these tests.
     pub(crate) shown_by: &'static [&'static str],
 }
 
+const DEVRES_C: &str = "drivers/base/devres.c";
+
 /// All fixes, in the order of the series: first those of the device core, then those of DRM.
 pub(crate) const FIXES: [Fix; 7] = [
+    // `Devres::access()` fails if the data was revoked.
     Fix {
         number: "P1",
-        step: ("fixes/access", access),
-        tests: ("fixes/access", access_tests),
+        step: Step {
+            name: "fixes/access",
+            files: &[],
+            edits: &[
+                ("rust/kernel/revocable.rs", Items(items::is_revoked)),
+                (DEVRES, Items(items::access)),
+                (DEVRES, Items(items::access_tests)),
+            ],
+        },
+        mends: 2,
         shown_by: &["rust_devres.access_after_rebind"],
     },
+    // One lifetime for both sides of `TryFrom`. No test at run time can show a lifetime.
     Fix {
         number: "P8",
-        step: ("fixes/try_from", super::try_from),
-        // No test at run time can show a lifetime.
-        tests: ("fixes/try_from", |_| Ok(())),
+        step: Step {
+            name: "fixes/try_from",
+            ..TRY_FROM
+        },
+        mends: TRY_FROM.edits.len(),
         shown_by: &[],
     },
+    // Unbind also releases what is added meanwhile.
     Fix {
         number: "P6",
-        step: ("fixes/late", late),
-        tests: ("fixes/late", late_tests),
+        step: Step {
+            name: "fixes/late",
+            files: &[Files {
+                from: "kernel/fixes/tree",
+                to: "",
+                wanted: |_| true,
+            }],
+            edits: &[
+                (DEVRES_C, Text(base::release_until_empty)),
+                (
+                    "drivers/base/test/Makefile",
+                    Before(
+                        "obj-$(CONFIG_DM_KUNIT_TEST)	+= root-device-test.o",
+                        "obj-$(CONFIG_DM_KUNIT_TEST)	+= devres-test.o",
+                    ),
+                ),
+            ],
+        },
+        mends: 1,
         shown_by: &["devres.devres_late_test"],
     },
+    // A node is removed without a walk.
     Fix {
         number: "P5",
-        step: ("fixes/removal", removal),
-        tests: ("fixes/removal", removal_tests),
+        step: Step {
+            name: "fixes/removal",
+            files: &[],
+            edits: &[
+                ("drivers/base/base.h", Text(base::releasing_field)),
+                (DEVRES_C, Text(base::remove_without_walk)),
+                (DEVRES, Items(items::removal_tests)),
+            ],
+        },
+        mends: 2,
         shown_by: &["rust_devres.drop_among_many"],
     },
+    // A GEM object keeps its DRM device.
     Fix {
         number: "P2",
-        step: ("fixes/keep", keep),
-        tests: ("fixes/keep", keep_tests),
+        step: Step {
+            name: "fixes/keep",
+            files: &[],
+            edits: &[
+                (GEM, Items(items::keep)),
+                (SHMEM, Items(items::keep_shmem)),
+                (GEM, Items(items::keep_tests)),
+                (SHMEM, Items(|source| items::shmem_tests(source, "keep"))),
+            ],
+        },
+        mends: 2,
         shown_by: &[
             "rust_drm_gem.object_keeps_drm_device",
             "rust_drm_gem_shmem.object_keeps_drm_device",
         ],
     },
+    // C makes no objects that are no `Object`.
     Fix {
         number: "P3",
-        step: ("fixes/objects", objects),
-        tests: ("fixes/objects", objects_tests),
+        step: Step {
+            name: "fixes/objects",
+            files: &[],
+            edits: &[
+                (SHMEM, Items(shmem::make_no_objects)),
+                (SHMEM, Items(|source| items::shmem_tests(source, "objects"))),
+            ],
+        },
+        mends: 1,
         shown_by: &[
             "rust_drm_gem_shmem.dumb_buffer_is_object",
             "rust_drm_gem_shmem.import_is_object",
         ],
     },
+    // Unmapping the table puts the pages.
     Fix {
         number: "P4",
-        step: ("fixes/pages", pages),
-        tests: ("fixes/pages", pages_tests),
+        step: Step {
+            name: "fixes/pages",
+            files: &[],
+            edits: &[
+                (SHMEM, Items(items::put_pages)),
+                (SHMEM, Items(|source| items::shmem_tests(source, "pages"))),
+            ],
+        },
+        mends: 1,
         shown_by: &["rust_drm_gem_shmem.unmapping_puts_pages"],
     },
 ];
@@ -111,77 +169,28 @@ impl Fixes {
 /// The steps for a tree with these fixes, and the tests of all.
 pub(super) fn steps(fixes: Fixes) -> Vec<Step> {
     let chosen = FIXES.iter().enumerate().map(|(place, fix)| {
-        if fixes.has(place) {
-            fix.step
-        } else {
-            fix.tests
+        let mends = if fixes.has(place) { 0 } else { fix.mends };
+        Step {
+            edits: &fix.step.edits[mends..],
+            ..fix.step
         }
     });
     chosen.collect()
 }
 
-const BASE_H: &str = "drivers/base/base.h";
-const BASE_TESTS: &str = "drivers/base/test/Makefile";
-const DEVRES_C: &str = "drivers/base/devres.c";
-const DEVRES_TEST_C: &str = "drivers/base/test/devres-test.c";
-const REVOCABLE: &str = "rust/kernel/revocable.rs";
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn access(tree: &mut Tree) -> Result<()> {
-    edit(tree, REVOCABLE, devres::is_revoked)?;
-    edit(tree, super::DEVRES, devres::access)?;
-    access_tests(tree)
-}
+    #[test]
+    fn tests_are_there_without_the_fix() {
+        let edits = |fixes| -> Vec<_> {
+            let steps = steps(fixes).into_iter();
+            steps.map(|step| step.edits.len()).collect()
+        };
 
-fn access_tests(tree: &mut Tree) -> Result<()> {
-    edit(tree, super::DEVRES, devres::access_tests)
-}
-
-fn late(tree: &mut Tree) -> Result<()> {
-    edit(tree, DEVRES_C, base::release_until_empty)?;
-    late_tests(tree)
-}
-
-fn late_tests(tree: &mut Tree) -> Result<()> {
-    ensure!(!tree.has(DEVRES_TEST_C), "{DEVRES_TEST_C} is there already");
-    tree.write(DEVRES_TEST_C, base::TESTS);
-    edit(tree, BASE_TESTS, base::declare_tests)
-}
-
-fn removal(tree: &mut Tree) -> Result<()> {
-    edit(tree, BASE_H, base::releasing_field)?;
-    edit(tree, DEVRES_C, base::remove_without_walk)?;
-    removal_tests(tree)
-}
-
-fn removal_tests(tree: &mut Tree) -> Result<()> {
-    edit(tree, super::DEVRES, devres::removal_tests)
-}
-
-fn keep(tree: &mut Tree) -> Result<()> {
-    edit(tree, super::GEM, gem::keep)?;
-    edit(tree, super::SHMEM, gem::keep_shmem)?;
-    keep_tests(tree)
-}
-
-fn keep_tests(tree: &mut Tree) -> Result<()> {
-    edit(tree, super::GEM, gem::keep_tests)?;
-    edit(tree, super::SHMEM, |text| gem::shmem_tests(text, "keep"))
-}
-
-fn objects(tree: &mut Tree) -> Result<()> {
-    edit(tree, super::SHMEM, super::shmem::make_no_objects)?;
-    objects_tests(tree)
-}
-
-fn objects_tests(tree: &mut Tree) -> Result<()> {
-    edit(tree, super::SHMEM, |text| gem::shmem_tests(text, "objects"))
-}
-
-fn pages(tree: &mut Tree) -> Result<()> {
-    edit(tree, super::SHMEM, gem::put_pages)?;
-    pages_tests(tree)
-}
-
-fn pages_tests(tree: &mut Tree) -> Result<()> {
-    edit(tree, super::SHMEM, |text| gem::shmem_tests(text, "pages"))
+        assert_eq!(edits(Fixes::NONE), [1, 0, 1, 1, 2, 1, 1]);
+        assert_eq!(edits(Fixes::one(0)), [3, 0, 1, 1, 2, 1, 1]);
+        assert_eq!(edits(Fixes::ALL), [3, 3, 2, 3, 4, 2, 2]);
+    }
 }

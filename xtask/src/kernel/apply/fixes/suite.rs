@@ -3,55 +3,54 @@
 //! KUnit tests that are added to the suite that a file has, or as its suite.
 
 use super::super::source::Source;
-use anyhow::{bail, Context, Result};
-use syn::{Item, ItemMod};
+use anyhow::{Context, Result};
+use std::ops::Range;
+use syn::{spanned::Spanned, Item};
 
 /// The name of the module of a suite.
 const TESTS: &str = "tests";
 
+/// A module.
+struct Module {
+    /// Its first attribute, to its end.
+    whole: Range<usize>,
+    /// The first function, with the comment above it, to the last brace.
+    tests: Range<usize>,
+}
+
 /// Adds the tests of a module of our own.
-pub(super) fn add(text: &str, ours: &Source, name: &str) -> Result<String> {
-    let module = module(ours, name)?;
-    let tests = tests(ours, module)?;
-    let source = Source::parse(text)?;
-    let Some(theirs) = find(&source, TESTS) else {
-        if name != TESTS {
-            bail!("there is no `mod {TESTS}`");
-        }
-        return Ok(format!("{text}\n{}", ours.text_of(module)));
+pub(super) fn add(source: &mut Source, ours: &Source, name: &str) -> Result<()> {
+    let module = find(ours, name)?.with_context(|| format!("there is no `mod {name}` of ours"))?;
+    let (end, text) = match find(source, TESTS)? {
+        Some(theirs) => (theirs.tests.end, module.tests),
+        None => (source.text().len(), module.whole),
     };
+    let text = format!("\n{}", ours.text()[text].trim_end()) + "\n";
 
-    let (brace, _) = theirs
-        .content
-        .as_ref()
-        .with_context(|| format!("`mod {TESTS}` is in a file of its own"))?;
-    let end = source.range(&brace.span.close()).start;
-    source.insert(end, format!("\n{tests}"));
-    Ok(source.finish())
+    source.insert(end, &text)
 }
 
-/// The text of the tests, without the imports before them.
-fn tests<'a>(ours: &'a Source, module: &ItemMod) -> Result<&'a str> {
-    let (brace, items) = module.content.as_ref().context("there are no tests")?;
-    let first = items
-        .iter()
-        .find(|item| matches!(item, Item::Fn(_)))
-        .context("there are no tests")?;
-
-    let end = ours.range(&brace.span.close()).start;
-    Ok(ours.text(ours.lines_of(first).start..end))
-}
-
-/// Finds a module.
-fn find<'a>(source: &'a Source, name: &str) -> Option<&'a ItemMod> {
-    source.find(|item| match item {
-        Item::Mod(item) if item.ident == name => Some(item),
+/// Finds a module with functions in it.
+fn find(source: &Source, name: &str) -> Result<Option<Module>> {
+    let file = syn::parse_file(source.text())?;
+    let modules = file.items.iter().filter_map(|item| match item {
+        Item::Mod(module) if module.ident == name => Some(module),
         _ => None,
-    })
-}
+    });
+    for module in modules {
+        let Some((brace, items)) = &module.content else {
+            continue;
+        };
+        let first = items.iter().find(|item| matches!(item, Item::Fn(_)));
+        let first = first.with_context(|| format!("`mod {name}` has no functions"))?;
 
-fn module<'a>(ours: &'a Source, name: &str) -> Result<&'a ItemMod> {
-    find(ours, name).with_context(|| format!("there is no `mod {name}` of our own"))
+        return Ok(Some(Module {
+            whole: module.span().byte_range(),
+            tests: source.lines_at(first.span().byte_range()).start
+                ..brace.span.close().byte_range().start,
+        }));
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -78,30 +77,29 @@ mod more {
     #[test]
     fn tests_make_a_suite_or_join_it() {
         let ours = Source::parse(OURS).unwrap();
-        let text = add("use a::b;\n\nfn f() {}\n", &ours, "tests").unwrap();
-        assert!(text.ends_with(
+        let mut source = Source::parse("use a::b;\n\nfn f() {}\n").unwrap();
+        add(&mut source, &ours, "tests").unwrap();
+        assert!(source.text().ends_with(
             "fn f() {}\n\n#[kunit_tests(rust_a)]\nmod tests {\n    use super::*;\n\n    // A \
-             test.\n    #[test]\n    fn one() {}\n}\n\n"
+             test.\n    #[test]\n    fn one() {}\n}\n"
         ));
 
-        let text = add(&text, &ours, "more").unwrap();
-        assert!(
-            text.contains(
-                "    fn one() {}\n\n    // Another test.\n    #[test]\n    fn two() {}\n}\n"
-            ),
-            "{text}"
-        );
+        add(&mut source, &ours, "more").unwrap();
+        assert!(source.text().ends_with(
+            "    fn one() {}\n\n    // Another test.\n    #[test]\n    fn two() {}\n}\n"
+        ));
     }
 
     #[test]
     fn what_is_missing_is_said() {
         let ours = Source::parse(OURS).unwrap();
-        for (text, name, error) in [
-            ("", "more", "there is no `mod tests`"),
-            ("", "other", "there is no `mod other` of our own"),
-            ("mod tests;", "more", "`mod tests` is in a file of its own"),
+        let mut source = Source::parse("mod tests {}\n").unwrap();
+        for (name, error) in [
+            ("other", "there is no `mod other` of ours"),
+            ("more", "`mod tests` has no functions"),
         ] {
-            assert_eq!(add(text, &ours, name).unwrap_err().to_string(), error);
+            let found = add(&mut source, &ours, name).unwrap_err();
+            assert_eq!(found.to_string(), error);
         }
     }
 }

@@ -4,22 +4,23 @@
 //!
 //! C header: [`include/drm/drm_gem_dma_helper.h`](srctree/include/drm/drm_gem_dma_helper.h)
 //!
-//! An object's memory is allocated with the object, for one device, which sees it as one piece.
+//! An object's memory is allocated with the object, for one device, and is contiguous for that
+//! device.
 //!
 //! # Unbind
 //!
-//! The memory is freed with the object, as in C, and that may be after the device was unbound:
+//! As in C, the memory is freed with the object, possibly after the device was unbound:
 //!
-//! - User space and importers of the buffer may have mapped it, and do not know of unbind. So it
-//!   cannot be freed earlier.
+//! - User space and importers of the buffer may have mapped the memory, and are not told of unbind.
+//!   So the memory cannot be freed earlier.
 //! - `dma_free_attrs()` is then called for a device that has no driver. `CONFIG_DMA_API_DEBUG`
-//!   reports the memory at unbind, and a device whose DMA operations are set up by its bus at each
-//!   binding may not find the right ones.
+//!   reports the memory at unbind. If the bus sets up DMA operations at each binding, the device
+//!   may not have the right ones then.
 //! - The memory stays mapped in the IOMMU until then. A device that was not stopped before its
-//!   driver was unbound can still write to it, and to nothing else.
+//!   driver was unbound can still write to this memory, and to no other.
 //!
-//! What ends at unbind is that a driver is told the addresses: they are in the scatter-gather
-//! table, and [`Object::sg_table()`] fails after unbind, also when the same device is bound again.
+//! Unbind ends the driver's access to the addresses, which are in the scatter-gather table. After
+//! unbind, [`Object::sg_table()`] fails, also when the same device is bound again.
 
 use crate::{
     bindings,
@@ -73,8 +74,8 @@ mod lazy_kunit;
 
 /// A GEM object with memory that is contiguous for its device.
 ///
-/// There are no imported objects, and no dumb buffers: C code would make them without the driver's
-/// part.
+/// Imported objects and dumb buffers are not supported: C code would create them without the
+/// driver's part.
 ///
 /// # Invariants
 ///
@@ -90,12 +91,11 @@ pub struct Object<T: DriverObject> {
     #[pin]
     obj: Opaque<bindings::drm_gem_dma_object>,
 
-    /// Whether the device is bound as it was when the memory was allocated.
+    /// Accessible only in the binding in which the memory was allocated.
     #[pin]
     binding: Batched<()>,
 
-    /// Scatter-gather table of this object's memory, with the addresses for the device. They are
-    /// contiguous.
+    /// Scatter-gather table of this object's memory, with contiguous addresses for the device.
     #[lazy(
         pub fn sg_table -> scatterlist::SGTable,
         device = self.dev().as_ref().as_ref(),
@@ -155,8 +155,8 @@ impl<T: DriverObject> Object<T> {
     /// # Errors
     ///
     /// - [`EINVAL`] if `dev` is another device, or if `size` is 0.
-    /// - [`ENOMEM`] if there is no such memory, and [`ENOSPC`] if there is no such room among the
-    ///   offsets that user space maps objects by.
+    /// - [`ENOMEM`] if the memory cannot be allocated, and [`ENOSPC`] if there is no mmap offset
+    ///   for the object.
     /// - The error of [`DriverObject::new()`].
     pub fn new(
         drm: &Device<T::Driver>,
@@ -192,10 +192,10 @@ impl<T: DriverObject> Object<T> {
             return Err(err);
         }
 
-        // SAFETY: We never move out of it.
+        // SAFETY: The object is not moved out of the box.
         let new = KBox::into_raw(unsafe { Pin::into_inner_unchecked(new) });
 
-        // SAFETY: This takes over the reference of `drm_gem_object_init()`, and a box is not null.
+        // SAFETY: `new` takes over the reference of `drm_gem_object_init()`, and a box is not null.
         let new = unsafe { ARef::from_raw(NonNull::new_unchecked(new)) };
 
         // SAFETY: The object is initialised. If this fails, dropping the reference frees it.
@@ -216,7 +216,7 @@ impl<T: DriverObject> Object<T> {
             return Err(ENOMEM);
         }
 
-        // SAFETY: The object is initialised, and nobody else has a reference to it yet.
+        // SAFETY: The object is initialised, and no other code has a reference to it yet.
         let dma = unsafe { &mut *new.as_raw_dma() };
         // INVARIANT: The memory was allocated above. The C helper frees it with the object.
         dma.vaddr = vaddr;
@@ -235,14 +235,14 @@ impl<T: DriverObject> Object<T> {
         &self.drm
     }
 
-    /// Returns the memory of the object, for the CPU. It is there as long as the object.
+    /// Returns the memory of the object, for the CPU. The memory lives as long as the object.
     pub fn memory(&self) -> SysMem<'_, Region> {
         // SAFETY: By the type invariants the object is initialised, and `vaddr` does not change.
         let vaddr = unsafe { (*self.as_raw_dma()).vaddr };
         let ptr = Region::ptr_from_raw_parts_mut(vaddr.cast(), self.size());
 
-        // SAFETY: By the type invariants the memory is there as long as the object, of which it has
-        // the size. It consists of whole pages.
+        // SAFETY: By the type invariants the memory lives as long as the object, and has the
+        // object's size, which is a multiple of the page size.
         unsafe { SysMem::new(ptr) }
     }
 
@@ -253,12 +253,12 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: `dma` is the field `obj` of an `Object<T>`.
         let this = unsafe { container_of!(Opaque::cast_from(dma), Self, obj) }.cast_mut();
 
-        // `drm_gem_dma_free()` reads it.
-        // SAFETY: `this` is valid, and whole until here.
+        // `drm_gem_dma_free()` reads the DRM device.
+        // SAFETY: `this` is valid, and none of its fields was dropped yet.
         let _drm = unsafe { (*this).drm.clone() };
 
-        // SAFETY: Nobody else has access to the object, as there is no reference to it. It was
-        // pinned, and does not move. The C object in it has no destructor.
+        // SAFETY: No other code has access to the object, as there is no reference to it. The
+        // object was pinned, and does not move. The C object in it has no destructor.
         unsafe { ptr::drop_in_place(this) };
 
         // SAFETY: The C object is still initialised, and `_drm` keeps its DRM device. By the type
@@ -304,7 +304,7 @@ impl<T: DriverObject> Object<T> {
     ///
     /// `obj` is part of an `Object<T>`.
     unsafe fn from_base(obj: *mut bindings::drm_gem_object) -> *mut bindings::drm_gem_dma_object {
-        // SAFETY: As required, `obj` is the base of a `drm_gem_dma_object`.
+        // SAFETY: The caller guarantees that `obj` is the base of a `drm_gem_dma_object`.
         unsafe { container_of!(obj, bindings::drm_gem_dma_object, base) }
     }
 }
@@ -353,7 +353,7 @@ impl<T: DriverObject> driver::AllocImpl for Object<T> {
 ///
 /// # Invariants
 ///
-/// `0` is a valid table, which this owns and nobody changes, of the memory of an object.
+/// `0` is a valid table of an object's memory. This type owns the table, and no code changes it.
 pub struct SgTable(NonNull<bindings::sg_table>);
 
 impl SgTable {
@@ -366,10 +366,10 @@ impl SgTable {
         let mut address = unsafe { (*dma).dma_addr };
         // SAFETY: The table is valid.
         let mut entry = unsafe { (*table).sgl };
-        // The memory was mapped when it was allocated, in one piece. The C helper leaves these
-        // addresses unset.
+        // The memory was mapped as one range when it was allocated. The C helper does not set the
+        // DMA addresses of the table.
         while !entry.is_null() {
-            // SAFETY: `entry` is an entry of the table, which nobody else uses yet.
+            // SAFETY: `entry` is an entry of the table, which no other code uses yet.
             let raw = unsafe { &mut *entry };
             raw.dma_address = address;
             #[cfg(CONFIG_NEED_SG_DMA_LENGTH)]
@@ -391,7 +391,7 @@ impl Deref for SgTable {
     type Target = scatterlist::SGTable;
 
     fn deref(&self) -> &Self::Target {
-        // SAFETY: By the type invariants the table is valid, and nobody changes it.
+        // SAFETY: By the type invariants the table is valid, and no code changes it.
         unsafe { scatterlist::SGTable::from_raw(self.0.as_ptr()) }
     }
 }
@@ -411,5 +411,5 @@ impl Drop for SgTable {
 // SAFETY: Any thread may read the table and free it.
 unsafe impl Send for SgTable {}
 
-// SAFETY: Nobody changes the table.
+// SAFETY: No code changes the table.
 unsafe impl Sync for SgTable {}

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What a KUnit suite of another crate compares its own instances of [`Object`] with.
+//! Objects for a KUnit suite of another crate, which compares its own instances of [`Object`] with
+//! them.
 //!
-//! A generic function is compiled in each crate that uses it, so there are several of
-//! [`Object::new()`], but there must be only one class for the lock of the slot that it makes. Such
-//! a suite is in `samples/rust/rust_devres_lazy.rs`.
+//! Each crate compiles its own instance of the generic function [`Object::new()`]. All instances
+//! must use one lock class for the slot that they make. The suite is in
+//! `samples/rust/rust_devres_lazy.rs`.
 
 use super::{
     Object,
@@ -40,7 +41,7 @@ use crate::{
     }, //
 };
 
-/// How large the objects are.
+/// The size of the objects.
 pub const SIZE: usize = 16 * PAGE_SIZE;
 
 /// The driver of the objects that this crate makes.
@@ -96,21 +97,22 @@ impl drm::Driver for KunitDriver {
 
 /// An object that this crate's code creates and uses, whichever crate calls it.
 pub struct KernelObject {
-    // Goes before the parent of its DRM device.
+    // Dropped before the parent of its DRM device.
     obj: ARef<Gem>,
     parent: faux::Registration,
     is_bound: bool,
 }
 
 impl KernelObject {
-    /// Creates an object, and a device for it on which DMA works.
+    /// Creates an object, and a device for it that supports DMA.
     ///
     /// # Errors
     ///
     /// `ENODEV` or `ENOMEM` if there is no memory.
     #[inline(never)]
     pub fn new() -> Result<Self> {
-        // A name of its own, so that a test that oopses does not take the next ones with it.
+        // Each device has another name. A test that oopses leaves its device registered, and the
+        // next tests still register theirs.
         static COUNT: Atomic<u32> = Atomic::new(0);
         let number = COUNT.fetch_add(1, Relaxed);
         let name = CString::try_from_fmt(fmt!("lazy-kunit-crates.{number}"))?;
@@ -127,11 +129,11 @@ impl KernelObject {
         })
     }
 
-    /// Returns the device below, to which an object of another crate can belong, too.
+    /// Returns the device below, to which an object of another crate can belong as well.
     ///
     /// # Errors
     ///
-    /// `ENODEV` if it is not bound.
+    /// `ENODEV` if the device is not bound.
     pub fn parent(&self) -> Result<&faux::Device<Bound>> {
         if self.is_bound {
             Ok(self.parent.as_ref())
@@ -146,8 +148,8 @@ impl KernelObject {
         let dev = dev.as_raw();
 
         self.is_bound = false;
-        // SAFETY: The device is registered. Nobody borrows it as a bound one, since `self` is
-        // exclusively borrowed.
+        // SAFETY: The device is registered. `self` is borrowed exclusively, so no reference to the
+        // bound device is left.
         unsafe { bindings::device_release_driver(dev) };
     }
 
@@ -174,7 +176,7 @@ impl KernelObject {
     }
 }
 
-/// Lets a device reach all memory by DMA. A faux device does not say by itself.
+/// Lets a device reach all memory by DMA. A faux device has no mask by itself.
 fn reach_all_memory(dev: &Device<Bound>) {
     let dev = dev.as_raw();
 
@@ -199,12 +201,12 @@ pub fn lock_class<T: DriverObject>(obj: &Object<T>, dev: &Device<Bound>) -> Opti
     kunit_lockdep::last_class().map(LockClass)
 }
 
-/// Returns whether there is lockdep, and it has not given up.
+/// Returns whether the kernel has lockdep, and lockdep has not turned itself off.
 pub fn lockdep_is_on() -> bool {
     kunit_lockdep::lockdep_is_on()
 }
 
-/// Marks the running test as skipped, which then returns the result of this function.
+/// Marks the running test as skipped. The test then returns the result of this function.
 ///
 /// # Errors
 ///

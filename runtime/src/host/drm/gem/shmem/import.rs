@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! How the buffer of another driver becomes an object. The items below the imports are those of the
+//! Makes the buffer of another driver an object. The items below the imports are those of the
 //! kernel: `cargo xtask kernel apply` adds them to `rust/kernel/drm/gem/shmem.rs`.
 //!
 //! Only tests import here: there is no user space.
@@ -27,9 +27,9 @@ impl<T: DriverObject> Object<T> {
     /// Imports a buffer of another driver: creates an object, and attaches the device to the
     /// buffer.
     ///
-    /// Nothing is mapped. [`sg_table()`](Self::sg_table) maps the buffer on first use; unbind, or
-    /// the release of the object, unmaps it. The release then detaches the device and puts the
-    /// buffer, whether the device is bound or not.
+    /// The import maps nothing. [`sg_table()`](Self::sg_table) maps the buffer on first use;
+    /// unbind, or the release of the object, unmaps it. The release then detaches the device and
+    /// puts the buffer, whether the device is bound or not.
     ///
     /// # Safety
     ///
@@ -53,19 +53,19 @@ impl<T: DriverObject> Object<T> {
         // Not by `drm_gem_shmem_init()`: the pages are those of the exporter.
         // SAFETY: `dev` is valid, and the object is zeroed up to its functions.
         unsafe { bindings::drm_gem_private_object_init(dev.as_raw(), new.as_raw(), size) };
-        // SAFETY: Nobody else knows of the object.
+        // SAFETY: No other code knows of the object.
         unsafe { (*new.as_raw()).import_attach = attach };
         // SAFETY: `dma_buf` is valid.
         let resv = unsafe { (*dma_buf).resv };
-        // SAFETY: Nobody else knows of the object, which keeps `dma_buf`.
+        // SAFETY: No other code knows of the object, which keeps `dma_buf`.
         unsafe { (*new.as_raw()).resv = resv };
 
-        // SAFETY: We never move out of the object.
+        // SAFETY: The object is not moved out of the box.
         let new = KBox::into_raw(unsafe { Pin::into_inner_unchecked(new) });
         // SAFETY: The pointer of a box is not null.
         let new = unsafe { NonNull::new_unchecked(new) };
-        // SAFETY: This takes over the first reference. With the last one, the object is released,
-        // which detaches and puts the buffer.
+        // SAFETY: The result takes over the first reference. Dropping the last reference releases
+        // the object, which detaches and puts the buffer.
         let obj = unsafe { ARef::from_raw(new) };
 
         // SAFETY: The object is initialised.

@@ -79,8 +79,8 @@ impl<T: DriverObject> Default for ObjectConfig<'_, T> {
 /// # Cycles
 ///
 /// The object holds a reference to its DRM device. If [`drm::Driver::Data`] owns objects of its own
-/// device, that is a cycle of references, and neither is ever freed. Such objects belong into
-/// [`drm::Driver::RegistrationData`], which is dropped when the device is unbound.
+/// device, device and objects form a cycle of references and are never freed. Such objects belong
+/// in [`drm::Driver::RegistrationData`], which is dropped when the device is unbound.
 ///
 /// [`drm::Driver::Data`]: crate::drm::Driver::Data
 /// [`drm::Driver::RegistrationData`]: crate::drm::Driver::RegistrationData

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! How the scatter-gather table of an object is mapped and unmapped. The items below the imports are
-//! those of the kernel: `cargo xtask kernel apply` adds them to `rust/kernel/drm/gem/shmem.rs`.
+//! Maps and unmaps the scatter-gather table of an object. The items below the imports are those of
+//! the kernel: `cargo xtask kernel apply` adds them to `rust/kernel/drm/gem/shmem.rs`.
 
 use super::{
     resv::DmaResvGuard,
@@ -31,8 +31,8 @@ impl SgTable {
     fn attachment<T: DriverObject>(
         obj: &Object<T>,
     ) -> Option<NonNull<bindings::dma_buf_attachment>> {
-        // SAFETY: `obj` is a valid GEM object. Its attachment is set before anybody else knows of
-        // the object, and does not change.
+        // SAFETY: `obj` is a valid GEM object. Its attachment is set before other code knows of the
+        // object, and does not change.
         NonNull::new(unsafe { (*obj.as_raw()).import_attach })
     }
 }
@@ -41,13 +41,13 @@ impl SgTable {
 // - The table that `drm_gem_shmem_get_pages_sgt()` returns does not change. Three functions of the
 //   C helper free it. Only `unmap()` calls `__drm_gem_shmem_free_sgt_locked()`.
 //   `drm_gem_shmem_release()` comes after the teardown. `drm_gem_shmem_purge_locked()` is for
-//   objects that a C driver has advised with `drm_gem_shmem_madvise_locked()`: no `Object` is ever
-//   advised or purged, since this module calls neither function and no C driver has an `Object`.
+//   objects that a C driver has advised with `drm_gem_shmem_madvise_locked()`. No `Object` is ever
+//   advised or purged: this module calls neither function, and no C driver has an `Object`.
 // - The table that `dma_buf_map_attachment_unlocked()` returns does not change, and its exporter
-//   keeps it until it is unmapped: the attachment is static, as `dma_buf_attach()` makes it. Nobody
-//   else has the table, which is not put into the object.
+//   keeps it until it is unmapped: the attachment is static, as `dma_buf_attach()` makes it. No
+//   other code has the table, which is not put into the object.
 // - Objects are only ever dropped by `free_callback()`, which begins with their teardown.
-// - Until then only C code writes to an `Object`, in `obj`, and nobody calls its `project()`.
+// - Until then only C code writes to an `Object`, in `obj`, and no code calls its `project()`.
 unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
     type Target = scatterlist::SGTable;
 
@@ -74,7 +74,7 @@ unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
         if let Some(attach) = Self::attachment(obj) {
             let sgt = sgt.as_ptr().cast();
 
-            // SAFETY: The table was mapped like this, and nobody uses it any more.
+            // SAFETY: The table was mapped like this, and is not used any more.
             unsafe {
                 bindings::dma_buf_unmap_attachment_unlocked(attach.as_ptr(), sgt, Self::DIRECTION)
             };
@@ -83,7 +83,7 @@ unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
 
         let _resv = DmaResvGuard::new(obj);
 
-        // SAFETY: The table is mapped, nobody uses it any more, and the reservation lock is held.
+        // SAFETY: The table is mapped and not used any more, and the reservation lock is held.
         unsafe { bindings::__drm_gem_shmem_free_sgt_locked(obj.as_raw_shmem()) };
 
         // SAFETY: Mapping has taken a use count of the pages, and the reservation lock is held.

@@ -2,9 +2,9 @@
 
 //! The cost of a lazily mapped table: to unbind, to free, to map, to access, and in bytes.
 //!
-//! Nothing here fails because of a number. All of them are printed, and `cargo xtask kernel bench`
-//! makes tables of them. What is measured is [`Object::sg_table()`](super::Object::sg_table), and
-//! an owner that has a slot and no more; `candidate` says how these are made in this tree.
+//! No test here fails because of a number. All numbers are printed, and `cargo xtask kernel bench`
+//! makes tables of them. The tests measure [`Object::sg_table()`](super::Object::sg_table), and an
+//! owner that has only a slot. `candidate` has the parts that depend on the tree.
 
 mod access;
 mod candidate;
@@ -48,24 +48,24 @@ use measure::{
 /// A step that is expected to take longer than this is not measured.
 const LIMIT: Delta = Delta::from_secs(60);
 
-/// A step that was repeated for so long, and [`ENOUGH`] times, is not repeated again.
+/// A step that was repeated for this long, and [`ENOUGH`] times, is not repeated again.
 const PATIENCE: Delta = Delta::from_secs(10);
 
-/// How often something is measured, at least.
+/// The least number of rounds of a measurement.
 const ENOUGH: usize = 3;
 
-/// In how many parts a free is measured.
+/// The number of parts in which a free is measured.
 const PARTS: usize = 8;
 
-/// How much is measured.
+/// The size of the measurements.
 struct Scale {
-    /// How often something is measured, at most.
+    /// The largest number of rounds of a measurement.
     rounds: usize,
     /// How many objects are mapped when the device is unbound.
     unbind: &'static [usize],
-    /// How many are freed.
+    /// How many objects are freed.
     free: &'static [usize],
-    /// How many are mapped one by one.
+    /// How many objects are mapped one by one.
     first: usize,
     /// How often each of two threads populates and frees.
     together: usize,
@@ -85,7 +85,7 @@ const FULL: Scale = Scale {
     weigh: 30_000,
 };
 
-/// Takes seconds.
+/// A scale that takes seconds.
 const QUICK: Scale = Scale {
     rounds: ENOUGH,
     unbind: &[1, 100],
@@ -96,14 +96,14 @@ const QUICK: Scale = Scale {
     weigh: 10_000,
 };
 
-/// For a machine that writes down what it executes, which is slow.
+/// A scale for a machine that traces its instructions, which is slow.
 const TRACED: Scale = Scale {
     rounds: 1,
     unbind: &[1, 10, 100, 400, 10_000],
     free: &[],
     first: 0,
     together: 0,
-    // The difference of the two is one access.
+    // The difference of the two gives the cost of one access.
     access: &[1_000, 2_000],
     weigh: 0,
 };
@@ -122,25 +122,25 @@ impl Scale {
     }
 }
 
-/// Something that is freed.
+/// An object or an owner that is freed.
 trait Freed: Sized {
-    /// Its name in the output.
+    /// The name in the output.
     const NAME: &'static str;
 
-    /// Keeps what is released by another thread, later.
+    /// Keeps the part that another thread would release later.
     type Rest;
 
     /// Creates one, which is populated for the device below.
     fn new(gpu: &Gpu) -> Result<Self>;
 
-    /// Begins to keep the rest of it.
+    /// Takes a reference to that part.
     fn rest(&self) -> Self::Rest;
 }
 
 impl Freed for ARef<Gem> {
     const NAME: &'static str = "object";
 
-    /// A worker would release the file and the pages in it, beside what is measured.
+    /// A worker would release the file and its pages, in parallel with the measurement.
     type Rest = ShmemFile;
 
     fn new(gpu: &Gpu) -> Result<Self> {
@@ -154,8 +154,8 @@ impl Freed for ARef<Gem> {
     }
 }
 
-/// An object that only the C helper knows to be mapped, and unmaps when it is freed: what that
-/// takes by itself.
+/// An object that only the C helper maps, and unmaps when the object is freed: measures the C
+/// helper by itself.
 struct BareObject(ARef<Gem>);
 
 impl Freed for BareObject {
@@ -166,7 +166,7 @@ impl Freed for BareObject {
     fn new(gpu: &Gpu) -> Result<Self> {
         let obj = object(gpu)?;
 
-        // SAFETY: The object is initialised, and what has its table is only used by the C helper.
+        // SAFETY: The object is initialised, and only the C helper uses its table.
         from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(obj.as_raw_shmem()) })?;
         Ok(Self(obj))
     }
@@ -190,7 +190,7 @@ impl Freed for Pin<KBox<Owner>> {
     fn rest(&self) {}
 }
 
-/// An owner that was never populated: what it takes to free it by itself.
+/// An owner that was never populated: measures the free of an owner by itself.
 struct EmptyOwner {
     _owner: Pin<KBox<Owner>>,
 }
@@ -209,7 +209,7 @@ impl Freed for EmptyOwner {
     fn rest(&self) {}
 }
 
-/// A reference to the file that the memory of an object is in.
+/// A reference to the file that has the memory of an object.
 struct ShmemFile(*mut bindings::file);
 
 impl ShmemFile {
@@ -217,14 +217,14 @@ impl ShmemFile {
         // SAFETY: The object is initialised, and has its file for as long as it lives.
         let file = unsafe { (*obj.as_raw()).filp };
 
-        // SAFETY: The object has a reference.
+        // SAFETY: The object holds a reference to the file.
         Self(unsafe { bindings::get_file(file) })
     }
 }
 
 impl Drop for ShmemFile {
     fn drop(&mut self) {
-        // SAFETY: The reference is ours.
+        // SAFETY: `self` owns the reference.
         unsafe { bindings::fput(self.0) };
     }
 }
@@ -234,7 +234,7 @@ fn object(gpu: &Gpu) -> Result<ARef<Gem>> {
     Gem::new(&gpu.drm, PAGE_SIZE, ObjectConfig::default(), ())
 }
 
-/// Calls `new` so often.
+/// Calls `new` `n` times.
 fn many<T>(n: usize, new: impl Fn() -> Result<T>) -> Result<KVVec<T>> {
     let mut all = KVVec::with_capacity(n, GFP_KERNEL)?;
     for _ in 0..n {
@@ -243,7 +243,7 @@ fn many<T>(n: usize, new: impl Fn() -> Result<T>) -> Result<KVVec<T>> {
     Ok(all)
 }
 
-/// In which order things are freed.
+/// The order in which objects are freed.
 #[derive(Clone, Copy)]
 enum Order {
     Creation,
@@ -262,8 +262,8 @@ impl Order {
         }
     }
 
-    /// Brings what is in the order of creation to the one in which [`KVVec::pop()`] takes it out in
-    /// this order.
+    /// Rearranges objects from the order of creation, so that [`KVVec::pop()`] returns them in this
+    /// order.
     fn arrange<T>(self, all: &mut [T]) {
         match self {
             Self::Creation => all.reverse(),
@@ -273,9 +273,9 @@ impl Order {
     }
 }
 
-/// Foretells how long something takes, from how long it took with fewer objects.
+/// Forecasts the time of a measurement, from the time that it took with fewer objects.
 struct Forecast {
-    /// How it grows: 1 if linearly, 2 if quadratically.
+    /// The growth of the time: 1 if linear, 2 if quadratic.
     exponent: u32,
     last: Option<(usize, Delta)>,
 }
@@ -288,7 +288,8 @@ impl Forecast {
         }
     }
 
-    /// May it be tried with so many? If not, says so in a row.
+    /// Returns whether a measurement with `n` objects is expected to stay within the limit. If not,
+    /// prints a row.
     fn allows(&self, what: &str, how: &str, n: usize) -> bool {
         let Some((before, time)) = self.last else {
             return true;
@@ -305,7 +306,7 @@ impl Forecast {
     }
 }
 
-/// The time of unbind, and grace periods.
+/// Measures the time of unbind, and its grace periods.
 fn unbind(scale: &Scale) -> Result {
     for (how, is_tried) in [("plain", false), ("tried", true)] {
         if is_tried && !candidate::HAS_TRY_ACCESS {
@@ -326,11 +327,11 @@ fn unbind(scale: &Scale) -> Result {
     Ok(())
 }
 
-/// Unbinds a device with `n` mapped objects, after an attempt to get a guard to one of them if
+/// Unbinds a device with `n` mapped objects, after an attempt to get a guard to an object if
 /// `is_tried`.
 fn unbind_once(n: usize, how: &str, is_tried: bool, round: usize) -> Result<Delta> {
     let mut gpu = Gpu::new()?;
-    // Goes last: see `Gpu`.
+    // Dropped last: see `Gpu`.
     let _drm = gpu.drm.clone();
     let objects = many(n, || <ARef<Gem>>::new(&gpu))?;
     if is_tried {
@@ -362,8 +363,8 @@ fn unbind_once(n: usize, how: &str, is_tried: bool, round: usize) -> Result<Delt
     Ok(time)
 }
 
-/// The time that it takes to free what is mapped; and without the part of the slot, in turns, so
-/// that what else slows the machine down slows down both.
+/// Measures the time of freeing mapped objects, with and without a slot. The two take turns, so
+/// that other load on the machine affects both.
 fn free<T: Freed, Bare: Freed>(scale: &Scale) -> Result {
     for order in Order::ALL {
         let mut forecast = Forecast::new(2);
@@ -382,7 +383,7 @@ fn free<T: Freed, Bare: Freed>(scale: &Scale) -> Result {
     Ok(())
 }
 
-/// Frees `n` in this order.
+/// Frees `n` objects in this order.
 fn free_once<T: Freed>(n: usize, order: Order, round: usize) -> Result<Delta> {
     let gpu = Gpu::new()?;
     let mut all = many(n, || T::new(&gpu))?;
@@ -408,7 +409,7 @@ fn free_once<T: Freed>(n: usize, order: Order, round: usize) -> Result<Delta> {
     Ok(times[PARTS - 1])
 }
 
-/// The time of accesses to what is mapped.
+/// Measures the time of accesses to a mapped object.
 fn fast_path(scale: &Scale) -> Result {
     type Function = fn(&Gem, &Device<Bound>, usize) -> Result;
     const SHAPES: [(&str, Function); 3] = [
@@ -436,9 +437,9 @@ fn fast_path(scale: &Scale) -> Result {
     Ok(())
 }
 
-/// Bytes: of the parts of an object, and of what is allocated.
+/// Measures the bytes of an object's parts, and of its allocations.
 fn bytes(scale: &Scale) -> Result {
-    // SAFETY: There are no requirements.
+    // SAFETY: `kmalloc_size_roundup()` accepts any size.
     let allocated = |size| unsafe { bindings::kmalloc_size_roundup(size) };
     let object = size_of::<Gem>();
     let sizes = [
@@ -488,7 +489,7 @@ fn bytes(scale: &Scale) -> Result {
 mod full {
     use super::*;
 
-    /// First, as what was freed before is there to be allocated again.
+    /// Runs first, as memory that was freed before can be allocated again without growing slabs.
     #[test]
     fn bytes() -> Result {
         super::bytes(&FULL)

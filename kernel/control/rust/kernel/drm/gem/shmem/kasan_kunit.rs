@@ -11,13 +11,13 @@ use crate::{
     prelude::*, //
 };
 
-// A suite of its own, to be run alone: KASAN reports once.
+// A separate suite, to be run alone: KASAN reports once.
 #[kunit_tests(rust_lazy_kasan)]
 mod tests {
     use super::*;
 
-    /// As `last_holder_after_unbind` of the contract, but the object is freed, which reads the DRM
-    /// device. No code here is unsafe.
+    /// As `last_holder_after_unbind` of the contract, but the object is freed, and its release
+    /// reads the DRM device. No code here is unsafe.
     #[test]
     fn free_after_drm_device() -> Result {
         let mut gpu = Gpu::new()?;

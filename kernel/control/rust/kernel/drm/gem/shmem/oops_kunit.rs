@@ -11,13 +11,12 @@ use crate::{
     prelude::*, //
 };
 
-// A suite of its own, to be run alone: the kernel does not survive it.
+// A separate suite, to be run alone: the kernel does not survive it.
 #[kunit_tests(rust_lazy_oops)]
 mod tests {
     use super::*;
 
-    /// As `rebind` of the contract, and then reads from the table that was lent. No code here is
-    /// unsafe.
+    /// As `rebind` of the contract, and then reads from the returned table. No code here is unsafe.
     #[test]
     fn read_after_rebind() -> Result {
         let mut gpu = Gpu::new()?;

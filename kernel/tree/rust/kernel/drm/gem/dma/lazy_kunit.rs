@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! GEM DMA objects: what `sg_table()` returns, what unbind ends, and what it leaves, which is the
+//! GEM DMA objects: the result of `sg_table()`, and unbind, which ends the table and leaves the
 //! memory.
 
 use super::Object;
@@ -50,10 +50,10 @@ use core::{
     ptr, //
 };
 
-/// How large the objects are.
+/// The size of the objects.
 const SIZE: usize = 4 * PAGE_SIZE;
 
-/// The least that makes a DRM driver.
+/// A minimal DRM driver.
 struct KunitDriver;
 
 /// The driver's private data, and its part of an open file.
@@ -107,7 +107,7 @@ struct Gpu {
 }
 
 impl Gpu {
-    /// Creates a device that DMA works on.
+    /// Creates a device that supports DMA.
     fn new() -> Result<Self> {
         let dev = TestDevice::new()?;
         let drm = UnregisteredDevice::new(dev.bound()?, Ok::<_, Error>(KunitFile))?;
@@ -136,7 +136,7 @@ impl Gpu {
     }
 }
 
-/// Where a table begins and ends for the device. Fails if there is a hole.
+/// Returns where the DMA addresses of a table begin and end. Fails if there is a hole.
 fn range(table: &SGTable) -> Result<(DmaAddress, DmaAddress)> {
     let begin = table.iter().next().ok_or(EINVAL)?.dma_address();
     let mut end = begin;
@@ -152,17 +152,17 @@ fn range(table: &SGTable) -> Result<(DmaAddress, DmaAddress)> {
     Ok((begin, end))
 }
 
-/// The address of what is lent, for comparison only.
+/// Returns the address of the table, for comparison only.
 fn address(lent: Result<&SGTable>) -> Result<usize> {
     lent.map(|lent| ptr::from_ref(lent).addr())
 }
 
-/// An object's memory, as another driver has it that knows the buffer only.
+/// An object's memory, mapped by another driver that knows only the buffer.
 ///
 /// # Invariants
 ///
-/// This owns a reference to `buffer`, and `attach` is attached to that for a device that stays
-/// bound as long as `'a`. `table` is mapped for it.
+/// An import owns a reference to `buffer`. `attach` attaches a device to it that stays bound during
+/// `'a`, and `table` is mapped for that attachment.
 struct Import<'a> {
     buffer: *mut bindings::dma_buf,
     attach: *mut bindings::dma_buf_attachment,
@@ -180,7 +180,7 @@ impl<'a> Import<'a> {
             unsafe { bindings::dma_buf_put(buffer) }
         });
 
-        // SAFETY: Both are valid.
+        // SAFETY: The buffer and the device are valid.
         let attach = from_err_ptr(unsafe { bindings::dma_buf_attach(buffer, dev.as_raw()) })?;
         // SAFETY: The attachment is new.
         let table = from_err_ptr(unsafe {
@@ -190,7 +190,7 @@ impl<'a> Import<'a> {
             )
         })
         .inspect_err(|_| {
-            // SAFETY: It was attached above, and nobody uses it any more.
+            // SAFETY: The attachment was made above, and is not used any more.
             unsafe { bindings::dma_buf_detach(buffer, attach) }
         })?;
 
@@ -204,7 +204,7 @@ impl<'a> Import<'a> {
         })
     }
 
-    /// How many bytes are mapped.
+    /// Returns the number of bytes that are mapped.
     fn len(&self) -> ResourceSize {
         // SAFETY: By the type invariants the table is mapped.
         let table = unsafe { SGTable::from_raw(self.table) };
@@ -217,11 +217,11 @@ impl<'a> Import<'a> {
         // SAFETY: By the type invariants the buffer is valid.
         to_result(unsafe { bindings::dma_buf_vmap_unlocked(self.buffer, &mut map) })?;
 
-        // SAFETY: The memory of these objects is not that of a device.
+        // SAFETY: The memory of these objects is system memory, so `vaddr` is the valid field.
         let memory = unsafe { map.__bindgen_anon_1.vaddr }.cast::<u32>();
-        // SAFETY: The mapping has `SIZE` bytes, and begins with a page.
+        // SAFETY: The mapping has `SIZE` bytes, and begins at a page.
         let word = unsafe { memory.add(SIZE / 4 - 1).read_volatile() };
-        // SAFETY: It was mapped above, and nobody uses the mapping any more.
+        // SAFETY: The buffer was mapped above, and the mapping is not used any more.
         unsafe { bindings::dma_buf_vunmap_unlocked(self.buffer, &mut map) };
 
         Ok(word)
@@ -230,7 +230,7 @@ impl<'a> Import<'a> {
 
 impl Drop for Import<'_> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants the table is mapped, and nobody uses it any more.
+        // SAFETY: By the type invariants the table is mapped, and this is its last use.
         unsafe {
             bindings::dma_buf_unmap_attachment_unlocked(
                 self.attach,
@@ -238,12 +238,13 @@ impl Drop for Import<'_> {
                 bindings::dma_data_direction::DMA_BIDIRECTIONAL,
             )
         };
-        // SAFETY: By the type invariants it is attached, and nobody uses it any more.
+        // SAFETY: By the type invariants `attach` is an attachment to `buffer`, and this is its
+        // last use.
         unsafe { bindings::dma_buf_detach(self.buffer, self.attach) };
         // SAFETY: By the type invariants this owns a reference.
         unsafe { bindings::dma_buf_put(self.buffer) };
-        // A thread of the kernel's leaves the release to a worker.
-        // SAFETY: There are no requirements.
+        // In a kernel thread, the release is left to a worker.
+        // SAFETY: This thread may sleep.
         unsafe { bindings::flush_delayed_fput() };
     }
 }
@@ -252,7 +253,8 @@ impl Drop for Import<'_> {
 mod tests {
     use super::*;
 
-    /// The table is that of all memory of the object, which the CPU sees, too, and finds zeroed.
+    /// The table covers all memory of the object. The memory is zeroed, and the CPU can access it
+    /// as well.
     #[test]
     fn all_memory_in_one_piece() -> Result {
         let gpu = Gpu::new()?;
@@ -287,7 +289,7 @@ mod tests {
         Ok(())
     }
 
-    /// Threads that race to the first access all get one table.
+    /// Threads that race to the first access all get the same table.
     #[test]
     fn racing_first_accesses() -> Result {
         const THREADS: usize = 8;
@@ -347,7 +349,8 @@ mod tests {
         for (size, error) in [
             (0, EINVAL),
             (usize::MAX, EINVAL),
-            // There is no such memory in one piece, and no such room among the offsets for mmap().
+            // There is neither contiguous memory of these sizes, nor a range of mmap offsets for
+            // the last.
             (1 << 34, ENOMEM),
             (1 << 40, ENOSPC),
         ] {
@@ -358,8 +361,8 @@ mod tests {
         Ok(())
     }
 
-    /// Unbind ends the table and leaves the memory. Then there is no table any more, not even for
-    /// the same device that is bound again, whether or not there was one before.
+    /// Unbind ends the table and leaves the memory. From then on `sg_table()` fails, also when the
+    /// same device is bound again, whether or not the object had a table.
     #[test]
     fn unbind_ends_table() -> Result {
         let mut gpu = Gpu::new()?;
@@ -380,7 +383,7 @@ mod tests {
         }
         ensure!(used.memory().try_read32(0)? == 7, "the memory has changed");
 
-        // A new object of the new binding is not concerned.
+        // A new object of the new binding can have a table.
         let new = gpu.object()?;
         ensure_ok!(new.sg_table(gpu.bound()?), "a new object");
 
@@ -397,7 +400,7 @@ mod tests {
     #[test]
     fn freed_before_unbind() -> Result {
         let gpu = Gpu::new()?;
-        // What all objects share on the device is there from here on.
+        // From here on, the device has the registry that all objects share.
         let first = gpu.object()?;
         ensure_ok!(first.sg_table(gpu.bound()?), "the first object");
         let nodes = devres_nodes(gpu.bound()?);
@@ -420,7 +423,7 @@ mod tests {
         Ok(())
     }
 
-    /// An object may be the last that holds its DRM device, which freeing it reads.
+    /// An object may be the last that holds its DRM device, which freeing the object reads.
     #[test]
     fn last_holder() -> Result {
         for is_used in [false, true] {
@@ -437,8 +440,8 @@ mod tests {
         Ok(())
     }
 
-    /// An importer of the buffer has the memory until it is done with it, whatever becomes of the
-    /// exporter.
+    /// An importer of the buffer can use the memory until it detaches, also after the exporter was
+    /// unbound and has dropped the object.
     #[test]
     fn exporter_unbound_before_importer() -> Result {
         let mappings = dma_mappings();
@@ -465,7 +468,7 @@ mod tests {
         Ok(())
     }
 
-    /// Each allocation fails once, in making an object and its table. The next call is fine.
+    /// Each allocation for an object and its table fails once. The next call succeeds.
     #[test]
     fn failing_allocations() -> Result {
         if !FailNth::AVAILABLE {
@@ -489,7 +492,7 @@ mod tests {
 
             if let Err(error) = table {
                 ensure!(has_failed, "without a fault: {error:?}");
-                // shmem says that there is no space when there is no memory for an inode.
+                // The shmem code returns `ENOSPC` if there is no memory for an inode.
                 let is_memory = [ENOMEM, ENOSPC].contains(&error);
                 ensure!(is_memory, "allocation {nth}: {error:?}");
             }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The contract of [`Object::sg_table()`], row by row, on a device that DMA works on.
+//! The contract of [`Object::sg_table()`], row by row, on a device that supports DMA.
 //!
-//! Nothing here knows how the table is kept: only that the object is `Object`, that the accessor is
-//! `sg_table()`, and which counts the C helper keeps in the object. The suite therefore runs over
-//! any implementation of the accessor, and tells a right one from a wrong one.
+//! The suite does not depend on how the table is stored. The tests use only `Object`, its accessor
+//! `sg_table()`, and the counts that the C helper keeps in the object. So it runs over any
+//! implementation of the accessor, and tells a right one from a wrong one.
 
 use super::{
     DmaResvGuard,
@@ -78,13 +78,13 @@ use core::{
     }, //
 };
 
-/// How long something that has to happen is given.
+/// The time limit of an event that must happen.
 const LIMIT: Delta = Delta::from_millis(10_000);
 
-/// How large the objects are: more than a page, and within what a faux device maps in one segment.
+/// The size of the objects: more than a page, and no more than a faux device maps in one segment.
 pub(super) const SIZE: usize = 16 * PAGE_SIZE;
 
-/// The least that makes a DRM driver.
+/// A minimal DRM driver.
 pub(super) struct KunitDriver;
 
 /// The driver's private data.
@@ -149,7 +149,7 @@ impl drm::Driver for KunitDriver {
     const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
 }
 
-/// The object that the tests are about.
+/// The object under test.
 pub(super) type Gem = Object<KunitObject>;
 
 /// A DRM device, and the device below it.
@@ -161,7 +161,7 @@ pub(super) struct Gpu {
 }
 
 impl Gpu {
-    /// Creates a device that DMA works on.
+    /// Creates a device that supports DMA.
     pub(super) fn new() -> Result<Self> {
         let dev = TestDevice::new()?;
         let drm = UnregisteredDevice::new(dev.bound()?, KunitData::new())?;
@@ -173,7 +173,7 @@ impl Gpu {
         })
     }
 
-    /// The device below, which stays bound while it is borrowed.
+    /// Returns the device below, which stays bound while it is borrowed.
     pub(super) fn bound(&self) -> Result<&device::Device<device::Bound>> {
         Ok(self.dev.bound()?.as_ref())
     }
@@ -186,7 +186,7 @@ impl Gpu {
         Ok(())
     }
 
-    /// Maps an object and frees it: what all objects share on the device is there from here on.
+    /// Maps an object and frees it. From here on, the device has the state that its objects share.
     pub(super) fn map_another(&self) -> Result {
         ensure_ok!(self.object()?.sg_table(self.bound()?), "another object");
         Ok(())
@@ -207,14 +207,15 @@ impl Gpu {
         Gem::new(&self.drm, SIZE, config, ())
     }
 
-    /// How many references there are to the DRM device.
+    /// Returns the number of references to the DRM device.
     pub(super) fn drm_refs(&self) -> i32 {
         drm_refs(&self.drm)
     }
 
-    /// Creates an object that is the last holder of its DRM device, beside the device below.
+    /// Creates an object that is the last holder of its DRM device. Returns the object and the
+    /// device below.
     ///
-    /// Fails if the object has no reference of its own: all that reads `obj->dev` would then read
+    /// Fails if the object has no reference of its own, as each read of `obj->dev` would then read
     /// freed memory.
     pub(super) fn into_last_holder(self) -> Result<(ARef<Gem>, TestDevice)> {
         let refs = self.drm_refs();
@@ -229,16 +230,16 @@ impl Gpu {
     }
 }
 
-/// How many references there are to a DRM device.
+/// Returns the number of references to a DRM device.
 pub(super) fn drm_refs(drm: &drm::Device<KunitDriver>) -> i32 {
-    // SAFETY: `drm` is a reference, so the count is there.
+    // SAFETY: `drm` is a reference, so the count is valid.
     let count = unsafe { &raw mut (*drm.as_raw()).ref_.refcount.refs.counter };
 
     // SAFETY: The count is only ever accessed atomically.
     unsafe { Atomic::from_ptr(count) }.load(Relaxed)
 }
 
-/// How many references there are to an object.
+/// Returns the number of references to an object.
 pub(super) fn refs(obj: &Gem) -> i32 {
     // SAFETY: The object is initialised.
     let count = unsafe { &raw mut (*obj.as_raw()).refcount.refcount.refs.counter };
@@ -247,7 +248,7 @@ pub(super) fn refs(obj: &Gem) -> i32 {
     unsafe { Atomic::from_ptr(count) }.load(Relaxed)
 }
 
-/// Whether the C helper has a table in the object.
+/// Returns whether the C helper has a table in the object.
 pub(super) fn is_mapped(obj: &Gem) -> bool {
     // SAFETY: The object is initialised.
     let sgt = unsafe { &raw const (*obj.as_raw_shmem()).sgt };
@@ -258,7 +259,7 @@ pub(super) fn is_mapped(obj: &Gem) -> bool {
     !sgt.is_null()
 }
 
-/// How often the pages of the object are in use.
+/// Returns the use count of the object's pages.
 pub(super) fn page_uses(obj: &Gem) -> i32 {
     // SAFETY: The object is initialised.
     let count = unsafe { &raw mut (*obj.as_raw_shmem()).pages_use_count.refs.counter };
@@ -267,7 +268,8 @@ pub(super) fn page_uses(obj: &Gem) -> i32 {
     unsafe { Atomic::from_ptr(count) }.load(Relaxed)
 }
 
-/// How many uses of the pages nobody ends when the object is freed, which ends one.
+/// Returns the number of uses of the pages that are left when the object is freed, which ends one
+/// use.
 pub(super) fn surplus_uses(obj: &Gem) -> i32 {
     // SAFETY: The object is initialised, and the tests call this when no other thread uses it.
     let has_pages = unsafe { !(*obj.as_raw_shmem()).pages.is_null() };
@@ -275,7 +277,8 @@ pub(super) fn surplus_uses(obj: &Gem) -> i32 {
     page_uses(obj) - i32::from(has_pages)
 }
 
-/// The address of what is lent, for comparison only: a wrong accessor may lend what is not there.
+/// Returns the address of a reference, for comparison only: a wrong accessor may return a dangling
+/// one.
 pub(super) fn address<T: ?Sized>(lent: Result<&T>) -> Result<usize> {
     lent.map(|lent| ptr::from_ref(lent).addr())
 }
@@ -288,16 +291,16 @@ fn make_table(obj: &Gem) -> Result<usize> {
     Ok(from_err_ptr(sgt)?.addr())
 }
 
-/// Bytes that a table has for the device.
+/// Returns the number of bytes that a table maps for the device.
 pub(super) fn dma_len(table: &SGTable) -> ResourceSize {
     table.iter().map(|entry| entry.dma_len()).sum()
 }
 
-/// An object that is shared with other drivers.
+/// The buffer by which an object is shared with other drivers.
 ///
 /// # Invariants
 ///
-/// The pointer is to a valid buffer, and a reference to it.
+/// The pointer is to a valid buffer, and this owns a reference to the buffer.
 pub(super) struct DmaBuf(NonNull<bindings::dma_buf>);
 
 impl DmaBuf {
@@ -317,16 +320,16 @@ impl DmaBuf {
 
 impl Drop for DmaBuf {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants this is a reference.
+        // SAFETY: By the type invariants this owns a reference.
         unsafe { bindings::dma_buf_put(self.0.as_ptr()) };
-        // A thread of the kernel's leaves the release to a worker.
-        // SAFETY: There are no requirements.
+        // In a kernel thread, the release is left to a worker.
+        // SAFETY: This thread may sleep.
         unsafe { bindings::flush_delayed_fput() };
     }
 }
 
-/// Calls `with` while the object looks like one that was imported from the buffer `dmabuf`, whose
-/// lock reserves it.
+/// Calls `with` while the object looks as if it was imported from the buffer `dmabuf`. The object
+/// and the buffer share a reservation lock.
 fn as_imported<R>(
     obj: &Gem,
     dmabuf: *mut bindings::dma_buf,
@@ -334,7 +337,7 @@ fn as_imported<R>(
 ) -> Result<R> {
     // SAFETY: The object is initialised.
     let drm = unsafe { (*obj.as_raw()).dev };
-    // SAFETY: The tests keep the DRM device of an object.
+    // SAFETY: The tests hold a reference to the DRM device of an object.
     let dev = unsafe { (*drm).dev };
     // SAFETY: The buffer is valid, and a DRM device has a reference to its parent.
     let attach = from_err_ptr(unsafe { bindings::dma_buf_attach(dmabuf, dev) })?;
@@ -344,14 +347,14 @@ fn as_imported<R>(
     let _reset = ScopeGuard::new(|| {
         // SAFETY: The object is initialised, and no other thread uses it.
         unsafe { (*obj.as_raw()).import_attach = ptr::null_mut() };
-        // SAFETY: It was attached above, and nobody uses it any more.
+        // SAFETY: The attachment was made above, and is not used any more.
         unsafe { bindings::dma_buf_detach(dmabuf, attach) };
     });
     Ok(with())
 }
 
-/// Has eight threads map something of `obj` at the same time, each by a handle of its own. Returns
-/// the one address they all get.
+/// Makes eight threads map a resource of `obj` at the same time, each by its own handle. Returns
+/// the address that all of them get.
 pub(super) fn race_to_first<T: Clone + Send + 'static>(
     gpu: &Gpu,
     obj: &Gem,
@@ -373,7 +376,7 @@ pub(super) fn race_to_first<T: Clone + Send + 'static>(
         threads.push(thread, GFP_KERNEL)?;
     }
 
-    // Whoever maps takes this lock, so the first to come waits for the others.
+    // Mapping takes this lock, so the first thread waits until all have started.
     let resv = DmaResvGuard::new(obj);
     for thread in &threads {
         thread.start();
@@ -396,7 +399,7 @@ pub(super) fn race_to_first<T: Clone + Send + 'static>(
 mod tests {
     use super::*;
 
-    /// Populated, right device: the same table, with neither lock nor allocation.
+    /// Later accesses with the right device return the same table, without a lock or an allocation.
     #[test]
     fn success_path() -> Result {
         let gpu = Gpu::new()?;
@@ -418,7 +421,7 @@ mod tests {
             );
         }
 
-        // Whoever maps takes this lock.
+        // Mapping takes this lock.
         let resv = DmaResvGuard::new(&*obj);
         let fault = FailNth::AVAILABLE.then(|| FailNth::new(1)).transpose()?;
         for _ in 0..100 {
@@ -433,7 +436,7 @@ mod tests {
         Ok(())
     }
 
-    /// Any device but the owner's: `EINVAL`, before anything is mapped.
+    /// Access with any device but the owner's fails with `EINVAL`, before anything is mapped.
     #[test]
     fn wrong_device() -> Result {
         let gpu = Gpu::new()?;
@@ -457,7 +460,7 @@ mod tests {
         Ok(())
     }
 
-    /// Empty, right device: mapped once, racing callers get the same table.
+    /// Racing first accesses map once, and return the same table to all callers.
     #[test]
     fn racing_first_access() -> Result {
         let gpu = Gpu::new()?;
@@ -470,14 +473,15 @@ mod tests {
         Ok(())
     }
 
-    /// Mapping fails: its error, the slot stays empty and balanced.
+    /// If mapping fails, the accessor returns its error, and leaves neither a table nor a use of
+    /// the pages.
     #[test]
     fn failing_map() -> Result {
         let gpu = Gpu::new()?;
         let obj = gpu.object()?;
         let dev = gpu.bound()?;
 
-        // Wherever the pages are, they are out of reach. The kernel warns of that, once.
+        // With this mask, all pages are out of reach. The kernel warns of that, once.
         set_dma_bits(dev, 12);
         let first = expect_warning("overflow (mask fff,", || address(obj.sg_table(dev)));
         let second = address(obj.sg_table(dev));
@@ -493,11 +497,11 @@ mod tests {
         Ok(())
     }
 
-    /// As above, for every allocation on the way.
+    /// The same if any allocation of the access fails.
     #[test]
     fn failing_allocation() -> Result {
-        // What else is allocated on the way differs from one time to the next, so that one sweep
-        // may step over an allocation.
+        // Other allocations on the way vary from sweep to sweep, so that one sweep may miss an
+        // allocation.
         const SWEEPS: usize = 3;
 
         if !FailNth::AVAILABLE {
@@ -522,10 +526,10 @@ mod tests {
         NotReached,
     }
 
-    /// Maps an object while its `nth` allocation fails, and once more if that has failed.
+    /// Maps an object while the `nth` allocation fails, and once more if mapping has failed.
     fn fail_one_allocation(gpu: &Gpu, nth: u32) -> Result<Fault> {
         let dev = gpu.bound()?;
-        // One page is the least for others to allocate.
+        // With one page, other code allocates the least.
         let obj = Gem::new(&gpu.drm, PAGE_SIZE, ObjectConfig::default(), ())?;
         let nodes = devres_nodes(dev);
 
@@ -555,7 +559,7 @@ mod tests {
         })
     }
 
-    /// Device unbound: unmapped before unbind returns, the object stays usable.
+    /// Unbind unmaps the table before it returns. The object stays usable.
     #[test]
     fn unbind() -> Result {
         let before = dma_mappings();
@@ -583,7 +587,7 @@ mod tests {
         Ok(())
     }
 
-    /// Same device bound again: `ENXIO`, and new objects can be mapped.
+    /// Access fails with `ENXIO` when the same device is bound again. New objects can be mapped.
     #[test]
     fn rebind() -> Result {
         let mut gpu = Gpu::new()?;
@@ -613,7 +617,7 @@ mod tests {
         Ok(())
     }
 
-    /// As above, in the middle of unbind.
+    /// Access fails with `ENXIO` in the middle of unbind as well.
     #[test]
     fn access_during_unbind() -> Result {
         let mut gpu = Gpu::new()?;
@@ -625,7 +629,7 @@ mod tests {
             let (obj, result) = (obj.clone(), result.clone());
             let dev: ARef<device::Device> = gpu.bound()?.into();
             ScopeGuard::new(move || {
-                // SAFETY: Unbind is waiting for us.
+                // SAFETY: Unbind is waiting for this callback.
                 let dev = unsafe { dev.as_bound() };
                 *result.lock() = Some((address(obj.sg_table(dev)), is_mapped(&obj)));
             })
@@ -645,8 +649,8 @@ mod tests {
         Ok(())
     }
 
-    /// A callback of a registration by `devres::register()`, on another thread, uses the table when
-    /// unbind begins: it is mapped until the callback has returned.
+    /// A callback of a registration by `devres::register()` uses the table on another thread when
+    /// unbind begins. The table stays mapped until the callback has returned.
     #[test]
     fn lent_to_a_callback() -> Result {
         let mut gpu = Gpu::new()?;
@@ -704,7 +708,7 @@ mod tests {
         Ok(())
     }
 
-    /// Owner freed first: unmapped before that returns, nothing left on the device.
+    /// Freeing the owner first unmaps before the free returns, and leaves nothing on the device.
     #[test]
     fn free_before_unbind() -> Result {
         let mappings = dma_mappings();
@@ -728,18 +732,18 @@ mod tests {
         Ok(())
     }
 
-    /// Both at once, and unbind wins: the free waits.
+    /// Unbind and free at once: if unbind is first, the free waits.
     #[test]
     fn unbind_wins() -> Result {
         let mappings = dma_mappings();
         let gpu = Gpu::new()?;
-        // Goes last: see `Gpu`.
+        // Dropped last: see `Gpu`.
         let _drm = gpu.drm.clone();
         let parent = gpu.object()?;
         let obj = gpu.object_below(&parent)?;
         ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
 
-        // Is released right before the table, as it is registered right after it.
+        // The signal is released right before the table, as it is registered right after the table.
         let is_next = completion()?;
         let signal = is_next.clone();
         let signal = ScopeGuard::new(move || signal.complete_all());
@@ -749,7 +753,7 @@ mod tests {
         let unbinding = Thread::new(move || dev.unbind())?;
         let freeing = Thread::new(move || drop(obj))?;
 
-        // Whoever unmaps takes this lock.
+        // Unmapping takes this lock.
         let resv = DmaResvGuard::new(&*parent);
         unbinding.start();
         is_next.wait_for_completion();
@@ -769,12 +773,12 @@ mod tests {
         Ok(())
     }
 
-    /// Both at once, and the free wins: unbind waits.
+    /// Unbind and free at once: if the free is first, unbind waits.
     #[test]
     fn free_wins() -> Result {
         let mappings = dma_mappings();
         let gpu = Gpu::new()?;
-        // Goes last: see `Gpu`.
+        // Dropped last: see `Gpu`.
         let _drm = gpu.drm.clone();
         let parent = gpu.object()?;
         let obj = gpu.object_below(&parent)?;
@@ -789,7 +793,7 @@ mod tests {
         let mut dev = gpu.dev;
         let unbinding = Thread::new(move || dev.unbind())?;
 
-        // Whoever unmaps takes this lock.
+        // Unmapping takes this lock.
         let resv = DmaResvGuard::new(&*parent);
         freeing.start();
         is_next.wait_for_completion();
@@ -809,7 +813,7 @@ mod tests {
         Ok(())
     }
 
-    /// Both at once, many times over.
+    /// Unbind and free at once, many times over.
     #[test]
     fn free_and_unbind() -> Result {
         const ROUNDS: usize = 50;
@@ -842,7 +846,7 @@ mod tests {
         Ok(())
     }
 
-    /// Mapping and unmapping leave the object's own reference count alone.
+    /// Mapping and unmapping do not change the object's own reference count.
     #[test]
     fn owner_is_held_weakly() -> Result {
         let mut gpu = Gpu::new()?;
@@ -861,7 +865,7 @@ mod tests {
         let mut gpu = Gpu::new()?;
         let refs = gpu.drm_refs();
 
-        // `gpu` has one reference, so it is safe to look what would be without it.
+        // `gpu` has a reference as well, so the test is safe even if the object has none.
         let obj = gpu.object()?;
         let created = gpu.drm_refs();
         ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
@@ -896,7 +900,8 @@ mod tests {
     }
 
     /// The same after unbind. Without a reference of the object's own, the release reads a freed
-    /// DRM device: `drm_gem_object_release()` removes the object's mmap offset from a tree of it.
+    /// DRM device: `drm_gem_object_release()` removes the object's mmap offset from a tree of the
+    /// device.
     #[test]
     fn last_holder_after_unbind() -> Result {
         let mut gpu = Gpu::new()?;
@@ -906,12 +911,12 @@ mod tests {
         ensure_ok!(obj.sg_table(gpu.bound()?), "the first access");
         gpu.dev.unbind();
 
-        // DRM warns of the object that is left, if that does not keep the device alive.
+        // DRM warns of the object that is left, if the object does not keep the device alive.
         drop(gpu.drm);
         if has_reference {
             drop(obj);
         } else {
-            // Its release would read freed memory.
+            // The release of the object would read freed memory.
             mem::forget(obj);
         }
 
@@ -922,7 +927,7 @@ mod tests {
         Ok(())
     }
 
-    /// The last holder of the DRM device is mapped for the first time, and accessed again.
+    /// An object that is the last holder of its DRM device is mapped, and accessed again.
     #[test]
     fn last_holder_access() -> Result {
         let (obj, mut dev) = Gpu::new()?.into_last_holder()?;
@@ -939,8 +944,8 @@ mod tests {
         Ok(())
     }
 
-    /// An object that is registration data is freed when the driver's data is dropped, before
-    /// devres releases anything. `Registration` puts its reference to the DRM device first.
+    /// An object in registration data is freed when the driver's data is dropped, before devres
+    /// releases anything. `Registration` puts its reference to the DRM device before that.
     #[test]
     fn registration_data() -> Result {
         let mappings = dma_mappings();
@@ -956,7 +961,7 @@ mod tests {
         );
         ensure_ok!(obj.sg_table(dev.bound()?.as_ref()), "the first access");
 
-        // SAFETY: The registration is dropped below, and nothing in between returns.
+        // SAFETY: The registration is dropped below, and no code in between returns.
         let registration = unsafe { drm::Registration::new(dev.bound()?.as_ref(), drm, obj, 0) }?;
         drop(registration);
         let left = dma_mappings();
@@ -969,8 +974,9 @@ mod tests {
         Ok(())
     }
 
-    /// A signal interrupts a first access that waits for the reservation lock: its error, the slot
-    /// stays empty and balanced. `dma_resv_lock_interruptible()` looks for signals while it waits.
+    /// A signal interrupts a first access that waits for the reservation lock. The access fails
+    /// with `EINTR`, and leaves neither a table nor a use of the pages.
+    /// `dma_resv_lock_interruptible()` looks for signals while it waits.
     #[test]
     fn interrupted() -> Result {
         let gpu = Gpu::new()?;
@@ -999,8 +1005,8 @@ mod tests {
         Ok(())
     }
 
-    /// C code purges an object that Rust never asked for a table. That ends the use of the pages
-    /// that C has taken, and the next access maps new pages.
+    /// C code purges an object that Rust never asked for a table. Purging ends the use of the pages
+    /// that C code has taken, and the next access maps new pages.
     #[test]
     fn purge() -> Result {
         let mut gpu = Gpu::new()?;
@@ -1027,8 +1033,8 @@ mod tests {
         Ok(())
     }
 
-    /// C code makes the table, for an object whose table Rust never asked for: the release frees it
-    /// and puts its use of the pages. It is `drm_gem_shmem_release()` that does.
+    /// C code makes the table of an object whose table Rust never asked for.
+    /// `drm_gem_shmem_release()` frees the table and puts its use of the pages.
     #[test]
     fn table_of_c() -> Result {
         let mappings = dma_mappings();
@@ -1062,8 +1068,8 @@ mod tests {
         Ok(())
     }
 
-    /// The table of an imported object is made by its exporter, of the exporter's pages. It is
-    /// unmapped by the exporter as well, when the importer is unbound.
+    /// The exporter of an imported object makes the object's table, from its own pages. The
+    /// exporter also unmaps the table when the importer is unbound.
     #[test]
     fn imported_object() -> Result {
         let exporter = Gpu::new()?;

@@ -33,9 +33,9 @@ pub(super) fn import(gpu: &Gpu, buffer: &DmaBuf) -> Result<ARef<Gem>> {
     unsafe { Gem::import(&gpu.drm, buffer.as_raw(), ()) }
 }
 
-/// Waits until the buffers are released that were put.
+/// Waits until all buffers that were put are released.
 fn flush() {
-    // SAFETY: There are no requirements.
+    // SAFETY: This thread may sleep.
     unsafe { bindings::flush_delayed_fput() };
 }
 
@@ -81,7 +81,7 @@ mod tests {
         let again = import(&gpu, &buffer)?;
         ensure_ok!(again.sg_table(gpu.bound()?), "the access after a rebind");
 
-        // Now it is the release that unmaps, detaches and puts the last reference to the buffer.
+        // Releasing the objects unmaps, detaches and puts the last references to the buffer.
         drop(buffer);
         ensure!(
             refs(&theirs) == before.0,
@@ -97,8 +97,8 @@ mod tests {
         Ok(())
     }
 
-    /// The exporter is unbound and lets go of its object and its DRM device before the importer
-    /// maps the buffer. The exported buffer stays for as long as the import.
+    /// The exporter is unbound and drops its object and its DRM device before the importer maps the
+    /// buffer. The exported buffer lives as long as the import.
     #[test]
     fn exporter_gone_before_first_access() -> Result {
         let mappings = dma_mappings();
@@ -123,7 +123,8 @@ mod tests {
         Ok(())
     }
 
-    /// The importer is unbound with its import there, which is released when there is no binding.
+    /// The importer is unbound while it has an import, and the import is released without a
+    /// binding.
     #[test]
     fn importer_unbound_before_release() -> Result {
         let mappings = dma_mappings();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a lazy field gives to [`Object`] beside `sg_table()`: look without mapping, borrow without
-//! a bound device, unmap by hand.
+//! The functions that the lazy field gives to [`Object`] beside `sg_table()`: access without
+//! mapping, access without a bound device, and unmapping by hand.
 //!
 //! The contract of the accessor itself is in `contract_kunit`.
 
@@ -61,7 +61,8 @@ use core::ptr::{
 unsafe fn exclusive(obj: &mut ARef<Gem>) -> Pin<&mut Gem> {
     let obj = ptr::from_ref::<Gem>(obj).cast_mut();
 
-    // SAFETY: The object is valid while it is referred to, and nobody else uses it as required.
+    // SAFETY: The object is valid while `obj` refers to it, and the caller guarantees that there is
+    // no other reference.
     let obj = unsafe { &mut *obj };
 
     // SAFETY: An object behind a reference count does not move.
@@ -82,7 +83,7 @@ struct Import<'a> {
 impl<'a> Import<'a> {
     /// Maps a buffer for the device of another driver.
     fn new(buffer: &'a DmaBuf, dev: &Device<Bound>) -> Result<Self> {
-        // SAFETY: Both are valid.
+        // SAFETY: The buffer and the device are valid.
         let attach =
             from_err_ptr(unsafe { bindings::dma_buf_attach(buffer.as_raw(), dev.as_raw()) })?;
 
@@ -94,11 +95,11 @@ impl<'a> Import<'a> {
             )
         })
         .inspect_err(|_| {
-            // SAFETY: As above, and nobody uses it after this.
+            // SAFETY: The attachment was made above, and is not used after this.
             unsafe { bindings::dma_buf_detach(buffer.as_raw(), attach) };
         })?;
 
-        // INVARIANT: Mapped above.
+        // INVARIANT: The buffer was attached and mapped above.
         Ok(Self {
             buffer,
             attach,
@@ -106,9 +107,9 @@ impl<'a> Import<'a> {
         })
     }
 
-    /// Bytes that are mapped.
+    /// Returns the number of bytes that are mapped.
     fn len(&self) -> ResourceSize {
-        // SAFETY: By the type invariants it is mapped.
+        // SAFETY: By the type invariants `sgt` is mapped.
         let table = unsafe { SGTable::from_raw(self.sgt) };
         table.iter().map(|entry| entry.dma_len()).sum()
     }
@@ -116,7 +117,7 @@ impl<'a> Import<'a> {
 
 impl Drop for Import<'_> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants it is mapped, and nobody uses it after this.
+        // SAFETY: By the type invariants `sgt` is mapped, and this is its last use.
         unsafe {
             bindings::dma_buf_unmap_attachment_unlocked(
                 self.attach,
@@ -125,7 +126,7 @@ impl Drop for Import<'_> {
             )
         };
 
-        // SAFETY: By the type invariants it is attached, and nobody uses it after this.
+        // SAFETY: By the type invariants `attach` is attached, and this is its last use.
         unsafe { bindings::dma_buf_detach(self.buffer.as_raw(), self.attach) };
     }
 }
@@ -134,7 +135,7 @@ impl Drop for Import<'_> {
 mod tests {
     use super::*;
 
-    /// Never sleeps, never maps, tells a wrong device.
+    /// `peek` never sleeps, never maps, and refuses a wrong device.
     #[test]
     fn peek() -> Result {
         let mut gpu = Gpu::new()?;
@@ -143,8 +144,8 @@ mod tests {
         let dev = gpu.bound()?;
         let other = other.bound()?.as_ref();
 
-        // It waits neither for a thread that maps nor for the lock that mapping takes, nor sleeps
-        // otherwise.
+        // `peek` waits neither for a thread that maps nor for the lock that mapping takes, nor does
+        // it sleep otherwise.
         let slot = ensure_ok!(obj.sgt.entry(dev), "the entry");
         let resv = DmaResvGuard::new(&*obj);
         let rcu = rcu::read_lock();
@@ -172,11 +173,12 @@ mod tests {
         Ok(())
     }
 
-    /// Needs no bound device; [`None`] while empty or revoked; unbind waits for the guard.
+    /// `try_access` needs no bound device. An empty or revoked slot returns [`None`]. Unbind waits
+    /// for the guard.
     #[test]
     fn try_access() -> Result {
         let gpu = Gpu::new()?;
-        // Goes last: see `Gpu`.
+        // Dropped last: see `Gpu`.
         let _drm = gpu.drm.clone();
         let obj = gpu.object()?;
 
@@ -197,7 +199,7 @@ mod tests {
         let lent = ptr::from_ref(&**guard).addr();
         let len: ResourceSize = guard.iter().map(|entry| entry.dma_len()).sum();
 
-        // Nobody may sleep while there is a guard.
+        // No code may sleep while there is a guard.
         unbinding.start();
         let is_early = comes_true_with(GRACE, cpu_relax, || {
             !is_mapped(&obj) || unbinding.has_returned()
@@ -220,7 +222,8 @@ mod tests {
         Ok(())
     }
 
-    /// Unmaps now, exactly once, balanced; the slot is empty again.
+    /// `revoke` unmaps at once and exactly once, puts the use of the pages, and leaves the slot
+    /// empty.
     #[test]
     fn revoke() -> Result {
         let mappings = dma_mappings();
@@ -261,7 +264,7 @@ mod tests {
             ensure!(is_revoked, "round {round}: a revoked table is lent");
         }
 
-        // Also what unbind has revoked.
+        // A slot that unbind has revoked becomes empty as well.
         ensure_ok!(obj.sg_table(gpu.bound()?), "the access before unbind");
         gpu.dev.unbind();
         // SAFETY: `obj` is the only reference, as no other one was made.
@@ -270,14 +273,14 @@ mod tests {
         ensure_ok!(obj.sg_table(gpu.bound()?), "the access after a rebind");
         ensure!(page_uses(&obj) == 1, "{} uses", page_uses(&obj));
 
-        // A table that was revoked, and one that was not, are not unmapped again by unbind.
+        // Unbind unmaps the current table, and no table that was revoked before.
         gpu.dev.unbind();
         ensure!(!is_mapped(&obj), "still mapped after unbind");
         ensure!(surplus_uses(&obj) == 0, "{} uses left", surplus_uses(&obj));
         Ok(())
     }
 
-    /// The last holder of the DRM device is looked at, empty and mapped.
+    /// `peek` works on the last holder of a DRM device, both empty and mapped.
     #[test]
     fn last_holder_peek() -> Result {
         let (obj, dev) = Gpu::new()?.into_last_holder()?;
@@ -292,7 +295,7 @@ mod tests {
     }
 
     /// A DRM device whose data owns an object is part of a cycle of references. Unbind unmaps the
-    /// object and returns; object and device stay until somebody takes the object out of the data.
+    /// object and returns; object and device stay until the object is taken out of the data.
     #[test]
     fn data_owns_object() -> Result {
         let mut gpu = Gpu::new()?;
@@ -326,9 +329,9 @@ mod tests {
         Ok(())
     }
 
-    /// The exporter of a buffer is unbound while an importer has it mapped: the exporter's own
-    /// table goes, the importer's stays, and so do the pages, which `drm_gem_map_attach()` has
-    /// pinned. The buffer is then the last holder of the object.
+    /// The exporter of a buffer is unbound while an importer has the buffer mapped. Unbind unmaps
+    /// the exporter's own table. The importer's table stays, and so do the pages, which
+    /// `drm_gem_map_attach()` has pinned. The buffer is then the last holder of the object.
     #[test]
     fn exporter_unbound_before_importer() -> Result {
         let mappings = dma_mappings();

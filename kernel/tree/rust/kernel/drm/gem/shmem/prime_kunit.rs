@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Imports as DRM asks a driver for them: one that says how its part of an object is made, and one
-//! that does not.
+//! Imports as DRM requests them: from a driver that has default arguments for its objects, and from
+//! a driver that does not.
 //!
-//! Not on the host, which has no operations for user space.
+//! The suite does not run on the host, which has no operations for user space.
 
 use super::{
     contract_kunit::{
@@ -38,10 +38,10 @@ use core::ptr::{
     NonNull, //
 };
 
-/// What only [`PrimeObject::DEFAULT_ARGS`] gives.
+/// The arguments that only [`PrimeObject::DEFAULT_ARGS`] returns.
 const DEFAULT: u64 = 0x5eed_0bec;
 
-/// A driver that says how its part of an object is made.
+/// A driver that has default arguments for its objects.
 struct PrimeDriver;
 
 /// The driver's part of an open file.
@@ -94,12 +94,12 @@ impl drm::Driver for PrimeDriver {
     const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
 }
 
-/// The operations of a driver.
+/// Returns the operations of a driver.
 fn operations<D: drm::Driver>(drm: &drm::Device<D>) -> &bindings::drm_driver {
     // SAFETY: The DRM device is valid.
     let driver = unsafe { (*drm.as_raw()).driver };
 
-    // SAFETY: Operations are constants.
+    // SAFETY: The operations of a driver are a constant.
     unsafe { &*driver }
 }
 
@@ -123,7 +123,8 @@ fn import<D: drm::Driver>(
 mod tests {
     use super::*;
 
-    /// Without a default, DRM makes no object, and still finds the one that a buffer comes from.
+    /// Without default arguments, DRM makes no object, and still finds the object that a buffer was
+    /// exported from.
     #[test]
     fn refused_without_default() -> Result {
         let exporter = Gpu::new()?;
@@ -147,7 +148,8 @@ mod tests {
         Ok(())
     }
 
-    /// With a default, what DRM imports is an [`Object`], whose driver's part was made by that.
+    /// With default arguments, DRM imports an [`Object`], whose driver's part was made from the
+    /// arguments.
     #[test]
     fn made_with_default() -> Result {
         let exporter = Gpu::new()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `devres::stress_kunit` does to slots, to buffers that map real memory: the table of the GEM
+//! The stress of `devres::stress_kunit` for buffers that map real memory: the table of the GEM
 //! object, and the memory of the driver's own object.
 
 use super::{
@@ -36,13 +36,13 @@ use crate::{
     scatterlist::SGTable, //
 };
 
-/// How large the buffers are.
+/// The size of the buffers.
 const SIZE: usize = 4 * PAGE_SIZE;
 
 /// The word that is written to the memory of a buffer.
 const WORD: u32 = 0x5eed_cafe;
 
-/// Reads a table, which has to be all of the object.
+/// Reads a table, which has to cover the whole object.
 fn read(table: &SGTable) -> Result {
     let len: ResourceSize = table.iter().map(|entry| entry.dma_len()).sum();
 

@@ -4,8 +4,8 @@
 //! is made on first use and then kept.
 //!
 //! The contract is that of `contract_kunit`. The driver's object and the GEM object are mapped
-//! apart from each other and share the pages, also with whoever maps by hand. So the tests look at
-//! all three counts of the C helper, and at the order in which the two are unmapped.
+//! independently. Both share the pages with each other and with mappings by hand. So the tests
+//! check all three counts of the C helper, and the order in which the two objects are unmapped.
 
 use super::{
     contract_kunit::{
@@ -78,7 +78,7 @@ pub(super) struct Buffer {
 
     /// The buffer's memory as the kernel sees it.
     ///
-    /// The pages are pinned for as long as it is mapped. Must not be called with the reservation
+    /// The pages are pinned while the memory is mapped. Must not be called with the reservation
     /// lock of `obj` held, which mapping takes.
     #[lazy(
         pub(super) fn memory,
@@ -104,7 +104,7 @@ impl Buffer {
     }
 }
 
-/// Where memory begins, for comparison only.
+/// Returns the address of the memory, for comparison only.
 fn start(memory: &VMapOwned<KunitObject>) -> usize {
     memory.as_view().as_ptr().addr()
 }
@@ -112,37 +112,37 @@ fn start(memory: &VMapOwned<KunitObject>) -> usize {
 /// The counts that the C helper keeps of an object's memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Uses {
-    /// Of the kernel mapping.
+    /// Uses of the kernel mapping.
     vmap: i32,
-    /// Of the pages, by those who need them to stay where they are.
+    /// Pins of the pages.
     pins: i32,
-    /// Of the pages.
+    /// Uses of the pages.
     pages: i32,
 }
 
 impl Uses {
-    /// No code uses it.
+    /// The memory is not used.
     const NONE: Self = Self {
         vmap: 0,
         pins: 0,
         pages: 0,
     };
 
-    /// An importer is attached to it.
+    /// An importer is attached.
     const ATTACHED: Self = Self {
         vmap: 0,
         pins: 1,
         pages: 1,
     };
 
-    /// It is mapped once.
+    /// The memory is mapped once.
     const MAPPED: Self = Self {
         vmap: 1,
         pins: 1,
         pages: 1,
     };
 
-    /// Those of an object.
+    /// Returns the counts of an object.
     fn of(obj: &Gem) -> Self {
         let shmem = obj.as_raw_shmem();
 
@@ -166,14 +166,14 @@ fn read(count: *mut bindings::refcount_t) -> i32 {
     unsafe { Atomic::from_ptr(count) }.load(Relaxed)
 }
 
-/// What is mapped of an object, as an observer in the middle of a teardown sees it.
+/// The mappings of an object, as an observer in the middle of a teardown sees them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Seen {
     has_table: bool,
     uses: Uses,
 }
 
-/// Looks at an object when it is dropped.
+/// Notes the mappings of an object when this is dropped.
 struct Observer {
     obj: ARef<Gem>,
     seen: Arc<Mutex<Option<Seen>>>,
@@ -188,8 +188,8 @@ impl Drop for Observer {
     }
 }
 
-/// Populates a slot with an observer, which looks at the object when the device is unbound: after
-/// what is mapped from here on was unmapped, and before what is mapped already.
+/// Populates a slot with an observer, which is dropped when the device is unbound. Unbind has
+/// unmapped later mappings by then, and has not unmapped earlier ones yet.
 fn observe(
     gpu: &Gpu,
     obj: &ARef<Gem>,
@@ -207,8 +207,8 @@ fn observe(
     Ok(slot)
 }
 
-/// Sets the size of the file behind an object, and returns the old one. Pages that are beyond it
-/// cannot be had.
+/// Sets the size of the file behind an object, and returns the old one. Pages beyond the size are
+/// not available.
 fn set_file_size(obj: &Gem, size: bindings::loff_t) -> bindings::loff_t {
     // SAFETY: The object is initialised.
     let file = unsafe { (*obj.as_raw()).filp };
@@ -219,7 +219,7 @@ fn set_file_size(obj: &Gem, size: bindings::loff_t) -> bindings::loff_t {
     mem::replace(unsafe { &mut (*inode).i_size }, size)
 }
 
-/// Which are lent: the table of the object, and the memory of the buffer.
+/// Returns whether the table of the object is accessible, and whether the memory of the buffer is.
 fn lent(buffer: &Buffer, dev: &device::Device<device::Bound>) -> Result<(bool, bool)> {
     Ok((
         buffer.obj.sg_table_if_mapped(dev)?.is_some(),
@@ -231,8 +231,8 @@ fn lent(buffer: &Buffer, dev: &device::Device<device::Bound>) -> Result<(bool, b
 mod tests {
     use super::*;
 
-    /// Populated, right device: the same memory, with neither lock nor allocation; and it is the
-    /// memory that everybody else sees.
+    /// Later accesses with the right device return the same memory, without a lock or an
+    /// allocation. Other mappings of the object show the same memory.
     #[test]
     fn success_path() -> Result {
         let gpu = Gpu::new()?;
@@ -244,7 +244,7 @@ mod tests {
         let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::MAPPED, "{uses:?}");
 
-        // Whoever maps takes this lock.
+        // Mapping takes this lock.
         let resv = DmaResvGuard::new(&*buffer.obj);
         let fault = FailNth::AVAILABLE.then(|| FailNth::new(1)).transpose()?;
         for _ in 0..100 {
@@ -270,7 +270,7 @@ mod tests {
         Ok(())
     }
 
-    /// Any device but the owner's: `EINVAL`, before anything is mapped.
+    /// Access with any device but the owner's fails with `EINVAL`, before anything is mapped.
     #[test]
     fn wrong_device() -> Result {
         let gpu = Gpu::new()?;
@@ -294,7 +294,7 @@ mod tests {
         Ok(())
     }
 
-    /// Empty, right device: mapped once, racing callers get the same memory.
+    /// Racing first accesses map once, and return the same memory to all callers.
     #[test]
     fn racing_first_access() -> Result {
         let gpu = Gpu::new()?;
@@ -308,14 +308,14 @@ mod tests {
         Ok(())
     }
 
-    /// Mapping fails: its error, the slot stays empty and balanced.
+    /// If mapping fails, the accessor returns its error, and leaves no use of the memory.
     #[test]
     fn failing_map() -> Result {
         let gpu = Gpu::new()?;
         let buffer = Buffer::new(gpu.object()?)?;
         let dev = gpu.bound()?;
 
-        // The file has all pages but the last, which is looked for when the others were found.
+        // The file has all pages but the last, which is read after the others.
         let size = set_file_size(&buffer.obj, (SIZE - PAGE_SIZE) as bindings::loff_t);
         let first = buffer.memory(dev).map(start);
         let second = buffer.memory(dev).map(start);
@@ -332,11 +332,11 @@ mod tests {
         Ok(())
     }
 
-    /// As above, for every allocation on the way.
+    /// The same if any allocation of the access fails.
     #[test]
     fn failing_allocation() -> Result {
-        // What else is allocated on the way differs from one time to the next, so that one sweep
-        // may step over an allocation.
+        // Other allocations on the way vary from sweep to sweep, so that one sweep may miss an
+        // allocation.
         const SWEEPS: usize = 3;
 
         if !FailNth::AVAILABLE {
@@ -355,11 +355,11 @@ mod tests {
         Ok(())
     }
 
-    /// Maps a buffer while its `nth` allocation fails, and once more if that has failed. Returns
+    /// Maps a buffer while the `nth` allocation fails, and once more if mapping has failed. Returns
     /// whether there was such an allocation.
     fn fail_one_allocation(gpu: &Gpu, nth: u32) -> Result<bool> {
         let dev = gpu.bound()?;
-        // One page is the least for others to allocate.
+        // With one page, other code allocates the least.
         let obj = Gem::new(&gpu.drm, PAGE_SIZE, ObjectConfig::default(), ())?;
         let buffer = Buffer::new(obj)?;
         let nodes = devres_nodes(dev);
@@ -388,8 +388,8 @@ mod tests {
         Ok(tripped)
     }
 
-    /// Device unbound: unmapped before unbind returns, the GEM object stays usable and keeps
-    /// what was written.
+    /// Unbind unmaps the memory before it returns. The GEM object stays usable and keeps its
+    /// content.
     #[test]
     fn unbind() -> Result {
         let mut gpu = Gpu::new()?;
@@ -406,7 +406,7 @@ mod tests {
         Ok(())
     }
 
-    /// Same device bound again: `ENXIO`, and new buffers can be mapped.
+    /// Access fails with `ENXIO` when the same device is bound again. New buffers can be mapped.
     #[test]
     fn rebind() -> Result {
         let mut gpu = Gpu::new()?;
@@ -434,7 +434,7 @@ mod tests {
         Ok(())
     }
 
-    /// Owner freed first: unmapped before that returns, nothing left on the device.
+    /// Freeing the owner first unmaps before the free returns, and leaves nothing on the device.
     #[test]
     fn free_before_unbind() -> Result {
         let mut gpu = Gpu::new()?;
@@ -452,7 +452,8 @@ mod tests {
         Ok(())
     }
 
-    /// Who maps by hand meanwhile has a use of its own, and neither ends that of the other.
+    /// A mapping by hand has a use of its own, and ending one of the two mappings does not end the
+    /// other.
     #[test]
     fn beside_vmap_by_hand() -> Result {
         const TWICE: Uses = Uses {
@@ -461,7 +462,7 @@ mod tests {
         };
         let mut gpu = Gpu::new()?;
 
-        // By hand first, and last.
+        // The mapping by hand is made first, and ends last.
         let buffer = Buffer::new(gpu.object()?)?;
         let by_hand = buffer.obj.owned_vmap::<SIZE>()?;
         let memory = ensure_ok!(buffer.memory(gpu.bound()?), "beside a mapping by hand");
@@ -477,7 +478,7 @@ mod tests {
         let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::NONE, "after both: {uses:?}");
 
-        // By hand second, and gone first.
+        // The mapping by hand is made second, and ends first.
         gpu.rebind()?;
         let buffer = Buffer::new(gpu.object()?)?;
         let memory = ensure_ok!(buffer.memory(gpu.bound()?), "the first access");
@@ -493,7 +494,7 @@ mod tests {
         Ok(())
     }
 
-    /// The memory of an imported object is the exporter's: mapped there, and unmapped there when
+    /// The memory of an imported object is the exporter's. The exporter maps it, and unmaps it when
     /// the importer is unbound.
     #[test]
     fn imported_object() -> Result {
@@ -530,7 +531,7 @@ mod tests {
         Ok(())
     }
 
-    /// A mapped buffer is freed, and its GEM object as the last holder of its DRM device.
+    /// A mapped buffer is freed, with a GEM object that is the last holder of its DRM device.
     #[test]
     fn object_outlives_drm_device() -> Result {
         let (obj, dev) = Gpu::new()?.into_last_holder()?;
@@ -547,7 +548,7 @@ mod tests {
         Ok(())
     }
 
-    /// Never sleeps, never maps, tells a wrong device.
+    /// `peek` never sleeps, never maps, and refuses a wrong device.
     #[test]
     fn peek() -> Result {
         let mut gpu = Gpu::new()?;
@@ -556,8 +557,8 @@ mod tests {
         let dev = gpu.bound()?;
         let other = other.bound()?.as_ref();
 
-        // It waits neither for a thread that maps nor for the lock that mapping takes, nor sleeps
-        // otherwise. The table of the object, which is mapped, is another slot's.
+        // `peek` waits neither for a thread that maps nor for the lock that mapping takes, nor does
+        // it sleep otherwise. The table of the object is mapped, but in another slot.
         ensure_ok!(buffer.obj.sg_table(dev), "the table");
         let slot = ensure_ok!(buffer.memory.entry(dev), "the entry");
         let resv = DmaResvGuard::new(&*buffer.obj);
@@ -587,12 +588,12 @@ mod tests {
         Ok(())
     }
 
-    /// Needs no bound device; [`None`] while empty or revoked; unbind waits for the guard, through
-    /// which one can read.
+    /// `try_access` needs no bound device. An empty or revoked slot returns [`None`]. Unbind waits
+    /// for the guard, through which the memory can be read.
     #[test]
     fn try_access() -> Result {
         let gpu = Gpu::new()?;
-        // Goes last: see `Gpu`.
+        // Dropped last: see `Gpu`.
         let _drm = gpu.drm.clone();
         let buffer = Buffer::new(gpu.object()?)?;
 
@@ -619,7 +620,7 @@ mod tests {
         unbinding.start();
         let mut there = Ok(0x5eed_cafe);
         let is_early = comes_true_with(GRACE, cpu_relax, || {
-            // A wrong value stays.
+            // Keeps a wrong value.
             if there == Ok(0x5eed_cafe) {
                 there = guard.try_read32(0);
             }
@@ -641,7 +642,8 @@ mod tests {
         Ok(())
     }
 
-    /// Unmaps now, exactly once, balanced; the slot is empty again. The table of the object stays.
+    /// `revoke` unmaps at once and exactly once, ends the uses of the mapping, and leaves the slot
+    /// empty. The table of the object stays.
     #[test]
     fn revoke() -> Result {
         let mut gpu = Gpu::new()?;
@@ -669,7 +671,7 @@ mod tests {
             ensure!(is_revoked, "round {round}: a revoked mapping is lent");
         }
 
-        // Also what unbind has revoked.
+        // A slot that unbind has revoked becomes empty as well.
         ensure_ok!(buffer.memory(gpu.bound()?), "the access before unbind");
         gpu.dev.unbind();
         buffer.as_mut().unmap_memory();
@@ -678,14 +680,14 @@ mod tests {
         let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::MAPPED, "after a rebind: {uses:?}");
 
-        // A mapping that was revoked, and one that was not, are not unmapped again by unbind.
+        // Unbind unmaps the current mapping, and no mapping that was revoked before.
         gpu.dev.unbind();
         let uses = Uses::of(&buffer.obj);
         ensure!(uses == Uses::NONE, "in the end: {uses:?}");
         Ok(())
     }
 
-    /// The mapping holds the GEM object, and unbind and revoking each end that.
+    /// The mapping holds a reference to the GEM object. Unbind and revoking put it.
     #[test]
     fn object_is_held_while_mapped() -> Result {
         let mut gpu = Gpu::new()?;
@@ -707,8 +709,7 @@ mod tests {
         Ok(())
     }
 
-    /// Device unbound with the memory and the table mapped: what was mapped last goes first,
-    /// whichever it is.
+    /// Unbind unmaps the memory and the table in the reverse order of mapping.
     #[test]
     fn order_at_unbind() -> Result {
         let mut gpu = Gpu::new()?;
@@ -755,8 +756,8 @@ mod tests {
         Ok(())
     }
 
-    /// Buffer freed with its memory and the table of its object mapped: the memory goes first, in
-    /// whichever order they were mapped.
+    /// Freeing a buffer unmaps its memory before the table of its object, in whichever order they
+    /// were mapped.
     #[test]
     fn order_at_free() -> Result {
         let mut gpu = Gpu::new()?;
@@ -781,13 +782,13 @@ mod tests {
             let dying = ptr::from_ref(&*buffer);
             let freeing = Thread::new(move || drop(buffer))?;
 
-            // Whoever unmaps takes this lock. So the free gets as far as the slot that it begins
-            // with, and has not come to the other one.
+            // Unmapping takes this lock. So the free gets as far as its first slot, and has not
+            // come to the other one.
             let resv = DmaResvGuard::new(&*parent);
             freeing.start();
-            // SAFETY: The buffer is whole until its memory is unmapped, and the object until its
-            // table is, too, which wait for us. The tests below read what is atomic, or not written
-            // meanwhile.
+            // SAFETY: The buffer is valid until its memory is unmapped, and the object until its
+            // table is. Both wait for the lock that this thread holds. The code below reads
+            // atomics, or fields that are not written meanwhile.
             let dying = unsafe { &*dying };
             let has_begun = comes_true(GRACE * 100, || lent(dying, dev) != Ok((true, true)));
             let lent = lent(dying, dev);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The functions that accesses are measured in, and what keeps the compiler from seeing through
-//! them.
+//! The functions in which accesses are measured, and functions that keep the compiler from
+//! optimising the accesses away.
 //!
-//! `cargo xtask kernel bench` finds them by their names, and counts the instructions that are
-//! executed between two calls of [`mark()`].
+//! `cargo xtask kernel bench` finds the functions by their names, and counts the instructions that
+//! are executed between two calls of [`mark()`].
 
 use super::Gem;
 use crate::{
@@ -20,10 +20,10 @@ use core::{
     ptr, //
 };
 
-/// Begins or ends a section of what is executed.
+/// Begins or ends a section of the executed instructions.
 #[inline(never)]
 pub(super) fn mark() {
-    // SAFETY: There is no instruction in it.
+    // SAFETY: The assembly contains no instruction.
     unsafe { asm!("/* mark */", options(nostack, preserves_flags)) };
 }
 
@@ -56,7 +56,7 @@ pub(super) fn in_loop(mut obj: &Gem, mut dev: &Device<Bound>, n: usize) -> Resul
     Ok(())
 }
 
-/// Accesses nothing: what the loop takes by itself.
+/// Accesses nothing, to measure the loop by itself.
 #[inline(never)]
 pub(super) fn nothing(mut obj: &Gem, mut dev: &Device<Bound>, n: usize) -> Result {
     for _ in 0..n {
@@ -67,22 +67,22 @@ pub(super) fn nothing(mut obj: &Gem, mut dev: &Device<Bound>, n: usize) -> Resul
     Ok(())
 }
 
-/// Returns the reference it is given, without the compiler knowing, which also has to assume that
-/// all memory has changed: `OPTIMIZER_HIDE_VAR()` and `barrier()`.
+/// Returns `value`, without the compiler knowing. The compiler also has to assume that all memory
+/// has changed. Stands for `OPTIMIZER_HIDE_VAR()` and `barrier()`.
 #[inline(always)]
 fn hide<T>(value: &T) -> &T {
     let mut value = ptr::from_ref(value);
 
-    // SAFETY: There is no instruction in it, and `value` is what it was.
+    // SAFETY: The assembly contains no instruction, and does not change `value`.
     unsafe { asm!("/* {0} */", inout(reg) value, options(nostack, preserves_flags)) };
 
     // SAFETY: `value` comes from a reference of the same lifetime.
     unsafe { &*value }
 }
 
-/// Uses the reference: it has to be in a register.
+/// Uses the reference, so that it has to be in a register.
 #[inline(always)]
 pub(super) fn consume<T>(value: &T) {
-    // SAFETY: There is no instruction in it.
+    // SAFETY: The assembly contains no instruction.
     unsafe { asm!("/* {0} */", in(reg) value, options(nostack, preserves_flags)) };
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The time of first accesses: with all that mapping takes, with what the C helper takes by itself,
-//! and of an owner with nothing but the slot, on a device with few and with many managed resources.
+//! The time of first accesses: to an object, to an object that only the C helper maps, and to an
+//! owner that has only the slot. The owner is on a device with few and with many managed resources.
 
 use super::{
     access,
@@ -27,15 +27,15 @@ use crate::{
     time::Delta, //
 };
 
-/// How many other managed resources a device has.
+/// The number of other managed resources on a device.
 const OTHERS: usize = 10_000;
 
-/// Something that is populated.
+/// An object or an owner that is populated.
 trait Populated: Sized {
-    /// Its name in the output.
+    /// The name in the output.
     const NAME: &'static str;
 
-    /// Creates one that is empty.
+    /// Creates an empty one.
     fn empty(gpu: &Gpu) -> Result<Self>;
 
     /// Populates it.
@@ -55,7 +55,7 @@ impl Populated for ARef<Gem> {
     }
 }
 
-/// Only the C helper maps it.
+/// Only the C helper maps the object.
 impl Populated for BareObject {
     const NAME: &'static str = "first_object_bare";
 
@@ -64,7 +64,7 @@ impl Populated for BareObject {
     }
 
     fn populate(&self, _gpu: &Gpu) -> Result {
-        // SAFETY: The object is initialised, and what has its table is only used by the C helper.
+        // SAFETY: The object is initialised, and only the C helper uses its table.
         from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(self.0.as_raw_shmem()) })?;
         Ok(())
     }
@@ -82,7 +82,7 @@ impl Populated for Pin<KBox<Owner>> {
     }
 }
 
-/// Populates so many.
+/// Populates `n` objects or owners, and prints the time.
 fn once<T: Populated>(gpu: &Gpu, how: &str, n: usize, round: usize) -> Result {
     let all = many(n, || T::empty(gpu))?;
     measure::settle();
@@ -102,7 +102,7 @@ fn once<T: Populated>(gpu: &Gpu, how: &str, n: usize, round: usize) -> Result {
     Ok(())
 }
 
-/// Measures all of them, in turns, so that what else slows the machine down slows down all.
+/// Measures all kinds in turns, so that other load on the machine affects all kinds.
 pub(super) fn accesses(scale: &Scale) -> Result {
     let n = scale.first;
     let [few, other] = [Gpu::new()?, Gpu::new()?];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Clocks, counters, and how what they say is printed.
+//! Clocks, counters, and the output of measurements.
 
 use crate::{
     bindings,
@@ -16,12 +16,13 @@ use crate::{
     },
 };
 
-/// How many rows were printed.
+/// The number of rows that were printed.
 static ROWS: Atomic<i32> = Atomic::new(0);
 
-/// Prints a value: a `unit` of `what`, done like `how` with `n` of them, for the time `round`.
+/// Prints a row: the value of a measurement, in `unit`. `what` and `how` name the measurement,
+/// which has `n` objects.
 ///
-/// Rows are numbered, so that who reads them sees whether one is missing.
+/// Rows are numbered, so that the reader sees whether one is missing.
 pub(super) fn row(unit: &str, what: &str, how: &str, n: usize, round: usize, value: i64) {
     let number = ROWS.fetch_add(1, Relaxed);
     crate::kunit::info(fmt!(
@@ -29,7 +30,8 @@ pub(super) fn row(unit: &str, what: &str, how: &str, n: usize, round: usize, val
     ));
 }
 
-/// Prints how long something took, in parts: when each of them was done.
+/// Prints the time of a measurement and of its parts. `times` are the times at which each part was
+/// done.
 ///
 /// Parts are numbered through all rounds.
 pub(super) fn parts(what: &str, how: &str, n: usize, round: usize, times: &[Delta]) {
@@ -43,7 +45,7 @@ pub(super) fn parts(what: &str, how: &str, n: usize, round: usize, times: &[Delt
     row("ns", what, how, n, round, before.as_nanos());
 }
 
-/// Says that there are no more rows.
+/// Prints the last row.
 pub(super) fn end() {
     row("end", "bench", "plain", 0, 0, 0);
 }
@@ -61,28 +63,28 @@ impl Stopwatch {
     }
 }
 
-/// Waits until what was freed by way of other threads and of RCU is gone, so that nothing of it
-/// runs while something is measured.
+/// Waits for pending frees by other threads and by RCU callbacks, so that none runs during a
+/// measurement.
 pub(super) fn settle() {
     for _ in 0..2 {
-        // SAFETY: There are no requirements, but that it may sleep.
+        // SAFETY: This thread may sleep.
         unsafe { bindings::flush_delayed_fput() };
 
-        // SAFETY: `rcu_barrier()` only requires that it may sleep.
+        // SAFETY: This thread may sleep.
         unsafe { bindings::rcu_barrier() };
     }
 }
 
-/// A number that grows by one with each grace period of the system.
+/// Returns a number that grows by one with each grace period of the system.
 pub(super) fn grace_periods() -> i64 {
-    // SAFETY: There are no requirements.
+    // SAFETY: `get_state_synchronize_rcu()` may be called in any context.
     let state = unsafe { bindings::get_state_synchronize_rcu() };
 
-    // `RCU_SEQ_CTR_SHIFT`: below is what state a grace period is in.
+    // `RCU_SEQ_CTR_SHIFT`: the lower bits have the state of a grace period.
     (state >> 2) as i64
 }
 
-/// How many bytes there are in slabs, exactly: with what CPUs count for themselves.
+/// Returns the exact number of bytes in slabs, including the counts that CPUs have not added yet.
 #[cfg(not(CONFIG_NUMA))]
 pub(super) fn slab_bytes() -> i64 {
     let items = [
@@ -92,9 +94,9 @@ pub(super) fn slab_bytes() -> i64 {
     let mut pages = 0;
 
     for item in items.map(|item| item as usize) {
-        // SAFETY: There is one node, and its counters are only ever accessed atomically.
+        // SAFETY: There is one node, and its counters are only accessed atomically.
         let shared = unsafe { &raw mut bindings::contig_page_data.vm_stat[item].counter };
-        // SAFETY: The counter is valid, and only ever accessed atomically.
+        // SAFETY: The counter is valid, and only accessed atomically.
         pages += unsafe { Atomic::from_ptr(shared) }.load(Relaxed);
 
         // SAFETY: The pointer was set at boot.
@@ -102,9 +104,9 @@ pub(super) fn slab_bytes() -> i64 {
         // SAFETY: The array is not written any more after boot.
         for offset in unsafe { bindings::__per_cpu_offset } {
             let own = all.wrapping_byte_add(offset);
-            // SAFETY: It is the variable of a CPU, all of which are up.
+            // SAFETY: `own` points to the variable of a CPU, and all CPUs are up.
             let own = unsafe { &raw const (*own).vm_node_stat_diff[item] };
-            // SAFETY: It is one byte, which is written whole if another CPU writes it.
+            // SAFETY: The count is one byte, which another CPU writes whole.
             pages += i64::from(unsafe { own.read_volatile() });
         }
     }
@@ -112,13 +114,13 @@ pub(super) fn slab_bytes() -> i64 {
     pages * crate::page::PAGE_SIZE as i64
 }
 
-/// As above; with several nodes it is not known.
+/// Returns 0, as the number is not known with several nodes.
 #[cfg(CONFIG_NUMA)]
 pub(super) fn slab_bytes() -> i64 {
     0
 }
 
-/// The same numbers each time.
+/// A generator of pseudo-random numbers, which always starts with the same seed.
 pub(super) struct Random(u64);
 
 impl Random {
@@ -126,7 +128,7 @@ impl Random {
         Self(0x9e37_79b9_7f4a_7c15)
     }
 
-    /// By xorshift.
+    /// Returns the next number, by xorshift.
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -26,8 +26,8 @@ use crate::{
     time::Delta, //
 };
 
-/// Creates an owner, populates it and frees it, `n` times. Returns how long that took, from when
-/// `threads` threads have come so far.
+/// Creates an owner, populates it and frees it, `n` times. Returns the time from the moment at
+/// which `threads` threads have arrived.
 ///
 /// # Safety
 ///
@@ -72,7 +72,7 @@ fn once(gpus: &[&Gpu], how: &str, n: usize, round: usize) -> Result {
     Ok(())
 }
 
-/// One thread, two on one device, and two on two devices, in turns.
+/// Measures one thread, two threads on one device, and two threads on two devices, in turns.
 pub(super) fn owners(scale: &Scale) -> Result {
     let [gpu, other] = [Gpu::new()?, Gpu::new()?];
     for gpu in [&gpu, &other] {
