@@ -8,8 +8,8 @@
 /// # Cycles
 ///
 /// The object holds a reference to its DRM device. If [`drm::Driver::Data`] owns objects of its own
-/// device, that is a cycle of references, and neither is ever freed. Such objects belong into
-/// [`drm::Driver::RegistrationData`], which is dropped when the device is unbound.
+/// device, device and objects form a cycle of references and are never freed. Such objects belong
+/// in [`drm::Driver::RegistrationData`], which is dropped when the device is unbound.
 struct Object<T: DriverObject> {
     /// The DRM device, which `drm_gem_object_release()` reads: a GEM object holds no reference to
     /// `obj->dev`. The last field, since fields are dropped in the order of declaration.
