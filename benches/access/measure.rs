@@ -122,13 +122,6 @@ pub(crate) fn all(drm: &drm::Device<Driver>, dev: &Device<Bound>, quick: bool) -
     let timed = &turns[..turns.len() - 1];
     let threaded = &turns[1..];
 
-    let rows = size.rounds * timed.len() * 2
-        + size.thread_rounds * threaded.len() * 2
-        + size.first_rounds * fresh.len()
-        + populate::rows(&size.populate)
-        + (fresh.len() - 1) * 3
-        + 2;
-    println!("# {rows} rows");
     println!("measure,object,round,value");
 
     bytes(drm, dev)?;

@@ -27,14 +27,6 @@ pub(crate) struct Size {
     pub(crate) owners: usize,
 }
 
-/// How many rows each object has in a round.
-const ROWS: usize = 4;
-
-/// How many rows are printed.
-pub(crate) fn rows(size: &Size) -> usize {
-    size.rounds * 2 * ROWS
-}
-
 /// Someone whose turn it is.
 struct Turn<'a> {
     name: &'static str,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is added to `rust/kernel/devres.rs`: the exports of its new modules, and documentation and a
+//! Additions to `rust/kernel/devres.rs`: the exports of its new modules, and documentation and a
 //! first statement for `register()`. The documentation stands in front of the examples there.
 
 pub use crate::{

@@ -6,12 +6,13 @@
 //! that runs code with `unsafe` in it. The others run safe code, and run faster without.
 
 use crate::{cargo, kernel};
-use anyhow::{bail, Result};
+use anyhow::{bail, Context, Result};
 use clap::{Parser, ValueEnum};
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    slice,
     time::{SystemTime, UNIX_EPOCH},
 };
 use xshell::{cmd, Cmd, Shell};
@@ -73,6 +74,7 @@ const OUT: &str = "target/fuzz";
 
 /// How a target is run.
 struct Setup {
+    name: &'static str,
     /// The feature that it takes.
     feature: &'static str,
     sanitizer: &'static str,
@@ -83,46 +85,35 @@ struct Setup {
 }
 
 impl Target {
-    const ALL: [Self; 3] = [Self::Annotation, Self::File, Self::History];
-
-    /// Its name, and how it is run.
-    fn setup(self) -> (&'static str, &'static Setup) {
-        const EXPANDER: Setup = Setup {
-            feature: "expander",
-            sanitizer: "none",
-            max_len: 512,
-            seeds: &[],
+    fn setup(self) -> Setup {
+        let (name, feature, sanitizer, max_len) = match self {
+            Self::Annotation => ("annotation", "expander", "none", 512),
+            Self::File => ("file", "expander", "none", 2048),
+            Self::History => ("history", "runtime", "address", 300),
         };
-        const FILE: Setup = Setup {
-            max_len: 2048,
-            seeds: &[
+        let seeds: &[&str] = match self {
+            Self::File => &[
                 "tests/expand",
                 "tests/ui/pass",
                 "examples",
                 "cli/tests/files",
             ],
-            ..EXPANDER
+            Self::Annotation | Self::History => &[],
         };
-        const HISTORY: Setup = Setup {
-            feature: "runtime",
-            sanitizer: "address",
-            max_len: 300,
-            seeds: &[],
-        };
-
-        match self {
-            Self::Annotation => ("annotation", &EXPANDER),
-            Self::File => ("file", &FILE),
-            Self::History => ("history", &HISTORY),
+        Setup {
+            name,
+            feature,
+            sanitizer,
+            max_len,
+            seeds,
         }
     }
+}
 
-    fn name(self) -> &'static str {
-        self.setup().0
-    }
-
-    fn folder(self, name: &str) -> PathBuf {
-        Path::new(name).join(self.name())
+impl Setup {
+    /// A folder of this target in one of inputs.
+    fn folder(&self, name: &str) -> PathBuf {
+        Path::new(name).join(self.name)
     }
 }
 
@@ -133,13 +124,11 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         program: kernel::cargo_fuzz(shell, options.install)?,
         host: cargo::host(shell)?,
     };
-    let all = Target::ALL.as_slice();
-    let chosen = options.target.as_ref();
-
-    for &target in chosen.map_or(all, std::slice::from_ref) {
+    let chosen = options.target.as_ref().map(slice::from_ref);
+    for target in chosen.unwrap_or(Target::value_variants()) {
         match options.save {
-            true => fuzz.save(target)?,
-            false => fuzz.run(target, options)?,
+            true => fuzz.save(&target.setup())?,
+            false => fuzz.run(&target.setup(), options)?,
         }
     }
     Ok(())
@@ -153,16 +142,10 @@ struct Fuzz<'a> {
 }
 
 impl Fuzz<'_> {
-    /// Builds a target and runs it: with folders and options of libFuzzer, which are still to come.
-    fn command(&self, target: Target) -> Cmd<'_> {
+    /// Builds a target and runs it: with folders of inputs, which are still to come, and options of
+    /// libFuzzer.
+    fn command(&self, setup: &Setup) -> Cmd<'_> {
         let Self { program, host, .. } = self;
-        let (
-            name,
-            Setup {
-                feature, sanitizer, ..
-            },
-        ) = target.setup();
-
         cmd!(
             self.shell,
             "{program} run --release --fuzz-dir {FOLDER} --target {host} --no-default-features"
@@ -170,25 +153,25 @@ impl Fuzz<'_> {
         // With `cfg(fuzzing)`, proc-macro2 has no spans. Choices are not compared with anything, and
         // tracing comparisons halves the speed.
         .args(["--no-cfg-fuzzing", "--no-trace-compares"])
-        .args(["--sanitizer", sanitizer])
+        .args(["--sanitizer", setup.sanitizer])
         .arg("--features")
-        .arg(format!("fuzzer,{feature}"))
+        .arg(format!("fuzzer,{}", setup.feature))
         .arg("--target-dir")
-        .arg(Path::new(OUT).join(sanitizer))
-        .arg(name)
+        .arg(Path::new(OUT).join(setup.sanitizer))
+        .arg(setup.name)
         .env("RUSTC_BOOTSTRAP", "1")
         // Takes longer than the target.
         .env("RUST_BACKTRACE", "0")
     }
 
     /// Runs a target for as long as the options say, and fails if that finds something.
-    fn run(&self, target: Target, options: &Options) -> Result<()> {
-        let (name, setup) = target.setup();
-        let [found, corpus] = ["found", "corpus"].map(|it| target.folder(&format!("{OUT}/{it}")));
+    fn run(&self, setup: &Setup, options: &Options) -> Result<()> {
+        let name = setup.name;
+        let [found, corpus] = ["found", "corpus"].map(|it| setup.folder(&format!("{OUT}/{it}")));
         for folder in [&found, &corpus] {
             self.shell.create_dir(folder)?;
         }
-        let saved = ["corpus", "regressions"].map(|it| target.folder(&format!("{FOLDER}/{it}")));
+        let saved = ["corpus", "regressions"].map(|it| setup.folder(&format!("{FOLDER}/{it}")));
         let saved = saved.iter().filter(|folder| self.shell.path_exists(folder));
         let seed = options.seed.map_or_else(time, Ok)?;
         let limit = match options.runs {
@@ -199,7 +182,7 @@ impl Fuzz<'_> {
 
         // New inputs go to the first folder.
         let result = self
-            .command(target)
+            .command(setup)
             .arg(&corpus)
             .args(saved)
             .args(setup.seeds)
@@ -219,18 +202,15 @@ impl Fuzz<'_> {
                 input.display()
             );
         }
-        if let Err(error) = result {
-            bail!("`{name}` cannot be built, or cannot run, see above: {error}");
-        }
+        result.with_context(|| format!("`{name}` cannot be built, or cannot run, see above"))?;
         println!("{name}: nothing was found");
         Ok(())
     }
 
     /// Saves the smallest corpus that covers what all inputs cover.
-    fn save(&self, target: Target) -> Result<()> {
-        let (name, setup) = target.setup();
-        let corpus = target.folder(&format!("{OUT}/corpus"));
-        let saved = target.folder(&format!("{FOLDER}/corpus"));
+    fn save(&self, setup: &Setup) -> Result<()> {
+        let corpus = setup.folder(&format!("{OUT}/corpus"));
+        let saved = setup.folder(&format!("{FOLDER}/corpus"));
         for folder in [&corpus, &saved] {
             self.shell.create_dir(folder)?;
         }
@@ -238,7 +218,7 @@ impl Fuzz<'_> {
             .prefix("corpus-")
             .tempdir_in(self.shell.current_dir().join(OUT))?;
 
-        self.command(target)
+        self.command(setup)
             .args([smallest.path(), &saved, &corpus])
             .args(["--", &format!("-max_len={}", setup.max_len)])
             // How often code is covered does not count.
@@ -247,13 +227,17 @@ impl Fuzz<'_> {
 
         self.shell.remove_path(&saved)?;
         self.shell.create_dir(&saved)?;
-        let (mut count, mut bytes) = (0, 0);
-        for input in inputs(self.shell, smallest.path())? {
-            bytes += fs::metadata(&input)?.len();
-            self.shell.copy_file(&input, &saved)?;
-            count += 1;
+        let inputs = inputs(self.shell, smallest.path())?;
+        let mut bytes = 0;
+        for input in &inputs {
+            bytes += fs::metadata(input)?.len();
+            self.shell.copy_file(input, &saved)?;
         }
-        println!("{name}: {count} inputs of {bytes} bytes are the saved corpus");
+        println!(
+            "{}: {} inputs of {bytes} bytes are the saved corpus",
+            setup.name,
+            inputs.len()
+        );
         Ok(())
     }
 }

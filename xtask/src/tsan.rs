@@ -67,68 +67,31 @@ const TESTS: [(&str, &str); 6] = [
 /// The name of the stress test and of its program.
 const STRESS: &str = "stress";
 
-/// How a program has ended.
-enum End {
-    /// Well, and it has printed this.
-    Held(String),
-    /// With a report of ThreadSanitizer.
-    Reported(String),
-    /// With a test that has failed.
-    Failed(String),
-    /// With a signal.
-    Crashed,
-    /// Not at all, or otherwise.
-    Other(String),
-}
-
-impl End {
-    /// The reason that is printed for a program that does not hold.
-    fn what(self) -> String {
-        match self {
-            Self::Held(_) => "nothing is reported".to_owned(),
-            Self::Reported(what) | Self::Failed(what) | Self::Other(what) => what,
-            Self::Crashed => "killed by a signal".to_owned(),
-        }
-    }
-}
-
 /// Builds the programs, runs the tests that have to hold, and then those that have to be reported.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     kernel::group::end_with_us()?;
     let library = kernel::rust_library(shell)?;
     // A folder apart from builds without ThreadSanitizer.
-    let target = cargo::target_folder(shell)?.join("tsan");
-    fs::create_dir_all(&target)?;
-    let programs = build(shell, &library, &target)?;
+    let logs = cargo::target_folder(shell)?.join("tsan");
+    fs::create_dir_all(&logs)?;
+    let runner = Runner {
+        programs: build(shell, &library, &logs)?,
+        logs,
+        seconds: options.seconds,
+    };
     let mut wrong = 0;
 
-    let program = |name: &str, log: &str, limit| -> Result<Program<'_>> {
-        let file = programs
-            .get(name)
-            .with_context(|| format!("cargo did not say which program the tests of {name} are"))?;
-        Ok(Program {
-            file,
-            log: target.join(format!("{log}.log")),
-            limit,
-            seconds: options.seconds,
-        })
-    };
-    let limit = Duration::from_secs(options.seconds) + PATIENCE;
-    let stress = |log| program(STRESS, &format!("{STRESS}-{log}"), limit);
-
     for (name, title) in TESTS {
-        wrong += u32::from(!holds(&program(name, name, LIMIT)?, title, &[])?);
+        wrong += u32::from(!runner.holds(name, title, &[])?);
     }
     for test in ["slot", "copy"] {
-        wrong += u32::from(!holds(&stress(test)?, test, &["--exact", test])?);
+        wrong += u32::from(!runner.holds(STRESS, test, &["--exact", test])?);
+    }
+    for mutant in &runner.mutants()? {
+        wrong += u32::from(!runner.is_caught(mutant)?);
     }
 
-    for mutant in &mutants(&stress(STRESS)?)? {
-        let name = mutant.rsplit("::").next().unwrap_or(mutant);
-        wrong += u32::from(!is_caught(&stress(name)?, name, mutant)?);
-    }
-
-    println!("logs: {}", target.join("*.log").display());
+    println!("logs: {}", runner.log("*").display());
     ensure!(
         wrong == 0,
         "{wrong} of the above are not as they have to be"
@@ -180,22 +143,33 @@ fn build(shell: &Shell, library: &Path, target: &Path) -> Result<BTreeMap<String
     Ok(programs)
 }
 
-/// A program of tests.
-struct Program<'a> {
-    file: &'a Path,
-    log: PathBuf,
-    limit: Duration,
+/// Runs programs of tests.
+struct Runner {
+    programs: BTreeMap<String, PathBuf>,
+    logs: PathBuf,
     /// How long the stress takes.
     seconds: u64,
 }
 
-impl Program<'_> {
-    fn run(&self, arguments: &[&str]) -> Result<End> {
-        let limit = self.limit.as_secs().to_string();
+impl Runner {
+    fn log(&self, name: &str) -> PathBuf {
+        self.logs.join(format!("{name}.log"))
+    }
+
+    /// Runs a program, with a log of this name.
+    fn run(&self, program: &str, log: &Path, arguments: &[&str]) -> Result<End> {
+        let file = self.programs.get(program);
+        let file = file.with_context(|| {
+            format!("cargo did not say which program the tests of {program} are")
+        })?;
+        let limit = match program {
+            STRESS => Duration::from_secs(self.seconds) + PATIENCE,
+            _ => LIMIT,
+        };
         let mut command = Command::new("timeout");
         command
-            .args(["--signal=KILL", &limit])
-            .arg(self.file)
+            .args(["--signal=KILL", &limit.as_secs().to_string()])
+            .arg(file)
             .args(arguments)
             .env(
                 "TSAN_OPTIONS",
@@ -207,33 +181,110 @@ impl Program<'_> {
 
         let begin = Instant::now();
         let mut text = String::new();
-        let status = Job::start(&mut command, &self.log)?.read(|line| text += &(line + "\n"))?;
-        Ok(match begin.elapsed() > self.limit {
-            true => End::Other(format!(
-                "hangs: it was given {}",
-                kernel::seconds(self.limit)
-            )),
-            false => end(status.code(), text),
-        })
+        let status = Job::start(&mut command, log)?.read(|line| text += &(line + "\n"))?;
+        if begin.elapsed() > limit {
+            let limit = kernel::seconds(limit);
+            return Ok(End::Other(format!("hangs: it was given {limit}")));
+        }
+        Ok(End::new(status.code(), text))
+    }
+
+    /// Runs tests that have to hold, and returns whether they do.
+    fn holds(&self, program: &str, title: &str, arguments: &[&str]) -> Result<bool> {
+        let begin = Instant::now();
+        let log = match program {
+            STRESS => self.log(&format!("{STRESS}-{title}")),
+            _ => self.log(program),
+        };
+        let arguments = [arguments, &["--nocapture"]].concat();
+        let text = match self.run(program, &log, &arguments)? {
+            End::Held(text) => text,
+            end => {
+                println!("FAILS    {title}: {}, see {}", end.what(), log.display());
+                return Ok(false);
+            }
+        };
+        println!("holds    {title}, {}", kernel::seconds(begin.elapsed()));
+        for line in text.lines().filter(|line| is_count(line)) {
+            println!("{line}");
+        }
+        Ok(true)
+    }
+
+    /// The tests of the stress that are ignored, which are the mutants.
+    fn mutants(&self) -> Result<Vec<String>> {
+        let log = self.log(&format!("{STRESS}-{STRESS}"));
+        let End::Held(text) = self.run(STRESS, &log, &["--list", "--ignored"])? else {
+            bail!("the stress does not say which mutants there are");
+        };
+        let tests = text.lines().filter_map(|line| line.strip_suffix(": test"));
+        let mutants: Vec<String> = tests.map(str::to_owned).collect();
+        ensure!(!mutants.is_empty(), "there are no mutants");
+        Ok(mutants)
+    }
+
+    /// Runs a test that has to be reported, and returns whether it is.
+    ///
+    /// A mutant may corrupt memory and crash before it is reported. A crash proves nothing, so the
+    /// mutant gets another chance.
+    fn is_caught(&self, mutant: &str) -> Result<bool> {
+        let name = mutant.rsplit("::").next().unwrap_or(mutant);
+        let log = self.log(&format!("{STRESS}-{name}"));
+        let arguments = ["--exact", mutant, "--ignored", "--nocapture"];
+        let begin = Instant::now();
+        let mut end = End::Crashed;
+        for _ in 0..CHANCES {
+            if matches!(end, End::Crashed) {
+                end = self.run(STRESS, &log, &arguments)?;
+            }
+        }
+
+        let is_caught = matches!(end, End::Reported(_));
+        let mark = if is_caught { "caught" } else { "MISSED" };
+        let time = kernel::seconds(begin.elapsed());
+        println!("{mark:8} {name}, {time}: {}", end.what());
+        Ok(is_caught)
     }
 }
 
-/// How a program has ended that has printed this.
-fn end(status: Option<i32>, text: String) -> End {
-    let summary = text
-        .lines()
-        .find_map(|line| line.strip_prefix("SUMMARY: ThreadSanitizer: "));
-    let panic = text
-        .lines()
-        .skip_while(|line| !line.contains("panicked at"))
-        .nth(1);
+/// How a program has ended.
+#[derive(Debug, PartialEq)]
+enum End {
+    /// Well, and it has printed this.
+    Held(String),
+    /// With a report of ThreadSanitizer, or with a test that has failed.
+    Reported(String),
+    /// With a signal.
+    Crashed,
+    /// Not at all, or otherwise.
+    Other(String),
+}
 
-    match (status, summary, panic) {
-        (Some(0), ..) => End::Held(text),
-        (Some(REPORTED), Some(summary), _) => End::Reported(without_path(summary)),
-        (Some(101), _, Some(panic)) => End::Failed(panic.to_owned()),
-        (Some(status), ..) => End::Other(format!("exit status {status}")),
-        (None, ..) => End::Crashed,
+impl End {
+    /// The end of a program that has printed this.
+    fn new(status: Option<i32>, text: String) -> Self {
+        let mut lines = text.lines();
+        let summary = lines.find_map(|line| line.strip_prefix("SUMMARY: ThreadSanitizer: "));
+        let mut panic = text
+            .lines()
+            .skip_while(|line| !line.contains("panicked at"));
+
+        match (status, summary, panic.nth(1)) {
+            (Some(0), ..) => Self::Held(text),
+            (Some(REPORTED), Some(summary), _) => Self::Reported(without_path(summary)),
+            (Some(101), _, Some(panic)) => Self::Reported(panic.to_owned()),
+            (Some(status), ..) => Self::Other(format!("exit status {status}")),
+            (None, ..) => Self::Crashed,
+        }
+    }
+
+    /// The reason that is printed.
+    fn what(self) -> String {
+        match self {
+            Self::Held(_) => "nothing is reported".to_owned(),
+            Self::Reported(what) | Self::Other(what) => what,
+            Self::Crashed => "killed by a signal".to_owned(),
+        }
     }
 }
 
@@ -243,110 +294,57 @@ fn without_path(summary: &str) -> String {
         Some((path, name)) if path.starts_with('/') || path.starts_with('.') => name,
         _ => word,
     });
-
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Runs a test that has to hold, and returns whether it does.
-fn holds(program: &Program<'_>, title: &str, arguments: &[&str]) -> Result<bool> {
-    let begin = Instant::now();
-    let arguments = [arguments, &["--nocapture"]].concat();
-    let end = program.run(&arguments)?;
-    if let End::Held(text) = end {
-        println!("holds    {title}, {}", kernel::seconds(begin.elapsed()));
-        for line in text.lines().filter(|line| is_count(line)) {
-            println!("{line}");
-        }
-        return Ok(true);
-    }
-
-    println!(
-        "FAILS    {title}: {}, see {}",
-        end.what(),
-        program.log.display()
-    );
-    Ok(false)
-}
-
-/// Is this a count that the stress has printed?
+/// Whether the stress has printed a count in this line.
 fn is_count(line: &str) -> bool {
-    line.starts_with(' ')
-        && line
-            .split_whitespace()
-            .next()
-            .is_some_and(|word| word.parse::<u64>().is_ok())
-}
-
-/// The tests that are ignored, which are the mutants.
-fn mutants(program: &Program<'_>) -> Result<Vec<String>> {
-    let End::Held(text) = program.run(&["--list", "--ignored"])? else {
-        bail!("the stress does not say which mutants there are");
-    };
-    let tests = text.lines().filter_map(|line| line.strip_suffix(": test"));
-    let mutants: Vec<String> = tests.map(str::to_owned).collect();
-
-    ensure!(!mutants.is_empty(), "there are no mutants");
-    Ok(mutants)
-}
-
-/// Runs a test that has to be reported, and returns whether it is.
-///
-/// A mutant may corrupt memory and crash before it is reported. A crash proves nothing, so the
-/// mutant gets another chance.
-fn is_caught(program: &Program<'_>, name: &str, test: &str) -> Result<bool> {
-    let begin = Instant::now();
-    let mut end = End::Crashed;
-    for _ in 0..CHANCES {
-        end = program.run(&["--exact", test, "--ignored", "--nocapture"])?;
-        if !matches!(end, End::Crashed) {
-            break;
-        }
-    }
-
-    let is_caught = matches!(end, End::Reported(_) | End::Failed(_));
-    let mark = if is_caught { "caught" } else { "MISSED" };
-    let time = kernel::seconds(begin.elapsed());
-    println!("{mark:8} {name}, {time}: {}", end.what());
-    Ok(is_caught)
+    let word = line.split_whitespace().next();
+    line.starts_with(' ') && word.is_some_and(|word| word.parse::<u64>().is_ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const RACE: &str = "WARNING: ThreadSanitizer: data race (pid=1)\n\
-                        SUMMARY: ThreadSanitizer: data race /a/b/slot.rs:7:1 in <a::B>::c\n";
-    const PANIC: &str = "thread '<unnamed>' (1) panicked at /a/b.rs:1:2:\n\
-                         assertion failed: left on the device\n";
-
-    fn what(end: End) -> (&'static str, String) {
-        match end {
-            End::Held(text) => ("held", text),
-            End::Reported(what) => ("reported", what),
-            End::Failed(what) => ("failed", what),
-            End::Crashed => ("crashed", String::new()),
-            End::Other(what) => ("other", what),
-        }
-    }
-
     #[test]
-    fn a_report_is_told_from_a_failure_and_from_a_crash() {
-        let of = |status, text: &str| what(end(status, text.to_owned()));
-
-        assert_eq!(of(Some(0), "fine").0, "held");
-        let reported = ("reported", "data race slot.rs:7:1 in <a::B>::c".to_owned());
-        assert_eq!(of(Some(66), RACE), reported);
-        // The report comes first, whatever the test makes of it.
-        assert_eq!(of(Some(66), &format!("{PANIC}{RACE}")), reported);
-        let failed = ("failed", "assertion failed: left on the device".to_owned());
-        assert_eq!(of(Some(101), PANIC), failed);
-
-        // ThreadSanitizer itself, a program that does not start, a signal.
-        let fatal = "FATAL: ThreadSanitizer: unexpected memory mapping\n";
-        assert_eq!(of(Some(66), fatal).0, "other");
-        assert_eq!(of(Some(101), "no such test").0, "other");
-        assert_eq!(of(Some(127), "").0, "other");
-        assert_eq!(of(None, PANIC).0, "crashed");
+    fn a_report_is_told_from_a_crash_and_from_other_ends() {
+        let race = "WARNING: ThreadSanitizer: data race (pid=1)\n\
+                    SUMMARY: ThreadSanitizer: data race /a/b/slot.rs:7:1 in <a::B>::c\n";
+        let panic = "thread '<unnamed>' (1) panicked at /a/b.rs:1:2:\n\
+                     assertion failed: left on the device\n";
+        let reported = |text: &str| End::Reported(text.to_owned());
+        let other = |status| End::Other(format!("exit status {status}"));
+        for (status, text, end) in [
+            (Some(0), "fine", End::Held("fine".to_owned())),
+            (
+                Some(66),
+                race,
+                reported("data race slot.rs:7:1 in <a::B>::c"),
+            ),
+            // The report comes first, whatever the test makes of it.
+            (
+                Some(66),
+                &format!("{panic}{race}"),
+                reported("data race slot.rs:7:1 in <a::B>::c"),
+            ),
+            (
+                Some(101),
+                panic,
+                reported("assertion failed: left on the device"),
+            ),
+            // ThreadSanitizer itself, a program that does not start, a signal.
+            (
+                Some(66),
+                "FATAL: ThreadSanitizer: unexpected memory mapping\n",
+                other(66),
+            ),
+            (Some(101), "no such test", other(101)),
+            (Some(127), "", other(127)),
+            (None, panic, End::Crashed),
+        ] {
+            assert_eq!(End::new(status, text.to_owned()), end, "{text}");
+        }
     }
 
     #[test]

@@ -6,19 +6,19 @@
 mod callgrind;
 mod object;
 mod results;
-mod rows;
 
 use crate::{
-    cargo,
-    report::{
-        machine, page,
-        target::{self, Judge},
-    },
+    cargo, kernel,
+    report::{machine, page, rows::Rows, target},
 };
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
+use callgrind::Counts;
 use clap::Parser;
 use results::Results;
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use xshell::{cmd, Shell};
 
 /// The page that a full run writes the measured values into.
@@ -39,16 +39,20 @@ pub(crate) struct Options {
 
 /// Measures, prints tables, writes down the results, and fails if a target is missed.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
+    let valgrind = callgrind::version(shell);
+    ensure!(
+        valgrind.is_some() || !options.require_instructions,
+        callgrind::HOW_TO_GET
+    );
     let program = build(shell)?;
     let raw = cargo::target_folder(shell)?.join("bench");
     fs::create_dir_all(&raw)?;
-    let valgrind = callgrind::version(shell);
 
     let counts = match &valgrind {
-        Some(_) => Some(callgrind::count(shell, &program, &raw)?),
-        None => None,
+        Some(_) => callgrind::count(shell, &program, &raw)?,
+        None => Counts::new(),
     };
-    let rows = rows::measure(shell, &program, &raw.join("measures.csv"), options.quick)?;
+    let rows = measure(shell, &program, &raw.join("measures.csv"), options.quick)?;
     let results = Results { counts, rows };
     let targets = results.targets()?;
 
@@ -60,32 +64,27 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     );
     print!("\n{tables}");
     println!("\nraw results: {}/*.csv", raw.display());
-    match (&results.counts, valgrind) {
-        _ if options.quick => (),
-        (Some(counts), Some(valgrind)) => {
+    match valgrind {
+        None => println!(
+            "docs/ is left as it is: there are no instructions to put into it\n{}",
+            callgrind::HOW_TO_GET
+        ),
+        Some(_) if options.quick => (),
+        Some(valgrind) => {
             let measured = format!(
                 "{}\n{tables}\n{}\n{}",
-                callgrind::chart(counts),
+                callgrind::chart(&results.counts),
                 target::list(&targets),
                 machine::table(shell, &[("counter", valgrind)])?
             );
-            let listing = callgrind::listing(shell, &program, counts)?;
+            let listing = callgrind::listing(shell, &program, &results.counts)?;
             let listing = listing.unwrap_or_else(|| "There was no `objdump`.".to_owned());
             let page = shell.current_dir().join(PAGE);
             page::write(&page, &[("measured", measured), ("listing", listing)])?;
             println!("written: {PAGE}");
         }
-        _ => println!("docs/ is left as it is: there are no instructions to put into it"),
     }
-    if results.counts.is_none() {
-        println!("{}", callgrind::HOW_TO_GET);
-    }
-
-    let judge = Judge {
-        is_quick: options.quick,
-        needs_all: options.require_instructions,
-    };
-    judge.run(&targets)
+    target::judge(&targets, options.quick)
 }
 
 /// Builds the benchmark, and returns the program.
@@ -101,4 +100,23 @@ fn build(shell: &Shell) -> Result<PathBuf> {
     let access = programs.find(|(name, _)| name == "access");
     let (_, program) = access.context("cargo did not say which program it has built")?;
     Ok(program)
+}
+
+/// Measures all but instructions: times, threads, first accesses, bytes. Keeps the rows in `csv`.
+fn measure(shell: &Shell, program: &Path, csv: &Path, quick: bool) -> Result<Rows> {
+    let spinner = kernel::spinner("measuring times".to_owned());
+    let quick = quick.then_some("--quick");
+    let text = cmd!(shell, "{program} measure {quick...}").quiet().read()?;
+    spinner.finish_and_clear();
+    fs::write(csv, format!("{text}\n"))?;
+
+    let mut lines = text.lines();
+    let header = lines.next().unwrap_or_default();
+    ensure!(
+        header == "measure,object,round,value",
+        "not the header: {header}"
+    );
+    let mut rows = Rows::default();
+    lines.try_for_each(|line| rows.add(line, 2))?;
+    Ok(rows)
 }

@@ -3,134 +3,103 @@
 //! The tables and the targets, from the measured values.
 
 use super::{
-    callgrind::Count,
-    object::{Object, BY_HAND, OBJECTS},
-    rows::Rows,
+    callgrind::{Count, Counts},
+    object::{Object, BY_HAND, OBJECTS, OURS},
 };
 use crate::report::{
-    spread::Spread,
-    table::{three_digits, Table},
-    target::Target,
+    rows::{Rows, Spread},
+    table::{self, three_digits},
+    target::{Of, Target},
 };
-use anyhow::{ensure, Result};
+use anyhow::{Context, Result};
+use std::iter;
 
 /// How much more two threads have to do than one.
 const THREADS: f64 = 1.9;
 
 /// The measured values of all objects.
 pub(super) struct Results {
-    /// In the order of objects; none without Valgrind.
-    pub(super) counts: Option<Vec<Count>>,
+    pub(super) counts: Counts,
+    /// Each is named by a measure and an object.
     pub(super) rows: Rows,
 }
 
-/// How two threads compare with one.
-struct Threads {
-    /// The best round of two threads over the best one of one thread.
-    best: f64,
-    /// Two threads over one within each round, and the median of that.
-    median: f64,
-}
-
-impl Threads {
-    /// For a table.
-    fn cell(&self) -> String {
-        format!("{:.2} ({:.2})", self.best, self.median)
-    }
-}
-
 impl Results {
-    /// The values of a measure of an object.
-    fn values(&self, measure: &str, object: &str) -> Result<Vec<f64>> {
-        let values = self.rows.values([measure, object]);
-        ensure!(
-            !values.is_empty(),
-            "there are no rows of {measure} for {object}"
-        );
-        Ok(values)
-    }
-
-    fn spread(&self, measure: &str, object: &str) -> Result<Spread> {
-        Spread::new(&self.values(measure, object)?, 1.0)
+    /// The spread of a measure of an object, in units of `unit`.
+    fn spread(&self, measure: &str, object: &str, unit: f64) -> Result<Spread> {
+        self.rows.spread(&format!("{measure},{object}"), unit)
     }
 
     fn median(&self, measure: &str, object: &str) -> Result<f64> {
-        Ok(self.spread(measure, object)?.median)
+        Ok(self.spread(measure, object, 1.0)?.median)
     }
 
     /// Combines two measures with `of`, round by round.
-    fn pairs(
-        &self,
-        [one, other]: [(&str, &str); 2],
-        of: impl Fn(f64, f64) -> f64,
-    ) -> Result<Spread> {
-        let one = self.values(one.0, one.1)?;
-        let other = self.values(other.0, other.1)?;
-        let pairs = one.into_iter().zip(other);
-        Spread::new(
-            &pairs.map(|(one, other)| of(one, other)).collect::<Vec<_>>(),
-            1.0,
-        )
+    fn pairs(&self, [one, other]: [&str; 2], of: impl Fn(f64, f64) -> f64) -> Result<Spread> {
+        let pairs = self
+            .rows
+            .values(one)
+            .into_iter()
+            .zip(self.rows.values(other));
+        let pairs: Vec<f64> = pairs.map(|(one, other)| of(one, other)).collect();
+        Spread::new(&pairs, 1.0).with_context(|| format!("there are no rows of {one} or {other}"))
     }
 
-    fn threads(&self, what: &str, object: &str) -> Result<Threads> {
-        let [one, two] = ["1_thread", "2_threads"].map(|threads| format!("{what}_{threads}"));
-        let best = |measure| -> Result<f64> {
-            Ok(self
-                .values(measure, object)?
-                .into_iter()
-                .fold(0.0, f64::max))
-        };
+    /// Two threads over one: the best round over the best one, and the median of the ratio within
+    /// each round.
+    fn threads(&self, what: &str, object: &str) -> Result<[f64; 2]> {
+        let one = format!("{what}_1_thread,{object}");
+        let two = format!("{what}_2_threads,{object}");
+        let ratio = self.pairs([&two, &one], |two, one| two / one)?;
+        let [one, two] = [one, two].map(|of| self.rows.values(&of).into_iter().fold(0.0, f64::max));
+        Ok([two / one, ratio.median])
+    }
 
-        Ok(Threads {
-            best: best(&two)? / best(&one)?,
-            median: self
-                .pairs([(&two, object), (&one, object)], |two, one| two / one)?
-                .median,
-        })
+    /// The same for a table.
+    fn threads_cell(&self, what: &str, object: &str) -> Result<String> {
+        let [best, median] = self.threads(what, object)?;
+        Ok(format!("{best:.2} ({median:.2})"))
     }
 
     /// The table of accesses.
-    pub(super) fn access(&self) -> Result<Table> {
-        let mut table = Table::numbers("", OBJECTS.map(|it| it.title));
-        let of_counts = |cell: fn(&Count) -> String| {
-            let not = || "not measured".to_owned();
-            move |index: usize| {
-                let count = self.counts.as_ref().and_then(|counts| counts.get(index));
-                Ok(count.map_or_else(not, cell))
-            }
+    pub(super) fn access(&self) -> Result<String> {
+        let counted = |it: &Object, cell: fn(&Count) -> String| {
+            let cell = self.counts.get(it.name).map(cell);
+            Ok(cell.unwrap_or_else(|| "not measured".to_owned()))
         };
-        let in_loop = |count: &Count| match count.inlined {
-            true => count.in_loop.to_string(),
-            false => format!("{}, a call", count.in_loop),
-        };
-        table.row(
-            "instructions, in a loop",
-            0..OBJECTS.len(),
-            of_counts(in_loop),
-        )?;
-        let out_of_line = |count: &Count| count.out_of_line.to_string();
-        let title = "instructions, out of line";
-        table.row(title, 0..OBJECTS.len(), of_counts(out_of_line))?;
-
         let beyond_helper = |measure, it: &Object| -> Result<f64> {
             Ok(self.median(measure, it.name)? - self.median(measure, "helper")?)
         };
-        let mut row =
-            |title, cell: &dyn Fn(&Object) -> Result<String>| table.row(title, &OBJECTS, cell);
+
+        let mut rows = vec![header("", &OBJECTS)];
+        let mut row = |title, cell: &dyn Fn(&Object) -> Result<String>| -> Result<()> {
+            rows.push(table::row(title, &OBJECTS, cell)?);
+            Ok(())
+        };
+        row("instructions, in a loop", &|it| {
+            counted(it, |count| match count.inlined {
+                true => count.in_loop.to_string(),
+                false => format!("{}, a call", count.in_loop),
+            })
+        })?;
+        row("instructions, out of line", &|it| {
+            counted(it, |count| count.out_of_line.to_string())
+        })?;
         row("ns per access (quartiles)", &|it| {
-            Ok(self.spread("ns", it.name)?.to_string())
+            Ok(self.spread("ns", it.name, 1.0)?.to_string())
         })?;
         row("the same over by hand", &|it| {
-            let ratio = self.pairs([("ns", it.name), ("ns", BY_HAND)], |a, b| a / b)?;
+            let pair = [it.name, BY_HAND.name].map(|name| format!("ns,{name}"));
+            let ratio = self.pairs(pair.each_ref().map(String::as_str), |a, b| a / b)?;
             Ok(three_digits(ratio.median))
         })?;
         row("ns until the table is there", &|it| {
-            let pair = [("chained_ns", it.name), ("chained_ns", "nothing")];
-            Ok(self.pairs(pair, |a, b| a - b)?.to_string())
+            let chained = format!("chained_ns,{}", it.name);
+            let ns = self.pairs([&chained, "chained_ns,nothing"], |a, b| a - b)?;
+            Ok(ns.to_string())
         })?;
         row("2 threads over 1: best (median)", &|it| {
-            Ok(self.threads("per_us", it.name)?.cell())
+            self.threads_cell("per_us", it.name)
         })?;
         row("bytes in the object", &|it| {
             Ok(self.median("inline_bytes", it.name)?.to_string())
@@ -143,43 +112,40 @@ impl Results {
             })
         })?;
         row("us of the first access (quartiles)", &|it| {
-            Ok(Spread::new(&self.values("first_ns", it.name)?, 1e3)?.to_string())
+            Ok(self.spread("first_ns", it.name, 1e3)?.to_string())
         })?;
-        Ok(table)
+        Ok(table::numbers(&rows))
     }
 
     /// The table of populating, ours and by hand.
-    pub(super) fn populating(&self) -> Result<Table> {
-        let objects = &OBJECTS[..2];
-        let mut table = Table::numbers(
-            "an owner with nothing but the slot",
-            objects.iter().map(|it| it.title),
-        );
-        let mut row = |title, measure: &str| {
-            table.row(title, objects, |it| {
-                Ok(self.spread(measure, it.name)?.to_string())
-            })
-        };
-        row(
-            "created, populated and freed, millions a second",
-            "cycles_per_us_1_thread",
-        )?;
-        row("ns to populate", "populate_ns")?;
-        row(
-            "the same among 10,000 other managed resources",
-            "populate_among_ns",
-        )?;
-        table.row(
-            "2 threads over 1, on one device: best (median)",
-            objects,
-            |it| Ok(self.threads("cycles_per_us", it.name)?.cell()),
-        )?;
-        Ok(table)
+    pub(super) fn populating(&self) -> Result<String> {
+        let objects = [OURS, BY_HAND];
+        let mut rows = vec![header("an owner with nothing but the slot", &objects)];
+        for (title, measure) in [
+            (
+                "created, populated and freed, millions a second",
+                "cycles_per_us_1_thread",
+            ),
+            ("ns to populate", "populate_ns"),
+            (
+                "the same among 10,000 other managed resources",
+                "populate_among_ns",
+            ),
+        ] {
+            rows.push(table::row(title, &objects, |it| {
+                Ok(self.spread(measure, it.name, 1.0)?.to_string())
+            })?);
+        }
+        let title = "2 threads over 1, on one device: best (median)";
+        rows.push(table::row(title, &objects, |it| {
+            self.threads_cell("cycles_per_us", it.name)
+        })?);
+        Ok(table::numbers(&rows))
     }
 
     /// The cost of the C helper by itself.
     pub(super) fn helper(&self) -> Result<String> {
-        let us = Spread::new(&self.values("first_ns", "helper")?, 1e3)?;
+        let us = self.spread("first_ns", "helper", 1e3)?;
         let bytes = self.median("heap_bytes", "helper")?;
         Ok(format!(
             "The C helper alone takes {us} us, and allocates {bytes} bytes for pages and table."
@@ -188,22 +154,16 @@ impl Results {
 
     /// How the targets stand.
     pub(super) fn targets(&self) -> Result<Vec<Target>> {
-        let ours = OBJECTS[0].name;
-        let counts = |of: fn(&Count) -> u64| {
-            let counts = self.counts.as_ref();
-            counts.map(|counts| counts.iter().map(of).collect::<Vec<_>>())
-        };
-        let populating = |measure| -> Result<f64> { Ok(self.spread(measure, ours)?.low) };
+        let populating = |measure| -> Result<f64> { Ok(self.spread(measure, OURS.name, 1.0)?.low) };
         // Not the best round: two threads that have one CPU in turns do not get in each other's way.
-        let together = self.threads("cycles_per_us", ours)?.median;
+        let [_, together] = self.threads("cycles_per_us", OURS.name)?;
+        let [ours, _] = self.threads("per_us", OURS.name)?;
+        let [control, _] = self.threads("per_us", "control")?;
 
         Ok(vec![
-            fewest("in a loop", counts(|count| count.in_loop)),
-            fewest("out of line", counts(|count| count.out_of_line)),
-            threads(
-                self.threads("per_us", ours)?.best,
-                self.threads("per_us", "control")?.best,
-            ),
+            self.fewest("in a loop", |count| count.in_loop),
+            self.fewest("out of line", |count| count.out_of_line),
+            threads(ours, control),
             Target::together(together, format!("{together:.2} times")),
             Target::among(
                 populating("populate_ns")?,
@@ -212,19 +172,27 @@ impl Results {
             ),
         ])
     }
+
+    /// Ours is not more than any other.
+    fn fewest(&self, shape: &str, of: fn(&Count) -> u64) -> Target {
+        let text = format!("{shape}, `#[devres_lazy]` takes no more instructions than the others");
+        let counts = OBJECTS.iter().map(|it| self.counts.get(it.name).map(of));
+        match counts.collect::<Option<Vec<_>>>().as_deref() {
+            Some([ours, others @ ..]) => {
+                let held = others.iter().all(|other| ours <= other);
+                let others: Vec<String> = others.iter().map(u64::to_string).collect();
+                let found = format!("{ours}, and {}", others.join(", "));
+                Target::new(Of::Exact, text, found, held)
+            }
+            _ => Target::new(Of::Exact, text, "no Valgrind", None),
+        }
+    }
 }
 
-/// The first one is not more than any other.
-fn fewest(shape: &str, instructions: Option<Vec<u64>>) -> Target {
-    let text = format!("{shape}, `#[devres_lazy]` takes no more instructions than the others");
-    match instructions.as_deref() {
-        Some([ours, others @ ..]) => {
-            let held = others.iter().all(|other| ours <= other);
-            let others: Vec<String> = others.iter().map(u64::to_string).collect();
-            Target::exact(text, format!("{ours}, and {}", others.join(", ")), held)
-        }
-        _ => Target::not_measured(text, "no Valgrind"),
-    }
+/// The titles of columns.
+fn header(what: &str, objects: &[Object]) -> Vec<String> {
+    let titles = objects.iter().map(|it| it.title);
+    iter::once(what).chain(titles).map(str::to_owned).collect()
 }
 
 /// Two threads do enough, and the control, which writes to shared memory, does not.
@@ -235,27 +203,42 @@ fn threads(ours: f64, control: f64) -> Target {
         false => format!("the control reaches {control:.2}, so that {ours:.2} says nothing"),
     };
     let text = format!("two threads do at least {THREADS} times what one does");
-    Target::threads(text, found, is_control_slow && ours >= THREADS)
+    Target::new(Of::Threads, text, found, is_control_slow && ours >= THREADS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::rows::tests::rows;
 
     #[test]
     fn no_other_may_take_fewer() {
-        let held = |counts: Option<&[u64]>| fewest("", counts.map(<[u64]>::to_vec)).held;
-
-        assert_eq!(held(Some(&[5, 46, 7, 5])), Some(true));
-        assert_eq!(held(Some(&[5, 46, 7, 4])), Some(false));
-        assert_eq!(held(None), None);
+        for (counts, held) in [
+            (vec![5, 46, 7, 5], Some(true)),
+            (vec![5, 46, 7, 4], Some(false)),
+            (Vec::new(), None),
+        ] {
+            let counts = OBJECTS.iter().zip(counts).map(|(object, count)| {
+                let count = Count {
+                    out_of_line: count,
+                    ..Count::default()
+                };
+                (object.name, count)
+            });
+            let results = Results {
+                counts: counts.collect(),
+                rows: Rows::default(),
+            };
+            let target = results.fewest("out of line", |count| count.out_of_line);
+            assert_eq!(target.held, held, "{}", target.found);
+        }
     }
 
     #[test]
     fn two_threads_do_enough_if_the_control_does_not() {
-        assert_eq!(threads(1.95, 0.4).held, Some(true));
-        assert_eq!(threads(1.85, 0.4).held, Some(false));
-        assert_eq!(threads(1.95, 1.95).held, Some(false));
+        for (ours, control, held) in [(1.95, 0.4, true), (1.85, 0.4, false), (1.95, 1.95, false)] {
+            assert_eq!(threads(ours, control).held, Some(held), "{ours} {control}");
+        }
     }
 
     #[test]
@@ -266,20 +249,19 @@ mod tests {
             "b,x,0,2",
             "b,x,1,3",
             "c_1_thread,x,0,1",
+            "c_2_threads,x,0,2",
+            "c_1_thread,x,1,4",
+            "c_2_threads,x,1,4",
         ];
-        let rows =
-            rows.iter()
-                .chain(&["c_2_threads,x,0,2", "c_1_thread,x,1,4", "c_2_threads,x,1,4"]);
         let results = Results {
-            counts: None,
-            rows: crate::report::rows::Rows(rows.map(|row| row.parse().unwrap()).collect()),
+            counts: Counts::new(),
+            rows: self::rows(&rows, 2),
         };
 
-        let ratio = results
-            .pairs([("a", "x"), ("b", "x")], |a, b| a / b)
-            .unwrap();
+        let ratio = results.pairs(["a,x", "b,x"], |a, b| a / b).unwrap();
         assert_eq!((ratio.low, ratio.high), (2.0, 2.0));
-        assert_eq!(results.threads("c", "x").unwrap().cell(), "1.00 (1.00)");
+        assert_eq!(results.threads("c", "x").unwrap(), [1.0, 1.0]);
         assert!(results.median("d", "x").is_err());
+        assert!(results.threads("d", "x").is_err());
     }
 }

@@ -10,8 +10,10 @@ use super::{
     run::{Results, Run},
 };
 use anyhow::Result;
+use rustix::process::Signal;
 use std::{
     ffi::OsString,
+    os::unix::process::ExitStatusExt,
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -19,6 +21,9 @@ use std::{
 
 /// A kernel that says nothing for so long hangs.
 const SILENCE: Duration = Duration::from_secs(180);
+
+/// The message of a kernel that cannot go on.
+pub(crate) const PANIC: &str = "Kernel panic - not syncing";
 
 /// How to boot.
 pub(crate) struct Boot<'a> {
@@ -134,6 +139,7 @@ pub(crate) fn listen(
     let mut job = Job::start(command, log)?;
     let mut console = Console::default();
     let mut stopped = None;
+    let mut has_panicked = false;
 
     loop {
         match job.next(Duration::from_millis(250))? {
@@ -141,12 +147,15 @@ pub(crate) fn listen(
                 last = Instant::now();
                 hear(Heard::Raw(&line))?;
                 if let Some(line) = console.line(&line) {
+                    has_panicked |= line.contains(PANIC);
                     hear(Heard::Line(&line))?;
                 }
             }
             Next::Silence => hear(Heard::Silence)?,
             Next::End(status) => {
-                if stopped.is_none() && !status.success() {
+                // User-Mode Linux aborts when it panics.
+                let has_died = has_panicked && status.signal() == Some(Signal::ABORT.as_raw());
+                if stopped.is_none() && !status.success() && !has_died {
                     stopped = Some(format!(
                         "the machine has failed, {status}: {}",
                         job::tail(log, 3)
@@ -245,6 +254,11 @@ mod tests {
         assert!(stopped
             .unwrap()
             .starts_with("the machine has failed, exit status: 7"));
+        let (_, stopped) = heard("kill -ABRT $$", patience(60));
+        assert!(stopped.is_some());
+        let panic = "echo Kernel panic - not syncing: x; echo; kill -ABRT $$";
+        let (_, stopped) = heard(panic, patience(60));
+        assert_eq!(stopped, None);
         let (lines, stopped) = heard("echo a; sleep 60", patience(1));
         assert_eq!(lines, ["a"]);
         assert_eq!(stopped.unwrap(), "the kernel hangs: no output for 1.0 s");

@@ -61,7 +61,7 @@ mod tests {
             ("x|o|REPLAY|ok|REPLAY|ok 1 a|y", "x|ok 1 a|y"),
             ("ok|REPLAY", "ok"),
             ("REPLAY|ok", "ok"),
-            // What is not there again stays.
+            // A line that does not come again stays.
             ("BUG: a|REPLAY|ok 1 a", "BUG: a|ok 1 a"),
             ("a|REPLAY|b|bc", "a|b|bc"),
         ] {

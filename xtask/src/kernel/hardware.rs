@@ -3,9 +3,9 @@
 //! The machine that a kernel boots on: QEMU with these devices, or none for User-Mode Linux, which
 //! is a program itself.
 
-use super::{arch::Arch, tools, tree::Version};
+use super::{arch::Arch, flavour::Variant, tools, tree::Version};
 use crate::exit::Exit;
-use anyhow::{bail, Result};
+use anyhow::{ensure, Result};
 use clap::{Args, ValueEnum};
 use std::{path::Path, process::Command};
 
@@ -42,13 +42,22 @@ pub(crate) enum Accelerator {
 }
 
 impl Hardware {
-    /// Fails if User-Mode Linux is asked for what QEMU has.
-    pub(crate) fn ensure_possible(&self) -> Result<()> {
-        if self.arch.emulator().is_none() && self.accel != Accelerator::Tcg {
-            bail!(Exit::Usage(
-                "--accel is for QEMU: User-Mode Linux runs without it".to_owned()
-            ));
+    /// Fails if User-Mode Linux is asked for what only QEMU has, and names that.
+    pub(crate) fn ensure_possible(&self, variant: Variant) -> Result<()> {
+        if self.arch.emulator().is_some() {
+            return Ok(());
         }
+        ensure!(
+            self.accel == Accelerator::Tcg,
+            Exit::Usage("--accel is for QEMU: User-Mode Linux runs without it".to_owned())
+        );
+        ensure!(
+            variant == Variant::Fast,
+            Exit::Usage(
+                "User-Mode Linux has no debug variant: lockdep and kmemleak report its own code"
+                    .to_owned()
+            )
+        );
         Ok(())
     }
 

@@ -5,8 +5,9 @@
 
 use super::{apt, cache::Cache};
 use crate::exit::Exit;
-use anyhow::{bail, Context, Result};
+use anyhow::{Context, Result};
 use std::{
+    env,
     ffi::OsString,
     io::ErrorKind,
     path::{self, Path, PathBuf},
@@ -26,7 +27,7 @@ const FOLDER: &str = "herd7";
 const LIBRARIES: &str = "lib/x86_64-linux-gnu";
 const LOADER: &str = "ld-linux-x86-64.so.2";
 
-/// A herd7.
+/// A herd7: how it is run, and what it says to be.
 pub(crate) struct Herd {
     program: PathBuf,
     arguments: Vec<OsString>,
@@ -56,21 +57,18 @@ impl Herd {
             unpack(&cache, &folder)?;
         }
         let libraries = PACKAGES.map(|package| folder.join(package).join(LIBRARIES));
+        let herd = folder.join("herdtools7");
         let arguments = vec![
             "--library-path".into(),
-            std::env::join_paths(libraries)?,
-            folder.join("herdtools7/bin/herd7").into(),
+            env::join_paths(libraries)?,
+            herd.join("bin/herd7").into(),
             "-set-libdir".into(),
-            folder.join("herdtools7/share/herdtools7/herd").into(),
+            herd.join("share/herdtools7/herd").into(),
         ];
-        match Self::new(folder.join("libc6").join(LIBRARIES).join(LOADER), arguments)? {
-            Some(herd) => Ok(herd),
-            None => bail!(Exit::Skipped(
-                "there is no herd7: `--install` gets the one of Debian's forky, and `--herd FILE` \
-                 names another one"
-                    .to_owned()
-            )),
-        }
+        let loader = folder.join("libc6").join(LIBRARIES).join(LOADER);
+        let none = "there is no herd7: `--install` gets the one of Debian's forky, and `--herd \
+                    FILE` names another one";
+        Self::new(loader, arguments)?.ok_or_else(|| Exit::Skipped(none.to_owned()).into())
     }
 
     /// A herd7, if this is one that can be run.
@@ -84,7 +82,6 @@ impl Herd {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             output => output.with_context(|| herd.program.display().to_string())?,
         };
-
         let said = String::from_utf8_lossy(&output.stdout);
         herd.version = said.lines().next().unwrap_or_default().to_owned();
         Ok(Some(herd))

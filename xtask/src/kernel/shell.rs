@@ -6,7 +6,7 @@
 //! console is that of QEMU. Without one, the commands are in the initramfs too: what is typed at a
 //! serial port before anybody listens there is lost.
 
-use super::{arch::Arch, cache::Cache, initramfs::Busybox};
+use super::{arch::Arch, boot::PANIC, cache::Cache, initramfs::Busybox};
 use anyhow::{bail, ensure, Context, Result};
 use rustix::termios::{tcgetattr, tcgetwinsize, tcsetattr, OptionalActions, Termios};
 use std::{
@@ -18,9 +18,6 @@ use std::{
 
 /// The text that `init` prints at the end of the commands, before their exit status.
 const ENDED: &str = "the commands ended with ";
-
-/// The message of a kernel that cannot go on.
-const PANIC: &str = "Kernel panic - not syncing";
 
 /// The programs of a shell, and its commands.
 pub(crate) struct Guest {

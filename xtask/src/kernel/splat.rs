@@ -113,7 +113,7 @@ static HARMLESS: LazyLock<Regex> = pattern!(
 static TRACE_END: LazyLock<Regex> = pattern!(r"</TASK>|---\[ end trace");
 
 /// The last line of an oops, after its call trace.
-const FATAL: &str = "Kernel panic - not syncing: Fatal exception";
+static FATAL: LazyLock<Regex> = pattern!(r"Kernel panic - not syncing: (Oops: )?Fatal exception");
 
 /// A mark: the text of a begin, and that of an end. A begin may be cut off, and is whole with its
 /// second quotation mark. An end that names nothing ends nothing.
@@ -216,7 +216,7 @@ impl Search {
     fn is_new(&self, start: Start, text: &str) -> bool {
         match (self.open, start) {
             (None, _) | (_, Start::CutHere) => true,
-            _ if self.has_trace => !text.contains(FATAL),
+            _ if self.has_trace => !FATAL.is_match(text),
             // `WARNING:` is the second line, or the third if there is a message.
             (Some(Start::CutHere), Start::Report) => {
                 self.found.last().is_some_and(|splat| splat.lines.len() > 3)
@@ -438,7 +438,7 @@ The buggy address belongs to the object at ffff888001234560
             (&[END], "Absent"),
             (&[WARN, END], "Unexpected Absent"),
             (&[BEGIN, WARN, &other], "Expected Absent"),
-            // Marks may be printed twice. That does not make two announcements of one.
+            // A mark that is printed twice is one announcement.
             (&[BEGIN, BEGIN, WARN, END, END], "Expected"),
             (&[BEGIN, BEGIN, END, END], "Absent"),
             (&[BEGIN, END, END, WARN], "Absent Unexpected"),

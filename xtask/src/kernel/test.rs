@@ -110,7 +110,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let results = execute(shell, options)?;
     if options.control {
         println!();
-        control::judge(options.variant, &results)
+        control::judge(options.hardware.arch, options.variant, &results)
     } else {
         run::judge(&results)
     }
@@ -192,7 +192,7 @@ fn open(options: &Options) -> Result<Cache> {
             "`{filter}` is not a filter: that is one word, of letters, digits, `_-.` and `*?[]!`"
         )));
     }
-    options.hardware.ensure_possible()?;
+    options.hardware.ensure_possible(options.variant)?;
     if options.shell && options.hardware.arch.emulator().is_none() {
         bail!(Exit::Usage(
             "--shell is for QEMU: User-Mode Linux runs without it".to_owned()

@@ -8,6 +8,5 @@ pub(crate) mod machine;
 pub(crate) mod page;
 pub(crate) mod plot;
 pub(crate) mod rows;
-pub(crate) mod spread;
 pub(crate) mod table;
 pub(crate) mod target;

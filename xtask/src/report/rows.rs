@@ -1,62 +1,128 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! Rows that a benchmark prints, one for each value: the words that name the value, the round, and
-//! the value, with commas between them.
+//! the value, with commas between them. Their spread is that of the rounds.
 
-use anyhow::{Context, Result};
-use std::str::FromStr;
+use super::table::three_digits;
+use anyhow::{ensure, Context, Result};
+use std::fmt;
 
-/// A value, and `N` words that say of what.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Row<const N: usize> {
-    pub(crate) what: [String; N],
+/// A value.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Row {
+    /// The words that name it: `ns,unbind,plain,100`.
+    pub(crate) of: String,
     pub(crate) round: usize,
     pub(crate) value: f64,
 }
 
-impl<const N: usize> FromStr for Row<N> {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let parse = || {
-            let mut words = text.trim_end().split(',').map(str::to_owned);
-            let what: Vec<_> = words.by_ref().take(N).collect();
-            let (round, value) = (words.next()?, words.next()?);
-            Some(Self {
-                what: what.try_into().ok()?,
-                round: round.parse().ok()?,
-                value: value.parse().ok().filter(|_| words.next().is_none())?,
-            })
-        };
-        parse().with_context(|| format!("not a row: {text}"))
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{},{}", self.of, self.round, self.value)
     }
 }
 
 /// The rows of a run.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Rows<const N: usize>(pub(crate) Vec<Row<N>>);
+pub(crate) struct Rows(pub(crate) Vec<Row>);
 
-impl<const N: usize> Rows<N> {
+impl Rows {
+    /// Adds a row whose value has a name of so many words. Fails if an earlier round is missing.
+    pub(crate) fn add(&mut self, line: &str, words: usize) -> Result<()> {
+        let parse = || {
+            let mut parts = line.trim_end().rsplitn(3, ',');
+            let (value, round, of) = (parts.next()?, parts.next()?, parts.next()?);
+            Some(Row {
+                of: (of.split(',').count() == words).then(|| of.to_owned())?,
+                round: round.parse().ok()?,
+                value: value.parse().ok()?,
+            })
+        };
+        let row = parse().with_context(|| format!("not a row: {line}"))?;
+        let rounds = self.values(&row.of).len();
+        ensure!(row.round == rounds, "a round is missing before: {line}");
+        self.0.push(row);
+        Ok(())
+    }
+
     /// The values of something, in the order of rounds; none if it was not measured.
-    pub(crate) fn values(&self, what: [&str; N]) -> Vec<f64> {
-        let rows = self.0.iter().filter(|row| row.what == what);
+    pub(crate) fn values(&self, of: &str) -> Vec<f64> {
+        let rows = self.0.iter().filter(|row| row.of == of);
         rows.map(|row| row.value).collect()
+    }
+
+    /// The spread of these values, in units of `unit`.
+    pub(crate) fn spread(&self, of: &str, unit: f64) -> Result<Spread> {
+        Spread::new(&self.values(of), unit).with_context(|| format!("there are no rows of {of}"))
+    }
+}
+
+/// The middle of some values, and the middle of the halves below and above it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+impl Spread {
+    /// Of values in units of `unit`.
+    pub(crate) fn new(values: &[f64], unit: f64) -> Result<Self> {
+        ensure!(!values.is_empty(), "there are no values");
+        let mut values = values.to_vec();
+        values.sort_by(f64::total_cmp);
+        let [low, median, high] = [1, 2, 3].map(|quarters| {
+            let index = (values.len() - 1) * quarters / 4;
+            values[index] / unit
+        });
+        Ok(Self { median, low, high })
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [median, low, high] = [self.median, self.low, self.high].map(three_digits);
+        write!(f, "{median} ({low} to {high})")
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    #[test]
-    fn rows_are_read() {
-        let rows = ["ns,a,0,1.5", "ns,b,0,2", "ns,a,1,2.5"];
-        let rows = Rows::<2>(rows.map(|row| row.parse().unwrap()).to_vec());
-
-        assert_eq!(rows.values(["ns", "a"]), [1.5, 2.5]);
-        assert_eq!(rows.values(["ns", "c"]), [0.0; 0]);
-        for text in ["ns,a,0", "ns,a,0,1,2", "ns,a,x,1", "ns,a,0,x", ""] {
-            assert!(text.parse::<Row<2>>().is_err(), "{text}");
+    /// Reads these rows, whose values have names of so many words.
+    pub(crate) fn rows(lines: &[&str], words: usize) -> Rows {
+        let mut rows = Rows::default();
+        for line in lines {
+            rows.add(line, words).unwrap();
         }
+        rows
+    }
+
+    #[test]
+    fn rows_are_read_if_none_is_missing() {
+        let mut rows = rows(&["ns,a,0,1.5", "ns,b,0,2", "ns,a,1,2.5"], 2);
+
+        assert_eq!(rows.values("ns,a"), [1.5, 2.5]);
+        assert_eq!(rows.spread("ns,b", 0.5).unwrap().median, 4.0);
+        assert!(rows.spread("ns,c", 1.0).is_err());
+        assert_eq!(rows.0[2].to_string(), "ns,a,1,2.5");
+        for line in [
+            "ns,a,2",
+            "ns,a,2,1,2",
+            "ns,a,x,1",
+            "ns,a,2,x",
+            "",
+            "ns,a,3,1",
+            "ns,c,1,1",
+        ] {
+            assert!(rows.add(line, 2).is_err(), "{line}");
+        }
+    }
+    #[test]
+    fn the_spread_is_that_of_the_quartiles() {
+        let spread = Spread::new(&[50.0, 10.0, 40.0, 20.0, 1000.0], 10.0).unwrap();
+        assert_eq!(spread.to_string(), "4.00 (2.00 to 5.00)");
+        assert!(Spread::new(&[], 1.0).is_err());
     }
 }

@@ -8,19 +8,12 @@ use std::thread;
 /// How much longer something may take with many than with few.
 pub(crate) const FLAT: f64 = 1.25;
 
-/// Something that has to hold.
-pub(crate) struct Target {
-    pub(crate) text: String,
-    /// The measured value, or why there is none.
-    pub(crate) found: String,
-    /// [`None`] if the value was not measured.
-    pub(crate) held: Option<bool>,
-    of: Of,
-}
+/// The verdict that fails a run.
+const MISSED: &str = "MISSED";
 
 /// The kind of values that are compared.
-#[derive(Clone, Copy)]
-enum Of {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Of {
     /// Values that are the same in each run, or times that lie far apart.
     Exact,
     /// Times that lie close to each other, so it depends on what else the machine does.
@@ -29,28 +22,36 @@ enum Of {
     Threads,
 }
 
+/// Something that has to hold.
+pub(crate) struct Target {
+    of: Of,
+    pub(crate) text: String,
+    /// The measured value, or why there is none.
+    pub(crate) found: String,
+    /// [`None`] if the value was not measured.
+    pub(crate) held: Option<bool>,
+}
+
 impl Target {
-    pub(crate) fn exact(text: impl Into<String>, found: impl Into<String>, held: bool) -> Self {
-        Self::new(text, found, Some(held), Of::Exact)
-    }
-
-    pub(crate) fn time(text: impl Into<String>, found: impl Into<String>, held: bool) -> Self {
-        Self::new(text, found, Some(held), Of::Time)
-    }
-
-    pub(crate) fn threads(text: impl Into<String>, found: impl Into<String>, held: bool) -> Self {
-        Self::new(text, found, Some(held), Of::Threads)
-    }
-
-    pub(crate) fn not_measured(text: impl Into<String>, why: impl Into<String>) -> Self {
-        Self::new(text, why, None, Of::Exact)
+    pub(crate) fn new(
+        of: Of,
+        text: impl Into<String>,
+        found: impl Into<String>,
+        held: impl Into<Option<bool>>,
+    ) -> Self {
+        Self {
+            of,
+            text: text.into(),
+            found: found.into(),
+            held: held.into(),
+        }
     }
 
     /// Two threads that populate and free on one device do not less than one does: so many times as
     /// much.
-    pub(crate) fn together(times: f64, found: impl Into<String>) -> Self {
+    pub(crate) fn together(times: f64, found: String) -> Self {
         let text = "two threads populate and free on one device at least as fast as one";
-        Self::threads(text, found, times >= 1.0)
+        Self::new(Of::Threads, text, found, times >= 1.0)
     }
 
     /// Other managed resources of a device do not count when a slot is populated.
@@ -61,55 +62,34 @@ impl Target {
             (FLAT - 1.0) * 100.0
         );
         let found = format!("{among:.2} {unit}, without them {alone:.2}");
-        Self::time(text, found, among <= alone * FLAT)
+        Self::new(Of::Time, text, found, among <= alone * FLAT)
     }
 
-    fn new(text: impl Into<String>, found: impl Into<String>, held: Option<bool>, of: Of) -> Self {
-        Self {
-            text: text.into(),
-            found: found.into(),
-            held,
-            of,
-        }
-    }
-
-    /// How it stands, and whether that is a failure: a quick run shows times that are close, and
-    /// does not judge them.
-    fn judge(&self, run: &Judge, cpus: usize) -> (&'static str, bool) {
+    /// How it stands. A quick run shows times that are close, and does not judge them.
+    fn verdict(&self, is_quick: bool, cpus: usize) -> &'static str {
         match (self.held, self.of) {
-            (Some(true), _) => ("held", false),
-            (None, _) => ("not measured", run.needs_all),
-            (Some(false), Of::Threads) if cpus < 2 => ("warning: missed, with one CPU", false),
-            (Some(false), Of::Threads | Of::Time) if run.is_quick => {
-                ("missed, in a quick run", false)
-            }
-            (Some(false), _) => ("MISSED", true),
+            (Some(true), _) => "held",
+            (None, _) => "not measured",
+            (_, Of::Threads) if cpus < 2 => "warning: missed, with one CPU",
+            (_, Of::Threads | Of::Time) if is_quick => "missed, in a quick run",
+            _ => MISSED,
         }
     }
 }
 
-/// How a run is judged.
-pub(crate) struct Judge {
-    pub(crate) is_quick: bool,
-    /// Whether a target that was not measured is a failure.
-    pub(crate) needs_all: bool,
-}
+/// Prints how the targets stand, and fails if one is missed that this run can tell about.
+pub(crate) fn judge(targets: &[Target], is_quick: bool) -> Result<()> {
+    let cpus = thread::available_parallelism()?.get();
+    let mut missed = 0;
 
-impl Judge {
-    /// Prints how the targets stand, and fails if one is missed that this run can tell about.
-    pub(crate) fn run(&self, targets: &[Target]) -> Result<()> {
-        let cpus = thread::available_parallelism()?.get();
-        let mut missed = 0;
-
-        println!();
-        for target in targets {
-            let (mark, fails) = target.judge(self, cpus);
-            println!("{mark}: {} ({})", target.text, target.found);
-            missed += u32::from(fails);
-        }
-        ensure!(missed == 0, "{missed} of the targets missed");
-        Ok(())
+    println!();
+    for target in targets {
+        let verdict = target.verdict(is_quick, cpus);
+        println!("{verdict}: {} ({})", target.text, target.found);
+        missed += u32::from(verdict == MISSED);
     }
+    ensure!(missed == 0, "{missed} of the targets missed");
+    Ok(())
 }
 
 /// The targets for a page.
@@ -131,62 +111,43 @@ mod tests {
 
     #[test]
     fn a_run_judges_what_it_can_tell_about() {
-        let judge = |is_quick, cpus, target: Target| {
-            let needs_all = false;
-            target
-                .judge(
-                    &Judge {
-                        is_quick,
-                        needs_all,
-                    },
-                    cpus,
-                )
-                .1
-        };
-
         // Whether a quick run judges it, and a full one, with two CPUs and with one.
-        type New = fn(String, String, bool) -> Target;
-        for (new, judged) in [
-            (Target::exact as New, [true, true, true]),
-            (Target::time, [false, true, true]),
-            (Target::threads, [false, true, false]),
+        for (of, judged) in [
+            (Of::Exact, [true, true, true]),
+            (Of::Time, [false, true, true]),
+            (Of::Threads, [false, true, false]),
         ] {
-            let fails = |is_quick, cpus| {
-                let of = |held| judge(is_quick, cpus, new(String::new(), String::new(), held));
-                assert!(!of(true));
-                of(false)
-            };
-            assert_eq!([fails(true, 2), fails(false, 2), fails(false, 1)], judged);
+            for (run, judged) in [(true, 2), (false, 2), (false, 1)].into_iter().zip(judged) {
+                let fails = |held: Option<bool>| {
+                    let target = Target::new(of, "", "", held);
+                    target.verdict(run.0, run.1) == MISSED
+                };
+                assert_eq!(fails(Some(false)), judged, "{of:?} {run:?}");
+                assert!(!fails(Some(true)) && !fails(None));
+            }
         }
+        let missed = Target::new(Of::Exact, "", "", false);
+        assert!(judge(&[missed], false).is_err());
+        assert!(judge(&[], false).is_ok());
     }
 
     #[test]
     fn limits_are_limits() {
-        assert_eq!(Target::together(1.0, "").held, Some(true));
-        assert_eq!(Target::together(0.99, "").held, Some(false));
-        assert_eq!(Target::among(100.0, 125.0, "ns").held, Some(true));
-        assert_eq!(Target::among(100.0, 126.0, "ns").held, Some(false));
-    }
-
-    #[test]
-    fn what_was_not_measured_fails_if_it_is_needed() {
-        let fails = |needs_all| {
-            let run = Judge {
-                is_quick: false,
-                needs_all,
-            };
-            run.run(&[Target::not_measured("it is fast", "no Valgrind")])
-        };
-
-        assert!(fails(false).is_ok());
-        assert!(fails(true).is_err());
+        for (target, held) in [
+            (Target::together(1.0, String::new()), true),
+            (Target::together(0.99, String::new()), false),
+            (Target::among(100.0, 125.0, "ns"), true),
+            (Target::among(100.0, 126.0, "ns"), false),
+        ] {
+            assert_eq!(target.held, Some(held), "{}: {}", target.text, target.found);
+        }
     }
 
     #[test]
     fn a_page_says_what_was_missed() {
         let targets = [
-            Target::time("it is fast", "it is not", false),
-            Target::not_measured("it is small", "no scales"),
+            Target::new(Of::Time, "it is fast", "it is not", false),
+            Target::new(Of::Exact, "it is small", "no scales", None),
         ];
         assert_eq!(
             list(&targets),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What tests of edits share.
+//! The helpers that the tests of edits share.
 
 use super::source::Source;
 use anyhow::Result;

@@ -15,7 +15,7 @@ use crate::kernel::flavour::Object;
 pub(super) struct Step {
     pub(super) name: &'static str,
     pub(super) files: &'static [Files],
-    /// What is edited then, by file.
+    /// The edits, by file.
     pub(super) edits: &'static [(&'static str, Edit)],
 }
 
@@ -213,7 +213,7 @@ const SAMPLE: Step = step(
     ],
 );
 
-/// What knows nothing of the annotated object: the suite of the contract, and the files of
+/// The files that do not use the annotated object: the suite of the contract, and the files of
 /// `kernel/control/`.
 const CONTROL: Step = step(
     "control",

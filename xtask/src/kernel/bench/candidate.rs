@@ -13,6 +13,13 @@ pub(crate) struct Candidate {
     pub(super) object: Object,
 }
 
+impl Candidate {
+    /// Its name outside of Markdown.
+    pub(super) fn plain_title(&self) -> String {
+        self.title.replace('`', "")
+    }
+}
+
 /// The reference copy, which others are compared with.
 pub(super) const BY_HAND: Candidate = Candidate {
     file: "by_hand",
@@ -27,7 +34,8 @@ pub(crate) const OURS: Candidate = Candidate {
     object: Object::Annotated,
 };
 
-pub(super) const CANDIDATES: [Candidate; 2] = [BY_HAND, OURS];
+/// All candidates, in the order in which they are measured.
+pub(super) static CANDIDATES: [Candidate; 2] = [BY_HAND, OURS];
 
 #[cfg(test)]
 mod tests {

@@ -18,16 +18,21 @@ const SYNCHRONIZE: &str = "synchronize_rcu";
 
 /// A function.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Function {
+struct Function {
     /// Demangled.
-    pub(super) name: String,
-    pub(super) addresses: Range<u64>,
+    name: String,
+    addresses: Range<u64>,
 }
 
 impl Function {
-    /// Whether an access is expected to execute this: its accessor, or a helper for atomics.
+    /// Whether this is a helper for atomics.
+    fn is_helper(&self) -> bool {
+        self.name.starts_with("rust_helper_")
+    }
+
+    /// Whether an access is expected to execute this: its accessor, or a helper.
     fn belongs_to_an_access(&self) -> bool {
-        self.name.ends_with("::sg_table") || self.name.starts_with("rust_helper_")
+        self.name.ends_with("::sg_table") || self.is_helper()
     }
 
     /// Its name, without where it is and what for.
@@ -37,17 +42,10 @@ impl Function {
 }
 
 /// An instruction.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Instruction {
+struct Instruction {
     text: String,
     /// Where it jumps to, or calls.
     target: Option<u64>,
-}
-
-impl Instruction {
-    fn is_call(&self) -> bool {
-        self.text.starts_with("call")
-    }
 }
 
 /// The functions that are traced, and their instructions.
@@ -62,28 +60,28 @@ pub(super) struct Code {
 impl Code {
     /// Finds it in a `vmlinux`, with the programs of LLVM that have this suffix.
     pub(super) fn of(shell: &Shell, llvm: &str, vmlinux: &Path) -> Result<Self> {
-        let nm = format!("llvm-nm{llvm}");
-        let objdump = format!("llvm-objdump{llvm}");
+        let (nm, objdump) = (format!("llvm-nm{llvm}"), format!("llvm-objdump{llvm}"));
         let text = cmd!(shell, "{nm} --print-size --demangle {vmlinux}")
             .quiet()
             .read()?;
-        let symbols = Symbols::parse(&text);
+        let symbols = symbols(&text);
+        let measured = |name: &str| named(&symbols, &format!("{MODULE}{name}"));
 
         let mut code = Self {
             functions: Vec::new(),
             instructions: BTreeMap::new(),
-            mark: symbols.named(&format!("{MODULE}mark"))?.addresses.start,
-            synchronize: symbols.named(SYNCHRONIZE)?.addresses.start,
+            mark: measured("mark")?.addresses.start,
+            synchronize: named(&symbols, SYNCHRONIZE)?.addresses.start,
         };
-        let mut next: Vec<&Function> = MEASURED
-            .iter()
-            .map(|name| symbols.named(&format!("{MODULE}{name}")))
-            .collect::<Result<_>>()?;
+        let mut next = MEASURED
+            .map(measured)
+            .into_iter()
+            .collect::<Result<Vec<_>>>()?;
         while let Some(function) = next.pop() {
             if code.functions.contains(function) {
                 continue;
             }
-            let Range { start, end } = function.addresses;
+            let Range { start, end } = &function.addresses;
             let (start, end) = (format!("{start:#x}"), format!("{end:#x}"));
             let text = cmd!(
                 shell,
@@ -93,71 +91,57 @@ impl Code {
             .quiet()
             .read()?;
 
-            for (address, instruction) in parse(&text) {
-                let called = instruction
-                    .target
-                    .and_then(|target| symbols.at(target))
-                    .filter(|called| called.belongs_to_an_access());
-                next.extend(called);
+            for (address, instruction) in instructions(&text) {
+                let called = instruction.target.and_then(|target| symbols.get(&target));
+                next.extend(called.filter(|called| called.belongs_to_an_access()));
                 code.instructions.insert(address, instruction);
             }
             code.functions.push(function.clone());
         }
-
         Ok(code)
     }
 
     /// What QEMU is to write down: `-dfilter`.
     pub(super) fn filter(&self) -> String {
-        let ranges = self
-            .functions
-            .iter()
-            .map(|function| &function.addresses)
-            .map(|range| format!("{:#x}+{:#x}", range.start, range.end - range.start));
+        let functions = self.functions.iter().map(|function| {
+            let Range { start, end } = function.addresses;
+            format!("{start:#x}+{:#x}", end - start)
+        });
         let points = [self.mark, self.synchronize].map(|point| format!("{point:#x}+1"));
-
-        ranges.chain(points).collect::<Vec<_>>().join(",")
+        functions.chain(points).collect::<Vec<_>>().join(",")
     }
 
     fn function(&self, address: u64) -> Option<&Function> {
-        self.functions
-            .iter()
-            .find(|function| function.addresses.contains(&address))
+        let mut functions = self.functions.iter();
+        functions.find(|function| function.addresses.contains(&address))
     }
 
-    /// How many of the functions have some of these addresses, but for the helpers.
-    pub(super) fn accessors(&self, addresses: &[u64]) -> usize {
-        self.functions
-            .iter()
-            .filter(|function| !function.name.starts_with("rust_helper_"))
-            .filter(|function| {
-                addresses
-                    .iter()
-                    .any(|address| function.addresses.contains(address))
-            })
-            .count()
+    /// Whether more than one function has some of these addresses, but for the helpers.
+    pub(super) fn calls_accessor(&self, addresses: &[u64]) -> bool {
+        let is_executed = |function: &&Function| {
+            let mut addresses = addresses.iter();
+            !function.is_helper() && addresses.any(|it| function.addresses.contains(it))
+        };
+        self.functions.iter().filter(is_executed).count() > 1
     }
 
     /// Fails unless everything that is called at these addresses is among them: else something is
     /// executed that is not counted.
     pub(super) fn ensure_complete(&self, addresses: &[u64]) -> Result<()> {
         for address in addresses {
-            let instruction = self
+            let Instruction { text, target } = self
                 .instructions
                 .get(address)
                 .with_context(|| format!("there is no instruction at {address:#x}"))?;
-            if !instruction.is_call() {
-                continue;
+            if calls(text) {
+                let target =
+                    target.with_context(|| format!("an access calls what is not known: {text}"))?;
+                ensure!(
+                    addresses.contains(&target),
+                    "an access executes what is not counted, at {target:#x}: {text}. \
+                     `Function::belongs_to_an_access()` has to know it"
+                );
             }
-            let target = instruction.target.with_context(|| {
-                format!("an access calls what is not known: {}", instruction.text)
-            })?;
-            ensure!(
-                addresses.contains(&target),
-                "an access executes what is not counted, at {target:#x}: {}. \
-                 `Function::belongs_to_an_access()` has to know it",
-                instruction.text
-            );
         }
         Ok(())
     }
@@ -180,84 +164,87 @@ impl Code {
     }
 
     /// An instruction without addresses, which change with each build.
-    fn text(&self, instruction: &Instruction, of: Option<&Function>) -> String {
-        let (mnemonic, operands) = instruction
-            .text
-            .split_once(char::is_whitespace)
-            .unwrap_or((&instruction.text, ""));
-        let operands = match (instruction.target, of) {
-            (Some(target), Some(of)) if of.addresses.contains(&target) => {
-                format!("+{:#x}", target - of.addresses.start)
-            }
-            (Some(target), _) => match self.function(target) {
-                Some(function) => function.short_name().to_owned(),
-                None => "elsewhere".to_owned(),
-            },
-            (None, _) => operands.split('#').next().unwrap_or_default().to_owned(),
+    fn text(&self, Instruction { text, target }: &Instruction, of: Option<&Function>) -> String {
+        let (mnemonic, operands) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let within = |of: &&Function| target.is_some_and(|target| of.addresses.contains(&target));
+        let operands = match (*target, of.filter(within)) {
+            (Some(target), Some(of)) => format!("+{:#x}", target - of.addresses.start),
+            (Some(target), None) => self
+                .function(target)
+                .map_or("elsewhere", Function::short_name)
+                .to_owned(),
+            (None, _) => without_comment(operands).to_owned(),
         };
-
         format!("{mnemonic:7} {}", operands.trim())
             .trim_end()
             .to_owned()
     }
 }
 
-/// The functions of a program, by address.
-struct Symbols(BTreeMap<u64, Function>);
+/// Reads the functions of a program, by address, from the output of `llvm-nm --print-size`.
+fn symbols(text: &str) -> BTreeMap<u64, Function> {
+    let function = |line: &str| {
+        let mut words = line.splitn(4, ' ');
+        let mut number = || u64::from_str_radix(words.next()?, 16).ok();
+        let (start, len) = (number()?, number()?);
+        let is_function = ["t", "T", "w", "W"].contains(&words.next()?);
+        let function = Function {
+            name: words.next()?.to_owned(),
+            addresses: start..start + len,
+        };
+        is_function.then_some((start, function))
+    };
+    text.lines().filter_map(function).collect()
+}
 
-impl Symbols {
-    /// Reads the output of `llvm-nm --print-size`.
-    fn parse(text: &str) -> Self {
-        let functions = text.lines().filter_map(|line| {
-            let mut words = line.splitn(4, ' ');
-            let start = u64::from_str_radix(words.next()?, 16).ok()?;
-            let len = u64::from_str_radix(words.next()?, 16).ok()?;
-            let kind = words.next()?;
-            let name = words.next()?.to_owned();
+fn named<'a>(symbols: &'a BTreeMap<u64, Function>, name: &str) -> Result<&'a Function> {
+    let mut functions = symbols.values();
+    functions
+        .find(|function| function.name == name)
+        .with_context(|| format!("there is no function `{name}` in this kernel"))
+}
 
-            let function = Function {
-                name,
-                addresses: start..start + len,
-            };
-            ["t", "T", "w", "W"]
-                .contains(&kind)
-                .then_some((start, function))
-        });
-        Self(functions.collect())
-    }
+/// Whether an instruction calls a function, on x86 or on arm64.
+fn calls(text: &str) -> bool {
+    ["call", "callq", "bl", "blr"].contains(&mnemonic(text))
+}
 
-    fn at(&self, address: u64) -> Option<&Function> {
-        self.0.get(&address)
-    }
+/// Whether an instruction jumps or calls.
+fn jumps(text: &str) -> bool {
+    let mnemonic = mnemonic(text);
+    let is_jump = mnemonic.starts_with('j') || mnemonic.starts_with("b.");
+    is_jump || ["b", "cbz", "cbnz", "tbz", "tbnz"].contains(&mnemonic) || calls(text)
+}
 
-    fn named(&self, name: &str) -> Result<&Function> {
-        self.0
-            .values()
-            .find(|function| function.name == name)
-            .with_context(|| format!("there is no function `{name}` in this kernel"))
-    }
+fn mnemonic(text: &str) -> &str {
+    text.split_whitespace().next().unwrap_or_default()
+}
+
+/// The operands without the disassembler's comment: `# imm = 0x1` on x86, `// =1` on arm64.
+fn without_comment(operands: &str) -> &str {
+    let end = operands.find(" # ").or_else(|| operands.find("//"));
+    &operands[..end.unwrap_or(operands.len())]
 }
 
 /// Reads the output of `llvm-objdump --no-show-raw-insn`.
-fn parse(text: &str) -> impl Iterator<Item = (u64, Instruction)> + '_ {
+fn instructions(text: &str) -> impl Iterator<Item = (u64, Instruction)> + '_ {
     text.lines().filter_map(|line| {
         let (address, text) = line.split_once(": ")?;
         let address = u64::from_str_radix(address.trim(), 16).ok()?;
         let text = text.trim().to_owned();
 
-        let jumps = text.starts_with('j') || text.starts_with("call");
-        let target = text
-            .split_whitespace()
-            .nth(1)
-            .filter(|_| jumps)
-            .and_then(|operand| operand.strip_prefix("0x"))
-            .and_then(|address| u64::from_str_radix(address, 16).ok());
+        // In front of the name that it stands for: `callq 0x30 <f>`, `cbz x0, 0x30 <f+0x8>`.
+        let target = || {
+            let operand = text.rsplit_once(" <")?.0.split_whitespace().last()?;
+            u64::from_str_radix(operand.strip_prefix("0x")?, 16).ok()
+        };
+        let target = if jumps(&text) { target() } else { None };
         Some((address, Instruction { text, target }))
     })
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
 
     const NM: &str = "\
@@ -265,6 +252,7 @@ pub(super) mod tests {
 0000000000000030 0000000000000003 T rust_helper_atomic_ptr_read_acquire
 0000000000000040 0000000000000008 d kernel::data
 0000000000000050 T without_size
+0000000000000060 0000000000000008 t <kernel::drm::gem::shmem::Object<T>>::sg_table
 ";
 
     const OBJDUMP: &str = "
@@ -279,12 +267,11 @@ vmlinux:\tfile format elf64-x86-64
       31: jmp\t0x90 <elsewhere>
 ";
 
-    /// A function that calls a helper.
-    pub(in super::super) fn code() -> Code {
-        let symbols = Symbols::parse(NM);
+    /// A function that calls a helper, and an accessor.
+    fn code() -> Code {
         Code {
-            functions: symbols.0.into_values().collect(),
-            instructions: parse(OBJDUMP).collect(),
+            functions: symbols(NM).into_values().collect(),
+            instructions: instructions(OBJDUMP).collect(),
             mark: 0x70,
             synchronize: 0x80,
         }
@@ -292,19 +279,30 @@ vmlinux:\tfile format elf64-x86-64
 
     #[test]
     fn functions_are_found() {
-        let symbols = Symbols::parse(NM);
+        let symbols = symbols(NM);
+        let belongs = symbols.values().map(|function| {
+            let start = function.addresses.start;
+            (
+                start,
+                function.short_name(),
+                function.belongs_to_an_access(),
+            )
+        });
 
-        assert_eq!(symbols.0.len(), 2);
-        assert_eq!(symbols.at(0x10).unwrap().addresses, 0x10..0x16);
-        assert_eq!(symbols.at(0x10).unwrap().short_name(), "out_of_line");
-        assert!(symbols.named("kernel::data").is_err());
-        assert!(!symbols.at(0x10).unwrap().belongs_to_an_access());
-        assert!(symbols.at(0x30).unwrap().belongs_to_an_access());
+        let expected = [
+            (0x10, "out_of_line", false),
+            (0x30, "rust_helper_atomic_ptr_read_acquire", true),
+            (0x60, "sg_table", true),
+        ];
+        assert_eq!(belongs.collect::<Vec<_>>(), expected);
+        assert!(named(&symbols, &format!("{MODULE}out_of_line")).is_ok());
+        assert!(named(&symbols, "kernel::data").is_err());
     }
 
     #[test]
     fn all_of_it_is_traced() {
-        assert_eq!(code().filter(), "0x10+0x6,0x30+0x3,0x70+1,0x80+1");
+        let filter = "0x10+0x6,0x30+0x3,0x60+0x8,0x70+1,0x80+1";
+        assert_eq!(code().filter(), filter);
     }
 
     #[test]
@@ -326,17 +324,41 @@ vmlinux:\tfile format elf64-x86-64
     }
 
     #[test]
-    fn a_call_that_is_not_counted_is_noticed() {
-        let code = code();
+    fn instructions_of_arm64_are_read() {
+        const TEXT: &str = "
+ffff800080000010:      \tbl\t0xffff800080000030 <rust_helper_x>
+ffff800080000014:      \tcbz\tx8, 0xffff800080000020 <f+0x10>
+ffff800080000018:      \tmov\tw4, #0x1        // =1
+ffff80008000001c:      \tbic\tx0, x0, #0x1
+";
+        let read: Vec<_> = instructions(TEXT).map(|(_, it)| it).collect();
+        let target = |at: usize| read[at].target.map(|target| target & 0xff);
+        assert_eq!(
+            [0, 1, 2, 3].map(target),
+            [Some(0x30), Some(0x20), None, None]
+        );
+        assert_eq!(
+            [0, 1, 2, 3].map(|at| calls(&read[at].text)),
+            [true, false, false, false]
+        );
+        assert_eq!(code().text(&read[2], None), "mov     w4, #0x1");
+    }
 
-        assert!(code.ensure_complete(&[0x10, 0x30, 0x12]).is_ok());
-        assert!(code.ensure_complete(&[0x10, 0x12]).is_err());
-        assert!(code.ensure_complete(&[0x13]).is_err());
+    #[test]
+    fn a_call_that_is_not_counted_is_noticed() {
+        for (addresses, is_complete) in [
+            (vec![0x10, 0x30, 0x12], true),
+            (vec![0x10, 0x12], false),
+            (vec![0x13], false),
+        ] {
+            let complete = code().ensure_complete(&addresses);
+            assert_eq!(complete.is_ok(), is_complete, "{addresses:x?}");
+        }
     }
 
     #[test]
     fn helpers_are_no_accessors() {
-        assert_eq!(code().accessors(&[0x10, 0x30]), 1);
-        assert_eq!(code().accessors(&[0x30]), 0);
+        assert!(!code().calls_accessor(&[0x10, 0x30]));
+        assert!(code().calls_accessor(&[0x10, 0x30, 0x60]));
     }
 }

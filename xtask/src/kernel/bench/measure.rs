@@ -5,23 +5,27 @@
 use super::{
     candidate::Candidate,
     code::Code,
-    rows::Rows,
-    trace::{self, PerAccess, Trace},
+    results::Outcome,
+    rows::{self, WORDS},
+    trace::Trace,
 };
-use crate::kernel::{
-    boot::Boot,
-    build,
-    cache::Cache,
-    flavour::{Flavour, Variant},
-    hardware::{Accelerator, Hardware},
-    prepare::{prepare, Prepared, Request},
-    tree::Version,
+use crate::{
+    kernel::{
+        boot::Boot,
+        build,
+        cache::Cache,
+        flavour::{Flavour, Variant},
+        hardware::{Accelerator, Hardware},
+        prepare::{prepare, Prepared, Request},
+    },
+    report::{accesses::without_loop, rows::Rows},
 };
 use anyhow::{ensure, Context, Result};
 use std::{
     ffi::OsString,
-    fs,
-    path::{Path, PathBuf},
+    fs::{self, File},
+    io::BufReader,
+    path::Path,
     time::Duration,
 };
 use xshell::Shell;
@@ -44,152 +48,125 @@ pub(super) struct How<'a> {
     pub(super) is_quick: bool,
 }
 
-/// Everything that was seen of a candidate.
-pub(super) struct Measured {
-    pub(super) rows: Rows,
-    pub(super) traced: Rows,
-    pub(super) trace: Trace,
-    pub(super) out_of_line: Access,
-    pub(super) in_loop: Access,
-    /// How often `synchronize_rcu()` was called in each of the traced sections of unbind.
-    pub(super) synchronize: u64,
-    pub(super) linux: Version,
-    pub(super) clang: Version,
-}
-
-/// The code that one access executes.
-pub(super) struct Access {
-    pub(super) instructions: u64,
-    /// Whether there is a call of the accessor in it.
-    pub(super) calls_accessor: bool,
-    pub(super) listing: Vec<String>,
-}
-
-/// A kernel.
-struct Kernel {
-    prepared: Prepared,
-    image: PathBuf,
-}
-
 /// Builds and boots one candidate, twice, and reads what it has measured.
 pub(super) fn measure(
     shell: &Shell,
     cache: &Cache,
     how: &How<'_>,
-    candidate: &Candidate,
-) -> Result<Measured> {
-    let kernel = build(shell, cache, how.linux, candidate)?;
-    let suite = if how.is_quick {
-        "rust_lazy_bench_quick"
-    } else {
-        "rust_lazy_bench"
+    candidate: &'static Candidate,
+) -> Result<Outcome> {
+    println!("\n== {}", candidate.plain_title());
+    let flavour = Flavour {
+        arch: how.hardware.arch,
+        bench: Some(candidate.file),
+        ..Flavour::new(Variant::Fast, candidate.object)
     };
-    let console = |name: &str| cache.path(&format!("logs/bench-{}-{name}.log", candidate.file));
-
-    println!("running  {suite}\n");
-    let rows = boot(&kernel, suite, &how.hardware, &[], &[], &console("console"))?;
-
-    let vmlinux = kernel.prepared.work.join("out/vmlinux");
-    let llvm = &kernel.prepared.make.llvm;
-    let code = Code::of(shell, &llvm.suffix, &vmlinux)?;
-    let log = kernel.prepared.work.join("trace.log");
-    let suite = "rust_lazy_bench_traced";
-    println!("\nrunning  {suite}, and writing down what is executed\n");
-    let traced = boot(
-        &kernel,
-        suite,
-        &Hardware {
-            accel: Accelerator::Stepped,
-            ..how.hardware
-        },
-        &trace::arguments(&code, &log),
-        // Where `vmlinux` says that it is.
-        &["nokaslr"],
-        &console("console-traced"),
-    )?;
-    let trace = Trace::read(&log, &code, &traced)?;
-    fs::remove_file(&log)?;
-    println!();
-
-    let nothing = trace.per_access("nothing")?;
-    Ok(Measured {
-        out_of_line: access(&code, trace.per_access("out_of_line")?, 0)?,
-        in_loop: access(&code, trace.per_access("in_loop")?, nothing.instructions)?,
-        synchronize: code.synchronize,
-        linux: kernel.prepared.tree.version(),
-        clang: llvm.version,
-        rows,
-        traced,
-        trace,
-    })
-}
-
-/// Returns the code of an access, counted without `nothing` instructions of the loop around it.
-fn access(code: &Code, traced: PerAccess, nothing: u64) -> Result<Access> {
-    code.ensure_complete(&traced.addresses)?;
-    Ok(Access {
-        instructions: traced
-            .instructions
-            .checked_sub(nothing)
-            .context("an access takes less than none")?,
-        calls_accessor: code.accessors(&traced.addresses) > 1,
-        listing: code.listing(&traced.addresses),
-    })
-}
-
-fn build(
-    shell: &Shell,
-    cache: &Cache,
-    linux: Option<&Path>,
-    candidate: &Candidate,
-) -> Result<Kernel> {
-    println!("\n== {}", candidate.title.replace('`', ""));
-    let variant = Variant::Fast;
-    let logs = format!("bench-{}", candidate.file);
-    let prepared = prepare(
+    let kernel = prepare(
         shell,
         cache,
         &Request {
-            work: variant.name(),
-            logs: &logs,
-            flavour: Flavour {
-                bench: Some(candidate.file),
-                ..Flavour::new(variant, candidate.object)
-            },
-            linux,
+            work: &flavour.work(),
+            logs: &format!("bench-{}{}", candidate.file, how.hardware.arch.suffix()),
+            flavour,
+            linux: how.linux,
         },
     )?;
-    build::run(&prepared)?;
-    let image = prepared.image();
+    build::run(&kernel)?;
 
-    Ok(Kernel { prepared, image })
+    let suite = match how.is_quick {
+        true => "rust_lazy_bench_quick",
+        false => "rust_lazy_bench",
+    };
+    println!("running  {suite}\n");
+    let timed = boot(&kernel, suite, &how.hardware, None)?;
+
+    let llvm = &kernel.make.llvm;
+    let mut outcome = Outcome {
+        candidate,
+        timed,
+        traced: Rows::default(),
+        listing: Vec::new(),
+        linux: kernel.tree.version(),
+        clang: llvm.version,
+    };
+    if how.hardware.arch.emulator().is_none() {
+        return Ok(outcome);
+    }
+
+    let code = Code::of(shell, &llvm.suffix, &kernel.work.join("out/vmlinux"))?;
+    let log = kernel.work.join("trace.log");
+    let suite = "rust_lazy_bench_traced";
+    println!("\nrunning  {suite}, and writing down what is executed\n");
+    let stepped = Hardware {
+        accel: Accelerator::Stepped,
+        ..how.hardware
+    };
+    let announced = boot(&kernel, suite, &stepped, Some((&code, &log)))?;
+    let file = File::open(&log).with_context(|| log.display().to_string())?;
+    let trace = Trace::read(BufReader::new(file), code.mark, &announced)?;
+    fs::remove_file(&log)?;
+    println!();
+
+    let traced = &mut outcome.traced;
+    for (section, calls) in trace.calls("unbind,", code.synchronize) {
+        traced.add(&format!("calls,synchronize_rcu,{section},0,{calls}"), WORDS)?;
+    }
+    let (nothing, _) = trace.per_access("nothing")?;
+    let mut access = |shape, nothing| -> Result<Vec<u64>> {
+        let (instructions, addresses) = trace.per_access(shape)?;
+        code.ensure_complete(&addresses)?;
+        let instructions = without_loop(instructions, nothing)?;
+        let calls = u32::from(code.calls_accessor(&addresses));
+        traced.add(
+            &format!("instructions,access,{shape},1,0,{instructions}"),
+            WORDS,
+        )?;
+        traced.add(&format!("calls,accessor,{shape},1,0,{calls}"), WORDS)?;
+        Ok(addresses)
+    };
+    outcome.listing = code.listing(&access("out_of_line", 0)?);
+    access("in_loop", nothing)?;
+    Ok(outcome)
 }
 
-/// Boots into a suite, which has to pass, and returns what it has measured.
+/// Boots into a suite, which has to pass, and returns what it has measured. QEMU writes down what
+/// is executed of some code, if there is a log for that.
 fn boot(
-    kernel: &Kernel,
+    kernel: &Prepared,
     suite: &str,
     hardware: &Hardware,
-    qemu: &[OsString],
-    arguments: &[&str],
-    log: &Path,
+    traced: Option<(&Code, &Path)>,
 ) -> Result<Rows> {
+    let mut arguments = vec![NORMAL, TIMEOUT];
+    let mut qemu: Vec<OsString> = Vec::new();
+    let mut console = kernel.log("console");
+    if let Some((code, log)) = traced {
+        // Where `vmlinux` says that it is.
+        arguments.push("nokaslr");
+        // One CPU, so that there is one order.
+        qemu.extend(["-smp", "1", "-d", "exec,nochain", "-dfilter"].map(OsString::from));
+        qemu.extend([code.filter().into(), "-D".into(), log.into()]);
+        console = kernel.log("console-traced");
+    }
+
     let results = Boot {
-        image: &kernel.image,
+        image: &kernel.image(),
         hardware,
-        qemu,
-        kernel: &[&[NORMAL, TIMEOUT], arguments].concat(),
+        qemu: &qemu,
+        kernel: &arguments,
         filter: suite,
         leaks: None,
         limit: LIMIT,
         verbose: true,
-        log,
+        log: &console,
     }
     .run()?;
     ensure!(
         results.held(),
         "the kernel has not measured to the end, see {}",
-        log.display()
+        console.display()
     );
-    Rows::of(&results).with_context(|| log.display().to_string())
+    let tests = results.suites.iter().flat_map(|suite| &suite.parts);
+    let lines = tests.flat_map(|test| &test.notes).map(String::as_str);
+    rows::read(lines).with_context(|| console.display().to_string())
 }

@@ -17,16 +17,13 @@ mod targets;
 mod trace;
 
 use super::{
-    arch::Arch,
-    cache::Cache,
-    hardware::{Accelerator, Hardware},
-    machine::ensure_machine,
+    arch::Arch, cache::Cache, flavour::Variant, hardware::Hardware, machine::ensure_machine,
 };
 use crate::{
     cargo,
     report::{
         machine, page,
-        target::{self, Judge, Target},
+        target::{self, Target},
     },
 };
 use anyhow::{Context, Result};
@@ -46,9 +43,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR")]
     linux: Option<PathBuf>,
 
-    /// How QEMU executes instructions while time is measured. They are counted in software.
-    #[arg(long, value_enum, default_value_t)]
-    accel: Accelerator,
+    /// Time is measured on this machine. Instructions are counted in software, on one CPU.
+    #[command(flatten)]
+    hardware: Hardware,
 
     /// Measures for seconds, with few objects: instructions, grace periods and bytes are as exact,
     /// times are not. Does not rewrite docs/, leaves out the targets that need many objects, and
@@ -68,24 +65,16 @@ const STEM: &str = "kernel-benchmark";
 /// Measures, prints tables, writes down the results, and fails if a target is missed.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
-    ensure_machine(&cache, Arch::X86, options.install)?;
+    options.hardware.ensure_possible(Variant::Fast)?;
+    ensure_machine(&cache, options.hardware.arch, options.install)?;
     let how = How {
         linux: options.linux.as_deref(),
-        hardware: Hardware {
-            accel: options.accel,
-            ..Hardware::default()
-        },
+        hardware: options.hardware,
         is_quick: options.quick,
     };
-    let measured = CANDIDATES.iter().map(|candidate| {
-        let measured = measure(shell, &cache, &how, candidate)?;
-        Ok(Outcome {
-            candidate,
-            measured,
-        })
-    });
+    let measured = CANDIDATES.iter();
+    let measured = measured.map(|candidate| measure(shell, &cache, &how, candidate));
     let results = Results(measured.collect::<Result<_>>()?);
-    let targets = targets::targets(&results, options.quick)?;
     let tables = table::tables(&results)?;
 
     println!("\n{tables}");
@@ -94,18 +83,18 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let raw = raw.join("kernel.csv");
     fs::write(&raw, results.csv())?;
     println!("raw results: {}", raw.display());
+    if options.hardware.arch != Arch::X86 {
+        println!("no target is judged: the targets, and docs/, are for x86_64");
+        return Ok(());
+    }
+    let targets = targets::targets(&results, options.quick)?;
     if !options.quick {
         write(shell, options, &results, &tables, &targets)?;
     }
-
-    let judge = Judge {
-        is_quick: options.quick,
-        needs_all: true,
-    };
-    judge.run(&targets)
+    target::judge(&targets, options.quick)
 }
 
-/// Writes it all to docs/: the plots first to a folder beside, so that none is half-written.
+/// Writes it all to docs/.
 fn write(
     shell: &Shell,
     options: &Options,
@@ -114,56 +103,51 @@ fn write(
     targets: &[Target],
 ) -> Result<()> {
     let docs = shell.current_dir().join("docs");
-    let folder = tempfile::tempdir_in(&docs)?;
-    let accelerator = options.accel.to_possible_value();
+    let accelerator = options.hardware.accel.to_possible_value();
     let accelerator = accelerator.context("this accelerator has no name")?;
+    let accelerator = accelerator.get_name();
     let qemu = Arch::X86.emulator_version()?;
-    let measured = &results.ours()?.measured;
-
-    let plots = plots::draw(results, COMMAND, folder.path(), STEM)?;
-    let pictures = plots
-        .iter()
-        .map(|(title, name)| format!("![{title}]({name})\n\n"));
+    let version = qemu.trim_start_matches("QEMU ");
+    let [_, Outcome { linux, clang, .. }] = results.compared()?;
+    let guest = format!("Linux {linux}, 2 CPUs, 250 Hz, `rcupdate.rcu_normal=1`");
     let machine = machine::table(
         shell,
         &[
-            (
-                "guest",
-                format!(
-                    "Linux {}, 2 CPUs, 250 Hz, `rcupdate.rcu_normal=1`",
-                    measured.linux
-                ),
-            ),
-            ("compiler of the guest", format!("clang {}", measured.clang)),
-            (
-                "QEMU",
-                format!("{qemu}, `-accel {}`", accelerator.get_name()),
-            ),
+            ("guest", guest),
+            ("compiler of the guest", format!("clang {clang}")),
+            ("QEMU", format!("{version}, `-accel {accelerator}`")),
         ],
     )?;
-    let text = format!(
-        "{}{}\n{tables}\n{machine}",
-        pictures.collect::<String>(),
-        target::list(targets)
-    );
-    let listings = results.0.iter().map(listing).collect::<Vec<_>>().join("\n");
 
-    for (_, name) in &plots {
-        fs::rename(folder.path().join(name), docs.join(name))?;
+    // All are drawn before the first is written.
+    let mut drawn = Vec::new();
+    let mut text = String::new();
+    for (title, name, plot) in plots::plots(results) {
+        let name = format!("{STEM}-{name}.svg");
+        text += &format!("![{title}]({name})\n\n");
+        drawn.push((docs.join(name), plot.svg(COMMAND)?));
+    }
+    text += &format!("{}\n{tables}\n{machine}", target::list(targets));
+    let listings = results.0.iter().map(listing).collect::<Result<Vec<_>>>()?;
+
+    for (file, svg) in &drawn {
+        fs::write(file, svg).with_context(|| file.display().to_string())?;
     }
     let page = docs.join(STEM).with_extension("md");
-    page::write(&page, &[("measured", text), ("listing", listings)])?;
-    println!("written: docs/{STEM}.md, with {} plots", plots.len());
+    page::write(
+        &page,
+        &[("measured", text), ("listing", listings.join("\n"))],
+    )?;
+    println!("written: docs/{STEM}.md, with {} plots", drawn.len());
     Ok(())
 }
 
 /// The instructions of an access, as Markdown.
-fn listing(it: &Outcome) -> String {
-    let access = &it.measured.out_of_line;
-    format!(
+fn listing(it: &Outcome) -> Result<String> {
+    Ok(format!(
         "{}, {} instructions:\n\n```text\n{}\n```\n",
         it.candidate.title,
-        access.instructions,
-        access.listing.join("\n")
-    )
+        it.instructions("out_of_line")?,
+        it.listing.join("\n")
+    ))
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Draws the time of unbind, and of a free, over the number of objects.
+//! The plots: the time of unbind, and of a free, over the number of objects.
 
-use super::results::{order_title, Freed, Results, FREED, HOWS, ORDERS};
-use crate::report::plot::{self, Axes, Line};
+use super::results::{Outcome, Results, FREED, HOWS, ORDERS};
+use crate::report::plot::{Line, Plot};
 use anyhow::Result;
 use plotters::style::RGBColor;
-use std::path::Path;
 
 /// The colours of candidates, in their order.
 const COLORS: [RGBColor; 3] = [
@@ -15,88 +14,58 @@ const COLORS: [RGBColor; 3] = [
     RGBColor(0x66, 0x99, 0x33),
 ];
 
-/// Draws all of them, as written by a command, to files whose names begin with this. Returns their
-/// titles and names.
-pub(super) fn draw(
+/// The gaps in the lines of a candidate.
+const GAPS: [i32; 3] = [0, 4, 10];
+
+/// All plots, with their titles and the ends of their names.
+pub(super) fn plots(results: &Results) -> Vec<(&'static str, String, Plot)> {
+    let x = "objects";
+    let unbind = Plot {
+        caption: "Unbind, by the number of mapped objects".to_owned(),
+        x,
+        y: "ms",
+        lines: lines(results, "unbind", &HOWS, |it, how, n| {
+            Ok(it.unbind_ms(how, n)?.median)
+        }),
+    };
+    let mut plots = vec![("Time of unbind", "unbind".to_owned(), unbind)];
+    let orders = ORDERS.map(|(order, title)| (order, format!(", {title}")));
+    for freed in &FREED {
+        let free = Plot {
+            caption: format!("To free {}, by how many are freed", freed.text),
+            x,
+            y: "us each",
+            lines: lines(results, freed.name, &orders, |it, order, n| {
+                it.best_us(freed.name, order, n)
+            }),
+        };
+        plots.push(("Time of a free", format!("free-{}", freed.name), free));
+    }
+    plots
+}
+
+/// A line for each candidate and way in which `what` is done, over the numbers with which it was
+/// done. Labels end with the ending of the way. A line without points is left out.
+fn lines<S: AsRef<str>>(
     results: &Results,
-    command: &str,
-    folder: &Path,
-    stem: &str,
-) -> Result<Vec<(&'static str, String)>> {
-    let mut plots = vec![(
-        "Time of unbind",
-        format!("{stem}-unbind.svg"),
-        "Unbind, by the number of mapped objects".to_owned(),
-        "ms",
-        unbind(results),
-    )];
-    plots.extend(FREED.iter().map(|freed| {
-        (
-            "Time of a free",
-            format!("{stem}-free-{}.svg", freed.name),
-            format!("To free {}, by how many are freed", freed.text),
-            "us each",
-            free(results, freed),
-        )
-    }));
-
-    let mut drawn = Vec::new();
-    for (title, name, caption, y, lines) in plots {
-        let x = "objects";
-        plot::draw(
-            &folder.join(&name),
-            command,
-            &Axes { caption, x, y },
-            &lines,
-        )?;
-        drawn.push((title, name));
-    }
-    Ok(drawn)
-}
-
-fn unbind(results: &Results) -> Vec<Line> {
+    what: &str,
+    ways: &[(&str, S)],
+    y: impl Fn(&Outcome, &str, u64) -> Result<f64>,
+) -> Vec<Line> {
+    let numbers = results.numbers(what);
     let mut lines = Vec::new();
-    let numbers = results.numbers("unbind");
     for (it, color) in results.0.iter().zip(COLORS) {
-        for ((how, suffix), gap) in HOWS.into_iter().zip([0, 4]) {
-            let points: Vec<_> = numbers
-                .iter()
-                .filter_map(|n| Some((*n as f64, it.unbind_ms(how, *n)?.median)))
-                .collect();
-            if !points.is_empty() {
-                lines.push(Line {
-                    label: format!("{}{suffix}", it.candidate.title).replace('`', ""),
-                    color,
-                    gap,
-                    points,
-                });
-            }
-        }
-    }
-    lines
-}
-
-fn free(results: &Results, freed: &Freed) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let numbers = results.numbers(freed.name);
-    for (it, color) in results.0.iter().zip(COLORS) {
-        for (order, gap) in ORDERS.into_iter().zip([0, 4, 10]) {
-            let points = numbers
-                .iter()
-                .filter_map(|n| Some((*n as f64, it.best_free_us(freed.name, order, *n)?)))
-                .collect();
+        for ((how, ending), gap) in ways.iter().zip(GAPS) {
+            let point = |n: &u64| Some((*n as f64, y(it, how, *n).ok()?));
             lines.push(Line {
-                label: format!(
-                    "{}, {}",
-                    it.candidate.title.replace('`', ""),
-                    order_title(order)
-                ),
+                label: it.candidate.plain_title() + &ending.as_ref().replace('`', ""),
                 color,
                 gap,
-                points,
+                points: numbers.iter().filter_map(point).collect(),
             });
         }
     }
+    lines.retain(|line| !line.points.is_empty());
     lines
 }
 
@@ -106,16 +75,29 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_not_drawn() {
-        let lines = unbind(&results());
+        let plots = plots(&results());
+        let drawn = plots.iter().map(|(_, name, plot)| {
+            let lines = plot.lines.iter();
+            let lines: Vec<_> = lines.map(|it| (it.label.as_str(), it.points[0])).collect();
+            (name.as_str(), lines)
+        });
 
-        let labels: Vec<&str> = lines.iter().map(|line| line.label.as_str()).collect();
-        let ours = ["#[devres_lazy]", "#[devres_lazy], after a try_access"];
-        assert_eq!(labels, ["by hand", ours[0], ours[1]]);
-        assert_eq!(lines[0].points, [(100.0, 1000.0)]);
-
-        let lines = free(&results(), &FREED[0]);
-        assert_eq!(lines.len(), 6);
-        assert_eq!(lines[0].points, [(1000.0, 4.0)]);
-        assert!(lines[1].points.is_empty());
+        let unbind = vec![
+            ("by hand", (100.0, 1000.0)),
+            ("#[devres_lazy]", (100.0, 0.5)),
+            ("#[devres_lazy], after a try_access", (100.0, 8.0)),
+        ];
+        let object = vec![
+            ("by hand, first one first", (1000.0, 4.0)),
+            ("#[devres_lazy], first one first", (1000.0, 4.0)),
+        ];
+        assert_eq!(
+            drawn.collect::<Vec<_>>(),
+            [
+                ("unbind", unbind),
+                ("free-object", object),
+                ("free-owner", vec![])
+            ]
+        );
     }
 }

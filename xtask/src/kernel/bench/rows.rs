@@ -1,177 +1,134 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! The rows that `kernel/bench/` prints on the console: one for each value.
+//!
+//! Their words are a unit, what was done, how, and with how many. The unit is `ns`,
+//! `grace_periods`, `bytes`; `section` where one of what is executed begins; `too_long` if it was
+//! not measured, because it would have taken so many nanoseconds. Counts of the traced boot become
+//! rows, too: of `calls`, and of `instructions`.
 
-use crate::{kernel::run::Results, report::rows};
+use crate::report::rows::Rows;
 use anyhow::{ensure, Context, Result};
 use std::collections::BTreeSet;
 
 /// The text in front of a row.
 const MARK: &str = "# bench: ";
 
-/// The header of what [`Rows::csv()`] returns.
-pub(super) const HEADER: &str = "unit,what,how,n,round,value";
+/// How many words name a value, and their titles.
+pub(super) const WORDS: usize = 4;
+pub(super) const TITLES: &str = "unit,what,how,n";
 
-/// A value: its unit, what was done, how, and with how many.
-///
-/// The unit is `ns`, `grace_periods`, `bytes`; `section` where one of what is executed begins;
-/// `too_long` if it was not measured, because it would have taken so many nanoseconds.
-type Row = rows::Row<4>;
+/// The units that say with how many something was done.
+const COUNTED: [&str; 3] = ["ns", "too_long", "calls"];
 
-/// All rows of a boot.
-#[derive(Debug, PartialEq)]
-pub(super) struct Rows(rows::Rows<4>);
+/// Reads the lines of a console. Fails if a row was lost.
+pub(super) fn read<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Rows> {
+    let mut rows = Rows::default();
+    for line in lines {
+        let Some((_, text)) = line.split_once(MARK) else {
+            continue;
+        };
+        let (number, row) = text.split_once(',').unwrap_or_default();
+        ensure!(
+            number.parse() == Ok(rows.0.len()),
+            "the console has lost a row in front of: {text}"
+        );
+        rows.add(row, WORDS)?;
+    }
+
+    for row in &rows.0 {
+        ensure!(number(&row.of).is_some(), "not a row: {row}");
+    }
+    let end = rows.0.pop().context("the kernel has measured nothing")?;
+    ensure!(
+        end.of.starts_with("end,"),
+        "the kernel has not measured to the end: the last row is {end}"
+    );
+    Ok(rows)
+}
+
+/// The last word: with how many something was done.
+fn number(of: &str) -> Option<u64> {
+    of.rsplit(',').next()?.parse().ok()
+}
 
 impl Rows {
-    /// Reads what the tests have said. Fails if a row was lost.
-    pub(super) fn of(results: &Results) -> Result<Self> {
-        let tests = results.suites.iter().flat_map(|suite| &suite.parts);
-        Self::read(tests.flat_map(|test| &test.notes).map(|line| line.as_str()))
-    }
-
-    fn read<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Self> {
-        let mut rows = Vec::new();
-        for line in lines {
-            let Some((_, text)) = line.split_once(MARK) else {
-                continue;
-            };
-            let (number, row) = text
-                .split_once(',')
-                .with_context(|| format!("not a row: {text}"))?;
-            ensure!(
-                number.parse() == Ok(rows.len()),
-                "the console has lost a row in front of: {text}"
-            );
-            let row: Row = row.parse()?;
-            ensure!(row.what[3].parse::<u64>().is_ok(), "not a row: {text}");
-            rows.push(row);
-        }
-
-        let end = rows.pop().context("the kernel has measured nothing")?;
-        let [unit, what, ..] = &end.what;
-        ensure!(
-            unit == "end",
-            "the kernel has not measured to the end: the last row is of {what}"
-        );
-        Ok(Self(rows::Rows(rows)))
-    }
-
-    /// The values as CSV.
-    pub(super) fn csv(&self) -> impl Iterator<Item = String> + '_ {
-        let values = self.0 .0.iter().filter(|row| row.what[0] != "section");
-        values.map(|row| format!("{},{},{}", row.what.join(","), row.round, row.value))
-    }
-
     /// The names of the sections, in order: what is executed, how, and with how many.
-    pub(super) fn sections(&self) -> impl Iterator<Item = [String; 3]> + '_ {
-        self.0 .0.iter().filter_map(|row| match &row.what {
-            [unit, what @ ..] if unit == "section" => Some(what.clone()),
-            _ => None,
-        })
+    pub(super) fn sections(&self) -> impl Iterator<Item = &str> {
+        let sections = self.0.iter().map(|row| row.of.strip_prefix("section,"));
+        sections.flatten()
     }
 
-    /// The values of something, in the order of rounds; none if it was not measured.
-    pub(super) fn values(&self, unit: &str, what: &str, how: &str, n: u64) -> Vec<f64> {
-        self.0.values([unit, what, how, &n.to_string()])
+    /// The one value of something, `bytes,slot,inline`, for each of as many as it was measured
+    /// with.
+    pub(super) fn each(&self, of: &str) -> Result<f64> {
+        let mut all = self.0.iter();
+        let row = all.find(|row| row.of.rsplit_once(',').is_some_and(|(it, _)| it == of));
+        row.and_then(|row| Some(row.value / number(&row.of)? as f64))
+            .with_context(|| format!("there is no row {of}"))
     }
 
-    /// The one value of something for each of as many as it was measured with.
-    pub(super) fn each(&self, unit: &str, what: &str, how: &str) -> Result<f64> {
-        let row = self
-            .0
-             .0
-            .iter()
-            .find(|row| row.what[..3] == [unit, what, how]);
-        let each = row.and_then(|row| Some(row.value / row.what[3].parse::<f64>().ok()?));
-        each.with_context(|| format!("there is no row {unit},{what},{how}"))
-    }
-
-    /// With how many its time was measured, or would have been too long.
-    pub(super) fn numbers(&self, what: &str) -> Vec<u64> {
-        self.distinct(|row| row.what[1] == what)
-    }
-
-    /// The same, where it was done like this.
-    pub(super) fn numbers_of(&self, what: &str, how: &str) -> Vec<u64> {
-        self.distinct(|row| row.what[1] == what && row.what[2] == how)
-    }
-
-    fn distinct(&self, is_wanted: impl Fn(&Row) -> bool) -> Vec<u64> {
-        let is_timed = |row: &&Row| ["ns", "too_long"].contains(&row.what[0].as_str());
-        let rows = self.0 .0.iter().filter(is_timed);
-        let numbers = rows.filter(|row| is_wanted(row));
-        let numbers: BTreeSet<u64> = numbers.filter_map(|row| row.what[3].parse().ok()).collect();
-        numbers.into_iter().collect()
+    /// With how many the time of something, `unbind` or `unbind,plain`, was measured or would have
+    /// been too long, or its calls were counted.
+    pub(super) fn numbers(&self, of: &str) -> BTreeSet<u64> {
+        let counted = COUNTED.map(|unit| format!("{unit},{of},"));
+        let is_counted = |row: &str| counted.iter().any(|it| row.starts_with(it));
+        let rows = self.0.iter().filter(|row| is_counted(&row.of));
+        rows.filter_map(|row| number(&row.of)).collect()
     }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-
-    /// Reads these rows from a console.
-    pub(in super::super) fn rows(rows: &[&str]) -> Result<Rows> {
-        let lines: Vec<String> = rows
-            .iter()
-            .chain(&["end,bench,plain,0,0,0"])
-            .enumerate()
-            .map(|(number, row)| format!("    # bench: {number},{row}"))
-            .collect();
-        Rows::read(lines.iter().map(String::as_str))
-    }
+    use crate::report::rows::tests::rows;
 
     #[test]
     fn values_are_found() {
-        let rows = rows(&[
-            "ns,unbind,plain,1,0,20",
-            "ns,unbind,plain,1,1,10",
-            "ns,unbind,plain,400,0,30",
-            "too_long,unbind,plain,1000,0,900",
-            "bytes,object,created,10,0,15",
-        ])
-        .unwrap();
+        let rows = rows(
+            &[
+                "section,unbind,plain,1,0,0",
+                "ns,unbind,plain,1,0,20",
+                "ns,unbind,plain,400,0,30",
+                "too_long,unbind,plain,1000,0,900",
+                "bytes,object,created,10,0,15",
+                "ns,object,created,9,0,15",
+            ],
+            WORDS,
+        );
 
-        assert_eq!(rows.values("ns", "unbind", "plain", 1), [20.0, 10.0]);
-        assert!(rows.values("ns", "unbind", "tried", 1).is_empty());
-        assert!(rows.values("ns", "unbind", "plain", 1000).is_empty());
-        assert_eq!(rows.each("bytes", "object", "created").unwrap(), 1.5);
-        assert!(rows.each("bytes", "object", "populated").is_err());
-        assert_eq!(rows.numbers("unbind"), [1, 400, 1000]);
-        assert_eq!(rows.numbers_of("unbind", "tried"), [0; 0]);
-    }
-
-    #[test]
-    fn sections_are_no_values() {
-        let rows = rows(&["section,unbind,plain,1,0,0", "ns,object,random,9,1,11"]);
-        let rows = rows.unwrap();
-
-        let csv: Vec<_> = rows.csv().collect();
-        assert_eq!(csv, ["ns,object,random,9,1,11"]);
-        let sections: Vec<_> = rows.sections().collect();
-        assert_eq!(sections, [["unbind", "plain", "1"]]);
-    }
-
-    #[test]
-    fn other_lines_are_none_of_ours() {
-        let lines = ["hello", "    # bench: 0,end,bench,plain,0,0,0", "ok 1 all"];
-        let rows = Rows::read(lines.into_iter()).unwrap();
-        assert_eq!(rows, Rows(rows::Rows(Vec::new())));
+        assert_eq!(rows.each("bytes,object,created").unwrap(), 1.5);
+        assert!(rows.each("bytes,object,populated").is_err());
+        for of in ["unbind", "unbind,plain"] {
+            assert_eq!(rows.numbers(of), [1, 400, 1000].into());
+        }
+        assert!(rows.numbers("unbind,tried").is_empty());
+        assert_eq!(rows.numbers("object"), [9].into());
+        assert_eq!(rows.sections().collect::<Vec<_>>(), ["unbind,plain,1"]);
     }
 
     #[test]
     fn a_row_that_is_missing_is_noticed() {
-        let read = |lines: &[&str]| Rows::read(lines.iter().copied());
+        let read = |lines: &[&str]| read(lines.iter().copied());
         let (a, b, end) = (
-            "# bench: 0,ns,a,b,1,0,1",
-            "# bench: 1,ns,a,b,1,1,1",
-            "# bench: 2,end,bench,plain,0,0,0",
+            "    # bench: 0,ns,a,b,1,0,1",
+            "    # bench: 1,ns,a,b,1,1,1",
+            "    # bench: 2,end,bench,plain,0,0,0",
         );
 
-        assert!(read(&[a, b, end]).is_ok());
-        assert!(read(&[]).is_err());
-        assert!(read(&[a, b]).is_err());
-        assert!(read(&[a, end]).is_err());
-        assert!(read(&[b, end]).is_err());
-        assert!(read(&["# bench: 0,ns,a,b,x,0,1", end]).is_err());
+        // Other lines are none of ours.
+        assert_eq!(read(&["hello", a, b, end, "ok 1 all"]).unwrap().0.len(), 2);
+        for lost in [
+            &[] as &[&str],
+            &[a, b],
+            &[a, end],
+            &[b, end],
+            &[
+                "# bench: 0,ns,a,b,x,0,1",
+                "# bench: 1,end,bench,plain,0,0,0",
+            ],
+        ] {
+            assert!(read(lost).is_err(), "{lost:?}");
+        }
     }
 }

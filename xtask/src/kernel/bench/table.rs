@@ -4,13 +4,14 @@
 
 use super::{
     candidate::{BY_HAND, OURS},
-    results::{order_title, Freed, Outcome, Results, FREED, HOWS, ORDERS},
+    results::{Freed, Outcome, Results, FREED, HOWS, ORDERS},
 };
 use crate::report::{
-    spread::Spread,
-    table::{thousands, three_digits, Table},
+    rows::Spread,
+    table::{self, row, thousands, three_digits, Row},
 };
 use anyhow::Result;
+use std::{collections::BTreeSet, iter};
 
 /// A cell that was not measured, as that would have taken too long.
 const TOO_LONG: &str = "over a minute";
@@ -27,48 +28,66 @@ pub(super) fn tables(results: &Results) -> Result<String> {
         ),
         (
             "Grace periods in an unbind".to_owned(),
-            grace_periods(results)?,
+            grace_periods(results),
         ),
     ];
     for freed in &FREED {
         let title = format!("To free {}, us each, by how many are freed", freed.text);
         tables.push((title, free(results, freed)?));
     }
-    for (title, table) in [
-        ("An access (quartiles)", access(results)?),
-        ("The first access to, us each (quartiles)", first(results)?),
+    for (title, figures) in [
+        ("An access (quartiles)", access()),
+        ("The first access to, us each (quartiles)", first()),
         (
             "To create, populate and free an owner with nothing but the slot, least",
-            together(results)?,
+            together(),
         ),
-        ("Bytes", bytes(results)?),
+        ("Bytes", bytes()),
     ] {
-        tables.push((title.to_owned(), table));
+        tables.push((title.to_owned(), by_candidate(results, figures)?));
     }
-
-    let titled = tables
-        .iter()
-        .map(|(title, table)| format!("**{title}**\n\n{table}"));
-    Ok(titled.collect::<Vec<_>>().join("\n"))
+    let titled =
+        |(title, rows): &(String, Vec<Row>)| format!("**{title}**\n\n{}", table::numbers(rows));
+    let tables: Vec<_> = tables.iter().map(titled).collect();
+    Ok(tables.join("\n"))
 }
 
-/// A table with a column for each of these numbers.
-fn by_number(numbers: &[u64]) -> Table {
-    Table::numbers("", numbers.iter().map(|n| thousands(*n)))
+/// A table with a column for each number.
+struct ByNumber {
+    numbers: BTreeSet<u64>,
+    rows: Vec<Row>,
+}
+
+impl ByNumber {
+    fn new(numbers: BTreeSet<u64>) -> Self {
+        let mut table = Self {
+            numbers,
+            rows: Vec::new(),
+        };
+        table.add("", thousands);
+        table
+    }
+
+    fn add(&mut self, title: impl Into<String>, cell: impl Fn(u64) -> String) {
+        let cells = self.numbers.iter().map(|n| cell(*n));
+        self.rows
+            .push(iter::once(title.into()).chain(cells).collect());
+    }
 }
 
 /// A cell with a value, or why there is none.
-fn cell(it: &Outcome, what: &str, how: &str, n: u64, value: Option<impl ToString>) -> String {
+fn cell(it: &Outcome, what: &str, how: &str, n: u64, value: Result<impl ToString>) -> String {
     match value {
-        Some(value) => value.to_string(),
-        None if it.is_too_long(what, how, n) => TOO_LONG.to_owned(),
-        None => NOTHING.to_owned(),
+        Ok(value) => value.to_string(),
+        Err(_) if it.is_too_long(what, how, n) => TOO_LONG.to_owned(),
+        Err(_) => NOTHING.to_owned(),
     }
 }
 
 /// How many times as much something is by hand.
-fn ratio(by_hand: Option<f64>, ours: Option<f64>) -> String {
-    let ratio = by_hand.zip(ours).map(|(by_hand, ours)| by_hand / ours);
+fn ratio([by_hand, ours]: [Result<f64>; 2]) -> String {
+    let ratio = by_hand.ok().zip(ours.ok());
+    let ratio = ratio.map(|(by_hand, ours)| by_hand / ours);
     // Neither is zero.
     let ratio = ratio.filter(|ratio| ratio.is_normal());
     ratio.map_or_else(|| NOTHING.to_owned(), three_digits)
@@ -79,161 +98,136 @@ fn ratio_title() -> String {
     format!("{} / {}", BY_HAND.title, OURS.title)
 }
 
-/// The candidates that were unbound, in which ways, and what rows call that.
+/// The candidates that were unbound, in which ways, and their titles.
 fn unbound(results: &Results) -> Vec<(&Outcome, &'static str, String)> {
     let all = results.0.iter().flat_map(|it| HOWS.map(|how| (it, how)));
-    let there = all.filter(|(it, (how, _))| !it.measured.rows.numbers_of("unbind", how).is_empty());
-    there
+    all.filter(|(it, (how, _))| !it.timed.numbers(&format!("unbind,{how}")).is_empty())
         .map(|(it, (how, suffix))| (it, how, format!("{}{suffix}", it.candidate.title)))
         .collect()
 }
 
-fn unbind(results: &Results) -> Result<Table> {
-    let numbers = results.numbers("unbind");
-    let mut table = by_number(&numbers);
+fn unbind(results: &Results) -> Result<Vec<Row>> {
+    let mut table = ByNumber::new(results.numbers("unbind"));
     for (it, how, title) in unbound(results) {
-        table.row(title, &numbers, |&n| {
-            Ok(cell(it, "unbind", how, n, it.unbind_ms(how, n)))
-        })?;
+        let ms = |n| cell(it, "unbind", how, n, it.unbind_ms(how, n));
+        table.add(title, ms);
     }
-    let (hand, ours) = (results.by_hand()?, results.ours()?);
-    table.row(ratio_title(), &numbers, |&n| {
-        let [hand, ours] = [hand, ours].map(|it| Some(it.unbind_ms("plain", n)?.median));
-        Ok(ratio(hand, ours))
-    })?;
-    Ok(table)
+    let compared = results.compared()?;
+    table.add(ratio_title(), |n| {
+        ratio(compared.map(|it| Ok(it.unbind_ms("plain", n)?.median)))
+    });
+    Ok(table.rows)
 }
 
-fn grace_periods(results: &Results) -> Result<Table> {
-    let numbers = results.traced_numbers("unbind");
-    let mut table = by_number(&numbers);
+fn grace_periods(results: &Results) -> Vec<Row> {
+    let numbers = &results.numbers("unbind") | &results.numbers("synchronize_rcu");
+    let mut table = ByNumber::new(numbers);
     for (it, how, title) in unbound(results) {
-        table.row(format!("{title}: waited for"), &numbers, |&n| {
-            let waited = it.synchronize(how, n).map(thousands);
-            Ok(waited.unwrap_or_else(|| NOTHING.to_owned()))
-        })?;
-        table.row(format!("{title}: begun (when idle)"), &numbers, |&n| {
-            let [during, idle] = ["unbind", "idle"].map(|what| it.grace_periods(what, how, n));
-            let begun = during.zip(idle);
-            let begun =
-                begun.map(|(during, idle)| format!("{} ({idle})", thousands(during as u64)));
-            Ok(cell(it, "unbind", how, n, begun))
-        })?;
+        table.add(format!("{title}: waited for"), |n| {
+            let calls = it.synchronize(how, n).ok();
+            calls.map_or_else(|| NOTHING.to_owned(), |calls| thousands(calls as u64))
+        });
+        table.add(format!("{title}: begun (when idle)"), |n| {
+            let of = |what| it.grace_periods(what, how, n);
+            let begun = of("unbind").and_then(|during| {
+                let idle = of("idle")?;
+                Ok(format!("{} ({idle})", thousands(during as u64)))
+            });
+            cell(it, "unbind", how, n, begun)
+        });
     }
-    Ok(table)
+    table.rows
 }
 
-fn free(results: &Results, freed: &Freed) -> Result<Table> {
-    let numbers = results.numbers(freed.name);
-    let mut table = by_number(&numbers);
-    for order in ORDERS {
-        let best = |it: &Outcome, what, n| {
-            let us = it.best_free_us(what, order, n);
-            cell(it, what, order, n, us.map(three_digits))
-        };
+fn free(results: &Results, freed: &Freed) -> Result<Vec<Row>> {
+    let mut table = ByNumber::new(results.numbers(freed.name));
+    let compared = results.compared()?;
+    for (order, title) in ORDERS {
         for it in &results.0 {
-            let title = format!("{}, {}", order_title(order), it.candidate.title);
-            table.row(&title, &numbers, |&n| {
-                let us = it.free_us(freed.name, order, n);
-                Ok(cell(it, freed.name, order, n, us))
-            })?;
-            table.row(format!("{title}: least"), &numbers, |&n| {
-                Ok(best(it, freed.name, n))
-            })?;
-            table.row(format!("{title}: {}", freed.bare_text), &numbers, |&n| {
-                Ok(best(it, freed.bare, n))
-            })?;
+            let best = |what| {
+                move |n| {
+                    let us = it.best_us(what, order, n);
+                    cell(it, what, order, n, us.map(three_digits))
+                }
+            };
+            let title = format!("{title}, {}", it.candidate.title);
+            table.add(&title, |n| {
+                cell(it, freed.name, order, n, it.each_us(freed.name, order, n))
+            });
+            table.add(format!("{title}: least"), best(freed.name));
+            table.add(format!("{title}: {}", freed.bare_text), best(freed.bare));
         }
-        let both = [results.by_hand()?, results.ours()?];
-        let title = format!("{}, {} (least)", order_title(order), ratio_title());
-        table.row(title, &numbers, |&n| {
-            let [hand, ours] = both.map(|it| it.best_free_us(freed.name, order, n));
-            Ok(ratio(hand, ours))
-        })?;
+        table.add(format!("{title}, {} (least)", ratio_title()), |n| {
+            ratio(compared.map(|it| it.best_us(freed.name, order, n)))
+        });
     }
-    Ok(table)
+    Ok(table.rows)
 }
+
+/// A value that is compared, and how it is written.
+type Value = (f64, String);
+
+/// A row of a table with a column for each candidate: its title, and the value of a candidate.
+type Figure = (String, Box<dyn Fn(&Outcome) -> Result<Value>>);
 
 /// A table with a column for each candidate, and one for what it is by hand over ours.
-struct ByCandidate<'a> {
-    results: &'a Results,
-    table: Table,
+fn by_candidate(results: &Results, figures: Vec<Figure>) -> Result<Vec<Row>> {
+    let titles = results.0.iter().map(|it| it.candidate.title.to_owned());
+    let titles = titles.chain([ratio_title()]).map(Ok);
+    let mut rows = vec![row("", titles, |title| title)?];
+    for (title, value) in figures {
+        let cells = results.0.iter().map(|it| Ok(value(it)?.1));
+        let ratio = ratio(results.compared()?.map(|it| Ok(value(it)?.0)));
+        rows.push(row(title, cells.chain([Ok(ratio)]), |cell| cell)?);
+    }
+    Ok(rows)
 }
 
-impl<'a> ByCandidate<'a> {
-    fn new(results: &'a Results) -> Self {
-        let titles = results.0.iter().map(|it| it.candidate.title.to_owned());
-        Self {
-            results,
-            table: Table::numbers("", titles.chain([ratio_title()])),
-        }
-    }
-
-    /// Adds a row of values, and how they are written.
-    fn row(
-        &mut self,
-        title: impl Into<String>,
-        of: impl Fn(&Outcome) -> Result<(f64, String)>,
-    ) -> Result<()> {
-        let cells = self.results.0.iter().map(|it| Ok(of(it)?.1));
-        let cells = cells.collect::<Result<Vec<_>>>()?;
-        let value = |it: Result<&Outcome>| -> Result<Option<f64>> { Ok(Some(of(it?)?.0)) };
-        let ratio = ratio(value(self.results.by_hand())?, value(self.results.ours())?);
-        self.table.row(title, cells.into_iter().chain([ratio]), Ok)
-    }
-
-    /// The same for times, with three digits.
-    fn least(
-        &mut self,
-        title: impl Into<String>,
-        of: impl Fn(&Outcome) -> Result<f64>,
-    ) -> Result<()> {
-        self.row(title, |it| of(it).map(|value| (value, three_digits(value))))
-    }
-
-    /// The same for spreads, if something was measured.
-    fn spread(
-        &mut self,
-        title: impl Into<String>,
-        of: impl Fn(&Outcome) -> Option<Spread>,
-    ) -> Result<()> {
-        self.row(title, |it| {
-            Ok(match of(it) {
-                Some(spread) => (spread.median, spread.to_string()),
-                None => (0.0, NOTHING.to_owned()),
-            })
-        })
-    }
+/// A row of times, with three digits.
+fn least(title: impl Into<String>, of: impl Fn(&Outcome) -> Result<f64> + 'static) -> Figure {
+    let value = move |it: &Outcome| of(it).map(|value| (value, three_digits(value)));
+    (title.into(), Box::new(value))
 }
 
-fn access(results: &Results) -> Result<Table> {
-    let mut table = ByCandidate::new(results);
-    for (title, shape) in [("out of line", 0), ("in a loop", 1)] {
-        table.row(format!("instructions, {title}"), |it| {
-            let access = [&it.measured.out_of_line, &it.measured.in_loop][shape];
-            let call = if access.calls_accessor {
+/// A row of spreads, of what was measured.
+fn spread(title: &str, of: impl Fn(&Outcome) -> Result<Spread> + 'static) -> Figure {
+    let value = move |it: &Outcome| {
+        let spread = of(it).map(|spread| (spread.median, spread.to_string()));
+        Ok(spread.unwrap_or_else(|_| (0.0, NOTHING.to_owned())))
+    };
+    (title.to_owned(), Box::new(value))
+}
+
+fn access() -> Vec<Figure> {
+    let instructions = |title: &str, shape: &'static str| -> Figure {
+        let value = move |it: &Outcome| {
+            // User-Mode Linux is not traced.
+            let Ok(count) = it.instructions(shape) else {
+                return Ok((0.0, NOTHING.to_owned()));
+            };
+            let call = if it.calls_accessor(shape)? {
                 ", a call"
             } else {
                 ""
             };
-            let count = access.instructions;
-            Ok((count as f64, format!("{count}{call}")))
-        })?;
-    }
-    for (title, shape) in [
-        ("ns, out of line, with a loop", "out_of_line"),
-        ("ns, in a loop, with that", "in_loop"),
-        ("ns, the loop alone", "nothing"),
-    ] {
-        table.spread(title, |it| it.access_ns(shape))?;
-    }
-    Ok(table.table)
+            Ok((count, format!("{count}{call}")))
+        };
+        (title.to_owned(), Box::new(value))
+    };
+    vec![
+        instructions("instructions, out of line", "out_of_line"),
+        instructions("instructions, in a loop", "in_loop"),
+        spread("ns, out of line, with a loop", |it| {
+            it.access_ns("out_of_line")
+        }),
+        spread("ns, in a loop, with that", |it| it.access_ns("in_loop")),
+        spread("ns, the loop alone", |it| it.access_ns("nothing")),
+    ]
 }
 
 /// First accesses.
-fn first(results: &Results) -> Result<Table> {
-    let mut table = ByCandidate::new(results);
-    for (title, what, how) in [
+fn first() -> Vec<Figure> {
+    let rows = [
         ("an object", "first_object", "alone"),
         (
             "an object: the C helper alone",
@@ -246,59 +240,62 @@ fn first(results: &Results) -> Result<Table> {
             "first_owner",
             "among",
         ),
-    ] {
-        table.spread(title, |it| it.first_us(what, how))?;
-        table.least(format!("{title}: least"), |it| it.best_first_us(what, how))?;
-    }
-    Ok(table.table)
+    ];
+    let rows = rows.map(|(title, what, how)| {
+        [
+            spread(title, move |it| it.first_us(what, how)),
+            least(format!("{title}: least"), move |it| {
+                it.best_first_us(what, how)
+            }),
+        ]
+    });
+    rows.into_iter().flatten().collect()
 }
 
 /// Populating and freeing, on two CPUs.
-fn together(results: &Results) -> Result<Table> {
-    let mut table = ByCandidate::new(results);
-    for (title, how) in [
-        ("one thread, us", "one"),
-        ("two threads on one device, us", "two"),
-        ("two threads on two devices, us", "apart"),
-    ] {
-        table.least(title, |it| it.best_cycle_us(how))?;
-    }
-    for (title, how) in [
-        ("two threads over one, on one device", "two"),
-        ("two threads over one, on two devices", "apart"),
-    ] {
-        table.least(title, |it| it.speedup(how))?;
-    }
-    Ok(table.table)
+fn together() -> Vec<Figure> {
+    vec![
+        least("one thread, us", |it| it.cycle_us("one")),
+        least("two threads on one device, us", |it| it.cycle_us("two")),
+        least("two threads on two devices, us", |it| it.cycle_us("apart")),
+        least("two threads over one, on one device", |it| {
+            it.speedup("two")
+        }),
+        least("two threads over one, on two devices", |it| {
+            it.speedup("apart")
+        }),
+    ]
 }
 
-fn bytes(results: &Results) -> Result<Table> {
-    let mut table = ByCandidate::new(results);
-    let mut row = |title, of: &dyn Fn(&Outcome) -> Result<f64>| {
-        table.row(title, |it| {
-            of(it).map(|bytes| (bytes, thousands(bytes.round() as u64)))
-        })
-    };
-    row("in the object, for its table", &|it| it.size("slot"))?;
-    row("of these, the lock", &|it| it.size("lock"))?;
-    row("allocated when the slot is populated", &|it| {
-        it.slab("owner", "populated")
-    })?;
-    row("**both: a mapped object**", &Outcome::mapped)?;
-    row("the object", &|it| it.size("object"))?;
-    row("the object, as it is allocated", &|it| {
-        it.size("object_allocated")
-    })?;
-    row("in slabs, an object that was never mapped", &|it| {
-        it.slab("object", "created")
-    })?;
-    row("in slabs, more when it is mapped", &|it| {
-        it.slab("object", "populated")
-    })?;
-    row("in slabs, a mapped object", &|it| {
-        Ok(it.slab("object", "created")? + it.slab("object", "populated")?)
-    })?;
-    Ok(table.table)
+fn bytes() -> Vec<Figure> {
+    type Bytes = fn(&Outcome) -> Result<f64>;
+    let rows: [(&str, Bytes); 9] = [
+        ("in the object, for its table", |it| it.bytes("slot,inline")),
+        ("of these, the lock", |it| it.bytes("lock,inline")),
+        ("allocated when the slot is populated", |it| {
+            it.bytes("owner,populated")
+        }),
+        ("**both: a mapped object**", Outcome::mapped),
+        ("the object", |it| it.bytes("object,inline")),
+        ("the object, as it is allocated", |it| {
+            it.bytes("object_allocated,inline")
+        }),
+        ("in slabs, an object that was never mapped", |it| {
+            it.bytes("object,created")
+        }),
+        ("in slabs, more when it is mapped", |it| {
+            it.bytes("object,populated")
+        }),
+        ("in slabs, a mapped object", |it| {
+            Ok(it.bytes("object,created")? + it.bytes("object,populated")?)
+        }),
+    ];
+    let rows = rows.map(|(title, of)| -> Figure {
+        let text = |bytes: f64| thousands(bytes.round() as u64);
+        let value = move |it: &Outcome| of(it).map(|bytes| (bytes, text(bytes)));
+        (title.to_owned(), Box::new(value))
+    });
+    rows.into()
 }
 
 #[cfg(test)]

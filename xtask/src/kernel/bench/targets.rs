@@ -2,11 +2,11 @@
 
 //! The targets that have to hold.
 
-use super::results::{order_title, Freed, Outcome, Results, FREED, ORDERS};
+use super::results::{Freed, Outcome, Results, FREED, ORDERS};
 use crate::report::{
-    spread::Spread,
+    rows::Spread,
     table::thousands,
-    target::{Target, FLAT},
+    target::{Of, Target, FLAT},
 };
 use anyhow::{Context, Result};
 
@@ -17,73 +17,98 @@ const UNBIND_LIMIT: (u64, f64) = (10_000, 1_000.0);
 /// The same where few objects are measured, for seconds.
 const QUICK_UNBIND_RATIO: (u64, f64) = (100, 10.0);
 
-/// Instructions of an access.
-const OUT_OF_LINE: u64 = 18;
-const IN_LOOP: u64 = 10;
+/// Instructions of an access: the shape, its name in rows, and at most how many.
+const INSTRUCTIONS: [(&str, &str, f64); 2] = [
+    ("out of line", "out_of_line", 18.0),
+    ("in a loop", "in_loop", 10.0),
+];
 
 /// How many bytes a mapped object may have for each one that it has by hand.
 const BYTES: f64 = 2.0 / 3.0;
 
 /// How the targets stand; those that need many objects are left out if there were few.
 pub(super) fn targets(results: &Results, quick: bool) -> Result<Vec<Target>> {
-    let (hand, ours) = (results.by_hand()?, results.ours()?);
+    let compared = results.compared()?;
+    let [hand, ours] = compared;
+    let of_both =
+        |of: &dyn Fn(&Outcome) -> Result<f64>| -> Result<[f64; 2]> { Ok([of(hand)?, of(ours)?]) };
 
-    let ratio = match quick {
-        true => QUICK_UNBIND_RATIO,
-        false => UNBIND_RATIO,
-    };
-    let mut targets = vec![unbind_ratio(hand, ours, ratio)?];
-    if !quick {
+    let mut targets = Vec::new();
+    if quick {
+        targets.push(unbind_ratio(compared, QUICK_UNBIND_RATIO)?);
+        targets.push(grace_periods(compared)?);
+    } else {
+        targets.push(unbind_ratio(compared, UNBIND_RATIO)?);
         targets.push(unbind_limit(ours)?);
-    }
-    targets.push(grace_periods(hand, ours)?);
-    if !quick {
+        targets.push(grace_periods(compared)?);
         for freed in &FREED {
-            let judged = ORDERS
-                .into_iter()
-                .filter(|&order| freed.random || order != "random");
-            for order in judged {
+            let is_judged = |(order, _): &(&str, &str)| freed.random || *order != "random";
+            for order in ORDERS.into_iter().filter(is_judged) {
                 targets.push(flat(ours, freed, order)?);
             }
             for order in ORDERS {
-                targets.push(no_slower(hand, ours, freed, order)?);
+                targets.push(no_slower(compared, freed, order)?);
             }
         }
     }
-    targets.push(instructions(
-        "out of line, an access takes",
-        OUT_OF_LINE,
-        [hand, ours].map(|it| it.measured.out_of_line.instructions),
+
+    for (title, shape, most) in INSTRUCTIONS {
+        let text = format!("{title}, an access takes at most {most} instructions");
+        targets.push(at_most(
+            &text,
+            of_both(&|it| it.instructions(shape))?,
+            |_| most,
+        ));
+    }
+    // The two were booted one after the other, so each is compared with what the C helper takes by
+    // itself in the same boot.
+    let [by_hand, object] = of_both(&|it| {
+        let alone = it.best_first_us("first_object_bare", "alone")?;
+        Ok(it.best_first_us("first_object", "alone")? / alone)
+    })?;
+    targets.push(Target::new(
+        Of::Time,
+        "the first access to an object is no slower than by hand",
+        format!("{object:.2} times what the C helper takes alone, by hand {by_hand:.2}"),
+        object <= by_hand,
     ));
-    targets.push(instructions(
-        "in a loop, an access takes",
-        IN_LOOP,
-        [hand, ours].map(|it| it.measured.in_loop.instructions),
+    let [by_hand, owner] = of_both(&|it| it.best_first_us("first_owner", "alone"))?;
+    targets.push(Target::new(
+        Of::Time,
+        "the first access to an owner with nothing but the slot is no slower than by hand",
+        format!("{owner:.2} us, by hand {by_hand:.2}"),
+        owner <= by_hand,
     ));
-    targets.push(first_object(hand, ours)?);
-    targets.push(first_owner(hand, ours)?);
-    targets.push(among(ours)?);
-    targets.push(together(hand, ours)?);
-    targets.push(bytes([hand.mapped()?, ours.mapped()?]));
-    targets.push(allocated([
-        hand.size("object_allocated")?,
-        ours.size("object_allocated")?,
-    ]));
+    let among = ours.best_first_us("first_owner", "among")?;
+    targets.push(Target::among(owner, among, "us"));
+    let [by_hand, together] = of_both(&|it| it.speedup("two"))?;
+    let found = format!("{together:.2} times, by hand {by_hand:.2}");
+    targets.push(Target::together(together, found));
+    targets.push(at_most(
+        "a mapped object has at most two thirds of the bytes",
+        of_both(&Outcome::mapped)?,
+        |by_hand| by_hand * BYTES,
+    ));
+    targets.push(at_most(
+        "an object is allocated from the size class that it has by hand",
+        of_both(&|it| it.bytes("object_allocated,inline"))?,
+        |by_hand| by_hand,
+    ));
     Ok(targets)
 }
 
-fn unbind_ratio(hand: &Outcome, ours: &Outcome, (n, least): (u64, f64)) -> Result<Target> {
-    let [hand, ours] = [hand, ours].map(|it| it.unbind_ms("plain", n));
-    let (hand, ours) = hand
-        .zip(ours)
-        .with_context(|| format!("unbind with {n} objects was not measured"))?;
-    let ratio = hand.median / ours.median;
+/// Ours is at most what `most` makes of the one by hand.
+fn at_most(text: &str, [hand, ours]: [f64; 2], most: impl Fn(f64) -> f64) -> Target {
+    let found = format!("{ours}, by hand {hand}");
+    Target::new(Of::Exact, text, found, ours <= most(hand))
+}
 
-    Ok(Target::exact(
-        format!(
-            "unbind with {} mapped objects is at least {least} times as fast",
-            thousands(n)
-        ),
+fn unbind_ratio([hand, ours]: [&Outcome; 2], (n, least): (u64, f64)) -> Result<Target> {
+    let ratio = hand.unbind_ms("plain", n)?.median / ours.unbind_ms("plain", n)?.median;
+    let n = thousands(n);
+    Ok(Target::new(
+        Of::Exact,
+        format!("unbind with {n} mapped objects is at least {least} times as fast"),
         format!("{ratio:.0} times"),
         ratio >= least,
     ))
@@ -91,206 +116,143 @@ fn unbind_ratio(hand: &Outcome, ours: &Outcome, (n, least): (u64, f64)) -> Resul
 
 fn unbind_limit(ours: &Outcome) -> Result<Target> {
     let (n, most) = UNBIND_LIMIT;
-    let [plain, tried] = ["plain", "tried"].map(|how| ours.unbind_ms(how, n));
-    let (plain, tried) = plain
-        .zip(tried)
-        .with_context(|| format!("unbind with {n} objects was not measured"))?;
-
-    Ok(Target::time(
-        format!(
-            "unbind with {} mapped objects takes less than {most} ms",
-            thousands(n)
-        ),
-        format!(
-            "{:.0} ms, and {:.0} ms after a `try_access`",
-            plain.median, tried.median
-        ),
-        plain.median.max(tried.median) < most,
+    let plain = ours.unbind_ms("plain", n)?.median;
+    let tried = ours.unbind_ms("tried", n)?.median;
+    let n = thousands(n);
+    Ok(Target::new(
+        Of::Time,
+        format!("unbind with {n} mapped objects takes less than {most} ms"),
+        format!("{plain:.0} ms, and {tried:.0} ms after a `try_access`"),
+        plain.max(tried) < most,
     ))
 }
 
-fn grace_periods(hand: &Outcome, ours: &Outcome) -> Result<Target> {
+/// None and one are waited for, and by hand as many as there are objects: else calls are not
+/// counted.
+fn grace_periods([hand, ours]: [&Outcome; 2]) -> Result<Target> {
     let (n, _) = UNBIND_LIMIT;
-    let calls = |how| {
-        ours.synchronize(how, n)
-            .with_context(|| format!("unbind with {n} objects was not traced"))
-    };
-    // Tells whether calls are counted at all.
-    let control = hand.synchronized();
-    Ok(waits(n, calls("plain")?, calls("tried")?, &control))
-}
+    let waited = [ours.synchronize("plain", n)?, ours.synchronize("tried", n)?];
+    let mut found = format!("{} and {}", waited[0], waited[1]);
+    let control = hand.traced.numbers("synchronize_rcu,plain").into_iter();
+    let control = control.map(|n| Ok((n, hand.synchronize("plain", n)?)));
+    let control: Vec<(u64, f64)> = control.collect::<Result<_>>()?;
+    let is_counted = !control.is_empty() && control.iter().all(|(n, calls)| *n as f64 == *calls);
+    if !is_counted {
+        found += &format!(", and by hand not one for each object: {control:?}");
+    }
 
-/// None and one are waited for, and by hand as many as there are objects.
-fn waits(n: u64, plain: u64, tried: u64, control: &[(&str, u64, u64)]) -> Target {
-    let control_holds = !control.is_empty() && control.iter().all(|(_, n, calls)| n == calls);
-    let found = if control_holds {
-        format!("{plain} and {tried}")
-    } else {
-        format!("{plain} and {tried}, and by hand not one for each object: {control:?}")
-    };
-
-    Target::exact(
+    let n = thousands(n);
+    Ok(Target::new(
+        Of::Exact,
         format!(
-            "unbind with {} mapped objects waits for no grace period, and for one after a \
-             `try_access`",
-            thousands(n)
+            "unbind with {n} mapped objects waits for no grace period, and for one after a \
+             `try_access`"
         ),
         found,
-        control_holds && plain == 0 && tried == 1,
-    )
+        is_counted && waited == [0.0, 1.0],
+    ))
 }
 
-fn flat(ours: &Outcome, freed: &Freed, order: &str) -> Result<Target> {
+fn flat(ours: &Outcome, freed: &Freed, (order, title): (&str, &str)) -> Result<Target> {
     let best = |what: &str| -> Result<Vec<f64>> {
-        let numbers = ours.measured.rows.numbers(freed.name);
-        let best = numbers.into_iter().map(|n| {
-            ours.best_free_us(what, order, n)
-                .with_context(|| format!("{what}: freeing {n}, {order}, was not measured"))
-        });
-        best.collect()
+        let numbers = ours.timed.numbers(freed.name).into_iter();
+        numbers.map(|n| ours.best_us(what, order, n)).collect()
     };
-    let what = format!("{}, {}", freed.text, order_title(order));
-    is_flat(
-        &what,
-        &best(freed.name)?,
-        &best(freed.bare)?,
-        freed.bare_text,
-    )
-}
-
-/// Freeing takes no longer with more objects than with the first number of them. Growth that is
-/// also there without the slot is allowed: the slot does not cause it.
-fn is_flat(what: &str, us: &[f64], bare: &[f64], bare_text: &str) -> Result<Target> {
-    let growth = |us: &[f64]| -> Option<Vec<f64>> {
-        let first = us.first()?;
-        Some(us.iter().map(|us| us / first).collect())
-    };
-    let (grown, by_itself) = growth(us).zip(growth(bare)).context("nothing was freed")?;
-    let held = grown
-        .iter()
-        .zip(&by_itself)
-        .all(|(grown, by_itself)| *grown <= FLAT * by_itself.max(1.0));
+    let (us, bare) = (best(freed.name)?, best(freed.bare)?);
     let list = |us: &[f64]| {
         let us: Vec<String> = us.iter().map(|us| format!("{us:.2}")).collect();
         us.join(", ")
     };
-
-    Ok(Target::time(
+    Ok(Target::new(
+        Of::Time,
         format!(
-            "to free {what}, takes at most {:.0} % longer with many than with few, beyond what it \
-             takes longer without the slot",
+            "to free {}, {title}, takes at most {:.0} % longer with many than with few, beyond \
+             what it takes longer without the slot",
+            freed.text,
             (FLAT - 1.0) * 100.0
         ),
-        format!("{} us, {bare_text} {} us", list(us), list(bare)),
-        held,
+        format!("{} us, {} {} us", list(&us), freed.bare_text, list(&bare)),
+        is_flat(&us, &bare).context("nothing was freed")?,
     ))
 }
 
-/// The two were booted one after the other, so each is compared with what the C helper takes by
-/// itself in the same boot.
-fn first_object(hand: &Outcome, ours: &Outcome) -> Result<Target> {
-    let over_bare = |it: &Outcome| -> Result<f64> {
-        Ok(it.best_first_us("first_object", "alone")?
-            / it.best_first_us("first_object_bare", "alone")?)
-    };
-    let (hand, ours) = (over_bare(hand)?, over_bare(ours)?);
-
-    Ok(Target::time(
-        "the first access to an object is no slower than by hand",
-        format!("{ours:.2} times what the C helper takes alone, by hand {hand:.2}"),
-        ours <= hand,
-    ))
-}
-
-fn first_owner(hand: &Outcome, ours: &Outcome) -> Result<Target> {
-    let [hand, ours] = [hand, ours].map(|it| it.best_first_us("first_owner", "alone"));
-    let (hand, ours) = (hand?, ours?);
-
-    Ok(Target::time(
-        "the first access to an owner with nothing but the slot is no slower than by hand",
-        format!("{ours:.2} us, by hand {hand:.2}"),
-        ours <= hand,
-    ))
-}
-
-fn among(ours: &Outcome) -> Result<Target> {
-    let [alone, among] = ["alone", "among"].map(|how| ours.best_first_us("first_owner", how));
-    Ok(Target::among(alone?, among?, "us"))
-}
-
-fn together(hand: &Outcome, ours: &Outcome) -> Result<Target> {
-    let (hand, ours) = (hand.speedup("two")?, ours.speedup("two")?);
-    let found = format!("{ours:.2} times, by hand {hand:.2}");
-    Ok(Target::together(ours, found))
+/// Freeing takes no longer with more objects than with the first number of them. Growth that is
+/// also there without the slot is allowed: the slot does not cause it.
+fn is_flat(us: &[f64], bare: &[f64]) -> Option<bool> {
+    let (first, first_bare) = (us.first()?, bare.first()?);
+    let is_flat = |(us, bare): (&f64, &f64)| us / first <= FLAT * (bare / first_bare).max(1.0);
+    Some(us.iter().zip(bare).all(is_flat))
 }
 
 /// The median ratio of a free by hand to an annotated one, over all numbers that both have freed.
-fn no_slower(hand: &Outcome, ours: &Outcome, freed: &Freed, order: &str) -> Result<Target> {
+fn no_slower(
+    [hand, ours]: [&Outcome; 2],
+    freed: &Freed,
+    (order, title): (&str, &str),
+) -> Result<Target> {
     // Freeing an object takes time that the slot has no part in, and that differs between boots.
-    let best = |it: &Outcome, n| -> Option<f64> {
-        let all = it.best_free_us(freed.name, order, n)?;
+    let best = |it: &Outcome, n| -> Result<f64> {
+        let all = it.best_us(freed.name, order, n)?;
         match freed.over_bare {
-            true => Some(all / it.best_free_us(freed.bare, order, n)?),
-            false => Some(all),
+            true => Ok(all / it.best_us(freed.bare, order, n)?),
+            false => Ok(all),
         }
     };
-    let numbers = ours.measured.rows.numbers(freed.name);
-    let ratios = numbers
-        .into_iter()
-        .filter_map(|n| Some(best(hand, n)? / best(ours, n)?));
+    let numbers = ours.timed.numbers(freed.name).into_iter();
+    let ratios = numbers.filter_map(|n| Some(best(hand, n).ok()? / best(ours, n).ok()?));
     let ratio = Spread::new(&ratios.collect::<Vec<_>>(), 1.0)?.median;
     let beyond = match freed.over_bare {
         true => format!(", each over {}", freed.bare_text),
         false => String::new(),
     };
 
-    Ok(Target::time(
+    Ok(Target::new(
+        Of::Time,
         format!(
-            "to free {}, {}, takes no longer than by hand{beyond}",
-            freed.text,
-            order_title(order)
+            "to free {}, {title}, takes no longer than by hand{beyond}",
+            freed.text
         ),
         format!("by hand {ratio:.2} times as long"),
         ratio >= 1.0,
     ))
 }
 
-fn instructions(text: &str, most: u64, [hand, ours]: [u64; 2]) -> Target {
-    Target::exact(
-        format!("{text} at most {most} instructions"),
-        format!("{ours}, by hand {hand}"),
-        ours <= most,
-    )
-}
-
-fn bytes([hand, ours]: [f64; 2]) -> Target {
-    Target::exact(
-        "a mapped object has at most two thirds of the bytes",
-        format!("{ours}, by hand {hand}"),
-        ours <= hand * BYTES,
-    )
-}
-
-fn allocated([hand, ours]: [f64; 2]) -> Target {
-    Target::exact(
-        "an object is allocated from the size class that it has by hand",
-        format!("{ours}, by hand {hand}"),
-        ours <= hand,
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::{super::results::tests::results, *};
 
-    #[test]
-    fn targets_of_a_quick_run_need_few_objects() {
-        let targets = targets(&results(), true).unwrap();
-
-        assert_eq!(targets.len(), 10);
-        for target in targets {
-            assert_eq!(target.held, Some(true), "{}: {}", target.text, target.found);
+    /// How many targets of a quick run are missed if a candidate has another value.
+    fn missed(candidate: usize, of: &str, value: f64) -> usize {
+        let mut results = results();
+        let it = &mut results.0[candidate];
+        for row in it.timed.0.iter_mut().chain(&mut it.traced.0) {
+            if row.of == of {
+                row.value = value;
+            }
         }
+        let targets = targets(&results, true).unwrap();
+        assert_eq!(targets.len(), 10);
+        targets.iter().filter(|it| it.held != Some(true)).count()
+    }
+
+    #[test]
+    fn limits_are_limits() {
+        // Each is missed beyond a limit. After a `try_access`, one grace period has to be waited for.
+        for (of, held, not) in [
+            ("ns,unbind,plain,100", 1e8, 1e8 + 1.0),
+            ("bytes,slot,inline,1", 117.0, 118.0),
+            ("bytes,object_allocated,inline,1", 512.0, 1024.0),
+            ("instructions,access,out_of_line,1", 18.0, 19.0),
+            ("instructions,access,in_loop,1", 10.0, 11.0),
+            ("calls,synchronize_rcu,plain,10000", 0.0, 1.0),
+            ("calls,synchronize_rcu,tried,10000", 1.0, 2.0),
+            ("calls,synchronize_rcu,tried,10000", 1.0, 0.0),
+        ] {
+            assert_eq!(missed(1, of, held), 0, "{of}");
+            assert_eq!(missed(1, of, not), 1, "{of}");
+        }
+        // By hand, each object waits for one: else calls are not counted.
+        assert_eq!(missed(0, "calls,synchronize_rcu,plain,100", 0.0), 1);
     }
 
     #[test]
@@ -299,40 +261,18 @@ mod tests {
     }
 
     #[test]
-    fn one_grace_period_is_enough() {
-        let control = [("plain", 1, 1), ("plain", 100, 100)];
-        assert_eq!(waits(9, 0, 1, &control).held, Some(true));
-        assert_eq!(waits(9, 1, 1, &control).held, Some(false));
-        assert_eq!(waits(9, 0, 2, &control).held, Some(false));
-        // After a `try_access`, one has to be waited for.
-        assert_eq!(waits(9, 0, 0, &control).held, Some(false));
-        // If calls are not counted, there are none.
-        assert_eq!(waits(9, 0, 1, &[("plain", 100, 0)]).held, Some(false));
-        assert_eq!(waits(9, 0, 1, &[]).held, Some(false));
-    }
-
-    #[test]
     fn what_grows_is_not_flat() {
-        let held =
-            |us: &[f64], control: &[f64]| is_flat("", us, control, "").unwrap().held == Some(true);
-
-        assert!(held(&[1.0, 1.2, 0.97], &[0.5, 0.5, 0.5]));
-        assert!(!held(&[1.0, 1.3, 1.0], &[0.5, 0.5, 0.5]));
-        // The memory is slower.
-        assert!(held(&[1.0, 1.3, 2.0], &[0.5, 0.6, 1.0]));
-        assert!(!held(&[1.0, 1.3, 3.0], &[0.5, 0.6, 1.0]));
-        // Without the slot, it may become faster: that does not lower the limit.
-        assert!(held(&[1.0, 1.2], &[0.5, 0.2]));
-        assert!(is_flat("", &[], &[], "").is_err());
-    }
-
-    #[test]
-    fn limits_are_limits() {
-        assert_eq!(instructions("", 20, [38, 20]).held, Some(true));
-        assert_eq!(instructions("", 20, [38, 21]).held, Some(false));
-        assert_eq!(bytes([180.0, 120.0]).held, Some(true));
-        assert_eq!(bytes([180.0, 121.0]).held, Some(false));
-        assert_eq!(allocated([512.0, 512.0]).held, Some(true));
-        assert_eq!(allocated([512.0, 1024.0]).held, Some(false));
+        for (us, bare, held) in [
+            ([1.0, 1.2, 0.97], [0.5, 0.5, 0.5], true),
+            ([1.0, 1.3, 1.0], [0.5, 0.5, 0.5], false),
+            // The memory is slower.
+            ([1.0, 1.3, 2.0], [0.5, 0.6, 1.0], true),
+            ([1.0, 1.3, 3.0], [0.5, 0.6, 1.0], false),
+            // Without the slot, it may become faster: that does not lower the limit.
+            ([1.0, 1.2, 1.0], [0.5, 0.2, 0.5], true),
+        ] {
+            assert_eq!(is_flat(&us, &bare), Some(held), "{us:?} {bare:?}");
+        }
+        assert_eq!(is_flat(&[], &[]), None);
     }
 }

@@ -24,7 +24,7 @@ use super::{
     prepare::{prepare, Prepared, Request},
     Progress,
 };
-use crate::root;
+use crate::{report::table, root};
 use anyhow::{bail, ensure, Context, Result};
 use clap::Parser;
 use control::Column;
@@ -127,7 +127,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
                 report,
             });
         }
-        let table = control::table(&columns);
+        let table = table::text(&control::table(&columns));
         println!("\n{table}");
         control::judge(*variant, &columns)?;
         tables.push((*variant, table));

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `cargo xtask kernel compare`: the same suites on the host and in the kernel.
+//!
+//! The suites are the same files. The host runtime is a model of the kernel: where a test ends
+//! differently in the two, the model is wrong, so that is a failure.
+
+use super::{
+    cache::Cache,
+    flavour::Variant,
+    hardware::Hardware,
+    job::{self, Job},
+    ktap::{self, Test},
+    run::Results,
+    spinner, test,
+};
+use crate::report::table;
+use anyhow::{ensure, Result};
+use clap::Parser;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+use xshell::Shell;
+
+/// The options of `compare`.
+#[derive(Parser)]
+pub(crate) struct Options {
+    /// Tests in a copy of this tree, 7.3 or newer, in place of Debian's. It is not changed, and
+    /// what Git ignores in it is not copied.
+    #[arg(long, value_name = "DIR")]
+    linux: Option<PathBuf>,
+
+    /// How the kernel is configured.
+    #[arg(long, value_enum, default_value_t = Variant::Fast)]
+    variant: Variant,
+
+    #[command(flatten)]
+    hardware: Hardware,
+
+    /// Compares the suite of the contract over the objects by hand, which fail in the same tests.
+    #[arg(long)]
+    control: bool,
+
+    /// Installs what is missing on this machine with apt-get, as root.
+    #[arg(long)]
+    install: bool,
+}
+
+/// Suites that one side may be without, and why.
+const OF_ONE_SIDE: [(&str, &str); 5] = [
+    (
+        "rust_devres_lazy_gem_dma",
+        "the host has no model of the C helper",
+    ),
+    (
+        "rust_devres_lazy_prime",
+        "what DRM asks of a driver for user space, which the host has not",
+    ),
+    (
+        "rust_lazy_kasan",
+        "a boot of its own with KASAN, which reports once",
+    ),
+    (
+        "rust_lazy_lockdep",
+        "a boot of its own with lockdep, which reports once",
+    ),
+    (
+        "rust_lazy_oops",
+        "a boot of its own for the object by hand, which ends in an oops",
+    ),
+];
+
+/// The tests on the host: those of the library and of the sample, which is another crate.
+const SUITES: [(&[&str], &str); 2] = [
+    (
+        &["--package", "devres-lazy", "--lib", "kunit"],
+        "host-suites.log",
+    ),
+    (&["--test", "sample"], "host-sample.log"),
+];
+
+/// The same for the object by hand: the suite of the contract.
+const BY_HAND: [(&[&str], &str); 1] = [(&["--test", "mutants", "contract::"], "host-by-hand.log")];
+
+/// The prefixes of our suites.
+const OURS: [&str; 2] = ["rust_devres_lazy_", "rust_lazy_"];
+
+/// Runs both, prints the table, and fails if they differ.
+pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
+    let logs = Cache::open()?.path("logs");
+    let mut table = Table::default();
+    let tests: &[_] = if options.control { &BY_HAND } else { &SUITES };
+    for (tests, log) in tests {
+        on_host(shell, &mut table, tests, &logs.join(log))?;
+    }
+    let results = test::execute(
+        shell,
+        &test::Options {
+            linux: options.linux.clone(),
+            variant: options.variant,
+            hardware: options.hardware,
+            control: options.control,
+            install: options.install,
+            ..test::Options::default()
+        },
+    )?;
+    for suite in results.iter().flat_map(|run| &run.suites) {
+        for test in &suite.parts {
+            let name = format!("{}.{}", suite.name, test.name);
+            table.add(Side::Kernel, &name, Mark::of(test))?;
+        }
+    }
+
+    print!("\n{table}");
+    let differences = table.differences();
+    for difference in &differences {
+        println!("DIFFERENT {difference}");
+    }
+    ensure!(
+        differences.is_empty(),
+        "{} outcomes differ: the host runtime is not as the kernel is",
+        differences.len()
+    );
+    ensure!(
+        options.control || results.iter().all(Results::held),
+        "host and kernel agree, and the run in the kernel has failed"
+    );
+    println!("host and kernel agree");
+    Ok(())
+}
+
+/// Runs tests on the host, and adds the outcomes that they print. A test that fails is one of them.
+fn on_host(shell: &Shell, table: &mut Table, tests: &[&str], log: &Path) -> Result<()> {
+    let arguments = [&["test"], tests, &["--", "--show-output"]].concat();
+    let spinner = spinner(format!("cargo {}", arguments.join(" ")));
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(shell.current_dir()).args(&arguments);
+    let mut text = String::new();
+    Job::start(&mut cargo, log)?.read(|line| text += &(line + "\n"))?;
+    spinner.finish_and_clear();
+
+    let before = table.0.len();
+    ensure!(
+        table.add_host(&text)? > before,
+        "nothing was tested on the host, see {}:\n{}",
+        log.display(),
+        job::tail(log, 20)
+    );
+    Ok(())
+}
+
+/// How a test ended.
+#[derive(Clone, Debug, PartialEq)]
+enum Mark {
+    Ok,
+    Fail,
+    /// Why it was not gone through.
+    Skip(String),
+}
+
+impl Mark {
+    /// How a test in the kernel ended.
+    fn of(test: &Test) -> Self {
+        match &test.outcome {
+            _ if test.fails() => Self::Fail,
+            ktap::Outcome::Skipped(why) => Self::Skip(why.clone()),
+            _ => Self::Ok,
+        }
+    }
+
+    fn text(mark: &Option<Self>) -> &'static str {
+        match mark {
+            Some(Self::Ok) => "ok",
+            Some(Self::Fail) => "FAIL",
+            Some(Self::Skip(_)) => "skip",
+            None => "-",
+        }
+    }
+}
+
+/// Where a test ran.
+#[derive(Clone, Copy)]
+enum Side {
+    Host,
+    Kernel,
+}
+
+/// The outcomes on both sides, by suite and test.
+#[derive(Default)]
+struct Table(BTreeMap<String, [Option<Mark>; 2]>);
+
+impl Table {
+    /// Adds an outcome, if the suite is ours. A name says which test it is, so there cannot be two.
+    fn add(&mut self, side: Side, name: &str, mark: Mark) -> Result<()> {
+        if OURS.iter().any(|ours| name.starts_with(ours)) {
+            let marks = self.0.entry(name.to_owned()).or_default();
+            ensure!(
+                marks[side as usize].replace(mark).is_none(),
+                "there are two tests with the name `{name}`"
+            );
+        }
+        Ok(())
+    }
+
+    /// Adds what the suites print on the host, `# kunit: suite.test ok`. Returns how many tests it
+    /// knows then.
+    fn add_host(&mut self, text: &str) -> Result<usize> {
+        for line in text.lines() {
+            let line = line.strip_prefix("# kunit: ");
+            let Some((name, verdict)) = line.and_then(|line| line.split_once(' ')) else {
+                continue;
+            };
+            let mark = match (verdict, verdict.strip_prefix("ok # SKIP ")) {
+                ("ok", _) => Mark::Ok,
+                (_, Some(why)) => Mark::Skip(why.to_owned()),
+                ("not ok", _) => Mark::Fail,
+                _ => continue,
+            };
+            self.add(Side::Host, name, mark)?;
+        }
+        Ok(self.0.len())
+    }
+
+    /// Why a test is on one side only, if it is and may be.
+    fn excuse(name: &str, [host, kernel]: &[Option<Mark>; 2]) -> Option<&'static str> {
+        let (suite, _) = name.split_once('.')?;
+        let (_, why) = OF_ONE_SIDE.iter().find(|(of_one, _)| *of_one == suite)?;
+        (host.is_some() != kernel.is_some()).then_some(*why)
+    }
+
+    /// The tests with different outcomes, a sentence for each. A test that was skipped on one side
+    /// has no outcome there.
+    fn differences(&self) -> Vec<String> {
+        let mut differences = Vec::new();
+        for (name, marks) in &self.0 {
+            let is_skipped = marks.iter().flatten().any(|it| matches!(it, Mark::Skip(_)));
+            let [host, kernel] = marks.each_ref().map(Mark::text);
+            if host != kernel && !is_skipped && Self::excuse(name, marks).is_none() {
+                differences.push(format!(
+                    "{name}: {host} on the host, {kernel} in the kernel"
+                ));
+            }
+        }
+        differences
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows = vec![["test", "host", "kernel"].map(str::to_owned).to_vec()];
+        for (name, marks) in &self.0 {
+            let [host, kernel] = marks.each_ref().map(Mark::text);
+            rows.push([name, host, kernel].map(str::to_owned).to_vec());
+        }
+        writeln!(f, "{}", table::text(&rows))?;
+
+        for (name, marks) in &self.0 {
+            for (side, mark) in ["host", "kernel"].into_iter().zip(marks) {
+                if let Some(Mark::Skip(why)) = mark {
+                    writeln!(f, "skip, {side}: {name}: {why}")?;
+                }
+            }
+            if let Some(why) = Self::excuse(name, marks) {
+                writeln!(f, "-: {name}: {why}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn skip() -> Option<Mark> {
+        Some(Mark::Skip("needs failslab".to_owned()))
+    }
+
+    #[test]
+    fn outcomes_are_compared() {
+        let (ok, fail) = (Some(Mark::Ok), Some(Mark::Fail));
+        for (host, kernel, is_different) in [
+            (ok.clone(), ok.clone(), false),
+            (fail.clone(), fail.clone(), false),
+            (ok.clone(), fail.clone(), true),
+            (fail.clone(), ok.clone(), true),
+            (ok.clone(), None, true),
+            (None, fail.clone(), true),
+            // A test that was skipped has no outcome.
+            (skip(), skip(), false),
+            (skip(), fail.clone(), false),
+            (ok.clone(), skip(), false),
+            (skip(), None, false),
+            (None, skip(), false),
+        ] {
+            let marks = [host, kernel];
+            let text = format!("{marks:?}");
+            let differ = |name: &str| {
+                let table = Table([(name.to_owned(), marks.clone())].into());
+                !table.differences().is_empty()
+            };
+            assert_eq!(differ("rust_lazy_slot.unbind"), is_different, "{text}");
+            // One side may be without it; what is on both sides is compared.
+            let is_on_both = marks.iter().flatten().count() == 2;
+            assert_eq!(
+                differ("rust_lazy_oops.unbind"),
+                is_different && is_on_both,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_suites_print_is_read() {
+        let text = "\
+running 3 tests
+test devres::lazy_kunit::tests::unbind ... ok
+
+---- devres::lazy_kunit::tests::unbind stdout ----
+# kunit: rust_lazy_oops.unbind ok
+# kunit: another.unbind ok
+# kunit: rust_lazy_slot.rebind not ok
+# kunit: rust_lazy_slot.recursion ok # SKIP needs lockdep
+";
+        let mut table = Table::default();
+        assert_eq!(table.add_host("error: could not compile\n").unwrap(), 0);
+        assert_eq!(table.add_host(text).unwrap(), 3);
+        assert!(table
+            .add_host("# kunit: rust_lazy_oops.unbind ok\n")
+            .is_err());
+        table
+            .add(Side::Kernel, "rust_lazy_slot.rebind", Mark::Ok)
+            .unwrap();
+
+        assert_eq!(
+            table.to_string(),
+            "\
+| test                     | host | kernel |
+|--------------------------|------|--------|
+| rust_lazy_oops.unbind    | ok   | -      |
+| rust_lazy_slot.rebind    | FAIL | ok     |
+| rust_lazy_slot.recursion | skip | -      |
+
+-: rust_lazy_oops.unbind: a boot of its own for the object by hand, which ends in an oops
+skip, host: rust_lazy_slot.recursion: needs lockdep
+"
+        );
+        let different = "rust_lazy_slot.rebind: FAIL on the host, ok in the kernel";
+        assert_eq!(table.differences(), [different]);
+    }
+}
