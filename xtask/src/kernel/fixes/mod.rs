@@ -24,7 +24,7 @@ use super::{
 use crate::{report::page, root};
 use anyhow::{ensure, Context, Result};
 use clap::Parser;
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 use table::Tree;
 use xshell::Shell;
 
@@ -59,6 +59,10 @@ const FOREVER_O: &str = "samples/rust/forever.o";
 /// The compiler's words for that.
 const REFUSED: &str = "lifetime may not live long enough";
 
+/// The trees with another `drivers/base/base.h`. The bindings include this header, so all Rust is
+/// built again for them.
+const BUILT_LAST: [&str; 2] = ["P5", "all"];
+
 /// The page, and its part that this writes.
 const PAGE: &str = "docs/upstream.md";
 const PART: &str = "fixes";
@@ -68,15 +72,21 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     machine::ensure_machine(&cache, Arch::X86, options.install)?;
 
-    let alone = (0..FIXES.len()).map(Fixes::one);
-    let sets = [Fixes::NONE].into_iter().chain(alone).chain([Fixes::ALL]);
-    let names = FIXES.iter().map(|fix| fix.number);
-    let names = ["as it is"].into_iter().chain(names).chain(["all"]);
-    let mut trees = Vec::new();
-    for (name, fixes) in names.zip(sets) {
+    let alone = FIXES.iter().enumerate();
+    let alone = alone.map(|(place, fix)| (fix.number, Fixes::one(place)));
+    let mut sets = vec![("as it is", Fixes::NONE)];
+    sets.extend(alone);
+    sets.push(("all", Fixes::ALL));
+
+    let mut order: Vec<usize> = (0..sets.len()).collect();
+    order.sort_by_key(|&place| BUILT_LAST.contains(&sets[place].0));
+    let mut trees = BTreeMap::new();
+    for place in order {
+        let (name, fixes) = sets[place];
         println!("\n== {name}\n");
-        trees.push(tree(shell, &cache, options, name, fixes)?);
+        trees.insert(place, tree(shell, &cache, options, name, fixes)?);
     }
+    let trees: Vec<Tree> = trees.into_values().collect();
 
     let text = table::text(&trees)?;
     println!("\n{text}");

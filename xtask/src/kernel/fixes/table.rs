@@ -9,7 +9,7 @@ use super::super::{
     run::{self, Results},
     tree::Version,
 };
-use crate::report::table::Table;
+use crate::report::table::{self, Row};
 use anyhow::{bail, ensure, Context, Result};
 use std::collections::BTreeMap;
 
@@ -97,25 +97,34 @@ fn others<'a>(tree: &'a Tree, before: &Tree) -> (usize, Vec<&'a str>) {
 pub(super) fn text(trees: &[Tree]) -> Result<String> {
     let (before, alone, all) = parts(trees)?;
     let linux = format!("Linux {}", before.linux);
-    let mut shown = Table::text(["fix", "test", &linux, "with this fix", "with all"]);
+    let mut shown = vec![row(["fix", "test", &linux, "with this fix", "with all"])];
     for tree in alone {
         for test in shown_by(tree.name) {
             let name = match test {
                 FOREVER => test.to_owned(),
                 _ => format!("`{test}`"),
             };
-            let outcomes = [before, tree, all].map(|tree| tree.outcome(test).to_owned());
-            shown.push([vec![tree.name.to_owned(), name], outcomes.to_vec()].concat());
+            let [before, own, all] = [before, tree, all].map(|tree| tree.outcome(test));
+            shown.push(row([tree.name, &name, before, own, all]));
         }
     }
 
-    let mut rest = Table::text(["fix", "Tyr and Nova", "other tests", "end differently"]);
+    let mut rest = vec![row([
+        "fix",
+        "Tyr and Nova",
+        "other tests",
+        "end differently",
+    ])];
     for tree in alone {
         let (count, differ) = others(tree, before);
-        let differ = differ.len().to_string();
-        rest.push([tree.name, "build", &count.to_string(), &differ]);
+        let (count, differ) = (count.to_string(), differ.len().to_string());
+        rest.push(row([tree.name, "build", &count, &differ]));
     }
-    Ok(format!("{shown}\n{rest}"))
+    Ok(format!("{}\n{}", table::text(&shown), table::text(&rest)))
+}
+
+fn row<const COLUMNS: usize>(cells: [&str; COLUMNS]) -> Row {
+    cells.map(str::to_owned).to_vec()
 }
 
 /// Fails unless each fix changes the outcomes of its tests and no others.
