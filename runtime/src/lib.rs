@@ -73,6 +73,9 @@ mod protocol;
 
 use host::{fault, lockdep, parking, raw_lock, signal, unwind, wait};
 
+/// Writes the accessors and the teardown of a resource that is mapped on first use, belongs to one
+/// device, and is gone when that device's driver is unbound.
+///
 /// # Examples
 ///
 /// An `init` field with every key that it can have:

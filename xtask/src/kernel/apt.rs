@@ -100,6 +100,9 @@ fn mirror(print_uris: &str) -> Option<String> {
     })
 }
 
+/// The architecture of packages that name none: `linux-source-7.3`, `busybox-static:arm64`.
+const AMD64: &str = "amd64";
+
 /// A package in the folder for downloads, the newest one of the wanted versions. It is downloaded
 /// if it is not there.
 pub(crate) fn package(
@@ -108,16 +111,19 @@ pub(crate) fn package(
     package: &str,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<PathBuf> {
+    let (package, arch) = package.split_once(':').unwrap_or((package, AMD64));
     let here = cache.names("downloads")?.into_iter().filter_map(|name| {
         let (of, version) = name.strip_suffix(".deb")?.split_once('_')?;
+        let (version, built_for) = version.rsplit_once('_')?;
         let number: Version = version.parse().ok()?;
-        (of == package && wanted(version)).then(|| (number, name.clone()))
+        let is_wanted = of == package && [arch, "all"].contains(&built_for) && wanted(version);
+        is_wanted.then(|| (number, name.clone()))
     });
     if let Some((_, name)) = here.max() {
         return Ok(cache.path("downloads").join(name));
     }
 
-    let apt = Apt::new(cache, suite)?;
+    let apt = Apt::new(cache, suite, arch)?;
     let versions = apt.versions(package)?;
     match versions.iter().find(|version| wanted(version)) {
         Some(version) => apt.download(cache, package, version),
@@ -129,8 +135,8 @@ pub(crate) fn package(
 }
 
 impl Apt {
-    /// Gets the lists of a suite.
-    fn new(cache: &Cache, suite: &str) -> Result<Self> {
+    /// Gets the lists of a suite for an architecture.
+    fn new(cache: &Cache, suite: &str, arch: &str) -> Result<Self> {
         let mirror = Mirror::find()?;
         let folder = cache.path("apt");
         for name in ["lists/partial", "cache/archives/partial"] {
@@ -142,7 +148,7 @@ impl Apt {
         fs::write(folder.join("sources.list"), source)?;
         fs::write(folder.join("status"), "")?;
         let config = folder.join("apt.conf");
-        fs::write(&config, configuration(&folder))?;
+        fs::write(&config, configuration(&folder, arch))?;
 
         let log = cache.path("logs/apt.log");
         let apt = Self { config, log };
@@ -241,7 +247,7 @@ pub(crate) fn unpack(
 }
 
 /// The private configuration.
-fn configuration(folder: &Path) -> String {
+fn configuration(folder: &Path, arch: &str) -> String {
     let folder = folder.display();
 
     format!(
@@ -251,8 +257,8 @@ fn configuration(folder: &Path) -> String {
 #clear APT::Update::Post-Invoke-Success;
 #clear APT::Default-Release;
 #clear APT::Architectures;
-APT::Architecture "amd64";
-APT::Architectures {{ "amd64"; }};
+APT::Architecture "{arch}";
+APT::Architectures {{ "{arch}"; }};
 APT::Sandbox::User "root";
 APT::Update::Error-Mode "any";
 APT::Get::AllowUnauthenticated "false";

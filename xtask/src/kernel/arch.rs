@@ -31,6 +31,14 @@ impl Arch {
         }
     }
 
+    /// Its name for packages of Debian.
+    pub(crate) fn debian(self) -> &'static str {
+        match self {
+            Self::X86 | Self::Um => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
     /// Its suffix in the names of work folders and logs.
     pub(crate) fn suffix(self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 //! The initramfs that a kernel starts when its tests are over: busybox, and one of the scripts in
 //! `kernel/init/` as its first process.
 
-use super::{apt, cache::Cache};
+use super::{apt, arch::Arch, cache::Cache};
 use crate::root;
 use anyhow::{Context, Result};
 use cpio::newc::{Builder, ModeFileType};
@@ -19,15 +19,16 @@ const PLACES: [&str; 2] = ["usr/bin/busybox", "bin/busybox"];
 pub(crate) struct Busybox(PathBuf);
 
 impl Busybox {
-    /// Returns busybox from the cache, and downloads it first if need be.
-    pub(crate) fn get(cache: &Cache) -> Result<Self> {
+    /// Returns busybox for an architecture from the cache, and downloads it first if need be.
+    pub(crate) fn get(cache: &Cache, arch: Arch) -> Result<Self> {
         let _lock = cache.lock_downloads()?;
-        let busybox = cache.path("busybox");
+        let debian = arch.debian();
+        let busybox = cache.path(&format!("busybox-{debian}"));
         if busybox.exists() {
             return Ok(Self(busybox));
         }
 
-        let package = apt::package(cache, apt::STABLE, PACKAGE, |_| true)
+        let package = apt::package(cache, apt::STABLE, &format!("{PACKAGE}:{debian}"), |_| true)
             .context("busybox cannot be had, which a kernel needs after its tests")?;
         let busybox = apt::unpack(cache, &package, |folder| {
             let unpacked = PLACES

@@ -28,8 +28,8 @@ pub(crate) struct Guest {
 
 impl Guest {
     /// Gets busybox, and reads the commands unless there is a terminal.
-    pub(crate) fn new(cache: &Cache) -> Result<Self> {
-        let busybox = Busybox::get(cache)?;
+    pub(crate) fn new(cache: &Cache, arch: Arch) -> Result<Self> {
+        let busybox = Busybox::get(cache, arch)?;
         let mut input = io::stdin();
         let mut commands = None;
         if !input.is_terminal() {

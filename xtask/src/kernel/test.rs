@@ -124,7 +124,7 @@ pub(crate) fn execute(shell: &Shell, options: &Options) -> Result<Vec<Results>> 
     let busybox = boots
         .iter()
         .any(|boot| boot.leaks)
-        .then(|| Busybox::get(&cache))
+        .then(|| Busybox::get(&cache, options.hardware.arch))
         .transpose()?;
     let kernel = build(shell, &cache, options)?;
     let initramfs = kernel.work.join("leaks.cpio");
@@ -169,7 +169,7 @@ pub(crate) fn execute(shell: &Shell, options: &Options) -> Result<Vec<Results>> 
 /// Builds, and boots into a shell.
 fn look_around(shell: &Shell, options: &Options) -> Result<()> {
     let cache = open(options)?;
-    let guest = Guest::new(&cache)?;
+    let guest = Guest::new(&cache, options.hardware.arch)?;
     let kernel = build(shell, &cache, options)?;
 
     let filter = plan::shared(&options.flavour(), options.filter.as_deref());

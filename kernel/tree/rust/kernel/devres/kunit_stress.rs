@@ -97,10 +97,11 @@ impl Usage {
         // KASAN keeps freed memory in quarantine, up to a thirty-second of the memory. With KASAN,
         // kmemleak has to find lost memory.
         let is_slab_back = cfg!(CONFIG_KASAN_GENERIC) || self.slab <= before.slab + slack.slab;
+        // KASAN also keeps the shadow of kernel mappings, which are unmapped lazily.
+        let is_all_back = cfg!(CONFIG_KASAN_VMALLOC)
+            || self.free + self.slab + slack.free >= before.free + before.slab;
 
-        is_slab_back
-            && self.shmem <= before.shmem + slack.shmem
-            && self.free + self.slab + slack.free >= before.free + before.slab
+        is_slab_back && self.shmem <= before.shmem + slack.shmem && is_all_back
     }
 }
 
