@@ -8,6 +8,7 @@ mod cargo;
 mod check;
 mod checker;
 mod ci;
+mod compilers;
 mod exit;
 mod fuzz;
 mod kernel;
@@ -55,6 +56,9 @@ enum Command {
     Stress(stress::Options),
     /// Runs the protocol under ThreadSanitizer, and mutants of it, which have to be reported.
     Tsan(tsan::Options),
+    /// Builds and tests with the oldest compiler that the crates support, and with the newest that
+    /// Debian has.
+    Compilers(compilers::Options),
     /// Finds sentences that have to be read twice, in the README and in docs/.
     Prose(prose::Options),
     /// Builds and boots a Linux with the code in it, and runs its tests.
@@ -84,6 +88,7 @@ fn run() -> Result<()> {
         Command::Fuzz(options) => fuzz::run(&shell, &options),
         Command::Stress(options) => stress::run(&shell, &options),
         Command::Tsan(options) => tsan::run(&shell, &options),
+        Command::Compilers(options) => compilers::run(&shell, &options),
         Command::Prose(options) => prose::run(&shell, &options),
         Command::Kernel(options) => kernel::run(&shell, &options),
     }

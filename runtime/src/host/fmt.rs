@@ -180,14 +180,16 @@ mod tests {
     #[test]
     fn arguments_of_each_form() {
         let captured = 5;
+        // In one statement: before Rust 1.89, the arguments do not outlive it.
         let text = fmt!(
             "{} {name} {captured} {0:>4} {:#x} {:?}",
             1,
             0x10,
             "text",
             name = c"na\xffme",
-        );
-        assert_eq!(text.to_string(), "1 na\\xffme 5    1 0x10 \"text\"");
+        )
+        .to_string();
+        assert_eq!(text, "1 na\\xffme 5    1 0x10 \"text\"");
         assert_eq!(fmt!("plain").to_string(), "plain");
         assert_eq!(fmt!("{}", &mut "borrowed",).to_string(), "borrowed");
     }

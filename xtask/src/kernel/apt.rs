@@ -2,9 +2,9 @@
 
 //! Packages of Debian, without installing them.
 //!
-//! APT gets a configuration of its own in the cache. It has one suite, from the mirror that APT
-//! already uses on this machine, and the keys of the machine. The machine's own settings for
-//! proxies still hold; its sources and lists are neither used nor changed.
+//! APT gets a configuration of its own in the cache. It has the suites that are asked for, from the
+//! mirror that APT already uses on this machine, and the keys of the machine. The machine's own
+//! settings for proxies still hold; its sources and lists are neither used nor changed.
 
 use super::{
     cache::Cache,
@@ -45,9 +45,11 @@ const UNTRUSTED: [&str; 4] = [
 ];
 
 /// APT with a private configuration.
-struct Apt {
+pub(crate) struct Apt {
     config: PathBuf,
     log: PathBuf,
+    /// Packages are of this suite if it has them.
+    suite: String,
 }
 
 /// A mirror, and the keys that packages from there are signed with.
@@ -101,7 +103,7 @@ fn mirror(print_uris: &str) -> Option<String> {
 }
 
 /// The architecture of packages that name none: `linux-source-7.3`, `busybox-static:arm64`.
-const AMD64: &str = "amd64";
+pub(crate) const AMD64: &str = "amd64";
 
 /// A package in the folder for downloads, the newest one of the wanted versions. It is downloaded
 /// if it is not there.
@@ -123,7 +125,7 @@ pub(crate) fn package(
         return Ok(cache.path("downloads").join(name));
     }
 
-    let apt = Apt::new(cache, suite, arch)?;
+    let apt = Apt::new(cache, arch, &[suite], &[])?;
     let versions = apt.versions(package)?;
     match versions.iter().find(|version| wanted(version)) {
         Some(version) => apt.download(cache, package, version),
@@ -135,8 +137,9 @@ pub(crate) fn package(
 }
 
 impl Apt {
-    /// Gets the lists of a suite for an architecture.
-    fn new(cache: &Cache, suite: &str, arch: &str) -> Result<Self> {
+    /// Gets the lists of suites for an architecture, the preferred suite first. Packages that are here, on this machine,
+    /// are not downloaded as dependencies of others. Only with [`Cache::lock_downloads`].
+    pub(crate) fn new(cache: &Cache, arch: &str, suites: &[&str], here: &[&str]) -> Result<Self> {
         let mirror = Mirror::find()?;
         let folder = cache.path("apt");
         for name in ["lists/partial", "cache/archives/partial"] {
@@ -144,23 +147,26 @@ impl Apt {
         }
 
         let Mirror { keyring, uri } = &mirror;
-        let source = format!("deb [signed-by={keyring}] {uri} {suite} main\n");
-        fs::write(folder.join("sources.list"), source)?;
-        fs::write(folder.join("status"), "")?;
+        let source = |suite| format!("deb [signed-by={keyring}] {uri} {suite} main\n");
+        let sources: String = suites.iter().map(source).collect();
+        fs::write(folder.join("sources.list"), sources)?;
+        fs::write(folder.join("status"), status(here))?;
         let config = folder.join("apt.conf");
         fs::write(&config, configuration(&folder, arch))?;
 
         let log = cache.path("logs/apt.log");
-        let apt = Self { config, log };
-        let spinner = spinner(format!("asking {} for {suite}", mirror.uri));
+        let suite = suites.first().copied().unwrap_or_default().to_owned();
+        let apt = Self { config, log, suite };
+        let suites = suites.join(" and ");
+        let spinner = spinner(format!("asking {} for {suites}", mirror.uri));
         apt.get(&["update"], &folder)
-            .with_context(|| format!("{suite} cannot be had from {}", mirror.uri))?;
+            .with_context(|| format!("{suites} cannot be had from {}", mirror.uri))?;
         spinner.finish_and_clear();
         Ok(apt)
     }
 
     /// The versions of a package, newest first.
-    fn versions(&self, package: &str) -> Result<Vec<String>> {
+    pub(crate) fn versions(&self, package: &str) -> Result<Vec<String>> {
         let mut madison = self.command("apt-cache");
         let output = madison.args(["madison", package]).output()?;
         Ok(versions(&String::from_utf8_lossy(&output.stdout)))
@@ -180,6 +186,33 @@ impl Apt {
         let to = cache.path("downloads").join(file.file_name());
         fs::rename(file.path(), &to)?;
         Ok(to)
+    }
+
+    /// Downloads packages to a folder, and all that they depend on. Returns their files.
+    pub(crate) fn download_all(&self, packages: &[&str], to: &Path) -> Result<Vec<PathBuf>> {
+        fs::create_dir_all(to.join("partial"))?;
+        let spinner = spinner(format!("downloading {}", packages.join(", ")));
+        let archives = format!("Dir::Cache::archives={}", to.display());
+        let options = [
+            "install",
+            "--download-only",
+            "--yes",
+            "--no-install-recommends",
+            "--target-release",
+            &self.suite,
+            "--option",
+            &archives,
+        ];
+        self.get(&[&options, packages].concat(), to)
+            .with_context(|| format!("{} cannot be downloaded", packages.join(", ")))?;
+        spinner.finish_and_clear();
+
+        let mut files = Vec::new();
+        for entry in fs::read_dir(to)? {
+            files.push(entry?.path());
+        }
+        files.retain(|file| file.extension().is_some_and(|it| it == "deb"));
+        Ok(files)
     }
 
     /// Runs `apt-get` in a folder.
@@ -215,6 +248,16 @@ pub(crate) fn first_error(said: &str) -> &str {
         .unwrap_or("apt-get failed")
 }
 
+/// Unpacks packages into one folder.
+pub(crate) fn unpack_all(packages: &[PathBuf], to: &Path) -> Result<()> {
+    let spinner = spinner(format!("unpacking {} packages", packages.len()));
+    for package in packages {
+        extract(package, to)?;
+    }
+    spinner.finish_and_clear();
+    Ok(())
+}
+
 /// Unpacks a package to a folder, and moves there what `find` finds in it: from where, to where.
 pub(crate) fn unpack(
     cache: &Cache,
@@ -223,9 +266,21 @@ pub(crate) fn unpack(
 ) -> Result<PathBuf> {
     let spinner = spinner(format!("unpacking {}", package.display()));
     let unfinished = cache.temporary()?;
+    extract(package, unfinished.path())?;
+
+    let (from, to) = find(unfinished.path())?;
+    fs::create_dir_all(to.parent().unwrap_or(&to))?;
+    fs::rename(&from, &to)
+        .with_context(|| format!("{} is not in {}", from.display(), package.display()))?;
+    spinner.finish_and_clear();
+    Ok(to)
+}
+
+/// Has `dpkg-deb` unpack a package.
+fn extract(package: &Path, to: &Path) -> Result<()> {
     let output = Command::new("dpkg-deb")
         .arg("--extract")
-        .args([package, unfinished.path()])
+        .args([package, to])
         .output()
         .context("dpkg-deb")?;
     if !output.status.success() {
@@ -237,13 +292,18 @@ pub(crate) fn unpack(
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
+    Ok(())
+}
 
-    let (from, to) = find(unfinished.path())?;
-    fs::create_dir_all(to.parent().unwrap_or(&to))?;
-    fs::rename(&from, &to)
-        .with_context(|| format!("{} is not in {}", from.display(), package.display()))?;
-    spinner.finish_and_clear();
-    Ok(to)
+/// The list of installed packages that APT gets: those that are here, newer than any.
+fn status(here: &[&str]) -> String {
+    let entry = |package| {
+        format!(
+            "Package: {package}\nStatus: install ok installed\nArchitecture: amd64\n\
+             Version: 9999\nMaintainer: nobody\nDescription: of this machine\n\n"
+        )
+    };
+    here.iter().map(entry).collect()
 }
 
 /// The private configuration.
@@ -325,5 +385,14 @@ mod tests {
             ["1.96.0+dfsg1-1~bpo13+1", "1.95.0+dfsg1-2~bpo13+1"]
         );
         assert!(versions("").is_empty());
+    }
+
+    #[test]
+    fn packages_that_are_here_are_installed() {
+        let status = status(&["gcc", "binutils"]);
+        let packages: Vec<_> = status.split_terminator("\n\n").collect();
+
+        assert_eq!(packages.len(), 2);
+        assert!(packages[0].starts_with("Package: gcc\nStatus: install ok installed\n"));
     }
 }

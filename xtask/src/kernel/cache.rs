@@ -8,6 +8,7 @@
 //! linux-<version>/     a tree as it was unpacked, which nothing may change
 //! rust-src-<version>/  the sources of Rust's library
 //! busybox              the programs of `--shell`
+//! compilers/           other compilers, and the crates for them
 //! tools/               what `cargo install` has built
 //! work-<variant>/      linux/, the tree with the code in it, and out/, what is built of it
 //! work-lint/           the same, of which only what is checked is built

@@ -21,12 +21,12 @@
 //! `group` of processes and shows its `progress`; `apt` gets packages.
 
 mod apply;
-mod apt;
+pub(crate) mod apt;
 mod arch;
 mod bench;
 mod boot;
 mod build;
-mod cache;
+pub(crate) mod cache;
 mod checkpatch;
 mod compare;
 mod config;

@@ -57,17 +57,19 @@ use core::{
     ptr::NonNull, //
 };
 
-/// A machine word.
-const WORD: usize = size_of::<usize>();
+const _: () = {
+    // A machine word.
+    let word = size_of::<usize>();
 
-// Eviction adds two words to a slot that supports it, and none to other slots. A resource is stored
-// with five words of state. A `Batched` also has a reference to its device.
-const _: () = assert!(size_of::<EvictableLazy<usize>>() == size_of::<Lazy<usize>>() + 2 * WORD);
-const _: () = assert!(size_of::<Batched<usize>>() == 7 * WORD);
+    // Eviction adds two words to a slot that supports it, and none to other slots. A resource is
+    // stored with five words of state. A `Batched` also has a reference to its device.
+    assert!(size_of::<EvictableLazy<usize>>() == size_of::<Lazy<usize>>() + 2 * word);
+    assert!(size_of::<Batched<usize>>() == 7 * word);
 
-// A pin is returned in registers, also in a `Result`.
-const _: () = assert!(size_of::<LazyPin<'_, usize>>() == 2 * WORD);
-const _: () = assert!(size_of::<Result<LazyPin<'_, usize>>>() == 2 * WORD);
+    // A pin is returned in registers, also in a `Result`.
+    assert!(size_of::<LazyPin<'_, usize>>() == 2 * word);
+    assert!(size_of::<Result<LazyPin<'_, usize>>>() == 2 * word);
+};
 
 /// The time limit of an event that must happen, on a slow and busy machine.
 const PATIENCE: Delta = Delta::from_secs(60);

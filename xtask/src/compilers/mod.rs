@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! `cargo xtask compilers`: builds and tests with the oldest compiler that the crates support, and
+//! with the newest that Debian has.
+//!
+//! | file | what |
+//! |---|---|
+//! | `which` | the two compilers |
+//! | `toolchain` | a compiler from Debian's packages, in the cache |
+//! | `crates` | the crates of `Cargo.lock`, in the cache |
+//! | `checks`, `left_out` | what is built and tested, and which tests are left out |
+//! | `said` | the output of cargo |
+//! | `outcome` | the table |
+
+mod checks;
+mod crates;
+mod left_out;
+mod outcome;
+mod said;
+mod toolchain;
+mod which;
+
+use crate::{
+    cargo,
+    kernel::{cache::Cache, group},
+    report::page,
+};
+use anyhow::{ensure, Result};
+use checks::Checks;
+use clap::Parser;
+use std::path::Path;
+use toolchain::Toolchain;
+use which::Which;
+use xshell::Shell;
+
+/// The page with the tables.
+const PAGE: &str = "docs/compilers.md";
+
+const HELP: &str = "\
+Exit status:
+  0  both compilers build everything without a warning, and all tests pass
+  1  a build or a test has failed, or a compiler has given a warning
+  2  wrong usage
+  3  skipped: something cannot be downloaded, or was not without --install";
+
+/// The options of `compilers`.
+#[derive(Parser)]
+#[command(after_help = HELP)]
+pub(crate) struct Options {
+    /// Downloads the compilers from Debian to the cache if they are not there, or if there is a
+    /// newer one. Installs nothing.
+    #[arg(long)]
+    install: bool,
+
+    /// Only one of the compilers. The page is not written then.
+    #[arg(long, value_name = "COMPILER")]
+    only: Option<Which>,
+}
+
+/// Builds and tests with each compiler, prints the table, and fails if something is not as it has
+/// to be.
+pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
+    group::end_with_us()?;
+    let cache = Cache::open()?;
+    let _lock = cache.lock(toolchain::FOLDER)?;
+    let wanted = |which: &Which| options.only.is_none_or(|only| only == *which);
+    let mut toolchains = Vec::new();
+    for which in Which::ALL.into_iter().filter(wanted) {
+        toolchains.push(Toolchain::find(&cache, which, options.install)?);
+    }
+    let home = crates::vendor(shell, &cache)?;
+    let target = cargo::target_folder(shell)?.join("compilers");
+
+    let mut outcomes = Vec::new();
+    for toolchain in &toolchains {
+        let checks = Checks {
+            cache: &cache,
+            toolchain,
+            root: &shell.current_dir(),
+            home: &home,
+            target: target.join(&toolchain.package),
+        };
+        outcomes.push(checks.run()?);
+    }
+
+    let tables = outcome::tables(&outcomes);
+    println!("\n{tables}");
+    if options.only.is_none() {
+        page::write(Path::new(PAGE), &[("compilers", tables)])?;
+    }
+    let mut faults = 0;
+    for outcome in &outcomes {
+        for fault in outcome.faults() {
+            println!("{}: {fault}", outcome.which);
+            faults += 1;
+        }
+    }
+    ensure!(faults == 0, "the compilers have found {faults} faults");
+    Ok(())
+}
