@@ -111,7 +111,7 @@ fn expected(arch: Arch, variant: Variant) -> Vec<Expected> {
 }
 
 /// How a test went.
-fn outcome(test: &Test, was_fatal: bool) -> &'static str {
+pub(super) fn outcome(test: &Test, was_fatal: bool) -> &'static str {
     match test.outcome {
         Outcome::Passed => "passes",
         Outcome::Failed => "fails",
@@ -122,7 +122,7 @@ fn outcome(test: &Test, was_fatal: bool) -> &'static str {
 }
 
 /// How a test goes, with so many reports.
-fn in_words(outcome: &str, reports: usize) -> String {
+pub(super) fn in_words(outcome: &str, reports: usize) -> String {
     match reports {
         0 => outcome.to_owned(),
         1 => format!("{outcome}, 1 report"),

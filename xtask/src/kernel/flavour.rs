@@ -2,7 +2,7 @@
 
 //! The kernels that are built: their configuration, and the code in them.
 
-use super::arch::Arch;
+use super::{apply::Fixes, arch::Arch};
 use clap::ValueEnum;
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ pub(crate) enum Object {
     ByHand,
     /// The same, with two fixes: see `apply::shmem::fix()`.
     Fixed,
+    /// The one by hand, in a tree with these fixes, and with the tests of all fixes in place of ours.
+    Mended(Fixes),
     /// The annotated one, whose table is never unmapped: scenarios that are about that have to be
     /// off.
     Leaking,
@@ -44,6 +46,7 @@ impl Object {
             Self::Expanded => "-expanded",
             Self::ByHand => "-control",
             Self::Fixed => "-fixed",
+            Self::Mended(_) => "-mended",
             Self::Leaking => "-leaking",
         }
     }
@@ -124,7 +127,11 @@ impl Flavour {
         let is_lazy = self.object.is_lazy();
         // Its options come with the last step.
         if self.until.is_none() {
-            names.push(if is_lazy { "lazy" } else { "control" });
+            names.push(match self.object {
+                Object::Mended(_) => "fixes",
+                _ if is_lazy => "lazy",
+                _ => "control",
+            });
         }
         if is_lazy && self.variant == Variant::Debug {
             names.push("assertions");

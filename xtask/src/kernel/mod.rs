@@ -17,8 +17,9 @@
 //! | `boot` | each line of QEMU goes by way of `console` to `run`, and there to `ktap` and `splat` |
 //! | `run`, `control` | the verdict; the latter if tests have to fail |
 //!
-//! A `series` has the steps of `apply` as patches. Commands that take long are a `job`, and show their
-//! `progress`; `apt` gets packages.
+//! A `series` has the steps of `apply` as patches, and `fixes` tests those that mend Linux itself.
+//! `neighbours` applies the code to trees that differ. Commands that take long are a `job`, and show
+//! their `progress`; `apt` gets packages.
 
 mod apply;
 pub(crate) mod apt;
@@ -34,6 +35,7 @@ mod console;
 mod control;
 mod device;
 mod doctor;
+mod fixes;
 mod flavour;
 mod git;
 mod hardware;
@@ -119,6 +121,11 @@ enum Command {
     /// makes of the tree has to be what `apply` does. A series that does not hold is not written.
     #[command(after_help = HELP)]
     Series(series::Options),
+    /// Builds Linux with each of the fixes of `series --fixes`, and without. Fails unless the tests
+    /// of each fix fail without it and pass with it, and all others end as before. Writes
+    /// docs/upstream.md.
+    #[command(after_help = HELP)]
+    Fixes(fixes::Options),
     /// Builds a Linux with the code in it, boots it in QEMU, and runs its KUnit tests.
     ///
     /// Gets what it needs and is not here: the sources of Linux and of Rust's library from Debian,
@@ -169,6 +176,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         }
         Command::Neighbours => neighbours::run(),
         Command::Series(options) => series::run(shell, options),
+        Command::Fixes(options) => fixes::run(shell, options),
         Command::Test(options) => test::run(shell, options),
         Command::Device(options) => device::run(shell, options),
         Command::Lint(options) => lint::run(shell, options),

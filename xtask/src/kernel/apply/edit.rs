@@ -12,6 +12,8 @@ const OPTIONS: &str = include_str!("../../../../kernel/items/Kconfig");
 pub(super) enum Edit {
     /// By item, of a Rust file.
     Items(fn(&mut Source) -> Result<()>),
+    /// Of a file that is not in Rust.
+    Text(fn(&str) -> Result<String>),
     /// Adds the second line in front of the first one.
     Before(&'static str, &'static str),
     /// Adds the second line behind the first one.
@@ -39,6 +41,7 @@ impl Edit {
                 edit(&mut source)?;
                 return Ok(source.text().to_owned());
             }
+            Self::Text(edit) => return edit(text),
             Self::Before(line, new) => (find(line)?, format!("{new}\n")),
             Self::Behind(line, new) => (find(line)? + 1, format!("{new}\n")),
             Self::Option(other, name) => (find(&format!("config {other}"))?, option(name)?),

@@ -7,7 +7,7 @@
 //!
 //! The printed form (`expanded`) has no macro. The control gets only the suite of the contract, the
 //! files of `kernel/control/`, and the driver that user space uses, by hand (`edu`). The fixed
-//! object is the control with two fixes. The suites that measure are added to either, by themselves.
+//! object is the control with two fixes. All fixes, each with its tests, are in `fixes`. The suites that measure are added to either, by themselves.
 //!
 //! Nothing is written unless all steps succeed. A tree that has any of the new files is refused, so
 //! that nothing is replaced.
@@ -18,6 +18,7 @@ mod count;
 mod edit;
 mod edu;
 mod expanded;
+mod fixes;
 mod import;
 mod imports;
 mod others;
@@ -34,6 +35,7 @@ use anyhow::{bail, Context, Result};
 #[cfg(test)]
 pub(crate) use count::Count;
 pub(crate) use count::Counts;
+pub(crate) use fixes::{Fixes, FIXES};
 use source::Source;
 use std::{
     collections::BTreeSet,

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 const SG_TABLE: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/sg_table.rs");
 
 /// The fields of `Object`, and statements of its functions.
-const OURS: &str = include_str!("../../../../kernel/items/shmem.rs");
+pub(super) const OURS: &str = include_str!("../../../../kernel/items/shmem.rs");
 
 /// Puts the annotated field in place of the table by hand.
 pub(super) fn convert(source: &mut Source) -> Result<()> {
@@ -26,7 +26,7 @@ pub(super) fn convert(source: &mut Source) -> Result<()> {
     source.replace(resource, "sgt <- new_lazy!(),")?;
     let lock = source.element("Object::new", "sgt_lock")?;
     source.replace(source.lines_at(lock), "")?;
-    keep_device(source)?;
+    keep_device(source, &ours)?;
     source.replace(source.body("Object::dev")?, ours.text_in("Object::dev")?)?;
 
     // The accessor, which the macro writes, and the teardown.
@@ -48,8 +48,7 @@ pub(super) fn convert(source: &mut Source) -> Result<()> {
 }
 
 /// Adds the field that keeps the device, behind all that is there, where it is dropped last.
-fn keep_device(source: &mut Source) -> Result<()> {
-    let ours = Source::parse(OURS)?;
+pub(super) fn keep_device(source: &mut Source, ours: &Source) -> Result<()> {
     let last = source.names().rfind(|name| name.starts_with("Object."));
     let last = last.context("`struct Object` has no fields")?.to_owned();
 
@@ -74,7 +73,12 @@ fn remove_impls(source: &mut Source, ty: &str) -> Result<()> {
 /// Makes two fixes to the object by hand: it keeps its DRM device, and only the driver makes
 /// objects. Without the fixes, user space could use memory that is freed or of another kind.
 pub(super) fn fix(source: &mut Source) -> Result<()> {
-    keep_device(source)?;
+    keep_device(source, &Source::parse(OURS)?)?;
+    make_no_objects(source)
+}
+
+/// Has only the driver make objects. C code would make some of another kind.
+pub(super) fn make_no_objects(source: &mut Source) -> Result<()> {
     for operation in ["gem_prime_import_sg_table", "dumb_create"] {
         let by_hand = source.element("<Object as AllocImpl>::ALLOC_OPS", operation)?;
         source.replace(by_hand, &format!("{operation}: None,"))?;

@@ -4,7 +4,7 @@
 
 use super::{
     edit::Edit::{self, Before, Behind, Items, Option, Target},
-    edu, import,
+    edu, fixes, import,
     others::{attribute, declare, devres, one_lifetime, write_combined},
     shmem,
 };
@@ -47,7 +47,7 @@ const BINDINGS_HELPER: &str = "rust/bindings/bindings_helper.h";
 const CONTRACT: &str = "rust/kernel/drm/gem/shmem/contract_kunit.rs";
 pub(super) const DEVRES: &str = "rust/kernel/devres.rs";
 const EDU: &str = "samples/rust/rust_drm_edu.rs";
-const GEM: &str = "rust/kernel/drm/gem/mod.rs";
+pub(super) const GEM: &str = "rust/kernel/drm/gem/mod.rs";
 const GEM_DMA: &str = "rust/kernel/drm/gem/dma";
 pub(super) const SHMEM: &str = "rust/kernel/drm/gem/shmem.rs";
 const SAMPLES_KCONFIG: &str = "samples/rust/Kconfig";
@@ -63,7 +63,7 @@ const KUNIT_SKIP: Files = files("runtime/src/devres", "rust/kernel/devres", |fil
 });
 
 /// The devices of the buses.
-const TRY_FROM: Step = step(
+pub(super) const TRY_FROM: Step = step(
     "try_from",
     &[],
     &[
@@ -256,6 +256,9 @@ pub(super) const BENCH: Step = step(
 
 /// The steps for an object, in order. Its printed form needs no macro.
 pub(super) fn of(object: Object) -> Vec<Step> {
+    if let Object::Mended(fixes) = object {
+        return fixes::steps(fixes);
+    }
     let mut steps = if object.is_lazy() {
         let first = [TRY_FROM, SLOT, MACRO, SG_TABLE, IMPORT];
         [&first[..], &[KUNIT, GEM_DMA_HELPER, PCI_WC, SAMPLE]].concat()
@@ -266,7 +269,7 @@ pub(super) fn of(object: Object) -> Vec<Step> {
         Object::Expanded => steps.retain(|step| step.name != MACRO.name),
         Object::Fixed => steps.push(FIX),
         Object::Leaking => steps.push(LEAK),
-        Object::Annotated | Object::ByHand => (),
+        Object::Annotated | Object::ByHand | Object::Mended(_) => (),
     }
     steps
 }

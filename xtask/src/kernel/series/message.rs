@@ -9,16 +9,26 @@ use crate::root;
 use anyhow::{bail, Context, Error, Result};
 use std::fs;
 
-/// The text of the cover letter has this name.
-pub(super) const COVER: &str = "cover";
+/// The name of the text of the cover letter.
+pub(super) fn cover(object: Object) -> &'static str {
+    match object {
+        Object::Mended(_) => "fixes/cover",
+        _ => "cover",
+    }
+}
 
 /// Figures, by name.
 pub(super) type Figures = Vec<(&'static str, String)>;
 
-/// The figures of a series.
-pub(super) fn figures(version: Version, counts: &Counts) -> Figures {
-    vec![
-        ("version", version.to_string()),
+/// The figures of a series, of which one has no converted object.
+pub(super) fn figures(version: Version, counts: Option<&Counts>) -> Figures {
+    let mut figures = vec![("version", version.to_string())];
+    figures.extend(counts.into_iter().flat_map(figures_of));
+    figures
+}
+
+fn figures_of(counts: &Counts) -> [(&'static str, String); 4] {
+    [
         ("by_hand_lines", counts.by_hand.lines.to_string()),
         ("by_hand_unsafe", counts.by_hand.unsafes.to_string()),
         ("converted_lines", counts.converted.lines.to_string()),
@@ -66,7 +76,7 @@ fn without_licence(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::apply::{step_names, Count};
+    use crate::kernel::apply::{step_names, Count, Fixes};
 
     /// As wide as what is really filled in.
     fn wide() -> Figures {
@@ -78,13 +88,14 @@ mod tests {
             by_hand: count,
             converted: count,
         };
-        figures(Version(7, 3, 99), &counts)
+        figures(Version(7, 3, 99), Some(&counts))
     }
 
     #[test]
     fn every_patch_says_why() {
-        for object in [Object::Annotated, Object::Expanded] {
-            for step in step_names(object).into_iter().chain([COVER]) {
+        let fixes = Object::Mended(Fixes::ALL);
+        for object in [Object::Annotated, Object::Expanded, fixes] {
+            for step in step_names(object).into_iter().chain([cover(object)]) {
                 let text = message(step, object, &wide()).unwrap();
                 let (title, body) = text.split_once("\n\n").unwrap();
 

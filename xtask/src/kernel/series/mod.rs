@@ -9,7 +9,7 @@ mod message;
 mod patches;
 
 use super::{
-    apply::{self, Stage},
+    apply::{self, Fixes, Stage},
     arch::Arch,
     build,
     cache::Cache,
@@ -24,7 +24,7 @@ use super::{
 use crate::exit::Exit;
 use anyhow::{bail, ensure, Context, Result};
 use clap::Parser;
-use message::{figures, message, COVER};
+use message::{cover, figures, message};
 use std::{
     fs,
     io::ErrorKind,
@@ -50,6 +50,10 @@ pub(crate) struct Options {
     #[arg(long)]
     expanded: bool,
 
+    /// Makes patches of the fixes to what Linux has, and adds nothing else.
+    #[arg(long, conflicts_with_all = ["expanded", "build"])]
+    fixes: bool,
+
     /// Builds a kernel after each patch, without warnings, and runs the tests after the last. Each
     /// patch takes about a minute.
     #[arg(long)]
@@ -62,7 +66,10 @@ pub(crate) struct Options {
 
 impl Options {
     fn object(&self) -> Object {
-        Object::lazy(self.expanded)
+        match self.fixes {
+            true => Object::Mended(Fixes::ALL),
+            false => Object::lazy(self.expanded),
+        }
     }
 }
 
@@ -97,13 +104,14 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         None => tempfile::tempdir()?,
     };
     let folder = |name| unfinished.path().join(name);
-    let figures = figures(tree.version(), &apply::count(&tree, &stages)?);
+    let counts = object.is_lazy().then(|| apply::count(&tree, &stages));
+    let figures = figures(tree.version(), counts.transpose()?.as_ref());
     let messages = stages
         .iter()
         .map(|stage| message(stage.step, object, &figures));
     let messages = messages.collect::<Result<Vec<_>>>()?;
     let commits = stages.iter().map(|stage| &stage.tree).zip(messages);
-    let cover = message(COVER, object, &figures)?;
+    let cover = message(cover(object), object, &figures)?;
     let patches = patches::write(
         &folder("made"),
         &author,
