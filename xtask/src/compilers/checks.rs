@@ -60,7 +60,8 @@ impl Checks<'_> {
             .iter()
             .flat_map(|(_, it)| it.iter().copied())
             .collect();
-        let own = named(&packages);
+        // Without documentation tests: see docs/compilers.md.
+        let own = [named(&packages), vec!["--tests"]].concat();
         let tests = left_out::tests(self.root, *which)?;
         let mut workspace = named(&[WORKSPACE]);
         for test in &tests {

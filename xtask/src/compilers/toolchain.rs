@@ -181,6 +181,8 @@ fn script(program: &str) -> String {
     format!(
         "#!/bin/bash\n\
          # Runs the program by the loader and with the libraries that were unpacked with it.\n\
+         # Programs that cargo starts find cargo by this script, too.\n\
+         export CARGO=${{0%/*}}/cargo\n\
          root=${{0%/*}}/..\n\
          libraries=$root/usr/lib/x86_64-linux-gnu\n\
          exec \"$libraries/ld-linux-x86-64.so.2\" --library-path \"$libraries\" \\\n\

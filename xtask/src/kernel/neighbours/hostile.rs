@@ -8,7 +8,7 @@ use anyhow::Result;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::ops::Range;
-use syn::{spanned::Spanned, Block, Fields, ImplItem, Item, TraitItem, Type, UseTree};
+use syn::{spanned::Spanned, Block, Fields, ImplItem, Item, TraitItem, UseTree};
 
 /// What is added to a name.
 const SUFFIX: &str = "_shaken";
@@ -185,12 +185,8 @@ fn of_item(text: &str, item: &Item, lines: Range<usize>, targets: &mut Vec<Targe
                 .trait_
                 .as_ref()
                 .and_then(|(_, path, _)| path.segments.last());
-            let names = of_trait.map(|it| &it.ident).into_iter();
-            targets.extend(
-                names
-                    .chain(type_name(&it.self_ty))
-                    .map(|name| target(name, lines.clone())),
-            );
+            // Of another type, it would be another `impl`, which stays.
+            targets.extend(of_trait.map(|it| target(&it.ident, lines.clone())));
             let spans = it.items.iter().map(Spanned::span).collect();
             let chunks = members(it.brace_token.span.open(), spans);
             for (member, lines) in it.items.iter().zip(chunks) {
@@ -244,15 +240,6 @@ fn ends_of_idents(tokens: TokenStream, ends: &mut Vec<usize>) {
     }
 }
 
-/// The last name of a type, or of the type that it refers to.
-fn type_name(ty: &Type) -> Option<&Ident> {
-    match ty {
-        Type::Path(ty) => Some(&ty.path.segments.last()?.ident),
-        Type::Reference(ty) => type_name(&ty.elem),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,17 +266,17 @@ impl Two for One {
     fn all_that_has_a_name_is_a_target() {
         let targets = targets("a.rs", TEXT).unwrap();
         let names: Vec<_> = targets.iter().map(|it| it.name.as_str()).collect();
-        assert_eq!(names, ["a", "One", "a", "Two", "One", "f"]);
-        assert_eq!(targets[5].statements.len(), 2);
+        assert_eq!(names, ["a", "One", "a", "Two", "f"]);
+        assert_eq!(targets[4].statements.len(), 2);
 
-        for target in targets.iter().chain(&targets[5].statements) {
+        for target in targets.iter().chain(&targets[4].statements) {
             for way in WAYS {
                 let changed = target.change(TEXT, way);
                 assert_ne!(changed, TEXT, "{}", target.name);
                 syn::parse_file(&changed).unwrap();
             }
         }
-        let statement = &targets[5].statements[1];
+        let statement = &targets[4].statements[1];
         for (way, expected) in [
             (Way::Renamed, "        h_shaken();\n"),
             (Way::Missing, "        g(a);\n    }\n"),

@@ -276,9 +276,11 @@ impl Copy {
                 .map(|((way, outcome), count)| format!("{count} {way} {outcome}"));
             println!("  {path:32} {}", counts.collect::<Vec<_>>().join(", "));
 
-            // The command itself: it writes nothing.
+            // The command itself: it writes nothing. What is only added needs no item.
+            let Some(first) = first else {
+                continue;
+            };
             let mut files = self.pristine.clone();
-            let first = first.with_context(|| format!("no change of {path} is refused"))?;
             files.insert(path.into(), first);
             ensure!(
                 self.apply(&files, Object::Annotated)?.is_err(),
