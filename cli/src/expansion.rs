@@ -28,7 +28,7 @@ use anyhow::Result;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
 use std::{collections::BTreeSet, iter, ops::Range};
-use syn::{spanned::Spanned, File};
+use syn::{spanned::Spanned, File, ItemUse};
 
 /// The items to expand, and the edition of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -212,8 +212,9 @@ impl Printer<'_> {
         let whole = item.span().byte_range();
         let [before, behind] = [whole.start..range.start, range.end..whole.end];
         let edited = format!("{}{text}{}", &source.text[before], &source.text[behind]);
-        // An `#[allow(..)]` in front of the import leaves the layout alone.
-        if range.is_empty() || edited.is_empty() {
+        // An `#[allow(..)]` in front of the import leaves the layout alone, and so do comments that
+        // are all that is left.
+        if range.is_empty() || syn::parse_str::<ItemUse>(&edited).is_err() {
             return Ok((range, text));
         }
 

@@ -153,6 +153,9 @@ fn take_out(text: &str, range: Range<usize>) -> Edit {
         let rest = text[range.end..].lines().next().unwrap_or_default();
         if kept.lines().last().is_some_and(|line| line.contains("//")) && !rest.trim().is_empty() {
             kept.push_str(&format!("\n{indent}"));
+            // The indentation is the space in front of the rest, too.
+            let space = rest.len() - rest.trim_start().len();
+            return (range.start..range.end + space, kept);
         }
         return (range, kept);
     }
