@@ -80,13 +80,18 @@ impl Target {
         if edited.replace(SUFFIX, "") == expected {
             return true;
         }
-        let once = &text[self.lines.clone()];
+        // An edit may take the empty line behind it, which stands elsewhere without the target.
+        let bare = |text: &str| -> String {
+            let lines = text.split_inclusive('\n');
+            lines.filter(|line| !line.trim().is_empty()).collect()
+        };
+        let [once, edited, expected] = [&text[self.lines.clone()], edited, expected].map(bare);
         let (longer, shorter) = match way {
             Way::Renamed => return false,
             Way::Missing => (expected, edited),
             Way::Twice => (edited, expected),
         };
-        let mut places = longer.match_indices(once);
+        let mut places = longer.match_indices(&once);
         places.any(|(at, _)| [&longer[..at], &longer[at + once.len()..]].concat() == shorter)
     }
 }
