@@ -23,9 +23,9 @@ impl<T: Send + 'static> Devres<T> {
             return Err(ENXIO);
         }
 
-        // SAFETY: `self.data` has not been revoked, as checked above. `dev` being the same device
-        // as the device this `Devres` has been created for guarantees that `self.data` is not
-        // revoked as long as `dev` lives; the returned reference does not outlive `dev`.
+        // SAFETY: `self.data` has not been revoked, as checked above. `dev` is the device of this
+        // `Devres`, and it stays bound while `dev` lives, so `self.data` is not revoked meanwhile.
+        // The returned reference does not outlive `dev`.
         Ok(unsafe { self.data().access() })
     }
 }

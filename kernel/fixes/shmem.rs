@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is added to `rust/kernel/drm/gem/shmem.rs`: the statement of `SGTableMap::drop()` that puts
+//! Additions to `rust/kernel/drm/gem/shmem.rs`: the statement of `SGTableMap::drop()` that puts
 //! the pages, and the tests of `keep`, `objects` and `pages`, for three fixes.
 
 impl<T: DriverObject> Drop for SGTableMap<T> {

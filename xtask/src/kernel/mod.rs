@@ -110,9 +110,9 @@ enum Command {
     },
     /// Adds the code to copies of trees that differ from Linux 7.3 where others may change it.
     ///
-    /// The trees are that of the cache and the release candidate of Debian's experimental, each as
-    /// it is, with harmless changes around all items, and with each item renamed, missing or there
-    /// twice. Fails unless the same edits are made, or the error names the file and the item.
+    /// The trees are that of the cache and the release candidate of Debian's experimental. Each is
+    /// tried as it is, with harmless changes around all items, and with each item renamed, missing
+    /// or there twice. Fails unless the same edits are made, or the error names the file and the item.
     #[command(after_help = HELP)]
     Neighbours,
     /// Writes the code as a series of patches with a cover letter, as one would mail it.

@@ -10,7 +10,7 @@ use quote::ToTokens;
 use std::ops::Range;
 use syn::{spanned::Spanned, Block, Fields, ImplItem, Item, TraitItem, UseTree};
 
-/// What is added to a name.
+/// The suffix of a changed name.
 const SUFFIX: &str = "_shaken";
 
 /// The way in which a target is changed.

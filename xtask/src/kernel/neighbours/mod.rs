@@ -276,7 +276,7 @@ impl Copy {
                 .map(|((way, outcome), count)| format!("{count} {way} {outcome}"));
             println!("  {path:32} {}", counts.collect::<Vec<_>>().join(", "));
 
-            // The command itself: it writes nothing. What is only added needs no item.
+            // The command itself: it writes nothing. An edit that only adds needs no item.
             let Some(first) = first else {
                 continue;
             };

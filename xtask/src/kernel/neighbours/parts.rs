@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The parts of a file, to compare two versions of it item by item. What stands between two parts,
-//! as comments do, belongs to the part behind it.
+//! The parts of a file, to compare two versions of it item by item. Comments between two parts
+//! belong to the part behind them.
 
 use anyhow::Result;
 use proc_macro2::Span;

@@ -25,7 +25,7 @@ pub(super) struct Shake {
     pub(super) name: &'static str,
     /// Changes a file, which has this path.
     pub(super) change: fn(&str, &str) -> Result<String>,
-    /// What it does to the order of parts.
+    /// The effect on the order of parts.
     pub(super) order: Order,
     /// The longest line of rustfmt's layout, if it is about that.
     pub(super) width: Option<usize>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What is edited in Rust: `rust/kernel/{devres,revocable}.rs` and `rust/kernel/drm/gem/`.
+//! The edits of Rust files: `rust/kernel/{devres,revocable}.rs` and `rust/kernel/drm/gem/`.
 
 use super::{
     super::{shmem, source::Source},

@@ -3,7 +3,7 @@
 //! Fixes of what Linux has, without a line of the slot. Each has edits that mend, and where KUnit
 //! can show the fault, tests that fail without these edits.
 //!
-//! What is added is in `kernel/fixes/`. A tree with some of the fixes has the tests of all.
+//! The additions are in `kernel/fixes/`. A tree with some of the fixes has the tests of all.
 
 mod base;
 mod c;
