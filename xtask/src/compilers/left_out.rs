@@ -76,7 +76,7 @@ fn all(folder: &Path) -> Result<Vec<String>> {
 
 /// A table of the tests that are left out.
 pub(super) fn table() -> String {
-    let header = ["left out", "by", "why"].map(str::to_owned).to_vec();
+    let header = table::cells(["left out", "by", "why"]);
     let row = |it: &LeftOut| -> Row {
         let name = it.name.map(|name| format!(", `{name}`"));
         let by: Vec<_> = it.by.iter().map(|which| which.name()).collect();

@@ -80,7 +80,7 @@ pub(super) fn tables(outcomes: &[Outcome]) -> String {
     let mut header = vec!["compiler", "Debian's package"];
     header.extend(PARTS.map(|(part, _)| part));
     header.extend(["tests", "warnings"]);
-    let mut rows = vec![header.into_iter().map(str::to_owned).collect()];
+    let mut rows = vec![table::cells(header)];
     rows.extend(outcomes.iter().map(Outcome::row));
 
     format!("{}\n{}", table::text(&rows), left_out::table())

@@ -181,12 +181,11 @@ fn script(program: &str) -> String {
     format!(
         "#!/bin/bash\n\
          # Runs the program by the loader and with the libraries that were unpacked with it.\n\
-         # Programs that cargo starts find cargo by this script, too.\n\
-         export CARGO=${{0%/*}}/cargo\n\
+         # The program takes this script for itself: cargo tells others where it is.\n\
          root=${{0%/*}}/..\n\
          libraries=$root/usr/lib/x86_64-linux-gnu\n\
          exec \"$libraries/ld-linux-x86-64.so.2\" --library-path \"$libraries\" \\\n\
-         \x20   \"$root/usr/bin/{program}\" \"$@\"\n"
+         \x20   --argv0 \"$0\" \"$root/usr/bin/{program}\" \"$@\"\n"
     )
 }
 
@@ -221,7 +220,10 @@ mod tests {
         let said = String::from_utf8(output.stdout).unwrap();
         let words: Vec<_> = said.lines().collect();
         assert_eq!(words[0], "--library-path");
-        assert!(words[2].ends_with("/usr/bin/rustc"), "{said}");
-        assert_eq!(words[3..], ["--crate-name", "a b", "A-B=c"]);
+        assert_eq!(words[2], "--argv0");
+        assert!(words[3].ends_with("/bin/rustc"), "{said}");
+        assert!(!words[3].ends_with("/usr/bin/rustc"), "{said}");
+        assert!(words[4].ends_with("/usr/bin/rustc"), "{said}");
+        assert_eq!(words[5..], ["--crate-name", "a b", "A-B=c"]);
     }
 }

@@ -225,10 +225,10 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rows = vec![["test", "host", "kernel"].map(str::to_owned).to_vec()];
+        let mut rows = vec![table::cells(["test", "host", "kernel"])];
         for (name, outcomes) in &self.0 {
             let [host, kernel] = outcomes.each_ref().map(word);
-            rows.push([name, host, kernel].map(str::to_owned).to_vec());
+            rows.push(table::cells([name, host, kernel]));
         }
         writeln!(f, "{}", table::text(&rows))?;
 

@@ -173,9 +173,7 @@ fn compare(mut expected: Vec<Expected>, results: &[Results]) -> (Vec<Row>, Vec<S
     let missing = expected.into_iter();
     tests.extend(missing.map(|it| (it, "is not there", Vec::new())));
 
-    let mut table = vec![["test", "expected", "seen", "why"]
-        .map(str::to_owned)
-        .to_vec()];
+    let mut table = vec![table::cells(["test", "expected", "seen", "why"])];
     for ((test, outcome, contain, why), seen, reports) in tests {
         let has_reports = are(&reports, contain);
         let expected = in_words(outcome, contain.len());

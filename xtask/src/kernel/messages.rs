@@ -3,8 +3,9 @@
 //! The messages of rustc, Clippy and rustdoc in the log of a build.
 
 use super::pattern::pattern;
+use anyhow::{ensure, Result};
 use regex_lite::Regex;
-use std::sync::LazyLock;
+use std::{fs, path::Path, sync::LazyLock};
 
 /// A warning or an error that says where it stands.
 #[derive(Debug, PartialEq)]
@@ -20,6 +21,16 @@ static TITLE: LazyLock<Regex> = pattern!(r"(?m)^(warning|error)[:\[]");
 
 /// The place of a message, ` --> rust/kernel/lib.rs:1:2`.
 static PLACE: LazyLock<Regex> = pattern!(r"(?m)^ *--> (.+):[0-9]+:[0-9]+");
+
+/// Fails with the messages in the log of a build, if there are any.
+pub(crate) fn ensure_none(log: &Path) -> Result<()> {
+    let text = fs::read(log)?;
+    let text = String::from_utf8_lossy(&text);
+    let messages = parse(&text).into_iter().map(|message| message.text);
+    let messages = messages.collect::<Vec<_>>().join("\n\n");
+    ensure!(messages.is_empty(), "the compiler complains:\n{messages}");
+    Ok(())
+}
 
 /// Finds the messages in a log.
 pub(crate) fn parse(log: &str) -> Vec<Message<'_>> {

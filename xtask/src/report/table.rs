@@ -8,6 +8,11 @@ use std::iter;
 /// A title, and cells.
 pub(crate) type Row = Vec<String>;
 
+/// A row with these cells.
+pub(crate) fn cells<'a>(cells: impl IntoIterator<Item = &'a str>) -> Row {
+    cells.into_iter().map(str::to_owned).collect()
+}
+
 /// A row with a cell for each item of `of`.
 pub(crate) fn row<T>(
     title: impl Into<String>,
@@ -87,11 +92,12 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_cells() {
-        let rows = [["a", "b"], ["long", "c"]].map(|row| row.map(str::to_owned).to_vec());
+        let rows = [["a", "b"], ["long", "c"]].map(cells);
         assert_eq!(text(&rows), "| a    | b |\n|------|---|\n| long | c |\n");
 
+        let header = cells(["n", "1", "10"]);
         let cells = row("`a`", [1.0, 12.5], |cell| Ok(three_digits(cell)));
-        let rows = [["n", "1", "10"].map(str::to_owned).to_vec(), cells.unwrap()];
+        let rows = [header, cells.unwrap()];
         assert_eq!(
             numbers(&rows),
             "| n   |    1 |   10 |\n|-----|-----:|-----:|\n| `a` | 1.00 | 12.5 |\n"

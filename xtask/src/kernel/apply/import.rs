@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_driver_says_how_objects_are_made() {
-        let item = "    /// What it takes.\n    type Args;\n\n";
+        let item = "    /// The arguments.\n    type Args;\n\n";
         Case {
             edit: default_args,
             before: &format!("trait DriverObject {{\n{item}    fn new();\n}}\n"),

@@ -36,6 +36,7 @@ use anyhow::{bail, Context, Result};
 pub(crate) use count::Count;
 pub(crate) use count::Counts;
 pub(crate) use fixes::{Fixes, FIXES};
+pub(crate) use source::start_of_line;
 use source::Source;
 use std::{
     collections::BTreeSet,

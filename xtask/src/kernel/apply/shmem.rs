@@ -183,7 +183,7 @@ impl<T> AllocImpl for Object<T> {
     };
 }
 
-/// What is mapped.
+/// The mapping.
 pub struct SGTableMap<T>(T);
 
 impl<T> SGTableMap<T> {}

@@ -136,7 +136,7 @@ impl Source {
     pub(super) fn body(&self, function: &str) -> Result<Range<usize>> {
         let braces = self.block(function)?.brace_token.span;
         let start = braces.open().byte_range().end + 1;
-        let end = self.start_of_line(braces.close().byte_range().start);
+        let end = start_of_line(&self.text, braces.close().byte_range().start);
         ensure!(start <= end, "`{function}` is a single line");
         Ok(start..end)
     }
@@ -150,9 +150,9 @@ impl Source {
 
     /// Extends a range to whole lines, as [`Source::lines`] does.
     pub(super) fn lines_at(&self, range: Range<usize>) -> Range<usize> {
-        let mut start = self.start_of_line(range.start);
+        let mut start = start_of_line(&self.text, range.start);
         while start > 0 {
-            let above = self.start_of_line(start - 1);
+            let above = start_of_line(&self.text, start - 1);
             if !self.text[above..start].trim_start().starts_with("//") {
                 break;
             }
@@ -162,10 +162,6 @@ impl Source {
         let line = self.text[range.end..].find('\n');
         let end = line.map_or(self.text.len(), |at| range.end + at + 1);
         start..end + usize::from(self.text[end..].starts_with('\n'))
-    }
-
-    fn start_of_line(&self, at: usize) -> usize {
-        self.text[..at].rfind('\n').map_or(0, |newline| newline + 1)
     }
 
     /// Replaces a range.
@@ -183,7 +179,7 @@ impl Source {
 
     /// Inserts a line behind the one that `at` is in, with the indentation of that one.
     pub(super) fn insert_line(&mut self, at: usize, text: &str) -> Result<()> {
-        let line = &self.text[self.start_of_line(at)..];
+        let line = &self.text[start_of_line(&self.text, at)..];
         let indent = &line[..line.len() - line.trim_start().len()];
         let text = format!("{indent}{text}\n");
         self.insert(
@@ -203,6 +199,11 @@ impl Source {
         let start = lines.start + at;
         self.replace(start..start + from.len(), to)
     }
+}
+
+/// Where the line of a text begins that `at` is in.
+pub(crate) fn start_of_line(text: &str, at: usize) -> usize {
+    text[..at].rfind('\n').map_or(0, |newline| newline + 1)
 }
 
 /// Returns the only element, or else how many there are.

@@ -116,7 +116,7 @@ pub(super) struct Column {
 pub(super) fn table(columns: &[Column]) -> Vec<table::Row> {
     let titles = columns.iter().map(|column| column.title);
     let header = ["scenario", "what has to hold"].into_iter().chain(titles);
-    let mut table = vec![header.map(str::to_owned).collect()];
+    let mut table = vec![table::cells(header)];
     let Some(last) = columns.last() else {
         return table;
     };

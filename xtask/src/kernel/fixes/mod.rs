@@ -114,7 +114,7 @@ fn tree(
         },
     )?;
     build::run(&kernel)?;
-    ensure_no_warnings(&kernel)?;
+    messages::ensure_none(&kernel.log("build"))?;
     for driver in DRIVERS {
         let object = kernel.work.join("out").join(driver);
         ensure!(object.exists(), "there is no {driver}");
@@ -126,20 +126,6 @@ fn tree(
         tree.add(&boot(&kernel, filter, number)?)?;
     }
     Ok(tree)
-}
-
-/// Fails if the compiler has warned.
-fn ensure_no_warnings(kernel: &Prepared) -> Result<()> {
-    let text = fs::read(kernel.log("build"))?;
-    let text = String::from_utf8_lossy(&text);
-    let warnings = messages::parse(&text);
-    let warnings: Vec<_> = warnings.into_iter().map(|it| it.text).collect();
-    ensure!(
-        warnings.is_empty(),
-        "the compiler complains:\n{}",
-        warnings.join("\n\n")
-    );
-    Ok(())
 }
 
 /// Returns whether the compiler refuses the function that must not compile.

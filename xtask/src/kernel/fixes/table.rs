@@ -9,7 +9,7 @@ use super::super::{
     run::{self, Results},
     tree::Version,
 };
-use crate::report::table::{self, Row};
+use crate::report::table;
 use anyhow::{bail, ensure, Context, Result};
 use std::collections::BTreeMap;
 
@@ -97,7 +97,13 @@ fn others<'a>(tree: &'a Tree, before: &Tree) -> (usize, Vec<&'a str>) {
 pub(super) fn text(trees: &[Tree]) -> Result<String> {
     let (before, alone, all) = parts(trees)?;
     let linux = format!("Linux {}", before.linux);
-    let mut shown = vec![row(["fix", "test", &linux, "with this fix", "with all"])];
+    let mut shown = vec![table::cells([
+        "fix",
+        "test",
+        &linux,
+        "with this fix",
+        "with all",
+    ])];
     for tree in alone {
         for test in shown_by(tree.name) {
             let name = match test {
@@ -105,11 +111,11 @@ pub(super) fn text(trees: &[Tree]) -> Result<String> {
                 _ => format!("`{test}`"),
             };
             let [before, own, all] = [before, tree, all].map(|tree| tree.outcome(test));
-            shown.push(row([tree.name, &name, before, own, all]));
+            shown.push(table::cells([tree.name, &name, before, own, all]));
         }
     }
 
-    let mut rest = vec![row([
+    let mut rest = vec![table::cells([
         "fix",
         "Tyr and Nova",
         "other tests",
@@ -118,13 +124,9 @@ pub(super) fn text(trees: &[Tree]) -> Result<String> {
     for tree in alone {
         let (count, differ) = others(tree, before);
         let (count, differ) = (count.to_string(), differ.len().to_string());
-        rest.push(row([tree.name, "build", &count, &differ]));
+        rest.push(table::cells([tree.name, "build", &count, &differ]));
     }
     Ok(format!("{}\n{}", table::text(&shown), table::text(&rest)))
-}
-
-fn row<const COLUMNS: usize>(cells: [&str; COLUMNS]) -> Row {
-    cells.map(str::to_owned).to_vec()
 }
 
 /// Fails unless each fix changes the outcomes of its tests and no others.

@@ -3,7 +3,10 @@
 //! Hostile changes of a file: an item, a member, a field, a statement or a line has another name, is
 //! missing, or is there twice.
 
-use super::parts::{chunks, end_of_line, start_of_line};
+use super::{
+    super::apply::start_of_line,
+    parts::{chunks, end_of_line},
+};
 use anyhow::Result;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;

@@ -81,11 +81,6 @@ pub(super) fn end_of_line(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |end| at + end + 1)
 }
 
-/// The begin of the line.
-pub(super) fn start_of_line(text: &str, at: usize) -> usize {
-    text[..at].rfind('\n').map_or(0, |newline| newline + 1)
-}
-
 /// Adds all that a tree imports, each with its path.
 fn leaves(tree: &UseTree, path: &str, names: &mut Vec<String>) {
     match tree {

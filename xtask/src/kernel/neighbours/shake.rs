@@ -3,7 +3,10 @@
 //! Harmless changes of a file: those that others make around what `apply` edits. All that is added
 //! is in lines of its own, which have the word `shaken` in them, so that it can be taken out again.
 
-use super::parts::{chunks, end_of_line, start_of_line, Order};
+use super::{
+    super::apply::start_of_line,
+    parts::{chunks, end_of_line, Order},
+};
 use anyhow::{ensure, Context, Result};
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use std::{

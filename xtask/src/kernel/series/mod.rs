@@ -204,17 +204,8 @@ fn build_each(shell: &Shell, cache: &Cache, options: &Options, stages: &[Stage])
         )?;
 
         build::run(&prepared)?;
-        let text = fs::read(prepared.log("build"))?;
-        let text = String::from_utf8_lossy(&text);
-        let warnings = messages::parse(&text)
-            .into_iter()
-            .map(|message| message.text);
-        let warnings = warnings.collect::<Vec<_>>().join("\n\n");
-        ensure!(
-            warnings.is_empty(),
-            "after `{}` the compiler complains:\n{warnings}",
-            stage.step
-        );
+        messages::ensure_none(&prepared.log("build"))
+            .with_context(|| format!("after `{}`", stage.step))?;
     }
 
     println!("\nafter the last");

@@ -3,14 +3,15 @@
 //! A C file that is edited by item, as `source` does for Rust. An item is found by its name, and
 //! ends with a brace at the start of a line, in the kernel's style.
 
-use anyhow::{ensure, Context, Result};
+use super::super::source::{only, start_of_line};
+use anyhow::{anyhow, Context, Result};
 use std::ops::Range;
 
 /// The lines of a function, without the comment above it.
 pub(super) fn function(text: &str, name: &str) -> Result<Range<usize>> {
     let call = format!("{name}(");
     text.match_indices(&call)
-        .map(|(at, _)| line_of(text, at))
+        .map(|(at, _)| start_of_line(text, at))
         .find(|&start| {
             let head = text[start..].split('{').next().unwrap_or_default();
             let is_item = !text[start..].starts_with([' ', '\t', '*', '/']);
@@ -31,22 +32,13 @@ fn end(text: &str, start: usize, brace: &str) -> Option<usize> {
     Some(start + text[start..].find(brace)? + brace.len())
 }
 
-fn line_of(text: &str, at: usize) -> usize {
-    text[..at].rfind('\n').map_or(0, |newline| newline + 1)
-}
-
 /// The place of a text that has to occur once.
 pub(super) fn once(text: &str, wanted: &str) -> Result<usize> {
-    let mut found = text.match_indices(wanted).map(|(at, _)| at);
-    let first = found
-        .next()
-        .with_context(|| format!("there is no `{}`", wanted.trim()))?;
-    ensure!(
-        found.next().is_none(),
-        "there is more than one `{}`",
-        wanted.trim()
-    );
-    Ok(first)
+    let found = text.match_indices(wanted).map(|(at, _)| at);
+    only(found).map_err(|count| match count {
+        0 => anyhow!("there is no `{}`", wanted.trim()),
+        _ => anyhow!("there is more than one `{}`", wanted.trim()),
+    })
 }
 
 /// Replaces a text that has to occur once.
