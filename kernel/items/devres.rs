@@ -3,18 +3,16 @@
 //! Additions to `rust/kernel/devres.rs`: the exports of its new modules, and documentation and a
 //! first statement for `register()`. The documentation stands in front of the examples there.
 
-pub use crate::{
-    new_evictable_lazy,
-    new_lazy, //
-};
 pub use batched::Batched;
 pub use evictable::{
+    new_evictable_lazy,
     EvictableLazy,
     LazyPin,
     PinEntry,
     PinVacant, //
 };
 pub use lazy::{
+    new_lazy,
     prepare,
     same_device,
     Entry,

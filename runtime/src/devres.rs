@@ -97,7 +97,6 @@
 
 pub use crate::{
     host::devres::*,
-    new_evictable_lazy, new_lazy,
     protocol::{batched::*, evictable::*, lazy::*, lazy_lt::*, mapped::*},
 };
 

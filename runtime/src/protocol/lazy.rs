@@ -593,14 +593,4 @@ macro_rules! new_lazy {
         $crate::devres::Lazy::new(NAME, $crate::static_lock_class!())
     }};
 }
-
-/// Creates an initialiser for an empty [`EvictableLazy`](crate::devres::EvictableLazy) slot, as
-/// [`new_lazy!`](crate::new_lazy) does for a [`Lazy`] slot.
-#[macro_export]
-macro_rules! new_evictable_lazy {
-    ($($name:literal)? $(,)?) => {{
-        // A static, as in `new_lazy!`.
-        static NAME: &$crate::str::CStr = $crate::optional_name!($($name)?);
-        $crate::devres::EvictableLazy::new(NAME, $crate::static_lock_class!())
-    }};
-}
+pub use new_lazy;

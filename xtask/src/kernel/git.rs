@@ -76,9 +76,9 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    /// Makes a repository and its folder. The first commit, `base`, has those files of the tree
-    /// that are changed.
-    pub(crate) fn new(root: &Path, author: &Author, tree: &Tree) -> Result<Self> {
+    /// Makes a repository and its folder. The first commit, `base`, has those files of `base` that
+    /// are changed in `tree`.
+    pub(crate) fn new(root: &Path, author: &Author, base: &Tree, tree: &Tree) -> Result<Self> {
         fs::create_dir(root)?;
         let repository = Self {
             root: root.to_owned(),
@@ -86,8 +86,8 @@ impl Repository {
         };
         repository.run(["init", "--quiet", "--initial-branch=series"])?;
         for change in tree.changes()? {
-            if let Some(old) = &change.old {
-                repository.write(&change.path, old)?;
+            if base.has(&change.path) {
+                repository.write(&change.path, &base.read(&change.path)?)?;
             }
         }
         repository.commit(&format!("Linux {}", tree.version()))?;
@@ -184,13 +184,14 @@ mod tests {
         let makefile = "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\n";
         fs::write(linux.join("Makefile"), makefile).unwrap();
         fs::write(linux.join("b"), "a\nb\n").unwrap();
-        let mut tree = Tree::open(linux).unwrap();
+        let base = Tree::open(linux).unwrap();
+        let mut tree = base.clone();
         tree.write("a", "a\nb\n");
         tree.write("b", "a\nc\n");
 
         let patch = linux.join("patch");
         let repository = linux.join("made");
-        let repository = Repository::new(&repository, &Author::stand_in(), &tree).unwrap();
+        let repository = Repository::new(&repository, &Author::stand_in(), &base, &tree).unwrap();
         repository.commit_changes(&tree, "all").unwrap();
         repository.diff(&patch).unwrap();
 

@@ -61,8 +61,6 @@ pub(crate) struct Tree {
 /// A change to a file of a tree.
 pub(crate) struct Change {
     pub(crate) path: PathBuf,
-    /// [`None`] if the file is new.
-    pub(crate) old: Option<String>,
     pub(crate) new: String,
 }
 
@@ -149,15 +147,14 @@ impl Tree {
     pub(crate) fn changes(&self) -> Result<Vec<Change>> {
         let mut changes = Vec::new();
         for (path, new) in &self.edits {
-            let old = match fs::read_to_string(self.root.join(path)) {
-                Ok(old) => Some(old),
-                Err(error) if error.kind() == ErrorKind::NotFound => None,
+            let is_changed = match fs::read_to_string(self.root.join(path)) {
+                Ok(old) => old != *new,
+                Err(error) if error.kind() == ErrorKind::NotFound => true,
                 Err(error) => return Err(error).context(path.display().to_string()),
             };
-            if old.as_ref() != Some(new) {
+            if is_changed {
                 changes.push(Change {
                     path: path.clone(),
-                    old,
                     new: new.clone(),
                 });
             }
@@ -466,9 +463,8 @@ mod tests {
         let edits: Vec<_> = tree.edits_since(&before).map(|(_, text)| text).collect();
         assert_eq!(edits, ["newer", "other"]);
         let changes = tree.changes().unwrap();
-        let changes = changes.iter().map(|it| (it.old.as_deref(), &*it.new));
-        let expected = [(Some("lib"), "changed"), (None, "newer")];
-        assert_eq!(changes.collect::<Vec<_>>(), expected);
+        let changes = changes.iter().map(|it| &*it.new);
+        assert_eq!(changes.collect::<Vec<_>>(), ["changed", "newer"]);
 
         assert_eq!(tree.save().unwrap().len(), 2);
         assert_eq!(read(&linux.join("rust/kernel/lib.rs")), "changed");

@@ -14,10 +14,11 @@ pub(crate) struct Count {
     pub(crate) unsafes: usize,
 }
 
-/// The counts of a file, with the table by hand and with the lazy field.
+/// The counts of a file, with the table by hand, with the lazy field in print, and annotated.
 pub(crate) struct Counts {
     pub(crate) by_hand: Count,
-    pub(crate) converted: Count,
+    pub(crate) printed: Count,
+    pub(crate) annotated: Count,
 }
 
 /// Counts the code of a file.

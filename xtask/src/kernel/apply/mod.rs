@@ -5,9 +5,13 @@
 //! The code is added in steps, which are the patches of a series: see `steps`. An edit is by line
 //! (`edit`), or by item (`source`), as in `shmem`, `import`, `edu` and `others`.
 //!
-//! The printed form (`expanded`) has no macro. The control gets only the suite of the contract, the
-//! files of `kernel/control/`, and the driver that user space uses, by hand (`edu`). The fixed
-//! object is the control with two fixes. All fixes, each with its tests, are in `fixes`. The suites that measure are added to either, by themselves.
+//! The steps for lazy fields begin with a tree that has the fixes to what Linux has. A tree without
+//! them gets them first, each with its tests (`fixes`).
+//!
+//! The printed form (`expanded`) has no macro. The annotated object is printed until the step that
+//! annotates it. The control gets only the suite of the contract, the files of `kernel/control/`,
+//! and the driver that user space uses, by hand (`edu`). The fixed object is the control with two
+//! fixes. The suites that measure are added to either, by themselves.
 //!
 //! Nothing is written unless all steps succeed. A tree that has any of the new files is refused, so
 //! that nothing is replaced.
@@ -35,7 +39,7 @@ use anyhow::{bail, Context, Result};
 #[cfg(test)]
 pub(crate) use count::Count;
 pub(crate) use count::Counts;
-pub(crate) use fixes::{Fixes, FIXES};
+pub(crate) use fixes::{Fix, Fixes, FIXES};
 pub(crate) use source::start_of_line;
 use source::Source;
 use std::{
@@ -43,7 +47,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use steps::{Files, Step, DEVRES, SHMEM};
+use steps::{Files, Step, ANNOTATE, DEVRES, MACRO_ROOT, SHMEM};
 
 /// A file of the suites that measure: how the object is made.
 const CANDIDATE: &str = "rust/kernel/drm/gem/shmem/bench_kunit/candidate.rs";
@@ -52,6 +56,8 @@ const CANDIDATE: &str = "rust/kernel/drm/gem/shmem/bench_kunit/candidate.rs";
 pub(crate) struct Stage {
     pub(crate) step: &'static str,
     pub(crate) tree: Tree,
+    /// The same with all objects annotated, also where the step adds them printed.
+    annotated: Tree,
 }
 
 /// Adds the code to the tree in this folder, and says how much of it there is.
@@ -61,12 +67,12 @@ pub(crate) fn to_folder(linux: &Path, object: Object) -> Result<()> {
         println!("{}", path.display());
     }
     println!("{} files changed\n", changed.len());
-    let form = match object {
-        Object::Expanded => "printed",
-        _ => "annotated",
+    let (form, count) = match object {
+        Object::Expanded => ("printed", counts.printed),
+        _ => ("annotated", counts.annotated),
     };
     println!("{SHMEM:30} lines of code  `unsafe`");
-    for (what, count) in [("by hand", counts.by_hand), (form, counts.converted)] {
+    for (what, count) in [("by hand", counts.by_hand), (form, count)] {
         println!("  {what:28} {:13}  {:8}", count.lines, count.unsafes);
     }
     Ok(())
@@ -75,17 +81,21 @@ pub(crate) fn to_folder(linux: &Path, object: Object) -> Result<()> {
 /// Adds the code to the tree in this folder. Returns the files that have changed.
 pub(crate) fn add(linux: &Path, object: Object) -> Result<(Vec<PathBuf>, Counts)> {
     let tree = Tree::open(linux)?;
-    let stages = stages(&tree, object)?;
+    let stages = stages(&base(&tree, object)?, object)?;
     let counts = count(&tree, &stages)?;
 
     Ok((last(&stages)?.save()?, counts))
 }
 
-/// The files of a tree that are edited for the annotated object.
+/// The files of a tree that are edited for the annotated object, but for C code that is fixed.
 pub(crate) fn edited() -> BTreeSet<&'static str> {
+    let fixes = FIXES.iter().flat_map(Fix::edits);
+    let fixes = fixes.filter(|(path, _)| path.ends_with(".rs"));
     let steps = steps::of(Object::Annotated);
     let edits = steps.iter().flat_map(|step| step.edits);
     edits
+        .filter(|(path, _)| *path != MACRO_ROOT)
+        .chain(fixes)
         .map(|(path, _)| *path)
         .chain([DEVRES, SHMEM])
         .collect()
@@ -94,6 +104,13 @@ pub(crate) fn edited() -> BTreeSet<&'static str> {
 /// Makes the edits of a single file, which is one of [`edited()`]. Returns its text.
 pub(crate) fn edit_one(tree: &Tree, path: &str) -> Result<String> {
     let mut tree = tree.clone();
+    for (_, with) in FIXES
+        .iter()
+        .flat_map(Fix::edits)
+        .filter(|(it, _)| *it == path)
+    {
+        edit(&mut tree, path, |text| with.apply(text))?;
+    }
     for step in steps::of(Object::Annotated) {
         if path == DEVRES || path == SHMEM {
             for files in step.files {
@@ -110,7 +127,7 @@ pub(crate) fn edit_one(tree: &Tree, path: &str) -> Result<String> {
 
 /// Adds the code of a kernel to a tree.
 pub(crate) fn run(tree: &mut Tree, flavour: &Flavour) -> Result<()> {
-    let mut stages = stages(tree, flavour.object)?;
+    let mut stages = stages(&base(tree, flavour.object)?, flavour.object)?;
     if let Some(until) = flavour.until {
         let step = stages.iter().position(|stage| stage.step == until);
         stages.truncate(step.context("there is no such step")? + 1);
@@ -131,19 +148,32 @@ fn last(stages: &[Stage]) -> Result<&Tree> {
     Ok(&stage.tree)
 }
 
-/// Adds the code to a tree, step by step. Returns what it is after each.
-pub(crate) fn stages(tree: &Tree, object: Object) -> Result<Vec<Stage>> {
+/// The tree that the steps for an object begin with.
+pub(crate) fn base(tree: &Tree, object: Object) -> Result<Tree> {
     // Before the first edit, which would not find what it expects.
     for path in walk(&root().join("kernel/tree"))? {
         ensure_new(tree, &path)?;
     }
+    let mut tree = tree.clone();
+    if object.is_lazy() {
+        for fix in &FIXES {
+            fix.ensure(&mut tree)?;
+        }
+    }
+    Ok(tree)
+}
+
+/// Adds the code to a tree as [`base()`] returns it, step by step. Returns what it is after each.
+pub(crate) fn stages(tree: &Tree, object: Object) -> Result<Vec<Stage>> {
+    let mut is_printed = object.is_lazy();
     let mut annotated = tree.clone();
     let mut printed = tree.clone();
     let mut stages = Vec::new();
     for step in steps::of(object) {
         let before = annotated.clone();
         step.run(&mut annotated)?;
-        if object == Object::Expanded {
+        is_printed &= step.name != ANNOTATE.name;
+        if is_printed {
             expanded::print(&annotated, &before, &mut printed)?;
         } else {
             printed = annotated.clone();
@@ -151,6 +181,7 @@ pub(crate) fn stages(tree: &Tree, object: Object) -> Result<Vec<Stage>> {
         stages.push(Stage {
             step: step.name,
             tree: printed.clone(),
+            annotated: annotated.clone(),
         });
     }
 
@@ -162,10 +193,12 @@ pub(crate) fn count(tree: &Tree, stages: &[Stage]) -> Result<Counts> {
     let step = steps::SG_TABLE.name;
     let converted = stages.iter().find(|stage| stage.step == step);
     let converted = converted.with_context(|| format!("there is no step `{step}`"))?;
+    let code = |tree: &Tree| count::code(&tree.read(SHMEM)?);
 
     Ok(Counts {
-        by_hand: count::code(&tree.read(SHMEM)?)?,
-        converted: count::code(&converted.tree.read(SHMEM)?)?,
+        by_hand: code(tree)?,
+        printed: code(&converted.tree)?,
+        annotated: code(&converted.annotated)?,
     })
 }
 
@@ -216,7 +249,8 @@ fn ensure_new(tree: &Tree, path: &Path) -> Result<()> {
 
 /// Edits a file of the tree.
 fn edit(tree: &mut Tree, path: &str, with: impl FnOnce(&str) -> Result<String>) -> Result<()> {
-    let text = with(&tree.read(path)?).with_context(|| {
+    let text = tree.read(path).and_then(|text| with(&text));
+    let text = text.with_context(|| {
         format!("{path} is not what is expected: is this tree older or newer than 7.3?")
     })?;
     tree.write(path, text);
@@ -327,13 +361,13 @@ mod tests {
         }
         // Before the first edit.
         let (_folder, tree) = tree(&["rust/kernel/devres/sys.rs"]);
-        assert!(stages(&tree, Object::Annotated).err().unwrap().is::<Exit>());
+        assert!(base(&tree, Object::Annotated).err().unwrap().is::<Exit>());
     }
 
     #[test]
     fn a_tree_with_other_items_is_told_from_it() {
         let (_folder, tree) = tree(&["rust/kernel/i2c.rs"]);
-        let error = stages(&tree, Object::Annotated).err().unwrap();
+        let error = base(&tree, Object::Annotated).err().unwrap();
 
         assert!(!error.is::<Exit>(), "{error}");
         assert!(

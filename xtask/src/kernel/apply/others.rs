@@ -3,7 +3,7 @@
 //! Edits of a few lines in other files of `rust/`.
 
 use super::source::Source;
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context, Result};
 use quote::ToTokens;
 use syn::Block;
 
@@ -24,13 +24,32 @@ pub(super) fn one_lifetime(source: &mut Source, of: &str) -> Result<()> {
 /// The body of `register()` that the slots' place is taken in front of.
 const REGISTER: &str = "{ let data = KBox::pin_init(data, flags)?; register_foreign(dev, data) }";
 
-/// `rust/kernel/devres.rs`: exports the items of the new modules. `register()` takes the slots'
-/// place before it adds a registration.
-pub(super) fn devres(source: &mut Source) -> Result<()> {
-    let ours = Source::parse(include_str!("../../../../kernel/items/devres.rs"))?;
-    let uses = ours.lines("use crate")?.start..ours.last("use ")?.end;
-    source.insert(source.last("mod ")?.end, &ours.text()[uses])?;
+/// The additions to `rust/kernel/devres.rs`.
+const OF_DEVRES: &str = include_str!("../../../../kernel/items/devres.rs");
 
+/// `rust/kernel/devres.rs`: exports the items of a new module, in order of the modules' names.
+pub(super) fn export(source: &mut Source, module: &str) -> Result<()> {
+    let ours = Source::parse(OF_DEVRES)?;
+    let name = format!("use {module}");
+    let text = ours.text_of(&name)?;
+    let is_here = |it: &&str| it.starts_with("use ") && source.lines(it).is_ok();
+    let exports: Vec<_> = ours
+        .names()
+        .filter(|it| *it == name || is_here(it))
+        .collect();
+    let at = exports.iter().position(|it| *it == name);
+    let (before, behind) = exports.split_at(at.with_context(|| format!("no `{name}` is ours"))?);
+
+    match (before.last(), behind.get(1)) {
+        (_, Some(next)) => source.insert(source.lines(next)?.start, text),
+        (Some(last), None) => source.insert(source.range(last)?.end + 1, text),
+        (None, None) => source.insert(source.last("mod ")?.end, &format!("{text}\n")),
+    }
+}
+
+/// `rust/kernel/devres.rs`: `register()` takes the slots' place before it adds a registration.
+pub(super) fn place_first(source: &mut Source) -> Result<()> {
+    let ours = Source::parse(OF_DEVRES)?;
     let expected: Block = syn::parse_str(REGISTER)?;
     ensure!(
         source.tokens_of_body("fn register")?.to_string() == expected.to_token_stream().to_string(),
@@ -41,6 +60,22 @@ pub(super) fn devres(source: &mut Source) -> Result<()> {
     let examples = "/// # Examples\n";
     let docs = format!("{}///\n{examples}", ours.docs("fn register")?);
     source.substitute("fn register", examples, &docs)
+}
+
+/// Marks a module that has items without a user yet.
+const UNUSED: &str = "#[expect(dead_code)]\n";
+
+/// Marks these modules, and no others, as having items without a user yet.
+pub(super) fn unused(source: &mut Source, modules: &[&str]) -> Result<()> {
+    let mut text = source.text().replace(UNUSED, "");
+    for name in modules {
+        let declaration = format!("\nmod {name};\n");
+        let at = text.find(&declaration);
+        let at = at.with_context(|| format!("there is no `mod {name}`"))?;
+        text.insert_str(at + 1, UNUSED);
+    }
+    *source = Source::parse(&text)?;
+    Ok(())
 }
 
 /// `rust/kernel/pci/io.rs`: a BAR can be mapped write-combined.
@@ -67,12 +102,39 @@ pub(super) fn write_combined(source: &mut Source) -> Result<()> {
     source.insert(behind, &ours.paragraph(added)?)
 }
 
-/// `rust/macros/lib.rs`: the attribute, in a module of its own.
+/// The name of the macro and of its module.
+const ATTRIBUTE: &str = "devres_lazy";
+
+/// `rust/macros/lib.rs`: the module of the attribute, which has no user yet.
+pub(super) fn unused_macro(source: &mut Source) -> Result<()> {
+    declare(source, ATTRIBUTE, &format!("mod {ATTRIBUTE};\n"))?;
+    unused(source, &[ATTRIBUTE])
+}
+
+/// `rust/macros/lib.rs`: the attribute, which uses the module.
 pub(super) fn attribute(source: &mut Source) -> Result<()> {
+    unused(source, &[])?;
     let ours = Source::parse(include_str!("../../../../kernel/items/macros.rs"))?;
-    declare(source, "devres_lazy", "mod devres_lazy;\n")?;
     let function = format!("\n{}", ours.text_of("fn devres_lazy")?);
     source.insert(source.text().len(), &function)
+}
+
+/// `rust/macros/devres_lazy/mod.rs`.
+pub(super) const MACRO_ROOT_TEXT: &str = include_str!("../../../../macros/src/devres_lazy/mod.rs");
+
+/// The same with no more than these modules.
+pub(super) fn modules(names: &[&str]) -> Result<String> {
+    let mut source = Source::parse(MACRO_ROOT_TEXT)?;
+    let all = source.names().filter_map(|it| it.strip_prefix("mod "));
+    let others = all.filter(|it| !names.contains(it)).map(str::to_owned);
+    let others: Vec<_> = others.collect();
+    let end = source.last("mod ")?.end;
+    source.replace(end - 1..source.text().len(), "")?;
+    for name in others {
+        let line = source.range(&format!("mod {name}"))?;
+        source.replace(line.start..line.end + 1, "")?;
+    }
+    Ok(source.text().to_owned())
 }
 
 /// Declares a child module: see [`declare_all()`].
@@ -146,12 +208,8 @@ impl<Ctx: device::DeviceContext> TryFrom<&device::Device<Ctx>> for &Device<Ctx> 
     fn a_registration_takes_the_place_first() {
         let other = "more or less than to make a box and register it";
         Case {
-            edit: devres,
+            edit: place_first,
             before: "\
-use a::b;
-
-mod place;
-
 /// Encapsulates.
 ///
 /// # Examples
@@ -169,9 +227,7 @@ where
 ",
             gone: &[],
             new: &[
-                "mod place;\n\npub use crate::{\n    new_evictable_lazy,\n",
-                "    Vacant, //\n};\n",
-                "    OwnerView, //\n};\n\n/// Encapsulates.\n///\n/// The first call",
+                "/// Encapsulates.\n///\n/// The first call",
                 "with [`ENXIO`].\n///\n/// # Examples\n///\n",
                 "{\n    place::take(dev)?;\n\n    let data = KBox::pin_init(data, flags)?;\n\n    \
                  register_foreign(dev, data)\n}\n",
@@ -192,6 +248,51 @@ where
             ],
         }
         .check();
+    }
+
+    #[test]
+    fn exports_are_in_order() {
+        let before = "use a::b;\n\nmod place;\n\n/// A.\nstruct A;\n";
+        let mut source = Source::parse(before).unwrap();
+        for module in ["lazy", "mapped", "batched", "evictable"] {
+            export(&mut source, module).unwrap();
+        }
+
+        let exports = source.names().filter(|it| it.starts_with("use "));
+        let order = ["a", "batched", "evictable", "lazy", "mapped"];
+        assert!(exports.eq(order.map(|it| format!("use {it}"))));
+        for part in [
+            "mod place;\n\npub use batched::Batched;\npub use evictable::{\n",
+            "    OwnerView, //\n};\n\n/// A.\n",
+        ] {
+            assert!(source.text().contains(part), "{}", source.text());
+        }
+    }
+
+    #[test]
+    fn modules_without_a_user_are_marked() {
+        let before = "mod a;\n#[cfg(b)]\nmod b;\nmod c;\n";
+        let mut source = Source::parse(&format!("use d::e;\n\n{before}")).unwrap();
+        unused(&mut source, &["a", "c"]).unwrap();
+        unused(&mut source, &["c"]).unwrap();
+        let text = source.text();
+        assert!(
+            text.ends_with("b)]\nmod b;\n#[expect(dead_code)]\nmod c;\n"),
+            "{text}"
+        );
+        assert!(unused(&mut source, &["f"]).is_err());
+        unused(&mut source, &[]).unwrap();
+        assert!(source.text().ends_with(before), "{}", source.text());
+    }
+
+    #[test]
+    fn the_macro_has_some_of_its_modules() {
+        let text = modules(&["parse", "diagnostics"]).unwrap();
+        let end = "\n\npub(crate) mod diagnostics;\npub(crate) mod parse;\n";
+        assert!(
+            text.starts_with("// SPDX-") && text.ends_with(end),
+            "{text}"
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ const SG_TABLE: &str = include_str!("../../../../runtime/src/host/drm/gem/shmem/
 /// The fields of `Object`, and statements of its functions.
 pub(super) const OURS: &str = include_str!("../../../../kernel/items/shmem.rs");
 
-/// Puts the annotated field in place of the table by hand.
+/// Puts the annotated field in place of the table by hand, in an object that keeps its DRM device.
 pub(super) fn convert(source: &mut Source) -> Result<()> {
     let ours = Source::parse(OURS)?;
 
@@ -20,13 +20,11 @@ pub(super) fn convert(source: &mut Source) -> Result<()> {
     source.replace(source.lines("Object.sgt_res")?, ours.text_of("Object.sgt")?)?;
     source.replace(source.lines("Object.sgt_lock")?, "")?;
     let repr = "#[repr(C)]\n";
-    let docs = format!("{}#[devres_lazy]\n{repr}", ours.docs("struct Object")?);
-    source.substitute("struct Object", repr, &docs)?;
+    source.substitute("struct Object", repr, &format!("#[devres_lazy]\n{repr}"))?;
     let resource = source.element("Object::new", "sgt_res")?;
     source.replace(resource, "sgt <- new_lazy!(),")?;
     let lock = source.element("Object::new", "sgt_lock")?;
     source.replace(source.lines_at(lock), "")?;
-    keep_device(source, &ours)?;
     source.replace(source.body("Object::dev")?, ours.text_in("Object::dev")?)?;
 
     // The accessor, which the macro writes, and the teardown.
@@ -209,16 +207,14 @@ mod tests {}
             "pub fn sg_table(",
         ],
         new: &[
-            "/// An object.\n/// - `drm` is the DRM device that `obj` was initialised with.\n",
-            "Driver::RegistrationData\n#[devres_lazy]\n#[repr(C)]\n#[pin_data]",
+            "/// An object.\n#[devres_lazy]\n#[repr(C)]\n#[pin_data]",
             // In the order of declaration, which decides on the order of teardown.
             "    #[pin]\n    obj: T,\n    /// Scatter-gather table",
-            "    sgt: Mapped<Self, SgTable>,\n    #[pin]\n    inner: T,\n    /// The DRM device",
-            "    drm: ARef<Device<T::Driver>>,\n}\n",
+            "    sgt: Mapped<Self, SgTable>,\n    #[pin]\n    inner: T,\n}\n",
             "    /// The device.\n    pub fn dev(&self) -> &Device {\n        &self.drm\n    }\n",
             ".teardown();\n\n        release(this);",
             "            obj <- T::new(),\n            sgt <- new_lazy!(),\n            \
-             inner <- T::new(),\n            drm: dev.into(),\n        }))?;\n",
+             inner <- T::new(),\n        }))?;\n",
             "    ffi::c_void,\n    mem::MaybeUninit,",
             "for SgTable {",
         ],

@@ -3,9 +3,12 @@
 //! The steps in which the code is added: the files that each adds, and what it edits.
 
 use super::{
-    edit::Edit::{self, Before, Behind, Items, Option, Target},
+    edit::Edit::{self, Before, Behind, Items, Option, Target, Text},
     edu, fixes, import,
-    others::{attribute, declare, devres, one_lifetime, write_combined},
+    others::{
+        attribute, declare, export, modules, one_lifetime, place_first, unused, unused_macro,
+        write_combined, MACRO_ROOT_TEXT,
+    },
     shmem,
 };
 use crate::kernel::flavour::Object;
@@ -50,6 +53,7 @@ const EDU: &str = "samples/rust/rust_drm_edu.rs";
 pub(super) const GEM: &str = "rust/kernel/drm/gem/mod.rs";
 const GEM_DMA: &str = "rust/kernel/drm/gem/dma";
 pub(super) const SHMEM: &str = "rust/kernel/drm/gem/shmem.rs";
+pub(super) const MACRO_ROOT: &str = "rust/macros/devres_lazy/mod.rs";
 const SAMPLES_KCONFIG: &str = "samples/rust/Kconfig";
 const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
 const UAPI_HELPER: &str = "rust/uapi/uapi_helper.h";
@@ -61,6 +65,34 @@ const HOSTPROGS: &str = "SAMPLE_RUST_HOSTPROGS";
 const KUNIT_SKIP: Files = files("runtime/src/devres", "rust/kernel/devres", |file| {
     file == "kunit_skip.rs"
 });
+
+/// The files of the protocol that are wanted.
+const fn of_protocol(wanted: fn(&str) -> bool) -> Files {
+    files("runtime/src/protocol", "rust/kernel/devres", wanted)
+}
+
+/// The files of the macro that are wanted.
+const fn of_macro(wanted: fn(&str) -> bool) -> Files {
+    files("macros/src/devres_lazy", "rust/macros/devres_lazy", wanted)
+}
+
+/// Files of `kernel/tree/rust/kernel/devres/`, without the extension.
+fn is_devres(file: &str, names: &[&str]) -> bool {
+    is_one(file, "rust/kernel/devres/", names)
+}
+
+/// Files of `kernel/tree/rust/kernel/drm/gem/shmem/`, without the extension.
+fn is_shmem(file: &str, names: &[&str]) -> bool {
+    is_one(file, "rust/kernel/drm/gem/shmem/", names)
+}
+
+/// Whether a file is one of these Rust files of a folder.
+fn is_one(file: &str, folder: &str, names: &[&str]) -> bool {
+    let name = file
+        .strip_prefix(folder)
+        .and_then(|it| it.strip_suffix(".rs"));
+    name.is_some_and(|name| names.contains(&name))
+}
 
 /// The devices of the buses.
 pub(super) const TRY_FROM: Step = step(
@@ -79,41 +111,77 @@ pub(super) const TRY_FROM: Step = step(
     ],
 );
 
-/// The slot, and `map` fields.
+/// A device's list of populated slots, and its node in devres.
+const REGISTRY: Step = step(
+    "registry",
+    &[
+        of_protocol(|file| {
+            let names = ["state", "registry", "devres_node", "table", "pins"];
+            is_one(file, "", &names)
+        }),
+        of_tree(|file| is_devres(file, &["sys", "unwind"])),
+    ],
+    &[(DEVRES, Items(|it| unused(it, REGISTRY_UNUSED)))],
+);
+
+/// The modules whose items are used by the next step only.
+const REGISTRY_UNUSED: &[&str] = &["registry", "state"];
+
+/// The slot for what an initialiser makes.
 const SLOT: Step = step(
     "slot",
     &[
-        files("runtime/src/protocol", "rust/kernel/devres", |file| {
-            file != "mod.rs"
-        }),
-        of_tree(|file| file.starts_with("rust/kernel/devres/") && !file.contains("kunit")),
+        of_protocol(|file| is_one(file, "", &["slot", "lazy", "place"])),
+        of_tree(|file| is_devres(file, &["dep_map"])),
     ],
-    &[(DEVRES, Items(devres))],
+    &[
+        (DEVRES, Items(|it| unused(it, SLOT_UNUSED))),
+        (DEVRES, Items(|it| export(it, "lazy"))),
+        (DEVRES, Items(place_first)),
+    ],
 );
 
-const MACRO: Step = step(
-    "macro",
-    &[files(
-        "macros/src/devres_lazy",
-        "rust/macros/devres_lazy",
-        |_| true,
-    )],
+/// The modules with items that are used by `batched`, `mapped` and `evictable` only.
+const SLOT_UNUSED: &[&str] = &["slot", "lazy"];
+
+/// The suites of the slot that need no accessors.
+const SLOT_KUNIT: Step = step(
+    "slot_kunit",
     &[
-        ("rust/macros/lib.rs", Items(attribute)),
-        (
-            "rust/kernel/lib.rs",
-            Behind("pub use macros;", "pub use macros::devres_lazy;"),
-        ),
+        of_tree(|file| {
+            let suites = ["registry_kunit", "phases_kunit", "kunit_driver"];
+            is_devres(file, &suites) || is_devres(file, &["kunit_machine", "kunit_support"])
+        }),
+        KUNIT_SKIP,
     ],
+    &[],
+);
+
+/// Resources that are views into their owners.
+const MAPPED: Step = step(
+    "mapped",
+    &[of_protocol(|file| is_one(file, "", &["mapped"]))],
+    &[(DEVRES, Items(|it| export(it, "mapped")))],
 );
 
 /// The conversion of the object.
 pub(super) const SG_TABLE: Step = step("sg_table", &[], &[(SHMEM, Items(shmem::convert))]);
 
+/// The suites of the object.
+const SG_TABLE_KUNIT: Step = step(
+    "sg_table_kunit",
+    &[of_tree(|file| {
+        is_shmem(file, &["contract_kunit", "lazy_kunit"])
+    })],
+    &[],
+);
+
 /// Objects that user space creates by DRM itself, imported ones among them.
 const IMPORT: Step = step(
     "import",
-    &[of_tree(|file| file.starts_with("rust/helpers/"))],
+    &[of_tree(|file| {
+        file.starts_with("rust/helpers/") || is_shmem(file, &["import_kunit", "prime_kunit"])
+    })],
     &[
         (
             "rust/helpers/helpers.c",
@@ -131,18 +199,119 @@ const IMPORT: Step = step(
     ],
 );
 
-/// The test suites.
-const KUNIT: Step = step(
-    "kunit",
+/// The macro, up to the entries as written.
+const MACRO_PARSE: Step = step(
+    "macro_parse",
+    &[of_macro(|file| {
+        file == "mod.rs" || is_one(file, "", PARSE_MODULES)
+    })],
     &[
-        of_tree(|file| file.contains("kunit") && !file.starts_with(GEM_DMA)),
-        KUNIT_SKIP,
-        files(
-            "runtime/src/host/drm/gem/shmem",
-            "rust/kernel/drm/gem/shmem",
-            |file| file.contains("kunit"),
+        ("rust/macros/lib.rs", Items(unused_macro)),
+        (MACRO_ROOT, Text(|_| modules(PARSE_MODULES))),
+    ],
+);
+
+const PARSE_MODULES: &[&str] = &["attributes", "diagnostics", "parse", "target"];
+
+/// The macro, up to the model.
+const MACRO_CHECK: Step = step(
+    "macro_check",
+    &[of_macro(|file| is_one(file, "", CHECK_MODULES))],
+    &[(
+        MACRO_ROOT,
+        Text(|_| modules(&[PARSE_MODULES, CHECK_MODULES].concat())),
+    )],
+);
+
+const CHECK_MODULES: &[&str] = &["borrowing", "model", "validate"];
+
+/// The whole macro.
+const MACRO: Step = step(
+    "macro",
+    &[of_macro(|file| {
+        file != "mod.rs" && !is_one(file, "", &[PARSE_MODULES, CHECK_MODULES].concat())
+    })],
+    &[
+        (MACRO_ROOT, Text(|_| Ok(MACRO_ROOT_TEXT.to_owned()))),
+        ("rust/macros/lib.rs", Items(attribute)),
+        (
+            "rust/kernel/lib.rs",
+            Behind("pub use macros;", "pub use macros::devres_lazy;"),
         ),
     ],
+);
+
+/// The object with the annotation: the steps before this add its printed form.
+pub(super) const ANNOTATE: Step = step("annotate", &[], &[]);
+
+/// The suite of accessors.
+const MACRO_KUNIT: Step = step(
+    "macro_kunit",
+    &[of_tree(|file| {
+        is_devres(file, &["lazy_kunit", "kunit_gate", "kunit_lockdep"])
+    })],
+    &[],
+);
+
+/// The slot in place of `Devres`.
+const BATCHED: Step = step(
+    "batched",
+    &[
+        of_protocol(|file| is_one(file, "", &["batched"])),
+        of_tree(|file| is_devres(file, &["batched_kunit", "order_kunit"])),
+    ],
+    &[(DEVRES, Items(|it| export(it, "batched")))],
+);
+
+/// The suite of uses during unbind.
+const CALLBACKS: Step = step(
+    "callbacks",
+    &[of_tree(|file| is_devres(file, &["callbacks_kunit"]))],
+    &[],
+);
+
+/// The slot for what borrows the device.
+const LAZY_LT: Step = step(
+    "lazy_lt",
+    &[
+        of_protocol(|file| is_one(file, "", &["lazy_lt"])),
+        of_tree(|file| is_devres(file, &["lazy_lt_kunit", "bar_kunit", "kunit_pci"])),
+    ],
+    &[(DEVRES, Items(|it| export(it, "lazy_lt")))],
+);
+
+/// The slot for what can be evicted.
+const EVICTABLE: Step = step(
+    "evictable",
+    &[of_protocol(|file| is_one(file, "", &["evictable"]))],
+    &[
+        (DEVRES, Items(|it| unused(it, &[]))),
+        (DEVRES, Items(|it| export(it, "evictable"))),
+    ],
+);
+
+/// Its suite.
+const EVICTABLE_KUNIT: Step = step(
+    "evictable_kunit",
+    &[of_tree(|file| {
+        is_devres(file, &["evict_kunit", "kunit_shrinker"])
+    })],
+    &[],
+);
+
+/// The suite of a kernel mapping.
+const VMAP: Step = step(
+    "vmap_kunit",
+    &[of_tree(|file| is_shmem(file, &["vmap_kunit"]))],
+    &[],
+);
+
+/// The suites that bind and unbind a thousand times.
+const STRESS: Step = step(
+    "stress",
+    &[of_tree(|file| {
+        is_devres(file, &["stress_kunit", "kunit_stress"]) || is_shmem(file, &["stress_kunit"])
+    })],
     &[],
 );
 
@@ -179,39 +348,65 @@ const PCI_WC: Step = step(
     &[("rust/kernel/pci/io.rs", Items(write_combined))],
 );
 
-/// The headers of what user space asks of two of the samples.
-const UAPI_BOCHS: Edit = Before(
-    "#include <uapi/drm/drm.h>",
-    "#include <uapi/drm/bochs_drm.h>",
-);
-const UAPI_EDU: Edit = Behind("#include <uapi/drm/drm.h>", "#include <uapi/drm/edu_drm.h>");
-
-/// The driver that user space uses, for the build.
-const OPTION_EDU: Edit = Option(HOSTPROGS, "SAMPLE_RUST_DRM_EDU");
-const TARGET_EDU: Edit = Target("RUST_DRM_EDU");
-
-/// The sample drivers.
+/// The driver with three resources, and the suite of a second crate.
 const SAMPLE: Step = step(
     "sample",
-    &[of_tree(|file| {
-        ["samples/", "include/"]
-            .iter()
-            .any(|of| file.starts_with(of))
-    })],
     &[
-        (UAPI_HELPER, UAPI_BOCHS),
-        (UAPI_HELPER, UAPI_EDU),
+        of_tree(|file| file == "samples/rust/rust_devres_lazy.rs"),
+        files(
+            "runtime/src/host/drm/gem/shmem",
+            "rust/kernel/drm/gem/shmem",
+            |file| file.contains("kunit"),
+        ),
+    ],
+    &[
         (
             SAMPLES_KCONFIG,
             Option(HOSTPROGS, "SAMPLE_RUST_DEVRES_LAZY"),
         ),
-        (SAMPLES_KCONFIG, Option(HOSTPROGS, "SAMPLE_RUST_DRM_BOCHS")),
-        (SAMPLES_KCONFIG, OPTION_EDU),
         (SAMPLES_MAKEFILE, Target("RUST_DEVRES_LAZY")),
+    ],
+);
+
+/// The driver with a framebuffer.
+const SAMPLE_BOCHS: Step = step(
+    "sample_bochs",
+    &[of_tree(|file| {
+        file.ends_with("rust_drm_bochs.rs") || file.ends_with("bochs_drm.h")
+    })],
+    &[
+        (
+            UAPI_HELPER,
+            Before(
+                "#include <uapi/drm/drm.h>",
+                "#include <uapi/drm/bochs_drm.h>",
+            ),
+        ),
+        (SAMPLES_KCONFIG, Option(HOSTPROGS, "SAMPLE_RUST_DRM_BOCHS")),
         (SAMPLES_MAKEFILE, Target("RUST_DRM_BOCHS")),
+    ],
+);
+
+/// The headers of what user space asks of the driver that it uses, and the driver's option and
+/// target.
+const UAPI_EDU: Edit = Behind("#include <uapi/drm/drm.h>", "#include <uapi/drm/edu_drm.h>");
+const OPTION_EDU: Edit = Option(HOSTPROGS, "SAMPLE_RUST_DRM_EDU");
+const TARGET_EDU: Edit = Target("RUST_DRM_EDU");
+
+/// The driver that user space uses.
+const SAMPLE_EDU: Step = step(
+    "sample_edu",
+    &[of_tree(is_edu)],
+    &[
+        (UAPI_HELPER, UAPI_EDU),
+        (SAMPLES_KCONFIG, OPTION_EDU),
         (SAMPLES_MAKEFILE, TARGET_EDU),
     ],
 );
+
+fn is_edu(file: &str) -> bool {
+    file == EDU || file.ends_with("edu_drm.h")
+}
 
 /// The files that do not use the annotated object: the suite of the contract, and the files of
 /// `kernel/control/`.
@@ -231,10 +426,9 @@ const CONTROL: Step = step(
 /// The driver that user space uses, without the annotation.
 const SAMPLE_BY_HAND: Step = step(
     "sample",
-    &[of_tree(|file| file == EDU || file.starts_with("include/"))],
+    &[of_tree(is_edu)],
     &[
         (EDU, Items(edu::by_hand)),
-        (UAPI_HELPER, UAPI_BOCHS),
         (UAPI_HELPER, UAPI_EDU),
         (SAMPLES_KCONFIG, OPTION_EDU),
         (SAMPLES_MAKEFILE, TARGET_EDU),
@@ -254,22 +448,29 @@ pub(super) const BENCH: Step = step(
     &[],
 );
 
-/// The steps for an object, in order. Its printed form needs no macro.
+/// The steps that only the macro needs.
+const OF_THE_MACRO: [Step; 4] = [MACRO_PARSE, MACRO_CHECK, MACRO, ANNOTATE];
+
+/// The steps for an object, in order. Those for lazy fields begin with a tree that has all fixes.
 pub(super) fn of(object: Object) -> Vec<Step> {
-    if let Object::Mended(fixes) = object {
-        return fixes::steps(fixes);
-    }
-    let mut steps = if object.is_lazy() {
-        let first = [TRY_FROM, SLOT, MACRO, SG_TABLE, IMPORT];
-        [&first[..], &[KUNIT, GEM_DMA_HELPER, PCI_WC, SAMPLE]].concat()
-    } else {
-        vec![CONTROL, SAMPLE_BY_HAND]
+    let last = match object {
+        Object::Mended(fixes) => return fixes::steps(fixes),
+        Object::ByHand => return vec![CONTROL, SAMPLE_BY_HAND],
+        Object::Fixed => return vec![CONTROL, SAMPLE_BY_HAND, FIX],
+        Object::Annotated | Object::Expanded => None,
+        Object::Leaking => Some(LEAK),
     };
-    match object {
-        Object::Expanded => steps.retain(|step| step.name != MACRO.name),
-        Object::Fixed => steps.push(FIX),
-        Object::Leaking => steps.push(LEAK),
-        Object::Annotated | Object::ByHand | Object::Mended(_) => (),
-    }
-    steps
+    let slot = [REGISTRY, SLOT, SLOT_KUNIT, MAPPED];
+    let object_itself = [SG_TABLE, SG_TABLE_KUNIT, IMPORT];
+    let of_the_macro = match object {
+        Object::Expanded => &[][..],
+        _ => &OF_THE_MACRO,
+    };
+    let other_slots = [BATCHED, CALLBACKS, LAZY_LT, EVICTABLE, EVICTABLE_KUNIT];
+    let users = [VMAP, STRESS, GEM_DMA_HELPER, PCI_WC];
+    let samples = [SAMPLE, SAMPLE_BOCHS, SAMPLE_EDU];
+
+    let steps = [&slot[..], &object_itself, of_the_macro, &[MACRO_KUNIT]].concat();
+    let steps = [&steps[..], &other_slots, &users, &samples].concat();
+    steps.into_iter().chain(last).collect()
 }

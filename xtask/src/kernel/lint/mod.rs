@@ -179,7 +179,8 @@ fn style(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
     git::ensure()?;
     let folder = tempfile::tempdir()?;
     let repository = folder.path().join("made");
-    let repository = Repository::new(&repository, &Author::stand_in(), lint.tree)?;
+    let base = Tree::open(lint.tree.root())?;
+    let repository = Repository::new(&repository, &Author::stand_in(), &base, lint.tree)?;
     repository.commit_changes(lint.tree, "All of it")?;
     let patch = log.with_extension("patch");
     repository.diff(&patch)?;

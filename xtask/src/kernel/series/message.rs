@@ -27,12 +27,14 @@ pub(super) fn figures(version: Version, counts: Option<&Counts>) -> Figures {
     figures
 }
 
-fn figures_of(counts: &Counts) -> [(&'static str, String); 4] {
+fn figures_of(counts: &Counts) -> [(&'static str, String); 6] {
     [
         ("by_hand_lines", counts.by_hand.lines.to_string()),
         ("by_hand_unsafe", counts.by_hand.unsafes.to_string()),
-        ("converted_lines", counts.converted.lines.to_string()),
-        ("converted_unsafe", counts.converted.unsafes.to_string()),
+        ("printed_lines", counts.printed.lines.to_string()),
+        ("printed_unsafe", counts.printed.unsafes.to_string()),
+        ("annotated_lines", counts.annotated.lines.to_string()),
+        ("annotated_unsafe", counts.annotated.unsafes.to_string()),
     ]
 }
 
@@ -86,7 +88,8 @@ mod tests {
         };
         let counts = Counts {
             by_hand: count,
-            converted: count,
+            printed: count,
+            annotated: count,
         };
         figures(Version(7, 3, 99), Some(&counts))
     }
@@ -108,6 +111,27 @@ mod tests {
                     assert!(!line.starts_with('#'), "{step}: {line}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_cover_letter_numbers_all_patches() {
+        for object in [Object::Annotated, Object::Expanded] {
+            let text = message(cover(object), object, &wide()).unwrap();
+            let groups = text.lines().filter_map(|line| line.strip_prefix("- "));
+            let mut next = 1;
+            for numbers in groups
+                .filter_map(|group| group.split_once(": "))
+                .map(|it| it.0)
+            {
+                let ends = numbers.split(" to ").map(str::parse);
+                let Ok(ends) = ends.collect::<Result<Vec<usize>, _>>() else {
+                    continue;
+                };
+                assert_eq!(ends[0], next, "{object:?}: {numbers}");
+                next = ends[ends.len() - 1] + 1;
+            }
+            assert_eq!(next, step_names(object).len() + 1, "{object:?}");
         }
     }
 

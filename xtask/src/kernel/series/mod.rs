@@ -96,15 +96,22 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let tree = Tree::open(&source)?;
     println!("linux    {}, {}", tree.version(), source.display());
     let object = options.object();
-    let stages = apply::stages(&tree, object)
+    let (base, stages) = apply::base(&tree, object)
+        .and_then(|base| {
+            let stages = apply::stages(&base, object)?;
+            Ok((base, stages))
+        })
         .with_context(|| format!("the code cannot be added to Linux {}", tree.version()))?;
+    if object.is_lazy() {
+        println!("base     the same with all patches of `series --fixes`");
+    }
 
     let unfinished = match &out {
         Some(out) => beside(out)?,
         None => tempfile::tempdir()?,
     };
     let folder = |name| unfinished.path().join(name);
-    let counts = object.is_lazy().then(|| apply::count(&tree, &stages));
+    let counts = object.is_lazy().then(|| apply::count(&base, &stages));
     let figures = figures(tree.version(), counts.transpose()?.as_ref());
     let messages = stages
         .iter()
@@ -115,13 +122,14 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let patches = patches::write(
         &folder("made"),
         &author,
+        &base,
         &cover,
         &commits.collect::<Vec<_>>(),
         &folder("patches"),
     )?;
     let end = stages.last().context("there are no steps")?;
 
-    patches::check(&folder("applied"), &author, &patches, &end.tree)?;
+    patches::check(&folder("applied"), &author, &base, &patches, &end.tree)?;
     println!("git am   makes of the tree what `apply` does");
     check_style(&cache, &source, unfinished.path(), &patches)?;
     if options.build {

@@ -13,17 +13,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Writes a cover letter, and a patch for each commit, to the folder `patches`. A commit is the tree
-/// after it, and its message. Returns the patches without the cover letter.
+/// Writes a cover letter, and a patch for each commit, to the folder `patches`. The first commit
+/// changes `base`. A commit is the tree after it, and its message. Returns the patches without the
+/// cover letter.
 pub(super) fn write(
     repository: &Path,
     author: &Author,
+    base: &Tree,
     cover: &str,
     commits: &[(&Tree, String)],
     patches: &Path,
 ) -> Result<Vec<PathBuf>> {
     let (last, _) = commits.last().context("there is nothing to write")?;
-    let repository = Repository::new(repository, author, last)?;
+    let repository = Repository::new(repository, author, base, last)?;
     for (tree, message) in commits {
         repository.commit_changes(tree, message)?;
     }
@@ -51,14 +53,15 @@ pub(super) fn write(
     Ok(names.map(|name| patches.join(name)).collect())
 }
 
-/// Fails unless `git am` makes of the files what they are in this tree.
+/// Fails unless `git am` makes of the files of `base` what they are in this tree.
 pub(super) fn check(
     repository: &Path,
     author: &Author,
+    base: &Tree,
     patches: &[PathBuf],
     tree: &Tree,
 ) -> Result<()> {
-    let repository = Repository::new(repository, author, tree)?;
+    let repository = Repository::new(repository, author, base, tree)?;
     let arguments = ["am", "--quiet"].map(OsStr::new);
     let patches = patches.iter().map(|patch| patch.as_os_str());
     repository.run(arguments.into_iter().chain(patches))?;
@@ -85,22 +88,23 @@ mod tests {
     use tempfile::TempDir;
 
     /// A tree, and the same after one edit and after another, with a new file.
-    fn trees() -> (TempDir, Vec<Tree>) {
+    fn trees() -> (TempDir, Tree, Vec<Tree>) {
         let folder = tempfile::tempdir().unwrap();
         let makefile = "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\n";
         fs::write(folder.path().join("Makefile"), makefile).unwrap();
         fs::write(folder.path().join("a"), "one\ntwo\n").unwrap();
 
-        let mut tree = Tree::open(folder.path()).unwrap();
+        let base = Tree::open(folder.path()).unwrap();
+        let mut tree = base.clone();
         tree.write("a", "one\n2\n");
         let first = tree.clone();
         tree.write("a", "1\n2\n");
         tree.write("rust/b", "new\n");
-        (folder, vec![first, tree])
+        (folder, base, vec![first, tree])
     }
 
     /// Writes the patches for the trees to a folder.
-    fn written(folder: &Path, trees: &[Tree]) -> Vec<PathBuf> {
+    fn written(folder: &Path, base: &Tree, trees: &[Tree]) -> Vec<PathBuf> {
         let message = |index| format!("a: change {index}\n\nIt is #[a].\n");
         let commits: Vec<_> = trees.iter().zip((0..).map(message)).collect();
         let cover = "a: changes\n\nThere are two.\n";
@@ -108,6 +112,7 @@ mod tests {
         write(
             &folder.join("made"),
             &Author::stand_in(),
+            base,
             cover,
             &commits,
             &patches,
@@ -117,9 +122,9 @@ mod tests {
 
     #[test]
     fn patches_are_as_one_mails_them() {
-        let (_linux, trees) = trees();
+        let (_linux, base, trees) = trees();
         let folder = tempfile::tempdir().unwrap();
-        let patches = written(folder.path(), &trees);
+        let patches = written(folder.path(), &base, &trees);
 
         let names: Vec<_> = patches
             .iter()
@@ -155,9 +160,9 @@ mod tests {
 
     #[test]
     fn what_patches_make_is_compared() {
-        let (_linux, trees) = trees();
+        let (_linux, base, trees) = trees();
         let folder = tempfile::tempdir().unwrap();
-        let patches = written(folder.path(), &trees);
+        let patches = written(folder.path(), &base, &trees);
         let text = fs::read_to_string(&patches[1]).unwrap();
         for (from, to, expected) in [
             ("\n+new\n", "\n+old\n", Some("something else of rust/b")),
@@ -168,7 +173,7 @@ mod tests {
             fs::write(&patches[1], text.replace(from, to)).unwrap();
             let repository = tempfile::tempdir().unwrap();
             let repository = repository.path().join("applied");
-            let found = check(&repository, &Author::stand_in(), &patches, &trees[1]);
+            let found = check(&repository, &Author::stand_in(), &base, &patches, &trees[1]);
             match (found, expected) {
                 (Ok(()), None) => (),
                 (Err(error), Some(text)) if error.to_string().contains(text) => (),

@@ -11,15 +11,19 @@ mod items;
 mod suite;
 
 use super::{
-    edit::Edit::{Before, Items, Text},
+    edit::Edit::{self, Before, Items, Text},
     shmem,
     steps::{Files, Step, DEVRES, GEM, SHMEM, TRY_FROM},
 };
+use crate::kernel::tree::Tree;
+use anyhow::Result;
 
 /// A fix.
 pub(crate) struct Fix {
     /// Its number in the project's list, which has the measurements.
     pub(crate) number: &'static str,
+    /// A file that the fix edits, and a text that it has with the fix only.
+    sign: (&'static str, &'static str),
     /// The fix and its tests.
     step: Step,
     /// How many of the step's edits mend. The others add tests.
@@ -35,6 +39,7 @@ pub(crate) const FIXES: [Fix; 7] = [
     // `Devres::access()` fails if the data was revoked.
     Fix {
         number: "P1",
+        sign: ("rust/kernel/revocable.rs", "fn is_revoked("),
         step: Step {
             name: "fixes/access",
             files: &[],
@@ -50,6 +55,7 @@ pub(crate) const FIXES: [Fix; 7] = [
     // One lifetime for both sides of `TryFrom`. No test at run time can show a lifetime.
     Fix {
         number: "P8",
+        sign: ("rust/kernel/pci.rs", "TryFrom<&'a device::Device<"),
         step: Step {
             name: "fixes/try_from",
             ..TRY_FROM
@@ -60,6 +66,7 @@ pub(crate) const FIXES: [Fix; 7] = [
     // Unbind also releases what is added meanwhile.
     Fix {
         number: "P6",
+        sign: (DEVRES_C, "cnt += remove_nodes("),
         step: Step {
             name: "fixes/late",
             files: &[Files {
@@ -84,6 +91,7 @@ pub(crate) const FIXES: [Fix; 7] = [
     // A node is removed without a walk.
     Fix {
         number: "P5",
+        sign: ("drivers/base/base.h", "\treleasing;"),
         step: Step {
             name: "fixes/removal",
             files: &[],
@@ -99,6 +107,7 @@ pub(crate) const FIXES: [Fix; 7] = [
     // A GEM object keeps its DRM device.
     Fix {
         number: "P2",
+        sign: (GEM, " drm: ARef<"),
         step: Step {
             name: "fixes/keep",
             files: &[],
@@ -118,6 +127,7 @@ pub(crate) const FIXES: [Fix; 7] = [
     // C makes no objects that are no `Object`.
     Fix {
         number: "P3",
+        sign: (SHMEM, " dumb_create: None,"),
         step: Step {
             name: "fixes/objects",
             files: &[],
@@ -135,6 +145,7 @@ pub(crate) const FIXES: [Fix; 7] = [
     // Unmapping the table puts the pages.
     Fix {
         number: "P4",
+        sign: (SHMEM, "put_pages_locked("),
         step: Step {
             name: "fixes/pages",
             files: &[],
@@ -147,6 +158,27 @@ pub(crate) const FIXES: [Fix; 7] = [
         shown_by: &["rust_drm_gem_shmem.unmapping_puts_pages"],
     },
 ];
+
+impl Fix {
+    /// Whether a tree has the fix.
+    fn is_in(&self, tree: &Tree) -> bool {
+        let (path, text) = self.sign;
+        tree.read(path).is_ok_and(|file| file.contains(text))
+    }
+
+    /// Adds the fix and its tests to a tree, unless the tree has the fix.
+    pub(super) fn ensure(&self, tree: &mut Tree) -> Result<()> {
+        match self.is_in(tree) {
+            true => Ok(()),
+            false => self.step.run(tree),
+        }
+    }
+
+    /// Its edits, by file.
+    pub(super) fn edits(&self) -> &'static [(&'static str, Edit)] {
+        self.step.edits
+    }
+}
 
 /// Some of the fixes.
 #[derive(Clone, Copy, Debug, PartialEq)]
