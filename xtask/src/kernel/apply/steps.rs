@@ -125,7 +125,7 @@ const REGISTRY: Step = step(
 );
 
 /// The modules whose items are used by the next step only.
-const REGISTRY_UNUSED: &[&str] = &["registry", "state"];
+const REGISTRY_UNUSED: &[&str] = &["pins", "registry", "state", "sys", "unwind"];
 
 /// The slot for what an initialiser makes.
 const SLOT: Step = step(
@@ -142,20 +142,7 @@ const SLOT: Step = step(
 );
 
 /// The modules with items that are used by `batched`, `mapped` and `evictable` only.
-const SLOT_UNUSED: &[&str] = &["slot", "lazy"];
-
-/// The suites of the slot that need no accessors.
-const SLOT_KUNIT: Step = step(
-    "slot_kunit",
-    &[
-        of_tree(|file| {
-            let suites = ["registry_kunit", "phases_kunit", "kunit_driver"];
-            is_devres(file, &suites) || is_devres(file, &["kunit_machine", "kunit_support"])
-        }),
-        KUNIT_SKIP,
-    ],
-    &[],
-);
+const SLOT_UNUSED: &[&str] = &["lazy", "pins", "slot"];
 
 /// Resources that are views into their owners.
 const MAPPED: Step = step(
@@ -167,11 +154,24 @@ const MAPPED: Step = step(
 /// The conversion of the object.
 pub(super) const SG_TABLE: Step = step("sg_table", &[], &[(SHMEM, Items(shmem::convert))]);
 
-/// The suites of the object.
+/// The suites of the object, and what all suites share.
 const SG_TABLE_KUNIT: Step = step(
     "sg_table_kunit",
+    &[
+        of_tree(|file| {
+            is_devres(file, &["kunit_machine", "kunit_support"])
+                || is_shmem(file, &["contract_kunit", "lazy_kunit"])
+        }),
+        KUNIT_SKIP,
+    ],
+    &[],
+);
+
+/// The suites of the slot that need no accessors.
+const SLOT_KUNIT: Step = step(
+    "slot_kunit",
     &[of_tree(|file| {
-        is_shmem(file, &["contract_kunit", "lazy_kunit"])
+        is_devres(file, &["registry_kunit", "phases_kunit", "kunit_driver"])
     })],
     &[],
 );
@@ -460,8 +460,7 @@ pub(super) fn of(object: Object) -> Vec<Step> {
         Object::Annotated | Object::Expanded => None,
         Object::Leaking => Some(LEAK),
     };
-    let slot = [REGISTRY, SLOT, SLOT_KUNIT, MAPPED];
-    let object_itself = [SG_TABLE, SG_TABLE_KUNIT, IMPORT];
+    let slot = [REGISTRY, SLOT, MAPPED, SG_TABLE, SG_TABLE_KUNIT, SLOT_KUNIT];
     let of_the_macro = match object {
         Object::Expanded => &[][..],
         _ => &OF_THE_MACRO,
@@ -470,7 +469,7 @@ pub(super) fn of(object: Object) -> Vec<Step> {
     let users = [VMAP, STRESS, GEM_DMA_HELPER, PCI_WC];
     let samples = [SAMPLE, SAMPLE_BOCHS, SAMPLE_EDU];
 
-    let steps = [&slot[..], &object_itself, of_the_macro, &[MACRO_KUNIT]].concat();
+    let steps = [&slot[..], &[IMPORT], of_the_macro, &[MACRO_KUNIT]].concat();
     let steps = [&steps[..], &other_slots, &users, &samples].concat();
     steps.into_iter().chain(last).collect()
 }

@@ -30,8 +30,11 @@ use std::{
 use tempfile::TempDir;
 
 /// The parts of a tree that `apply` reads.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 12] = [
     "Makefile",
+    "drivers/base/base.h",
+    "drivers/base/devres.c",
+    "drivers/base/test/Makefile",
     "drivers/gpu/drm/Kconfig",
     "include/uapi/drm",
     "rust/bindings",

@@ -4,11 +4,11 @@
 //! destructor of the resource. Also releases of a group that has the slots' place.
 
 use super::{
+    kunit_machine::expect_splat,
     kunit_support::{
         completion,
         ensure,
         ensure_ok,
-        expect_splat,
         fail,
         skip,
         FailNth,

@@ -15,7 +15,6 @@ pub(crate) use super::{
     kunit_machine::{
         devres_nodes,
         dma_mappings,
-        expect_splat,
         expect_warning,
         with_pending_signal,
         DmaDebugPause,

@@ -8,13 +8,13 @@
 use super::{
     kunit_gate::Gate,
     kunit_lockdep,
+    kunit_machine::expect_splat,
     kunit_support::{
         comes_true,
         comes_true_with,
         completion,
         ensure,
         ensure_ok,
-        expect_splat,
         fail,
         meet,
         skip,
