@@ -367,7 +367,7 @@ impl<D> fmt::Debug for Driver<'_, D> {
 /// A [`Driver`] as the driver core has it.
 #[repr(C)]
 struct Callbacks<D> {
-    /// First, so that a pointer to it is one to the whole.
+    /// The first field: the code casts a pointer to it to a pointer to the struct.
     driver: bindings::device_driver,
     _name: CString,
     /// Points to an `Option<Probe<'_, D>>`, which is there while the driver core probes.
