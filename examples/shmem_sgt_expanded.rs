@@ -142,7 +142,7 @@ impl<T: DriverObject> Object<T> {
         &'a self,
         dev: &'a device::Device<Bound>,
     ) -> Result<&'a scatterlist::SGTable> {
-        // Any thread may use what is returned.
+        // Any thread may use the target.
         const fn sgt_is_send_and_sync<T>()
         where
             T: Send + Sync + ?Sized,

@@ -219,7 +219,7 @@ impl Queue {
     #[cold]
     #[inline(never)]
     fn directory_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<LazyPin<'a, Table>> {
-        // Any thread may use what is returned.
+        // Any thread may use the target.
         const fn directory_is_send_and_sync<T>()
         where
             T: Send + Sync + ?Sized,
@@ -311,7 +311,7 @@ impl Queue {
     #[cold]
     #[inline(never)]
     fn doorbell_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<LazyPin<'a, u32>> {
-        // Any thread may use what is returned.
+        // Any thread may use the target.
         const fn view_is_send_and_sync<T>()
         where
             T: Send + Sync + ?Sized,

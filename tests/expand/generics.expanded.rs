@@ -83,7 +83,7 @@ where
     #[cold]
     #[inline(never)]
     fn table_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a [F::Entry; N]> {
-        // Any thread may use what is returned.
+        // Any thread may use the target.
         const fn table_is_send_and_sync<T>()
         where
             T: Send + Sync + ?Sized,

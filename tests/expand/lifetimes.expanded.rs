@@ -60,7 +60,7 @@ impl<'a> Queue<'a> {
     #[cold]
     #[inline(never)]
     fn lookup_slow<'c>(&'c self, dev: &'c Device<Bound>) -> Result<&'c Lookup> {
-        // Any thread may use what is returned.
+        // Any thread may use the target.
         const fn lazy_lookup_is_send_and_sync<T>()
         where
             T: Send + Sync + ?Sized,

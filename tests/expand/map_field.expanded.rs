@@ -92,7 +92,7 @@ impl<T: DriverObject> Object<T> {
     #[cold]
     #[inline(never)]
     fn sg_table_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a SGTable> {
-        // Any thread may use what is returned.
+        // Any thread may use the target.
         const fn sgt_is_send_and_sync<T>()
         where
             T: Send + Sync + ?Sized,

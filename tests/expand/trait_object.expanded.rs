@@ -62,7 +62,7 @@ impl Queue {
     #[cold]
     #[inline(never)]
     fn table_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a (dyn Ops + Send + Sync)> {
-        // Any thread may use what is returned.
+        // Any thread may use the target.
         const fn table_is_send_and_sync<T>()
         where
             T: Send + Sync + ?Sized,
