@@ -63,7 +63,7 @@ impl<T: DriverObject> Default for ObjectConfig<'_, T> {
 ///
 /// Holds a reference to its DRM device. An object that its own device owns, in
 /// [`Driver::Data`](kernel::drm::Driver::Data), is therefore part of a cycle of references, and is
-/// never freed. Objects of a driver belong into its registration data, which is dropped when the
+/// never freed. Objects of a driver belong in its registration data, which is dropped when the
 /// device is unbound.
 ///
 /// # Invariants

@@ -67,7 +67,7 @@ impl<T: DriverObject> Default for ObjectConfig<'_, T> {
 ///
 /// Holds a reference to its DRM device. An object that its own device owns, in
 /// [`Driver::Data`](kernel::drm::Driver::Data), is therefore part of a cycle of references, and is
-/// never freed. Objects of a driver belong into its registration data, which is dropped when the
+/// never freed. Objects of a driver belong in its registration data, which is dropped when the
 /// device is unbound.
 ///
 /// # Invariants
@@ -103,23 +103,23 @@ impl<T: DriverObject> Object<T> {
     /// Must not be called with the object's reservation lock held, which mapping takes. The table
     /// of an imported object is mapped by the exporter of its buffer.
     ///
-    /// The first call maps it; later calls return the same one without taking a lock.
+    /// The first call maps the resource. Later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if unbind has started and it is not mapped yet.
-    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
-    ///   binding of `dev` is still mapping it.
-    /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - The error of mapping; the object stays unmapped, and a later call tries again.
+    /// - `EINVAL` if `dev` is not the device that this object belongs to. Nothing is mapped.
+    /// - `ENXIO` if unbind has revoked the resource, also after the device is bound again, or if
+    ///   unbind has started and nothing is mapped yet.
+    /// - `EDEADLK` if the caller is mapping the resource already.
+    /// - `EBUSY` if a caller in an earlier binding of `dev` is still mapping the resource.
+    /// - `ENOMEM` if there is no memory to keep track of the resource. Nothing is mapped.
+    /// - The error of mapping. Nothing stays mapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one.
+    /// May sleep until the resource is mapped. Racing callers sleep, and get the same resource.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Unbind unmaps the resource. While `dev` is borrowed, the device stays bound.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
@@ -142,7 +142,7 @@ impl<T: DriverObject> Object<T> {
         &'a self,
         dev: &'a device::Device<Bound>,
     ) -> Result<&'a scatterlist::SGTable> {
-        // Any thread may use what is returned.
+        // Any thread may use the target.
         const fn sgt_is_send_and_sync<T>()
         where
             T: Send + Sync + ?Sized,
@@ -191,9 +191,9 @@ impl<T: DriverObject> Object<T> {
         same_device(self.dev().as_ref().as_ref(), other)
     }
 
-    /// As `sg_table()`, but only if it is mapped already.
+    /// As `sg_table()`, but only if the resource is mapped already.
     ///
-    /// `None` if it is not, or if it was revoked when the device was unbound. Never maps.
+    /// `None` if nothing is mapped, or if unbind has revoked the resource. Never maps.
     ///
     /// # Errors
     ///
@@ -219,26 +219,26 @@ impl<T: DriverObject> Object<T> {
         Ok(None)
     }
 
-    /// Returns what `sg_table()` has mapped, without a bound device.
+    /// Returns the resource that `sg_table()` has mapped, without a bound device.
     ///
-    /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
+    /// `None` if nothing is mapped, or if unbind has revoked the resource. Never maps.
     ///
     /// # Context
     ///
-    /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
-    /// critical section, which unbind waits for.
+    /// Does not sleep. The holder of the guard must not sleep either: the guard is an RCU
+    /// read-side critical section, which unbind waits for.
     #[inline]
     pub fn try_sg_table(&self) -> Option<LazyGuard<'_, Mapped<Self, SgTable>>> {
         Lazy::try_access(&self.sgt)
     }
 
-    /// Unmaps now what `sg_table()` has mapped, if anything.
+    /// Unmaps now the resource that `sg_table()` has mapped, if there is one.
     ///
-    /// The next call of it maps anew, also if the device was unbound in between.
+    /// The next call of `sg_table()` maps anew, also if the device was unbound in between.
     ///
     /// # Context
     ///
-    /// May sleep: if the device is being unbound, until that has unmapped it.
+    /// May sleep: if unbind is unmapping the resource, this waits for unbind.
     pub fn unmap_sg_table(self: Pin<&mut Self>) {
         // SAFETY: Slots are pinned, and the closure borrows nothing but one (S10).
         Lazy::revoke(unsafe { Pin::map_unchecked_mut(self, |owner| &mut owner.sgt) });

@@ -150,7 +150,7 @@ fn in_accessor(function: &mut ImplItemFn, marks: &mut Marks) -> Vec<Option<Strin
 
     for stmt in &mut function.block.stmts {
         let text = match stmt {
-            Stmt::Item(_) => Some("Any thread may use what is returned.".to_owned()),
+            Stmt::Item(_) => Some("Any thread may use the target.".to_owned()),
             Stmt::Expr(Expr::If(branch), _) => Some(
                 match (&*branch.cond, is_slow) {
                     (Expr::Let(_), _) => "Fast path: populated for `dev`, and not revoked.",

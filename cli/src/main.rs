@@ -121,7 +121,7 @@ fn check(paths: &[PathBuf]) -> Result<ExitCode> {
         eprintln!("error: `{}` is stale", path.display());
     }
     if !stale.is_empty() {
-        eprintln!("  = help: `cargo devres-lazy expand --write` refreshes what is stale");
+        eprintln!("  = help: `cargo devres-lazy expand --write` refreshes stale expansions");
     }
     if stale.is_empty() && wrong == 0 {
         eprintln!(

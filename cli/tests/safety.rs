@@ -39,7 +39,7 @@ impl Book {
             if let Some(number) = paragraph.strip_prefix("## ") {
                 book.chapters.push(number.to_owned());
             }
-            if let Some((_, sites)) = paragraph.split_once("\n- Leant on in ") {
+            if let Some((_, sites)) = paragraph.split_once("\n- Relied on by ") {
                 let sites = sites.replace("\n  ", " ");
                 book.sites.extend(quoted(&sites).map(ToOwned::to_owned));
             }

@@ -161,7 +161,7 @@ pub(crate) fn rows<O: Shmem>() -> Vec<Row> {
         Row {
             name: "free_and_unbind",
             situation: "both at once",
-            expected: "every table unmapped once, nobody hangs",
+            expected: "every table unmapped once, no thread hangs",
             run: free_and_unbind::<O>,
         },
         Row {

@@ -5,8 +5,8 @@
 /// Turns the fields annotated with `#[lazy(..)]` into slots. A slot stores a resource that is
 /// mapped on first use, belongs to one device, and is revoked when that device's driver is unbound.
 ///
-/// Place it above `#[pin_data]`. The object's constructor initialises each of the fields in place,
-/// with `field <- new_lazy!()`.
+/// Place the attribute above `#[pin_data]`. The object's constructor initialises each lazy field in
+/// place, with `field <- new_lazy!()`.
 ///
 /// # Keys of `#[lazy(..)]`
 ///
@@ -15,8 +15,8 @@
 /// - `device = expr`: the `&Device` that this object belongs to, any expression over `self`.
 /// - `init = expr`: an initialiser of the field's type, over `self` and `dev`; or `map = Marker`,
 ///   where the field's type is `Mapped<Self, Marker>` and `Marker` implements `Map<Self>`. Fields
-///   with the same marker write it the same way. The slot stores the resource inline: a resource of
-///   more than 256 bytes belongs in a `KBox`.
+///   with the same marker write the marker in the same way. The slot stores the resource inline: a
+///   resource of more than 256 bytes belongs in a `KBox`.
 /// - `peek = name`, `try_access = name`, `revoke = name`: further functions, all optional.
 ///
 /// The functions that are generated from a field have the field's conditions and documentation. The

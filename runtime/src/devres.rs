@@ -41,7 +41,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! `Batched`: a resource that is there from the start, in an object that may be one of many:
+//! `Batched`: a resource that is made with its object, of which a device may have many:
 //!
 //! ```
 //! use kernel::{
@@ -78,9 +78,8 @@
 //!
 //! struct Doorbell;
 //!
-//! // It is sound: `doorbell` is a field of the owner, which outlives the mapping and does not
-//! // move, and whose destructor is that of `#[devres_lazy]`. A marker for any owner `O` asks
-//! // for `O: TeardownFirst`.
+//! // SAFETY: `doorbell` is a field of the owner, and valid until the owner is freed. The
+//! // destructor of `Queue` is that of `#[devres_lazy]`. No code writes to `doorbell`.
 //! unsafe impl Map<Queue> for Doorbell {
 //!     type Target = u32;
 //!     type Keep = ();

@@ -48,19 +48,19 @@
 //!
 //! # What is here
 //!
-//! - The protocol, one source for the host and for the kernel. [`devres::Lazy`] is the slot behind a
-//!   lazy field, [`devres::Mapped`] is the resource of a `map` field, and `devres::Batched` is a
-//!   resource that is made at once. [`devres::prepare()`] takes the slots' place at unbind.
-//! - Everything else is the *kernel's* vocabulary under the kernel's own paths. A driver file
-//!   compiles against either as it is, and `cargo test` runs its tests. The host panics where the
-//!   kernel would warn.
-//! - [`testing`] has what only the host has: devices that are bound and unbound at will, failing
-//!   allocations, the ledger of DMA mappings.
+//! - The slot, one source for the host and for the kernel. [`devres::Lazy`] is the type of a lazy
+//!   field, [`devres::Mapped`] is the resource of a `map` field, and [`devres::Batched`] is a
+//!   resource that is made with its object. [`devres::prepare()`] takes the slots' place at unbind.
+//! - [`testing`], on the host only: devices that tests bind and unbind, failing allocations, and
+//!   the ledger of DMA mappings.
+//! - The *kernel's* vocabulary under the kernel's own paths. A driver file compiles unchanged, on
+//!   the host and in the kernel, and `cargo test` runs its tests. The host panics where the kernel
+//!   would warn.
 //!
 //! # Features
 //!
-//! - `attribute` (default): the attribute itself. Code that commits the expansion, which
-//!   `cargo devres-lazy expand` prints, does not need it.
+//! - `attribute` (default): the attribute. A crate that commits the expansion, which
+//!   `cargo devres-lazy expand` prints, does not need this feature.
 
 extern crate pinned_init as pin_init;
 // The attributes of the prelude name this crate as its users do.
@@ -74,7 +74,7 @@ mod protocol;
 use host::{fault, lockdep, parking, raw_lock, signal, unwind, wait};
 
 /// Writes the accessors and the teardown of a resource that is mapped on first use, belongs to one
-/// device, and is gone when that device's driver is unbound.
+/// device, and is dropped when that device's driver is unbound.
 ///
 /// # Examples
 ///
@@ -128,11 +128,7 @@ use host::{fault, lockdep, parking, raw_lock, signal, unwind, wait};
 ///
 /// # A large resource belongs in a box
 ///
-/// ### What it is
-///
-/// An `init` field whose resource takes more than 256 bytes.
-///
-/// ### Why is this bad?
+/// The rule holds for every `init` field whose resource takes more than 256 bytes.
 ///
 /// The slot stores its resource inline. Each object grows by the size of the resource, also an
 /// object that never maps it. From 256 bytes on, the kernel's slabs have powers of two as sizes,
@@ -142,7 +138,7 @@ use host::{fault, lockdep, parking, raw_lock, signal, unwind, wait};
 /// A small resource is better off inline. A box takes 8 bytes in each object, one allocation when
 /// the resource is mapped, and one more load in each access.
 ///
-/// ### Example
+/// Inline:
 ///
 /// ```
 /// # use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};
@@ -164,7 +160,7 @@ use host::{fault, lockdep, parking, raw_lock, signal, unwind, wait};
 /// assert_eq!(size_of::<Queue>(), 4168);
 /// ```
 ///
-/// Use instead:
+/// In a box:
 ///
 /// ```
 /// # use kernel::{device::Device, devres_lazy, prelude::*, sync::aref::ARef};

@@ -34,28 +34,28 @@ pub struct Queue {
 impl Queue {
     /// The registers of the queue.
     ///
-    /// The first call maps it; later calls return the same one without taking a lock.
+    /// The first call maps the resource. Later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if unbind has started and it is not mapped yet.
-    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
-    ///   binding of `dev` is still mapping it.
-    /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - The error of mapping; the object stays unmapped, and a later call tries again.
+    /// - `EINVAL` if `dev` is not the device that this object belongs to. Nothing is mapped.
+    /// - `ENXIO` if unbind has revoked the resource, also after the device is bound again, or if
+    ///   unbind has started and nothing is mapped yet.
+    /// - `EDEADLK` if the caller is mapping the resource already.
+    /// - `EBUSY` if a caller in an earlier binding of `dev` is still mapping the resource.
+    /// - `ENOMEM` if there is no memory to keep track of the resource. Nothing is mapped.
+    /// - The error of mapping. Nothing stays mapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one.
+    /// May sleep until the resource is mapped. Racing callers sleep, and get the same resource.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Unbind unmaps the resource. While `dev` is borrowed, the device stays bound.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     ///
-    /// It borrows from the device: no part of it can be kept for longer than `dev` is
-    /// borrowed.
+    /// The resource borrows from the device: no part of the resource can be kept for longer
+    /// than `dev` is borrowed.
     #[inline]
     pub fn bar<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a Bar<'a>> {
         // Fast path: populated for `dev`, and not revoked.
@@ -95,9 +95,9 @@ impl Queue {
         same_device(&self.dev, other)
     }
 
-    /// As `bar()`, but only if it is mapped already.
+    /// As `bar()`, but only if the resource is mapped already.
     ///
-    /// `None` if it is not, or if it was revoked when the device was unbound. Never maps.
+    /// `None` if nothing is mapped, or if unbind has revoked the resource. Never maps.
     ///
     /// # Errors
     ///
@@ -120,41 +120,41 @@ impl Queue {
         Ok(None)
     }
 
-    /// Unmaps now what `bar()` has mapped, if anything.
+    /// Unmaps now the resource that `bar()` has mapped, if there is one.
     ///
-    /// The next call of it maps anew, also if the device was unbound in between.
+    /// The next call of `bar()` maps anew, also if the device was unbound in between.
     ///
     /// # Context
     ///
-    /// May sleep: if the device is being unbound, until that has unmapped it.
+    /// May sleep: if unbind is unmapping the resource, this waits for unbind.
     pub fn unmap_bar(self: Pin<&mut Self>) {
         LazyLt::revoke(Self::project(self).bar);
     }
 
     /// The doorbells of the queue.
     ///
-    /// The first call maps it; later calls return the same one without taking a lock.
+    /// The first call maps the resource. Later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if unbind has started and it is not mapped yet.
-    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
-    ///   binding of `dev` is still mapping it.
-    /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - The error of mapping; the object stays unmapped, and a later call tries again.
+    /// - `EINVAL` if `dev` is not the device that this object belongs to. Nothing is mapped.
+    /// - `ENXIO` if unbind has revoked the resource, also after the device is bound again, or if
+    ///   unbind has started and nothing is mapped yet.
+    /// - `EDEADLK` if the caller is mapping the resource already.
+    /// - `EBUSY` if a caller in an earlier binding of `dev` is still mapping the resource.
+    /// - `ENOMEM` if there is no memory to keep track of the resource. Nothing is mapped.
+    /// - The error of mapping. Nothing stays mapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one.
+    /// May sleep until the resource is mapped. Racing callers sleep, and get the same resource.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Unbind unmaps the resource. While `dev` is borrowed, the device stays bound.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     ///
-    /// It borrows from the device: no part of it can be kept for longer than `dev` is
-    /// borrowed.
+    /// The resource borrows from the device: no part of the resource can be kept for longer
+    /// than `dev` is borrowed.
     #[inline]
     fn doorbells<'a>(&'a self, dev: &'a Device<Bound>) -> Result<&'a KBox<Bar<'a, 16>>> {
         // Fast path: populated for `dev`, and not revoked.

@@ -57,28 +57,28 @@ pub struct Queue {
 impl Queue {
     /// The queue's translation table.
     ///
-    /// The first call maps it; later calls return the same one without taking a lock.
+    /// The first call maps the resource. Later calls return the same one without taking a lock.
     ///
-    /// Returns a pin, which may be held while sleeping. While there is one,
-    /// `evict_table()` fails. After an eviction the next call maps it anew.
+    /// Returns a pin. A thread may sleep while it holds a pin. While a pin exists,
+    /// `evict_table()` fails. After an eviction, the next call maps the resource again.
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if unbind has started and it is not mapped yet.
-    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
-    ///   binding of `dev` is still mapping it.
-    /// - `EDEADLK` if the caller is evicting it, and its destructor calls this.
-    /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - The error of mapping; the object stays unmapped, and a later call tries again.
+    /// - `EINVAL` if `dev` is not the device that this object belongs to. Nothing is mapped.
+    /// - `ENXIO` if unbind has revoked the resource, also after the device is bound again, or if
+    ///   unbind has started and nothing is mapped yet.
+    /// - `EDEADLK` if the caller is mapping the resource already.
+    /// - `EBUSY` if a caller in an earlier binding of `dev` is still mapping the resource.
+    /// - `EDEADLK` if the destructor of the resource calls this during an eviction.
+    /// - `ENOMEM` if there is no memory to keep track of the resource. Nothing is mapped.
+    /// - The error of mapping. Nothing stays mapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one.
-    /// A caller that comes while it is being evicted sleeps until it is gone.
+    /// May sleep until the resource is mapped. Racing callers sleep, and get the same resource.
+    /// A call during an eviction sleeps until the eviction is over.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Unbind unmaps the resource. While `dev` is borrowed, the device stays bound.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
@@ -120,9 +120,9 @@ impl Queue {
         same_device(&self.dev, other)
     }
 
-    /// As `table()`, but only if it is mapped already.
+    /// As `table()`, but only if the resource is mapped already.
     ///
-    /// `None` if it is not, or if it was revoked when the device was unbound. Never maps.
+    /// `None` if nothing is mapped, or if unbind has revoked the resource. Never maps.
     ///
     /// # Errors
     ///
@@ -148,61 +148,61 @@ impl Queue {
         Ok(None)
     }
 
-    /// Unmaps now what `table()` has mapped, if anything.
+    /// Unmaps now the resource that `table()` has mapped, if there is one.
     ///
-    /// The next call of it maps anew, also if the device was unbound in between.
+    /// The next call of `table()` maps anew, also if the device was unbound in between.
     ///
     /// # Context
     ///
-    /// May sleep: if the device is being unbound, until that has unmapped it.
+    /// May sleep: if unbind is unmapping the resource, this waits for unbind.
     pub fn unmap_table(self: Pin<&mut Self>) {
         // SAFETY: Slots are pinned, and the closure borrows nothing but one (S10).
         EvictableLazy::revoke(unsafe { Pin::map_unchecked_mut(self, |owner| &mut owner.table) });
     }
 
-    /// Unmaps now what `table()` has mapped, unless somebody uses it.
+    /// Unmaps now the resource that `table()` has mapped, unless it is in use.
     ///
-    /// Returns `true` if it was unmapped, and `false` if nothing was mapped. The next call of
-    /// `table()` maps it anew.
+    /// Returns `true` if the resource was unmapped, and `false` if nothing was mapped.
+    /// The next call of `table()` maps the resource again.
     ///
     /// # Errors
     ///
-    /// `EBUSY` if somebody has a pin or is taking one, if it is being mapped or unmapped, or if
-    /// unbind is to unmap it.
+    /// `EBUSY` if a thread has a pin or is taking one, if the resource is being mapped or
+    /// unmapped, or if unbind is about to unmap it.
     ///
     /// # Context
     ///
-    /// Waits for nobody, and allocates nothing: a shrinker may call this. Sleeps where unmapping
-    /// does. With a shrinker, unmapping allocates no memory with `GFP_KERNEL`, and takes no lock
-    /// under which anybody does.
+    /// Waits for no other thread, and allocates nothing: a shrinker may call this. May sleep if
+    /// unmapping may sleep. If a shrinker calls this, unmapping must not allocate memory with
+    /// `GFP_KERNEL`, and must not take a lock under which another thread does.
     pub fn evict_table(&self) -> Result<bool> {
         EvictableLazy::evict(&self.table)
     }
 
     /// The queue's page directory.
     ///
-    /// The first call maps it; later calls return the same one without taking a lock.
+    /// The first call maps the resource. Later calls return the same one without taking a lock.
     ///
-    /// Returns a pin, which may be held while sleeping. While there is one,
-    /// `evict_directory()` fails. After an eviction the next call maps it anew.
+    /// Returns a pin. A thread may sleep while it holds a pin. While a pin exists,
+    /// `evict_directory()` fails. After an eviction, the next call maps the resource again.
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if unbind has started and it is not mapped yet.
-    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
-    ///   binding of `dev` is still mapping it.
-    /// - `EDEADLK` if the caller is evicting it, and its destructor calls this.
-    /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - The error of mapping; the object stays unmapped, and a later call tries again.
+    /// - `EINVAL` if `dev` is not the device that this object belongs to. Nothing is mapped.
+    /// - `ENXIO` if unbind has revoked the resource, also after the device is bound again, or if
+    ///   unbind has started and nothing is mapped yet.
+    /// - `EDEADLK` if the caller is mapping the resource already.
+    /// - `EBUSY` if a caller in an earlier binding of `dev` is still mapping the resource.
+    /// - `EDEADLK` if the destructor of the resource calls this during an eviction.
+    /// - `ENOMEM` if there is no memory to keep track of the resource. Nothing is mapped.
+    /// - The error of mapping. Nothing stays mapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one.
-    /// A caller that comes while it is being evicted sleeps until it is gone.
+    /// May sleep until the resource is mapped. Racing callers sleep, and get the same resource.
+    /// A call during an eviction sleeps until the eviction is over.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Unbind unmaps the resource. While `dev` is borrowed, the device stays bound.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
@@ -219,7 +219,7 @@ impl Queue {
     #[cold]
     #[inline(never)]
     fn directory_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<LazyPin<'a, Table>> {
-        // Any thread may use what is returned.
+        // Any thread may use the target.
         const fn directory_is_send_and_sync<T>()
         where
             T: Send + Sync + ?Sized,
@@ -252,49 +252,49 @@ impl Queue {
         same_device(&self.dev, other)
     }
 
-    /// Unmaps now what `directory()` has mapped, unless somebody uses it.
+    /// Unmaps now the resource that `directory()` has mapped, unless it is in use.
     ///
-    /// Returns `true` if it was unmapped, and `false` if nothing was mapped. The next call of
-    /// `directory()` maps it anew.
+    /// Returns `true` if the resource was unmapped, and `false` if nothing was mapped.
+    /// The next call of `directory()` maps the resource again.
     ///
     /// # Errors
     ///
-    /// `EBUSY` if somebody has a pin or is taking one, if it is being mapped or unmapped, or if
-    /// unbind is to unmap it.
+    /// `EBUSY` if a thread has a pin or is taking one, if the resource is being mapped or
+    /// unmapped, or if unbind is about to unmap it.
     ///
     /// # Context
     ///
-    /// Waits for nobody, and allocates nothing: a shrinker may call this. Sleeps where unmapping
-    /// does. With a shrinker, unmapping allocates no memory with `GFP_KERNEL`, and takes no lock
-    /// under which anybody does.
+    /// Waits for no other thread, and allocates nothing: a shrinker may call this. May sleep if
+    /// unmapping may sleep. If a shrinker calls this, unmapping must not allocate memory with
+    /// `GFP_KERNEL`, and must not take a lock under which another thread does.
     pub fn evict_directory(&self) -> Result<bool> {
         EvictableLazy::evict(&self.directory)
     }
 
     /// The queue's doorbell.
     ///
-    /// The first call maps it; later calls return the same one without taking a lock.
+    /// The first call maps the resource. Later calls return the same one without taking a lock.
     ///
-    /// Returns a pin, which may be held while sleeping. While there is one,
-    /// `evict_doorbell()` fails. After an eviction the next call maps it anew.
+    /// Returns a pin. A thread may sleep while it holds a pin. While a pin exists,
+    /// `evict_doorbell()` fails. After an eviction, the next call maps the resource again.
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if unbind has started and it is not mapped yet.
-    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
-    ///   binding of `dev` is still mapping it.
-    /// - `EDEADLK` if the caller is evicting it, and its destructor calls this.
-    /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - The error of mapping; the object stays unmapped, and a later call tries again.
+    /// - `EINVAL` if `dev` is not the device that this object belongs to. Nothing is mapped.
+    /// - `ENXIO` if unbind has revoked the resource, also after the device is bound again, or if
+    ///   unbind has started and nothing is mapped yet.
+    /// - `EDEADLK` if the caller is mapping the resource already.
+    /// - `EBUSY` if a caller in an earlier binding of `dev` is still mapping the resource.
+    /// - `EDEADLK` if the destructor of the resource calls this during an eviction.
+    /// - `ENOMEM` if there is no memory to keep track of the resource. Nothing is mapped.
+    /// - The error of mapping. Nothing stays mapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one.
-    /// A caller that comes while it is being evicted sleeps until it is gone.
+    /// May sleep until the resource is mapped. Racing callers sleep, and get the same resource.
+    /// A call during an eviction sleeps until the eviction is over.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Unbind unmaps the resource. While `dev` is borrowed, the device stays bound.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
@@ -311,7 +311,7 @@ impl Queue {
     #[cold]
     #[inline(never)]
     fn doorbell_slow<'a>(&'a self, dev: &'a Device<Bound>) -> Result<LazyPin<'a, u32>> {
-        // Any thread may use what is returned.
+        // Any thread may use the target.
         const fn view_is_send_and_sync<T>()
         where
             T: Send + Sync + ?Sized,
@@ -360,21 +360,21 @@ impl Queue {
         same_device(&self.dev, other)
     }
 
-    /// Unmaps now what `doorbell()` has mapped, unless somebody uses it.
+    /// Unmaps now the resource that `doorbell()` has mapped, unless it is in use.
     ///
-    /// Returns `true` if it was unmapped, and `false` if nothing was mapped. The next call of
-    /// `doorbell()` maps it anew.
+    /// Returns `true` if the resource was unmapped, and `false` if nothing was mapped.
+    /// The next call of `doorbell()` maps the resource again.
     ///
     /// # Errors
     ///
-    /// `EBUSY` if somebody has a pin or is taking one, if it is being mapped or unmapped, or if
-    /// unbind is to unmap it.
+    /// `EBUSY` if a thread has a pin or is taking one, if the resource is being mapped or
+    /// unmapped, or if unbind is about to unmap it.
     ///
     /// # Context
     ///
-    /// Waits for nobody, and allocates nothing: a shrinker may call this. Sleeps where unmapping
-    /// does. With a shrinker, unmapping allocates no memory with `GFP_KERNEL`, and takes no lock
-    /// under which anybody does.
+    /// Waits for no other thread, and allocates nothing: a shrinker may call this. May sleep if
+    /// unmapping may sleep. If a shrinker calls this, unmapping must not allocate memory with
+    /// `GFP_KERNEL`, and must not take a lock under which another thread does.
     pub fn evict_doorbell(&self) -> Result<bool> {
         EvictableLazy::evict(&self.view)
     }

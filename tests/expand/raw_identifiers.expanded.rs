@@ -29,23 +29,23 @@ pub struct r#struct {
 impl r#struct {
     /// The queue's translation table.
     ///
-    /// The first call maps it; later calls return the same one without taking a lock.
+    /// The first call maps the resource. Later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if unbind has started and it is not mapped yet.
-    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
-    ///   binding of `dev` is still mapping it.
-    /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - The error of mapping; the object stays unmapped, and a later call tries again.
+    /// - `EINVAL` if `dev` is not the device that this object belongs to. Nothing is mapped.
+    /// - `ENXIO` if unbind has revoked the resource, also after the device is bound again, or if
+    ///   unbind has started and nothing is mapped yet.
+    /// - `EDEADLK` if the caller is mapping the resource already.
+    /// - `EBUSY` if a caller in an earlier binding of `dev` is still mapping the resource.
+    /// - `ENOMEM` if there is no memory to keep track of the resource. Nothing is mapped.
+    /// - The error of mapping. Nothing stays mapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one.
+    /// May sleep until the resource is mapped. Racing callers sleep, and get the same resource.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Unbind unmaps the resource. While `dev` is borrowed, the device stays bound.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
@@ -87,9 +87,9 @@ impl r#struct {
         same_device(&self.r#dyn, other)
     }
 
-    /// As `match()`, but only if it is mapped already.
+    /// As `match()`, but only if the resource is mapped already.
     ///
-    /// `None` if it is not, or if it was revoked when the device was unbound. Never maps.
+    /// `None` if nothing is mapped, or if unbind has revoked the resource. Never maps.
     ///
     /// # Errors
     ///
@@ -112,26 +112,26 @@ impl r#struct {
         Ok(None)
     }
 
-    /// Returns what `match()` has mapped, without a bound device.
+    /// Returns the resource that `match()` has mapped, without a bound device.
     ///
-    /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
+    /// `None` if nothing is mapped, or if unbind has revoked the resource. Never maps.
     ///
     /// # Context
     ///
-    /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
-    /// critical section, which unbind waits for.
+    /// Does not sleep. The holder of the guard must not sleep either: the guard is an RCU
+    /// read-side critical section, which unbind waits for.
     #[inline]
     pub fn r#try(&self) -> Option<LazyGuard<'_, r#enum>> {
         Lazy::try_access(&self.r#type)
     }
 
-    /// Unmaps now what `match()` has mapped, if anything.
+    /// Unmaps now the resource that `match()` has mapped, if there is one.
     ///
-    /// The next call of it maps anew, also if the device was unbound in between.
+    /// The next call of `match()` maps anew, also if the device was unbound in between.
     ///
     /// # Context
     ///
-    /// May sleep: if the device is being unbound, until that has unmapped it.
+    /// May sleep: if unbind is unmapping the resource, this waits for unbind.
     pub fn r#move(self: Pin<&mut Self>) {
         Lazy::revoke(Self::project(self).r#type);
     }

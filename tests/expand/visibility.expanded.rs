@@ -38,23 +38,23 @@ pub struct Queue {
 impl Queue {
     /// Public.
     ///
-    /// The first call maps it; later calls return the same one without taking a lock.
+    /// The first call maps the resource. Later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if unbind has started and it is not mapped yet.
-    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
-    ///   binding of `dev` is still mapping it.
-    /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - The error of mapping; the object stays unmapped, and a later call tries again.
+    /// - `EINVAL` if `dev` is not the device that this object belongs to. Nothing is mapped.
+    /// - `ENXIO` if unbind has revoked the resource, also after the device is bound again, or if
+    ///   unbind has started and nothing is mapped yet.
+    /// - `EDEADLK` if the caller is mapping the resource already.
+    /// - `EBUSY` if a caller in an earlier binding of `dev` is still mapping the resource.
+    /// - `ENOMEM` if there is no memory to keep track of the resource. Nothing is mapped.
+    /// - The error of mapping. Nothing stays mapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one.
+    /// May sleep until the resource is mapped. Racing callers sleep, and get the same resource.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Unbind unmaps the resource. While `dev` is borrowed, the device stays bound.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
@@ -96,9 +96,9 @@ impl Queue {
         same_device(&self.dev, other)
     }
 
-    /// As `a()`, but only if it is mapped already.
+    /// As `a()`, but only if the resource is mapped already.
     ///
-    /// `None` if it is not, or if it was revoked when the device was unbound. Never maps.
+    /// `None` if nothing is mapped, or if unbind has revoked the resource. Never maps.
     ///
     /// # Errors
     ///
@@ -123,23 +123,23 @@ impl Queue {
 
     /// The crate's.
     ///
-    /// The first call maps it; later calls return the same one without taking a lock.
+    /// The first call maps the resource. Later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if unbind has started and it is not mapped yet.
-    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
-    ///   binding of `dev` is still mapping it.
-    /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - The error of mapping; the object stays unmapped, and a later call tries again.
+    /// - `EINVAL` if `dev` is not the device that this object belongs to. Nothing is mapped.
+    /// - `ENXIO` if unbind has revoked the resource, also after the device is bound again, or if
+    ///   unbind has started and nothing is mapped yet.
+    /// - `EDEADLK` if the caller is mapping the resource already.
+    /// - `EBUSY` if a caller in an earlier binding of `dev` is still mapping the resource.
+    /// - `ENOMEM` if there is no memory to keep track of the resource. Nothing is mapped.
+    /// - The error of mapping. Nothing stays mapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one.
+    /// May sleep until the resource is mapped. Racing callers sleep, and get the same resource.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Unbind unmaps the resource. While `dev` is borrowed, the device stays bound.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
@@ -181,14 +181,14 @@ impl Queue {
         same_device(&self.dev, other)
     }
 
-    /// Returns what `b()` has mapped, without a bound device.
+    /// Returns the resource that `b()` has mapped, without a bound device.
     ///
-    /// `None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.
+    /// `None` if nothing is mapped, or if unbind has revoked the resource. Never maps.
     ///
     /// # Context
     ///
-    /// Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side
-    /// critical section, which unbind waits for.
+    /// Does not sleep. The holder of the guard must not sleep either: the guard is an RCU
+    /// read-side critical section, which unbind waits for.
     #[inline]
     pub(crate) fn try_b(&self) -> Option<LazyGuard<'_, Table>> {
         Lazy::try_access(&self.b)
@@ -196,23 +196,23 @@ impl Queue {
 
     /// The parent's.
     ///
-    /// The first call maps it; later calls return the same one without taking a lock.
+    /// The first call maps the resource. Later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if unbind has started and it is not mapped yet.
-    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
-    ///   binding of `dev` is still mapping it.
-    /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - The error of mapping; the object stays unmapped, and a later call tries again.
+    /// - `EINVAL` if `dev` is not the device that this object belongs to. Nothing is mapped.
+    /// - `ENXIO` if unbind has revoked the resource, also after the device is bound again, or if
+    ///   unbind has started and nothing is mapped yet.
+    /// - `EDEADLK` if the caller is mapping the resource already.
+    /// - `EBUSY` if a caller in an earlier binding of `dev` is still mapping the resource.
+    /// - `ENOMEM` if there is no memory to keep track of the resource. Nothing is mapped.
+    /// - The error of mapping. Nothing stays mapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one.
+    /// May sleep until the resource is mapped. Racing callers sleep, and get the same resource.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Unbind unmaps the resource. While `dev` is borrowed, the device stays bound.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
@@ -254,36 +254,36 @@ impl Queue {
         same_device(&self.dev, other)
     }
 
-    /// Unmaps now what `c()` has mapped, if anything.
+    /// Unmaps now the resource that `c()` has mapped, if there is one.
     ///
-    /// The next call of it maps anew, also if the device was unbound in between.
+    /// The next call of `c()` maps anew, also if the device was unbound in between.
     ///
     /// # Context
     ///
-    /// May sleep: if the device is being unbound, until that has unmapped it.
+    /// May sleep: if unbind is unmapping the resource, this waits for unbind.
     pub(super) fn unmap_c(self: Pin<&mut Self>) {
         Lazy::revoke(Self::project(self).c);
     }
 
     /// Private, of a public field.
     ///
-    /// The first call maps it; later calls return the same one without taking a lock.
+    /// The first call maps the resource. Later calls return the same one without taking a lock.
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.
-    /// - `ENXIO` if it was revoked when the device was unbound, also once it is bound again;
-    ///   or if unbind has started and it is not mapped yet.
-    /// - `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier
-    ///   binding of `dev` is still mapping it.
-    /// - `ENOMEM` if there is no memory to keep track of it; nothing is mapped.
-    /// - The error of mapping; the object stays unmapped, and a later call tries again.
+    /// - `EINVAL` if `dev` is not the device that this object belongs to. Nothing is mapped.
+    /// - `ENXIO` if unbind has revoked the resource, also after the device is bound again, or if
+    ///   unbind has started and nothing is mapped yet.
+    /// - `EDEADLK` if the caller is mapping the resource already.
+    /// - `EBUSY` if a caller in an earlier binding of `dev` is still mapping the resource.
+    /// - `ENOMEM` if there is no memory to keep track of the resource. Nothing is mapped.
+    /// - The error of mapping. Nothing stays mapped, and a later call tries again.
     ///
     /// # Context
     ///
-    /// May sleep until it is mapped; callers that race sleep, and get the same one.
+    /// May sleep until the resource is mapped. Racing callers sleep, and get the same resource.
     ///
-    /// Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.
+    /// Unbind unmaps the resource. While `dev` is borrowed, the device stays bound.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
     #[inline]
@@ -325,9 +325,9 @@ impl Queue {
         same_device(&self.dev, other)
     }
 
-    /// As `d()`, but only if it is mapped already.
+    /// As `d()`, but only if the resource is mapped already.
     ///
-    /// `None` if it is not, or if it was revoked when the device was unbound. Never maps.
+    /// `None` if nothing is mapped, or if unbind has revoked the resource. Never maps.
     ///
     /// # Errors
     ///

@@ -57,7 +57,7 @@ const FAILS: [Expected; 10] = [
     Expected {
         test: "imported_object",
         says: "drm_WARN_ON(drm_gem_is_imported(obj))",
-        why: "H6: maps what is the exporter's",
+        why: "H6: maps the exporter's table again",
     },
     Expected {
         test: "last_holder",

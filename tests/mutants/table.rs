@@ -28,7 +28,7 @@ impl Mutant {
             let count = text.matches(from).count();
             ensure!(
                 count == 1,
-                "{}: this is {count} times in {file}:\n{from}",
+                "{}: {file} has this text {count} times:\n{from}",
                 self.name
             );
             *text = text.replacen(from, &to.replace("MUTANT", &condition), 1);
@@ -84,7 +84,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "waits_for_nobody",
-        what: "a caller that finds the slot being populated populates it as well",
+        what: "a second caller populates a slot that another thread is populating",
         edits: &[(
             STATE,
             "            if self.0.cmpxchg(EMPTY, ours, Acquire).is_ok() {\n",
@@ -112,7 +112,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "wakes_nobody",
-        what: "who waits for a populate is not told that it is over",
+        what: "a successful populate does not wake the threads that wait for it",
         edits: &[(
             REGISTRY,
             ".publish(dev);\n        self.wake(&list);\n",
@@ -122,7 +122,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "failure_wakes_nobody",
-        what: "who waits for a populate is not told that it has failed",
+        what: "a failed populate does not wake the threads that wait for it",
         edits: &[(
             REGISTRY,
             "state.abandon();\n        self.wake(&list);\n",
@@ -132,7 +132,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "waits_for_itself",
-        what: "a first access inside its own initialiser is not told from one of another thread",
+        what: "a first access inside its own initialiser is treated as one of another thread",
         edits: &[(
             REGISTRY,
             "            && self.older.load(Relaxed).addr() == sys::current_task().get()\n",
@@ -143,7 +143,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "waits_during_unbind",
-        what: "who has waited for a populate goes on during unbind",
+        what: "a thread that has waited for a populate populates during unbind",
         edits: &[(
             REGISTRY,
             "            Binding::Revoked => Err(ENXIO),\n            _ => Ok(()),\n",
@@ -153,7 +153,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "device_check_after_map",
-        what: "the slow path populates, and then looks for which device",
+        what: "the slow path populates before it compares the devices",
         edits: &[
             (
                 FUNCTIONS,
@@ -176,7 +176,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "no_revoked_check",
-        what: "the fast path does not look whether the resource was revoked, as in Linux 7.3",
+        what: "the fast path does not check whether the resource was revoked, as in Linux 7.3",
         edits: &[(
             SLOT,
             "        if !self.header.state.is_populated_for(dev) {\n",
@@ -192,7 +192,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "try_ignores_revoked",
-        what: "`try_access()` lends what was revoked",
+        what: "`try_access()` returns a revoked resource",
         edits: &[
             (
                 SLOT,
@@ -213,7 +213,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "drops_twice",
-        what: "the owner drops again what unbind has dropped",
+        what: "the owner drops a resource that unbind has dropped",
         edits: &[(
             REGISTRY,
             "            unwind::before_waiting_for(header.addr());\n            \
@@ -257,7 +257,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "unbalanced",
-        what: "a resource whose unbind came first is forgotten",
+        what: "a resource is leaked if unbind begins while its initialiser runs",
         edits: &[(
             SLOT,
             "            unsafe { Slot::<T>::drop_value(slot.header()) };\n            return Err(error);\n",
@@ -292,7 +292,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "release_keeps",
-        what: "nobody drops the resource",
+        what: "neither unbind nor the owner drops the resource",
         edits: &[(
             REGISTRY,
             "            unsafe { drop_value(header) }\n",
@@ -322,7 +322,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "marks_nothing",
-        what: "unbind drops without a mark: accessors lend until it comes to their slot",
+        what: "unbind does not mark the slots first: accessors return resources until each is dropped",
         edits: &[(
             STATE,
             "        if is_device(seen) {\n            // An owner",
@@ -378,7 +378,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "notifies_nobody",
-        what: "whoever waits for a slot to leave the list is not told",
+        what: "a slot that leaves the list does not wake the threads that wait for it",
         edits: &[(
             REGISTRY,
             ".gone();\n        self.wake(&list);\n",
@@ -439,7 +439,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "confirms_nothing",
-        what: "a registry that unbind has missed is taken for one that it will find",
+        what: "a registry that unbind has missed is used as if unbind would find it",
         edits: &[(
             REGISTRY,
             "            Binding::Unknown if sys::is_bound(dev) => {\n",
@@ -481,7 +481,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "driver_data_goes_last",
-        what: "unbind releases what devres has before the driver's data",
+        what: "unbind releases the resources in devres before the driver's data",
         edits: &[(
             DRIVER_BINDING,
             "    if let Some(post_unbind) = unsafe { &*drv }.p_cb.post_unbind_rust {\n",
@@ -495,7 +495,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "removal_keeps",
-        what: "a device that is removed keeps what was registered after unbind",
+        what: "removing a device keeps the resources that were registered after unbind",
         edits: &[(
             DRIVER_CORE,
             "        unsafe { devres_release_all(dev) };\n    });\n    steps.finish();\n",
@@ -694,7 +694,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "fails_when_it_is_mapped",
-        what: "mapping fails after it has mapped, and leaves that mapped",
+        what: "`map()` fails after it has mapped, and does not unmap",
         edits: &[(
             VMAP,
             "        drop(resv);\n",
@@ -704,7 +704,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "unmaps_for_others",
-        what: "unmapping ends a use of the mapping that somebody else has begun",
+        what: "unmapping ends a use of the mapping that other code has begun",
         edits: &[(
             VMAP,
             "        // SAFETY: By the type's invariants it is mapped, and nobody has borrowed it any more.\n",
@@ -776,7 +776,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "failure_is_final",
-        what: "a populate that has failed leaves the slot as it is being populated",
+        what: "a failed populate leaves the slot in the state of being populated",
         edits: &[(
             STATE,
             "        self.0.store(EMPTY, Release);\n",
@@ -825,7 +825,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "counts_no_pins",
-        what: "`evict()` does not look for pins",
+        what: "`evict()` does not check for pins",
         edits: &[(
             PINS,
             "        self.count.load(Acquire) == 1\n",
@@ -854,7 +854,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "refuses_while_evicting",
-        what: "an access meanwhile is refused, as after unbind",
+        what: "an access during an eviction fails, as after unbind",
         edits: &[(
             STATE,
             "            _ => Found::Evicting,\n",
@@ -864,7 +864,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "eviction_wakes_nobody",
-        what: "whoever waits for an eviction is not told that it is over",
+        what: "an eviction does not wake the threads that wait for it",
         edits: &[(
             REGISTRY,
             "        state.evicted();\n        self.wake(&list);\n",
@@ -891,7 +891,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "waits_for_its_own_eviction",
-        what: "dropping an evicted resource waits for itself when it comes back to its slot",
+        what: "the drop of an evicted resource waits for itself if it calls its own accessor",
         edits: &[(
             PINS,
             "        self.evicting.load(Relaxed) == sys::current_task().get()\n",
@@ -901,7 +901,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "takes_busy_for_empty",
-        what: "`evict()` says that there is nothing while the resource is mapped, evicted or dropped",
+        what: "`evict()` returns `false` while the resource is being mapped, evicted or dropped",
         edits: &[(
             STATE,
             "            _ if is_device(word) => Ok(true),\n            _ => Err(EBUSY),\n",
@@ -916,7 +916,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "evict_leaves_it_revoked",
-        what: "an evicted slot is not empty, and serves nobody any more",
+        what: "an evicted slot does not become empty, and every later access fails",
         edits: &[(
             STATE,
             "        self.abandon();\n",

@@ -221,7 +221,7 @@ unsafe impl<const NUMBER: u32> Map<Owner> for View<NUMBER> {
         owner.world.dropped(match NUMBER {
             1 if value == WHOLE && *owner.buf == WHOLE => "first view",
             2 if value == WHOLE && *owner.buf == WHOLE => "second view",
-            _ => "a view of what is gone",
+            _ => "a view of a dropped part",
         });
         owner.world.pass(Site::Unmap);
     }

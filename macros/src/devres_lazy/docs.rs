@@ -43,55 +43,57 @@ pub(crate) fn accessor(slot: &Slot<'_>) -> TokenStream {
     let is_evictable = slot.is_evictable;
     let mut contract = lines([
         "",
-        "The first call maps it; later calls return the same one without taking a lock.",
+        "The first call maps the resource. Later calls return the same one without taking a lock.",
     ]);
     if let Some(evict) = &slot.evict {
         let evict = evict.unraw();
         contract.extend(lines([
             "",
-            "Returns a pin, which may be held while sleeping. While there is one,",
-            &format!("`{evict}()` fails. After an eviction the next call maps it anew."),
+            "Returns a pin. A thread may sleep while it holds a pin. While a pin exists,",
+            &format!(
+                "`{evict}()` fails. After an eviction, the next call maps the resource again."
+            ),
         ]));
     }
     contract.extend(lines([
         "",
         "# Errors",
         "",
-        "- `EINVAL` if `dev` is not the device that this object belongs to; nothing is mapped.",
-        "- `ENXIO` if it was revoked when the device was unbound, also once it is bound again;",
-        "  or if unbind has started and it is not mapped yet.",
-        "- `EDEADLK` if the caller is mapping it already; `EBUSY` if a caller in an earlier",
-        "  binding of `dev` is still mapping it.",
+        "- `EINVAL` if `dev` is not the device that this object belongs to. Nothing is mapped.",
+        "- `ENXIO` if unbind has revoked the resource, also after the device is bound again, or if",
+        "  unbind has started and nothing is mapped yet.",
+        "- `EDEADLK` if the caller is mapping the resource already.",
+        "- `EBUSY` if a caller in an earlier binding of `dev` is still mapping the resource.",
     ]));
     if is_evictable {
         contract.extend(lines([
-            "- `EDEADLK` if the caller is evicting it, and its destructor calls this.",
+            "- `EDEADLK` if the destructor of the resource calls this during an eviction.",
         ]));
     }
     contract.extend(lines([
-        "- `ENOMEM` if there is no memory to keep track of it; nothing is mapped.",
-        "- The error of mapping; the object stays unmapped, and a later call tries again.",
+        "- `ENOMEM` if there is no memory to keep track of the resource. Nothing is mapped.",
+        "- The error of mapping. Nothing stays mapped, and a later call tries again.",
         "",
         "# Context",
         "",
-        "May sleep until it is mapped; callers that race sleep, and get the same one.",
+        "May sleep until the resource is mapped. Racing callers sleep, and get the same resource.",
     ]));
     if is_evictable {
         contract.extend(lines([
-            "A caller that comes while it is being evicted sleeps until it is gone.",
+            "A call during an eviction sleeps until the eviction is over.",
         ]));
     }
     contract.extend(lines([
         "",
-        "Unbinding the device unmaps it. `dev` keeps it bound for as long as it is borrowed.",
+        "Unbind unmaps the resource. While `dev` is borrowed, the device stays bound.",
         "Everything that unmapping needs is acquired before the registration whose callbacks call",
         "this, or kept by the resource, or lazily mapped for the same device.",
     ]));
     let borrowing = slot.borrowing.as_ref().map(|_| {
         lines([
             "",
-            "It borrows from the device: no part of it can be kept for longer than `dev` is",
-            "borrowed.",
+            "The resource borrows from the device: no part of the resource can be kept for longer",
+            "than `dev` is borrowed.",
         ])
     });
 
@@ -116,9 +118,9 @@ pub(crate) fn peek(slot: &Slot<'_>) -> TokenStream {
     let name = slot.accessor.name.unraw();
 
     lines([
-        format!("As `{name}()`, but only if it is mapped already.").as_str(),
+        format!("As `{name}()`, but only if the resource is mapped already.").as_str(),
         "",
-        "`None` if it is not, or if it was revoked when the device was unbound. Never maps.",
+        "`None` if nothing is mapped, or if unbind has revoked the resource. Never maps.",
         "",
         "# Errors",
         "",
@@ -135,14 +137,15 @@ pub(crate) fn try_access(slot: &Slot<'_>) -> TokenStream {
     let name = slot.accessor.name.unraw();
 
     lines([
-        format!("Returns what `{name}()` has mapped, without a bound device.").as_str(),
+        format!("Returns the resource that `{name}()` has mapped, without a bound device.")
+            .as_str(),
         "",
-        "`None` if nothing is mapped, or if it was revoked by unbinding the device. Never maps.",
+        "`None` if nothing is mapped, or if unbind has revoked the resource. Never maps.",
         "",
         "# Context",
         "",
-        "Does not sleep, and nobody may sleep while holding the guard: it is an RCU read-side",
-        "critical section, which unbind waits for.",
+        "Does not sleep. The holder of the guard must not sleep either: the guard is an RCU",
+        "read-side critical section, which unbind waits for.",
     ])
 }
 
@@ -151,13 +154,16 @@ pub(crate) fn revoke(slot: &Slot<'_>) -> TokenStream {
     let name = slot.accessor.name.unraw();
 
     lines([
-        format!("Unmaps now what `{name}()` has mapped, if anything.").as_str(),
+        format!("Unmaps now the resource that `{name}()` has mapped, if there is one.").as_str(),
         "",
-        "The next call of it maps anew, also if the device was unbound in between.",
+        format!(
+            "The next call of `{name}()` maps anew, also if the device was unbound in between."
+        )
+        .as_str(),
         "",
         "# Context",
         "",
-        "May sleep: if the device is being unbound, until that has unmapped it.",
+        "May sleep: if unbind is unmapping the resource, this waits for unbind.",
     ])
 }
 
@@ -166,20 +172,21 @@ pub(crate) fn evict(slot: &Slot<'_>) -> TokenStream {
     let name = slot.accessor.name.unraw();
 
     lines([
-        format!("Unmaps now what `{name}()` has mapped, unless somebody uses it.").as_str(),
+        format!("Unmaps now the resource that `{name}()` has mapped, unless it is in use.")
+            .as_str(),
         "",
-        "Returns `true` if it was unmapped, and `false` if nothing was mapped. The next call of",
-        format!("`{name}()` maps it anew.").as_str(),
+        "Returns `true` if the resource was unmapped, and `false` if nothing was mapped.",
+        format!("The next call of `{name}()` maps the resource again.").as_str(),
         "",
         "# Errors",
         "",
-        "`EBUSY` if somebody has a pin or is taking one, if it is being mapped or unmapped, or if",
-        "unbind is to unmap it.",
+        "`EBUSY` if a thread has a pin or is taking one, if the resource is being mapped or",
+        "unmapped, or if unbind is about to unmap it.",
         "",
         "# Context",
         "",
-        "Waits for nobody, and allocates nothing: a shrinker may call this. Sleeps where unmapping",
-        "does. With a shrinker, unmapping allocates no memory with `GFP_KERNEL`, and takes no lock",
-        "under which anybody does.",
+        "Waits for no other thread, and allocates nothing: a shrinker may call this. May sleep if",
+        "unmapping may sleep. If a shrinker calls this, unmapping must not allocate memory with",
+        "`GFP_KERNEL`, and must not take a lock under which another thread does.",
     ])
 }

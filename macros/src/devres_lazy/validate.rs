@@ -421,7 +421,7 @@ fn device(
     if is_callers_device(&device) {
         return Err(errors.report(
             device,
-            "`dev` is what is checked: name the device that `self` belongs to, as in `&self.dev`",
+            "`dev` is the device to check: name the device of `self`, as in `&self.dev`",
         ));
     }
     if let Some(leaves) = leaves(&device) {

@@ -16,7 +16,7 @@ use core::{fmt, marker::PhantomData, ops::Deref, ptr::NonNull};
 
 /// A device: `struct device`, of which there is one for each piece of hardware, whoever drives it.
 ///
-/// `Ctx` says what is known about it for as long as a reference lives: see [`DeviceContext`].
+/// `Ctx` names the facts that hold for as long as a reference lives: see [`DeviceContext`].
 ///
 /// # Invariants
 ///
@@ -30,7 +30,7 @@ use core::{fmt, marker::PhantomData, ops::Deref, ptr::NonNull};
 /// let mut gpu = TestDevice::new(c"gpu0")?;
 /// let bound = gpu.bind()?;
 ///
-/// // This one may be kept: it says nothing about whether a driver is bound.
+/// // An `ARef<Device>` may outlive the binding: it does not claim that a driver is bound.
 /// let dev: ARef<Device> = (&*bound).into();
 /// assert_eq!(dev.name(), c"gpu0");
 /// # Ok::<(), Error>(())
@@ -53,8 +53,8 @@ impl Device {
 
     /// Returns the device as one that a driver is bound to.
     ///
-    /// For a thread or a callback that owns what it uses, and so cannot borrow a `Device<Bound>`
-    /// from the code that has bound the driver.
+    /// For a thread or a callback that owns its data, and so cannot borrow a `Device<Bound>` from
+    /// the code that has bound the driver.
     ///
     /// # Safety
     ///

@@ -26,7 +26,7 @@ use core::{any::type_name, cell::RefCell};
 #[repr(C)]
 #[pin_data]
 struct Inner<T> {
-    /// First, so that a pointer to it is one to the whole.
+    /// The first field: the code casts a pointer to it to a pointer to the struct.
     #[pin]
     node: Opaque<bindings::devres_node>,
     #[pin]

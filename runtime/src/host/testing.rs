@@ -3,19 +3,19 @@
 //! Test support that only the host has: devices that are bound and unbound at will, and ways to
 //! make things fail.
 //!
-//! Nothing in here exists in the kernel. Driver code does not use it; its tests do:
+//! The kernel has nothing of this module. Tests of driver code use it, and driver code does not:
 //!
 //! - [`TestDevice`] and [`Binding`]: a device, and the time during which a driver is bound to it.
 //!   [`Device::as_bound()`] is for threads and callbacks;
-//! - [`Driver`]: a driver with callbacks, for tests that are about them;
+//! - [`Driver`]: a driver with callbacks;
 //! - [`PciDevice`] and [`PciModule`]: a PCI device, and the module that a driver's file declares;
 //! - [`install_firmware()`]: a file that drivers request as firmware;
 //! - [`fail_nth()`]: the n-th allocation of this thread fails;
-//! - [`Task`]: a thread that others send signals to;
-//! - [`collect_warnings()`]: what the kernel would warn about, as text and not as a panic;
-//! - [`collect_printed()`]: what `dev_*!` and `pr_*!` print;
-//! - [`ledger()`]: what a device has mapped for DMA;
-//! - [`rcu_grace_periods()`]: how many grace periods were waited for.
+//! - [`Task`]: a thread to which other threads send signals;
+//! - [`collect_warnings()`]: the warnings of the kernel as text, in place of a panic;
+//! - [`collect_printed()`]: the output of `dev_*!` and `pr_*!`;
+//! - [`ledger()`]: the DMA mappings of a device;
+//! - [`rcu_grace_periods()`]: the number of grace periods that threads have waited for.
 
 use crate::{
     alloc::flags::GFP_KERNEL,
@@ -57,8 +57,9 @@ pub use crate::{
 
 /// A device that a test binds and unbinds.
 ///
-/// It is one `struct device` with one address, however often it is bound. Dropping it unbinds it,
-/// if that is still to be done; the `struct device` is there until the last reference is put.
+/// A `TestDevice` is one `struct device` with one address, however often it is bound. Dropping the
+/// `TestDevice` unbinds the driver, if one is bound. The `struct device` lives until the last
+/// reference is put.
 ///
 /// # Examples
 ///
@@ -83,7 +84,7 @@ pub struct TestDevice {
 }
 
 impl TestDevice {
-    /// Makes a device of this name, which no driver is bound to, and which reaches all memory by
+    /// Makes a device with this name. No driver is bound to the device, which reaches all memory by
     /// DMA.
     ///
     /// # Errors
@@ -105,20 +106,20 @@ impl TestDevice {
         Ok(Self::of(unsafe { ARef::from_raw(dev) }))
     }
 
-    /// A device of a bus, which no driver is bound to, and which nobody else binds one to.
+    /// Returns a device of a bus. No driver is bound, and no other code binds one.
     pub(super) fn of(dev: ARef<Device>) -> Self {
         Self { dev, driver: None }
     }
 
     /// Binds a driver, for as long as the result exists.
     ///
-    /// It is a driver that does nothing when it is bound and unbound.
+    /// The driver does nothing in its `probe` and `unbind`.
     ///
     /// # Errors
     ///
-    /// - `EBUSY` if a driver is bound, since an earlier result was forgotten and not dropped; and,
-    ///   with a warning, if the device has managed resources left over.
-    /// - `EPROBE_DEFER` if the device needs another one by a device link, and that has no driver.
+    /// - `EBUSY` if a driver is bound, because an earlier result was forgotten and not dropped.
+    /// - `EBUSY`, with a warning, if the device has managed resources left over.
+    /// - `EPROBE_DEFER` if the device has a link to a supplier that has no driver.
     /// - `ENODEV` if [`set_driver_override()`](Self::set_driver_override) has named another driver.
     ///
     /// # Context
@@ -129,15 +130,16 @@ impl TestDevice {
         self.probe(|_| Ok(()))
     }
 
-    /// Binds a driver whose `probe` this is, for as long as the result exists. `probe` returns the
-    /// driver's private data.
+    /// Binds a driver with this `probe` function, for as long as the result exists. `probe` returns
+    /// the driver's private data.
     ///
-    /// As in the kernel, it is called with the device's lock held, and may register resources with
-    /// the device. If it fails, they are released, and the slots that it has populated are revoked.
+    /// As in the kernel, `probe` is called with the device's lock held, and may register resources
+    /// with the device. If `probe` fails, these resources are released, and the slots that `probe`
+    /// has populated are revoked.
     ///
     /// # Unbind
     ///
-    /// The data is dropped first, and then the device's managed resources are released.
+    /// Unbind drops the data first, and then releases the device's managed resources.
     ///
     /// # Errors
     ///
@@ -147,7 +149,8 @@ impl TestDevice {
     ///
     /// # Panics
     ///
-    /// If `probe` does, or what is released after it has failed. The device is then unbound, too.
+    /// If `probe` panics, or if releasing a resource after `probe` has failed panics. The device is
+    /// then unbound, too.
     ///
     /// # Context
     ///
@@ -225,9 +228,9 @@ impl TestDevice {
             probe: Mutex::new(NonNull::from(&mut probe).cast()),
             unbind: Mutex::new(unbind),
         });
-        // CAST: `Callbacks` begins with it.
+        // CAST: The driver is the first field of `Callbacks`.
         let drv = Arc::as_ptr(&driver).cast();
-        // The device has no driver, so nobody uses the one that is dropped here.
+        // The device has no driver, so no code uses the driver that is dropped here.
         self.driver = Some(driver);
 
         // SAFETY: Both are valid.
@@ -248,10 +251,11 @@ impl TestDevice {
         })
     }
 
-    /// Names the one driver that may bind the device, or lifts that: `driver_override` in sysfs.
+    /// Names the only driver that may bind the device, or with [`None`] allows all: stands for
+    /// `driver_override` in sysfs.
     ///
-    /// A driver that is bound stays. Drivers are called `test` unless [`Driver::name()`] says
-    /// otherwise.
+    /// A bound driver stays bound. A driver is called `test` unless [`Driver::name()`] gives it
+    /// another name.
     pub fn set_driver_override(&self, name: Option<&CStr>) {
         let name = name.unwrap_or_default();
         let (s, len) = (name.as_ptr(), name.count_bytes());
@@ -260,16 +264,16 @@ impl TestDevice {
         unsafe { bindings::__device_set_driver_override(self.dev.as_raw(), s, len) };
     }
 
-    /// Returns a reference to the device, which may be kept. [`Binding::device()`] does the same
-    /// while it is bound.
+    /// Returns a reference to the device, which may outlive a binding. [`Binding::device()`] does
+    /// the same while a driver is bound.
     pub fn device(&self) -> ARef<Device> {
         self.dev.clone()
     }
 
     /// Lets the device reach addresses of up to `bits` bits by DMA, 1 to 64, from now on.
     ///
-    /// With 24 it reaches none of the memory that there is, and mapping fails with `EIO`. The first
-    /// failure raises a warning.
+    /// With 24 bits the device reaches no memory, and mapping fails with `EIO`. The first failure
+    /// raises a warning.
     ///
     /// # Panics
     ///
@@ -330,7 +334,7 @@ pub struct Driver<'p, D> {
 }
 
 impl<'p, D: Send + 'static> Driver<'p, D> {
-    /// Makes a driver with this `probe` function and nothing else: see [`TestDevice::probe()`].
+    /// Makes a driver that has only this `probe` function: see [`TestDevice::probe()`].
     pub fn new(probe: impl FnOnce(&Device<Core<'_>>) -> Result<D> + 'p) -> Self {
         Self {
             name: c"test".to_owned(),
@@ -345,8 +349,8 @@ impl<'p, D: Send + 'static> Driver<'p, D> {
         self
     }
 
-    /// Has `unbind` called first when the driver is unbound, with the device's lock held: the
-    /// `unbind()` of a Rust driver, `remove` in C.
+    /// Adds the callback that unbind calls first, with the device's lock held: the `unbind()` of a
+    /// Rust driver, `remove` in C.
     pub fn unbind(
         mut self,
         unbind: impl FnOnce(&Device<Core<'_>>, Pin<&D>) + Send + 'static,
@@ -364,10 +368,10 @@ impl<D> fmt::Debug for Driver<'_, D> {
     }
 }
 
-/// A [`Driver`] as the driver core has it.
+/// A [`Driver`] in the form that the driver core uses.
 #[repr(C)]
 struct Callbacks<D> {
-    /// First, so that a pointer to it is one to the whole.
+    /// The first field: the code casts a pointer to it to a pointer to the struct.
     driver: bindings::device_driver,
     _name: CString,
     /// Points to an `Option<Probe<'_, D>>`, which is there while the driver core probes.
@@ -465,13 +469,16 @@ impl<D: Send + 'static> Callbacks<D> {
 
 /// The time during which a driver is bound to a [`TestDevice`].
 ///
-/// It gives access to the `Device<Bound>` and to the driver's private data, `D`. Dropping it
-/// unbinds the driver, as `__device_release_driver()` does. First the drivers of the device's
-/// [consumers](Consumer) are unbound. Then the driver's `unbind` callback is called, and its
-/// private data is dropped. All that is registered with the device is released after that, the last
-/// first. Then DMA mappings that are left are reported.
+/// A `Binding` gives access to the `Device<Bound>` and to the driver's private data, `D`. Dropping
+/// the `Binding` unbinds the driver, as `__device_release_driver()` does:
 ///
-/// The borrow checker ensures that there is no `&Device<Bound>` any more by then:
+/// 1. The drivers of the device's [consumers](Consumer) are unbound.
+/// 2. The driver's `unbind` callback is called.
+/// 3. The driver's private data is dropped.
+/// 4. The device's managed resources are released, the newest first.
+/// 5. DMA mappings that are left are reported.
+///
+/// The borrow checker ensures that no `&Device<Bound>` exists at that point:
 ///
 /// ```compile_fail,E0505
 /// # use kernel::{device::{Bound, Device}, testing::TestDevice};
@@ -483,7 +490,7 @@ impl<D: Send + 'static> Callbacks<D> {
 /// println!("{dev:?}"); // too late
 /// ```
 ///
-/// In the right order it compiles:
+/// In the right order, the code compiles:
 ///
 /// ```
 /// # use kernel::{device::{Bound, Device}, testing::TestDevice};
@@ -495,7 +502,7 @@ impl<D: Send + 'static> Callbacks<D> {
 /// bound.unbind();
 /// ```
 ///
-/// Nor does one outlive a rebind, also if the binding was forgotten:
+/// A `&Device<Bound>` does not outlive a rebind either, also if the binding was forgotten:
 ///
 /// ```compile_fail,E0499
 /// # use kernel::{device::{Bound, Device}, testing::TestDevice};
@@ -506,7 +513,7 @@ impl<D: Send + 'static> Callbacks<D> {
 /// println!("{dev:?}"); // of the first binding
 /// ```
 ///
-/// A reference that does not say that a driver is bound may be kept:
+/// An `ARef<Device>`, which does not claim that a driver is bound, may outlive the binding:
 ///
 /// ```
 /// # use kernel::testing::TestDevice;
@@ -520,7 +527,8 @@ impl<D: Send + 'static> Callbacks<D> {
 ///
 /// # Invariants
 ///
-/// A driver is bound to the device as long as it exists, and its private data is a box of a `D`.
+/// A driver is bound to the device as long as `self` exists, and the driver's private data is a box
+/// of a `D`.
 #[must_use = "the driver is unbound immediately when the binding is unused"]
 pub struct Binding<'a, D = ()> {
     device: &'a mut TestDevice,
@@ -528,23 +536,23 @@ pub struct Binding<'a, D = ()> {
 }
 
 impl<'a, D> Binding<'a, D> {
-    /// Returns the driver's private data: what its `probe` has returned.
+    /// Returns the driver's private data, which its `probe` has returned.
     pub fn data(&self) -> &D {
         // SAFETY: The device is valid.
         let data = unsafe { bindings::dev_get_drvdata(self.as_raw()) };
 
-        // SAFETY: By the type invariant it is a `D`, which is dropped when the driver is unbound:
-        // `self` is borrowed until then, or the device if the binding was forgotten.
+        // SAFETY: By the type invariant the data is a `D`, which unbind drops. The result borrows
+        // `self`, and if the binding was forgotten, the device stays borrowed.
         unsafe { &*data.cast() }
     }
 
-    /// Makes another device a consumer of this one, which the driver core then unbinds first: by a
-    /// managed device link, which goes when the consumer is unbound.
+    /// Makes another device a consumer of this device, by a managed device link. Unbinding this
+    /// device then unbinds the consumer first. Unbinding the consumer deletes the link.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if this device needs the other one, or there is no memory: the consumer is then
-    /// unbound.
+    /// `EINVAL` if this device is a consumer of the other device, or if there is no memory. The
+    /// other device is then unbound.
     pub fn add_consumer<'c, C>(&'c self, consumer: Binding<'c, C>) -> Result<Consumer<'c, C>> {
         // SAFETY: Both are valid. `Consumer` shows the consumer as bound only while `self` is
         // borrowed, and so while this device is not unbound.
@@ -562,13 +570,13 @@ impl<'a, D> Binding<'a, D> {
         Ok(Consumer(ManuallyDrop::new(consumer)))
     }
 
-    /// Opens a group of managed resources: what is registered from now on is in it.
+    /// Opens a group of managed resources. All resources registered from now on are in the group.
     ///
     /// # Errors
     ///
     /// `ENOMEM` if there is no memory.
     pub fn open_group(&self) -> Result<Group> {
-        // SAFETY: The device is valid; without an identity the group gets one.
+        // SAFETY: The device is valid. With a null identity, the group gets one.
         let id = unsafe { bindings::devres_open_group(self.as_raw(), ptr::null_mut(), 0) };
 
         if id.is_null() {
@@ -577,43 +585,43 @@ impl<'a, D> Binding<'a, D> {
         Ok(Group(id))
     }
 
-    /// Closes a group: what is registered from now on is not in it.
+    /// Closes a group. Resources registered from now on are not in the group.
     ///
     /// # Panics
     ///
-    /// If it is closed already, or not a group of this binding.
+    /// If the group is closed already, or is not a group of this binding.
     #[track_caller]
     pub fn close_group(&self, group: &Group) {
         // SAFETY: The device is valid.
         unsafe { bindings::devres_close_group(self.as_raw(), group.0) };
     }
 
-    /// Releases what is in a group, the last first, and returns how many resources that were. The
-    /// device stays bound.
+    /// Releases the resources in a group, the newest first, and returns their number. The device
+    /// stays bound.
     ///
     /// # Panics
     ///
-    /// If it is not a group of this binding, and if anything that is released panics, after all of
-    /// it was released. With nothing registered, a group of another binding is not noticed and
-    /// there is nothing to release, as in C.
+    /// If the group is not a group of this binding. If releasing a resource panics, the other
+    /// resources are released first. If the device has no resources, a group of another binding is
+    /// not detected, as in C.
     ///
     /// # Context
     ///
     /// May sleep.
     #[track_caller]
     pub fn release_group(&mut self, group: Group) -> usize {
-        // SAFETY: The device is valid. `&mut self` shows that nobody has a `Device<Bound>`, and so
+        // SAFETY: The device is valid. `&mut self` shows that no code has a `Device<Bound>`, and so
         // a reference that ends when the device is unbound.
         let count = unsafe { bindings::devres_release_group(self.as_raw(), group.0) };
 
         usize::try_from(count).unwrap_or(0)
     }
 
-    /// Removes a group, and leaves what is in it.
+    /// Removes a group, and keeps its resources.
     ///
     /// # Panics
     ///
-    /// If it is not a group of this binding.
+    /// If the group is not a group of this binding.
     #[track_caller]
     pub fn remove_group(&self, group: Group) {
         // SAFETY: The device is valid.
@@ -624,19 +632,20 @@ impl<'a, D> Binding<'a, D> {
     ///
     /// # Context
     ///
-    /// May sleep: it waits for an RCU grace period for each [`Devres`](crate::devres::Devres), and
-    /// for those that are being dropped.
+    /// May sleep: unbind waits for an RCU grace period for each [`Devres`](crate::devres::Devres),
+    /// and for threads that are dropping a resource.
     ///
     /// # Panics
     ///
-    /// If the driver's `unbind` callback, the drop of its data, or a release function panics; all
-    /// of the work is done first. Also if anything is then still mapped for DMA, or if the thread
-    /// holds the RCU read lock. In the last case the device stays bound, unless the thread is
-    /// panicking already.
+    /// - If the driver's `unbind` callback, the drop of its data, or a release function panics. The
+    ///   other steps of unbind are done first.
+    /// - If a DMA mapping of the device is left.
+    /// - If the thread holds the RCU read lock. The device then stays bound, unless the thread is
+    ///   panicking already.
     #[track_caller]
     pub fn unbind(self) {}
 
-    /// Returns a reference to the device, which may be kept.
+    /// Returns a reference to the device, which may outlive the binding.
     pub fn device(&self) -> ARef<Device> {
         self.device.device()
     }
@@ -664,9 +673,9 @@ impl<D> Deref for Binding<'_, D> {
 
     #[inline]
     fn deref(&self) -> &Device<Bound> {
-        // SAFETY: By the type invariant it is bound as long as `self` exists. `self` is borrowed
-        // for as long as the reference; should it be forgotten in that time, nobody unbinds the
-        // device: the `TestDevice` is borrowed as well.
+        // SAFETY: By the type invariant the device is bound as long as `self` exists, which the
+        // result borrows. If `self` is forgotten meanwhile, no code unbinds the device: the
+        // `TestDevice` is borrowed as well.
         unsafe { self.device.dev.as_bound() }
     }
 }
@@ -693,8 +702,8 @@ pub struct Group(*mut c_void);
 /// The time during which a driver is bound to a device that is a consumer of another one: see
 /// [`Binding::add_consumer()`].
 ///
-/// Dropping it leaves the driver bound. It is unbound when the supplier's is, before that one's
-/// `unbind` callback is called, or when the device is dropped.
+/// Dropping a `Consumer` leaves the driver bound. The driver is unbound when the supplier is
+/// unbound, before the supplier's `unbind` callback is called, or when the device is dropped.
 pub struct Consumer<'a, D = ()>(ManuallyDrop<Binding<'a, D>>);
 
 impl<D> Consumer<'_, D> {

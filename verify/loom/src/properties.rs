@@ -600,8 +600,8 @@ impl Drop for Dying {
         // SAFETY: The slot is valid until its resource is dropped.
         let slot = unsafe { &*self.slot };
 
-        assert!(slot.get(&self.dev).is_none(), "what is dropped is lent");
-        assert!(slot.try_access().is_none(), "there is a guard to what is dropped");
+        assert!(slot.get(&self.dev).is_none(), "a dropped resource is returned");
+        assert!(slot.try_access().is_none(), "there is a guard of a dropped resource");
         let again = access(slot, &self.dev, || Err(EIO));
         assert_eq!(again.err(), Some(ENXIO), "populated again meanwhile");
     }
@@ -1168,7 +1168,7 @@ impl Drop for Evicted {
         // SAFETY: The slot is valid until its resource is dropped.
         let slot = unsafe { &*self.slot };
 
-        assert!(slot.get(&self.dev).is_none(), "what is dropped is lent");
+        assert!(slot.get(&self.dev).is_none(), "a dropped resource is returned");
         assert_eq!(slot.evict(), Err(EBUSY));
         let again = pin(slot, &self.dev, || Err(EIO)).err();
         assert!(again == Some(EDEADLK) || again == Some(ENXIO), "{again:?}");

@@ -122,7 +122,7 @@ impl<T> Resource<T> {
     pub(crate) fn read(&self) {
         assert!(
             self.words.iter().all(|word| *word == Self::WORD),
-            "what is lent was dropped"
+            "a resource in use was dropped"
         );
     }
 }

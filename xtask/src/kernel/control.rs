@@ -79,7 +79,7 @@ fn expected(arch: Arch, variant: Variant) -> Vec<Expected> {
         fails(
             "imported_object",
             &[IMPORTED, IMPORTED],
-            "H6: maps what is the exporter's",
+            "H6: maps the exporter's table again",
         ),
         (
             "rust_lazy_oops".to_owned(),
@@ -90,7 +90,7 @@ fn expected(arch: Arch, variant: Variant) -> Vec<Expected> {
                 (Arch::Arm64, _) => &["Unable to handle kernel NULL pointer dereference"],
                 (Arch::Um, _) => &["Segfault with no mm"],
             },
-            "H1: as `rebind`, and reads from what is lent",
+            "H1: as `rebind`, and reads the dropped table",
         ),
     ];
     let allocation = "failing_allocation";

@@ -16,7 +16,8 @@ use core::{
 /// A group: `struct devres_group`.
 #[repr(C)]
 struct devres_group {
-    /// The opening marker. First, so that a pointer to it is one to the whole.
+    /// The opening marker. The first field: the code casts a pointer to it to a pointer to the
+    /// group.
     open: devres_node,
     /// The closing marker.
     close: devres_node,

@@ -512,7 +512,7 @@ pub const NUMA_NO_NODE: c_int = -1;
 /// A resource whose memory devres has allocated: `struct devres`.
 #[repr(C)]
 struct devres {
-    /// First, so that a pointer to it is one to the whole.
+    /// The first field: the code casts a pointer to it to a pointer to the struct.
     node: devres_node,
     release: dr_release_t,
     size: usize,
@@ -742,7 +742,7 @@ pub(super) unsafe fn release_nodes(dev: *mut device, todo: Vec<Entry>) {
 /// An action of [`devm_add_action_or_reset()`]: `struct devres_action`.
 #[repr(C)]
 struct devres_action {
-    /// First, so that a pointer to it is one to the whole.
+    /// The first field: the code casts a pointer to it to a pointer to the struct.
     node: devres_node,
     action: unsafe extern "C-unwind" fn(data: *mut c_void),
     data: *mut c_void,

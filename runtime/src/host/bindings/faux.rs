@@ -12,7 +12,7 @@ use core::{ffi::c_char, ptr};
 /// A device without hardware: `struct faux_device`.
 #[repr(C)]
 pub struct faux_device {
-    /// First, so that a pointer to it is one to the whole.
+    /// The first field: the code casts a pointer to it to a pointer to the faux device.
     pub dev: device,
 }
 

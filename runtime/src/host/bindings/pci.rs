@@ -83,7 +83,7 @@ pub(crate) struct PciConfig {
 /// A device: `struct pci_dev`.
 #[repr(C)]
 pub struct pci_dev {
-    /// First, so that a pointer to it is one to the whole.
+    /// The first field: the code casts a pointer to it to a pointer to the PCI device.
     pub dev: device,
     /// Vendor.
     pub vendor: u16,

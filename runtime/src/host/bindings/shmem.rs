@@ -468,7 +468,7 @@ pub unsafe fn __drm_gem_shmem_free_sgt_locked(shmem: *mut drm_gem_shmem_object) 
             shmem.gem,
             match shmem.madv() {
                 0.. => "has no table",
-                _ => "was purged under whoever had its table",
+                _ => "was purged while its table was in use",
             }
         ));
         return;

@@ -498,7 +498,10 @@ impl Cache {
         for thread in running {
             ensure_ok!(thread.join()?, "a thread");
         }
-        ensure!(!this.is_wrong.load(Relaxed), "a pin lends what is gone");
+        ensure!(
+            !this.is_wrong.load(Relaxed),
+            "a pin leads to a dropped resource"
+        );
         Ok(())
     }
 

@@ -504,7 +504,10 @@ mod tests {
             let peek = object.peek(dev);
             ensure!(peek == Ok(None), "then, peek: {peek:?}");
         }
-        ensure!(probe.dropped() == 0, "what was never made is dropped");
+        ensure!(
+            probe.dropped() == 0,
+            "a resource that was never made is dropped"
+        );
 
         ensure_ok!(object.access(dev), "then");
         drop(object);

@@ -157,7 +157,7 @@ mod tests {
         dev.unbind();
         log.ensure(&[0])?;
         let is_there = slots[1].lazy.get(other.bound()?.as_ref()).is_some();
-        ensure!(is_there, "unbind has revoked what is on another device");
+        ensure!(is_there, "unbind has revoked a slot of another device");
 
         dev.rebind()?;
         slots[2].populate(dev.bound()?.as_ref(), 2, &log, None)?;

@@ -393,7 +393,7 @@ where
                 self.counts.maps.load(Relaxed) > maps || self.is_over.load(Relaxed)
             });
             self.gate.close()?;
-            ensure!(is_used, "binding {binding}: nobody maps anything");
+            ensure!(is_used, "binding {binding}: no thread maps a resource");
 
             self.is_unbinding.store(true, Relaxed);
             device.unbind();
@@ -474,7 +474,7 @@ impl Payload {
     fn read(&self) -> Result {
         ensure!(
             self.0.iter().all(|word| *word == Self::WORD),
-            "what is lent was dropped"
+            "a resource in use was dropped"
         );
         Ok(())
     }

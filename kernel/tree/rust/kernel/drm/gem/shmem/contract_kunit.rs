@@ -384,7 +384,7 @@ pub(super) fn race_to_first<T: Clone + Send + 'static>(
     let is_early = comes_true(GRACE, || threads.iter().any(|thread| thread.has_returned()));
     drop(resv);
 
-    ensure!(!is_early, "a thread got what is not mapped");
+    ensure!(!is_early, "a thread got a table that is not mapped");
     let mut first = None;
     for thread in threads {
         let this = ensure_ok!(thread.join()?, "a thread");
