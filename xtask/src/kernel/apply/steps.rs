@@ -154,24 +154,25 @@ const MAPPED: Step = step(
 /// The conversion of the object.
 pub(super) const SG_TABLE: Step = step("sg_table", &[], &[(SHMEM, Items(shmem::convert))]);
 
-/// The suites of the object, and what all suites share.
+/// The suite of the object's contract, and what all suites share.
 const SG_TABLE_KUNIT: Step = step(
     "sg_table_kunit",
     &[
         of_tree(|file| {
             is_devres(file, &["kunit_machine", "kunit_support"])
-                || is_shmem(file, &["contract_kunit", "lazy_kunit"])
+                || is_shmem(file, &["contract_kunit"])
         }),
         KUNIT_SKIP,
     ],
     &[],
 );
 
-/// The suites of the slot that need no accessors.
+/// The suites of the slot that need no annotation.
 const SLOT_KUNIT: Step = step(
     "slot_kunit",
     &[of_tree(|file| {
         is_devres(file, &["registry_kunit", "phases_kunit", "kunit_driver"])
+            || is_shmem(file, &["lazy_kunit"])
     })],
     &[],
 );
@@ -225,12 +226,23 @@ const MACRO_CHECK: Step = step(
 
 const CHECK_MODULES: &[&str] = &["borrowing", "model", "validate"];
 
+/// The parts of the macro that keep a driver's names and expressions apart from generated code, and
+/// its documentation.
+const MACRO_APART: Step = step(
+    "macro_apart",
+    &[of_macro(|file| is_one(file, "", APART_MODULES))],
+    &[(
+        MACRO_ROOT,
+        Text(|_| modules(&[PARSE_MODULES, CHECK_MODULES, APART_MODULES].concat())),
+    )],
+);
+
+const APART_MODULES: &[&str] = &["diverge", "docs", "hygiene", "names"];
+
 /// The whole macro.
 const MACRO: Step = step(
     "macro",
-    &[of_macro(|file| {
-        file != "mod.rs" && !is_one(file, "", &[PARSE_MODULES, CHECK_MODULES].concat())
-    })],
+    &[of_macro(|file| file.starts_with("expand/"))],
     &[
         (MACRO_ROOT, Text(|_| Ok(MACRO_ROOT_TEXT.to_owned()))),
         ("rust/macros/lib.rs", Items(attribute)),
@@ -449,7 +461,7 @@ pub(super) const BENCH: Step = step(
 );
 
 /// The steps that only the macro needs.
-const OF_THE_MACRO: [Step; 4] = [MACRO_PARSE, MACRO_CHECK, MACRO, ANNOTATE];
+const OF_THE_MACRO: [Step; 5] = [MACRO_PARSE, MACRO_CHECK, MACRO_APART, MACRO, ANNOTATE];
 
 /// The steps for an object, in order. Those for lazy fields begin with a tree that has all fixes.
 pub(super) fn of(object: Object) -> Vec<Step> {
