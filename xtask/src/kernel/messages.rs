@@ -13,7 +13,7 @@ pub(crate) struct Message<'a> {
     /// The file, by the name that the compiler was given.
     pub(crate) file: &'a str,
     /// All lines of it.
-    pub(crate) text: String,
+    pub(crate) text: &'a str,
 }
 
 /// The begin of a message: `warning: ..`, `error: ..`, `error[E0308]: ..`.
@@ -32,21 +32,25 @@ pub(crate) fn ensure_none(log: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Finds the messages in a log.
+/// Finds the messages in a log that say where they stand.
 pub(crate) fn parse(log: &str) -> Vec<Message<'_>> {
+    let message = |text| {
+        let place = PLACE.captures(text)?.get(1)?;
+        let file = place.as_str();
+        Some(Message { file, text })
+    };
+    texts(log).into_iter().filter_map(message).collect()
+}
+
+/// The texts of all messages in a log. Each ends with an empty line, or where the next one begins.
+pub(crate) fn texts(log: &str) -> Vec<&str> {
     let mut begins: Vec<usize> = TITLE.find_iter(log).map(|title| title.start()).collect();
     begins.push(log.len());
-
-    let messages = begins.windows(2).filter_map(|range| {
-        // The explanation ends with an empty line, or where the next message begins.
-        let text = log[range[0]..range[1]].split("\n\n").next()?.trim_end();
-        let place = PLACE.captures(text)?.get(1)?;
-        Some(Message {
-            file: place.as_str(),
-            text: text.to_owned(),
-        })
-    });
-    messages.collect()
+    let text = |range: &[usize]| {
+        let text = &log[range[0]..range[1]];
+        text.split("\n\n").next().unwrap_or(text).trim_end()
+    };
+    begins.windows(2).map(text).collect()
 }
 
 #[cfg(test)]

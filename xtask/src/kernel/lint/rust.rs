@@ -76,7 +76,7 @@ fn compiled(lint: &Lint<'_>, log: &Path, arguments: &[&str]) -> Result<Outcome> 
     }
 
     // A file that is part of two crates is reported twice.
-    let faults: BTreeSet<String> = ours.into_iter().map(|message| message.text).collect();
+    let faults: BTreeSet<&str> = ours.into_iter().map(|message| message.text).collect();
     Ok(Outcome {
         what: with_others(&format!("{} messages", faults.len()), others.len()),
         faults: faults.into_iter().collect::<Vec<_>>().join("\n\n"),
