@@ -19,6 +19,9 @@ use super::{
 use regex_lite::Regex;
 use std::{sync::LazyLock, time::Duration};
 
+/// The prefix of a line that a test prints for people to read.
+const RESULT: &str = "# result: ";
+
 /// A suite, a test of it, or a case of a test with parameters.
 #[derive(Debug, Default)]
 pub(crate) struct Test {
@@ -73,6 +76,12 @@ impl Test {
         matches!(self.outcome, Outcome::Failed | Outcome::Missing)
             || self.splats.iter().any(Splat::fails)
             || self.parts.iter().any(Self::fails)
+    }
+
+    /// What the test has printed for people to read, also if all is well.
+    pub(crate) fn results(&self) -> impl Iterator<Item = &str> {
+        let notes = self.notes.iter();
+        notes.filter_map(|note| Some(note.split_once(RESULT)?.1.trim_end()))
     }
 
     /// The reports of the kernel, also during its parts.

@@ -11,9 +11,6 @@ use anyhow::{ensure, Result};
 /// Of what the console said during a test that failed, these many lines are printed.
 const MAX_NOTES: usize = 60;
 
-/// The prefix of a line that a test prints for people to read, also if all is well.
-const RESULT: &str = "# result: ";
-
 /// The line that `kernel/init/leaks` prints when it has done its work.
 const SEARCHED: &str = "# leaks: searched";
 
@@ -66,7 +63,7 @@ impl Run {
 
         let (suite, test) = self.parser.line(time, text)?;
         // The tests of a suite have been printed.
-        (!suite.is_empty() || test.counts()).then(|| format(suite, test))
+        (!suite.is_empty() || test.counts()).then(|| describe(suite, test))
     }
 
     /// Ends the run, because the kernel did, or because it was stopped for this reason.
@@ -124,7 +121,7 @@ impl Results {
         let mut text = String::new();
         for (suite, test) in self.tests() {
             if test.outcome == Outcome::Missing || test.name == OUTSIDE {
-                text += &format(suite, test);
+                text += &describe(suite, test);
             }
         }
         for problem in &self.problems {
@@ -189,7 +186,7 @@ fn failures(results: &[Results]) -> Vec<String> {
 }
 
 /// The line about a test, and what there is to say if it failed.
-fn format(suite: &str, test: &Test) -> String {
+pub(crate) fn describe(suite: &str, test: &Test) -> String {
     let mark = match test.outcome {
         _ if test.fails() => "FAIL",
         Outcome::Skipped(_) => "skip",
@@ -215,8 +212,8 @@ fn format(suite: &str, test: &Test) -> String {
     if test.fails() {
         text += &details(test, !suite.is_empty());
     } else {
-        for (_, result) in test.notes.iter().filter_map(|note| note.split_once(RESULT)) {
-            text += &format!("       {}\n", result.trim_end());
+        for result in test.results() {
+            text += &format!("       {result}\n");
         }
     }
     text
