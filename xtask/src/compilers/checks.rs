@@ -36,7 +36,6 @@ const WORKSPACE: &str = "devres-lazy-workspace";
 pub(super) struct Checks<'a> {
     pub(super) cache: &'a Cache,
     pub(super) toolchain: &'a Toolchain,
-    /// The sources.
     pub(super) root: &'a Path,
     /// The home of cargo, whose settings name the crates.
     pub(super) home: &'a Path,

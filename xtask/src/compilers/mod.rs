@@ -36,7 +36,6 @@ Exit status:
   2  wrong usage
   3  skipped: something cannot be downloaded, or was not without --install";
 
-/// The options of `compilers`.
 #[derive(Parser)]
 #[command(after_help = HELP)]
 pub(crate) struct Options {

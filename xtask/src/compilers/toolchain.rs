@@ -26,7 +26,6 @@ const PACKAGES: [&str; 3] = ["rustc", "cargo", "rustfmt"];
 /// Packages that these depend on for linking, in place of which the machine's own are used.
 const HERE: [&str; 3] = ["binutils", "gcc", "libc-dev"];
 
-/// The programs.
 const PROGRAMS: [&str; 4] = ["cargo", "rustc", "rustdoc", "rustfmt"];
 
 /// The folder of all compilers in the cache. Each has a folder there that begins so, and goes on
@@ -37,7 +36,6 @@ const PREFIX: &str = "rust-";
 /// The space that one takes in the cache while it is unpacked, in mebibytes.
 const SPACE: u64 = 800;
 
-/// One of the two compilers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Which {
     /// The oldest compiler that the crates support.

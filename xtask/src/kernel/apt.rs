@@ -333,7 +333,6 @@ fn status(here: &[&str]) -> String {
     here.iter().map(entry).collect()
 }
 
-/// The private configuration.
 fn configuration(folder: &Path, arch: &str) -> String {
     let folder = folder.display();
 

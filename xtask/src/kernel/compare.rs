@@ -21,7 +21,6 @@ use clap::Parser;
 use std::{collections::BTreeMap, fmt, mem, path::Path, process::Command};
 use xshell::Shell;
 
-/// The options of `compare`.
 #[derive(Parser)]
 pub(crate) struct Options {
     #[command(flatten)]

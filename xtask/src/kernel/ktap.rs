@@ -94,7 +94,6 @@ impl Test {
 /// The time of a line, and the name of the task or CPU that CONFIG_PRINTK_CALLER adds.
 static TIMESTAMP: LazyLock<Regex> = pattern!(r"^\[ *([0-9]+\.[0-9]{6})\](?:\[ *[TC][0-9]+\])? ?");
 
-/// A line of KTAP.
 static LINE: LazyLock<Regex> = pattern!(
     r"^(?<indent>(?:    )*)(?:(?<version>KTAP version [0-9]+)|# Subtest: (?<subtest>.+)"
     r"|1\.\.(?<plan>[0-9]{1,6})"
@@ -152,7 +151,6 @@ impl Level {
     }
 }
 
-/// Reads a console.
 #[derive(Default)]
 pub(crate) struct Parser {
     /// From the outermost, which has the suites, to the one that is running.

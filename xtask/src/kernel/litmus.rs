@@ -26,7 +26,6 @@ const MODEL: &str = "tools/memory-model";
 /// The prefix of the expected result in a file.
 const RESULT: &str = " * Result: ";
 
-/// The options of `litmus`.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// The program herd7, 7.58 or newer, in place of the one of this machine or of the cache.

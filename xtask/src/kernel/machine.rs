@@ -54,7 +54,6 @@ pub(crate) struct Check {
     pub(crate) state: State,
 }
 
-/// How it stands.
 pub(crate) enum State {
     Here,
     /// `test` gets it, this way.

@@ -11,7 +11,6 @@ use super::pattern::pattern;
 use regex_lite::Regex;
 use std::sync::LazyLock;
 
-/// A report.
 #[derive(Clone, Debug)]
 pub(crate) struct Splat {
     /// The line that says what it is.
@@ -150,7 +149,6 @@ pub(crate) fn find<'a>(suite: &str, lines: impl IntoIterator<Item = &'a String>)
     search.found
 }
 
-/// The state of [`find()`].
 #[derive(Default)]
 struct Search {
     found: Vec<Splat>,

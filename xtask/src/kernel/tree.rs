@@ -107,7 +107,6 @@ impl Tree {
         self.version
     }
 
-    /// Where it is.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }

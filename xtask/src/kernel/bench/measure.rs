@@ -39,7 +39,6 @@ const NORMAL: &str = "rcupdate.rcu_normal=1";
 /// For one test, in seconds. KUnit gives five minutes otherwise.
 const TIMEOUT: &str = "kunit.timeout=3600";
 
-/// How to measure.
 pub(super) struct How<'a> {
     /// Where, if not in Debian's tree.
     pub(super) linux: Option<&'a Path>,

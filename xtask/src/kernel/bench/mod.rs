@@ -36,7 +36,6 @@ use results::{Outcome, Results};
 use std::fs;
 use xshell::Shell;
 
-/// How to measure.
 #[derive(Parser)]
 pub(crate) struct Options {
     #[command(flatten)]

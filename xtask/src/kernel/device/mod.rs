@@ -41,7 +41,6 @@ use std::{
 };
 use xshell::Shell;
 
-/// The options of `device`.
 #[derive(Parser)]
 pub(crate) struct Options {
     #[command(flatten)]

@@ -46,7 +46,6 @@ pub(super) struct Target {
     pub(super) name: String,
     /// The ends of what is renamed.
     idents: Vec<usize>,
-    /// The lines.
     lines: Range<usize>,
     /// The statements, if it is a function.
     statements: Vec<Target>,

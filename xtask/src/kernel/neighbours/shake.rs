@@ -33,9 +33,7 @@ pub(super) struct Shake {
 /// The kind of change that a shake makes.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// Adds lines.
     Adds,
-    /// Moves parts.
     Moves,
     /// Has rustfmt lay the file out again, with lines of this length.
     LaysOut(usize),
@@ -48,7 +46,6 @@ const fn shake(name: &'static str, kind: Kind, change: fn(&str, &str) -> Result<
 const NARROW: usize = 80;
 const WIDE: usize = 140;
 
-/// All ways.
 pub(super) const ALL: [Shake; 11] = [
     shake("as it is", Kind::Adds, |_, text| Ok(text.to_owned())),
     shake("a field more in front", Kind::Adds, fields_in_front),
