@@ -118,7 +118,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let fuzz = Fuzz {
         shell,
         program: kernel::cargo_fuzz(shell, options.install)?,
-        host: cargo::host(shell)?,
+        host: cargo::rustc(shell, "host")?,
     };
     let chosen = options.target.as_ref().map(slice::from_ref);
     for target in chosen.unwrap_or(Target::value_variants()) {

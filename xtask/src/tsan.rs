@@ -75,7 +75,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     job::end_with_us()?;
     let runner = Runner {
         shell,
-        host: cargo::host(shell)?,
+        host: cargo::rustc(shell, "host")?,
         library: kernel::rust_library(shell)?,
         // A folder apart from builds without ThreadSanitizer.
         folder: cargo::target_folder(shell)?.join("tsan"),

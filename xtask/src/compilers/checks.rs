@@ -47,9 +47,7 @@ impl Checks<'_> {
     /// Builds each part, and runs all tests but those that are left out.
     pub(super) fn run(&self) -> Result<Outcome> {
         let Toolchain { which, package, .. } = self.toolchain;
-        let release = self.toolchain.release()?;
-        let name = which.name();
-        println!("{name}: rustc {release}, of Debian's package {package}");
+        println!("{}: Debian's package {package}", which.name());
 
         let mut builds = Vec::new();
         let mut output = String::new();
@@ -75,7 +73,7 @@ impl Checks<'_> {
         }
         Ok(Outcome {
             which: *which,
-            release,
+            release: self.toolchain.release().to_owned(),
             package: package.clone(),
             builds,
             said: Said::read(&output),

@@ -71,6 +71,5 @@ mod tests {
             let text = fs::read_to_string(file).expect(it.place);
             assert!(text.contains(&format!("\nfn {}()", it.name)), "{}", it.name);
         }
-        assert_eq!(names(Which::Newest).collect::<Vec<_>>(), ["ui"]);
     }
 }

@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) which: Which,
-    /// The version that rustc says it has.
+    /// The version of its rustc.
     pub(super) release: String,
     /// The version of its package.
     pub(super) package: String,

@@ -11,6 +11,7 @@ use super::{
     hardware::Hardware,
     job::{self, Job},
     ktap::Outcome,
+    pattern::pattern,
     prepare::Source,
     run::Results,
     spinner, test,
@@ -18,7 +19,8 @@ use super::{
 use crate::report::table;
 use anyhow::{ensure, Result};
 use clap::Parser;
-use std::{collections::BTreeMap, fmt, mem, path::Path, process::Command};
+use regex_lite::Regex;
+use std::{collections::BTreeMap, fmt, mem, path::Path, process::Command, sync::LazyLock};
 use xshell::Shell;
 
 #[derive(Parser)]
@@ -154,6 +156,9 @@ fn word(outcome: &Outcome) -> &'static str {
     }
 }
 
+/// The line that a suite prints for a test on the host.
+static OF_HOST: LazyLock<Regex> = pattern!(r"(?m)^# kunit: (\S+) (ok|not ok)(?: # SKIP (.*))?$");
+
 /// Where a test ran.
 #[derive(Clone, Copy)]
 enum Side {
@@ -178,21 +183,15 @@ impl Table {
         Ok(())
     }
 
-    /// Adds what the suites print on the host, `# kunit: suite.test ok`. Returns how many tests it
-    /// knows then.
+    /// Adds what the suites print on the host. Returns how many tests it knows then.
     fn add_host(&mut self, text: &str) -> Result<usize> {
-        for line in text.lines() {
-            let line = line.strip_prefix("# kunit: ");
-            let Some((name, verdict)) = line.and_then(|line| line.split_once(' ')) else {
-                continue;
-            };
-            let outcome = match (verdict, verdict.strip_prefix("ok # SKIP ")) {
-                ("ok", _) => Outcome::Passed,
-                (_, Some(why)) => Outcome::Skipped(why.to_owned()),
+        for test in OF_HOST.captures_iter(text) {
+            let outcome = match (&test[2], test.get(3)) {
                 ("not ok", _) => Outcome::Failed,
-                _ => continue,
+                (_, Some(why)) => Outcome::Skipped(why.as_str().to_owned()),
+                (_, None) => Outcome::Passed,
             };
-            self.add(Side::Host, name, outcome)?;
+            self.add(Side::Host, &test[1], outcome)?;
         }
         Ok(self.0.len())
     }

@@ -2,10 +2,10 @@
 
 //! The messages of rustc, Clippy and rustdoc in the log of a build.
 
-use super::pattern::pattern;
+use super::{job, pattern::pattern};
 use anyhow::{ensure, Result};
 use regex_lite::Regex;
-use std::{fs, path::Path, sync::LazyLock};
+use std::{path::Path, sync::LazyLock};
 
 /// A warning or an error that says where it stands.
 #[derive(Debug, PartialEq)]
@@ -24,8 +24,7 @@ static PLACE: LazyLock<Regex> = pattern!(r"(?m)^ *--> (.+):[0-9]+:[0-9]+");
 
 /// Fails with the messages in the log of a build, if there are any.
 pub(crate) fn ensure_none(log: &Path) -> Result<()> {
-    let text = fs::read(log)?;
-    let text = String::from_utf8_lossy(&text);
+    let text = job::text(log)?;
     let messages = parse(&text).into_iter().map(|message| message.text);
     let messages = messages.collect::<Vec<_>>().join("\n\n");
     ensure!(messages.is_empty(), "the compiler complains:\n{messages}");

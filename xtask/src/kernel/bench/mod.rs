@@ -31,7 +31,7 @@ use anyhow::{Context, Result};
 use candidate::CANDIDATES;
 pub(crate) use candidate::OURS;
 use clap::{Parser, ValueEnum};
-use measure::{measure, How};
+use measure::measure;
 use results::{Outcome, Results};
 use std::fs;
 use xshell::Shell;
@@ -61,13 +61,8 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     options.hardware.ensure_possible(Variant::Fast)?;
     ensure_machine(&cache, options.hardware.arch, options.source.install)?;
-    let how = How {
-        linux: options.source.linux.as_deref(),
-        hardware: options.hardware,
-        is_quick: options.quick,
-    };
     let measured = CANDIDATES.iter();
-    let measured = measured.map(|candidate| measure(shell, &cache, &how, candidate));
+    let measured = measured.map(|candidate| measure(shell, &cache, options, candidate));
     let results = Results(measured.collect::<Result<_>>()?);
     let tables = table::tables(&results)?;
 

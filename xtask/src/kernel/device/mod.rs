@@ -64,20 +64,9 @@ pub(crate) struct Options {
     picture: Option<PathBuf>,
 }
 
-/// The machine, beside what all guests have.
-const QEMU: [&str; 10] = [
-    "-machine",
-    "q35",
-    "-device",
-    "intel-iommu,intremap=off",
-    "-device",
-    "edu",
-    // Exports buffers.
-    "-device",
-    "edu",
-    "-device",
-    "bochs-display",
-];
+/// The machine, beside what all guests have. The second edu exports buffers.
+const QEMU: &str = "-machine q35 -device intel-iommu,intremap=off -device edu -device edu \
+                    -device bochs-display";
 
 /// The kernel's arguments. With `debugpat`, it says how the CPU accesses mapped memory.
 const KERNEL: &str = "oops=panic kunit.enable=0 intel_iommu=on \
@@ -193,7 +182,7 @@ impl<'a> Machine<'a> {
         let hardware = Hardware::default();
         let mut command = hardware.command(&self.prepared.image());
         hardware.start(&mut command, &arguments.join(" "), Some(&self.archive));
-        command.args(QEMU).args(screen.arguments());
+        command.args(QEMU.split(' ')).args(screen.arguments());
         let report = listen(&mut command, &mut screen, &console)?;
         screen.finish()?;
         Ok(report)
