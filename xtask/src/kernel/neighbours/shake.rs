@@ -8,15 +8,17 @@ use super::{
     parts::{self, chunks, end_of_line, first_name},
 };
 use anyhow::{ensure, Context, Result};
-use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
+use proc_macro2::{extra::DelimSpan, Delimiter, TokenStream, TokenTree};
 use std::{
     io::Write,
+    mem,
+    ops::Range,
     process::{Command, Stdio},
 };
 use syn::{
     spanned::Spanned,
     visit::{self, Visit},
-    Block, ExprStruct, Field, Fields, ImplItem, Item, ItemStruct, Macro, Stmt, TraitItem, UseGroup,
+    Block, ExprStruct, FieldsNamed, ImplItem, Item, Macro, Stmt, TraitItem, UseGroup,
 };
 
 /// The suffix of a comment that has other words.
@@ -48,8 +50,12 @@ const WIDE: usize = 140;
 
 pub(super) const ALL: [Shake; 11] = [
     shake("as it is", Kind::Adds, |_, text| Ok(text.to_owned())),
-    shake("a field more in front", Kind::Adds, fields_in_front),
-    shake("a field more behind", Kind::Adds, fields_behind),
+    shake("a field more in front", Kind::Adds, |path, text| {
+        fields(path, text, false)
+    }),
+    shake("a field more behind", Kind::Adds, |path, text| {
+        fields(path, text, true)
+    }),
     shake("comments more", Kind::Adds, comments),
     shake("comments reworded", Kind::Adds, reword),
     shake("imports more", Kind::Adds, imports),
@@ -145,95 +151,40 @@ impl<'a> Inserts<'a> {
     }
 }
 
-/// Adds a field to each struct and to all that initialises one, if these have several lines.
-struct MoreFields<'a> {
-    inserts: Inserts<'a>,
-    behind: bool,
+/// The places of a Rust file at which others may add something.
+#[derive(Default)]
+struct Places {
+    /// The begins of items, members, fields, initialisers and statements.
+    parts: Vec<usize>,
+    /// The insides of the braces of structs and of all that initialises one, and the type or the
+    /// value of a field there.
+    braces: Vec<(Range<usize>, &'static str)>,
+    /// The first entries of lists of imports, and their names.
+    imports: Vec<(Range<usize>, String)>,
 }
 
-impl MoreFields<'_> {
-    fn between(&mut self, open: Span, close: Span, new: &str) {
-        let text = self.inserts.text;
-        let (start, end) = (open.byte_range().end, close.byte_range().start);
-        let inside = &text[start..end];
-        if !inside.starts_with('\n') || !inside.trim_end().ends_with(',') {
-            return;
-        }
-        let indent = &inside[1..inside.len() - inside[1..].trim_start().len()];
-        let indent = indent.rsplit('\n').next().unwrap_or_default();
-        let (at, name) = match self.behind {
-            true => (start_of_line(text, end), "shaken_last"),
-            false => (start + 1, "shaken_first"),
-        };
-        self.inserts.add(at, format!("{indent}{name}: {new},\n"));
-    }
-}
-
-impl<'ast> Visit<'ast> for MoreFields<'_> {
-    fn visit_item_struct(&mut self, it: &'ast ItemStruct) {
-        if let Fields::Named(fields) = &it.fields {
-            let braces = fields.brace_token.span;
-            self.between(braces.open(), braces.close(), "u32");
-        }
+impl Places {
+    fn of(text: &str) -> Result<Self> {
+        let mut places = Self::default();
+        places.visit_file(&syn::parse_file(text)?);
+        Ok(places)
     }
 
-    fn visit_expr_struct(&mut self, it: &'ast ExprStruct) {
-        let braces = it.brace_token.span;
-        self.between(braces.open(), braces.close(), "0");
-        visit::visit_expr_struct(self, it);
+    fn part(&mut self, of: &impl Spanned) {
+        self.parts.push(of.span().byte_range().start);
     }
 
-    fn visit_macro(&mut self, it: &'ast Macro) {
-        let mut tokens = it.tokens.clone().into_iter().filter(|_| is_init(it));
-        let braces = tokens.find_map(|token| match token {
-            TokenTree::Group(it) if it.delimiter() == Delimiter::Brace => Some(it),
-            _ => None,
-        });
-        if let Some(braces) = braces {
-            self.between(braces.span_open(), braces.span_close(), "0");
-        }
-    }
-}
-
-/// Whether a macro initialises something.
-fn is_init(it: &Macro) -> bool {
-    let name = it.path.segments.last().map(|name| name.ident.to_string());
-    name.is_some_and(|name| name.ends_with("init"))
-}
-
-fn fields_in_front(path: &str, text: &str) -> Result<String> {
-    fields(path, text, false)
-}
-
-fn fields_behind(path: &str, text: &str) -> Result<String> {
-    fields(path, text, true)
-}
-
-fn fields(path: &str, text: &str, behind: bool) -> Result<String> {
-    if !is_rust(path) {
-        return Ok(text.to_owned());
-    }
-    let inserts = Inserts::new(text);
-    let mut more = MoreFields { inserts, behind };
-    more.visit_file(&syn::parse_file(text)?);
-    Ok(more.inserts.done())
-}
-
-/// Adds a comment above each item, member, field, initialiser and statement.
-struct MoreComments<'a>(Inserts<'a>);
-
-impl MoreComments<'_> {
-    fn above(&mut self, of: &impl Spanned) {
-        self.0
-            .above(of.span().byte_range().start, "// shaken: a comment");
+    fn braces(&mut self, of: &DelimSpan, new: &'static str) {
+        let inside = of.open().byte_range().end..of.close().byte_range().start;
+        self.braces.push((inside, new));
     }
 
+    /// Adds what is separated by commas.
     fn elements(&mut self, tokens: TokenStream) {
         let mut is_first = true;
         for token in tokens {
-            let range = token.span().byte_range();
-            if std::mem::replace(&mut is_first, false) {
-                self.0.above(range.start, "// shaken: an initialiser");
+            if mem::replace(&mut is_first, false) {
+                self.part(&token);
             }
             match token {
                 TokenTree::Punct(it) if it.as_char() == ',' => is_first = true,
@@ -244,48 +195,98 @@ impl MoreComments<'_> {
     }
 }
 
-impl<'ast> Visit<'ast> for MoreComments<'_> {
+impl<'ast> Visit<'ast> for Places {
     fn visit_item(&mut self, it: &'ast Item) {
-        self.above(it);
+        self.part(it);
         visit::visit_item(self, it);
     }
 
     fn visit_impl_item(&mut self, it: &'ast ImplItem) {
-        self.above(it);
+        self.part(it);
         visit::visit_impl_item(self, it);
     }
 
     fn visit_trait_item(&mut self, it: &'ast TraitItem) {
-        self.above(it);
+        self.part(it);
         visit::visit_trait_item(self, it);
     }
 
-    fn visit_field(&mut self, it: &'ast Field) {
-        self.above(it);
+    fn visit_fields_named(&mut self, it: &'ast FieldsNamed) {
+        self.braces(&it.brace_token.span, "u32");
+        it.named.iter().for_each(|field| self.part(field));
     }
 
     fn visit_block(&mut self, it: &'ast Block) {
         for statement in &it.stmts {
             // A comment between an item and its attributes is above the item.
             if !matches!(statement, Stmt::Item(_)) {
-                self.above(statement);
+                self.part(statement);
             }
         }
         visit::visit_block(self, it);
     }
 
+    fn visit_expr_struct(&mut self, it: &'ast ExprStruct) {
+        self.braces(&it.brace_token.span, "0");
+        visit::visit_expr_struct(self, it);
+    }
+
     fn visit_macro(&mut self, it: &'ast Macro) {
-        if is_init(it) {
-            self.elements(it.tokens.clone());
+        let name = it.path.segments.last().map(|name| name.ident.to_string());
+        if !name.is_some_and(|name| name.ends_with("init")) {
+            return;
         }
+        self.elements(it.tokens.clone());
+        let mut tokens = it.tokens.clone().into_iter();
+        let braces = tokens.find_map(|token| match token {
+            TokenTree::Group(it) if it.delimiter() == Delimiter::Brace => Some(it),
+            _ => None,
+        });
+        if let Some(braces) = braces {
+            self.braces(&braces.delim_span(), "0");
+        }
+    }
+
+    fn visit_use_group(&mut self, it: &'ast UseGroup) {
+        let first = it.items.first().filter(|_| it.items.len() > 1);
+        if let Some((first, name)) = first.and_then(|it| Some((it, first_name(it)?))) {
+            self.imports
+                .push((first.span().byte_range(), name.to_string()));
+        }
+        visit::visit_use_group(self, it);
     }
 }
 
+/// Adds a field to each struct and to all that initialises one, if these have several lines.
+fn fields(path: &str, text: &str, behind: bool) -> Result<String> {
+    if !is_rust(path) {
+        return Ok(text.to_owned());
+    }
+    let mut inserts = Inserts::new(text);
+    for (place, new) in Places::of(text)?.braces {
+        let inside = &text[place.clone()];
+        if !inside.starts_with('\n') || !inside.trim_end().ends_with(',') {
+            continue;
+        }
+        let indent = &inside[1..inside.len() - inside[1..].trim_start().len()];
+        let indent = indent.rsplit('\n').next().unwrap_or_default();
+        let (at, name) = match behind {
+            true => (start_of_line(text, place.end), "shaken_last"),
+            false => (place.start + 1, "shaken_first"),
+        };
+        inserts.add(at, format!("{indent}{name}: {new},\n"));
+    }
+    Ok(inserts.done())
+}
+
+/// Adds a comment above each part.
 fn comments(path: &str, text: &str) -> Result<String> {
     if is_rust(path) {
-        let mut more = MoreComments(Inserts::new(text));
-        more.visit_file(&syn::parse_file(text)?);
-        return Ok(more.0.done());
+        let mut inserts = Inserts::new(text);
+        for at in Places::of(text)?.parts {
+            inserts.above(at, "// shaken: a comment");
+        }
+        return Ok(inserts.done());
     }
 
     let comment = match path.ends_with(".c") || path.ends_with(".h") {
@@ -324,31 +325,19 @@ fn reword(path: &str, text: &str) -> Result<String> {
 }
 
 /// Adds an entry to each list of imports that has several lines.
-struct MoreImports<'a>(Inserts<'a>);
-
-impl<'ast> Visit<'ast> for MoreImports<'_> {
-    fn visit_use_group(&mut self, it: &'ast UseGroup) {
-        let text = self.0.text;
-        if let (Some(first), true) = (it.items.first(), it.items.len() > 1) {
-            let name = first_name(first);
-            let start = first.span().byte_range().start;
-            let indent = &text[start_of_line(text, start)..start];
-            let end = end_of_line(text, first.span().byte_range().end);
-            if let (Some(name), true) = (name, indent.trim().is_empty()) {
-                self.0.add(end, format!("{indent}{name}_shaken,\n"));
-            }
-        }
-        visit::visit_use_group(self, it);
-    }
-}
-
 fn imports(path: &str, text: &str) -> Result<String> {
     if !is_rust(path) {
         return Ok(text.to_owned());
     }
-    let mut more = MoreImports(Inserts::new(text));
-    more.visit_file(&syn::parse_file(text)?);
-    Ok(more.0.done())
+    let mut inserts = Inserts::new(text);
+    for (first, name) in Places::of(text)?.imports {
+        let indent = &text[start_of_line(text, first.start)..first.start];
+        if indent.trim().is_empty() {
+            let end = end_of_line(text, first.end);
+            inserts.add(end, format!("{indent}{name}_shaken,\n"));
+        }
+    }
+    Ok(inserts.done())
 }
 
 /// Adds a module behind the imports, an item behind each item, a constant to each type, and an
@@ -524,37 +513,41 @@ fn two(first_parameter: u32, second_parameter: u32, third: u32) -> u32 { first_p
 
     #[test]
     fn shakes_change_what_they_are_named_after() {
-        for (change, expected) in [
+        for (name, expected) in [
             (
-                fields_in_front as fn(&str, &str) -> _,
+                "a field more in front",
                 "{\n    shaken_first: u32,\n    // A field",
             ),
             (
-                fields_in_front,
+                "a field more in front",
                 "Self {\n            shaken_first: 0,\n            a: 0",
             ),
-            (fields_behind, "b: u32,\n    shaken_last: u32,\n}"),
+            ("a field more behind", "b: u32,\n    shaken_last: u32,\n}"),
             (
-                fields_behind,
+                "a field more behind",
                 "b <- b,\n            shaken_last: 0,\n        })",
             ),
-            (comments, "    // shaken: a comment\n    a: u32"),
-            (comments, "        // shaken: a comment\n        let b"),
+            ("comments more", "    // shaken: a comment\n    a: u32"),
             (
-                comments,
-                "            // shaken: an initialiser\n            b <- b",
+                "comments more",
+                "        // shaken: a comment\n        let b",
             ),
-            (reword, "// Now. (reworded)\n"),
-            (imports, "    a,\n    a_shaken,\n    b, //\n"),
-            (items, "};\n\nmod shaken_module;\n"),
             (
-                items,
+                "comments more",
+                "            // shaken: a comment\n            b <- b",
+            ),
+            ("comments reworded", "// Now. (reworded)\n"),
+            ("imports more", "    a,\n    a_shaken,\n    b, //\n"),
+            ("items more", "};\n\nmod shaken_module;\n"),
+            (
+                "items more",
                 "}\n\nfn shaken_function() {}\n\nimpl One {\n    const SHAKEN",
             ),
-            (reverse_members, "impl One {\n    fn other()"),
-            (reverse_items, "};\n\nfn two"),
+            ("functions in reverse", "impl One {\n    fn other()"),
+            ("items in reverse", "};\n\nfn two"),
         ] {
-            let text = change("a.rs", RUST).unwrap();
+            let shake = ALL.iter().find(|it| it.name == name).unwrap();
+            let text = (shake.change)("a.rs", RUST).unwrap();
             assert!(text.contains(expected), "{expected}:\n{text}");
         }
     }
