@@ -220,7 +220,8 @@ fn lines_of(text: &str, part: &impl Spanned) -> Option<Range<usize>> {
     let mut start = start_of_line(text, range.start);
     let end = end_of_line(text, range.end);
     let [before, behind] = [&text[start..range.start], &text[range.end..end]].map(str::trim);
-    let is_alone = before.is_empty() && ["", ",", ";"].contains(&behind);
+    let behind = behind.trim_start_matches([',', ';', ' ']);
+    let is_alone = before.is_empty() && (behind.is_empty() || behind.starts_with("//"));
     while start > 0 {
         let above = start_of_line(text, start - 1);
         let line = text[above..start].trim_start();
