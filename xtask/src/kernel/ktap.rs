@@ -307,8 +307,22 @@ impl Parser {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A console with one suite. The lines of its tests that are results are indented; `end` is the
+    /// rest, with the result of the suite if there is one.
+    pub(crate) fn console(suite: &str, tests: &[&str], end: &str) -> String {
+        let planned = tests.len();
+        let mut console = format!(
+            "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: {suite}\n    1..{planned}\n"
+        );
+        for line in tests.iter().flat_map(|test| test.lines()) {
+            let indent = if line.contains("ok ") { "    " } else { "" };
+            console += &format!("{indent}{line}\n");
+        }
+        console + end
+    }
 
     /// Reads a console, and returns its suites, with the events in the order they came.
     fn read(console: &str) -> (Vec<Test>, String) {
