@@ -330,7 +330,7 @@ static void many_buffers(void)
 	unbinding = now();
 	ENSURE(!unbind_driver(), "unbind");
 	unbinding = now() - unbinding;
-	say("device: unbind with %d mapped buffers: %.0f ms\n", MANY,
+	say("# result: unbind with %d mapped buffers: %.0f ms\n", MANY,
 	    unbinding * 1000);
 	ENSURE(!bind_driver(), "bind");
 	close(fd);

@@ -42,7 +42,7 @@ int host_compare(unsigned int seed, char *answer, size_t size)
 		return errno;
 	/* Drops an answer to a line that the host has read twice. */
 	tcflush(port, TCIFLUSH);
-	say("device: screen %u.\n", seed);
+	say("# screen %u.\n", seed);
 	len = read(port, answer, size - 1);
 	if (len < 0)
 		return errno;

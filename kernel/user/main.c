@@ -2,9 +2,9 @@
 /*
  * The only process of a machine that has devices behind an IOMMU.
  *
- * Each scenario prints a row: its verdict, its name, the expectation, and the
- * failure or the time that it took. A figure is a line as well, with its name
- * and its value. After the last line, the machine is switched off.
+ * Each scenario is a test of KTAP, with its name and the expectation. A figure
+ * is a line with "# result: ", its name and its value. After the last line, the
+ * machine is switched off.
  */
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -45,26 +45,40 @@ static int is_wanted(const char *name)
 	return is_named(name) == is_only;
 }
 
-static void run(const struct scenario *scenario)
+static void run(const struct scenario *scenario, int number)
 {
-	for (; scenario->name; scenario++) {
-		double begin = now();
+	fault[0] = 0;
+	scenario->run();
+	if (fault[0])
+		say("# %s: %s\n", scenario->name, fault);
+	say("%sok %d %s: %s\n", fault[0] ? "not " : "", number, scenario->name,
+	    scenario->expected);
+	if (fault[0]) {
+		/* The next scenario finds the driver bound. */
+		unbind_driver();
+		bind_driver();
+	}
+}
 
-		if (!is_wanted(scenario->name))
+/* Counts the scenarios that are wanted. Runs them unless they are planned. */
+static int all(int is_planned)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+		const struct scenario *scenario = groups[i].scenarios;
+
+		if (!is_only && !is_wanted(groups[i].name))
 			continue;
-		fault[0] = 0;
-		scenario->run();
-		if (fault[0]) {
-			say("device: off: %s: %s: %s\n", scenario->name,
-			    scenario->expected, fault);
-			/* The next scenario finds the driver bound. */
-			unbind_driver();
-			bind_driver();
-		} else {
-			say("device: ok: %s: %s: %.0f ms\n", scenario->name,
-			    scenario->expected, (now() - begin) * 1000);
+		for (; scenario->name; scenario++) {
+			if (!is_wanted(scenario->name))
+				continue;
+			count++;
+			if (!is_planned)
+				run(scenario, count);
 		}
 	}
+	return count;
 }
 
 int main(int argc, char **argv)
@@ -84,15 +98,14 @@ int main(int argc, char **argv)
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 
 	if (!is_only && strcmp(how, "without")) {
-		say("device: neither \"only\" nor \"without\": %s\n", how);
+		say("# neither \"only\" nor \"without\": %s\n", how);
 		goto off;
 	}
+	say("KTAP version 1\n");
+	say("1..%d\n", all(1));
 	if (find_device())
-		say("device: there is no edu\n");
-	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
-		if (is_only || is_wanted(groups[i].name))
-			run(groups[i].scenarios);
-	say("device: end\n");
+		say("# there is no edu\n");
+	all(0);
 off:
 	reboot(RB_POWER_OFF);
 	return 0;

@@ -149,10 +149,10 @@ static void framebuffer_from_first_use(void)
 	ENSURE(!pci_unbind(&driver), "unbind");
 	unbinding = now() - unbinding;
 	ENSURE(!file_has("/proc/iomem", NAME), "mapped after unbind");
-	say("device: draw a tile, and map the framebuffer: %.0f us\n",
+	say("# result: draw a tile, and map the framebuffer: %.0f us\n",
 	    first * 1e6);
-	say("device: draw a tile: %.0f us\n", later * 1e6);
-	say("device: unbind the display: %.1f ms\n", unbinding * 1e3);
+	say("# result: draw a tile: %.0f us\n", later * 1e6);
+	say("# result: unbind the display: %.1f ms\n", unbinding * 1e3);
 	ENSURE(!pci_bind(&driver), "bind");
 	close(fd);
 }

@@ -7,7 +7,8 @@ use serde_json::Value;
 use std::path::PathBuf;
 use xshell::{cmd, Shell};
 
-/// Returns a line that rustc prints about itself: its `release`, or the `host` that it builds for.
+/// Returns a line that rustc prints about itself: its `release`, or the `host` that it builds for,
+/// which builds with sanitizers have to name.
 pub(crate) fn rustc(shell: &Shell, what: &str) -> Result<String> {
     let verbose = cmd!(shell, "rustc --version --verbose").quiet().read()?;
     let mut lines = verbose.lines().filter_map(|line| line.split_once(": "));
@@ -15,11 +16,6 @@ pub(crate) fn rustc(shell: &Shell, what: &str) -> Result<String> {
     let (_, value) = found.with_context(|| format!("rustc does not say its {what}"))?;
 
     Ok(value.to_owned())
-}
-
-/// The target that rustc builds for. Builds with sanitizers have to name it.
-pub(crate) fn host(shell: &Shell) -> Result<String> {
-    rustc(shell, "host")
 }
 
 /// Where cargo builds.

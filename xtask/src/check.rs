@@ -12,7 +12,6 @@ use std::{
 };
 use xshell::{cmd, Shell};
 
-/// The fact to check.
 #[derive(Subcommand)]
 pub(crate) enum Check {
     /// The example finds the object by hand wrong.

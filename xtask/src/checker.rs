@@ -11,7 +11,7 @@ use xshell::{cmd, Cmd, Shell};
 /// The compiler is told to accept an option that is not stable. It brings the sanitizer's runtime;
 /// unlike ThreadSanitizer, AddressSanitizer does not need an instrumented standard library.
 pub(crate) fn asan(shell: &Shell) -> Result<()> {
-    let host = cargo::host(shell)?;
+    let host = cargo::rustc(shell, "host")?;
     let test = || {
         cmd!(shell, "cargo test --target {host} --target-dir target/asan")
             .args(["--package", "devres-lazy-workspace"])

@@ -12,7 +12,6 @@ use xshell::{cmd, Shell};
 const PAGE: &str = include_str!("../../docs/ci.md");
 const ALWAYS: &str = "\n## Always\n";
 
-/// The steps to run.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// Runs also the steps that take long.

@@ -55,7 +55,6 @@ pub(crate) struct Options {
     install: bool,
 }
 
-/// A target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Target {
     /// Annotated items, through the macro's expander.
@@ -86,26 +85,23 @@ struct Setup {
 
 impl Target {
     fn setup(self) -> Setup {
-        let (name, feature, sanitizer, max_len) = match self {
-            Self::Annotation => ("annotation", "expander", "none", 512),
-            Self::File => ("file", "expander", "none", 2048),
-            Self::History => ("history", "runtime", "address", 300),
-        };
-        let seeds: &[&str] = match self {
-            Self::File => &[
-                "tests/expand",
-                "tests/ui/pass",
-                "examples",
-                "cli/tests/files",
-            ],
-            Self::Annotation | Self::History => &[],
-        };
-        Setup {
+        const FILES: &[&str] = &[
+            "tests/expand",
+            "tests/ui/pass",
+            "examples",
+            "cli/tests/files",
+        ];
+        let setup = |name, feature, sanitizer, max_len, seeds| Setup {
             name,
             feature,
             sanitizer,
             max_len,
             seeds,
+        };
+        match self {
+            Self::Annotation => setup("annotation", "expander", "none", 512, &[]),
+            Self::File => setup("file", "expander", "none", 2048, FILES),
+            Self::History => setup("history", "runtime", "address", 300, &[]),
         }
     }
 }
@@ -122,7 +118,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let fuzz = Fuzz {
         shell,
         program: kernel::cargo_fuzz(shell, options.install)?,
-        host: cargo::host(shell)?,
+        host: cargo::rustc(shell, "host")?,
     };
     let chosen = options.target.as_ref().map(slice::from_ref);
     for target in chosen.unwrap_or(Target::value_variants()) {
@@ -247,7 +243,6 @@ fn inputs(shell: &Shell, folder: &Path) -> Result<BTreeSet<PathBuf>> {
     Ok(shell.read_dir(folder)?.into_iter().collect())
 }
 
-/// A seed.
 fn time() -> Result<u32> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
 

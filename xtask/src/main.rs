@@ -72,7 +72,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the command.
 fn run() -> Result<()> {
     let args = Args::parse();
     let shell = Shell::new()?;

@@ -9,7 +9,6 @@ use clap::Parser;
 use std::process::Command;
 use xshell::{cmd, Shell};
 
-/// The files to read.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// Reads the comments of all Rust files as well, but for the inputs of tests.

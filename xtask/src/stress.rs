@@ -8,7 +8,6 @@ use anyhow::Result;
 use clap::Parser;
 use xshell::{cmd, Shell};
 
-/// How long to run.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// How often the two devices are bound and unbound, together.

@@ -75,7 +75,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     job::end_with_us()?;
     let runner = Runner {
         shell,
-        host: cargo::host(shell)?,
+        host: cargo::rustc(shell, "host")?,
         library: kernel::rust_library(shell)?,
         // A folder apart from builds without ThreadSanitizer.
         folder: cargo::target_folder(shell)?.join("tsan"),
@@ -100,7 +100,6 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Builds and runs tests.
 struct Runner<'a> {
     shell: &'a Shell,
     host: String,
@@ -131,7 +130,6 @@ impl Runner<'_> {
         cargo
     }
 
-    /// Builds all tests.
     fn build(&self) -> Result<()> {
         let log = self.log("build");
         let begin = Instant::now();

@@ -53,7 +53,6 @@ pub(super) fn version(shell: &Shell) -> Option<String> {
     version.read().ok()
 }
 
-/// Counts for all objects.
 pub(super) fn count(shell: &Shell, program: &Path, raw: &Path) -> Result<Counts> {
     let mut csv = String::from("object,shape,accesses,instructions\n");
     let runs = (2 * OBJECTS.len() + 1) * ACCESSES.len();

@@ -24,7 +24,6 @@ use xshell::{cmd, Shell};
 /// The page that a full run writes the measured values into.
 const PAGE: &str = "docs/benchmark.md";
 
-/// How to measure.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// Measures for some seconds only: instructions are as exact, times are not. Does not rewrite

@@ -2,18 +2,25 @@
 
 //! Builds the parts that users build, and runs their tests and those of the workspace.
 
-use super::{left_out, outcome::Outcome, said::Said, toolchain::Toolchain};
+use super::{
+    left_out,
+    outcome::{Outcome, Said},
+    toolchain::{Toolchain, FOLDER},
+};
 use crate::kernel::{
     cache::Cache,
     job::{self, Job},
+    spinner,
+    tools::run_cargo,
     Progress,
 };
 use anyhow::{ensure, Result};
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
+use xshell::Shell;
 
 /// The parts: the title of each, and its packages.
 pub(super) const PARTS: [(&str, &[&str]); 3] = [
@@ -29,7 +36,6 @@ const WORKSPACE: &str = "devres-lazy-workspace";
 pub(super) struct Checks<'a> {
     pub(super) cache: &'a Cache,
     pub(super) toolchain: &'a Toolchain,
-    /// The sources.
     pub(super) root: &'a Path,
     /// The home of cargo, whose settings name the crates.
     pub(super) home: &'a Path,
@@ -41,75 +47,68 @@ impl Checks<'_> {
     /// Builds each part, and runs all tests but those that are left out.
     pub(super) fn run(&self) -> Result<Outcome> {
         let Toolchain { which, package, .. } = self.toolchain;
-        let mut outcome = Outcome::new(*which, self.toolchain.release()?, package.clone());
-        println!(
-            "{}: rustc {}, of Debian's package {}",
-            outcome.which, outcome.release, outcome.package
-        );
+        println!("{}: Debian's package {package}", which.name());
 
+        let mut builds = Vec::new();
+        let mut output = String::new();
         for (part, packages) in PARTS {
-            let (builds, said) = self.cargo(part, "build", &named(packages))?;
-            outcome.builds.push(builds);
-            outcome.said.extend(said);
+            let (is_built, text) = self.cargo(part, "build", &named(packages))?;
+            builds.push(is_built);
+            output += &text;
         }
-        if outcome.builds.contains(&false) {
-            return Ok(outcome);
+        if !builds.contains(&false) {
+            let packages = PARTS.map(|(_, packages)| packages).concat();
+            // Without documentation tests: see docs/compilers.md.
+            let own = [named(&packages), vec!["--tests"]].concat();
+            let workspace = [named(&[WORKSPACE]), vec!["--test", "*"]].concat();
+            let mut options = vec!["--no-fail-fast", "--", "--exact"];
+            for name in left_out::names(*which) {
+                options.extend(["--skip", name]);
+            }
+            for (what, args) in [("tests", own), ("workspace", workspace)] {
+                output += &self
+                    .cargo(what, "test", &[args, options.clone()].concat())?
+                    .1;
+            }
         }
-
-        let packages: Vec<_> = PARTS
-            .iter()
-            .flat_map(|(_, it)| it.iter().copied())
-            .collect();
-        // Without documentation tests: see docs/compilers.md.
-        let own = [named(&packages), vec!["--tests"]].concat();
-        let tests = left_out::tests(self.root, *which)?;
-        let mut workspace = named(&[WORKSPACE]);
-        for test in &tests {
-            workspace.extend(["--test", test]);
-        }
-        let mut options = vec!["--no-fail-fast", "--", "--exact"];
-        for name in left_out::names(*which) {
-            options.extend(["--skip", name]);
-        }
-        for (what, args) in [("tests", own), ("workspace", workspace)] {
-            let (_, said) = self.cargo(what, "test", &[args, options.clone()].concat())?;
-            outcome.said.extend(said);
-        }
-        Ok(outcome)
+        Ok(Outcome {
+            which: *which,
+            release: self.toolchain.release().to_owned(),
+            package: package.clone(),
+            builds,
+            said: Said::read(&output),
+        })
     }
 
     /// Runs a cargo of the compiler. Returns whether it has ended well, and its output.
-    fn cargo(&self, what: &'static str, command: &str, args: &[&str]) -> Result<(bool, Said)> {
-        let which = self.toolchain.which;
+    fn cargo(&self, what: &'static str, command: &str, args: &[&str]) -> Result<(bool, String)> {
+        let name = self.toolchain.which.name();
         let log = self
             .cache
-            .path(&format!("logs/compilers-{which}-{what}.log"));
+            .path(&format!("logs/compilers-{name}-{what}.log"));
         let mut progress = Progress::new(what, None)?;
-        let mut said = Said::default();
-        let job = Job::start(
-            self.command()?
-                .args([command, "--locked", "--message-format", "json"])
-                .args(args),
-            &log,
-        )?;
+        let mut output = String::new();
+        let mut cargo = self.command()?;
+        let job = Job::start(cargo.args([command, "--locked"]).args(args), &log)?;
         let status = job.read(|line| {
-            if let Some(step) = said.line(&line) {
-                progress.step(&step);
+            if let Some(step) = step(&line) {
+                progress.step(step);
             }
+            output += &(line + "\n");
         })?;
         let steps = progress.finish();
 
         println!(
-            "{which}, {what}: {status}, {steps} steps, see {}",
+            "{name}, {what}: {status}, {steps} steps, see {}",
             log.display()
         );
         ensure!(
-            status.success() || !said.errors.is_empty(),
+            status.success() || !Said::read(&output).errors.is_empty(),
             "cargo has failed without an error, see {}:\n{}",
             log.display(),
             job::tail(&log, 20)
         );
-        Ok((status.success(), said))
+        Ok((status.success(), output))
     }
 
     /// A command that runs the compiler's cargo. Tests that run cargo get the same one.
@@ -150,4 +149,42 @@ fn named<'a>(packages: &[&'a str]) -> Vec<&'a str> {
         .iter()
         .flat_map(|&package| ["--package", package])
         .collect()
+}
+
+/// The package that cargo begins to build by a line of its output, or the test that has ended.
+fn step(line: &str) -> Option<&str> {
+    match line.strip_prefix("   Compiling ") {
+        Some(package) => Some(package),
+        None => Some(line.strip_prefix("test ")?.split_once(" ... ")?.0),
+    }
+}
+
+/// Has the machine's cargo write the crates of `Cargo.lock` to the cache. Returns a home folder for
+/// other cargos, whose settings are that these are the crates: they neither have a registry's index
+/// nor ask the network.
+pub(super) fn vendor(shell: &Shell, cache: &Cache) -> Result<PathBuf> {
+    let folder = cache.path(FOLDER);
+    let crates = folder.join("crates");
+    let log = cache.path("logs/compilers-crates.log");
+    let spinner = spinner("collecting the crates of Cargo.lock".to_owned());
+    run_cargo(
+        Command::new("cargo")
+            .current_dir(shell.current_dir())
+            // With the machine's own settings, which may name a mirror.
+            .args(["vendor", "--locked", "--respect-source-config"])
+            .arg(&crates),
+        &log,
+        "the crates of Cargo.lock",
+    )?;
+    spinner.finish_and_clear();
+
+    let home = folder.join("home");
+    fs::create_dir_all(&home)?;
+    let settings = format!(
+        "[net]\noffline = true\n\n\
+         [source.crates-io]\nreplace-with = \"here\"\n\n\
+         [source.here]\ndirectory = {crates:?}\n"
+    );
+    fs::write(home.join("config.toml"), settings)?;
+    Ok(home)
 }

@@ -5,20 +5,14 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `which` | the two compilers |
-//! | `toolchain` | a compiler from Debian's packages, in the cache |
-//! | `crates` | the crates of `Cargo.lock`, in the cache |
+//! | `toolchain` | the two compilers, from Debian's packages, in the cache |
 //! | `checks`, `left_out` | what is built and tested, and which tests are left out |
-//! | `said` | the output of cargo |
-//! | `outcome` | the table |
+//! | `outcome` | the output of cargo, and the table |
 
 mod checks;
-mod crates;
 mod left_out;
 mod outcome;
-mod said;
 mod toolchain;
-mod which;
 
 use crate::{
     cargo,
@@ -27,10 +21,9 @@ use crate::{
 };
 use anyhow::{ensure, Result};
 use checks::Checks;
-use clap::Parser;
-use std::path::Path;
-use toolchain::Toolchain;
-use which::Which;
+use clap::{Parser, ValueEnum};
+use std::{path::Path, slice};
+use toolchain::{Toolchain, Which};
 use xshell::Shell;
 
 /// The page with the tables.
@@ -43,7 +36,6 @@ Exit status:
   2  wrong usage
   3  skipped: something cannot be downloaded, or was not without --install";
 
-/// The options of `compilers`.
 #[derive(Parser)]
 #[command(after_help = HELP)]
 pub(crate) struct Options {
@@ -63,12 +55,12 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     job::end_with_us()?;
     let cache = Cache::open()?;
     let _lock = cache.lock(toolchain::FOLDER)?;
-    let wanted = |which: &Which| options.only.is_none_or(|only| only == *which);
+    let chosen = options.only.as_ref().map(slice::from_ref);
     let mut toolchains = Vec::new();
-    for which in Which::ALL.into_iter().filter(wanted) {
-        toolchains.push(Toolchain::find(&cache, which, options.install)?);
+    for which in chosen.unwrap_or(Which::value_variants()) {
+        toolchains.push(Toolchain::find(&cache, *which, options.install)?);
     }
-    let home = crates::vendor(shell, &cache)?;
+    let home = checks::vendor(shell, &cache)?;
     let target = cargo::target_folder(shell)?.join("compilers");
 
     let mut outcomes = Vec::new();
@@ -91,7 +83,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let mut faults = 0;
     for outcome in &outcomes {
         for fault in outcome.faults() {
-            println!("{}: {fault}", outcome.which);
+            println!("{}: {fault}", outcome.which.name());
             faults += 1;
         }
     }

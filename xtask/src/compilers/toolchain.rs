@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! A compiler with its cargo, rustdoc and rustfmt, from Debian's packages.
+//! A compiler with its cargo, rustdoc and rustfmt, from Debian's packages: the oldest that the
+//! crates support, and the newest that Debian has.
 //!
-//! The packages and all libraries that they need are unpacked into one folder, and not installed.
-//! Programs are run by the loader of that folder, so the machine's own C library may be older. No
-//! `chroot` is needed, so an ordinary user can do all of this. The machine's `cc`
-//! links, with the machine's C library.
+//! The machine's `cc` links, with the machine's C library.
 
-use super::which::Which;
 use crate::{
     exit::Exit,
     kernel::{
@@ -16,14 +13,12 @@ use crate::{
         tree::Version,
     },
 };
-use anyhow::{bail, ensure, Context, Result};
-use std::{
-    env::consts,
-    fs::{self, Permissions},
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use anyhow::{bail, Context, Result};
+use clap::ValueEnum;
+use std::{env::consts, fs, path::PathBuf};
+
+/// The oldest release that the crates support, as the workspace's `Cargo.toml` says.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
 
 /// The packages with the programs.
 const PACKAGES: [&str; 3] = ["rustc", "cargo", "rustfmt"];
@@ -31,7 +26,6 @@ const PACKAGES: [&str; 3] = ["rustc", "cargo", "rustfmt"];
 /// Packages that these depend on for linking, in place of which the machine's own are used.
 const HERE: [&str; 3] = ["binutils", "gcc", "libc-dev"];
 
-/// The programs.
 const PROGRAMS: [&str; 4] = ["cargo", "rustc", "rustdoc", "rustfmt"];
 
 /// The folder of all compilers in the cache. Each has a folder there that begins so, and goes on
@@ -41,6 +35,40 @@ const PREFIX: &str = "rust-";
 
 /// The space that one takes in the cache while it is unpacked, in mebibytes.
 const SPACE: u64 = 800;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Which {
+    /// The oldest compiler that the crates support.
+    Oldest,
+    /// The newest compiler that Debian has.
+    Newest,
+}
+
+impl Which {
+    /// The suites of Debian with the compiler, the preferred one first.
+    fn suites(self) -> &'static [&'static str] {
+        match self {
+            Self::Oldest => &[apt::STABLE],
+            // `experimental` lacks the packages in which it does not differ from `sid`.
+            Self::Newest => &["experimental", "sid"],
+        }
+    }
+
+    /// Whether a package of this version has the compiler.
+    fn is(self, version: &str) -> bool {
+        let is_oldest = version
+            .strip_prefix(OLDEST)
+            .is_some_and(|rest| rest.starts_with(['.', '+', '-']));
+        is_oldest == (self == Self::Oldest)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Oldest => "oldest",
+            Self::Newest => "newest",
+        }
+    }
+}
 
 /// A compiler that is unpacked in the cache.
 #[derive(Debug)]
@@ -69,12 +97,11 @@ impl Toolchain {
         fs::create_dir_all(cache.path(FOLDER))?;
         let here = Self::here(cache, which)?;
         if !install {
-            let Some(here) = here else {
-                bail!(Exit::Skipped(format!(
-                    "the {which} compiler is not in the cache: `--install` gets it from Debian"
-                )));
-            };
-            return Ok(here);
+            let none = format!(
+                "the {} compiler is not in the cache: `--install` gets it from Debian",
+                which.name()
+            );
+            return here.ok_or_else(|| Exit::Skipped(none).into());
         }
 
         match (get(cache, which), here) {
@@ -96,37 +123,18 @@ impl Toolchain {
         let newest = versions
             .filter(|version| which.is(version))
             .max_by_key(|version| (version.parse::<Version>().ok(), version.clone()));
-        let toolchain = |package: String| Self {
+        Ok(newest.map(|package| Self {
             which,
             bin: folder(cache, &package).join("bin"),
             package,
-        };
-
-        Ok(newest.map(toolchain))
+        }))
     }
 
-    /// The version that its rustc says that it has.
-    pub(super) fn release(&self) -> Result<String> {
-        let output = Command::new(self.bin.join("rustc"))
-            .arg("--version")
-            .output()
-            .context("rustc")?;
-        ensure!(
-            output.status.success(),
-            "rustc of {} does not run: {}",
-            self.package,
-            String::from_utf8_lossy(&output.stderr)
-        );
-
-        release(&String::from_utf8(output.stdout)?)
+    /// The version of its rustc, which that of the package begins with.
+    pub(super) fn release(&self) -> &str {
+        let end = self.package.find(['+', '-', '~']);
+        &self.package[..end.unwrap_or(self.package.len())]
     }
-}
-
-/// The release in the output of `rustc --version`: `rustc 1.85.1 (4eb161250 2025-03-15) ..`.
-fn release(said: &str) -> Result<String> {
-    let mut words = said.split_whitespace().skip(1);
-    let release = words.next().context("rustc does not say its version")?;
-    Ok(release.to_owned())
 }
 
 /// The place of a compiler in the cache, by the version of its package.
@@ -142,51 +150,18 @@ fn get(cache: &Cache, which: Which) -> Result<()> {
     let versions = apt.versions("rustc")?;
     let Some(version) = versions.iter().find(|version| which.is(version)) else {
         bail!(Exit::Skipped(format!(
-            "{} does not have the {which} compiler, but: {}",
+            "{} does not have the {} compiler, but: {}",
             suites.join(" and "),
+            which.name(),
             versions.join(", ")
         )));
     };
     let to = folder(cache, version);
-    if to.exists() {
-        return Ok(());
-    }
-
-    cache.ensure_space(SPACE, "a compiler")?;
-    let unfinished = cache.temporary()?;
-    let packages = apt.download_all(&PACKAGES, &unfinished.path().join("packages"))?;
-    let root = unfinished.path().join("root");
-    fs::create_dir_all(&root)?;
-    apt::unpack_all(&packages, &root)?;
-    write_programs(&root)?;
-    fs::rename(&root, &to)?;
-    Ok(())
-}
-
-/// Writes a script for each program, which runs it by the loader of the folder.
-fn write_programs(root: &Path) -> Result<()> {
-    let bin = root.join("bin");
-    fs::create_dir_all(&bin)?;
-    for program in PROGRAMS {
-        let file = bin.join(program);
-        fs::write(&file, script(program))?;
-        fs::set_permissions(&file, Permissions::from_mode(0o755))?;
+    if !to.exists() {
+        cache.ensure_space(SPACE, "a compiler")?;
+        apt.unpack_programs(cache, &PACKAGES, &PROGRAMS, &to)?;
     }
     Ok(())
-}
-
-/// A script of bash: other shells lose variables such as `CARGO_BIN_EXE_a-b`, whose names are not
-/// theirs.
-fn script(program: &str) -> String {
-    format!(
-        "#!/bin/bash\n\
-         # Runs the program by the loader and with the libraries that were unpacked with it.\n\
-         # The program takes this script for itself: cargo tells others where it is.\n\
-         root=${{0%/*}}/..\n\
-         libraries=$root/usr/lib/x86_64-linux-gnu\n\
-         exec \"$libraries/ld-linux-x86-64.so.2\" --library-path \"$libraries\" \\\n\
-         \x20   --argv0 \"$0\" \"$root/usr/bin/{program}\" \"$@\"\n"
-    )
 }
 
 #[cfg(test)]
@@ -194,36 +169,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_release_is_the_second_word() {
-        let said = "rustc 1.85.1 (4eb161250 2025-03-15) (built from a source tarball)\n";
-        assert_eq!(release(said).unwrap(), "1.85.1");
-        assert!(release("rustc").is_err());
-    }
+    fn the_oldest_is_that_of_the_workspace() {
+        let version = format!("{OLDEST}.1+dfsg1-1+deb13u1");
+        assert!(Which::Oldest.is(&version) && !Which::Newest.is(&version));
 
-    #[test]
-    fn a_program_is_run_by_the_loader_beside_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let libraries = folder.path().join("usr/lib/x86_64-linux-gnu");
-        fs::create_dir_all(&libraries).unwrap();
-        // Prints its arguments and a variable, as the loader does not.
-        let loader = libraries.join("ld-linux-x86-64.so.2");
-        let prints = "#!/bin/bash\nprintf '%s\\n' \"$@\"\nenv | grep '^A-B='\n";
-        fs::write(&loader, prints).unwrap();
-        fs::set_permissions(&loader, Permissions::from_mode(0o755)).unwrap();
-        write_programs(folder.path()).unwrap();
-
-        let output = Command::new(folder.path().join("bin/rustc"))
-            .args(["--crate-name", "a b"])
-            .env("A-B", "c")
-            .output()
-            .unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        let words: Vec<_> = said.lines().collect();
-        assert_eq!(words[0], "--library-path");
-        assert_eq!(words[2], "--argv0");
-        assert!(words[3].ends_with("/bin/rustc"), "{said}");
-        assert!(!words[3].ends_with("/usr/bin/rustc"), "{said}");
-        assert!(words[4].ends_with("/usr/bin/rustc"), "{said}");
-        assert_eq!(words[5..], ["--crate-name", "a b", "A-B=c"]);
+        let version = format!("{OLDEST}0.1+dfsg1-1~exp1");
+        assert!(!Which::Oldest.is(&version) && Which::Newest.is(&version));
     }
 }

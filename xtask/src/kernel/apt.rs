@@ -10,7 +10,8 @@ use super::{cache::Cache, job, progress::spinner, tree::Version};
 use crate::exit::Exit;
 use anyhow::{bail, Context, Result};
 use std::{
-    fs,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -135,8 +136,9 @@ pub(crate) fn package(
 }
 
 impl Apt {
-    /// Gets the lists of suites for an architecture, the preferred suite first. Packages that are here, on this machine,
-    /// are not downloaded as dependencies of others. Only with [`Cache::lock_downloads`].
+    /// Gets the lists of suites for an architecture, the preferred suite first. Packages that are
+    /// `here`, on this machine, are not downloaded as dependencies of others. Only with
+    /// [`Cache::lock_downloads`].
     pub(crate) fn new(cache: &Cache, arch: &str, suites: &[&str], here: &[&str]) -> Result<Self> {
         let mirror = Mirror::find()?;
         let folder = cache.path("apt");
@@ -186,11 +188,25 @@ impl Apt {
         Ok(to)
     }
 
-    /// Downloads packages to a folder, and all that they depend on. Returns their files.
-    pub(crate) fn download_all(&self, packages: &[&str], to: &Path) -> Result<Vec<PathBuf>> {
-        fs::create_dir_all(to.join("partial"))?;
-        let spinner = spinner(format!("downloading {}", packages.join(", ")));
-        let archives = format!("Dir::Cache::archives={}", to.display());
+    /// Downloads packages with all that they depend on, and unpacks them to a folder of the cache.
+    /// Nothing is installed. In `bin` there, a script for each of these programs runs it by the
+    /// loader of the folder, so this machine's own C library may be older. No `chroot` is needed, so
+    /// an ordinary user can do all of this.
+    pub(crate) fn unpack_programs(
+        &self,
+        cache: &Cache,
+        packages: &[&str],
+        programs: &[&str],
+        to: &Path,
+    ) -> Result<()> {
+        let unfinished = cache.temporary()?;
+        let [root, archives] = ["root", "packages"].map(|name| unfinished.path().join(name));
+        fs::create_dir(&root)?;
+        fs::create_dir_all(archives.join("partial"))?;
+
+        let names = packages.join(", ");
+        let spinner = spinner(format!("downloading {names}"));
+        let to_archives = format!("Dir::Cache::archives={}", archives.display());
         let options = [
             "install",
             "--download-only",
@@ -199,18 +215,20 @@ impl Apt {
             "--target-release",
             &self.suite,
             "--option",
-            &archives,
+            &to_archives,
         ];
-        self.get(&[&options, packages].concat(), to)
-            .with_context(|| format!("{} cannot be downloaded", packages.join(", ")))?;
-        spinner.finish_and_clear();
-
-        let mut files = Vec::new();
-        for entry in fs::read_dir(to)? {
-            files.push(entry?.path());
+        self.get(&[&options, packages].concat(), &archives)
+            .with_context(|| format!("{names} cannot be downloaded"))?;
+        spinner.set_message(format!("unpacking {names}"));
+        for entry in fs::read_dir(&archives)? {
+            let file = entry?.path();
+            if file.extension().is_some_and(|it| it == "deb") {
+                extract(&file, &root)?;
+            }
         }
-        files.retain(|file| file.extension().is_some_and(|it| it == "deb"));
-        Ok(files)
+        spinner.finish_and_clear();
+        write_scripts(&root, programs)?;
+        Ok(fs::rename(root, to)?)
     }
 
     /// Runs `apt-get` in a folder.
@@ -243,16 +261,6 @@ pub(crate) fn first_error(said: &str) -> &str {
     said.lines()
         .find(|line| line.starts_with("E: "))
         .unwrap_or("apt-get failed")
-}
-
-/// Unpacks packages into one folder.
-pub(crate) fn unpack_all(packages: &[PathBuf], to: &Path) -> Result<()> {
-    let spinner = spinner(format!("unpacking {} packages", packages.len()));
-    for package in packages {
-        extract(package, to)?;
-    }
-    spinner.finish_and_clear();
-    Ok(())
 }
 
 /// Unpacks a package to a folder, and moves there what `find` finds in it: from where, to where.
@@ -292,6 +300,28 @@ fn extract(package: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Writes a script for each program, which runs it by the loader of the folder. Other shells than
+/// bash lose variables such as `CARGO_BIN_EXE_a-b`, whose names are not theirs.
+fn write_scripts(root: &Path, programs: &[&str]) -> Result<()> {
+    let bin = root.join("bin");
+    fs::create_dir_all(&bin)?;
+    for program in programs {
+        let file = bin.join(program);
+        let script = format!(
+            "#!/bin/bash\n\
+             # Runs the program by the loader and with the libraries that were unpacked with it.\n\
+             # The program takes this script for itself: cargo tells others where it is.\n\
+             root=${{0%/*}}/..\n\
+             libraries=$root/usr/lib/x86_64-linux-gnu\n\
+             exec \"$libraries/ld-linux-x86-64.so.2\" --library-path \"$libraries\" \\\n\
+             \x20   --argv0 \"$0\" \"$root/usr/bin/{program}\" \"$@\"\n"
+        );
+        fs::write(&file, script)?;
+        fs::set_permissions(&file, Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
 /// The list of installed packages that APT gets: those that are here, newer than any.
 fn status(here: &[&str]) -> String {
     let entry = |package| {
@@ -303,7 +333,6 @@ fn status(here: &[&str]) -> String {
     here.iter().map(entry).collect()
 }
 
-/// The private configuration.
 fn configuration(folder: &Path, arch: &str) -> String {
     let folder = folder.display();
 
@@ -391,5 +420,39 @@ mod tests {
 
         assert_eq!(packages.len(), 2);
         assert!(packages[0].starts_with("Package: gcc\nStatus: install ok installed\n"));
+    }
+
+    #[test]
+    fn a_program_is_run_by_the_loader_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let libraries = folder.path().join("usr/lib/x86_64-linux-gnu");
+        fs::create_dir_all(&libraries).unwrap();
+        // Prints its arguments and a variable, as the loader does not.
+        let loader = libraries.join("ld-linux-x86-64.so.2");
+        let prints = "#!/bin/bash\nprintf '%s\\n' \"$@\"\nenv | grep '^A-B='\n";
+        fs::write(&loader, prints).unwrap();
+        fs::set_permissions(&loader, Permissions::from_mode(0o755)).unwrap();
+        write_scripts(folder.path(), &["rustc"]).unwrap();
+
+        let output = Command::new(folder.path().join("bin/rustc"))
+            .args(["--crate-name", "a b"])
+            .env("A-B", "c")
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let said = said.replace(&folder.path().display().to_string(), "");
+        assert_eq!(
+            said.lines().collect::<Vec<_>>(),
+            [
+                "--library-path",
+                "/bin/../usr/lib/x86_64-linux-gnu",
+                "--argv0",
+                "/bin/rustc",
+                "/bin/../usr/bin/rustc",
+                "--crate-name",
+                "a b",
+                "A-B=c"
+            ]
+        );
     }
 }

@@ -25,7 +25,6 @@ const SILENCE: Duration = Duration::from_secs(180);
 /// The message of a kernel that cannot go on.
 pub(crate) const PANIC: &str = "Kernel panic - not syncing";
 
-/// How to boot.
 pub(crate) struct Boot<'a> {
     pub(crate) image: &'a Path,
     pub(crate) hardware: &'a Hardware,

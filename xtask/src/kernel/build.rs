@@ -3,13 +3,17 @@
 //! Builds a kernel, and shows how far that is.
 
 use super::{
-    job::{Job, Next},
+    job::{self, Job, Next},
+    pattern::pattern,
     prepare::Prepared,
     progress::{seconds, Progress},
 };
 use anyhow::{bail, Context, Result};
+use regex_lite::Regex;
 use std::{
-    fs, thread,
+    fs,
+    sync::LazyLock,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -51,13 +55,11 @@ pub(crate) fn run(kernel: &Prepared) -> Result<()> {
     let steps = progress.finish();
 
     if !status.success() {
-        let text = fs::read(&log)?;
-        let text = String::from_utf8_lossy(&text);
         bail!(
             "the build failed after {}, see {}:\n\n{}",
             seconds(begin.elapsed()),
             log.display(),
-            errors(&text)
+            errors(&job::text(&log)?)
         );
     }
     fs::write(&count, format!("{steps}\n"))?;
@@ -68,19 +70,12 @@ pub(crate) fn run(kernel: &Prepared) -> Result<()> {
     Ok(())
 }
 
-/// The file that a line of `make` is about: `  CC      lib/kunit/test.o`, `  RUSTC L rust/core.o`.
-fn step(line: &str) -> Option<&str> {
-    let line = line.strip_prefix("  ")?;
-    let tag = line.split(' ').next()?;
-    let is_tag = tag.len() >= 2
-        && tag
-            .chars()
-            .all(|char| char.is_ascii_uppercase() || char.is_ascii_digit());
+/// A step of `make`: `  CC      lib/kunit/test.o`, `  RUSTC L rust/core.o`.
+static STEP: LazyLock<Regex> = pattern!(r"^  [A-Z0-9]{2,} (?:.* )?(\S+)\s*$");
 
-    // A file is the last word, unless a command follows it.
-    is_tag
-        .then(|| line[tag.len()..].split_whitespace().last())
-        .flatten()
+/// The file that a line of `make` is about: the last word of a step.
+fn step(line: &str) -> Option<&str> {
+    Some(STEP.captures(line)?.get(1)?.as_str())
 }
 
 /// The last lines of a log that are not steps. There are few if nothing is wrong.

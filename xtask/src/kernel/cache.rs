@@ -38,7 +38,6 @@ const VARIABLE: &str = "DEVRES_LAZY_CACHE";
 /// The prefix of folders that are not complete.
 const UNFINISHED: &str = ".unfinished-";
 
-/// The cache.
 pub(crate) struct Cache {
     root: PathBuf,
 }

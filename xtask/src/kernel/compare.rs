@@ -11,6 +11,7 @@ use super::{
     hardware::Hardware,
     job::{self, Job},
     ktap::Outcome,
+    pattern::pattern,
     prepare::Source,
     run::Results,
     spinner, test,
@@ -18,10 +19,10 @@ use super::{
 use crate::report::table;
 use anyhow::{ensure, Result};
 use clap::Parser;
-use std::{collections::BTreeMap, fmt, mem, path::Path, process::Command};
+use regex_lite::Regex;
+use std::{collections::BTreeMap, mem, path::Path, process::Command, sync::LazyLock};
 use xshell::Shell;
 
-/// The options of `compare`.
 #[derive(Parser)]
 pub(crate) struct Options {
     #[command(flatten)]
@@ -107,8 +108,8 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         }
     }
 
-    print!("\n{table}");
-    let differences = table.differences();
+    let (text, differences) = table.compare();
+    print!("\n{text}");
     for difference in &differences {
         println!("DIFFERENT {difference}");
     }
@@ -155,6 +156,9 @@ fn word(outcome: &Outcome) -> &'static str {
     }
 }
 
+/// The line that a suite prints for a test on the host.
+static OF_HOST: LazyLock<Regex> = pattern!(r"(?m)^# kunit: (\S+) (ok|not ok)(?: # SKIP (.*))?$");
+
 /// Where a test ran.
 #[derive(Clone, Copy)]
 enum Side {
@@ -179,21 +183,15 @@ impl Table {
         Ok(())
     }
 
-    /// Adds what the suites print on the host, `# kunit: suite.test ok`. Returns how many tests it
-    /// knows then.
+    /// Adds what the suites print on the host. Returns how many tests it knows then.
     fn add_host(&mut self, text: &str) -> Result<usize> {
-        for line in text.lines() {
-            let line = line.strip_prefix("# kunit: ");
-            let Some((name, verdict)) = line.and_then(|line| line.split_once(' ')) else {
-                continue;
-            };
-            let outcome = match (verdict, verdict.strip_prefix("ok # SKIP ")) {
-                ("ok", _) => Outcome::Passed,
-                (_, Some(why)) => Outcome::Skipped(why.to_owned()),
+        for test in OF_HOST.captures_iter(text) {
+            let outcome = match (&test[2], test.get(3)) {
                 ("not ok", _) => Outcome::Failed,
-                _ => continue,
+                (_, Some(why)) => Outcome::Skipped(why.as_str().to_owned()),
+                (_, None) => Outcome::Passed,
             };
-            self.add(Side::Host, name, outcome)?;
+            self.add(Side::Host, &test[1], outcome)?;
         }
         Ok(self.0.len())
     }
@@ -206,43 +204,29 @@ impl Table {
         (missing.count() == 1).then_some(*why)
     }
 
-    /// The tests with different outcomes, a sentence for each. A test that was skipped on one side
-    /// has no outcome there.
-    fn differences(&self) -> Vec<String> {
+    /// Returns the text of the table, and the tests with different outcomes, a sentence for each. A
+    /// test that was skipped on one side has no outcome there.
+    fn compare(&self) -> (String, Vec<String>) {
+        let mut rows = vec![table::cells(["test", "host", "kernel"])];
+        let mut notes = String::new();
         let mut differences = Vec::new();
         for (name, outcomes) in &self.0 {
             let words @ [host, kernel] = outcomes.each_ref().map(word);
-            let is_skipped = words.contains(&"skip");
-            if host != kernel && !is_skipped && Self::excuse(name, outcomes).is_none() {
+            rows.push(table::cells([name, host, kernel]));
+            for (side, outcome) in ["host", "kernel"].into_iter().zip(outcomes) {
+                if let Outcome::Skipped(why) = outcome {
+                    notes += &format!("skip, {side}: {name}: {why}\n");
+                }
+            }
+            if let Some(why) = Self::excuse(name, outcomes) {
+                notes += &format!("-: {name}: {why}\n");
+            } else if host != kernel && !words.contains(&"skip") {
                 differences.push(format!(
                     "{name}: {host} on the host, {kernel} in the kernel"
                 ));
             }
         }
-        differences
-    }
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rows = vec![table::cells(["test", "host", "kernel"])];
-        for (name, outcomes) in &self.0 {
-            let [host, kernel] = outcomes.each_ref().map(word);
-            rows.push(table::cells([name, host, kernel]));
-        }
-        writeln!(f, "{}", table::text(&rows))?;
-
-        for (name, outcomes) in &self.0 {
-            for (side, outcome) in ["host", "kernel"].into_iter().zip(outcomes) {
-                if let Outcome::Skipped(why) = outcome {
-                    writeln!(f, "skip, {side}: {name}: {why}")?;
-                }
-            }
-            if let Some(why) = Self::excuse(name, outcomes) {
-                writeln!(f, "-: {name}: {why}")?;
-            }
-        }
-        Ok(())
+        (format!("{}\n{notes}", table::text(&rows)), differences)
     }
 }
 
@@ -271,7 +255,7 @@ mod tests {
             let differ = |name: &str| {
                 let outcomes = [host.clone(), kernel.clone()];
                 let table = Table([(name.to_owned(), outcomes)].into());
-                !table.differences().is_empty()
+                !table.compare().1.is_empty()
             };
             let text = format!("{host:?} {kernel:?}");
             assert_eq!(differ("rust_lazy_slot.unbind"), is_different, "{text}");
@@ -304,8 +288,9 @@ test devres::lazy_kunit::tests::unbind ... ok
             .add(Side::Kernel, "rust_lazy_slot.rebind", Outcome::Passed)
             .unwrap();
 
+        let (text, differences) = table.compare();
         assert_eq!(
-            table.to_string(),
+            text,
             "\
 | test                     | host | kernel |
 |--------------------------|------|--------|
@@ -318,6 +303,6 @@ skip, host: rust_lazy_slot.recursion: needs lockdep
 "
         );
         let different = "rust_lazy_slot.rebind: FAIL on the host, ok in the kernel";
-        assert_eq!(table.differences(), [different]);
+        assert_eq!(differences, [different]);
     }
 }

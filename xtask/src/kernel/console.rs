@@ -11,7 +11,6 @@ use std::mem;
 /// The line between the message that was cut off and the whole one.
 const REPLAY: &str = "** replaying previous printk message **";
 
-/// A console.
 #[derive(Default)]
 pub(crate) struct Console {
     /// The last line, which may be replayed.

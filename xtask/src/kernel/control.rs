@@ -207,7 +207,10 @@ pub(crate) fn judge(arch: Arch, variant: Variant, results: &[Results]) -> Result
 
 #[cfg(test)]
 mod tests {
-    use super::{super::run::Run, *};
+    use super::{
+        super::{ktap::tests::console, run::Run},
+        *,
+    };
 
     fn expected() -> Vec<Expected> {
         let new = |test: &str, outcome, reports, why| (test.to_owned(), outcome, reports, why);
@@ -231,17 +234,7 @@ mod tests {
     /// A boot with one suite.
     fn boot(suite: &str, tests: &[&str], end: &str) -> Results {
         let mut run = Run::default();
-        let planned = tests.len();
-        let mut console = format!(
-            "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: {suite}\n    1..{planned}\n"
-        );
-        for line in tests.iter().flat_map(|test| test.lines()) {
-            console += &match line.contains("ok ") {
-                true => format!("    {line}\n"),
-                false => format!("{line}\n"),
-            };
-        }
-        for line in console.lines().chain(end.lines()) {
+        for line in console(suite, tests, end).lines() {
             run.line(line);
         }
         run.finish(None)

@@ -69,7 +69,6 @@ impl Author {
     }
 }
 
-/// A repository.
 pub(crate) struct Repository {
     root: PathBuf,
     author: Author,

@@ -12,7 +12,6 @@ use std::{path::Path, process::Command};
 /// The oldest QEMU with the property of TCG in place of an option that was removed later.
 const ONE_INSN_PER_TB: Version = Version(8, 1, 0);
 
-/// A machine.
 #[derive(Args, Clone, Copy, Default)]
 pub(crate) struct Hardware {
     /// The architecture of the kernel.
@@ -28,7 +27,6 @@ pub(crate) struct Hardware {
     pub(crate) one_cpu: bool,
 }
 
-/// How QEMU executes instructions.
 #[derive(Clone, Copy, Default, PartialEq, ValueEnum)]
 pub(crate) enum Accelerator {
     /// In software, everywhere.

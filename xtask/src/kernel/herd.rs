@@ -3,12 +3,13 @@
 //! herd7, which runs the kernel's memory model. It is this machine's, or a newer Debian's, in the
 //! cache.
 
-use super::{apt, cache::Cache};
+use super::{
+    apt::{self, Apt},
+    cache::Cache,
+};
 use crate::exit::Exit;
 use anyhow::{Context, Result};
 use std::{
-    env,
-    ffi::OsString,
     io::ErrorKind,
     path::{self, Path, PathBuf},
     process::Command,
@@ -17,20 +18,14 @@ use std::{
 /// The suite whose herd7 knows the kernel's model of 7.3.
 const SUITE: &str = "forky";
 
-/// herd7, and the libraries that it needs of the same suite. None of them is installed.
-const PACKAGES: [&str; 4] = ["herdtools7", "libc6", "libgmp10", "libzstd1"];
-
-/// Where the packages are in the cache, a folder for each.
-const FOLDER: &str = "herd7";
-
-/// The folder of libraries, and the program that loads them.
-const LIBRARIES: &str = "lib/x86_64-linux-gnu";
-const LOADER: &str = "ld-linux-x86-64.so.2";
+/// Debian's package of it, and its folder in the cache.
+const PACKAGE: &str = "herdtools7";
 
 /// A herd7: how it is run, and what it says to be.
 pub(crate) struct Herd {
     program: PathBuf,
-    arguments: Vec<OsString>,
+    /// Where its own files are, if not where they are installed.
+    files: Option<PathBuf>,
     pub(crate) version: String,
 }
 
@@ -44,68 +39,51 @@ impl Herd {
     pub(crate) fn find(named: Option<&Path>, install: bool) -> Result<Self> {
         if let Some(program) = named {
             // Tests are run in another folder.
-            return Self::new(path::absolute(program)?, Vec::new())?
+            return Self::new(path::absolute(program)?, None)?
                 .with_context(|| format!("there is no {}", program.display()));
         }
-        if let Some(herd) = Self::new("herd7".into(), Vec::new())? {
+        if let Some(herd) = Self::new("herd7".into(), None)? {
             return Ok(herd);
         }
 
         let cache = Cache::open()?;
-        let folder = cache.path(FOLDER);
+        let folder = cache.path(PACKAGE);
         if install {
-            unpack(&cache, &folder)?;
+            let _lock = cache.lock_downloads()?;
+            if !folder.exists() {
+                let apt = Apt::new(&cache, apt::AMD64, &[SUITE], &[])?;
+                apt.unpack_programs(&cache, &[PACKAGE], &["herd7"], &folder)?;
+            }
         }
-        let libraries = PACKAGES.map(|package| folder.join(package).join(LIBRARIES));
-        let herd = folder.join("herdtools7");
-        let arguments = vec![
-            "--library-path".into(),
-            env::join_paths(libraries)?,
-            herd.join("bin/herd7").into(),
-            "-set-libdir".into(),
-            herd.join("share/herdtools7/herd").into(),
-        ];
-        let loader = folder.join("libc6").join(LIBRARIES).join(LOADER);
+        let files = folder.join("usr/share/herdtools7/herd");
         let none = "there is no herd7: `--install` gets the one of Debian's forky, and `--herd \
                     FILE` names another one";
-        Self::new(loader, arguments)?.ok_or_else(|| Exit::Skipped(none.to_owned()).into())
+        Self::new(folder.join("bin/herd7"), Some(files))?
+            .ok_or_else(|| Exit::Skipped(none.to_owned()).into())
     }
 
     /// A herd7, if this is one that can be run.
-    fn new(program: PathBuf, arguments: Vec<OsString>) -> Result<Option<Self>> {
-        let mut herd = Self {
-            program,
-            arguments,
-            version: String::new(),
-        };
-        let output = match herd.command().arg("-version").output() {
+    fn new(program: PathBuf, files: Option<PathBuf>) -> Result<Option<Self>> {
+        let output = match Command::new(&program).arg("-version").output() {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            output => output.with_context(|| herd.program.display().to_string())?,
+            output => output.with_context(|| program.display().to_string())?,
         };
         let said = String::from_utf8_lossy(&output.stdout);
-        herd.version = said.lines().next().unwrap_or_default().to_owned();
-        Ok(Some(herd))
+        Ok(Some(Self {
+            program,
+            files,
+            version: said.lines().next().unwrap_or_default().to_owned(),
+        }))
     }
 
     /// A command that runs it.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments);
+        if let Some(files) = &self.files {
+            command.arg("-set-libdir").arg(files);
+        }
         command
     }
-}
-
-/// Downloads and unpacks the packages that are not in the cache.
-fn unpack(cache: &Cache, folder: &Path) -> Result<()> {
-    let _lock = cache.lock_downloads()?;
-    for package in PACKAGES {
-        let to = folder.join(package);
-        if !to.exists() {
-            let file = apt::package(cache, SUITE, package, |_| true)?;
-            apt::unpack(cache, &file, |from| Ok((from.join("usr"), to)))?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -118,14 +96,8 @@ mod tests {
         let error = Herd::find(Some(named), false).err().unwrap();
 
         assert_eq!(error.to_string(), "there is no /nowhere/herd7");
-    }
-
-    #[test]
-    fn its_version_is_what_it_prints_first() {
-        // Prints its arguments, as herd7 does its version.
-        let herd = Herd::new("echo".into(), vec!["7.58".into()]).unwrap();
-
-        assert_eq!(herd.unwrap().version, "7.58 -version");
-        assert!(Herd::new("/nowhere".into(), Vec::new()).unwrap().is_none());
+        // Prints its argument, as herd7 does its version.
+        let herd = Herd::new("echo".into(), None).unwrap();
+        assert_eq!(herd.unwrap().version, "-version");
     }
 }

@@ -171,10 +171,14 @@ pub(crate) fn run(command: &mut Command, log: &Path, what: impl fmt::Display) ->
     }
 }
 
+/// The text of a log.
+pub(crate) fn text(log: &Path) -> Result<String> {
+    Ok(String::from_utf8_lossy(&fs::read(log)?).into_owned())
+}
+
 /// The last lines of a log.
 pub(crate) fn tail(log: &Path, lines: usize) -> String {
-    let text = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
+    let text = text(log).unwrap_or_default();
     let mut tail: Vec<&str> = text.lines().rev().take(lines).collect();
     tail.reverse();
 

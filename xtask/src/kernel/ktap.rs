@@ -19,6 +19,9 @@ use super::{
 use regex_lite::Regex;
 use std::{sync::LazyLock, time::Duration};
 
+/// The prefix of a line that a test prints for people to read.
+const RESULT: &str = "# result: ";
+
 /// A suite, a test of it, or a case of a test with parameters.
 #[derive(Debug, Default)]
 pub(crate) struct Test {
@@ -75,6 +78,12 @@ impl Test {
             || self.parts.iter().any(Self::fails)
     }
 
+    /// What the test has printed for people to read, also if all is well.
+    pub(crate) fn results(&self) -> impl Iterator<Item = &str> {
+        let notes = self.notes.iter();
+        notes.filter_map(|note| Some(note.split_once(RESULT)?.1.trim_end()))
+    }
+
     /// The reports of the kernel, also during its parts.
     pub(crate) fn all_splats(&self) -> Vec<&Splat> {
         let parts = self.parts.iter().flat_map(Self::all_splats);
@@ -85,7 +94,6 @@ impl Test {
 /// The time of a line, and the name of the task or CPU that CONFIG_PRINTK_CALLER adds.
 static TIMESTAMP: LazyLock<Regex> = pattern!(r"^\[ *([0-9]+\.[0-9]{6})\](?:\[ *[TC][0-9]+\])? ?");
 
-/// A line of KTAP.
 static LINE: LazyLock<Regex> = pattern!(
     r"^(?<indent>(?:    )*)(?:(?<version>KTAP version [0-9]+)|# Subtest: (?<subtest>.+)"
     r"|1\.\.(?<plan>[0-9]{1,6})"
@@ -143,7 +151,6 @@ impl Level {
     }
 }
 
-/// Reads a console.
 #[derive(Default)]
 pub(crate) struct Parser {
     /// From the outermost, which has the suites, to the one that is running.
@@ -300,8 +307,22 @@ impl Parser {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A console with one suite. The lines of its tests that are results are indented; `end` is the
+    /// rest, with the result of the suite if there is one.
+    pub(crate) fn console(suite: &str, tests: &[&str], end: &str) -> String {
+        let planned = tests.len();
+        let mut console = format!(
+            "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: {suite}\n    1..{planned}\n"
+        );
+        for line in tests.iter().flat_map(|test| test.lines()) {
+            let indent = if line.contains("ok ") { "    " } else { "" };
+            console += &format!("{indent}{line}\n");
+        }
+        console + end
+    }
 
     /// Reads a console, and returns its suites, with the events in the order they came.
     fn read(console: &str) -> (Vec<Test>, String) {

@@ -6,7 +6,12 @@
 //! As in the kernel's tree, its comment says what the model has to find. `docs/protocol.md` says
 //! which piece of the source the file stands for.
 
-use super::{cache::Cache, herd::Herd, linux, tree::Tree};
+use super::{
+    cache::Cache,
+    herd::Herd,
+    linux,
+    tree::{walk, Tree},
+};
 use crate::root;
 use anyhow::{ensure, Context, Result};
 use clap::Parser;
@@ -21,7 +26,6 @@ const MODEL: &str = "tools/memory-model";
 /// The prefix of the expected result in a file.
 const RESULT: &str = " * Result: ";
 
-/// The options of `litmus`.
 #[derive(Parser)]
 pub(crate) struct Options {
     /// The program herd7, 7.58 or newer, in place of the one of this machine or of the cache.
@@ -55,12 +59,9 @@ fn printed(output: &str) -> Option<String> {
 
 /// All tests, sorted.
 fn tests() -> Result<Vec<PathBuf>> {
-    let mut tests = Vec::new();
-    for entry in fs::read_dir(root().join("verify/litmus"))? {
-        tests.push(entry?.path());
-    }
-    tests.sort();
-    Ok(tests)
+    let folder = root().join("verify/litmus");
+    let names = walk(&folder)?.into_iter();
+    Ok(names.map(|name| folder.join(name)).collect())
 }
 
 /// Has herd7 judge a test by the model in this folder.

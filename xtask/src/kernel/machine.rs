@@ -16,20 +16,10 @@ use anyhow::{bail, ensure, Result};
 use std::{env, path::Path, process::Command};
 use xshell::Shell;
 
-/// Programs of the machine, and the packages of Debian that have them.
-const PROGRAMS: [(&str, &str); 9] = [
-    ("make", "make"),
-    ("flex", "flex"),
-    ("bison", "bison"),
-    ("bc", "bc"),
-    ("perl", "perl"),
-    ("cpio", "cpio"),
-    ("kmod", "kmod"),
-    ("tar", "tar"),
-    ("xz", "xz-utils"),
-];
+/// Programs of the machine that the packages of Debian are named after.
+const PROGRAMS: [&str; 8] = ["make", "flex", "bison", "bc", "perl", "cpio", "kmod", "tar"];
 
-/// Headers of the machine, the same.
+/// Headers of the machine, and the packages that have them.
 const HEADERS: [(&str, &str); 2] = [
     ("gelf.h", "libelf-dev"),
     ("openssl/opensslv.h", "libssl-dev"),
@@ -54,7 +44,6 @@ pub(crate) struct Check {
     pub(crate) state: State,
 }
 
-/// How it stands.
 pub(crate) enum State {
     Here,
     /// `test` gets it, this way.
@@ -87,7 +76,9 @@ pub(crate) fn machine(arch: Arch) -> Vec<Check> {
     let state = State::Packages(LLVM_PACKAGES);
     let mut checks = vec![Check::new(what, llvm.is_some(), state)];
 
-    for (program, package) in PROGRAMS.into_iter().chain(arch.emulator()) {
+    let programs = PROGRAMS.map(|program| (program, program)).into_iter();
+    let programs = programs.chain([("xz", "xz-utils")]);
+    for (program, package) in programs.chain(arch.emulator()) {
         let is_here = which(program).is_some();
         checks.push(Check::new(program, is_here, State::Packages(package)));
     }

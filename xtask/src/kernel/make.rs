@@ -18,24 +18,9 @@ use std::{
 use xshell::Shell;
 
 /// Variables that would change what is built.
-const VARIABLES: &[&str] = &[
-    "ARCH",
-    "CROSS_COMPILE",
-    "KAFLAGS",
-    "KBUILD_OUTPUT",
-    "KCFLAGS",
-    "KCONFIG_ALLCONFIG",
-    "KCONFIG_CONFIG",
-    "KCPPFLAGS",
-    "KRUSTFLAGS",
-    "LLVM",
-    "LOCALVERSION",
-    "MAKEFLAGS",
-    "MFLAGS",
-    "O",
-    "V",
-    "W",
-];
+const VARIABLES: &str = "ARCH CROSS_COMPILE KAFLAGS KBUILD_OUTPUT KCFLAGS KCONFIG_ALLCONFIG \
+                         KCONFIG_CONFIG KCPPFLAGS KRUSTFLAGS LLVM LOCALVERSION MAKEFLAGS MFLAGS \
+                         O V W";
 
 /// A tree, its architecture, and what it is built with.
 pub(crate) struct Make {
@@ -89,7 +74,7 @@ impl Make {
         folder.push(out);
 
         let mut command = Command::new("make");
-        for variable in VARIABLES {
+        for variable in VARIABLES.split(' ') {
             command.env_remove(variable);
         }
         command

@@ -2,10 +2,10 @@
 
 //! The messages of rustc, Clippy and rustdoc in the log of a build.
 
-use super::pattern::pattern;
+use super::{job, pattern::pattern};
 use anyhow::{ensure, Result};
 use regex_lite::Regex;
-use std::{fs, path::Path, sync::LazyLock};
+use std::{path::Path, sync::LazyLock};
 
 /// A warning or an error that says where it stands.
 #[derive(Debug, PartialEq)]
@@ -13,7 +13,7 @@ pub(crate) struct Message<'a> {
     /// The file, by the name that the compiler was given.
     pub(crate) file: &'a str,
     /// All lines of it.
-    pub(crate) text: String,
+    pub(crate) text: &'a str,
 }
 
 /// The begin of a message: `warning: ..`, `error: ..`, `error[E0308]: ..`.
@@ -24,29 +24,32 @@ static PLACE: LazyLock<Regex> = pattern!(r"(?m)^ *--> (.+):[0-9]+:[0-9]+");
 
 /// Fails with the messages in the log of a build, if there are any.
 pub(crate) fn ensure_none(log: &Path) -> Result<()> {
-    let text = fs::read(log)?;
-    let text = String::from_utf8_lossy(&text);
+    let text = job::text(log)?;
     let messages = parse(&text).into_iter().map(|message| message.text);
     let messages = messages.collect::<Vec<_>>().join("\n\n");
     ensure!(messages.is_empty(), "the compiler complains:\n{messages}");
     Ok(())
 }
 
-/// Finds the messages in a log.
+/// Finds the messages in a log that say where they stand.
 pub(crate) fn parse(log: &str) -> Vec<Message<'_>> {
+    let message = |text| {
+        let place = PLACE.captures(text)?.get(1)?;
+        let file = place.as_str();
+        Some(Message { file, text })
+    };
+    texts(log).into_iter().filter_map(message).collect()
+}
+
+/// The texts of all messages in a log. Each ends with an empty line, or where the next one begins.
+pub(crate) fn texts(log: &str) -> Vec<&str> {
     let mut begins: Vec<usize> = TITLE.find_iter(log).map(|title| title.start()).collect();
     begins.push(log.len());
-
-    let messages = begins.windows(2).filter_map(|range| {
-        // The explanation ends with an empty line, or where the next message begins.
-        let text = log[range[0]..range[1]].split("\n\n").next()?.trim_end();
-        let place = PLACE.captures(text)?.get(1)?;
-        Some(Message {
-            file: place.as_str(),
-            text: text.to_owned(),
-        })
-    });
-    messages.collect()
+    let text = |range: &[usize]| {
+        let text = &log[range[0]..range[1]];
+        text.split("\n\n").next().unwrap_or(text).trim_end()
+    };
+    begins.windows(2).map(text).collect()
 }
 
 #[cfg(test)]

@@ -48,9 +48,9 @@ mod linux;
 mod litmus;
 mod machine;
 mod make;
-mod messages;
+pub(crate) mod messages;
 mod neighbours;
-mod pattern;
+pub(crate) mod pattern;
 mod plan;
 mod prepare;
 mod progress;
@@ -86,7 +86,6 @@ Files:
   shares its files with work-*/linux by hard links: replace files there, or edit a tree of
   your own and name it by --linux, but do not write to them in place.";
 
-/// The options of `cargo xtask kernel`.
 #[derive(Parser)]
 #[command(after_help = HELP)]
 pub(crate) struct Options {
@@ -165,7 +164,6 @@ enum Command {
     Vocabulary(vocabulary::Options),
 }
 
-/// Runs the command.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     job::end_with_us()?;
 

@@ -11,7 +11,6 @@ const SUITES: &str = "rust_[!l]*";
 /// The same for the control: of the tree's own, only that for the object.
 const SUITES_BY_HAND: &str = "rust_d*";
 
-/// One boot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Planned<'a> {
     /// The name of its log.

@@ -81,7 +81,7 @@ pub(crate) fn prepare(shell: &Shell, cache: &Cache, request: &Request<'_>) -> Re
     let mut tree = Tree::open(&source)?;
     println!("linux    {}, {}", tree.version(), source.display());
 
-    let work = folder(cache, request.work);
+    let work = cache.path(&format!("work-{}", request.work));
     let make = Make::find(shell, cache, work.join("linux"), flavour.arch)?;
     let lock = cache.lock(&format!("work-{}", request.work))?;
     let built = work.join("out/.config").exists();
@@ -121,9 +121,4 @@ pub(crate) fn prepare(shell: &Shell, cache: &Cache, request: &Request<'_>) -> Re
     let asked = config::run(make, &names, work, &prepared.log("config"))?;
     println!("         all {asked} options hold");
     Ok(prepared)
-}
-
-/// Where a kernel is built.
-fn folder(cache: &Cache, name: &str) -> PathBuf {
-    cache.path(&format!("work-{name}"))
 }

@@ -11,9 +11,6 @@ use anyhow::{ensure, Result};
 /// Of what the console said during a test that failed, these many lines are printed.
 const MAX_NOTES: usize = 60;
 
-/// The prefix of a line that a test prints for people to read, also if all is well.
-const RESULT: &str = "# result: ";
-
 /// The line that `kernel/init/leaks` prints when it has done its work.
 const SEARCHED: &str = "# leaks: searched";
 
@@ -66,7 +63,7 @@ impl Run {
 
         let (suite, test) = self.parser.line(time, text)?;
         // The tests of a suite have been printed.
-        (!suite.is_empty() || test.counts()).then(|| format(suite, test))
+        (!suite.is_empty() || test.counts()).then(|| describe(suite, test))
     }
 
     /// Ends the run, because the kernel did, or because it was stopped for this reason.
@@ -124,7 +121,7 @@ impl Results {
         let mut text = String::new();
         for (suite, test) in self.tests() {
             if test.outcome == Outcome::Missing || test.name == OUTSIDE {
-                text += &format(suite, test);
+                text += &describe(suite, test);
             }
         }
         for problem in &self.problems {
@@ -189,7 +186,7 @@ fn failures(results: &[Results]) -> Vec<String> {
 }
 
 /// The line about a test, and what there is to say if it failed.
-fn format(suite: &str, test: &Test) -> String {
+pub(crate) fn describe(suite: &str, test: &Test) -> String {
     let mark = match test.outcome {
         _ if test.fails() => "FAIL",
         Outcome::Skipped(_) => "skip",
@@ -215,8 +212,8 @@ fn format(suite: &str, test: &Test) -> String {
     if test.fails() {
         text += &details(test, !suite.is_empty());
     } else {
-        for (_, result) in test.notes.iter().filter_map(|note| note.split_once(RESULT)) {
-            text += &format!("       {}\n", result.trim_end());
+        for result in test.results() {
+            text += &format!("       {result}\n");
         }
     }
     text
@@ -243,23 +240,17 @@ fn details(test: &Test, cases: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::ktap::tests::console, *};
+    use std::time::Duration;
 
-    const NO_INIT: &str = "\
-[    0.900000] /dev/root: Can't open blockdev
-[    0.900000] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)
-[    0.900000] CPU: 0 UID: 0 PID: 1 Comm: swapper/0
-";
+    const NO_INIT: &str = "Kernel panic - not syncing: VFS: Unable to mount root fs on 0\n";
+    const A: &str = "ok 1 a";
+    const B: &str = "ok 2 b";
+    const OOPS: &str = "BUG: kernel NULL pointer dereference, address: 0\n";
 
-    /// A suite of these tests, which are lines of the console each, and how it went.
-    fn console(tests: &[&str], result: &str) -> String {
-        format!(
-            "[    0.100000] KTAP version 1\n[    0.100000] 1..1\n\
-             [    0.100000]     KTAP version 1\n[    0.100000]     # Subtest: lazy\n\
-             [    0.100000]     1..{}\n{}[    0.500000] {result} 1 lazy\n",
-            tests.len(),
-            tests.concat()
-        )
+    /// A suite of these tests that ends well.
+    fn lazy(tests: &[&str], end: &str) -> String {
+        console("lazy", tests, &format!("ok 1 lazy\n{end}"))
     }
 
     /// Returns the printed text, and the results.
@@ -272,59 +263,47 @@ mod tests {
         (printed, results)
     }
 
-    const A: &str = "[    0.112000]     ok 1 a\n";
-    const B: &str = "[    0.212000]     ok 2 b\n";
-    const OOPS: &str = "[    0.150000] BUG: kernel NULL pointer dereference, address: 0\n";
-
     #[test]
     fn tests_have_lines() {
-        const REPORT: &str = "       BUG: kernel NULL pointer dereference, address: 0\n     \
+        const REPORT: &str =
+            "FAIL lazy.b\n       BUG: kernel NULL pointer dereference, address: 0\n     \
                               splat: BUG: kernel NULL pointer dereference, address: 0\n";
-        let results = format!(
-            "[    0.200000]     # result: 1000 bindings\n\
-             [    0.200000]     # result:   0 left\n\
-             [    0.200000]     # binding 0\n{B}"
-        );
-        let skipped = "[    0.212000]     ok 2 b # SKIP why\n";
-        let failed = "[    0.200000]     # b: ASSERTION FAILED at a.rs:1\n\
-                      [    0.212000]     not ok 2 b\n";
-        let case = "[    0.150000]         KTAP version 1\n[    0.150000]         # Subtest: b\n\
-                    [    0.150000]         # b: ASSERTION FAILED at a.rs:2\n\
-                    [    0.160000]         not ok 1 x\n[    0.170000]     not ok 2 b\n";
+        let results = format!("# result: 1000 bindings\n# result:   0 left\n# binding 0\n{B}");
+        let failed = "# b: ASSERTION FAILED at a.rs:1\nnot ok 2 b";
+        let case = "        KTAP version 1\n        # Subtest: b\n\
+                    # b: ASSERTION FAILED at a.rs:2\n    not ok 1 x\nnot ok 2 b";
         let announced = format!(
-            "[    0.140000] rust_kernel: # expect-splat: \"NULL pointer\"\n{OOPS}\
-             [    0.160000] rust_kernel: # end-expect-splat: \"NULL pointer\"\n{B}"
+            "rust_kernel: # expect-splat: \"NULL pointer\"\n{OOPS}\
+             rust_kernel: # end-expect-splat: \"NULL pointer\"\n{B}"
         );
 
-        let reported = format!("{OOPS}{B}");
-        let of_report = format!("FAIL lazy.b (100 ms)\n{REPORT}");
         let mut runs = Vec::new();
         for (b, result, lines) in [
             (
                 results.as_str(),
                 "ok",
-                "ok   lazy.b (100 ms)\n       1000 bindings\n         0 left\n",
+                "ok   lazy.b\n       1000 bindings\n         0 left\n",
             ),
-            (skipped, "ok", "skip lazy.b: why (100 ms)\n"),
+            ("ok 2 b # SKIP why", "ok", "skip lazy.b: why\n"),
             (
                 failed,
                 "not ok",
-                "FAIL lazy.b (100 ms)\n           # b: ASSERTION FAILED at a.rs:1\n",
+                "FAIL lazy.b\n       # b: ASSERTION FAILED at a.rs:1\n",
             ),
             (
                 case,
                 "not ok",
-                "FAIL lazy.b, 1 cases (20 ms)\n     case: x\n               \
-                 # b: ASSERTION FAILED at a.rs:2\n",
+                "FAIL lazy.b, 1 cases\n     case: x\n       # b: ASSERTION FAILED at a.rs:2\n",
             ),
             // A report belongs to the test that was running.
-            (&reported, "ok", &of_report),
-            (&announced, "ok", "ok   lazy.b (100 ms)\n"),
+            (&format!("{OOPS}{B}"), "ok", REPORT),
+            (&announced, "ok", "ok   lazy.b\n"),
             // A suite can fail by itself.
-            (B, "not ok", "ok   lazy.b (100 ms)\nFAIL lazy (400 ms)\n"),
+            (B, "not ok", "ok   lazy.b\nFAIL lazy\n"),
         ] {
-            let (printed, results) = run(&format!("{}{NO_INIT}", console(&[A, b], result)), None);
-            assert_eq!(printed, format!("ok   lazy.a (12 ms)\n{lines}"));
+            let end = format!("{result} 1 lazy\n{NO_INIT}");
+            let (printed, results) = run(&console("lazy", &[A, b], &end), None);
+            assert_eq!(printed, format!("ok   lazy.a\n{lines}"));
             assert_eq!(results.held(), !lines.contains("FAIL"));
             runs.push(results);
         }
@@ -333,15 +312,18 @@ mod tests {
             sum(&runs),
             "10 passed, 4 failed, 1 skipped; 1 splats (1 announced, 0 allowed)"
         );
+        for (micros, line) in [(9_940, "ok   a (9.9 ms)\n"), (30_000, "ok   a (30 ms)\n")] {
+            let mut test = Test::new("a", Outcome::Passed);
+            test.time = Some(Duration::from_micros(micros));
+            assert_eq!(describe("", &test), line);
+        }
     }
 
     #[test]
     fn a_report_outside_of_tests_fails_the_run() {
-        let tests = console(&[A, B], "ok");
-
         for console in [
-            format!("{OOPS}{tests}{NO_INIT}"),
-            format!("{tests}{OOPS}{NO_INIT}"),
+            format!("{OOPS}{}", lazy(&[A, B], NO_INIT)),
+            lazy(&[A, B], &format!("{OOPS}{NO_INIT}")),
         ] {
             let (printed, results) = run(&console, None);
             let reported = "FAIL (outside of tests)\n       BUG: kernel NULL pointer dereference";
@@ -349,7 +331,8 @@ mod tests {
             assert!(!results.held());
         }
         // Lines after the end are ignored.
-        assert!(run(&format!("{tests}{NO_INIT}{OOPS}"), None).1.held());
+        let after = lazy(&[A, B], &format!("{NO_INIT}{OOPS}"));
+        assert!(run(&after, None).1.held());
     }
 
     #[test]
@@ -358,7 +341,7 @@ mod tests {
         const SEARCHED: &str = "# leaks: searched\n[    9.900000] reboot: Power down\n";
         let results = |end: &str| {
             let mut run = Run::new(true);
-            for line in format!("{}{end}", console(&[A, B], "ok")).lines() {
+            for line in lazy(&[A, B], end).lines() {
                 run.line(line);
             }
             run.finish(None)
@@ -376,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_console_that_is_cut_off_does_not_hold() {
-        let whole = format!("{}{NO_INIT}", console(&[A, B], "ok"));
+        let whole = lazy(&[A, B], NO_INIT);
         let last = "Unable to mount root fs";
         let end = whole.find(last).unwrap() + last.len();
 
@@ -389,37 +372,20 @@ mod tests {
 
     #[test]
     fn a_run_can_have_problems() {
-        let died = "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: lazy\n    1..2\n";
+        let no_init = NO_INIT.replace("VFS: Unable to mount root fs", "No working init found");
+        let no_test = format!("KTAP version 1\n1..0\n{NO_INIT}");
+        let skipped = lazy(&["ok 1 a # SKIP no"], &no_init);
+        let died = console("lazy", &[A, OOPS], "");
         let hangs = "no output for 180 s";
 
         for (console, stopped, problem) in [
-            (NO_INIT.to_owned(), None, "KUnit did not begin"),
-            (
-                format!("KTAP version 1\n1..0\n{NO_INIT}"),
-                None,
-                "no test has this name",
-            ),
-            (
-                format!(
-                    "{}{}",
-                    console(&["    ok 1 a # SKIP no\n"], "ok"),
-                    NO_INIT.replace("VFS: Unable to mount root fs", "No working init found")
-                ),
-                None,
-                "all tests were skipped",
-            ),
-            (
-                format!("{died}{A}{OOPS}"),
-                None,
-                "the kernel died before all was done",
-            ),
-            (
-                format!("{}{NO_INIT}", console(&[A, B], "ok")),
-                Some(hangs),
-                hangs,
-            ),
+            (NO_INIT, None, "KUnit did not begin"),
+            (&no_test, None, "no test has this name"),
+            (&skipped, None, "all tests were skipped"),
+            (&died, None, "the kernel died before all was done"),
+            (&lazy(&[A, B], NO_INIT), Some(hangs), hangs),
         ] {
-            let (printed, results) = run(&console, stopped);
+            let (printed, results) = run(console, stopped);
             assert!(printed.ends_with(&format!("FAIL {problem}\n")), "{printed}");
             assert_eq!(results.problems, [problem]);
             assert!(!results.held());

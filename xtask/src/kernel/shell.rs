@@ -6,11 +6,11 @@
 //! console is that of QEMU. Without one, the commands are in the initramfs too: what is typed at a
 //! serial port before anybody listens there is lost.
 
-use super::{arch::Arch, boot::PANIC, cache::Cache, initramfs::Busybox};
+use super::{arch::Arch, boot::PANIC, cache::Cache, initramfs::Busybox, job};
 use anyhow::{bail, ensure, Context, Result};
 use rustix::termios::{tcgetattr, tcgetwinsize, tcsetattr, OptionalActions, Termios};
 use std::{
-    env, fs,
+    env,
     io::{self, IsTerminal, Read},
     path::Path,
     process::{Command, Stdio},
@@ -81,7 +81,7 @@ impl Guest {
 
         println!("\nlog: {}", log.display());
         ensure!(status.success(), "QEMU has failed, {status}");
-        judge(&String::from_utf8_lossy(&fs::read(log)?))
+        judge(&job::text(log)?)
     }
 }
 
@@ -136,6 +136,7 @@ impl Drop for Terminal {
 mod tests {
     use super::*;
     use crate::root;
+    use std::fs;
 
     #[test]
     fn a_guest_that_has_died_is_not_one_that_was_powered_off() {

@@ -5,15 +5,12 @@
 //! A report begins with a line that matches a pattern, and ends where the next one begins.
 //!
 //! A test announces a report by marks: `# expect-splat: "<what it contains>"` before, and
-//! `# end-expect-splat: "<the same>"` after it. A mark may be cut off or printed twice. The run
-//! fails on an end alone, and on a cut-off begin without an end: either could let a report pass
-//! that no test has announced.
+//! `# end-expect-splat: "<the same>"` after it. The run fails on an end alone.
 
 use super::pattern::pattern;
 use regex_lite::Regex;
-use std::{mem, sync::LazyLock};
+use std::sync::LazyLock;
 
-/// A report.
 #[derive(Clone, Debug)]
 pub(crate) struct Splat {
     /// The line that says what it is.
@@ -115,10 +112,8 @@ static TRACE_END: LazyLock<Regex> = pattern!(r"</TASK>|---\[ end trace");
 /// The last line of an oops, after its call trace.
 static FATAL: LazyLock<Regex> = pattern!(r"Kernel panic - not syncing: (Oops: )?Fatal exception");
 
-/// A mark: the text of a begin, and that of an end. A begin may be cut off, and is whole with its
-/// second quotation mark. An end that names nothing ends nothing.
-static MARK: LazyLock<Regex> =
-    pattern!(r##"# expect-splat: "([^"]*"?)|# end-expect-splat: "([^"]*")"##);
+/// A mark: whether it is an end, and its text.
+static MARK: LazyLock<Regex> = pattern!(r##"# (end-)?expect-splat: "([^"]*)""##);
 
 /// Reports are cut off after so many lines: what follows one may not be part of it.
 const MAX_LINES: usize = 100;
@@ -154,7 +149,6 @@ pub(crate) fn find<'a>(suite: &str, lines: impl IntoIterator<Item = &'a String>)
     search.found
 }
 
-/// The state of [`find()`].
 #[derive(Default)]
 struct Search {
     found: Vec<Splat>,
@@ -164,8 +158,6 @@ struct Search {
     has_trace: bool,
     /// The text of the report that was announced, and how many there were before.
     announced: Option<(String, usize)>,
-    /// The text of the last end mark.
-    ended: Option<String>,
 }
 
 impl Search {
@@ -181,9 +173,13 @@ impl Search {
             self.text(before);
         }
         self.open = None;
-        match mark.get(2) {
-            Some(end) => self.end(end.as_str()),
-            None => self.begin(&mark[1]),
+        let text = &mark[2];
+        let was_announced = matches!(&self.announced, Some((it, _)) if it == text);
+        self.end_announced();
+        if mark.get(1).is_none() {
+            self.announced = Some((text.to_owned(), self.found.len()));
+        } else if !was_announced {
+            self.absent(format!("ended, and not announced: {text}"));
         }
         if !after.is_empty() {
             self.line(after);
@@ -226,56 +222,18 @@ impl Search {
         }
     }
 
-    fn begin(&mut self, text: &str) {
-        // The same again, before anything has happened: the longer one is right.
-        if let Some((announced, since)) = &mut self.announced {
-            let (short, long) = match announced.len() < text.len() {
-                true => (announced.as_str(), text),
-                false => (text, announced.as_str()),
-            };
-            if *since == self.found.len() && is_whole(long) && long.starts_with(short) {
-                *announced = long.to_owned();
-                return;
-            }
-        }
-
-        self.end_announced();
-        self.announced = Some((text.to_owned(), self.found.len()));
-    }
-
-    fn end(&mut self, text: &str) {
-        match self.announced.take() {
-            Some((announced, since)) if text.starts_with(&announced) => self.expect(text, since),
-            // The same again.
-            None if self.ended.as_deref() == Some(text) => {}
-            announced => {
-                self.announced = announced;
-                self.end_announced();
-                self.absent(format!("ended, and not announced: \"{text}"));
-            }
-        }
-        self.ended = Some(text.to_owned());
-    }
-
-    /// Ends the announcement that has no end mark.
+    /// Lets pass the one report that was announced, if one was.
     fn end_announced(&mut self) {
-        match mem::take(&mut self.announced) {
-            Some((text, since)) if is_whole(&text) => self.expect(&text, since),
-            Some((text, _)) => self.absent(format!("announced by a cut-off mark: \"{text}")),
-            None => {}
-        }
-    }
-
-    /// Lets pass the one report that was announced by a whole mark.
-    fn expect(&mut self, text: &str, since: usize) {
-        let contains = text.trim_end_matches('"');
+        let Some((text, since)) = self.announced.take() else {
+            return;
+        };
         // Every report contains nothing.
         let found = self.found[since..]
             .iter_mut()
-            .find(|splat| !contains.is_empty() && splat.contains(contains));
+            .find(|splat| !text.is_empty() && splat.contains(&text));
         match found {
             Some(splat) => splat.verdict = Verdict::Expected,
-            None => self.absent(format!("announced, and did not come: {contains}")),
+            None => self.absent(format!("announced, and did not come: {text}")),
         }
     }
 
@@ -287,11 +245,6 @@ impl Search {
             verdict: Verdict::Absent,
         });
     }
-}
-
-/// Whether the text of a mark has its second quotation mark.
-fn is_whole(text: &str) -> bool {
-    text.ends_with('"')
 }
 
 #[cfg(test)]
@@ -418,9 +371,8 @@ The buggy address belongs to the object at ffff888001234560
 
     #[test]
     fn an_announced_report_may_come_once() {
-        let cut = "rust_kernel: # expect-splat: \"still m\n";
-        let (cut_end, other) = (&END[..40], END.replace("mapped", "bound"));
-        let quoted = "# expect-splat: \"BUG: KASAN: real\n";
+        let cut = "rust_kernel: # expect-splat: \"BUG: KASAN: x\n";
+        let other = END.replace("mapped", "bound");
         let (nothing, end_nothing) = ("# expect-splat: \"\"\n", "# end-expect-splat: \"\"\n");
 
         let cases: &[(&[&str], &str)] = &[
@@ -429,60 +381,24 @@ The buggy address belongs to the object at ffff888001234560
             (&[BEGIN, KASAN, END], "Unexpected Absent"),
             (&[BEGIN, KASAN, WARN, END], "Unexpected Expected"),
             (&[BEGIN, END], "Absent"),
-            // The announcement ends: with the mark, or else with the test.
+            // The announcement ends: with the mark, with another one, or else with the test.
             (&[BEGIN, WARN, END, WARN], "Expected Unexpected"),
             (&[BEGIN, END, WARN], "Absent Unexpected"),
+            (&[BEGIN, WARN, BEGIN, WARN, END], "Expected Expected"),
             (&[BEGIN], "Absent"),
-            (&[BEGIN, WARN, cut_end], "Expected"),
+            (&[BEGIN, WARN], "Expected"),
             // It never ends without having begun.
             (&[END], "Absent"),
             (&[WARN, END], "Unexpected Absent"),
             (&[BEGIN, WARN, &other], "Expected Absent"),
-            // A mark that is printed twice is one announcement.
-            (&[BEGIN, BEGIN, WARN, END, END], "Expected"),
-            (&[BEGIN, BEGIN, END, END], "Absent"),
-            (&[BEGIN, END, END, WARN], "Absent Unexpected"),
-            (&[BEGIN, BEGIN, WARN, WARN, END, END], "Expected Unexpected"),
-            (&[BEGIN, WARN, BEGIN, END, END], "Expected Absent"),
-            // A begin that is cut off is completed by its end, and not by another, or by itself.
-            (&[cut, WARN, END], "Expected"),
-            (&[cut, WARN, WARN, END], "Expected Unexpected"),
-            (&[cut, KASAN, END], "Unexpected Absent"),
-            (&[WARN, cut, END], "Unexpected Absent"),
-            (&[cut, WARN, &other], "Unexpected Absent Absent"),
-            (&[cut, cut, WARN, END], "Absent Expected"),
-            (&[cut, WARN], "Unexpected Absent"),
-            (&[cut], "Absent"),
-            // The text of a mark is no report, and an empty one is in none.
-            (&[quoted, END], "Absent Absent"),
+            (&[BEGIN, WARN, END, END], "Expected Absent"),
+            // A mark that is cut off announces nothing, and its text may be a report.
+            (&[cut, KASAN, END], "Unexpected Unexpected Absent"),
+            // An empty text is in no report.
             (&[nothing, WARN, end_nothing], "Unexpected Absent"),
         ];
         for (console, expected) in cases {
             assert_eq!(verdicts(console), *expected, "{console:?}");
-        }
-    }
-
-    #[test]
-    fn marks_may_be_cut_off_and_printed_again() {
-        let [begin, end] = [BEGIN, END].map(|mark| mark.replace("still mapped", "BUG: KASAN"));
-
-        for at in 0..BEGIN.len() {
-            let cut = format!("{}\n", &BEGIN[..at]);
-            assert_eq!(verdicts(&[&cut, BEGIN, WARN, END]), "Expected", "{cut}");
-            assert_eq!(verdicts(&[BEGIN, &cut, WARN, END]), "Expected", "{cut}");
-            assert_eq!(verdicts(&[&cut, BEGIN, END]), "Absent", "{cut}");
-        }
-        for at in 0..END.len() {
-            let cut = format!("{}\n", &END[..at]);
-            assert_eq!(verdicts(&[BEGIN, WARN, &cut, END]), "Expected", "{cut}");
-            assert_eq!(verdicts(&[BEGIN, WARN, END, &cut]), "Expected", "{cut}");
-            assert_eq!(verdicts(&[BEGIN, &cut, END]), "Absent", "{cut}");
-            let twice = [BEGIN, WARN, &cut, WARN];
-            assert_eq!(verdicts(&twice), "Expected Unexpected", "{cut}");
-        }
-        for at in 0..begin.len() {
-            let cut = format!("{}\n", &begin[..at]);
-            assert_eq!(verdicts(&[&cut, &begin, KASAN, &end]), "Expected", "{cut}");
         }
     }
 

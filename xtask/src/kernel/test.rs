@@ -25,7 +25,6 @@ use std::{
 };
 use xshell::Shell;
 
-/// The options of `test`.
 #[derive(Default, Parser)]
 pub(crate) struct Options {
     #[command(flatten)]
@@ -197,7 +196,6 @@ fn open(options: &Options) -> Result<Cache> {
     Ok(cache)
 }
 
-/// Builds the kernel.
 fn build(shell: &Shell, cache: &Cache, options: &Options) -> Result<Prepared> {
     let flavour = options.flavour();
     let kernel = prepare(

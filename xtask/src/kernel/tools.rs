@@ -236,7 +236,6 @@ fn version(program: &Path, behind: &str) -> Option<Version> {
     line.split_once(behind)?.1.parse().ok()
 }
 
-/// Where a program is.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path)

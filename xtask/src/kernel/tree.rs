@@ -6,8 +6,10 @@
 //! a copy of the tree. Only files that differ are written to the copy again, so that `make` builds
 //! only what it has to.
 
+use super::pattern::pattern;
 use crate::exit::Exit;
 use anyhow::{ensure, Context, Result};
+use regex_lite::Regex;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
@@ -21,6 +23,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     str::FromStr,
+    sync::LazyLock,
 };
 
 /// The oldest kernel that has what the code is for.
@@ -102,7 +105,6 @@ impl Tree {
         self.version
     }
 
-    /// Where it is.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
@@ -228,13 +230,8 @@ impl Tree {
             return None;
         }
         let output = git(&self.root)
-            .args([
-                "ls-files",
-                "-z",
-                "--cached",
-                "--others",
-                "--exclude-standard",
-            ])
+            .args(["ls-files", "-z", "--cached", "--others"])
+            .arg("--exclude-standard")
             .output()
             .ok()
             .filter(|output| output.status.success())?;
@@ -262,23 +259,19 @@ pub(crate) fn git(folder: &Path) -> Command {
     git
 }
 
+/// The lines of a Makefile with the version.
+static VERSION: LazyLock<Regex> =
+    pattern!(r"(?m)^VERSION = ([0-9]+)\nPATCHLEVEL = ([0-9]+)(?:\nSUBLEVEL = ([0-9]+))?");
+
 /// The version that a Makefile begins with.
 fn version(makefile: &str) -> Option<Version> {
-    let value = |name: &str| -> Option<u32> {
-        makefile
-            .lines()
-            .take(20)
-            .find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='))?
-            .trim()
-            .parse()
-            .ok()
+    let lines = VERSION.captures(makefile)?;
+    let number = |at| {
+        lines
+            .get(at)
+            .map_or(Ok(0), |number| number.as_str().parse())
     };
-
-    Some(Version(
-        value("VERSION")?,
-        value("PATCHLEVEL")?,
-        value("SUBLEVEL").unwrap_or(0),
-    ))
+    Some(Version(number(1).ok()?, number(2).ok()?, number(3).ok()?))
 }
 
 /// All files and links in a folder, none if there is no folder.
@@ -295,12 +288,12 @@ pub(crate) fn walk(root: &Path) -> Result<BTreeSet<PathBuf>> {
         for entry in entries {
             let entry = entry?;
             let path = folder.join(entry.file_name());
-            if entry.file_type()?.is_dir() {
-                if entry.file_name() != ".git" {
-                    folders.push(path);
+            match entry.file_type()?.is_dir() {
+                _ if entry.file_name() == ".git" => (),
+                true => folders.push(path),
+                false => {
+                    files.insert(path);
                 }
-            } else if path != Path::new(".git") {
-                files.insert(path);
             }
         }
     }

@@ -7,7 +7,6 @@ use super::table::three_digits;
 use anyhow::{ensure, Context, Result};
 use std::fmt;
 
-/// A value.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Row {
     /// The words that name it: `ns,unbind,plain,100`.

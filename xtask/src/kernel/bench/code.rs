@@ -16,7 +16,6 @@ const MEASURED: [&str; 3] = ["out_of_line", "in_loop", "nothing"];
 /// The function that waits for a grace period.
 const SYNCHRONIZE: &str = "synchronize_rcu";
 
-/// A function.
 #[derive(Clone, Debug, PartialEq)]
 struct Function {
     /// Demangled.
@@ -41,7 +40,6 @@ impl Function {
     }
 }
 
-/// An instruction.
 struct Instruction {
     text: String,
     /// Where it jumps to, or calls.

@@ -8,6 +8,7 @@ use super::{
     results::Outcome,
     rows::{self, WORDS},
     trace::Trace,
+    Options,
 };
 use crate::{
     kernel::{
@@ -39,25 +40,17 @@ const NORMAL: &str = "rcupdate.rcu_normal=1";
 /// For one test, in seconds. KUnit gives five minutes otherwise.
 const TIMEOUT: &str = "kunit.timeout=3600";
 
-/// How to measure.
-pub(super) struct How<'a> {
-    /// Where, if not in Debian's tree.
-    pub(super) linux: Option<&'a Path>,
-    /// For the boot that is timed.
-    pub(super) hardware: Hardware,
-    pub(super) is_quick: bool,
-}
-
 /// Builds and boots one candidate, twice, and reads what it has measured.
 pub(super) fn measure(
     shell: &Shell,
     cache: &Cache,
-    how: &How<'_>,
+    options: &Options,
     candidate: &'static Candidate,
 ) -> Result<Outcome> {
     println!("\n== {}", candidate.plain_title());
+    let hardware = options.hardware;
     let flavour = Flavour {
-        arch: how.hardware.arch,
+        arch: hardware.arch,
         bench: Some(candidate.file),
         ..Flavour::new(Variant::Fast, candidate.object)
     };
@@ -66,19 +59,19 @@ pub(super) fn measure(
         cache,
         &Request {
             work: &flavour.work(),
-            logs: &format!("bench-{}{}", candidate.file, how.hardware.arch.suffix()),
+            logs: &format!("bench-{}{}", candidate.file, hardware.arch.suffix()),
             flavour,
-            linux: how.linux,
+            linux: options.source.linux.as_deref(),
         },
     )?;
     build::run(&kernel)?;
 
-    let suite = match how.is_quick {
+    let suite = match options.quick {
         true => "rust_lazy_bench_quick",
         false => "rust_lazy_bench",
     };
     println!("running  {suite}\n");
-    let timed = boot(&kernel, suite, &how.hardware, None)?;
+    let timed = boot(&kernel, suite, &hardware, None)?;
 
     let llvm = &kernel.make.llvm;
     let mut outcome = Outcome {
@@ -89,7 +82,7 @@ pub(super) fn measure(
         linux: kernel.tree.version(),
         clang: llvm.version,
     };
-    if how.hardware.arch.emulator().is_none() {
+    if hardware.arch.emulator().is_none() {
         return Ok(outcome);
     }
 
@@ -99,7 +92,7 @@ pub(super) fn measure(
     println!("\nrunning  {suite}, and writing down what is executed\n");
     let stepped = Hardware {
         accel: Accelerator::Stepped,
-        ..how.hardware
+        ..hardware
     };
     let announced = boot(&kernel, suite, &stepped, Some((&code, &log)))?;
     let file = File::open(&log).with_context(|| log.display().to_string())?;

@@ -18,6 +18,7 @@ mod trace;
 
 use super::{
     arch::Arch, cache::Cache, flavour::Variant, hardware::Hardware, machine::ensure_machine,
+    prepare::Source,
 };
 use crate::{
     cargo,
@@ -30,18 +31,15 @@ use anyhow::{Context, Result};
 use candidate::CANDIDATES;
 pub(crate) use candidate::OURS;
 use clap::{Parser, ValueEnum};
-use measure::{measure, How};
+use measure::measure;
 use results::{Outcome, Results};
-use std::{fs, path::PathBuf};
+use std::fs;
 use xshell::Shell;
 
-/// How to measure.
 #[derive(Parser)]
 pub(crate) struct Options {
-    /// Measures in a copy of this tree, 7.3 or newer, in place of Debian's. It is not changed, and
-    /// what Git ignores in it is not copied.
-    #[arg(long, value_name = "DIR")]
-    linux: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
 
     /// Time is measured on this machine. Instructions are counted in software, on one CPU.
     #[command(flatten)]
@@ -52,10 +50,6 @@ pub(crate) struct Options {
     /// does not fail for times that lie close to each other.
     #[arg(long)]
     quick: bool,
-
-    /// Installs what is missing on this machine with apt-get, as root.
-    #[arg(long)]
-    install: bool,
 }
 
 /// The command that the files in docs/ name as their writer, and the stem of their names.
@@ -66,14 +60,9 @@ const STEM: &str = "kernel-benchmark";
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     options.hardware.ensure_possible(Variant::Fast)?;
-    ensure_machine(&cache, options.hardware.arch, options.install)?;
-    let how = How {
-        linux: options.linux.as_deref(),
-        hardware: options.hardware,
-        is_quick: options.quick,
-    };
+    ensure_machine(&cache, options.hardware.arch, options.source.install)?;
     let measured = CANDIDATES.iter();
-    let measured = measured.map(|candidate| measure(shell, &cache, &how, candidate));
+    let measured = measured.map(|candidate| measure(shell, &cache, options, candidate));
     let results = Results(measured.collect::<Result<_>>()?);
     let tables = table::tables(&results)?;
 

@@ -89,7 +89,6 @@ impl Results {
         rows.flat_map(|rows| rows.numbers(what)).collect()
     }
 
-    /// All values, as CSV.
     pub(super) fn csv(&self) -> String {
         let mut text = format!("candidate,boot,{TITLES},round,value\n");
         for it in &self.0 {

@@ -19,7 +19,6 @@ const TOO_LONG: &str = "over a minute";
 /// A cell with nothing to measure.
 const NOTHING: &str = "-";
 
-/// The tables as Markdown.
 pub(super) fn tables(results: &Results) -> Result<String> {
     let mut tables = vec![
         (
@@ -225,7 +224,6 @@ fn access() -> Vec<Figure> {
     ]
 }
 
-/// First accesses.
 fn first() -> Vec<Figure> {
     let rows = [
         ("an object", "first_object", "alone"),

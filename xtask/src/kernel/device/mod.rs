@@ -17,8 +17,10 @@ use super::{
     cache::Cache,
     flavour::{Flavour, Object, Variant},
     hardware::Hardware,
-    initramfs, job, machine,
+    initramfs, job, ktap, machine,
     prepare::{prepare, Prepared, Request, Source},
+    run::describe,
+    tree::walk,
     Progress,
 };
 use crate::{
@@ -39,7 +41,6 @@ use std::{
 };
 use xshell::Shell;
 
-/// The options of `device`.
 #[derive(Parser)]
 pub(crate) struct Options {
     #[command(flatten)]
@@ -63,20 +64,9 @@ pub(crate) struct Options {
     picture: Option<PathBuf>,
 }
 
-/// The machine, beside what all guests have.
-const QEMU: [&str; 10] = [
-    "-machine",
-    "q35",
-    "-device",
-    "intel-iommu,intremap=off",
-    "-device",
-    "edu",
-    // Exports buffers.
-    "-device",
-    "edu",
-    "-device",
-    "bochs-display",
-];
+/// The machine, beside what all guests have. The second edu exports buffers.
+const QEMU: &str = "-machine q35 -device intel-iommu,intremap=off -device edu -device edu \
+                    -device bochs-display";
 
 /// The kernel's arguments. With `debugpat`, it says how the CPU accesses mapped memory.
 const KERNEL: &str = "oops=panic kunit.enable=0 intel_iommu=on \
@@ -192,7 +182,7 @@ impl<'a> Machine<'a> {
         let hardware = Hardware::default();
         let mut command = hardware.command(&self.prepared.image());
         hardware.start(&mut command, &arguments.join(" "), Some(&self.archive));
-        command.args(QEMU).args(screen.arguments());
+        command.args(QEMU.split(' ')).args(screen.arguments());
         let report = listen(&mut command, &mut screen, &console)?;
         screen.finish()?;
         Ok(report)
@@ -206,18 +196,16 @@ fn program(prepared: &Prepared) -> Result<Vec<u8>> {
     prepared.make.target("headers", &out, &log)?;
 
     let program = prepared.work.join("user");
-    let mut sources = Vec::new();
-    for file in fs::read_dir(root().join(SOURCES))? {
-        sources.push(file?.path());
-    }
-    sources.retain(|path| path.extension().is_some_and(|it| it == "c"));
+    let sources = root().join(SOURCES);
+    let mut names = walk(&sources)?;
+    names.retain(|name| name.extension().is_some_and(|it| it == "c"));
     let mut compiler = Command::new("cc");
     compiler
         .args(["-static", "-O2", "-Wall", "-Wextra", "-Werror", "-isystem"])
         .arg(out.join("usr/include"))
         .arg("-o")
         .arg(&program)
-        .args(sources);
+        .args(names.iter().map(|name| sources.join(name)));
     let what = format!("{SOURCES} cannot be built");
     job::run(&mut compiler, &log, what)?;
     Ok(fs::read(program)?)
@@ -226,7 +214,7 @@ fn program(prepared: &Prepared) -> Result<Vec<u8>> {
 /// Boots, and reads what the console says.
 fn listen(command: &mut Command, screen: &mut Screen, log: &Path) -> Result<Report> {
     let mut progress = Progress::new("running", None)?;
-    let mut report = Report::default();
+    let mut parser = ktap::Parser::default();
     // By hand, unbinding is silent for minutes.
     let patience = Patience {
         limit: LIMIT,
@@ -241,9 +229,10 @@ fn listen(command: &mut Command, screen: &mut Screen, log: &Path) -> Result<Repo
                 }
             }
             Heard::Line(line) => {
-                if let Some(text) = report.line(line) {
-                    progress.print(&format!("{text}\n"));
-                    progress.step(text);
+                let (time, text) = ktap::timestamp(line);
+                if let Some((_, row)) = parser.line(time, text) {
+                    progress.print(&describe("", row));
+                    progress.step(&row.name);
                 }
             }
             Heard::Silence => progress.tick(),
@@ -254,6 +243,6 @@ fn listen(command: &mut Command, screen: &mut Screen, log: &Path) -> Result<Repo
     progress.finish();
     match stopped {
         Some(why) => bail!("{why}, see {}", log.display()),
-        None => Ok(report.finish()),
+        None => Ok(Report::new(parser)),
     }
 }

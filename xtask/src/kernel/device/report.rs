@@ -1,112 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The output of the program in `kernel/user/`, and the reports of the kernel meanwhile.
+//! The output of the program in `kernel/user/`: a test for each scenario, named by the scenario and
+//! what has to hold, with the reports of the kernel meanwhile.
 
 use crate::kernel::{
-    ktap::timestamp,
-    splat::{self, Splat},
+    ktap::{timestamp, Outcome, Parser, Test},
+    splat::Splat,
 };
 use anyhow::{ensure, Result};
-use std::mem;
-
-/// The prefix of the program's lines.
-const MARK: &str = "device: ";
 
 /// The prefix of a line that asks for a look at the screen. The seed of a picture and a full stop
 /// follow. Without the full stop, the line was cut off, and comes again.
-const SCREEN: &str = "screen ";
-
-/// The text in each line about a fault of the IOMMU. One scenario is about these faults.
-const FAULT: &str = "DMAR: ";
-
-/// A scenario, as the program prints it.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) holds: bool,
-    pub(super) name: String,
-    pub(super) expected: String,
-    happened: String,
-    /// The reports of the kernel since the row before.
-    pub(super) splats: Vec<Splat>,
-}
-
-impl Row {
-    /// In words: what the kernel complains about, or else what is off. Of several reports, KASAN's
-    /// say most.
-    pub(super) fn outcome(&self) -> String {
-        let is_kasan = |splat: &&Splat| splat.title.contains("KASAN");
-        match self.splats.iter().find(is_kasan).or(self.splats.first()) {
-            Some(splat) => splat.title.clone(),
-            None if self.holds => "holds".to_owned(),
-            None => format!("off: {}", self.happened),
-        }
-    }
-}
+const SCREEN: &str = "# screen ";
 
 /// The output of a boot.
-#[derive(Default)]
 pub(super) struct Report {
-    pub(super) rows: Vec<Row>,
-    /// Figures and their values.
-    pub(super) figures: Vec<(String, String)>,
-    /// The reports of the kernel since the last row.
+    pub(super) rows: Vec<Test>,
+    /// The reports of the kernel before the first row, and since the last one.
     pub(super) rest: Vec<Splat>,
-    /// Whether the program has come to its end.
-    ended: bool,
-    /// The lines of the kernel since the last row.
-    lines: Vec<String>,
+    /// Whether all that was planned has come.
+    is_complete: bool,
 }
 
 impl Report {
-    /// Reads a line of the console. Returns it without the time before it, if it is of the program.
-    pub(super) fn line<'a>(&mut self, line: &'a str) -> Option<&'a str> {
-        let (_, line) = timestamp(line);
-        let Some(text) = line.strip_prefix(MARK) else {
-            if !line.contains(FAULT) {
-                self.lines.push(line.to_owned());
-            }
-            return None;
-        };
-
-        let parts: Vec<&str> = text.splitn(4, ": ").collect();
-        match parts[..] {
-            [verdict @ ("ok" | "off"), name, expected, happened] => {
-                let [name, expected, happened] = [name, expected, happened].map(str::to_owned);
-                let splats = self.splats();
-                self.rows.push(Row {
-                    holds: verdict == "ok",
-                    name,
-                    expected,
-                    happened,
-                    splats,
-                });
-            }
-            [what, value] => self.figures.push((what.to_owned(), value.to_owned())),
-            ["end"] => self.ended = true,
-            _ => {}
+    /// Takes all that was read. The console is closed.
+    pub(super) fn new(parser: Parser) -> Self {
+        let (is_planned, all) = parser.finish();
+        let is_missing = |row: &Test| row.outcome == Outcome::Missing;
+        Self {
+            is_complete: is_planned && !all.parts.iter().any(is_missing),
+            rows: all.parts,
+            rest: all.splats,
         }
-        Some(line)
-    }
-
-    /// Takes the reports that came after the last row. The console is closed.
-    pub(super) fn finish(mut self) -> Self {
-        self.rest = self.splats();
-        self
-    }
-
-    fn splats(&mut self) -> Vec<Splat> {
-        splat::find("", &mem::take(&mut self.lines))
     }
 
     /// The row of a boot with this scenario alone, which the kernel may have died of.
-    pub(super) fn alone(mut self, name: &str) -> Row {
-        let mut row = self.rows.pop().unwrap_or_else(|| Row {
-            holds: false,
-            name: name.to_owned(),
-            expected: String::new(),
-            happened: "the kernel has died".to_owned(),
-            splats: Vec::new(),
-        });
+    pub(super) fn alone(mut self, name: &str) -> Test {
+        let died = || Test::new("", Outcome::Missing);
+        let mut row = self.rows.pop().unwrap_or_else(died);
+        if row.outcome == Outcome::Missing {
+            name.clone_into(&mut row.name);
+        }
         row.splats.extend(self.rest);
         row
     }
@@ -114,112 +48,129 @@ impl Report {
     /// Fails if the program has not come to its end.
     pub(super) fn ensure_complete(&self) -> Result<()> {
         ensure!(!self.rows.is_empty(), "the program has printed no row");
-        ensure!(self.ended, "the program has not come to its end");
+        ensure!(self.is_complete, "the program has not come to its end");
         Ok(())
     }
 
     /// The row of a scenario, if it was not left out.
-    pub(super) fn row(&self, name: &str) -> Option<&Row> {
-        self.rows.iter().find(|row| row.name == name)
+    pub(super) fn row(&self, name: &str) -> Option<&Test> {
+        self.rows.iter().find(|row| names(row).0 == name)
     }
 
-    /// In words, what has come of a scenario.
+    /// In words, what has come of a scenario: what the kernel complains about, or else what is off.
+    /// Of several reports, KASAN's say most.
     pub(super) fn cell(&self, name: &str) -> String {
-        self.row(name).map_or("left out".to_owned(), Row::outcome)
+        let Some(row) = self.row(name) else {
+            return "left out".to_owned();
+        };
+        let is_kasan = |splat: &&Splat| splat.title.contains("KASAN");
+        let splat = row.splats.iter().find(is_kasan).or(row.splats.first());
+        let why = format!("# {name}: ");
+        let why = row.notes.iter().find_map(|note| note.strip_prefix(&why));
+        match (splat, &row.outcome) {
+            (Some(splat), _) => splat.title.clone(),
+            (None, Outcome::Passed) => "holds".to_owned(),
+            (None, Outcome::Missing) => "off: the kernel has died".to_owned(),
+            (None, _) => format!("off: {}", why.unwrap_or("without a reason")),
+        }
     }
 
-    /// The value of a figure.
-    pub(super) fn figure(&self, what: &str) -> &str {
-        let found = self.figures.iter().find(|(name, _)| name == what);
-        found.map_or("-", |(_, value)| value)
+    /// The figures, and their values.
+    pub(super) fn figures(&self) -> impl Iterator<Item = (&str, &str)> {
+        let results = self.rows.iter().flat_map(Test::results);
+        results.filter_map(|result| result.rsplit_once(": "))
     }
+}
+
+/// The name of a scenario, and what has to hold.
+pub(super) fn names(row: &Test) -> (&str, &str) {
+    row.name.split_once(": ").unwrap_or((&row.name, ""))
 }
 
 /// The picture that a line of the console asks to compare the screen with, by its seed.
 pub(super) fn asked(line: &str) -> Option<usize> {
-    let text = timestamp(line).1.strip_prefix(MARK)?;
-    text.strip_prefix(SCREEN)?.strip_suffix('.')?.parse().ok()
+    let text = timestamp(line).1.strip_prefix(SCREEN)?;
+    text.strip_suffix('.')?.parse().ok()
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
 
-    /// Reads these lines as the output of a boot.
-    pub(crate) fn report(lines: &[&str]) -> Report {
-        let mut report = Report::default();
-        for line in lines {
-            report.line(line);
+    /// Reads these lines as the output of a boot with so many scenarios.
+    pub(crate) fn report(planned: usize, lines: &[&str]) -> Report {
+        let mut parser = Parser::default();
+        let plan = format!("1..{planned}");
+        for line in ["KTAP version 1", &plan].iter().chain(lines) {
+            parser.line(None, line);
         }
-        report.finish()
+        Report::new(parser)
     }
 
-    const OK: &str = "device: ok: copy: the same bytes come back: 12 ms";
-    const OFF: &str = "device: off: bind: bound again: bind: No such device";
-    const WARNING: &str = "[    1.000000] WARNING: CPU: 0 PID: 1 at a.c";
+    const OK: &str = "ok 1 copy: the same bytes come back";
+    const WARNING: &str = "WARNING: CPU: 0 PID: 1 at a.c";
 
     #[test]
     fn rows_and_figures_are_read() {
-        let fault = "DMAR: [DMA Write NO_PASID] BUG: x";
-        let unbind = "[    1.000000] device: unbind: 1.0 ms";
-        let report = report(&[
-            OK,
-            unbind,
-            fault,
-            OFF,
-            WARNING,
-            OK,
-            WARNING,
-            "BUG: KASAN: x",
-            OK,
-            WARNING,
-        ]);
-
-        let cells: Vec<String> = report.rows.iter().map(Row::outcome).collect();
-        assert_eq!(
-            cells,
-            [
-                "holds",
-                "off: bind: No such device",
-                "WARNING: CPU: 0 PID: 1 at a.c",
-                "BUG: KASAN: x"
-            ]
+        let report = report(
+            4,
+            &[
+                "ok 1 a: b",
+                "# result: unbind: 1.0 ms",
+                "# bind: bind: No such device",
+                "not ok 2 bind: bound again",
+                WARNING,
+                "ok 3 c: d",
+                WARNING,
+                "BUG: KASAN: x",
+                "ok 4 e: f",
+                WARNING,
+            ],
         );
-        assert_eq!(report.row("bind").unwrap().expected, "bound again");
-        assert_eq!(report.rows[0].happened, "12 ms");
-        assert_eq!(report.figure("unbind"), "1.0 ms");
-        assert_eq!(report.figures.len(), 1);
+
+        for (name, cell) in [
+            ("a", "holds"),
+            ("bind", "off: bind: No such device"),
+            ("c", WARNING),
+            ("e", "BUG: KASAN: x"),
+            ("g", "left out"),
+        ] {
+            assert_eq!(report.cell(name), cell);
+        }
+        assert_eq!(names(&report.rows[1]), ("bind", "bound again"));
+        assert_eq!(report.figures().collect::<Vec<_>>(), [("unbind", "1.0 ms")]);
         assert_eq!(report.rest.len(), 1);
+        report.ensure_complete().unwrap();
     }
 
     #[test]
     fn a_report_has_an_end() {
-        let error = |lines: &[&str]| report(lines).ensure_complete().unwrap_err().to_string();
-
-        report(&[OK, "device: end"]).ensure_complete().unwrap();
-        assert_eq!(error(&["device: end"]), "the program has printed no row");
-        assert_eq!(error(&[OK]), "the program has not come to its end");
+        let error = |planned, lines: &[&str]| {
+            let report = report(planned, lines);
+            report.ensure_complete().unwrap_err().to_string()
+        };
+        assert_eq!(error(0, &[]), "the program has printed no row");
+        assert_eq!(error(2, &[OK]), "the program has not come to its end");
     }
 
     #[test]
     fn a_scenario_alone_has_a_row_whatever_comes_of_it() {
-        for (lines, holds, outcome) in [
-            (&[OK, "device: end", WARNING][..], true, "WARNING: "),
-            (&[WARNING], false, "WARNING: "),
-            (&[], false, "off: the kernel has died"),
+        for (lines, outcome, reports) in [
+            (&[OK, WARNING][..], Outcome::Passed, 1),
+            (&[WARNING], Outcome::Missing, 1),
+            (&[], Outcome::Missing, 0),
         ] {
-            let row = report(lines).alone("copy");
-            assert_eq!((row.name.as_str(), row.holds), ("copy", holds));
-            assert!(row.outcome().starts_with(outcome));
+            let row = report(1, lines).alone("copy");
+            assert_eq!(names(&row).0, "copy");
+            assert_eq!((&row.outcome, row.splats.len()), (&outcome, reports));
         }
     }
 
     #[test]
     fn looks_at_the_screen_are_asked_for_in_whole_lines() {
-        assert_eq!(asked("[    1.000000] device: screen 128."), Some(128));
-        for line in ["device: screen 12", "device: screen .", "screen 128."] {
+        assert_eq!(asked("[    1.000000] # screen 128."), Some(128));
+        for line in ["# screen 12", "# screen .", "screen 128."] {
             assert_eq!(asked(line), None);
         }
-        assert!(report(&["device: screen 128."]).figures.is_empty());
     }
 }

@@ -142,7 +142,6 @@ impl Crate {
     }
 }
 
-/// The crates in `rust-project.json`.
 fn crates(project: &str) -> Result<Vec<Crate>> {
     let project: Value = serde_json::from_str(project)?;
     let list = |of: &Value| of.as_array().cloned().unwrap_or_default();

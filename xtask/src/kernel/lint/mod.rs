@@ -31,7 +31,6 @@ use std::{
 };
 use xshell::Shell;
 
-/// The options of `lint`.
 #[derive(Parser)]
 pub(crate) struct Options {
     #[command(flatten)]
@@ -52,7 +51,6 @@ const MAX_LINES: usize = 60;
 /// The tree that all checks look at, and where it is built.
 struct Lint<'a> {
     make: &'a Make,
-    /// Where things are built.
     out: PathBuf,
     tree: &'a Tree,
     /// The files that were changed in it.

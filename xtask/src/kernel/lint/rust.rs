@@ -3,9 +3,10 @@
 //! The Rust tools of a kernel tree: rustfmt, Clippy, rustdoc.
 
 use super::{Lint, Outcome};
-use crate::kernel::{build, messages};
+use crate::kernel::{build, job, messages, pattern::pattern};
 use anyhow::{bail, Result};
-use std::{collections::BTreeSet, fs, path::Path, thread};
+use regex_lite::Regex;
+use std::{collections::BTreeSet, fs, path::Path, sync::LazyLock, thread};
 
 /// Targets that compile the added files: the crates in `rust/`, which are part of `prepare`, the
 /// samples, and the driver whose objects have lazy fields now.
@@ -17,11 +18,9 @@ const COMPILED: [&str; 3] = ["rust/libmacros.so", "rust/libkernel.rmeta", "rust/
 /// `make rustfmtcheck`: all of the tree's Rust.
 pub(super) fn format(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
     let failure = lint.make(&["rustfmtcheck"], log)?;
-    let text = String::from_utf8_lossy(&fs::read(log)?).into_owned();
-
-    let (ours, others): (BTreeSet<&str>, BTreeSet<&str>) = text
-        .lines()
-        .filter_map(unformatted)
+    let text = job::text(log)?;
+    let (ours, others): (BTreeSet<&str>, BTreeSet<&str>) = unformatted(&text)
+        .into_iter()
         .partition(|file| lint.concerns(file));
     if let (Some(said), true) = (failure, ours.is_empty() && others.is_empty()) {
         bail!("`make rustfmtcheck` fails:\n{said}");
@@ -37,12 +36,15 @@ pub(super) fn format(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
     })
 }
 
-/// The file of `Diff in /linux/rust/kernel/lib.rs:12:`.
-fn unformatted(line: &str) -> Option<&str> {
-    let place = line.strip_prefix("Diff in ")?;
-    let (file, _line) = place.trim_end_matches(':').rsplit_once(':')?;
+/// A difference, as rustfmt says it.
+static DIFF: LazyLock<Regex> = pattern!(r"(?m)^Diff in (.+):[0-9]+:?$");
 
-    Some(file)
+/// The files with differences.
+fn unformatted(said: &str) -> Vec<&str> {
+    let differences = DIFF.captures_iter(said);
+    differences
+        .filter_map(|it| Some(it.get(1)?.as_str()))
+        .collect()
 }
 
 /// `make CLIPPY=1`.
@@ -67,7 +69,7 @@ pub(super) fn documentation(lint: &Lint<'_>, log: &Path) -> Result<Outcome> {
 /// Runs `make`, and returns what the compiler has said.
 fn compiled(lint: &Lint<'_>, log: &Path, arguments: &[&str]) -> Result<Outcome> {
     let is_built = lint.make(arguments, log)?.is_none();
-    let text = String::from_utf8_lossy(&fs::read(log)?).into_owned();
+    let text = job::text(log)?;
     let (ours, others): (Vec<_>, Vec<_>) = messages::parse(&text)
         .into_iter()
         .partition(|message| lint.concerns(message.file));
@@ -76,7 +78,7 @@ fn compiled(lint: &Lint<'_>, log: &Path, arguments: &[&str]) -> Result<Outcome> 
     }
 
     // A file that is part of two crates is reported twice.
-    let faults: BTreeSet<String> = ours.into_iter().map(|message| message.text).collect();
+    let faults: BTreeSet<&str> = ours.into_iter().map(|message| message.text).collect();
     Ok(Outcome {
         what: with_others(&format!("{} messages", faults.len()), others.len()),
         faults: faults.into_iter().collect::<Vec<_>>().join("\n\n"),
@@ -97,15 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_not_formatted_has_a_name() {
-        for (line, file) in [
-            (
-                "Diff in /linux/rust/kernel/lib.rs:12:",
-                Some("/linux/rust/kernel/lib.rs"),
-            ),
-            ("-    let a=1;", None),
-            ("make: Diff in", None),
-        ] {
-            assert_eq!(unformatted(line), file);
-        }
+        let said = "Diff in /linux/rust/kernel/lib.rs:12:\n-    let a=1;\nmake: Diff in a:1\n";
+        assert_eq!(unformatted(said), ["/linux/rust/kernel/lib.rs"]);
     }
 }

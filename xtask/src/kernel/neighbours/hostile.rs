@@ -5,13 +5,17 @@
 
 use super::{
     super::apply::start_of_line,
-    parts::{chunks, end_of_line},
+    parts::{end_of_line, first_name},
 };
 use anyhow::Result;
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::ops::Range;
-use syn::{spanned::Spanned, Block, Fields, ImplItem, Item, TraitItem, UseTree};
+use syn::{
+    spanned::Spanned,
+    visit::{self, Visit},
+    Block, Field, ImplItem, Item, TraitItem,
+};
 
 /// The suffix of a changed name.
 const SUFFIX: &str = "_shaken";
@@ -42,7 +46,6 @@ pub(super) struct Target {
     pub(super) name: String,
     /// The ends of what is renamed.
     idents: Vec<usize>,
-    /// The lines.
     lines: Range<usize>,
     /// The statements, if it is a function.
     statements: Vec<Target>,
@@ -104,17 +107,10 @@ pub(super) fn targets(path: &str, text: &str) -> Result<Vec<Target>> {
     if !path.ends_with(".rs") {
         return Ok(lines(text));
     }
-    let mut targets = Vec::new();
-    let file = syn::parse_file(text)?;
-    let chunks = chunks(text, 0, file.items.iter().map(Spanned::span));
-    for (item, mut lines) in file.items.iter().zip(chunks) {
-        // The documentation of the file stands above its first item, and nowhere else.
-        if lines.start == 0 {
-            lines.start = start_of_line(text, item.span().byte_range().start);
-        }
-        of_item(text, item, lines, &mut targets);
-    }
-    Ok(targets)
+    let found = Vec::new();
+    let mut targets = Targets { text, found };
+    targets.visit_file(&syn::parse_file(text)?);
+    Ok(targets.found)
 }
 
 /// Each line that is not empty, of a file that is not Rust.
@@ -138,101 +134,103 @@ fn lines(text: &str) -> Vec<Target> {
     targets
 }
 
-fn target(ident: &Ident, lines: Range<usize>) -> Target {
-    Target {
-        name: ident.to_string(),
-        idents: vec![ident.span().byte_range().end],
-        lines,
-        statements: Vec::new(),
-    }
+/// The targets in a text: items, and their members and fields.
+struct Targets<'a> {
+    text: &'a str,
+    found: Vec<Target>,
 }
 
-/// Adds an item, and its members.
-fn of_item(text: &str, item: &Item, lines: Range<usize>, targets: &mut Vec<Target>) {
-    let members = |open: Span, spans: Vec<Span>| {
-        let start = end_of_line(text, open.byte_range().end);
-        chunks(text, start, spans.into_iter())
-    };
-    match item {
-        Item::Fn(it) => targets.push(Target {
-            statements: statements(text, &it.sig.ident, &it.block),
-            ..target(&it.sig.ident, lines)
-        }),
-        Item::Enum(it) => targets.push(target(&it.ident, lines)),
-        Item::Mod(it) => targets.push(target(&it.ident, lines)),
-        Item::Use(it) => match &it.tree {
-            UseTree::Path(it) => targets.push(target(&it.ident, lines)),
-            UseTree::Name(it) => targets.push(target(&it.ident, lines)),
-            _ => (),
-        },
-        Item::Struct(it) => {
-            targets.push(target(&it.ident, lines));
-            if let Fields::Named(fields) = &it.fields {
-                let spans = fields.named.iter().map(Spanned::span).collect();
-                let chunks = members(fields.brace_token.span.open(), spans);
-                for (field, lines) in fields.named.iter().zip(chunks) {
-                    targets.extend(field.ident.iter().map(|it| target(it, lines.clone())));
-                }
-            }
-        }
-        Item::Trait(it) => {
-            targets.push(target(&it.ident, lines));
-            let spans = it.items.iter().map(Spanned::span).collect();
-            let chunks = members(it.brace_token.span.open(), spans);
-            for (member, lines) in it.items.iter().zip(chunks) {
-                match member {
-                    TraitItem::Const(it) => targets.push(target(&it.ident, lines)),
-                    TraitItem::Fn(it) => targets.push(target(&it.sig.ident, lines)),
-                    TraitItem::Type(it) => targets.push(target(&it.ident, lines)),
-                    _ => (),
-                }
-            }
-        }
-        Item::Impl(it) => {
-            let of_trait = it
-                .trait_
-                .as_ref()
-                .and_then(|(_, path, _)| path.segments.last());
-            // Of another type, it would be another `impl`, which stays.
-            targets.extend(of_trait.map(|it| target(&it.ident, lines.clone())));
-            let spans = it.items.iter().map(Spanned::span).collect();
-            let chunks = members(it.brace_token.span.open(), spans);
-            for (member, lines) in it.items.iter().zip(chunks) {
-                match member {
-                    ImplItem::Const(it) => targets.push(target(&it.ident, lines)),
-                    ImplItem::Type(it) => targets.push(target(&it.ident, lines)),
-                    ImplItem::Fn(it) => targets.push(Target {
-                        statements: statements(text, &it.sig.ident, &it.block),
-                        ..target(&it.sig.ident, lines)
-                    }),
-                    _ => (),
-                }
-            }
-        }
-        _ => (),
-    }
-}
-
-/// The statements of a function, all of whose names change.
-fn statements(text: &str, function: &Ident, block: &Block) -> Vec<Target> {
-    let start = end_of_line(text, block.brace_token.span.open().byte_range().end);
-    let chunks = chunks(text, start, block.stmts.iter().map(Spanned::span));
-    let mut targets = Vec::new();
-    for (statement, lines) in block.stmts.iter().zip(chunks) {
-        let close = start_of_line(text, block.brace_token.span.close().byte_range().start);
-        if lines.is_empty() || lines.end > close {
-            continue;
-        }
-        let mut idents = Vec::new();
-        ends_of_idents(statement.to_token_stream(), &mut idents);
-        targets.push(Target {
-            name: function.to_string(),
-            idents,
+impl Targets<'_> {
+    /// Adds a part with this name, which is a function if it has a block.
+    fn add(&mut self, part: &impl Spanned, name: Option<&Ident>, block: Option<&Block>) {
+        let (Some(name), Some(lines)) = (name, lines_of(self.text, part)) else {
+            return;
+        };
+        let statement = |statement| {
+            let mut idents = Vec::new();
+            ends_of_idents(ToTokens::to_token_stream(statement), &mut idents);
+            Some(Target {
+                name: name.to_string(),
+                idents,
+                lines: lines_of(self.text, statement)?,
+                statements: Vec::new(),
+            })
+        };
+        let statements = block.iter().flat_map(|block| &block.stmts);
+        self.found.push(Target {
+            name: name.to_string(),
+            idents: vec![name.span().byte_range().end],
             lines,
-            statements: Vec::new(),
+            statements: statements.filter_map(statement).collect(),
         });
     }
-    targets
+}
+
+impl<'ast> Visit<'ast> for Targets<'_> {
+    fn visit_item(&mut self, it: &'ast Item) {
+        let (name, block) = match it {
+            Item::Enum(it) => (Some(&it.ident), None),
+            Item::Fn(it) => (Some(&it.sig.ident), Some(&*it.block)),
+            // Of another type, it would be another `impl`, which stays.
+            Item::Impl(it) => {
+                let of_trait = it.trait_.as_ref();
+                let of_trait = of_trait.and_then(|(_, path, _)| path.segments.last());
+                (of_trait.map(|it| &it.ident), None)
+            }
+            Item::Mod(it) => (Some(&it.ident), None),
+            Item::Struct(it) => (Some(&it.ident), None),
+            Item::Trait(it) => (Some(&it.ident), None),
+            Item::Use(it) => (first_name(&it.tree), None),
+            _ => (None, None),
+        };
+        self.add(it, name, block);
+        if !matches!(it, Item::Mod(_)) {
+            visit::visit_item(self, it);
+        }
+    }
+
+    fn visit_impl_item(&mut self, it: &'ast ImplItem) {
+        match it {
+            ImplItem::Const(of) => self.add(it, Some(&of.ident), None),
+            ImplItem::Fn(of) => self.add(it, Some(&of.sig.ident), Some(&of.block)),
+            ImplItem::Type(of) => self.add(it, Some(&of.ident), None),
+            _ => (),
+        }
+    }
+
+    fn visit_trait_item(&mut self, it: &'ast TraitItem) {
+        match it {
+            TraitItem::Const(of) => self.add(it, Some(&of.ident), None),
+            TraitItem::Fn(of) => self.add(it, Some(&of.sig.ident), None),
+            TraitItem::Type(of) => self.add(it, Some(&of.ident), None),
+            _ => (),
+        }
+    }
+
+    fn visit_field(&mut self, it: &'ast Field) {
+        self.add(it, it.ident.as_ref(), None);
+    }
+
+    fn visit_block(&mut self, _: &'ast Block) {}
+}
+
+/// The lines of a part with the comments above it, if no other part is in them.
+fn lines_of(text: &str, part: &impl Spanned) -> Option<Range<usize>> {
+    let range = part.span().byte_range();
+    let mut start = start_of_line(text, range.start);
+    let end = end_of_line(text, range.end);
+    let [before, behind] = [&text[start..range.start], &text[range.end..end]].map(str::trim);
+    let behind = behind.trim_start_matches([',', ';', ' ']);
+    let is_alone = before.is_empty() && (behind.is_empty() || behind.starts_with("//"));
+    while start > 0 {
+        let above = start_of_line(text, start - 1);
+        let line = text[above..start].trim_start();
+        if !line.starts_with("//") || line.starts_with("//!") {
+            break;
+        }
+        start = above;
+    }
+    is_alone.then_some(start..end)
 }
 
 /// Where the identifiers end that are no keywords.
@@ -287,10 +285,10 @@ impl Two for One {
         let statement = &targets[4].statements[1];
         for (way, expected) in [
             (Way::Renamed, "        h_shaken();\n"),
-            (Way::Missing, "        g(a);\n    }\n"),
+            (Way::Missing, "        g(a);\n\n    }\n"),
             (
                 Way::Twice,
-                "        h();\n\n        // A comment.\n        h();\n",
+                "        h();\n        // A comment.\n        h();\n",
             ),
         ] {
             let changed = statement.change(TEXT, way);

@@ -27,7 +27,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use tempfile::TempDir;
 
 /// The parts of a tree that `apply` reads.
 const PARTS: [&str; 12] = [
@@ -59,15 +58,14 @@ const REFUSED: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// A copy of the parts of a tree.
-struct Copy {
-    folder: TempDir,
-    /// The files as they are in the tree.
-    pristine: Files,
-}
-
 /// The contents of files, by name.
 type Files = BTreeMap<PathBuf, String>;
+
+/// A tree, and its parts as they are.
+struct Neighbour {
+    tree: Tree,
+    pristine: Files,
+}
 
 /// Runs all changes over both trees.
 pub(crate) fn run() -> Result<()> {
@@ -80,93 +78,64 @@ pub(crate) fn run() -> Result<()> {
     trees.extend(candidate.as_ref().ok().cloned());
     let mut faults = 0;
     for tree in &trees {
-        let copy = Copy::of(tree)?;
+        let neighbour = Neighbour {
+            tree: Tree::open(tree)?,
+            pristine: read(tree)?,
+        };
         println!(
             "\n{}",
             tree.file_name().unwrap_or_default().to_string_lossy()
         );
-        faults += copy.shake()? + copy.break_items()?;
+        faults += neighbour.shake()? + neighbour.break_items()?;
     }
     ensure!(faults == 0, "{faults} faults, see above");
     candidate.map(|_| ())
 }
 
-impl Copy {
-    fn of(tree: &Path) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let mut pristine = Files::new();
-        for part in PARTS {
-            let from = tree.join(part);
-            let names = match from.is_dir() {
-                true => walk(&from)?
-                    .iter()
-                    .map(|it| Path::new(part).join(it))
-                    .collect(),
-                false => vec![PathBuf::from(part)],
-            };
-            for name in names {
-                pristine.insert(name.clone(), fs::read_to_string(tree.join(name))?);
-            }
-        }
-        let copy = Self { folder, pristine };
-        copy.write(&copy.pristine)?;
-        Ok(copy)
-    }
+/// Reads the parts of a tree.
+fn read(tree: &Path) -> Result<Files> {
+    let names = walk(tree)?.into_iter();
+    let names = names.filter(|name| PARTS.iter().any(|part| name.starts_with(part)));
+    let read = |name: PathBuf| {
+        let text = fs::read_to_string(tree.join(&name));
+        Ok((
+            name.clone(),
+            text.with_context(|| name.display().to_string())?,
+        ))
+    };
+    names.map(read).collect()
+}
 
-    /// Makes the copy what these files are.
-    fn write(&self, files: &Files) -> Result<()> {
-        for name in walk(self.folder.path())? {
-            if !files.contains_key(&name) {
-                fs::remove_file(self.folder.path().join(name))?;
-            }
-        }
-        for (name, text) in files {
-            let file = self.folder.path().join(name);
-            if fs::read(&file).ok().as_deref() != Some(text.as_bytes()) {
-                fs::create_dir_all(file.parent().context("a file is in a folder")?)?;
-                fs::write(file, text)?;
-            }
-        }
-        Ok(())
+/// Adds the code to a tree that has these files. Returns what they are then.
+///
+/// # Errors
+///
+/// The error of `apply`, in one line.
+fn apply(files: &Files, object: Object) -> Result<Result<Files, String>> {
+    let tree = tempfile::tempdir()?;
+    for (name, text) in files {
+        let file = tree.path().join(name);
+        fs::create_dir_all(file.parent().context("a file is in a folder")?)?;
+        fs::write(file, text)?;
     }
+    let added = apply::add(tree.path(), object);
+    let after = read(tree.path())?;
+    let Err(error) = added else {
+        return Ok(Ok(after));
+    };
+    ensure!(after == *files, "refused, and yet something was written");
+    let words = format!("{error:#}");
+    let words: Vec<_> = words.split_whitespace().collect();
+    Ok(Err(words.join(" ")))
+}
 
-    /// The files as they are now.
-    fn read(&self) -> Result<Files> {
-        let names = walk(self.folder.path())?.into_iter();
-        let read = |name: PathBuf| {
-            let text = fs::read_to_string(self.folder.path().join(&name))?;
-            Ok((name, text))
-        };
-        names.map(read).collect()
-    }
-
-    /// Adds the code to these files. Returns what they are then.
-    ///
-    /// # Errors
-    ///
-    /// The error of `apply`, in one line.
-    fn apply(&self, files: &Files, object: Object) -> Result<Result<Files, String>> {
-        self.write(files)?;
-        match apply::add(self.folder.path(), object) {
-            Ok(_) => Ok(Ok(self.read()?)),
-            Err(error) => {
-                ensure!(
-                    self.read()? == *files,
-                    "refused, and yet something was written"
-                );
-                let words = format!("{error:#}");
-                let words: Vec<_> = words.split_whitespace().collect();
-                Ok(Err(words.join(" ")))
-            }
-        }
-    }
-
+impl Neighbour {
     /// Shakes all files that are edited, in each way, for each object. Returns how many faults it
     /// has found.
     fn shake(&self) -> Result<usize> {
         let mut faults = 0;
         for object in [Object::Annotated, Object::Expanded] {
-            let expected = self.apply(&self.pristine, object)?;
+            let expected = apply(&self.pristine, object)?;
             let form = match object {
                 Object::Expanded => "printed",
                 _ => "annotated",
@@ -202,12 +171,12 @@ impl Copy {
             files.insert(path.into(), new);
         }
 
-        let edited = match self.apply(&files, object)? {
+        let edited = match apply(&files, object)? {
             Ok(edited) => edited,
             Err(error) => {
-                let mut known = REFUSED.iter();
-                let known =
-                    known.find(|(name, says, _)| *name == shake.name && error.contains(says));
+                let known = REFUSED
+                    .iter()
+                    .find(|(name, says, _)| *name == shake.name && error.contains(says));
                 return Ok(match known {
                     Some((_, _, reason)) => (format!("{error} ({reason})"), false),
                     None => (error, true),
@@ -217,21 +186,7 @@ impl Copy {
         for (name, expected) in expected {
             let path = name.to_string_lossy();
             let text = edited.get(name).map_or("", String::as_str);
-            let is_same = match shake.width {
-                _ if text == expected => true,
-                Some(width) if path.ends_with(".rs") => {
-                    let words = |text: &str| -> Result<String> {
-                        let text = shake::layout(&path, text, width)?;
-                        Ok(text.split_whitespace().collect())
-                    };
-                    words(text)? == words(expected)?
-                }
-                _ => {
-                    let expected = shake::undo(expected);
-                    parts::are_same(&path, &shake::undo(text), &expected, shake.order)?
-                }
-            };
-            if !is_same {
+            if !shake.has_same_edits(&path, text, expected)? {
                 return Ok((format!("{path}: another edit"), true));
             }
         }
@@ -241,12 +196,10 @@ impl Copy {
     /// Renames, removes and repeats each target in each file that is edited. Returns how many faults
     /// it has found.
     fn break_items(&self) -> Result<usize> {
-        self.write(&self.pristine)?;
-        let tree = Tree::open(self.folder.path())?;
         let mut faults = 0;
         for path in apply::edited() {
             let text = &self.pristine[Path::new(path)];
-            let Ok(expected) = apply::edit_one(&tree, path) else {
+            let Ok(expected) = apply::edit_one(&self.tree, path) else {
                 continue;
             };
             let mut counts = BTreeMap::new();
@@ -262,7 +215,7 @@ impl Copy {
                     if path.ends_with(".rs") && syn::parse_file(&changed).is_err() {
                         continue;
                     }
-                    let (outcome, fault) = outcome(&tree, path, text, &expected, target, way);
+                    let (outcome, fault) = outcome(&self.tree, path, text, &expected, target, way);
                     *counts.entry((way.name(), outcome)).or_insert(0) += 1;
                     faults += usize::from(fault.is_some());
                     if let Some(fault) = fault {
@@ -286,10 +239,9 @@ impl Copy {
             let mut files = self.pristine.clone();
             files.insert(path.into(), first);
             ensure!(
-                self.apply(&files, Object::Annotated)?.is_err(),
+                apply(&files, Object::Annotated)?.is_err(),
                 "{path} is not refused"
             );
-            self.write(&self.pristine)?;
         }
         Ok(faults)
     }

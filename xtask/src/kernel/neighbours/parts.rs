@@ -7,22 +7,10 @@ use anyhow::Result;
 use proc_macro2::Span;
 use quote::ToTokens;
 use std::ops::Range;
-use syn::{spanned::Spanned, Item, UseTree};
+use syn::{spanned::Spanned, Ident, Item, UseTree};
 
-/// Whether parts have to be in the same order.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Order {
-    Same,
-    Any,
-}
-
-/// Whether two versions of a file have the same parts. Empty lines between parts do not matter.
-pub(super) fn are_same(path: &str, a: &str, b: &str, order: Order) -> Result<bool> {
-    Ok(of(path, a, order)? == of(path, b, order)?)
-}
-
-/// The parts of a file.
-fn of(path: &str, text: &str, order: Order) -> Result<Vec<String>> {
+/// The parts of a file. Empty lines between parts do not matter.
+pub(super) fn of(path: &str, text: &str) -> Result<Vec<String>> {
     if !path.ends_with(".rs") {
         let lines = text.lines().filter(|line| !line.trim().is_empty());
         return Ok(lines.map(str::to_owned).collect());
@@ -56,9 +44,6 @@ fn of(path: &str, text: &str, order: Order) -> Result<Vec<String>> {
     }
     let end = chunks.last().map_or(0, |chunk| chunk.end);
     parts.push(text[end..].trim().to_owned());
-    if order == Order::Any {
-        parts.sort();
-    }
     Ok(parts)
 }
 
@@ -81,6 +66,15 @@ pub(super) fn end_of_line(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |end| at + end + 1)
 }
 
+/// The first name of what a tree imports.
+pub(super) fn first_name(tree: &UseTree) -> Option<&Ident> {
+    match tree {
+        UseTree::Path(it) => Some(&it.ident),
+        UseTree::Name(it) => Some(&it.ident),
+        _ => None,
+    }
+}
+
 /// Adds all that a tree imports, each with its path.
 fn leaves(tree: &UseTree, path: &str, names: &mut Vec<String>) {
     match tree {
@@ -97,17 +91,23 @@ mod tests {
     #[test]
     fn parts_are_compared() {
         let text = "use a::{b, c};\n\n// One.\nfn one() {}\n\nimpl A {\n    // F.\n    fn f() {}\n\n    fn g() {}\n}\n";
-        let same = |other: &str, order| are_same("a.rs", text, other, order).unwrap();
+        let parts = |text: &str, sorted: bool| {
+            let mut parts = of("a.rs", text).unwrap();
+            if sorted {
+                parts.sort();
+            }
+            parts
+        };
+        let same = |other: &str| parts(text, true) == parts(other, true);
         let moved = "use a::{\n    c,\n    b, //\n};\n\nimpl A {\n    fn g() {}\n\n    // F.\n    fn f() {}\n}\n\n// One.\nfn one() {}\n";
-        assert!(same(moved, Order::Any) && !same(moved, Order::Same));
+        assert!(same(moved) && parts(text, false) != parts(moved, false));
         for (from, to) in [
             ("// F.", "// G."),
             ("b, c", "b, d"),
             ("fn g() {}", "fn g() { h() }"),
         ] {
-            assert!(!same(&text.replace(from, to), Order::Any), "{from}");
+            assert!(!same(&text.replace(from, to)), "{from}");
         }
-        assert!(are_same("a.c", "a\n\nb\n", "a\nb\n", Order::Same).unwrap());
-        assert!(!are_same("a.c", "a\nb\n", "b\na\n", Order::Any).unwrap());
+        assert_eq!(of("a.c", "a\n\nb\n").unwrap(), ["a", "b"]);
     }
 }

@@ -7,7 +7,6 @@ use syn::{
     Attribute, Expr, ExprLit, File, ImplItem, Item as SynItem, Lit, Meta, TraitItem, Visibility,
 };
 
-/// A public item.
 pub(super) struct Item {
     /// Its name, behind that of the type that it belongs to: `Type::function()`.
     pub(super) place: String,

@@ -17,7 +17,7 @@ use super::{
     tree::{walk, Tree},
 };
 use crate::{exit::Exit, root};
-use anyhow::{bail, Context, Error, Result};
+use anyhow::{bail, ensure, Context, Error, Result};
 use items::{Item, Which};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,13 +28,11 @@ use std::{
 /// The page with the list.
 const PAGE: &str = "docs/host.md";
 
-/// The host's library.
 const HOST: &str = "runtime/src/host";
 
 /// Where the kernel crate is in a tree.
 const KERNEL: &str = "rust/kernel";
 
-/// The options of `vocabulary`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Compare with this tree instead of the one in the cache.
@@ -76,8 +74,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     println!(
         "{} items are the same, {} differ, {} are on the host only",
         report.same,
-        report.different().count(),
-        report.host_only().count()
+        report.different.len(),
+        report.host_only.len()
     );
     Ok(())
 }
@@ -88,7 +86,6 @@ struct File {
     items: Vec<Item>,
 }
 
-/// Files, by their paths.
 type Files = BTreeMap<PathBuf, File>;
 
 /// Reads all Rust files below a folder, by their paths in it.
@@ -122,45 +119,34 @@ struct Difference<'a> {
 /// The result of a comparison.
 struct Report<'a> {
     same: usize,
-    differences: Vec<Difference<'a>>,
+    /// The items of which the tree has others.
+    different: Vec<Difference<'a>>,
+    /// The items that the tree has not.
+    host_only: Vec<Difference<'a>>,
 }
 
 impl Report<'_> {
-    /// The items of which the tree has others.
-    fn different(&self) -> impl Iterator<Item = &Difference<'_>> {
-        self.differences.iter().filter(|it| !it.kernel.is_empty())
-    }
-
-    /// The items that the tree has not.
-    fn host_only(&self) -> impl Iterator<Item = &Difference<'_>> {
-        self.differences.iter().filter(|it| it.kernel.is_empty())
-    }
-
     /// Fails if a difference has no reason, or a reason has no difference.
     fn ensure_reasons(&self) -> Result<()> {
-        let places = self.differences.iter().map(|it| it.item.place.as_str());
-        let places = BTreeSet::from_iter(places);
+        let differences = self.different.iter().chain(&self.host_only);
+        let places: Vec<_> = differences.map(|it| it.item.place.as_str()).collect();
         let without = places.iter().filter(|place| reasons::of(place).is_none());
-        let without = Vec::from_iter(without);
-        if !without.is_empty() {
-            bail!("no reason is given for: {without:?}");
-        }
-        let stale: Vec<_> = reasons::all()
-            .filter(|reason| !places.iter().any(|place| reasons::matches(reason, place)))
-            .collect();
-        if !stale.is_empty() {
-            bail!("there is no such difference any more: {stale:?}");
-        }
+        let without = BTreeSet::from_iter(without);
+        ensure!(without.is_empty(), "no reason is given for: {without:?}");
+        let is_stale = |reason: &&str| !places.iter().any(|it| reasons::matches(reason, it));
+        let stale: Vec<_> = reasons::all().filter(is_stale).collect();
+        ensure!(
+            stale.is_empty(),
+            "there is no such difference any more: {stale:?}"
+        );
         Ok(())
     }
 }
 
 /// Looks each public item of the host up in the files that its file stands for, and in `lib.rs`.
 fn compare<'a>(host: &'a Files, kernel: &'a Files) -> Report<'a> {
-    let mut report = Report {
-        same: 0,
-        differences: Vec::new(),
-    };
+    let mut same = 0;
+    let mut differences = Vec::new();
     for file in host.values().filter(|file| !file.stands_for.is_empty()) {
         // A folder stands for the files below it.
         let of = |path: &Path| file.stands_for.iter().any(|of| path.starts_with(of));
@@ -168,28 +154,28 @@ fn compare<'a>(host: &'a Files, kernel: &'a Files) -> Report<'a> {
         let theirs = kernel.iter().filter(|(path, _)| is_theirs(path));
         let theirs: Vec<&Item> = theirs.flat_map(|(_, file)| &file.items).collect();
         for item in &file.items {
-            let same = theirs.iter().filter(|other| other.place == item.place);
-            let kernel: BTreeSet<_> = same.map(|other| other.signature.as_str()).collect();
-            if kernel.contains(item.signature.as_str()) {
-                report.same += 1;
-            } else {
-                report.differences.push(Difference { item, kernel });
+            let named = theirs.iter().filter(|other| other.place == item.place);
+            let kernel: BTreeSet<_> = named.map(|other| other.signature.as_str()).collect();
+            match kernel.contains(item.signature.as_str()) {
+                true => same += 1,
+                false => differences.push(Difference { item, kernel }),
             }
         }
     }
 
     // Items of no type come first.
-    let key = |it: &Difference<'a>| {
-        it.item
-            .place
-            .split_once("::")
-            .unwrap_or(("", &it.item.place))
-    };
-    report.differences.sort_by(|a, b| key(a).cmp(&key(b)));
-    report
+    differences.sort_by_key(|it| {
+        let place = it.item.place.as_str();
+        place.split_once("::").unwrap_or(("", place))
+    });
+    let (host_only, different) = differences.into_iter().partition(|it| it.kernel.is_empty());
+    Report {
+        same,
+        different,
+        host_only,
+    }
 }
 
-/// Returns the page.
 fn page(report: &Report<'_>, version: &str) -> String {
     let mut page = format!(
         "<!-- SPDX-License-Identifier: Apache-2.0 OR MIT -->\n\
@@ -214,7 +200,7 @@ fn page(report: &Report<'_>, version: &str) -> String {
         let cells: Vec<_> = cells.chain(kernel).chain([reason]).collect();
         format!("| {} |\n", cells.join(" | "))
     };
-    for it in report.different() {
+    for it in &report.different {
         let kernel: Vec<_> = it.kernel.iter().map(|text| code(text)).collect();
         page += &row(it, Some(kernel.join(", or ")));
     }
@@ -225,7 +211,7 @@ fn page(report: &Report<'_>, version: &str) -> String {
          | item | host | reason |\n\
          |---|---|---|\n",
     );
-    for it in report.host_only() {
+    for it in &report.host_only {
         page += &row(it, None);
     }
     page
@@ -270,13 +256,11 @@ mod tests {
         let found = |name: &str| {
             let kernel = BTreeMap::from([(name.into(), file(&[], kernel))]);
             let report = compare(&host, &kernel);
-            let different = report.different().map(|it| it.item.place.clone());
-            let host_only = report.host_only().map(|it| it.item.place.clone());
-            (
-                report.same,
-                Vec::from_iter(different),
-                Vec::from_iter(host_only),
-            )
+            let places = |of: &[Difference<'_>]| -> Vec<_> {
+                of.iter().map(|it| it.item.place.clone()).collect()
+            };
+            let (different, host_only) = (places(&report.different), places(&report.host_only));
+            (report.same, different, host_only)
         };
 
         let (same, different, host_only) = found("sync/pair.rs");

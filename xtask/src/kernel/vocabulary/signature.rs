@@ -161,7 +161,6 @@ pub(super) fn ty(ty: &Type, owner: Option<&Type>) -> String {
     text(ty)
 }
 
-/// Returns a constant.
 pub(super) fn constant(ident: &Ident, of: &Type, owner: Option<&Type>) -> String {
     format!("const {ident}: {}", ty(of, owner))
 }

@@ -28,8 +28,7 @@ use core::{
 /// Runs `function`, during which the kernel has to print a report that contains `what`.
 ///
 /// Prints a mark before and after `function`. The runner expects a report between the marks, and
-/// fails if there is none. Each mark has the whole text, since a busy console may lose a part of
-/// the other mark. `what` contains no quotation marks.
+/// fails if there is none. `what` contains no quotation marks.
 pub(crate) fn expect_splat<R>(what: &str, function: impl FnOnce() -> R) -> R {
     pr_info!("# expect-splat: \"{what}\"\n");
     let result = function();
