@@ -12,7 +12,7 @@
 mod checks;
 mod left_out;
 mod outcome;
-mod toolchain;
+pub(crate) mod toolchain;
 
 use crate::{
     cargo,

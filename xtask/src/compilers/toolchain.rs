@@ -46,7 +46,7 @@ pub(crate) enum Which {
 
 impl Which {
     /// The suites of Debian with the compiler, the preferred one first.
-    fn suites(self) -> &'static [&'static str] {
+    pub(crate) fn suites(self) -> &'static [&'static str] {
         match self {
             Self::Oldest => &[apt::STABLE],
             // `experimental` lacks the packages in which it does not differ from `sid`.
@@ -62,7 +62,7 @@ impl Which {
         is_oldest == (self == Self::Oldest)
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Oldest => "oldest",
             Self::Newest => "newest",
@@ -72,12 +72,12 @@ impl Which {
 
 /// A compiler that is unpacked in the cache.
 #[derive(Debug)]
-pub(super) struct Toolchain {
-    pub(super) which: Which,
+pub(crate) struct Toolchain {
+    pub(crate) which: Which,
     /// The version of the package.
     pub(super) package: String,
     /// The folder of its programs.
-    pub(super) bin: PathBuf,
+    pub(crate) bin: PathBuf,
 }
 
 impl Toolchain {
@@ -87,7 +87,7 @@ impl Toolchain {
     /// # Errors
     ///
     /// [`Exit::Skipped`] if there is none, and none can be had.
-    pub(super) fn find(cache: &Cache, which: Which, install: bool) -> Result<Self> {
+    pub(crate) fn find(cache: &Cache, which: Which, install: bool) -> Result<Self> {
         if consts::ARCH != "x86_64" {
             bail!(Exit::Skipped(format!(
                 "the compilers are those of x86_64, not of {}",
@@ -130,8 +130,13 @@ impl Toolchain {
         }))
     }
 
+    /// The folder of its libraries.
+    pub(crate) fn sysroot(&self) -> PathBuf {
+        self.bin.with_file_name("usr")
+    }
+
     /// The version of its rustc, which that of the package begins with.
-    pub(super) fn release(&self) -> &str {
+    pub(crate) fn release(&self) -> &str {
         let end = self.package.find(['+', '-', '~']);
         &self.package[..end.unwrap_or(self.package.len())]
     }

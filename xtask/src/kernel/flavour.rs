@@ -3,6 +3,7 @@
 //! The kernels that are built: their configuration, and the code in them.
 
 use super::{apply::Fixes, arch::Arch};
+use crate::compilers::toolchain::Which;
 use clap::ValueEnum;
 use std::time::Duration;
 
@@ -91,6 +92,8 @@ impl Variant {
 #[derive(Clone, Copy)]
 pub(crate) struct Flavour {
     pub(crate) arch: Arch,
+    /// The compiler of the repository, or another one.
+    pub(crate) compiler: Option<Which>,
     pub(crate) variant: Variant,
     pub(crate) object: Object,
     /// Adds no more than this step and those before it.
@@ -104,6 +107,7 @@ impl Flavour {
     pub(crate) fn new(variant: Variant, object: Object) -> Self {
         Self {
             arch: Arch::X86,
+            compiler: None,
             variant,
             object,
             until: None,
@@ -113,7 +117,9 @@ impl Flavour {
 
     /// The name of its work folder, which it shares with other objects.
     pub(crate) fn work(&self) -> String {
-        format!("{}{}", self.variant.name(), self.arch.suffix())
+        let compiler = self.compiler.map(|which| format!("-{}", which.name()));
+        let compiler = compiler.unwrap_or_default();
+        format!("{}{}{compiler}", self.variant.name(), self.arch.suffix())
     }
 
     /// The name of its tests' logs.

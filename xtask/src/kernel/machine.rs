@@ -99,7 +99,7 @@ pub(crate) fn linters(shell: &Shell) -> Result<Vec<Check>> {
     for (program, component) in COMPONENTS {
         checks.push(Check::new(
             format!("{program} of rustc {}", rust.release),
-            rust.bin().join(program).is_file(),
+            rust.bin.join(program).is_file(),
             State::Missing(format!("`rustup component add {component}`")),
         ));
     }

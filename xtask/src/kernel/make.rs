@@ -5,9 +5,11 @@
 use super::{
     arch::Arch,
     cache::Cache,
+    flavour::Flavour,
     job,
     tools::{self, Llvm, Rust},
 };
+use crate::compilers::toolchain::Toolchain;
 use anyhow::{Context, Result};
 use std::{
     env,
@@ -33,10 +35,19 @@ pub(crate) struct Make {
 }
 
 impl Make {
-    /// Finds all that a kernel is built with, and prints what that is.
-    pub(crate) fn find(shell: &Shell, cache: &Cache, source: PathBuf, arch: Arch) -> Result<Self> {
+    /// Finds all that a kernel of this flavour is built with, and prints what that is.
+    pub(crate) fn find(
+        shell: &Shell,
+        cache: &Cache,
+        source: PathBuf,
+        flavour: &Flavour,
+    ) -> Result<Self> {
+        let arch = flavour.arch;
         let llvm = Llvm::find().context("there is no complete LLVM")?;
-        let rust = Rust::find(shell)?;
+        let rust = match flavour.compiler {
+            Some(which) => Rust::of(&Toolchain::find(cache, which, false)?)?,
+            None => Rust::find(shell)?,
+        };
         let library = rust.library(cache)?;
         let (bindgen, version) = tools::bindgen(shell, cache)?;
         println!(
@@ -66,7 +77,7 @@ impl Make {
     pub(crate) fn command(&self, out: &Path) -> Result<Command> {
         // The compiler itself comes first: a `rustc` that chooses one would do that by the folder
         // that it is called in.
-        let mut path = vec![self.rust.bin()];
+        let mut path = vec![self.rust.bin.clone()];
         path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
         let mut bindgen = OsString::from("BINDGEN=");
         bindgen.push(&self.bindgen);

@@ -82,7 +82,7 @@ pub(crate) fn prepare(shell: &Shell, cache: &Cache, request: &Request<'_>) -> Re
     println!("linux    {}, {}", tree.version(), source.display());
 
     let work = cache.path(&format!("work-{}", request.work));
-    let make = Make::find(shell, cache, work.join("linux"), flavour.arch)?;
+    let make = Make::find(shell, cache, work.join("linux"), flavour)?;
     let lock = cache.lock(&format!("work-{}", request.work))?;
     let built = work.join("out/.config").exists();
     if !built {

@@ -16,7 +16,10 @@ use super::{
     run::{self, Results},
     shell::Guest,
 };
-use crate::exit::Exit;
+use crate::{
+    compilers::toolchain::{Toolchain, Which},
+    exit::Exit,
+};
 use anyhow::{bail, Result};
 use clap::Parser;
 use std::{
@@ -32,6 +35,11 @@ pub(crate) struct Options {
 
     #[command(flatten)]
     pub(crate) hardware: Hardware,
+
+    /// Builds with one of the compilers of `cargo xtask compilers`, which `--install` gets from
+    /// Debian.
+    #[arg(long, value_name = "COMPILER")]
+    pub(crate) compiler: Option<Which>,
 
     /// How the kernel is configured.
     #[arg(long, value_enum, default_value_t)]
@@ -70,6 +78,7 @@ impl Options {
         };
         Flavour {
             arch: self.hardware.arch,
+            compiler: self.compiler,
             ..Flavour::new(self.variant, object)
         }
     }
@@ -192,6 +201,9 @@ fn open(options: &Options) -> Result<Cache> {
     }
     let cache = Cache::open()?;
     machine::ensure_machine(&cache, options.hardware.arch, options.source.install)?;
+    if let Some(which) = options.compiler {
+        Toolchain::find(&cache, which, options.source.install)?;
+    }
 
     Ok(cache)
 }

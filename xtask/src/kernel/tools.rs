@@ -3,7 +3,7 @@
 //! The tools that a kernel is built and booted with: found, or got if possible.
 
 use super::{apt, cache::Cache, job, progress::spinner, tree::Version};
-use crate::{cargo, exit::Exit};
+use crate::{cargo, compilers::toolchain::Toolchain, exit::Exit};
 use anyhow::{bail, Context, Result};
 use std::{
     env, fs,
@@ -63,12 +63,16 @@ pub(crate) struct Llvm {
     pub(crate) libclang: PathBuf,
 }
 
-/// The compiler of the repository.
+/// A compiler.
 pub(crate) struct Rust {
     pub(crate) version: Version,
     /// The version that releases have, and nightly builds have not.
     pub(crate) release: String,
+    /// The folder of `rustc` itself, and not of something that chooses one.
+    pub(crate) bin: PathBuf,
     pub(crate) sysroot: PathBuf,
+    /// The suite of Debian with the sources of its library.
+    suite: &'static str,
 }
 
 impl Llvm {
@@ -117,17 +121,28 @@ impl Rust {
     pub(crate) fn find(shell: &Shell) -> Result<Self> {
         let release = cargo::rustc(shell, "release")?;
         let sysroot = cmd!(shell, "rustc --print sysroot").quiet().read()?;
+        let sysroot = PathBuf::from(sysroot);
 
         Ok(Self {
             version: release.parse()?,
             release,
-            sysroot: PathBuf::from(sysroot),
+            bin: sysroot.join("bin"),
+            sysroot,
+            suite: apt::SUITE,
         })
     }
 
-    /// The folder of `rustc` itself, and not of something that chooses one.
-    pub(crate) fn bin(&self) -> PathBuf {
-        self.sysroot.join("bin")
+    /// One that was unpacked.
+    pub(crate) fn of(toolchain: &Toolchain) -> Result<Self> {
+        let release = toolchain.release().to_owned();
+
+        Ok(Self {
+            version: release.parse()?,
+            release,
+            bin: toolchain.bin.clone(),
+            sysroot: toolchain.sysroot(),
+            suite: toolchain.which.suites()[0],
+        })
     }
 
     /// The sources of the library, if they are here.
@@ -148,7 +163,7 @@ impl Rust {
             return Ok(library);
         }
 
-        let package = apt::package(cache, apt::SUITE, "rust-src", |version| self.is(version))
+        let package = apt::package(cache, self.suite, "rust-src", |version| self.is(version))
             .with_context(|| {
                 format!(
                     "the sources of Rust's library cannot be had, which have to be those of rustc \
