@@ -256,12 +256,17 @@ const MACRO: Step = step(
 /// The object with the annotation: the steps before this add its printed form.
 pub(super) const ANNOTATE: Step = step("annotate", &[], &[]);
 
-/// The suite of accessors.
+/// The suite of accessors, and the objects that a suite of another crate compares with its own.
 const MACRO_KUNIT: Step = step(
     "macro_kunit",
-    &[of_tree(|file| {
-        is_devres(file, &["lazy_kunit", "kunit_gate", "kunit_lockdep"])
-    })],
+    &[
+        of_tree(|file| is_devres(file, &["lazy_kunit", "kunit_gate", "kunit_lockdep"])),
+        files(
+            "runtime/src/host/drm/gem/shmem",
+            "rust/kernel/drm/gem/shmem",
+            |file| file.contains("kunit"),
+        ),
+    ],
     &[],
 );
 
@@ -360,17 +365,10 @@ const PCI_WC: Step = step(
     &[("rust/kernel/pci/io.rs", Items(write_combined))],
 );
 
-/// The driver with three resources, and the suite of a second crate.
+/// The driver with three resources, and the suite of another crate.
 const SAMPLE: Step = step(
     "sample",
-    &[
-        of_tree(|file| file == "samples/rust/rust_devres_lazy.rs"),
-        files(
-            "runtime/src/host/drm/gem/shmem",
-            "rust/kernel/drm/gem/shmem",
-            |file| file.contains("kunit"),
-        ),
-    ],
+    &[of_tree(|file| file == "samples/rust/rust_devres_lazy.rs")],
     &[
         (
             SAMPLES_KCONFIG,
