@@ -30,6 +30,10 @@ use core::ptr::{
     NonNull, //
 };
 
+/// Whether unbind also releases what a release callback registers. A tree with the fix of
+/// `devres_release_all()` does.
+pub(super) const RELEASES_LATE: bool = true;
+
 /// Finds the context of a device.
 ///
 /// # Safety

@@ -9,7 +9,8 @@
 use super::{
     kunit_driver::{
         self,
-        Registered, //
+        Registered,
+        RELEASES_LATE, //
     },
     kunit_support::{
         ensure,
@@ -662,9 +663,258 @@ mod tests {
         context.log.ensure(&[4])
     }
 
-    /// A resource that is registered in the middle of unbind stays on the device, and the next
-    /// probe is refused before the driver is called. Once the resource is gone, the device can be
-    /// bound.
+    /// A resource that a release callback registers is released by the same unbind, if
+    /// [`RELEASES_LATE`]. Otherwise it stays on the device, and the next probe is refused before the
+    /// driver is called. Once the resource is gone, the device can be bound.
+    #[test]
+    fn leftover_refuses_probe() -> Result {
+        let (driver, context, mut dev) = test(Phases {
+            probe: |context, dev| {
+                context.look(0, dev, 1);
+                if context.kept.lock().is_empty() {
+                    context.register(dev, CALLS)?;
+                }
+                Ok(())
+            },
+            release: |context, dev| {
+                // If this fails, the test finds the resource missing.
+                let _ = context.register(dev, 2);
+            },
+            ..Default::default()
+        })?;
+
+        ensure_ok!(dev.probe(&driver), "the probe");
+        dev.unbind();
+        context.ensure_found(&[Ok(())])?;
+        if RELEASES_LATE {
+            context.log.ensure(&[1, 2])?;
+        } else {
+            context.log.ensure(&[1])?;
+            let refused = kunit_driver::expect_message("resources present before probing", || {
+                dev.probe(&driver)
+            });
+            ensure!(refused == Err(EBUSY), "over a leftover: {refused:?}");
+            context.ensure_found(&[])?;
+
+            // Drops only the leftover, so that the next probe registers nothing.
+            let left = context.kept.lock().remove(1).map_err(|_| EINVAL)?;
+            drop(left);
+            context.log.ensure(&[2])?;
+        }
+        ensure_ok!(dev.probe(&driver), "the next probe");
+            context.look(0, dev.bound()?, 5);
+            context.look(1, dev.bound()?, 6);
+            context.ensure_found(&[Err(ENXIO), Ok(()), Err(ENXIO), Ok(())])?;
+            dev.unbind();
+            context.log.ensure(&[4])?;
+        }
+        Ok(())
+    }
+
+    /// After a failed probe, the device is marked as having no driver before anything is released.
+    /// A first access in a release callback then fails, unless the slots have a place that is still
+    /// to be released. In that case the resource is dropped before the probe returns.
+    #[test]
+    fn access_after_failed_probe() -> Result {
+        for is_prepared in [false, true] {
+            let (driver, context, mut dev) = test(Phases {
+                probe: |context, dev| {
+                    if !context.kept.lock().is_empty() {
+                        return Ok(());
+                    }
+                    if context.is_prepared {
+                        prepare(dev)?;
+                    }
+                    context.register(dev, CALLS)?;
+                    Err(EIO)
+                },
+                release: |context, dev| context.look(0, dev, 1),
+                is_prepared,
+                ..Default::default()
+            })?;
+
+            let failed = dev.probe(&driver);
+            ensure!(failed == Err(EIO), "the probe: {failed:?}");
+            let (found, dropped): (_, &[i32]) = match is_prepared {
+                true => (Ok(()), &[1]),
+                false => (Err(ENXIO), &[]),
+            };
+            context.ensure_found(&[found])?;
+            context.log.ensure(dropped)?;
+
+            // The refused access has not revoked the slot.
+            ensure_ok!(dev.probe(&driver), "the next probe");
+            context.look(0, dev.bound()?, 2);
+            let (found, dropped): (_, &[i32]) = match is_prepared {
+                true => (Err(ENXIO), &[]),
+                false => (Ok(()), &[2]),
+            };
+            context.ensure_found(&[found])?;
+            dev.unbind();
+            context.log.ensure(dropped)?;
+        }
+        Ok(())
+    }
+
+    /// In the driver's unbind callback, a first access succeeds if the slots have their place, and
+    /// the resource is dropped before unbind returns. Otherwise the access fails, and the slot
+    /// stays empty.
+    #[test]
+    fn access_in_unbind_callback() -> Result {
+        for is_prepared in [false, true] {
+            let (driver, context, mut dev) = test(Phases {
+                probe: prepare_if_asked,
+                unbind: |context, dev| context.look(0, dev, 1),
+                is_prepared,
+                ..Default::default()
+            })?;
+            served_if_prepared(&driver, &context, &mut dev)?;
+        }
+        Ok(())
+    }
+
+    /// The same in the drop of the driver's private data, which comes before devres releases
+    /// anything.
+    #[test]
+    fn access_in_drop_of_driver_data() -> Result {
+        for is_prepared in [false, true] {
+            let (driver, context, mut dev) = test(Phases {
+                probe: prepare_if_asked,
+                data_drop: |context, dev| context.look(0, dev, 1),
+                is_prepared,
+                ..Default::default()
+            })?;
+            served_if_prepared(&driver, &context, &mut dev)?;
+        }
+        Ok(())
+    }
+
+    /// In a release callback of devres, an access succeeds if the callback was registered after the
+    /// registry's node, and so runs before the node's. Otherwise the access fails. The same holds
+    /// for a populated slot and for a first access, whose resource the same unbind drops.
+    #[test]
+    fn access_in_release_callback() -> Result {
+        fn newer(context: &Context, dev: &Device<Bound>) -> Result {
+            context.slots[0].access(dev, 1)?;
+            context.register(dev, CALLS)
+        }
+
+        fn older(context: &Context, dev: &Device<Bound>) -> Result {
+            context.register(dev, CALLS)?;
+            context.slots[0].access(dev, 1)
+        }
+
+        let cases: [(Probe, _, &[i32]); 2] = [(newer, Ok(()), &[2, 1]), (older, Err(ENXIO), &[1])];
+        for (probe, found, dropped) in cases {
+            let (driver, context, mut dev) = test(Phases {
+                probe,
+                release: |context, dev| {
+                    context.look(0, dev, 2);
+                    context.look(1, dev, 2);
+                },
+                ..Default::default()
+            })?;
+            ensure_ok!(dev.probe(&driver), "the probe");
+            dev.unbind();
+            context.ensure_found(&[found, found])?;
+            context.log.ensure(dropped)?;
+        }
+        Ok(())
+    }
+
+    /// Unbind calls the driver's callback, drops its private data with the object that the data
+    /// owns, and then releases the managed resources.
+    #[test]
+    fn driver_data_goes_first() -> Result {
+        let (driver, context, mut dev) = test(Phases {
+            probe: |context, dev| {
+                context.register(dev, 5)?;
+                let object = Slot::new(&context.log)?;
+                context.slots[0].access(dev, 4)?;
+                object.access(dev, 3)?;
+                *context.owned.lock() = Some(object);
+                Ok(())
+            },
+            unbind: |context, dev| {
+                context.log.note(1);
+                context.look(0, dev, 6);
+            },
+            data_drop: |context, _| context.log.note(2),
+            ..Default::default()
+        })?;
+
+        ensure_ok!(dev.probe(&driver), "the probe");
+        context.log.ensure(&[])?;
+        dev.unbind();
+        context.ensure_found(&[Ok(())])?;
+        context.log.ensure(&[1, 2, 3, 4, 5])
+    }
+
+    /// An initialiser that a signal interrupts leaves the slot empty, and the next access populates
+    /// it.
+    #[test]
+    fn interrupted_init() -> Result {
+        let (driver, context, mut dev) = test(Phases::default())?;
+        ensure_ok!(dev.probe(&driver), "the probe");
+        let slot = &context.slots[0];
+
+        for error in [EINTR, ERESTARTSYS] {
+            let interrupted = slot.interrupted(dev.bound()?, 1, Err(error));
+            ensure!(interrupted == Err(error), "{error:?}, then {interrupted:?}");
+            ensure!(!slot.is_there(dev.bound()?), "populated after {error:?}");
+            context.log.ensure(&[])?;
+        }
+        ensure_ok!(slot.access(dev.bound()?, 2), "the next access");
+        dev.unbind();
+        context.log.ensure(&[2])
+    }
+
+    /// Another driver that binds the same device, selected by `driver_override`, begins a new
+    /// binding. Slots of the first driver's binding stay revoked.
+    #[test]
+    fn driver_override() -> Result {
+        let (driver, context, mut dev) = test(Phases {
+            probe: |context, dev| {
+                context.look(0, dev, 1);
+                context.look(1, dev, 2);
+                Ok(())
+            },
+            ..Default::default()
+        })?;
+        let _other = Registered::new(OTHER)?;
+
+        ensure_ok!(dev.probe(&driver), "the probe");
+        context.ensure_found(&[Ok(()), Ok(())])?;
+        // SAFETY: The device is valid, and the name a string of this length.
+        to_result(unsafe {
+            bindings::__device_set_driver_override(
+                dev.as_raw(),
+                OTHER.as_char_ptr(),
+                OTHER.to_bytes().len(),
+            )
+        })?;
+        // The current driver stays bound.
+        context.look(0, dev.bound()?, 3);
+        context.ensure_found(&[Ok(())])?;
+        dev.unbind();
+        context.log.ensure(&[2, 1])?;
+
+        ensure!(dev.attach(), "no driver has matched");
+        // SAFETY: The device is valid.
+        let name = unsafe { bindings::dev_driver_string(dev.as_raw()) };
+        // SAFETY: The name of a driver is a string, which is valid while the driver is registered.
+        let name = unsafe { CStr::from_char_ptr(name) };
+        ensure!(name == OTHER, "bound by {name:?}");
+        context.ensure_found(&[Err(ENXIO), Err(ENXIO)])?;
+        let empty = Slot::new(&context.log)?;
+        ensure_ok!(empty.access(dev.bound()?, 4), "an empty slot");
+        dev.unbind();
+        context.log.ensure(&[4])
+    }
+
+    /// A resource that a release callback registers is released by the same unbind, if
+    /// [`RELEASES_LATE`]. Otherwise it stays on the device, and the next probe is refused before the
+    /// driver is called. Once the resource is gone, the device can be bound.
     #[test]
     fn leftover_refuses_probe() -> Result {
         let (driver, context, mut dev) = test(Phases {
@@ -701,9 +951,9 @@ mod tests {
         Ok(())
     }
 
-    /// A resource that was registered too late for unbind is released when the device is removed:
-    /// `device_del()` calls `devres_release_all()` once more. The release does not wait for the
-    /// last reference to the device, which the resource may hold.
+    /// A resource that a release callback registers is released when the device is removed, unless
+    /// unbind has done that: `device_del()` calls `devres_release_all()` once more. The release does
+    /// not wait for the last reference to the device, which the resource may hold.
     #[test]
     fn removal_releases_leftover() -> Result {
         let (driver, context, mut dev) = test(Phases {
@@ -717,11 +967,15 @@ mod tests {
 
         ensure_ok!(dev.probe(&driver), "the probe");
         let reference: ARef<Device> = dev.bound()?.into();
+        let (at_unbind, at_removal): (&[i32], &[i32]) = match RELEASES_LATE {
+            true => (&[1], &[]),
+            false => (&[], &[1]),
+        };
         dev.unbind();
-        context.log.ensure(&[])?;
+        context.log.ensure(at_unbind)?;
 
         dev.remove();
-        context.log.ensure(&[1])?;
+        context.log.ensure(at_removal)?;
         drop((reference, dev));
         context.log.ensure(&[])
     }
