@@ -8,7 +8,8 @@
 //! linux-<version>/     a tree as it was unpacked, which nothing may change
 //! candidate-<version>/ the parts of a release candidate that `neighbours` reads
 //! rust-src-<version>/  the sources of Rust's library
-//! busybox              the programs of `--shell`
+//! busybox-<arch>       the programs of `--shell`
+//! herdtools7/          herd7, for `litmus`
 //! compilers/           other compilers, and the crates for them
 //! tools/               what `cargo install` has built
 //! work-<variant>/      linux/, the tree with the code in it, and out/, what is built of it

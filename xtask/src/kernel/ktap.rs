@@ -78,7 +78,7 @@ impl Test {
             || self.parts.iter().any(Self::fails)
     }
 
-    /// What the test has printed for people to read, also if all is well.
+    /// The lines that the test has printed for people to read, also if all is well.
     pub(crate) fn results(&self) -> impl Iterator<Item = &str> {
         let notes = self.notes.iter();
         notes.filter_map(|note| Some(note.split_once(RESULT)?.1.trim_end()))

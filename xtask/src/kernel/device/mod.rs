@@ -4,7 +4,7 @@
 //! IOMMU, and on one that shows its memory on a `screen`.
 //!
 //! The kernel is that of `test`, with the sample drivers `rust_drm_edu` and `rust_drm_bochs` in it.
-//! Its init is `kernel/user/`, which prints a row for each scenario.
+//! Its init is `kernel/user/`, whose scenarios are tests of KTAP.
 
 mod control;
 mod report;
