@@ -664,8 +664,8 @@ mod tests {
     }
 
     /// A resource that a release callback registers is released by the same unbind, if
-    /// [`RELEASES_LATE`]. Otherwise it stays on the device, and the next probe is refused before the
-    /// driver is called. Once the resource is gone, the device can be bound.
+    /// [`RELEASES_LATE`]. Otherwise it stays on the device, and the next probe is refused before
+    /// the driver is called. Once the resource is gone, the device can be bound.
     #[test]
     fn leftover_refuses_probe() -> Result {
         let (driver, context, mut dev) = test(Phases {
@@ -708,8 +708,8 @@ mod tests {
     }
 
     /// A resource that a release callback registers is released when the device is removed, unless
-    /// unbind has done that: `device_del()` calls `devres_release_all()` once more. The release does
-    /// not wait for the last reference to the device, which the resource may hold.
+    /// unbind has done that: `device_del()` calls `devres_release_all()` once more. The release
+    /// does not wait for the last reference to the device, which the resource may hold.
     #[test]
     fn removal_releases_leftover() -> Result {
         let (driver, context, mut dev) = test(Phases {
