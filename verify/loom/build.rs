@@ -56,7 +56,7 @@ fn adapt(file: &str, text: &str) -> Result<String> {
         }
         "lazy.rs" => without_macro(text),
         // The published `#[pin_data]` has no `project()`.
-        "evictable.rs" => Ok(text.replace(
+        "evictable.rs" => Ok(without_macro(text)?.replace(
             "self.project().lazy",
             "unsafe { self.map_unchecked_mut(|this| &mut this.lazy) }",
         )),

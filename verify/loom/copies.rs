@@ -76,11 +76,12 @@ pub(crate) fn replace(text: &str, from: &str, to: &str) -> Result<String> {
     Ok(text.replace(from, to))
 }
 
-/// Returns the text of `lazy.rs` without its macros, which a crate can export only once.
+/// Returns the text of `lazy.rs` or `evictable.rs` without the macro at its end, which a crate can
+/// export only once.
 pub(crate) fn without_macro(text: &str) -> Result<String> {
     let (text, _) = text
-        .split_once("/// Creates an initialiser for an empty [`Lazy`] slot")
-        .context("there is no `new_lazy!`")?;
+        .split_once("/// Creates an initialiser for an empty [`")
+        .context("there is no `new_..!`")?;
 
     Ok(text.to_owned())
 }

@@ -276,7 +276,9 @@ mod tests {
         let rust = Rust {
             version: Version(1, 95, 0),
             release: "1.95.0".to_owned(),
+            bin: PathBuf::new(),
             sysroot: PathBuf::new(),
+            suite: apt::SUITE,
         };
 
         assert!(rust.is("1.95.0+dfsg1-2~bpo13+1"));
