@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The expander by itself, without rustc and rustfmt: what `cargo xtask mutants` runs first.
+//!
+//! For each mistake in `tests/ui`, the expander reports the macro's messages, each at the place
+//! where rustc shows it. `tests/ui.rs` compares all that rustc prints. For each file in
+//! `tests/expand`, the tokens are those of the snapshot. `tests/expand.rs` compares the text.
+
+use anyhow::{ensure, Context, Result};
+use cargo_devres_lazy::{expand_item, expand_with, tokens, Format, Options, Source};
+use proc_macro2::TokenStream;
+use quote::{quote, ToTokens};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+use syn::{
+    parse::{ParseStream, Parser},
+    visit::{self, Visit},
+    Attribute, Item, Meta,
+};
+
+/// How those messages begin that have no number and are not the expander's.
+const OTHERS: [&str; 11] = [
+    "`#[derive(Zeroable)]` needs",
+    // An attribute by another name is not expanded here.
+    "`#[devres_lazy]` is given twice, once by another name",
+    "`#[lazy(..)]` is read by",
+    "`#[pin_data]` needs",
+    "`#[pin_data]` repeats",
+    "`#[pinned_drop]` needs",
+    "expected expression, found `let` statement",
+    "lifetime may not live long enough",
+    "no rules expected",
+    "put `#[devres_lazy]` above `#[pin_data]`",
+    "put `#[devres_lazy]` above `#[pinned_drop]`",
+];
+
+/// A case where rustc expands a `cfg_attr` first, and shows another place in the line.
+const IN_CFG_ATTR: &str = "attribute_that_removes_the_destructor.stderr";
+
+/// A message, with the line and column that it points at.
+type Messages = BTreeSet<(String, String)>;
+
+/// Returns the expander's messages among those that rustc prints.
+fn of_rustc(stderr: &str) -> Messages {
+    let reports = stderr.split("error").filter_map(|report| {
+        let (message, rest) = report.strip_prefix(": ")?.split_once('\n')?;
+        let place = rest.lines().next()?.trim_start().strip_prefix("--> ")?;
+        let (_, place) = place.split_once(':')?;
+        Some((message.to_owned(), place.to_owned()))
+    });
+    let is_ours = |(message, _): &(String, _)| !OTHERS.iter().any(|it| message.starts_with(it));
+    reports.filter(is_ours).collect()
+}
+
+/// Returns the attributes of an item, and the rest of it.
+fn split(input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, TokenStream)> {
+    Ok((input.call(Attribute::parse_outer)?, input.parse()?))
+}
+
+/// The expander's messages about the annotated items of a file.
+#[derive(Default)]
+struct OfExpander(Messages);
+
+impl OfExpander {
+    fn expand(&mut self, item: &Item) -> syn::Result<()> {
+        let (mut attrs, rest) = split.parse2(item.to_token_stream())?;
+        let is_ours = |attr: &Attribute| {
+            let name = attr.path().segments.last();
+            name.is_some_and(|name| name.ident == "devres_lazy")
+        };
+        if let Some(at) = attrs.iter().position(is_ours) {
+            let args = match attrs.remove(at).meta {
+                Meta::List(list) => list.tokens,
+                _ => TokenStream::new(),
+            };
+            let (_, errors) = expand_item(args, quote!(#(#attrs)* #rest));
+            self.0.extend(errors.into_iter().flatten().map(|error| {
+                let start = error.span().start();
+                let place = format!("{}:{}", start.line, start.column + 1);
+                (error.to_string(), place)
+            }));
+        }
+        Ok(())
+    }
+}
+
+impl Visit<'_> for OfExpander {
+    fn visit_item(&mut self, item: &Item) {
+        self.expand(item).expect("it was parsed before");
+        visit::visit_item(self, item);
+    }
+}
+
+/// The files in a folder of the project whose names end like this.
+fn files(folder: &str, ending: &str) -> Result<Vec<PathBuf>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders = vec![root.join(folder)];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(ending) {
+                files.push(path);
+            }
+        }
+    }
+    Ok(files)
+}
+
+#[test]
+fn mistakes_are_reported_where_rustc_shows_them() -> Result<()> {
+    let mut count = 0;
+    for path in files("tests/ui", ".stderr")? {
+        if path.ends_with(IN_CFG_ATTR) {
+            continue;
+        }
+        let name = path.display().to_string();
+        let of_rustc = of_rustc(&fs::read_to_string(&path)?);
+        let file = syn::parse_file(&fs::read_to_string(path.with_extension("rs"))?);
+        let mut of_expander = OfExpander::default();
+        of_expander.visit_file(&file.context(name.clone())?);
+
+        let of_expander = of_expander.0;
+        ensure!(
+            of_expander == of_rustc,
+            "{name}: {of_expander:#?}\nrustc shows {of_rustc:#?}"
+        );
+        count += of_rustc.len();
+    }
+
+    ensure!(count > 100, "there are only {count} messages");
+    Ok(())
+}
+
+#[test]
+fn tokens_are_those_of_the_snapshots() -> Result<()> {
+    let snapshots = files("tests/expand", ".expanded.rs")?;
+    for snapshot in &snapshots {
+        let path = snapshot.to_string_lossy().replace(".expanded.rs", ".rs");
+        let source = Source::read(Path::new(&path))?;
+        let expanded = expand_with(&source, &Options::default(), Format::Nobody)?;
+
+        let of = |text: &str| tokens(syn::parse_file(text)?.into_token_stream());
+        let [expanded, snapshot] = [of(&expanded)?, of(&fs::read_to_string(snapshot)?)?];
+        let differs = expanded.iter().zip(&snapshot).position(|(a, b)| a != b);
+        ensure!(
+            differs.is_none() && expanded.len() == snapshot.len(),
+            "{path}: token {differs:?} is another one"
+        );
+    }
+
+    ensure!(snapshots.len() > 15, "there are only {}", snapshots.len());
+    Ok(())
+}
