@@ -27,6 +27,8 @@ pub(crate) mod registry;
 pub(crate) mod slot;
 pub(crate) mod state;
 pub(crate) mod table;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     host::{dep_map, sys},

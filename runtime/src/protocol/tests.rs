@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Host tests of states that annotated fields reach rarely or never. The KUnit suites have the
+//! others.
+
+use super::{
+    devres_node::Node,
+    evictable::{EvictableLazy, PinEntry},
+    lazy::Lazy,
+    registry::Registry,
+    table,
+};
+use crate::{
+    new_evictable_lazy, new_lazy,
+    prelude::*,
+    sync::Arc,
+    testing::{fail_nth, TestDevice},
+};
+
+/// A device whose bindings end with the test.
+fn device() -> Result<TestDevice> {
+    TestDevice::new(c"dev0")
+}
+
+#[test]
+fn a_node_on_no_list_returns_its_reference() -> Result {
+    let mut dev = device()?;
+    let bound = dev.bind()?;
+    Registry::prepare(&bound)?;
+    let registry = table::find(&bound)?.ok_or(ENODEV)?;
+
+    drop(Node::new(registry.clone())?);
+    bound.unbind();
+    assert!(Arc::into_unique_or_drop(registry).is_some());
+    Ok(())
+}
+
+#[test]
+fn a_retired_slot_refuses_devices() -> Result {
+    let mut dev = device()?;
+    let bound = dev.bind()?;
+    let resource = Arc::new((), GFP_KERNEL)?;
+    let mut lazy: Pin<KBox<Lazy<Arc<()>>>> = KBox::pin_init(new_lazy!(), GFP_KERNEL)?;
+    let mut evictable: Pin<KBox<EvictableLazy<Arc<()>>>> =
+        KBox::pin_init(new_evictable_lazy!(), GFP_KERNEL)?;
+    lazy.get_or_populate(&bound, || Ok(resource.clone()))?;
+    if let PinEntry::Vacant(vacant) = evictable.entry(&bound)? {
+        drop(vacant.populate(|| Ok(resource.clone()))?);
+    }
+
+    lazy.as_mut().retire();
+    evictable.as_mut().retire();
+    assert!(Arc::into_unique_or_drop(resource).is_some());
+    assert_eq!(lazy.entry(&bound).err(), Some(ENXIO));
+    assert_eq!(evictable.entry(&bound).err(), Some(ENXIO));
+    Ok(())
+}
+
+#[test]
+fn a_refused_access_allocates_nothing() -> Result {
+    let [mut dev, mut other] = [device()?, device()?];
+    let [bound, other] = [dev.bind()?, other.bind()?];
+    let lazy: Pin<KBox<Lazy<u32>>> = KBox::pin_init(new_lazy!(), GFP_KERNEL)?;
+    lazy.get_or_populate(&bound, || Ok(1))?;
+
+    let fault = fail_nth(1);
+    assert_eq!(lazy.entry(&other).err(), Some(EINVAL));
+    assert!(!fault.tripped());
+    Ok(())
+}
