@@ -6,8 +6,8 @@
 //! where rustc shows it. `tests/ui.rs` compares all that rustc prints. For each file in
 //! `tests/expand`, the tokens are those of the snapshot. `tests/expand.rs` compares the text.
 
+use crate::{as_rustc, expand_item, resolve, tokens};
 use anyhow::{ensure, Context, Result};
-use cargo_devres_lazy::{as_rustc, expand_item, expand_with, tokens, Format, Options, Source};
 use proc_macro2::TokenStream;
 use quote::{quote, ToTokens};
 use std::{
@@ -17,7 +17,7 @@ use std::{
 };
 use syn::{
     parse::{ParseStream, Parser},
-    visit::{self, Visit},
+    visit_mut::{self, VisitMut},
     Attribute, Item, Meta,
 };
 
@@ -60,44 +60,67 @@ fn split(input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, TokenStream)> {
     Ok((input.call(Attribute::parse_outer)?, input.parse()?))
 }
 
-/// The expander's messages about the annotated items of a file, and the tokens for rustc.
+/// Expands the annotated items of a file as rustc does, and collects the expander's messages.
 #[derive(Default)]
-struct OfExpander {
+struct Expand {
     messages: Messages,
     tokens: String,
 }
 
-impl OfExpander {
-    fn expand(&mut self, item: &Item) -> syn::Result<()> {
-        let (mut attrs, rest) = split.parse2(item.to_token_stream())?;
+impl Expand {
+    /// Returns the arguments of `#[devres_lazy(..)]` on an item, and the item below it.
+    fn annotated(item: &Item) -> Option<(TokenStream, TokenStream)> {
+        let (mut attrs, rest) = split.parse2(item.to_token_stream()).ok()?;
         let is_ours = |attr: &Attribute| {
             let name = attr.path().segments.last();
             name.is_some_and(|name| name.ident == "devres_lazy")
         };
-        if let Some(at) = attrs.iter().position(is_ours) {
-            let args = match attrs.remove(at).meta {
-                Meta::List(list) => list.tokens,
-                _ => TokenStream::new(),
-            };
-            let item = quote!(#(#attrs)* #rest);
-            self.tokens += &as_rustc(args.clone(), item.clone()).to_string();
-            let (_, errors) = expand_item(args, item);
-            self.messages
-                .extend(errors.into_iter().flatten().map(|error| {
-                    let start = error.span().start();
-                    let place = format!("{}:{}", start.line, start.column + 1);
-                    (error.to_string(), place)
-                }));
-        }
-        Ok(())
+        let at = attrs.iter().position(is_ours)?;
+        let args = match attrs.remove(at).meta {
+            Meta::List(list) => list.tokens,
+            _ => TokenStream::new(),
+        };
+        Some((args, quote!(#(#attrs)* #rest)))
+    }
+
+    /// Returns the tokens of the items that are left, which have the same names in all scopes.
+    fn program(&mut self, file: &Path) -> Result<Vec<String>> {
+        let mut file = syn::parse_file(&fs::read_to_string(file)?)?;
+        self.visit_file_mut(&mut file);
+        let mut file = syn::parse2(file.into_token_stream())?;
+        resolve(&mut file);
+        file.items.retain(|item| !matches!(item, Item::Use(_)));
+        Ok(tokens(file.into_token_stream())?)
     }
 }
 
-impl Visit<'_> for OfExpander {
-    fn visit_item(&mut self, item: &Item) {
-        self.expand(item).expect("it was parsed before");
-        visit::visit_item(self, item);
+impl VisitMut for Expand {
+    fn visit_item_mut(&mut self, item: &mut Item) {
+        let Some((args, below)) = Self::annotated(item) else {
+            return visit_mut::visit_item_mut(self, item);
+        };
+        let (_, errors) = expand_item(args.clone(), below.clone());
+        self.messages
+            .extend(errors.into_iter().flatten().map(|error| {
+                let start = error.span().start();
+                let place = format!("{}:{}", start.line, start.column + 1);
+                (error.to_string(), place)
+            }));
+        let expanded = as_rustc(args, below);
+        self.tokens += &expanded.to_string();
+        *item = Item::Verbatim(expanded);
     }
+}
+
+/// Whether a token is the printed one. The macro's locals are printed without their prefix, and
+/// with a number if the plain name is taken.
+fn is_same((compiled, printed): (&String, &String)) -> bool {
+    let Some(plain) = compiled.strip_prefix("__devres_lazy_") else {
+        return compiled == printed;
+    };
+    let printed = printed.strip_prefix("r#").unwrap_or(printed);
+    let number = printed.strip_prefix(plain);
+    number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The files in a folder of the project whose names end like this.
@@ -128,10 +151,11 @@ fn mistakes_are_reported_where_rustc_shows_them() -> Result<()> {
         let name = path.display().to_string();
         let of_rustc = of_rustc(&fs::read_to_string(&path)?);
         let file = syn::parse_file(&fs::read_to_string(path.with_extension("rs"))?);
-        let mut of_expander = OfExpander::default();
-        of_expander.visit_file(&file.context(name.clone())?);
+        let mut file = file.context(name.clone())?;
+        let mut expand = Expand::default();
+        expand.visit_file_mut(&mut file);
 
-        let OfExpander { messages, tokens } = of_expander;
+        let Expand { messages, tokens } = expand;
         ensure!(
             messages == of_rustc,
             "{name}: {messages:#?}\nrustc shows {of_rustc:#?}"
@@ -156,14 +180,11 @@ fn tokens_are_those_of_the_snapshots() -> Result<()> {
     let snapshots = files("tests/expand", ".expanded.rs")?;
     for snapshot in &snapshots {
         let path = snapshot.to_string_lossy().replace(".expanded.rs", ".rs");
-        let source = Source::read(Path::new(&path))?;
-        let expanded = expand_with(&source, &Options::default(), Format::Nobody)?;
-
-        let of = |text: &str| tokens(syn::parse_file(text)?.into_token_stream());
-        let [expanded, snapshot] = [of(&expanded)?, of(&fs::read_to_string(snapshot)?)?];
-        let differs = expanded.iter().zip(&snapshot).position(|(a, b)| a != b);
+        let expanded = Expand::default().program(Path::new(&path))?;
+        let printed = Expand::default().program(snapshot)?;
+        let differs = expanded.iter().zip(&printed).position(|it| !is_same(it));
         ensure!(
-            differs.is_none() && expanded.len() == snapshot.len(),
+            differs.is_none() && expanded.len() == printed.len(),
             "{path}: token {differs:?} is another one"
         );
     }
