@@ -18,7 +18,7 @@ use std::{
 use syn::{
     parse::{ParseStream, Parser},
     visit_mut::{self, VisitMut},
-    Attribute, Item, Meta,
+    Attribute, File, Item, Meta,
 };
 
 /// How those messages begin that have no number and are not the expander's.
@@ -190,5 +190,46 @@ fn tokens_are_those_of_the_snapshots() -> Result<()> {
     }
 
     ensure!(snapshots.len() > 15, "there are only {}", snapshots.len());
+    Ok(())
+}
+
+/// Returns the messages about an item under `#[devres_lazy]`, and the first item that it becomes.
+fn expanded(item: TokenStream) -> Result<(Vec<String>, TokenStream)> {
+    let (tokens, errors) = expand_item(TokenStream::new(), item);
+    let errors = errors.into_iter().flatten();
+    let file: File = syn::parse2(tokens)?;
+    let first = file.items.first().context("no item")?;
+    Ok((
+        errors.map(|error| error.to_string()).collect(),
+        first.to_token_stream(),
+    ))
+}
+
+/// What is left of an attribute that was expanded before is noticed.
+#[test]
+fn attributes_that_came_first_are_noticed() -> Result<()> {
+    let field = quote!(#[lazy(fn table -> Table, device = &self.dev, init = Table)] table: Table);
+    let pinned =
+        quote!(#[pin_data] struct Queue { #[pin] lock: Lock, slot: devres::Lazy<A>, #field });
+
+    let (errors, once) = expanded(pinned)?;
+    ensure!(errors.is_empty(), "{errors:?}");
+    let (errors, _) = expanded(once)?;
+    ensure!(
+        errors.len() == 1 && errors[0].contains("by another name"),
+        "{errors:?}"
+    );
+
+    for (clause, message) in [
+        (quote!(), "missing below"),
+        (quote!(where Self: Sized), "missing below"),
+        (quote!(where), "has to stand below"),
+    ] {
+        let (errors, _) = expanded(quote!(struct Queue #clause { #field }))?;
+        ensure!(
+            errors.len() == 1 && errors[0].contains(message),
+            "{errors:?}"
+        );
+    }
     Ok(())
 }

@@ -11,11 +11,13 @@ use super::{
     table,
 };
 use crate::{
+    device::Device,
     new_evictable_lazy, new_lazy,
     prelude::*,
-    sync::Arc,
+    sync::{aref::ARef, Arc},
     testing::{fail_nth, TestDevice},
 };
+use std::thread;
 
 /// A device whose bindings end with the test.
 fn device() -> Result<TestDevice> {
@@ -53,6 +55,65 @@ fn a_retired_slot_refuses_devices() -> Result {
     assert!(Arc::into_unique_or_drop(resource).is_some());
     assert_eq!(lazy.entry(&bound).err(), Some(ENXIO));
     assert_eq!(evictable.entry(&bound).err(), Some(ENXIO));
+
+    // A retired slot stays retired.
+    lazy.as_mut().revoke();
+    assert_eq!(lazy.entry(&bound).err(), Some(ENXIO));
+    Ok(())
+}
+
+#[test]
+fn a_slot_is_busy_for_other_devices_while_it_is_populated() -> Result {
+    let [mut dev, mut other] = [device()?, device()?];
+    let [bound, other] = [dev.bind()?, other.bind()?];
+    let lazy: Pin<KBox<Lazy<u32>>> = KBox::pin_init(new_lazy!(), GFP_KERNEL)?;
+
+    lazy.get_or_populate(&bound, || {
+        let refused = || lazy.entry(&other).err();
+        let error = thread::scope(|scope| scope.spawn(refused).join());
+        assert_eq!(error.unwrap(), Some(EBUSY));
+        Ok(1)
+    })?;
+    Ok(())
+}
+
+/// A resource whose destructor populates another slot.
+struct Populates {
+    slot: Arc<Lazy<Arc<()>>>,
+    dev: ARef<Device>,
+    resource: Arc<()>,
+}
+
+impl Drop for Populates {
+    fn drop(&mut self) {
+        // SAFETY: The test releases a group of the device, which stays bound.
+        let dev = unsafe { self.dev.as_bound() };
+        let populated = self.slot.get_or_populate(dev, || Ok(self.resource.clone()));
+        assert!(populated.is_ok());
+    }
+}
+
+#[test]
+fn a_slot_is_populated_while_a_group_with_the_registry_is_released() -> Result {
+    let mut dev = device()?;
+    let mut bound = dev.bind()?;
+    let resource = Arc::new((), GFP_KERNEL)?;
+    let slot = Arc::pin_init(new_lazy!(), GFP_KERNEL)?;
+    let populates = Populates {
+        slot,
+        dev: bound.device(),
+        resource: resource.clone(),
+    };
+    let first: Pin<KBox<Lazy<Populates>>> = KBox::pin_init(new_lazy!(), GFP_KERNEL)?;
+
+    let group = bound.open_group()?;
+    first.get_or_populate(&bound, || Ok(populates))?;
+    bound.close_group(&group);
+    bound.release_group(group);
+    assert!(Arc::into_unique_or_drop(resource.clone()).is_none());
+    bound.unbind();
+    drop(first);
+    assert!(Arc::into_unique_or_drop(resource).is_some());
     Ok(())
 }
 
