@@ -8,7 +8,7 @@
 
 use crate::{as_rustc, expand_item, resolve, tokens};
 use anyhow::{ensure, Context, Result};
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{quote, ToTokens};
 use std::{
     collections::BTreeSet,
@@ -205,31 +205,102 @@ fn expanded(item: TokenStream) -> Result<(Vec<String>, TokenStream)> {
     ))
 }
 
+/// Fails unless an item gets one message, with this text, or none.
+fn says(item: TokenStream, message: Option<&str>) -> Result<()> {
+    let (errors, _) = expanded(item.clone())?;
+    let is_said = match message {
+        Some(message) => errors.len() == 1 && errors[0].contains(message),
+        None => errors.is_empty(),
+    };
+    ensure!(is_said, "{item}: {errors:?}");
+    Ok(())
+}
+
+fn field() -> TokenStream {
+    quote!(#[lazy(fn table -> Table, device = &self.dev, init = Table)] table: Table)
+}
+
 /// What is left of an attribute that was expanded before is noticed.
 #[test]
 fn attributes_that_came_first_are_noticed() -> Result<()> {
-    let field = quote!(#[lazy(fn table -> Table, device = &self.dev, init = Table)] table: Table);
-    let pinned =
-        quote!(#[pin_data] struct Queue { #[pin] lock: Lock, slot: devres::Lazy<A>, #field });
+    let field = field();
+    let item = quote!(#[pin_data] struct Queue { #[pin] a: A, slot: devres::Lazy<A>, #field });
 
-    let (errors, once) = expanded(pinned)?;
-    ensure!(errors.is_empty(), "{errors:?}");
-    let (errors, _) = expanded(once)?;
-    ensure!(
-        errors.len() == 1 && errors[0].contains("by another name"),
-        "{errors:?}"
-    );
-
+    says(item.clone(), None)?;
+    let (_, once) = expanded(item)?;
+    says(once, Some("by another name"))?;
     for (clause, message) in [
         (quote!(), "missing below"),
         (quote!(where Self: Sized), "missing below"),
         (quote!(where), "has to stand below"),
     ] {
-        let (errors, _) = expanded(quote!(struct Queue #clause { #field }))?;
-        ensure!(
-            errors.len() == 1 && errors[0].contains(message),
-            "{errors:?}"
+        says(quote!(struct Queue #clause { #field }), Some(message))?;
+    }
+    Ok(())
+}
+
+/// A file that is printed still has its `cfg_attr`.
+#[test]
+fn pin_data_depends_on_conditions() -> Result<()> {
+    let field = field();
+    let item = |attrs| quote!(#attrs struct Queue { #field });
+    let either = quote!(#[cfg_attr(a, pin_data)] #[cfg_attr(not(a), pin_data)]);
+    let differs = quote!(#[cfg_attr(a, pin_data)] #[cfg_attr(not(a), pin_data(PinnedDrop))]);
+
+    says(item(either), None)?;
+    says(item(differs), Some("cannot depend on a `cfg_attr`"))?;
+    let (_, empty) = expanded(item(quote!(#[pin_data()])))?;
+    ensure!(empty.to_string().contains("PinnedDrop"), "{empty}");
+    Ok(())
+}
+
+/// A key that cannot be read is the one that was meant.
+#[test]
+fn broken_keys_are_those_that_were_meant() -> Result<()> {
+    for (key, slot) in [("evict", "EvictableLazy <"), ("peek", ":: Lazy <")] {
+        let key: TokenStream = key.parse()?;
+        let (errors, item) = expanded(quote! {
+            #[pin_data]
+            struct Queue {
+                #[lazy(fn table -> Table, device = &self.dev, init = Table, #key = 3)]
+                table: Table,
+            }
+        })?;
+        ensure!(errors.len() == 1, "{errors:?}");
+        ensure!(item.to_string().contains(slot), "{item}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_callers_device_is_refused_in_any_form() -> Result<()> {
+    for device in ["dev", "(dev)", "&dev", "*dev", "dev.parent", "dev.as_ref()"] {
+        let device: TokenStream = device.parse()?;
+        let group = Group::new(Delimiter::None, device.clone());
+        for device in [device, group.to_token_stream()] {
+            let lazy = quote!(#[lazy(fn table -> Table, device = #device, init = Table)]);
+            says(
+                quote!(#[pin_data] struct Queue { #lazy table: Table }),
+                Some("`dev` is what is checked"),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn attributes_of_tools_are_paths() -> Result<()> {
+    for (attr, message) in [
+        (quote!(#[rustfmt::skip]), None),
+        (quote!(#[rustfmt]), Some("this may remove the destructor")),
+    ] {
+        let drop = quote!(
+            fn drop(self: Pin<&mut Self>) {}
         );
+        says(
+            quote!(#[pinned_drop] #attr impl PinnedDrop for Queue { #drop }),
+            message,
+        )?;
     }
     Ok(())
 }
