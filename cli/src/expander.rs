@@ -304,3 +304,78 @@ fn attributes_of_tools_are_paths() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn slots_are_known_by_their_module() -> Result<()> {
+    for (ty, message) in [
+        (
+            quote!(devres::Lazy<Table>),
+            Some("write the resource's type"),
+        ),
+        (quote!(devres::Table), None),
+        (quote!(other::Lazy<Table>), None),
+        (quote!(Lazy<Table>), None),
+    ] {
+        let lazy = quote!(#[lazy(fn table -> Table, device = &self.dev, init = Table)]);
+        says(
+            quote!(#[pin_data] struct Queue { #lazy table: #ty }),
+            message,
+        )?;
+    }
+    Ok(())
+}
+
+#[test]
+fn functions_have_names_of_their_own() -> Result<()> {
+    let field = field();
+    for name in [quote!(table), quote!(table_slow), quote!(table_device_is)] {
+        for peek in [quote!(), quote!(, peek = #name)] {
+            let accessor = if peek.is_empty() {
+                name.clone()
+            } else {
+                quote!(other)
+            };
+            let other = quote!(#[lazy(fn #accessor, device = &self.dev, init = A #peek)] other: A);
+            let message = Some("already");
+            says(quote!(#[pin_data] struct Queue { #field, #other }), message)?;
+            says(quote!(#[pin_data] struct Queue { #other, #field }), message)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn accessors_are_plain_functions() -> Result<()> {
+    for qualifier in [quote!(const), quote!(async), quote!(unsafe)] {
+        let lazy = quote!(#[lazy(#qualifier fn table, device = &self.dev, init = Table)]);
+        let message = Some("does not belong here");
+        says(
+            quote!(#[pin_data] struct Queue { #lazy table: Table }),
+            message,
+        )?;
+    }
+    Ok(())
+}
+
+/// Rustc warns of braces around a block.
+#[test]
+fn what_never_returns_is_one_block() -> Result<()> {
+    for (init, body) in [
+        ("{ todo!() }", "Result < Table > { todo ! () }"),
+        ("todo!()", "Result < Table > { todo ! () }"),
+        (
+            "#[allow(unused)] { todo!() }",
+            "Result < Table > { # [allow (unused)] { todo ! () } }",
+        ),
+    ] {
+        let init: TokenStream = init.parse()?;
+        let lazy = quote!(#[lazy(fn table, device = &self.dev, init = #init)]);
+        let (tokens, _) = expand_item(
+            TokenStream::new(),
+            quote!(#[pin_data] struct Queue { #lazy table: Table }),
+        );
+        let tokens = tokens.to_string();
+        ensure!(tokens.contains(body), "{tokens}");
+    }
+    Ok(())
+}
