@@ -258,7 +258,7 @@ fn pin_data_depends_on_conditions() -> Result<()> {
 #[test]
 fn broken_keys_are_those_that_were_meant() -> Result<()> {
     for (key, slot) in [("evict", "EvictableLazy <"), ("peek", ":: Lazy <")] {
-        let key: TokenStream = key.parse()?;
+        let key: TokenStream = syn::parse_str(key)?;
         let (errors, item) = expanded(quote! {
             #[pin_data]
             struct Queue {
@@ -275,7 +275,7 @@ fn broken_keys_are_those_that_were_meant() -> Result<()> {
 #[test]
 fn the_callers_device_is_refused_in_any_form() -> Result<()> {
     for device in ["dev", "(dev)", "&dev", "*dev", "dev.parent", "dev.as_ref()"] {
-        let device: TokenStream = device.parse()?;
+        let device: TokenStream = syn::parse_str(device)?;
         let group = Group::new(Delimiter::None, device.clone());
         for device in [device, group.to_token_stream()] {
             let lazy = quote!(#[lazy(fn table -> Table, device = #device, init = Table)]);
@@ -368,7 +368,7 @@ fn what_never_returns_is_one_block() -> Result<()> {
             "Result < Table > { # [allow (unused)] { todo ! () } }",
         ),
     ] {
-        let init: TokenStream = init.parse()?;
+        let init: TokenStream = syn::parse_str(init)?;
         let lazy = quote!(#[lazy(fn table, device = &self.dev, init = #init)]);
         let (tokens, _) = expand_item(
             TokenStream::new(),
