@@ -379,3 +379,80 @@ fn what_never_returns_is_one_block() -> Result<()> {
     }
     Ok(())
 }
+
+/// Returns the text of all tokens of a struct with these fields.
+fn queue(fields: TokenStream) -> String {
+    let item = quote!(#[pin_data] struct Queue { #fields });
+    expand_item(TokenStream::new(), item).0.to_string()
+}
+
+#[test]
+fn entries_behind_a_broken_one_are_read() -> Result<()> {
+    for (entries, count) in [
+        (quote!(device: &self.dev, inti = Table), 2),
+        (quote!(device = &self.dev, init: f::<A, B>()), 1),
+    ] {
+        let lazy = quote!(#[lazy(fn table, #entries)]);
+        let (errors, _) = expanded(quote!(#[pin_data] struct Queue { #lazy table: Table }))?;
+        ensure!(errors.len() == count, "{errors:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn misplaced_attributes_keep_the_item() -> Result<()> {
+    let (errors, item) = expanded(quote!(#[pin_data] #[repr(C)] union Queue { #[lazy] a: A }))?;
+    ensure!(errors.len() == 1, "{errors:?}");
+    ensure!(
+        item.to_string() == quote!(#[repr(C)] union Queue { a: A }).to_string(),
+        "{item}"
+    );
+    Ok(())
+}
+
+#[test]
+fn items_of_a_destructor_are_in_its_own_block() -> Result<()> {
+    let (errors, item) = expanded(quote! {
+        #[pinned_drop]
+        impl PinnedDrop for Queue {
+            fn drop(self: Pin<&mut Self>) { struct A; }
+        }
+    })?;
+    ensure!(errors.is_empty(), "{errors:?}");
+    ensure!(item.to_string().contains("; { struct A ; } }"), "{item}");
+    Ok(())
+}
+
+/// A marker is implemented where one of its fields is there, also if the field is wrong otherwise.
+#[test]
+fn views_are_there_where_their_fields_are() {
+    let view = |cfg: &str, name: &str, marker: &str| -> TokenStream {
+        let lazy = format!("#[lazy(fn {name}, device = &self.dev, map = {marker})]");
+        syn::parse_str(&format!("{cfg} {lazy} {name}_: Mapped<Self, {marker}>,")).unwrap()
+    };
+    let [one, two, three] = [
+        view("#[cfg(a)]", "one", "A"),
+        view("#[cfg(b)]", "two", "A"),
+        view("", "three", "A"),
+    ];
+    let header = "impl :: kernel :: devres :: HasView < A > for Queue";
+
+    for (fields, conditions) in [
+        (one.clone(), "# [cfg (a)] "),
+        (quote!(#one #two), "# [cfg (any (all (a) , all (b)))] "),
+        (quote!(#one #three), "} "),
+    ] {
+        let text = queue(fields);
+        assert!(text.contains(&format!("{conditions}{header}")), "{text}");
+    }
+
+    let text = queue(quote! {
+        #[lazy(device = &self.dev)]
+        wrong: Mapped<Self, A>,
+        other: Mapped<Self, B>,
+    });
+    assert!(
+        text.contains(header) && !text.contains("HasView < B >"),
+        "{text}"
+    );
+}

@@ -211,6 +211,7 @@ mod tests {
             "match self.a { A => todo!(), B => Table }",
             "{ todo!(); Table }",
             "{ return Err(EIO); vec![1] }",
+            "{ return Err(EIO); table! { 1 } }",
             "|| todo!()",
             "Err(ENODEV)",
             "self.exit(1)",
