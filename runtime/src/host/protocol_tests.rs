@@ -63,6 +63,20 @@ fn a_retired_slot_refuses_devices() -> Result {
 }
 
 #[test]
+fn a_binding_has_one_registry() -> Result {
+    let mut dev = device()?;
+    let bound = dev.bind()?;
+    let lazy: Pin<KBox<Lazy<u32>>> = KBox::pin_init(new_lazy!(), GFP_KERNEL)?;
+    let second: Pin<KBox<Lazy<u32>>> = KBox::pin_init(new_lazy!(), GFP_KERNEL)?;
+    lazy.get_or_populate(&bound, || Ok(1))?;
+
+    let fault = fail_nth(1);
+    second.get_or_populate(&bound, || Ok(2))?;
+    assert!(!fault.tripped());
+    Ok(())
+}
+
+#[test]
 fn a_slot_is_busy_for_other_devices_while_it_is_populated() -> Result {
     let [mut dev, mut other] = [device()?, device()?];
     let [bound, other] = [dev.bind()?, other.bind()?];
