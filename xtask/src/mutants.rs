@@ -132,6 +132,15 @@ impl Outcomes {
         Ok(outcomes)
     }
 
+    /// Keeps only the mutants of these names: cargo-mutants takes fields that are left out for
+    /// chosen by any name.
+    fn of_those(mut self, names: &[String]) -> Self {
+        for of in self.0.values_mut() {
+            of.retain(|name| names.contains(name));
+        }
+        self
+    }
+
     fn of(&self, summary: &str) -> &[String] {
         self.0.get(summary).map_or(&[], Vec::as_slice)
     }
@@ -164,7 +173,7 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
             [] => Outcomes::default(),
             missed => {
                 mutate(shell, &program, &setup, setup.rest, missed, &rest)?;
-                outcomes(&rest)?
+                outcomes(&rest)?.of_those(missed)
             }
         };
         rows.push(row(setup.name, &quick, &rest));
@@ -290,7 +299,7 @@ mod tests {
 
     const NAME: &str = "runtime/src/a.rs: replace | with ^ in tag";
 
-    fn outcomes() -> Outcomes {
+    fn some() -> Outcomes {
         let outcome = |place: &str, summary: &str| {
             let name = NAME.replacen(':', place, 1);
             json!({ "scenario": { "Mutant": { "name": name } }, "summary": summary })
@@ -307,9 +316,15 @@ mod tests {
 
     #[test]
     fn outcomes_are_counted() {
-        let outcomes = outcomes();
+        let outcomes = some();
         assert_eq!(outcomes.missed(), [NAME.replacen(':', ":1:2:", 1)]);
         assert_eq!(without_place(&outcomes.missed()[0]), NAME);
+        let missed = outcomes.missed().to_vec();
+        let of_those = some().of_those(&missed);
+        assert_eq!(
+            row("a", &outcomes, &of_those),
+            ["a", "4", "1", "2", "0", "1"]
+        );
         assert_eq!(
             row("a", &outcomes, &outcomes),
             ["a", "4", "1", "2", "3", "1"]
