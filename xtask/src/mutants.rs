@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! `cargo xtask mutants`: cargo-mutants breaks the protocol and the macro in one place at a time,
-//! and a test has to catch each mutant, unless `docs/mutation.md` says why none can.
+//! and a test has to catch each mutant, unless `docs/mutation.md` says why none does.
 //!
 //! Quick tests run for all mutants. Then other tests run for those that are left.
 
@@ -25,7 +25,7 @@ use xshell::{cmd, Shell};
 
 const HELP: &str = "\
 Exit status:
-  0  exactly those mutants are left that docs/mutation.md says are equivalent
+  0  exactly those mutants are left that docs/mutation.md lists
   1  others are left, or one of those is caught, or tests fail without a mutant
   2  wrong usage
   3  skipped: cargo-mutants cannot be downloaded, which says nothing about the code";
@@ -52,13 +52,13 @@ enum Area {
     Macros,
 }
 
-/// The page with the equivalent mutants, and its part that this writes.
+/// The page with the mutants that no test catches, and its part that this writes.
 const PAGE: &str = "docs/mutation.md";
 const PART: &str = "mutants";
 
-/// How a row of an equivalent mutant begins, and what is between its name and the reason.
+/// How the row of a listed mutant begins, and what is between its name and the reason.
 const ROW: &str = "- `";
-const REASON: &str = "`: ";
+const REASON: &str = "`:";
 
 /// The exit statuses of cargo-mutants: all mutants are caught, some are missed, some time out.
 const RAN: [i32; 3] = [0, 2, 3];
@@ -233,7 +233,7 @@ const HEADER: [&str; 6] = [
     "do not compile",
     "caught by quick tests",
     "caught by other tests",
-    "equivalent",
+    "not caught",
 ];
 
 /// The row of an area.
@@ -263,7 +263,7 @@ fn without_place(name: &str) -> String {
     }
 }
 
-/// Reads the names of the equivalent mutants off the page.
+/// Reads the names of the mutants that the page lists.
 fn listed(page: &str) -> Result<BTreeSet<String>> {
     let rows = page.lines().filter_map(|line| line.strip_prefix(ROW));
     let name = |row: &str| {
