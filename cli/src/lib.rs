@@ -13,6 +13,8 @@ mod declared;
 mod edit;
 mod edition;
 mod elsewhere;
+#[cfg(test)]
+mod expander;
 mod expansion;
 mod find;
 mod forbidden;

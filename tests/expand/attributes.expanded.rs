@@ -16,7 +16,7 @@ pub struct Queue {
     dev: ARef<Device>,
 
     /// The page table.
-    #[doc(alias = "PTE")]
+    #[doc(alias("PTE", "page_table"))]
     #[pin]
     pte: ::kernel::devres::Lazy<Table>,
 
@@ -50,6 +50,7 @@ impl Queue {
     /// Unbind unmaps the resource. While `dev` is borrowed, the device stays bound.
     /// Everything that unmapping needs is acquired before the registration whose callbacks call
     /// this, or kept by the resource, or lazily mapped for the same device.
+    #[doc(alias("page_table"))]
     #[deprecated(since = "7.3.0", note = "use `ring`")]
     #[inline]
     pub fn PTE<'a>(&'a self, dev: &'a Device<::kernel::device::Bound>) -> Result<&'a Table> {

@@ -17,7 +17,7 @@ pub struct Queue {
 
     /// The page table.
     #[deprecated(since = "7.3.0", note = "use `ring`")]
-    #[doc(alias = "PTE")]
+    #[doc(alias("PTE", "page_table"))]
     #[lazy(pub fn PTE -> Table, device = &self.dev, init = Table, peek = PTE_if_mapped)]
     pte: Table,
 

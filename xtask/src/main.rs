@@ -12,6 +12,7 @@ mod compilers;
 mod exit;
 mod fuzz;
 mod kernel;
+mod mutants;
 mod prose;
 mod report;
 mod stress;
@@ -59,6 +60,8 @@ enum Command {
     /// Builds and tests with the oldest compiler that the crates support, and with the newest that
     /// Debian has.
     Compilers(compilers::Options),
+    /// Breaks the protocol and the macro in one place at a time, and fails if no test finds it.
+    Mutants(mutants::Options),
     /// Finds sentences that have to be read twice, in the README and in docs/.
     Prose(prose::Options),
     /// Builds and boots a Linux with the code in it, and runs its tests.
@@ -88,6 +91,7 @@ fn run() -> Result<()> {
         Command::Stress(options) => stress::run(&shell, &options),
         Command::Tsan(options) => tsan::run(&shell, &options),
         Command::Compilers(options) => compilers::run(&shell, &options),
+        Command::Mutants(options) => mutants::run(&shell, &options),
         Command::Prose(options) => prose::run(&shell, &options),
         Command::Kernel(options) => kernel::run(&shell, &options),
     }

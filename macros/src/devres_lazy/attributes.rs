@@ -232,3 +232,85 @@ fn alias(meta: &Meta, name: &str) -> Option<TokenStream> {
 fn is_named(path: &Path, names: &[&str]) -> bool {
     names.iter().any(|name| path.is_ident(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(tokens: impl ToTokens) -> String {
+        tokens.to_token_stream().to_string().replace(' ', "")
+    }
+
+    fn texts(attrs: &[Attribute]) -> Vec<String> {
+        attrs.iter().map(text).collect()
+    }
+
+    #[test]
+    fn all_of_a_cfg_attr_count() {
+        let is_allow = |meta: &Meta| meta.path().is_ident("allow");
+        let all = |attr: Attribute| super::all(&attr, is_allow);
+
+        assert!(all(parse_quote!(#[allow(unused)])));
+        assert!(all(
+            parse_quote!(#[cfg_attr(a, allow(b), cfg_attr(c, allow(d)))])
+        ));
+        assert!(!all(
+            parse_quote!(#[cfg_attr(a, allow(b), cfg_attr(c, nightly))])
+        ));
+    }
+
+    #[test]
+    fn predicates_are_those_of_the_conditions() {
+        let attrs: [Attribute; 4] = [
+            parse_quote!(#[cfg(a)]),
+            parse_quote!(#[cfg_attr(b, allow(unused))]),
+            parse_quote!(#[cfg_attr(c, cfg(d), cfg_attr(e, cfg(f)))]),
+            parse_quote!(#[cfg]),
+        ];
+
+        assert_eq!(
+            text(predicate(&conditions(&attrs))),
+            "all(a,any(not(c),all(d,any(not(e),all(f)))),all())"
+        );
+    }
+
+    #[test]
+    fn expectations_are_allowed() {
+        let attrs: [Attribute; 4] = [
+            parse_quote!(#[expect(unused, reason = "r")]),
+            parse_quote!(#[cfg_attr(a, expect(b), warn(c), deny(d))]),
+            parse_quote!(#[forbid(unused)]),
+            parse_quote!(#[inline(always)]),
+        ];
+
+        assert_eq!(
+            texts(&lints(&attrs)),
+            [
+                "#[allow(unused,reason=\"r\")]",
+                "#[cfg_attr(a,allow(b),warn(c))]"
+            ]
+        );
+    }
+
+    #[test]
+    fn aliases_are_other_names() {
+        let attrs: [Attribute; 6] = [
+            parse_quote!(#[doc = "A table."]),
+            parse_quote!(#[doc(hidden, alias = "table")]),
+            parse_quote!(#[doc(alias = "ring", keyword = "ring")]),
+            parse_quote!(#[doc(alias("table", "list"))]),
+            parse_quote!(#[doc(alias("table"))]),
+            parse_quote!(#[other(alias = "ring")]),
+        ];
+
+        assert_eq!(
+            texts(&for_rustdoc(&attrs, Some("table"))),
+            [
+                "#[doc(hidden)]",
+                "#[doc(alias=\"ring\")]",
+                "#[doc(alias(\"list\"))]"
+            ]
+        );
+        assert_eq!(texts(&for_rustdoc(&attrs, None)), ["#[doc(hidden)]"]);
+    }
+}

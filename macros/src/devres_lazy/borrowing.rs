@@ -134,20 +134,9 @@ impl VisitMut for Replace<'_> {
         }
     }
 
-    // A lifetime left out in a function type is the function's own.
-    fn visit_type_bare_fn_mut(&mut self, function: &mut TypeBareFn) {
-        if self.from != "_" {
-            visit_mut::visit_type_bare_fn_mut(self, function);
-        }
-    }
-
-    fn visit_parenthesized_generic_arguments_mut(
-        &mut self,
-        arguments: &mut ParenthesizedGenericArguments,
-    ) {
-        if self.from != "_" {
-            visit_mut::visit_parenthesized_generic_arguments_mut(self, arguments);
-        }
+    // In a function type, `'_` is a lifetime of the function's own.
+    fn visit_type_bare_fn_mut(&mut self, _: &mut TypeBareFn) {}
+    fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut ParenthesizedGenericArguments) {
     }
 }
 
@@ -180,6 +169,10 @@ mod tests {
         assert_eq!(
             families(parse_quote!(types::ForLt!(for<'b> Pair<'b, &'b u32>)))?,
             found("types::ForLt!(for<'b>Pair<'b,&'bu32>)", "Pair<'_,&'_u32>")
+        );
+        assert_eq!(
+            families(parse_quote!(ForLt!(for<'b> Ops<'b, fn(&'b u32)>)))?,
+            found("ForLt!(for<'b>Ops<'b,fn(&'bu32)>)", "Ops<'_,fn(&'bu32)>")
         );
         assert_eq!(
             families(parse_quote!(Bar<'_, N>))?,

@@ -151,9 +151,29 @@ fn panics(mac: &Macro) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use syn::ExprGroup;
 
     fn is(expr: &str) -> bool {
         diverges(&syn::parse_str(expr).unwrap())
+    }
+
+    /// Returns an expression as a macro by example passes it on.
+    fn grouped(expr: Expr) -> Expr {
+        Expr::Group(ExprGroup {
+            attrs: Vec::new(),
+            group_token: Default::default(),
+            expr: Box::new(expr),
+        })
+    }
+
+    #[test]
+    fn groups_mean_what_is_in_them() {
+        let [todo, ok, error] =
+            ["todo!()", "Ok(1)", "Err(EIO)"].map(|expr| grouped(syn::parse_str(expr).unwrap()));
+
+        assert!(diverges(&todo) && !is_ok(&todo) && !is_error(&todo));
+        assert!(!diverges(&ok) && is_ok(&ok) && !is_error(&ok));
+        assert!(!diverges(&error) && !is_ok(&error) && is_error(&error));
     }
 
     #[test]
@@ -166,7 +186,9 @@ mod tests {
             "unsafe { todo!(); }",
             "if self.a { todo!() } else if self.b { return Err(EIO) } else { unreachable!() }",
             "match self.never {}",
+            "{ todo!(); vec![1]; }",
             "Err(ENODEV)?",
+            "(Err(ENODEV))?",
             "std::process::exit(1)",
             "{ ::core::result::Result::Err(EIO)? }",
             "Err::<_, Error>(EIO)?",
@@ -187,13 +209,18 @@ mod tests {
             "if self.a { todo!() } else { Table }",
             "{ if self.a { return Err(EIO); } Table }",
             "match self.a { A => todo!(), B => Table }",
+            "{ todo!(); Table }",
+            "{ return Err(EIO); vec![1] }",
+            "{ return Err(EIO); table! { 1 } }",
             "|| todo!()",
             "Err(ENODEV)",
             "self.exit(1)",
             "exit(1)",
+            "process::id()",
             "Err::<Table, _>(ENODEV)?",
             "self.table()?",
             "loop { if self.a { break Table; } }",
+            "loop { step!(); }",
             "{}",
         ] {
             assert!(!is(expr), "{expr}");

@@ -488,5 +488,6 @@ mod tests {
         assert_eq!(distance("peek", "peek"), 0);
         assert_eq!(distance("peek", "pek"), 1);
         assert_eq!(distance("map", "peek"), 4);
+        assert_eq!(distance("device", "vice"), 2);
     }
 }

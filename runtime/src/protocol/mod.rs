@@ -27,6 +27,10 @@ pub(crate) mod registry;
 pub(crate) mod slot;
 pub(crate) mod state;
 pub(crate) mod table;
+// The kernel gets all files of this folder but this one.
+#[cfg(test)]
+#[path = "../host/protocol_tests.rs"]
+mod tests;
 
 use crate::{
     host::{dep_map, sys},

@@ -4,8 +4,8 @@
 //! allows, up to the printed number of preemptions. Then the mutants run, and each has to be
 //! caught. A mutant is a copy of the sources that is broken in one way.
 //!
-//! Usage: `cargo test --package devres-lazy-loom [-- NAME]`, where `NAME` is a part of the name of
-//! a property or a mutant.
+//! Usage: `cargo test --package devres-lazy-loom [-- NAME..]`, where each `NAME` is a part of the
+//! names of properties or mutants.
 
 #![allow(
     clippy::duplicate_mod,
@@ -81,8 +81,11 @@ fn main() -> Result<()> {
             return one(variant, property);
         }
     }
-    let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
-    let is_wanted = |name: &str| wanted.is_none_or(|wanted| name.contains(wanted.as_str()));
+    let wanted = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with('-'));
+    let is_all = wanted.clone().next().is_none();
+    let is_wanted = |name: &str| is_all || wanted.clone().any(|part| name.contains(part.as_str()));
 
     let mut wrong = 0;
     for (property, _) in sound::properties::ALL {

@@ -197,3 +197,8 @@ pub(crate) fn cargo_fuzz(shell: &Shell, install: bool) -> Result<PathBuf> {
     machine::ensure_cxx(&cache, install)?;
     tools::cargo_fuzz(shell, &cache)
 }
+
+/// Finds cargo-mutants, and builds it if it is not there.
+pub(crate) fn cargo_mutants(shell: &Shell) -> Result<PathBuf> {
+    tools::cargo_mutants(shell, &Cache::open()?)
+}

@@ -31,8 +31,9 @@ pub(crate) const LLVM_PROGRAMS: &[&str] = &[
 pub(crate) const BINDGEN_MINIMUM: Version = Version(0, 71, 1);
 pub(crate) const BINDGEN: &str = "0.72.1";
 
-/// The cargo-fuzz that this is known to work with.
+/// The cargo-fuzz and the cargo-mutants that this is known to work with.
 const CARGO_FUZZ: &str = "0.13.2";
+const CARGO_MUTANTS: &str = "27.1.0";
 
 /// The messages of cargo when the network is not there.
 const CARGO_OFFLINE: &[&str] = &[
@@ -205,9 +206,20 @@ pub(crate) fn bindgen(shell: &Shell, cache: &Cache) -> Result<(PathBuf, Version)
 
 /// Returns cargo-fuzz, which is built if need be.
 pub(crate) fn cargo_fuzz(shell: &Shell, cache: &Cache) -> Result<PathBuf> {
-    ensure_built(shell, cache, "cargo-fuzz", CARGO_FUZZ, || {
-        let program = cache.path("tools/bin/cargo-fuzz");
-        (version(&program, "cargo-fuzz ") == CARGO_FUZZ.parse().ok()).then_some(program)
+    subcommand(shell, cache, "cargo-fuzz", CARGO_FUZZ)
+}
+
+/// Returns cargo-mutants, which is built if need be.
+pub(crate) fn cargo_mutants(shell: &Shell, cache: &Cache) -> Result<PathBuf> {
+    subcommand(shell, cache, "cargo-mutants", CARGO_MUTANTS)
+}
+
+/// Returns a program that adds a command to cargo, in exactly this version.
+fn subcommand(shell: &Shell, cache: &Cache, name: &str, tested: &str) -> Result<PathBuf> {
+    ensure_built(shell, cache, name, tested, || {
+        let program = cache.path(&format!("tools/bin/{name}"));
+        let found = version(&program, &format!("{name} "));
+        (found == tested.parse().ok()).then_some(program)
     })
 }
 
