@@ -281,7 +281,7 @@ fn the_callers_device_is_refused_in_any_form() -> Result<()> {
             let lazy = quote!(#[lazy(fn table -> Table, device = #device, init = Table)]);
             says(
                 quote!(#[pin_data] struct Queue { #lazy table: Table }),
-                Some("`dev` is what is checked"),
+                Some("`dev` is the device to check"),
             )?;
         }
     }

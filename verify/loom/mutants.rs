@@ -538,6 +538,15 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         edits: &[("registry.rs", "        let _ours = table::remove(self);\n", "")],
     },
     Mutant {
+        name: "group_refuses",
+        caught_by: "prepare_against_a_group",
+        edits: &[(
+            "registry.rs",
+            "                Err(error) if error == ENXIO && sys::is_bound(dev) => (),\n",
+            "",
+        )],
+    },
+    Mutant {
         name: "leaves_the_table_late",
         caught_by: "first_access_while_a_group_is_released",
         edits: &[

@@ -93,6 +93,7 @@ impl Area {
                     "--",
                     "dropped_then_retried",
                     "guard_against_populate",
+                    "prepare_against_a_group",
                 ],
             },
             Self::Macros => Setup {

@@ -30,6 +30,7 @@ pub(crate) const ALL: &[crate::Property] = &[
     ("two_devices_and_a_failure", two_devices_and_a_failure),
     ("a_second_registry", a_second_registry),
     ("first_access_while_a_group_is_released", first_access_while_a_group_is_released),
+    ("prepare_against_a_group", prepare_against_a_group),
     ("two_devices_in_one_bucket", two_devices_in_one_bucket),
     ("access_against_unbind", access_against_unbind),
     ("guard_against_unbind", guard_against_unbind),
@@ -340,6 +341,22 @@ fn first_access_while_a_group_is_released() {
         assert_eq!(ledger.dropped(), [0]);
         unbind(&dev);
         assert_eq!(ledger.dropped(), [0, 1]);
+    });
+}
+
+/// A devres group is released, perhaps with the registry that another thread has added and not yet
+/// confirmed. The device is still bound, so that thread goes on with a second registry.
+fn prepare_against_a_group() {
+    check(None, || {
+        let dev = device();
+        let other = {
+            let dev = dev.clone();
+            thread::spawn(move || lazy::prepare(&dev).unwrap())
+        };
+
+        dev.release_group(Registry::release, || ());
+        other.join().unwrap();
+        unbind(&dev);
     });
 }
 

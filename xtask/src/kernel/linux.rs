@@ -10,6 +10,7 @@ use super::{
 };
 use anyhow::{Context, Result};
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -60,8 +61,13 @@ pub(crate) fn get(cache: &Cache) -> Result<PathBuf> {
 pub(crate) fn candidate(cache: &Cache, parts: &[&str]) -> Result<PathBuf> {
     let _lock = cache.lock_downloads()?;
     let names = cache.names("")?.into_iter();
-    if let Some(name) = names.filter(|name| name.starts_with("candidate-")).max() {
-        return Ok(cache.path(&name));
+    let names = names.filter(|name| name.starts_with("candidate-"));
+    if let Some(tree) = names.max().map(|name| cache.path(&name)) {
+        if parts.iter().all(|part| tree.join(part).exists()) {
+            return Ok(tree);
+        }
+        // It was unpacked for other parts.
+        fs::remove_dir_all(tree)?;
     }
     cache.ensure_space(SPACE, "the source of a release candidate")?;
 

@@ -84,7 +84,7 @@ pub(super) fn keep_tests(source: &mut Source) -> Result<()> {
 
 /// `gem/shmem.rs`: the tests of a module of our own.
 pub(super) fn shmem_tests(source: &mut Source, module: &str) -> Result<()> {
-    suite::add(source, &Source::parse(OF_SHMEM)?, module)
+    suite::join(source, &Source::parse(OF_SHMEM)?, module)
 }
 
 /// `gem/shmem.rs`: the drop of the table also puts the pages.

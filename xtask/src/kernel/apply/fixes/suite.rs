@@ -18,6 +18,12 @@ struct Module {
     tests: Range<usize>,
 }
 
+/// Adds the tests of a module of our own to the suite that a file has to have.
+pub(super) fn join(source: &mut Source, ours: &Source, name: &str) -> Result<()> {
+    find(source, TESTS)?.with_context(|| format!("there is no `mod {TESTS}`"))?;
+    add(source, ours, name)
+}
+
 /// Adds the tests of a module of our own.
 pub(super) fn add(source: &mut Source, ours: &Source, name: &str) -> Result<()> {
     let module = find(ours, name)?.with_context(|| format!("there is no `mod {name}` of ours"))?;
@@ -93,6 +99,10 @@ mod more {
     #[test]
     fn what_is_missing_is_said() {
         let ours = Source::parse(OURS).unwrap();
+        let mut source = Source::parse("mod others {}\n").unwrap();
+        let error = join(&mut source, &ours, "more").unwrap_err();
+        assert_eq!(error.to_string(), "there is no `mod tests`");
+
         let mut source = Source::parse("mod tests {}\n").unwrap();
         for (name, error) in [
             ("other", "there is no `mod other` of ours"),
