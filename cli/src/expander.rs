@@ -220,7 +220,7 @@ fn field() -> TokenStream {
     quote!(#[lazy(fn table -> Table, device = &self.dev, init = Table)] table: Table)
 }
 
-/// What is left of an attribute that was expanded before is noticed.
+/// The macro notices the remains of an attribute that was expanded before.
 #[test]
 fn attributes_that_came_first_are_noticed() -> Result<()> {
     let field = field();

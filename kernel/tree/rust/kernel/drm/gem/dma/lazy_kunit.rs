@@ -283,7 +283,10 @@ mod tests {
             ensure!(word == 0, "{word:#x} at {at}");
         }
         memory.try_write32(7, SIZE - 4)?;
-        ensure!(memory.try_read32(SIZE - 4)? == 7, "the written value is not read back");
+        ensure!(
+            memory.try_read32(SIZE - 4)? == 7,
+            "the written value is not read back"
+        );
         let behind = memory.try_write32(7, SIZE);
         ensure!(behind == Err(EINVAL), "behind the end: {behind:?}");
         Ok(())
