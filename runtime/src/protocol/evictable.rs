@@ -319,7 +319,7 @@ impl<'a, T: ?Sized> Deref for LazyPin<'a, T> {
     }
 }
 
-/// Creates an initialiser for an empty [`EvictableLazy`](crate::devres::EvictableLazy) slot, as
+/// Creates an initialiser for an empty [`EvictableLazy`] slot, as
 /// [`new_lazy!`](crate::new_lazy) does for a [`Lazy`] slot.
 #[macro_export]
 macro_rules! new_evictable_lazy {
