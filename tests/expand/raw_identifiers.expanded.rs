@@ -34,8 +34,8 @@ impl r#struct {
     /// # Errors
     ///
     /// - `EINVAL` if `dev` is not the device that this object belongs to. Nothing is mapped.
-    /// - `ENXIO` if unbind has revoked the resource, also after the device is bound again, or if
-    ///   unbind has started and nothing is mapped yet.
+    /// - `ENXIO` if unbind has revoked the resource, also after the device is bound again,
+    ///   or if unbind has started and nothing is mapped yet.
     /// - `EDEADLK` if the caller is mapping the resource already.
     /// - `EBUSY` if a caller in an earlier binding of `dev` is still mapping the resource.
     /// - `ENOMEM` if there is no memory to keep track of the resource. Nothing is mapped.
