@@ -11,6 +11,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::{Mutex, PoisonError},
 };
 use tempfile::TempDir;
 
@@ -212,11 +213,16 @@ impl Outside {
     }
 }
 
+/// One command at a time: all crates have one name, so one crate's test program replaces that of
+/// another in the shared folder.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// Runs a command line that starts with `cargo`.
 fn cargo(command: &str, folder: &Path) -> Result<Output> {
     let mut words = command.split_whitespace();
     ensure!(words.next() == Some("cargo"), "not cargo: {command}");
 
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(Command::new(env!("CARGO"))
         .args(words)
         .current_dir(folder)
