@@ -108,7 +108,7 @@ pub(crate) const AMD64: &str = "amd64";
 /// if it is not there.
 pub(crate) fn package(
     cache: &Cache,
-    suite: &str,
+    suites: &[&str],
     package: &str,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<PathBuf> {
@@ -124,14 +124,15 @@ pub(crate) fn package(
         return Ok(cache.path("downloads").join(name));
     }
 
-    let apt = Apt::new(cache, arch, &[suite], &[])?;
+    let apt = Apt::new(cache, arch, suites, &[])?;
+    let suites = suites.join(" and ");
     let versions = apt.versions(package)?;
     match versions.iter().find(|version| wanted(version)) {
         Some(version) => apt.download(cache, package, version),
         None if versions.is_empty() => {
-            bail!(Exit::Skipped(format!("{suite} does not have {package}")))
+            bail!(Exit::Skipped(format!("{suites} does not have {package}")))
         }
-        None => bail!("{suite} has {package} {}", versions.join(", ")),
+        None => bail!("{suites} has {package} {}", versions.join(", ")),
     }
 }
 

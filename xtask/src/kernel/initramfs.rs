@@ -28,8 +28,13 @@ impl Busybox {
             return Ok(Self(busybox));
         }
 
-        let package = apt::package(cache, apt::STABLE, &format!("{PACKAGE}:{debian}"), |_| true)
-            .context("busybox cannot be had, which a kernel needs after its tests")?;
+        let package = apt::package(
+            cache,
+            &[apt::STABLE],
+            &format!("{PACKAGE}:{debian}"),
+            |_| true,
+        )
+        .context("busybox cannot be had, which a kernel needs after its tests")?;
         let busybox = apt::unpack(cache, &package, |folder| {
             let unpacked = PLACES
                 .into_iter()

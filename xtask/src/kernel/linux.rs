@@ -51,7 +51,7 @@ pub(crate) fn get(cache: &Cache) -> Result<PathBuf> {
     cache.ensure_space(SPACE, "the kernel's source")?;
 
     let is_release = |version: &str| !version.contains(CANDIDATE);
-    let package = apt::package(cache, apt::SUITE, PACKAGE, is_release).context(INSTEAD)?;
+    let package = apt::package(cache, &[apt::SUITE], PACKAGE, is_release).context(INSTEAD)?;
     unpack(cache, &package, &[], |tree| {
         format!("linux-{}", tree.version())
     })
@@ -72,7 +72,7 @@ pub(crate) fn candidate(cache: &Cache, parts: &[&str]) -> Result<PathBuf> {
     cache.ensure_space(SPACE, "the source of a release candidate")?;
 
     let is_candidate = |version: &str| version.contains(CANDIDATE);
-    let package = apt::package(cache, apt::NEWEST, PACKAGE, is_candidate)?;
+    let package = apt::package(cache, &[apt::NEWEST], PACKAGE, is_candidate)?;
     let file = package.file_stem().unwrap_or_default().to_string_lossy();
     let version = file.split('_').nth(1).and_then(|it| it.split('-').next());
     let version = version.context("the package has no version")?;

@@ -72,8 +72,8 @@ pub(crate) struct Rust {
     /// The folder of `rustc` itself, and not of something that chooses one.
     pub(crate) bin: PathBuf,
     pub(crate) sysroot: PathBuf,
-    /// The suite of Debian with the sources of its library.
-    suite: &'static str,
+    /// The suites of Debian that may have the sources of its library, the preferred one first.
+    suites: &'static [&'static str],
 }
 
 impl Llvm {
@@ -129,7 +129,7 @@ impl Rust {
             release,
             bin: sysroot.join("bin"),
             sysroot,
-            suite: apt::SUITE,
+            suites: &[apt::SUITE],
         })
     }
 
@@ -142,7 +142,7 @@ impl Rust {
             release,
             bin: toolchain.bin.clone(),
             sysroot: toolchain.sysroot(),
-            suite: toolchain.which.suites()[0],
+            suites: toolchain.which.suites(),
         })
     }
 
@@ -164,7 +164,7 @@ impl Rust {
             return Ok(library);
         }
 
-        let package = apt::package(cache, self.suite, "rust-src", |version| self.is(version))
+        let package = apt::package(cache, self.suites, "rust-src", |version| self.is(version))
             .with_context(|| {
                 format!(
                     "the sources of Rust's library cannot be had, which have to be those of rustc \
@@ -290,7 +290,7 @@ mod tests {
             release: "1.95.0".to_owned(),
             bin: PathBuf::new(),
             sysroot: PathBuf::new(),
-            suite: apt::SUITE,
+            suites: &[apt::SUITE],
         };
 
         assert!(rust.is("1.95.0+dfsg1-2~bpo13+1"));
