@@ -56,7 +56,7 @@ const CANDIDATE: &str = "rust/kernel/drm/gem/shmem/bench_kunit/candidate.rs";
 pub(crate) struct Stage {
     pub(crate) step: &'static str,
     pub(crate) tree: Tree,
-    /// The same with all objects annotated, also where the step adds them printed.
+    /// The same with all objects annotated, also where `tree` has them printed.
     annotated: Tree,
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn to_folder(linux: &Path, object: Object) -> Result<()> {
 /// Adds the code to the tree in this folder. Returns the files that have changed.
 pub(crate) fn add(linux: &Path, object: Object) -> Result<(Vec<PathBuf>, Counts)> {
     let tree = Tree::open(linux)?;
-    let stages = stages(&base(&tree, object)?, object)?;
+    let stages = run_steps(&base(&tree, object)?, object, object == Object::Expanded)?;
     let counts = count(&tree, &stages)?;
 
     Ok((last(&stages)?.save()?, counts))
@@ -127,8 +127,11 @@ pub(crate) fn edit_one(tree: &Tree, path: &str) -> Result<String> {
 
 /// Adds the code of a kernel to a tree.
 pub(crate) fn run(tree: &mut Tree, flavour: &Flavour) -> Result<()> {
-    let mut stages = stages(&base(tree, flavour.object)?, flavour.object)?;
-    if let Some(until) = flavour.until {
+    let Flavour { object, until, .. } = *flavour;
+    // The printed form of an annotated object is in no tree after all steps.
+    let is_printed = object == Object::Expanded || (object.is_lazy() && until.is_some());
+    let mut stages = run_steps(&base(tree, object)?, object, is_printed)?;
+    if let Some(until) = until {
         let step = stages.iter().position(|stage| stage.step == until);
         stages.truncate(step.context("there is no such step")? + 1);
     }
@@ -165,7 +168,11 @@ pub(crate) fn base(tree: &Tree, object: Object) -> Result<Tree> {
 
 /// Adds the code to a tree as [`base()`] returns it, step by step. Returns what it is after each.
 pub(crate) fn stages(tree: &Tree, object: Object) -> Result<Vec<Stage>> {
-    let mut is_printed = object.is_lazy();
+    run_steps(tree, object, object.is_lazy())
+}
+
+/// The same. Without `is_printed`, objects are annotated also before the step that annotates them.
+fn run_steps(tree: &Tree, object: Object, mut is_printed: bool) -> Result<Vec<Stage>> {
     let mut annotated = tree.clone();
     let mut printed = tree.clone();
     let mut stages = Vec::new();
