@@ -129,11 +129,6 @@ impl Tree {
         self.edits.insert(path.into(), text.into());
     }
 
-    /// The files that are to be changed or added.
-    pub(crate) fn edited(&self) -> impl Iterator<Item = &Path> {
-        self.edits.keys().map(PathBuf::as_path)
-    }
-
     /// The files that are to be changed or added, and were not to be this way before.
     pub(crate) fn edits_since<'a>(
         &'a self,

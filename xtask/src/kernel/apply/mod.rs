@@ -113,10 +113,8 @@ pub(crate) fn edit_one(tree: &Tree, path: &str) -> Result<String> {
     }
     for step in steps::of(Object::Annotated) {
         if path == DEVRES || path == SHMEM {
-            for files in step.files {
-                files.add(&mut tree)?;
-            }
-            declare_new(&mut tree, path)?;
+            let new = step.add_files(&mut tree)?;
+            declare(&mut tree, path, &new)?;
         }
         for (_, with) in step.edits.iter().filter(|(it, _)| *it == path) {
             edit(&mut tree, path, |text| with.apply(text))?;
@@ -211,30 +209,39 @@ pub(crate) fn count(tree: &Tree, stages: &[Stage]) -> Result<Counts> {
 
 impl Step {
     fn run(&self, tree: &mut Tree) -> Result<()> {
-        for files in self.files {
-            files.add(tree)?;
-        }
+        let new = self.add_files(tree)?;
         for parent in [DEVRES, SHMEM] {
-            declare_new(tree, parent)?;
+            declare(tree, parent, &new)?;
         }
         for (path, with) in self.edits {
             edit(tree, path, |text| with.apply(text))?;
         }
         Ok(())
     }
+
+    /// Adds its files, and returns which these are.
+    fn add_files(&self, tree: &mut Tree) -> Result<Vec<PathBuf>> {
+        let mut new = Vec::new();
+        for files in self.files {
+            new.extend(files.add(tree)?);
+        }
+        Ok(new)
+    }
 }
 
 impl Files {
-    fn add(&self, tree: &mut Tree) -> Result<()> {
+    fn add(&self, tree: &mut Tree) -> Result<Vec<PathBuf>> {
         let folder = root().join(self.from);
+        let mut added = Vec::new();
         for name in walk(&folder)? {
             if (self.wanted)(&name.to_string_lossy()) {
                 let new = Path::new(self.to).join(&name);
                 ensure_new(tree, &new)?;
-                tree.write(new, read(&folder.join(name))?);
+                tree.write(&new, read(&folder.join(name))?);
+                added.push(new);
             }
         }
-        Ok(())
+        Ok(added)
     }
 }
 
@@ -264,12 +271,12 @@ fn edit(tree: &mut Tree, path: &str, with: impl FnOnce(&str) -> Result<String>) 
     Ok(())
 }
 
-/// Declares the new files beside a file as its modules.
-fn declare_new(tree: &mut Tree, parent: &str) -> Result<()> {
+/// Declares those of these new files as modules of a file that are beside it.
+fn declare(tree: &mut Tree, parent: &str, new: &[PathBuf]) -> Result<()> {
     let folder = Path::new(parent).with_extension("");
-    let new = tree.edited().filter(|file| file.parent() == Some(&folder));
+    let new = new.iter().filter(|file| file.parent() == Some(&folder));
     let names = new.filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()));
-    let names: Vec<_> = names.collect();
+    let names: BTreeSet<_> = names.collect();
     if names.is_empty() {
         return Ok(());
     }
