@@ -63,7 +63,8 @@ use proc_macro::TokenStream;
 /// The destructor of the struct starts by revoking its slots, the last declared first. If the
 /// struct has a destructor of its own, `#[pin_data(PinnedDrop)]`, place `#[devres_lazy]` above the
 /// `#[pinned_drop]` of its `impl PinnedDrop` too. The macro then puts the teardown before the body,
-/// which becomes a block of its own.
+/// which becomes a block of its own. An `impl Drop` for the struct does not compile (E0119), as
+/// `#[pin_data]` implements `Drop`.
 ///
 /// Fields that depend on each other are declared in order of dependency, starting with the field
 /// that the others need. `devres::Lazy` has the rules for resources and their destructors.

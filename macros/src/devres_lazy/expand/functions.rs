@@ -464,7 +464,6 @@ impl<'a> Functions<'a> {
         let resource = self.slot.resource;
         // Rustc points at the field's type where the resource lacks a bound.
         let at_type = self.at_type();
-        let slot = located(&self.vacant, at_type);
         let krate_at_type = tokens_at(krate, at_type);
         let mut vacant_type = self.vacant_type();
         vacant_type.set_span(at_type);
@@ -493,6 +492,8 @@ impl<'a> Functions<'a> {
                     quote_spanned!(here=> || ::core::result::Result::Ok(#init))
                 };
                 let populate = Ident::new("populate", at_type);
+                // Rustc points at the slot where the expression makes another type.
+                let slot = located(&self.vacant, here);
                 quote_spanned! {here=>
                     #vacant::#populate(#slot, #init)
                 }
@@ -501,6 +502,7 @@ impl<'a> Functions<'a> {
                 let here = Span::mixed_site().located_at(marker.span());
                 let krate = tokens_at(krate, here);
                 let populate_with = Ident::new("populate_with", at_type);
+                let slot = located(&self.vacant, at_type);
                 let place = &self.place;
                 let referred = target::referred(marker);
                 let slot_of_view = self.slot_of_view(&krate, here);
