@@ -164,7 +164,7 @@ fn what_others_may_use_stays() -> Result<()> {
         // Other files may import it from here.
         "pub use kernel::devres_lazy;\nITEM",
         "pub mod a {\n    pub use kernel::devres_lazy;\n}\nITEM",
-        // Somebody in this file does.
+        // This file imports it from here.
         "use a::devres_lazy;\nITEMmod b {\n    pub(crate) use super::devres_lazy;\n}\n",
         "use a::devres_lazy;\nITEMmod b {\n    use super::devres_lazy as c;\n}\n",
         "use a::devres_lazy;\nITEMmod b {\n    use super::{c, {devres_lazy as d}};\n}\n",

@@ -81,7 +81,7 @@ mod scenarios {
         let is_closed = AtomicBool::new(false);
         let early = thread::scope(|scope| {
             scope.spawn(|| bound.unbind());
-            probe.drop_gate.wait_for_somebody();
+            probe.drop_gate.wait_for_a_thread();
 
             scope.spawn(|| {
                 drop(object);
@@ -108,7 +108,7 @@ mod scenarios {
         let is_unbound = AtomicBool::new(false);
         let early = thread::scope(|scope| {
             scope.spawn(|| drop(object));
-            probe.drop_gate.wait_for_somebody();
+            probe.drop_gate.wait_for_a_thread();
 
             scope.spawn(|| {
                 bound.unbind();

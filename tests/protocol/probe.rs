@@ -184,7 +184,7 @@ impl Gate {
     }
 
     /// Waits until a thread waits at the gate.
-    pub(crate) fn wait_for_somebody(&self) {
+    pub(crate) fn wait_for_a_thread(&self) {
         let mut state = self.lock();
         while state.waiting == 0 {
             state = self

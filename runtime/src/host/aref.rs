@@ -41,7 +41,7 @@ pub unsafe trait AlwaysRefCounted {
 ///     gpu.device()
 /// };
 ///
-/// // The `struct device` is there as long as somebody has a reference.
+/// // The `struct device` is there as long as there is a reference.
 /// assert_eq!(device.name(), c"gpu0");
 /// # Ok::<(), Error>(())
 /// ```

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Waiting until somebody is done.
+//! Waiting until another thread is done.
 //!
 //! Stands for `rust/kernel/sync/completion.rs`. C header: `include/linux/completion.h`.
 

@@ -3,7 +3,7 @@
 //! Pages. Stands for `rust/kernel/page.rs`.
 //!
 //! A host page is 4 KiB whatever the machine uses, so that tests count the same pages everywhere.
-//! Pages are borrowed from memory that somebody else owns: none is allocated as such.
+//! A page is part of memory that another value owns. No function allocates single pages.
 
 use crate::bindings;
 use core::{marker::PhantomData, ops::Deref, ptr::NonNull};
@@ -60,7 +60,7 @@ impl Page {
     }
 }
 
-/// A [`Page`] that is somebody else's during `'a`.
+/// A [`Page`] of memory that is borrowed during `'a`.
 pub struct BorrowedPage<'a>(Page, PhantomData<&'a Page>);
 
 impl<'a> BorrowedPage<'a> {

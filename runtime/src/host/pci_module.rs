@@ -133,7 +133,7 @@ pub const fn name_of_module(name: &'static str) -> &'static CStr {
 /// kernel::module_pci_driver! {
 ///     type: Sample,
 ///     name: "sample",
-///     authors: ["Somebody"],
+///     authors: ["An author"],
 ///     description: "A sample",
 ///     license: "GPL v2",
 /// }

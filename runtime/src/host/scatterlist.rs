@@ -3,7 +3,8 @@
 //! Scatter-gather tables. Stands for `rust/kernel/scatterlist.rs`. C header:
 //! `include/linux/scatterlist.h`.
 //!
-//! A table is somebody else's, as that which a buffer's `sg_table()` returns, or owns its memory.
+//! A table is borrowed from its owner, as the one that `sg_table()` of a buffer returns, or owns its
+//! memory.
 
 mod owned;
 
@@ -69,7 +70,7 @@ unsafe impl Sync for Borrowed {}
 
 /// A scatter-gather table that is mapped for a device: `struct sg_table`.
 ///
-/// `T` says whose it is: [`Borrowed`], somebody else's, or [`Owned`].
+/// `T` says who owns it: another value ([`Borrowed`]), or this one ([`Owned`]).
 ///
 /// A reference to one never sleeps and never maps. It says nothing about how long the mapping
 /// lasts: whoever hands the reference out makes sure that it ends before the device is unbound.

@@ -16,7 +16,7 @@ use xshell::Shell;
 /// The disk space for everything, in mebibytes.
 const SPACE: u64 = 6 * 1024;
 
-/// Prints a line for each thing that `test` and `lint` need, and fails if somebody has to do
+/// Prints a line for each thing that `test` and `lint` need, and fails if the user has to do
 /// something.
 pub(crate) fn run(shell: &Shell) -> Result<()> {
     let cache = Cache::open()?;

@@ -45,7 +45,7 @@ impl Author {
         Self::read(|key| said(&["config", "--get", key]))
     }
 
-    /// Somebody for patches that are not kept.
+    /// An author for patches that are not kept.
     pub(crate) fn stand_in() -> Self {
         Self {
             name: "Nobody".to_owned(),

@@ -50,7 +50,7 @@ pub(crate) enum State {
     ToGet(String),
     /// These packages have it.
     Packages(&'static str),
-    /// Somebody has to do this.
+    /// The user has to do this.
     Missing(String),
 }
 

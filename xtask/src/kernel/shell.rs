@@ -22,7 +22,7 @@ const ENDED: &str = "the commands ended with ";
 /// The programs of a shell, and its commands.
 pub(crate) struct Guest {
     busybox: Busybox,
-    /// [`None`] if somebody types them at a terminal.
+    /// [`None`] if they are typed at a terminal.
     commands: Option<Vec<u8>>,
 }
 

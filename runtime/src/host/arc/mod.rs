@@ -160,7 +160,7 @@ impl<T: ?Sized> Arc<T> {
         unsafe { Self::from_inner(inner) }
     }
 
-    /// Returns the pointer to the value, good as long as somebody owns a reference.
+    /// Returns the pointer to the value, valid as long as there is a reference.
     #[inline]
     pub fn as_ptr(this: &Self) -> *const T {
         let inner = this.ptr.as_ptr();
@@ -350,7 +350,7 @@ impl<T: ?Sized + fmt::Display> fmt::Display for Arc<T> {
 ///
 /// # Invariants
 ///
-/// The pointer is valid, and somebody owns a reference, during `'a`.
+/// The pointer is valid, and there is a reference, during `'a`.
 #[repr(transparent)]
 pub struct ArcBorrow<'a, T: ?Sized + 'a> {
     inner: NonNull<ArcInner<T>>,
@@ -362,7 +362,7 @@ impl<T: ?Sized> ArcBorrow<'_, T> {
     ///
     /// # Safety
     ///
-    /// `inner` must be that of an `Arc`, and somebody must own a reference for as long as the result
+    /// `inner` must be that of an `Arc`, and there must be a reference for as long as the result
     /// exists. There must be no [`UniqueArc`] of it.
     #[inline]
     unsafe fn new(inner: NonNull<ArcInner<T>>) -> Self {
@@ -378,7 +378,7 @@ impl<T: ?Sized> ArcBorrow<'_, T> {
     /// # Safety
     ///
     /// `ptr` must come from [`Arc::into_raw()`] or [`Arc::as_ptr()`] of this type. For as long as the
-    /// result exists, somebody must own a reference, and there must be no [`UniqueArc`] of it.
+    /// result exists, there must be a reference, and no [`UniqueArc`].
     #[inline]
     pub unsafe fn from_raw(ptr: *const T) -> Self {
         // SAFETY: By the safety requirement it points to the value of an `Arc`.

@@ -120,7 +120,7 @@ impl<T: ?Sized> UniqueArc<T> {
         self.inner
     }
 
-    /// Returns the pointer to the value, good as long as somebody owns a reference.
+    /// Returns the pointer to the value, valid as long as there is a reference.
     #[inline]
     pub fn as_ptr(this: &Self) -> *const T {
         Arc::as_ptr(&this.inner)

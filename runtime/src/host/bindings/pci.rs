@@ -244,7 +244,7 @@ pub unsafe fn pci_resource_len(dev: *const pci_dev, bar: c_int) -> resource_size
     bar.map_or(0, |memory| size_of_val(&**memory) as resource_size_t)
 }
 
-/// Reserves a BAR: `pci_request_region()`. Returns 0, or `-EBUSY` if somebody has it.
+/// Reserves a BAR: `pci_request_region()`. Returns 0, or `-EBUSY` if it is reserved.
 ///
 /// # Safety
 ///

@@ -231,7 +231,7 @@ pub unsafe fn sg_free_table(sgt: *mut sg_table) {
     }
 }
 
-/// Marks a table as freed, and keeps it and its entries for good. For a table that somebody may
+/// Marks a table as freed, and keeps it and its entries for good. For a table that other code may
 /// still have a reference to: using it is then reported.
 ///
 /// # Safety
@@ -256,7 +256,7 @@ pub(crate) unsafe fn sg_quarantine_table(sgt: *mut sg_table) {
         .push(Freed(sgt));
 }
 
-/// Reports a table that was freed while somebody had a reference to it.
+/// Reports a table that was freed while there was a reference to it.
 ///
 /// # Safety
 ///

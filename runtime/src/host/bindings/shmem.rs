@@ -775,7 +775,7 @@ pub unsafe fn drm_gem_shmem_is_purgeable(shmem: *mut drm_gem_shmem_object) -> bo
 /// `drm_gem_shmem_purge_locked()`.
 ///
 /// In Linux 7.3 only panfrost's shrinker calls it, for objects of panfrost's own. **It frees a
-/// table that somebody else still uses, too**, for instance a mapping of Rust. The memory of the
+/// table that other code still uses, too**, for instance a mapping of Rust. The memory of the
 /// table is not given back here, so that using it is reported.
 ///
 /// Loud failures: the reservation lock is not held; the object is not

@@ -239,7 +239,7 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
     /// # Safety
     ///
     /// - `ptr` points to the DRM device in a `Device<T>` that [`UnregisteredDevice::new`] made.
-    /// - Somebody keeps a reference to it during `'a`.
+    /// - There is a reference to it during `'a`.
     /// - The promises of `C` hold during `'a`.
     ///
     /// A GEM object cannot promise the second. If that goes wrong on the host, this returns a

@@ -127,7 +127,7 @@ impl Device<Bound> {
     ///
     /// - `EINVAL` if no device has a BAR of this number, or if this one is smaller than `SIZE`.
     /// - `ENOMEM` if the device has no such BAR, or there is no memory.
-    /// - `EBUSY` if somebody has requested the BAR.
+    /// - `EBUSY` if the BAR is reserved already.
     ///
     /// # Context
     ///

@@ -652,7 +652,7 @@ mod tests {
             })?
         };
         thread.start();
-        probe.make_gate.wait_for_somebody();
+        probe.make_gate.wait_for_a_thread();
         let evicted = object.evict_resource();
         probe.make_gate.open();
         let mapped = thread.join()?;
@@ -677,7 +677,7 @@ mod tests {
             Thread::new(move || object.evict_resource())?
         };
         evict.start();
-        probe.drop_gate.wait_for_somebody();
+        probe.drop_gate.wait_for_a_thread();
 
         let again = object.evict_resource();
         let peek = object.resource_if_made(dev)?.map(|resource| resource.id);
@@ -759,7 +759,7 @@ mod tests {
             dev
         })?;
         unbind.start();
-        probe.drop_gate.wait_for_somebody();
+        probe.drop_gate.wait_for_a_thread();
         let evicted = object.evict_resource();
         probe.drop_gate.open();
         let mut dev = unbind.join()?;
@@ -789,7 +789,7 @@ mod tests {
             Thread::new(move || object.evict_resource())?
         };
         evict.start();
-        probe.drop_gate.wait_for_somebody();
+        probe.drop_gate.wait_for_a_thread();
         let unbind = Thread::new(move || {
             dev.unbind();
             dev

@@ -54,7 +54,7 @@ impl Gate {
     }
 
     /// Waits until a thread has come to the closed gate.
-    pub(super) fn wait_for_somebody(&self) {
+    pub(super) fn wait_for_a_thread(&self) {
         self.reached.wait_for_completion();
     }
 }

@@ -428,7 +428,7 @@ mod tests {
         probe.fail_next(EIO);
         probe.make_gate.close();
         first.start();
-        probe.make_gate.wait_for_somebody();
+        probe.make_gate.wait_for_a_thread();
         second.start();
         let waits = comes_true(PATIENCE, || probe.asked() == 2);
         probe.make_gate.open();
@@ -666,7 +666,7 @@ mod tests {
 
         probe.make_gate.close();
         begin.complete_all();
-        probe.make_gate.wait_for_somebody();
+        probe.make_gate.wait_for_a_thread();
         dev.unbind();
 
         let result: Option<Result<Result<i32>>> = *result.lock();
@@ -719,7 +719,7 @@ mod tests {
         let asked = probe.asked();
         probe.make_gate.close();
         begin_first.complete_all();
-        probe.make_gate.wait_for_somebody();
+        probe.make_gate.wait_for_a_thread();
         begin_second.complete_all();
         let waits = comes_true(PATIENCE, || probe.asked() == asked + 2);
         dev.unbind();
@@ -783,7 +783,7 @@ mod tests {
 
         probe.drop_gate.close();
         first.start();
-        probe.drop_gate.wait_for_somebody();
+        probe.drop_gate.wait_for_a_thread();
         // The first thread is dropping the resource.
         second.start();
         let is_early = comes_true(GRACE, || second.has_returned());
@@ -912,7 +912,7 @@ mod tests {
         probe.drop_gate.close();
         let unbinding = Thread::new(move || dev.unbind())?;
         unbinding.start();
-        probe.drop_gate.wait_for_somebody();
+        probe.drop_gate.wait_for_a_thread();
         let during = objects.each_ref().map(|it| it.try_resource().is_some());
         probe.drop_gate.open();
         unbinding.join()?;
