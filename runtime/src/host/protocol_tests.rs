@@ -7,6 +7,7 @@ use super::{
     devres_node::Node,
     evictable::{EvictableLazy, PinEntry},
     lazy::Lazy,
+    pins::Pins,
     registry::Registry,
     table,
 };
@@ -14,7 +15,7 @@ use crate::{
     device::Device,
     new_evictable_lazy, new_lazy,
     prelude::*,
-    sync::{aref::ARef, Arc},
+    sync::{aref::ARef, atomic::Relaxed, Arc},
     testing::{fail_nth, TestDevice},
 };
 use std::thread;
@@ -141,5 +142,17 @@ fn a_refused_access_allocates_nothing() -> Result {
     let fault = fail_nth(1);
     assert_eq!(lazy.entry(&other).err(), Some(EINVAL));
     assert!(!fault.tripped());
+    Ok(())
+}
+
+#[test]
+fn a_pin_too_many_is_refused_and_not_counted() -> Result {
+    let pins = Pins::new();
+    pins.count.store(isize::MAX, Relaxed);
+
+    let last = pins.pin()?;
+    assert_eq!(pins.pin().err(), Some(EOVERFLOW));
+    drop(last);
+    assert_eq!(pins.count.load(Relaxed), isize::MAX);
     Ok(())
 }

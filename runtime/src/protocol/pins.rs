@@ -25,7 +25,7 @@ use crate::{
 pub(super) struct Pins {
     /// The number of pins. It includes the pins of threads that have not loaded the state yet. It
     /// is negative if there are more than [`isize::MAX`] pins, and then no further pin is returned.
-    count: Atomic<isize>,
+    pub(super) count: Atomic<isize>,
     /// [`sys::current_task()`] of the thread that is evicting the resource, or zero.
     evicting: Atomic<usize>,
 }

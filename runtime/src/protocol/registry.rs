@@ -409,12 +409,12 @@ impl Registry {
     /// - `EINVAL` if the slot is populated for another device.
     /// - `EBUSY` if another thread is populating the slot, or evicting its resource, for another
     ///   device or in another binding of `dev`.
-    /// - `EDEADLK` if the caller is populating the slot itself.
     /// - `ENOMEM` if there is no memory.
     ///
     /// # Context
     ///
-    /// May sleep.
+    /// May sleep. The caller is neither populating the slot nor evicting its resource: it would
+    /// wait for itself.
     ///
     /// # Safety
     ///
@@ -431,8 +431,8 @@ impl Registry {
                 Found::PopulatedElsewhere => return Err(EINVAL),
                 Found::BusyElsewhere => return Err(EBUSY),
                 Found::Refused => return Err(ENXIO),
-                Found::Populating if this.is_populated_by_caller() => return Err(EDEADLK),
-                // `EvictableLazy::entry()` has refused the thread that evicts the resource.
+                // `Slot::look()` has refused the thread that populates the slot, and
+                // `EvictableLazy::entry()` the thread that evicts the resource.
                 Found::Populating | Found::Evicting => registry.wait_while_busy(&this.state)?,
             }
         }

@@ -153,11 +153,12 @@ impl<T> Slot<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`Lazy::entry()`](super::lazy::Lazy::entry).
+    /// Those of [`Lazy::entry()`](super::lazy::Lazy::entry) but `EDEADLK`.
     ///
     /// # Context
     ///
-    /// May sleep, as [`Lazy::entry()`](super::lazy::Lazy::entry).
+    /// May sleep, as [`Lazy::entry()`](super::lazy::Lazy::entry). A caller that may be populating
+    /// the slot itself calls [`look()`](Self::look) first.
     ///
     /// # Safety
     ///
