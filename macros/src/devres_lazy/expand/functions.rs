@@ -17,7 +17,7 @@ use super::super::{
 };
 use super::{
     retire,
-    tokens_at,
+    tokens::tokens_at,
     views, //
 };
 use proc_macro2::{

@@ -10,6 +10,7 @@
 mod functions;
 mod retire;
 mod teardown;
+mod tokens;
 mod views;
 
 use super::{
@@ -41,6 +42,10 @@ use syn::{
     Attribute,
     Ident,
     Item, //
+};
+use tokens::{
+    beside,
+    tokens_at, //
 };
 
 /// Expands an annotated item to the item itself and those beside it.
@@ -114,28 +119,6 @@ fn owner_struct(model: &Owner<'_>) -> TokenStream {
     }
 
     item.into_token_stream()
-}
-
-/// Tokens that are part of what rustc is to point at. They mean what they meant, `$crate` too.
-fn tokens_at(tokens: &impl ToTokens, span: Span) -> TokenStream {
-    tokens
-        .to_token_stream()
-        .into_iter()
-        .map(|mut token| {
-            token.set_span(token.span().located_at(span));
-            token
-        })
-        .collect()
-}
-
-/// The attributes of an item beside the struct: it is there where the struct is, and names it.
-fn beside(model: &Owner<'_>) -> TokenStream {
-    let Owner { cfgs, lints, .. } = model;
-    let deprecations = attributes::deprecations(&model.item.attrs);
-    let allow = (!deprecations.is_empty())
-        .then(|| quote!(#[allow(deprecated, reason = "the struct itself is")]));
-
-    quote!(#(#cfgs)* #(#lints)* #allow)
 }
 
 /// The accessors of all slots.

@@ -13,11 +13,11 @@ use super::{
         },
         validate,
     },
-    beside,
     retire::{
         self,
         Retired, //
-    }, //
+    },
+    tokens::beside, //
 };
 use proc_macro2::{
     Span,

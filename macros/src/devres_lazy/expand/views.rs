@@ -15,8 +15,10 @@ use super::{
         parse,
         target, //
     },
-    beside,
-    tokens_at, //
+    tokens::{
+        beside,
+        tokens_at, //
+    },
 };
 use proc_macro2::{
     Span,
