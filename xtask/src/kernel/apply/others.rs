@@ -63,14 +63,14 @@ pub(super) fn place_first(source: &mut Source) -> Result<()> {
 }
 
 /// Marks a module that has items without a user yet.
-const UNUSED: &str = "#[expect(dead_code)]\n";
+const UNUSED: &str = "#[expect(unused)]\n";
 
 /// Marks these modules, and no others, as having items without a user yet.
 pub(super) fn unused(source: &mut Source, modules: &[&str]) -> Result<()> {
     let mut text = source.text().replace(UNUSED, "");
     for name in modules {
-        let declaration = format!("\nmod {name};\n");
-        let at = text.find(&declaration);
+        let declarations = ["", "pub(crate) "].map(|vis| format!("\n{vis}mod {name};\n"));
+        let at = declarations.iter().find_map(|it| text.find(it));
         let at = at.with_context(|| format!("there is no `mod {name}`"))?;
         text.insert_str(at + 1, UNUSED);
     }
@@ -122,9 +122,13 @@ pub(super) fn attribute(source: &mut Source) -> Result<()> {
 /// `rust/macros/devres_lazy/mod.rs`.
 pub(super) const MACRO_ROOT_TEXT: &str = include_str!("../../../../macros/src/devres_lazy/mod.rs");
 
-/// The same with no more than these modules.
-pub(super) fn modules(names: &[&str]) -> Result<String> {
-    let mut source = Source::parse(MACRO_ROOT_TEXT)?;
+/// `rust/macros/devres_lazy/expand/mod.rs`.
+pub(super) const EXPAND_ROOT_TEXT: &str =
+    include_str!("../../../../macros/src/devres_lazy/expand/mod.rs");
+
+/// One of these files with no more than these modules.
+pub(super) fn modules(text: &str, names: &[&str]) -> Result<String> {
+    let mut source = Source::parse(text)?;
     let all = source.names().filter_map(|it| it.strip_prefix("mod "));
     let others = all.filter(|it| !names.contains(it)).map(str::to_owned);
     let others: Vec<_> = others.collect();
@@ -271,13 +275,13 @@ where
 
     #[test]
     fn modules_without_a_user_are_marked() {
-        let before = "mod a;\n#[cfg(b)]\nmod b;\nmod c;\n";
+        let before = "mod a;\n#[cfg(b)]\nmod b;\npub(crate) mod c;\n";
         let mut source = Source::parse(&format!("use d::e;\n\n{before}")).unwrap();
         unused(&mut source, &["a", "c"]).unwrap();
         unused(&mut source, &["c"]).unwrap();
         let text = source.text();
         assert!(
-            text.ends_with("b)]\nmod b;\n#[expect(dead_code)]\nmod c;\n"),
+            text.ends_with("b)]\nmod b;\n#[expect(unused)]\npub(crate) mod c;\n"),
             "{text}"
         );
         assert!(unused(&mut source, &["f"]).is_err());
@@ -287,7 +291,7 @@ where
 
     #[test]
     fn the_macro_has_some_of_its_modules() {
-        let text = modules(&["parse", "diagnostics"]).unwrap();
+        let text = modules(MACRO_ROOT_TEXT, &["parse", "diagnostics"]).unwrap();
         let end = "\n\npub(crate) mod diagnostics;\npub(crate) mod parse;\n";
         assert!(
             text.starts_with("// SPDX-") && text.ends_with(end),

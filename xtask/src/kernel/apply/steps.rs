@@ -7,7 +7,7 @@ use super::{
     edu, fixes, import,
     others::{
         attribute, declare, export, modules, one_lifetime, place_first, unused, unused_macro,
-        write_combined, MACRO_ROOT_TEXT,
+        write_combined, EXPAND_ROOT_TEXT, MACRO_ROOT_TEXT,
     },
     shmem,
 };
@@ -53,6 +53,7 @@ const EDU: &str = "samples/rust/rust_drm_edu.rs";
 pub(super) const GEM: &str = "rust/kernel/drm/gem/mod.rs";
 const GEM_DMA: &str = "rust/kernel/drm/gem/dma";
 pub(super) const SHMEM: &str = "rust/kernel/drm/gem/shmem.rs";
+const EXPAND_ROOT: &str = "rust/macros/devres_lazy/expand/mod.rs";
 pub(super) const MACRO_ROOT: &str = "rust/macros/devres_lazy/mod.rs";
 const SAMPLES_KCONFIG: &str = "samples/rust/Kconfig";
 const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
@@ -124,25 +125,62 @@ const REGISTRY: Step = step(
     &[(DEVRES, Items(|it| unused(it, REGISTRY_UNUSED)))],
 );
 
-/// The modules whose items are used by the next step only.
+/// The modules with items that are used by later steps only.
 const REGISTRY_UNUSED: &[&str] = &["pins", "registry", "state", "sys", "unwind"];
 
-/// The slot for what an initialiser makes.
+/// The storage of a slot.
 const SLOT: Step = step(
     "slot",
+    &[of_protocol(|file| is_one(file, "", &["slot"]))],
+    &[(DEVRES, Items(|it| unused(it, SLOT_UNUSED)))],
+);
+
+const SLOT_UNUSED: &[&str] = &["pins", "registry", "slot", "sys"];
+
+/// The slot for a resource that an initialiser makes.
+const LAZY: Step = step(
+    "lazy",
     &[
-        of_protocol(|file| is_one(file, "", &["slot", "lazy", "place"])),
+        of_protocol(|file| is_one(file, "", &["lazy", "place"])),
         of_tree(|file| is_devres(file, &["dep_map"])),
     ],
     &[
-        (DEVRES, Items(|it| unused(it, SLOT_UNUSED))),
+        (DEVRES, Items(|it| unused(it, LAZY_UNUSED))),
         (DEVRES, Items(|it| export(it, "lazy"))),
         (DEVRES, Items(place_first)),
     ],
 );
 
 /// The modules with items that are used by `batched`, `mapped` and `evictable` only.
-const SLOT_UNUSED: &[&str] = &["lazy", "pins", "slot"];
+const LAZY_UNUSED: &[&str] = &["lazy", "pins", "slot"];
+
+/// The parts that suites share.
+const KUNIT_SUPPORT: Step = step(
+    "kunit_support",
+    &[of_tree(|file| is_devres(file, SUPPORT)), KUNIT_SKIP],
+    &[(
+        DEVRES,
+        Items(|it| unused(it, &[LAZY_UNUSED, SUPPORT, &["kunit_skip"]].concat())),
+    )],
+);
+
+const SUPPORT: &[&str] = &["kunit_machine", "kunit_support"];
+
+/// The suite of several slots on one device.
+const SLOT_KUNIT: Step = step(
+    "slot_kunit",
+    &[of_tree(|file| is_devres(file, &["registry_kunit"]))],
+    &[],
+);
+
+/// The suite of the phases of a binding.
+const PHASES_KUNIT: Step = step(
+    "phases_kunit",
+    &[of_tree(|file| {
+        is_devres(file, &["phases_kunit", "kunit_driver"])
+    })],
+    &[],
+);
 
 /// Resources that are views into their owners.
 const MAPPED: Step = step(
@@ -154,26 +192,17 @@ const MAPPED: Step = step(
 /// The conversion of the object.
 pub(super) const SG_TABLE: Step = step("sg_table", &[], &[(SHMEM, Items(shmem::convert))]);
 
-/// The suite of the object's contract, and what all suites share.
+/// The suite of the object's contract, which uses all of the support.
 const SG_TABLE_KUNIT: Step = step(
     "sg_table_kunit",
-    &[
-        of_tree(|file| {
-            is_devres(file, &["kunit_machine", "kunit_support"])
-                || is_shmem(file, &["contract_kunit"])
-        }),
-        KUNIT_SKIP,
-    ],
-    &[],
+    &[of_tree(|file| is_shmem(file, &["contract_kunit"]))],
+    &[(DEVRES, Items(|it| unused(it, LAZY_UNUSED)))],
 );
 
-/// The suites of the slot that need no annotation.
-const SLOT_KUNIT: Step = step(
-    "slot_kunit",
-    &[of_tree(|file| {
-        is_devres(file, &["registry_kunit", "phases_kunit", "kunit_driver"])
-            || is_shmem(file, &["lazy_kunit"])
-    })],
+/// The suite of the accessors that only a slot has.
+const ACCESSORS_KUNIT: Step = step(
+    "accessors_kunit",
+    &[of_tree(|file| is_shmem(file, &["lazy_kunit"]))],
     &[],
 );
 
@@ -208,7 +237,10 @@ const MACRO_PARSE: Step = step(
     })],
     &[
         ("rust/macros/lib.rs", Items(unused_macro)),
-        (MACRO_ROOT, Text(|_| modules(PARSE_MODULES))),
+        (
+            MACRO_ROOT,
+            Text(|_| modules(MACRO_ROOT_TEXT, PARSE_MODULES)),
+        ),
     ],
 );
 
@@ -220,7 +252,7 @@ const MACRO_CHECK: Step = step(
     &[of_macro(|file| is_one(file, "", CHECK_MODULES))],
     &[(
         MACRO_ROOT,
-        Text(|_| modules(&[PARSE_MODULES, CHECK_MODULES].concat())),
+        Text(|_| modules(MACRO_ROOT_TEXT, &[PARSE_MODULES, CHECK_MODULES].concat())),
     )],
 );
 
@@ -233,18 +265,47 @@ const MACRO_APART: Step = step(
     &[of_macro(|file| is_one(file, "", APART_MODULES))],
     &[(
         MACRO_ROOT,
-        Text(|_| modules(&[PARSE_MODULES, CHECK_MODULES, APART_MODULES].concat())),
+        Text(|_| {
+            modules(
+                MACRO_ROOT_TEXT,
+                &[PARSE_MODULES, CHECK_MODULES, APART_MODULES].concat(),
+            )
+        }),
     )],
 );
 
 const APART_MODULES: &[&str] = &["diverge", "docs", "hygiene", "names"];
 
+/// The macro but for the accessors.
+const MACRO_TEARDOWN: Step = step(
+    "macro_teardown",
+    &[of_macro(|file| {
+        file == "expand/mod.rs" || is_one(file, "expand/", TEARDOWN_MODULES)
+    })],
+    &[
+        (
+            MACRO_ROOT,
+            Text(|_| {
+                let modules_of_macro = [PARSE_MODULES, CHECK_MODULES, APART_MODULES, &["expand"]];
+                modules(MACRO_ROOT_TEXT, &modules_of_macro.concat())
+            }),
+        ),
+        (
+            EXPAND_ROOT,
+            Text(|_| modules(EXPAND_ROOT_TEXT, TEARDOWN_MODULES)),
+        ),
+    ],
+);
+
+const TEARDOWN_MODULES: &[&str] = &["retire", "teardown", "tokens", "views"];
+
 /// The whole macro.
 const MACRO: Step = step(
     "macro",
-    &[of_macro(|file| file.starts_with("expand/"))],
+    &[of_macro(|file| file.starts_with("expand/functions"))],
     &[
         (MACRO_ROOT, Text(|_| Ok(MACRO_ROOT_TEXT.to_owned()))),
+        (EXPAND_ROOT, Text(|_| Ok(EXPAND_ROOT_TEXT.to_owned()))),
         ("rust/macros/lib.rs", Items(attribute)),
         (
             "rust/kernel/lib.rs",
@@ -423,10 +484,7 @@ fn is_edu(file: &str) -> bool {
 const CONTROL: Step = step(
     "control",
     &[
-        of_tree(|file| {
-            let support = ["kunit_machine.rs", "kunit_support.rs"];
-            file == CONTRACT || support.iter().any(|it| file.ends_with(it))
-        }),
+        of_tree(|file| file == CONTRACT || is_devres(file, SUPPORT)),
         KUNIT_SKIP,
         files("kernel/control", "", |_| true),
     ],
@@ -459,7 +517,14 @@ pub(super) const BENCH: Step = step(
 );
 
 /// The steps that only the macro needs.
-const OF_THE_MACRO: [Step; 5] = [MACRO_PARSE, MACRO_CHECK, MACRO_APART, MACRO, ANNOTATE];
+const OF_THE_MACRO: [Step; 6] = [
+    MACRO_PARSE,
+    MACRO_CHECK,
+    MACRO_APART,
+    MACRO_TEARDOWN,
+    MACRO,
+    ANNOTATE,
+];
 
 /// The steps for an object, in order. Those for lazy fields begin with a tree that has all fixes.
 pub(super) fn of(object: Object) -> Vec<Step> {
@@ -470,7 +535,15 @@ pub(super) fn of(object: Object) -> Vec<Step> {
         Object::Annotated | Object::Expanded => None,
         Object::Leaking => Some(LEAK),
     };
-    let slot = [REGISTRY, SLOT, MAPPED, SG_TABLE, SG_TABLE_KUNIT, SLOT_KUNIT];
+    let slot = [
+        REGISTRY,
+        SLOT,
+        LAZY,
+        KUNIT_SUPPORT,
+        SLOT_KUNIT,
+        PHASES_KUNIT,
+    ];
+    let table = [MAPPED, SG_TABLE, SG_TABLE_KUNIT, ACCESSORS_KUNIT];
     let of_the_macro = match object {
         Object::Expanded => &[][..],
         _ => &OF_THE_MACRO,
@@ -479,7 +552,7 @@ pub(super) fn of(object: Object) -> Vec<Step> {
     let users = [VMAP, STRESS, GEM_DMA_HELPER, PCI_WC];
     let samples = [SAMPLE, SAMPLE_BOCHS, SAMPLE_EDU];
 
-    let steps = [&slot[..], &[IMPORT], of_the_macro, &[MACRO_KUNIT]].concat();
+    let steps = [&slot[..], &table, &[IMPORT], of_the_macro, &[MACRO_KUNIT]].concat();
     let steps = [&steps[..], &other_slots, &users, &samples].concat();
     steps.into_iter().chain(last).collect()
 }
