@@ -54,6 +54,10 @@ impl Rows {
     pub(crate) fn spread(&self, of: &str, unit: f64) -> Result<Spread> {
         Spread::new(&self.values(of), unit).with_context(|| format!("there are no rows of {of}"))
     }
+
+    pub(crate) fn median(&self, of: &str) -> Result<f64> {
+        Ok(self.spread(of, 1.0)?.median)
+    }
 }
 
 /// The middle of some values, and the middle of the halves below and above it.
@@ -118,6 +122,7 @@ pub(crate) mod tests {
             assert!(rows.add(line, 2).is_err(), "{line}");
         }
     }
+
     #[test]
     fn the_spread_is_that_of_the_quartiles() {
         let spread = Spread::new(&[50.0, 10.0, 40.0, 20.0, 1000.0], 10.0).unwrap();

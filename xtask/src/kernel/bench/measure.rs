@@ -71,13 +71,12 @@ pub(super) fn measure(
         false => "rust_lazy_bench",
     };
     println!("running  {suite}\n");
-    let timed = boot(&kernel, suite, &hardware, None)?;
+    let rows = boot(&kernel, suite, &hardware, None)?;
 
     let llvm = &kernel.make.llvm;
     let mut outcome = Outcome {
         candidate,
-        timed,
-        traced: Rows::default(),
+        rows,
         listing: Vec::new(),
         linux: kernel.tree.version(),
         clang: llvm.version,
@@ -100,9 +99,9 @@ pub(super) fn measure(
     fs::remove_file(&log)?;
     println!();
 
-    let traced = &mut outcome.traced;
+    let rows = &mut outcome.rows;
     for (section, calls) in trace.calls("unbind,", code.synchronize) {
-        traced.add(&format!("calls,synchronize_rcu,{section},0,{calls}"), WORDS)?;
+        rows.add(&format!("calls,synchronize_rcu,{section},0,{calls}"), WORDS)?;
     }
     let (nothing, _) = trace.per_access("nothing")?;
     let mut access = |shape, nothing| -> Result<Vec<u64>> {
@@ -110,11 +109,11 @@ pub(super) fn measure(
         code.ensure_complete(&addresses)?;
         let instructions = without_loop(instructions, nothing)?;
         let calls = u32::from(code.calls_accessor(&addresses));
-        traced.add(
+        rows.add(
             &format!("instructions,access,{shape},1,0,{instructions}"),
             WORDS,
         )?;
-        traced.add(&format!("calls,accessor,{shape},1,0,{calls}"), WORDS)?;
+        rows.add(&format!("calls,accessor,{shape},1,0,{calls}"), WORDS)?;
         Ok(addresses)
     };
     outcome.listing = code.listing(&access("out_of_line", 0)?);

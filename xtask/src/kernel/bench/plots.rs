@@ -7,39 +7,56 @@ use anyhow::{Context, Result};
 use plotters::{element::DashedPathElement, prelude::*};
 
 /// The colours of candidates, in their order.
-const COLORS: [RGBColor; 3] = [
-    RGBColor(0xcc, 0x77, 0x22),
-    RGBColor(0x33, 0x66, 0x99),
-    RGBColor(0x66, 0x99, 0x33),
-];
+const COLORS: [RGBColor; 2] = [RGBColor(0xcc, 0x77, 0x22), RGBColor(0x33, 0x66, 0x99)];
 
-/// The gaps in the lines of a candidate.
+/// The gaps between the dashes of a candidate's lines, in pixels; the first line has none.
 const GAPS: [i32; 3] = [0, 4, 10];
 
-/// All plots, with their titles and the ends of their names.
-pub(super) fn plots(results: &Results) -> Vec<(&'static str, String, Plot)> {
-    let x = "objects";
-    let unbind = Plot {
+/// How large plots are.
+const SIZE: (u32, u32) = (760, 420);
+
+/// How long dashes are, and lines in a legend.
+const DASH: i32 = 6;
+const LEGEND: i32 = 22;
+
+/// A line, and its points.
+struct Line {
+    label: String,
+    color: RGBColor,
+    gap: i32,
+    points: Vec<(f64, f64)>,
+}
+
+/// Times over numbers of objects.
+pub(super) struct Plot {
+    pub(super) title: &'static str,
+    /// The end of its file's name.
+    pub(super) name: String,
+    caption: String,
+    unit: &'static str,
+    lines: Vec<Line>,
+}
+
+pub(super) fn plots(results: &Results) -> Vec<Plot> {
+    let mut plots = vec![Plot {
+        title: "Time of unbind",
+        name: "unbind".to_owned(),
         caption: "Unbind, by the number of mapped objects".to_owned(),
-        x,
-        y: "ms",
+        unit: "ms",
         lines: lines(results, "unbind", &HOWS, |it, how, n| {
             Ok(it.unbind_ms(how, n)?.median)
         }),
-    };
-    let mut plots = vec![("Time of unbind", "unbind".to_owned(), unbind)];
+    }];
     let orders = ORDERS.map(|(order, title)| (order, format!(", {title}")));
-    for freed in &FREED {
-        let free = Plot {
-            caption: format!("To free {}, by how many are freed", freed.text),
-            x,
-            y: "us each",
-            lines: lines(results, freed.name, &orders, |it, order, n| {
-                it.best_us(freed.name, order, n)
-            }),
-        };
-        plots.push(("Time of a free", format!("free-{}", freed.name), free));
-    }
+    plots.extend(FREED.iter().map(|freed| Plot {
+        title: "Time of a free",
+        name: format!("free-{}", freed.name),
+        caption: format!("To free {}, by how many are freed", freed.text),
+        unit: "us each",
+        lines: lines(results, freed.name, &orders, |it, order, n| {
+            it.best_us(freed.name, order, n)
+        }),
+    }));
     plots
 }
 
@@ -66,30 +83,6 @@ fn lines<S: AsRef<str>>(
     }
     lines.retain(|line| !line.points.is_empty());
     lines
-}
-
-/// How large plots are.
-const SIZE: (u32, u32) = (760, 420);
-
-/// How long dashes are, and lines in a legend.
-const DASH: i32 = 6;
-const LEGEND: i32 = 22;
-
-/// A line, and its points.
-struct Line {
-    label: String,
-    color: RGBColor,
-    /// Between dashes, in pixels; none if the line has no gaps.
-    gap: i32,
-    points: Vec<(f64, f64)>,
-}
-
-/// The caption and the labels of a plot, and its lines.
-pub(super) struct Plot {
-    caption: String,
-    x: &'static str,
-    y: &'static str,
-    lines: Vec<Line>,
 }
 
 impl Plot {
@@ -125,8 +118,8 @@ impl Plot {
             .x_labels(4)
             .x_label_formatter(&|x| format!("{x}"))
             .y_label_formatter(&|y| format!("{y}"))
-            .x_desc(self.x)
-            .y_desc(self.y)
+            .x_desc("objects")
+            .y_desc(self.unit)
             .draw()?;
 
         for line in &self.lines {
@@ -173,23 +166,21 @@ mod tests {
     #[test]
     fn lines_are_drawn() {
         let mut plots = plots(&results()).into_iter();
-        let (_, _, unbind) = plots.next().unwrap();
-        let svg = unbind.svg("a command").unwrap();
+        let svg = plots.next().unwrap().svg("a command").unwrap();
 
         assert!(svg.contains("Written by `a command`"), "{svg}");
         assert!(svg.contains("#[devres_lazy], after a try_access"), "{svg}");
         assert!(svg.ends_with("</svg>\n"), "{svg}");
-        let (_, _, nothing) = plots.last().unwrap();
-        assert!(nothing.svg("a command").is_err());
+        assert!(plots.last().unwrap().svg("a command").is_err());
     }
 
     #[test]
     fn what_was_not_measured_is_not_drawn() {
         let plots = plots(&results());
-        let drawn = plots.iter().map(|(_, name, plot)| {
+        let drawn = plots.iter().map(|plot| {
             let lines = plot.lines.iter();
             let lines: Vec<_> = lines.map(|it| (it.label.as_str(), it.points[0])).collect();
-            (name.as_str(), lines)
+            (plot.name.as_str(), lines)
         });
 
         let unbind = vec![

@@ -2,10 +2,7 @@
 
 //! The figures that follow from the rows and the traces.
 
-use super::{
-    candidate::{Candidate, BY_HAND, OURS},
-    rows::TITLES,
-};
+use super::{candidate::Candidate, rows::TITLES};
 use crate::{
     kernel::tree::Version,
     report::rows::{Rows, Spread},
@@ -57,45 +54,43 @@ pub(super) const FREED: [Freed; 2] = [
     },
 ];
 
+/// The bytes that the lazy part takes of a mapped object: in it, and beside it.
+pub(super) const MAPPED: [&str; 2] = ["slot,inline", "owner,populated"];
+
+/// The bytes that an allocation of the object takes.
+pub(super) const ALLOCATED: &str = "object_allocated,inline";
+
 /// Everything that was seen of a candidate.
 pub(super) struct Outcome {
     pub(super) candidate: &'static Candidate,
-    pub(super) timed: Rows,
-    /// Counts of the traced boot, whose times say nothing.
-    pub(super) traced: Rows,
+    /// Those of the timed boot, and the counts of the traced one, whose times say nothing.
+    pub(super) rows: Rows,
     /// The instructions of an access, out of line.
     pub(super) listing: Vec<String>,
     pub(super) linux: Version,
     pub(super) clang: Version,
 }
 
-/// The measured values of all candidates.
-pub(super) struct Results(pub(super) Vec<Outcome>);
+/// The outcomes of the reference copy, and of ours.
+pub(super) struct Results(pub(super) [Outcome; 2]);
 
 impl Results {
-    /// The outcomes of the reference copy, and of ours.
-    pub(super) fn compared(&self) -> Result<[&Outcome; 2]> {
-        let of = |candidate: Candidate| {
-            let mut all = self.0.iter();
-            all.find(|it| it.candidate.file == candidate.file)
-                .with_context(|| format!("{} was not measured", candidate.title))
-        };
-        Ok([of(BY_HAND)?, of(OURS)?])
+    /// A value by hand, and of ours.
+    pub(super) fn both(&self, of: impl Fn(&Outcome) -> Result<f64>) -> Result<[f64; 2]> {
+        let [by_hand, ours] = &self.0;
+        Ok([of(by_hand)?, of(ours)?])
     }
 
     /// With how many something was timed, or its calls counted, for any candidate.
     pub(super) fn numbers(&self, what: &str) -> BTreeSet<u64> {
-        let rows = self.0.iter().flat_map(|it| [&it.timed, &it.traced]);
-        rows.flat_map(|rows| rows.numbers(what)).collect()
+        self.0.iter().flat_map(|it| it.rows.numbers(what)).collect()
     }
 
     pub(super) fn csv(&self) -> String {
-        let mut text = format!("candidate,boot,{TITLES},round,value\n");
+        let mut text = format!("candidate,{TITLES},round,value\n");
         for it in &self.0 {
-            for (boot, rows) in [("timed", &it.timed), ("traced", &it.traced)] {
-                let values = rows.0.iter().filter(|row| !row.of.starts_with("section,"));
-                let line = |row| format!("{},{boot},{row}\n", it.candidate.file);
-                text.extend(values.map(line));
+            for row in it.rows.0.iter().filter(|row| !row.is_section()) {
+                text += &format!("{},{row}\n", it.candidate.file);
             }
         }
         text
@@ -103,50 +98,40 @@ impl Results {
 }
 
 impl Outcome {
-    /// The time of something, in units of so many nanoseconds.
-    fn time(&self, what: &str, how: &str, n: u64, unit: f64) -> Result<Spread> {
-        self.timed.spread(&format!("ns,{what},{how},{n}"), unit)
-    }
-
     /// With how many something was done that is always done with as many.
     fn number(&self, what: &str, how: &str) -> Result<u64> {
         let of = format!("{what},{how}");
-        let n = self.timed.numbers(&of).first().copied();
+        let n = self.rows.numbers(&of).first().copied();
         n.with_context(|| format!("{of} was not measured"))
     }
 
     /// Whether something was not timed because it would have taken too long.
     pub(super) fn is_too_long(&self, what: &str, how: &str, n: u64) -> bool {
-        let values = self.timed.values(&format!("too_long,{what},{how},{n}"));
+        let values = self.rows.values(&format!("too_long,{what},{how},{n}"));
         !values.is_empty()
     }
 
     /// Milliseconds of an unbind.
     pub(super) fn unbind_ms(&self, how: &str, n: u64) -> Result<Spread> {
-        self.time("unbind", how, n, 1e6)
-    }
-
-    /// Grace periods of the system during `what`.
-    pub(super) fn grace_periods(&self, what: &str, how: &str, n: u64) -> Result<f64> {
-        let of = format!("grace_periods,{what},{how},{n}");
-        Ok(self.timed.spread(&of, 1.0)?.median)
+        self.rows.spread(&format!("ns,unbind,{how},{n}"), 1e6)
     }
 
     /// Calls of `synchronize_rcu()` during an unbind.
     pub(super) fn synchronize(&self, how: &str, n: u64) -> Result<f64> {
-        let of = format!("calls,synchronize_rcu,{how},{n}");
-        Ok(self.traced.spread(&of, 1.0)?.median)
+        self.rows
+            .median(&format!("calls,synchronize_rcu,{how},{n}"))
     }
 
-    /// Microseconds for each of `n`.
-    pub(super) fn each_us(&self, what: &str, how: &str, n: u64) -> Result<Spread> {
-        self.time(what, how, n, 1e3 * n as f64)
+    /// Nanoseconds for each of `n`, in units of so many.
+    pub(super) fn each_ns(&self, what: &str, how: &str, n: u64, unit: f64) -> Result<Spread> {
+        let of = format!("ns,{what},{how},{n}");
+        self.rows.spread(&of, unit * n as f64)
     }
 
-    /// The same, of the best round for each of the parts, if there are parts: what else runs on a
-    /// machine can only slow one down.
+    /// Microseconds for each of `n`, of the best round for each of the parts, if there are parts:
+    /// what else runs on a machine can only slow one down.
     pub(super) fn best_us(&self, what: &str, how: &str, n: u64) -> Result<f64> {
-        let values = |unit| self.timed.values(&format!("{unit},{what},{how},{n}"));
+        let values = |unit| self.rows.values(&format!("{unit},{what},{how},{n}"));
         let (whole, parts) = (values("ns"), values("part_ns"));
         let values = if parts.is_empty() { &whole } else { &parts };
         best_of_parts(values, whole.len())
@@ -156,7 +141,7 @@ impl Outcome {
 
     /// Microseconds of a first access.
     pub(super) fn first_us(&self, what: &str, how: &str) -> Result<Spread> {
-        self.each_us(what, how, self.number(what, how)?)
+        self.each_ns(what, how, self.number(what, how)?, 1e3)
     }
 
     /// The same, of the best round.
@@ -164,42 +149,25 @@ impl Outcome {
         self.best_us(what, how, self.number(what, how)?)
     }
 
-    /// Microseconds of creating, populating and freeing an owner, of the best round.
-    pub(super) fn cycle_us(&self, how: &str) -> Result<f64> {
-        self.best_first_us("together", how)
-    }
-
     /// How much faster two threads populate and free than one does, by the best rounds: where both
     /// use one device, or each its own.
     pub(super) fn speedup(&self, how: &str) -> Result<f64> {
-        Ok(2.0 * self.cycle_us("one")? / self.cycle_us(how)?)
+        let cycle_us = |how| self.best_first_us("together", how);
+        Ok(2.0 * cycle_us("one")? / cycle_us(how)?)
     }
 
     /// Nanoseconds of an access, in a loop of its own.
     pub(super) fn access_ns(&self, shape: &str) -> Result<Spread> {
-        let n = self.number("access", shape)?;
-        self.time("access", shape, n, n as f64)
+        self.each_ns("access", shape, self.number("access", shape)?, 1.0)
     }
 
-    /// Instructions of an access.
-    pub(super) fn instructions(&self, shape: &str) -> Result<f64> {
-        self.traced.each(&format!("instructions,access,{shape}"))
-    }
-
-    /// Whether there is a call of the accessor in an access.
-    pub(super) fn calls_accessor(&self, shape: &str) -> Result<bool> {
-        Ok(self.traced.each(&format!("calls,accessor,{shape}"))? > 0.0)
-    }
-
-    /// Bytes of a part of an object, or in slabs for each of many when they are created and when
-    /// they are populated.
-    pub(super) fn bytes(&self, of: &str) -> Result<f64> {
-        self.timed.each(&format!("bytes,{of}"))
-    }
-
-    /// Bytes that the lazy part takes of a mapped object: in it, and beside it.
-    pub(super) fn mapped(&self) -> Result<f64> {
-        Ok(self.bytes("slot,inline")? + self.bytes("owner,populated")?.round())
+    /// The sum of some bytes: of parts of an object, or in slabs for each of many when they are
+    /// created and when they are populated.
+    pub(super) fn bytes(&self, parts: &[&str]) -> Result<f64> {
+        let bytes = parts
+            .iter()
+            .map(|of| self.rows.each(&format!("bytes,{of}")));
+        bytes.sum()
     }
 }
 
@@ -215,7 +183,10 @@ fn best_of_parts(values: &[f64], rounds: usize) -> Option<f64> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::{super::rows::WORDS, *};
+    use super::{
+        super::{candidate::CANDIDATES, rows::WORDS},
+        *,
+    };
     use crate::report::rows::tests::rows;
 
     const OF_BOTH: &str = "\
@@ -276,27 +247,25 @@ calls,accessor,in_loop,1,0,0
     /// As many grace periods by hand as there are objects, and as few of ours as there have to be;
     /// times that are held, and instructions.
     pub(in super::super) fn results() -> Results {
-        let outcome = |candidate, own: &str| {
-            let text = OF_BOTH.to_owned() + own;
-            let is_traced = |line: &&str| line.starts_with("calls,") || line.starts_with("instr");
-            let (traced, timed): (Vec<_>, Vec<_>) = text.lines().partition(is_traced);
-            Outcome {
+        let [by_hand, ours] = &CANDIDATES;
+        Results(
+            [(by_hand, HAND), (ours, OURS)].map(|(candidate, own)| Outcome {
                 candidate,
-                timed: rows(&timed, WORDS),
-                traced: rows(&traced, WORDS),
+                rows: rows(
+                    &OF_BOTH.lines().chain(own.lines()).collect::<Vec<_>>(),
+                    WORDS,
+                ),
                 listing: vec!["out_of_line:".to_owned(), "    retq".to_owned()],
                 linux: Version(7, 3, 4),
                 clang: Version(19, 1, 7),
-            }
-        };
-        let ours = outcome(&super::OURS, OURS);
-        Results(vec![outcome(&BY_HAND, HAND), ours])
+            }),
+        )
     }
 
     #[test]
     fn values_come_from_rows() {
         let results = results();
-        let [hand, ours] = results.compared().unwrap();
+        let [hand, ours] = &results.0;
 
         assert!(hand.is_too_long("unbind", "plain", 10_000));
         assert_eq!(results.numbers("unbind"), [100, 10_000].into());
@@ -308,7 +277,7 @@ calls,accessor,in_loop,1,0,0
             (hand.unbind_ms("plain", 10_000).map(|it| it.median), None),
             (hand.synchronize("plain", 10_000), Some(10_000.0)),
             (ours.synchronize("tried", 10_000), Some(1.0)),
-            (ours.instructions("in_loop"), Some(9.0)),
+            (ours.rows.each("instructions,access,in_loop"), Some(9.0)),
             (
                 ours.access_ns("out_of_line").map(|it| it.median),
                 Some(20.0),
@@ -319,8 +288,8 @@ calls,accessor,in_loop,1,0,0
             (ours.speedup("two"), Some(1.25)),
             (ours.speedup("apart"), Some(2.0)),
             (ours.speedup("three"), None),
-            (hand.mapped(), Some(48.0 + 128.0)),
-            (ours.mapped(), Some(88.0)),
+            (hand.bytes(&MAPPED).map(f64::round), Some(48.0 + 128.0)),
+            (ours.bytes(&MAPPED), Some(88.0)),
         ] {
             assert_eq!(value.as_ref().ok(), expected.as_ref(), "{value:?}");
         }
@@ -330,12 +299,12 @@ calls,accessor,in_loop,1,0,0
     fn all_values_are_in_the_csv() {
         let csv = results().csv();
 
-        assert!(csv.starts_with("candidate,boot,unit,what,how,n,round,value\n"));
+        assert!(csv.starts_with("candidate,unit,what,how,n,round,value\n"));
         for line in [
-            "by_hand,timed,ns,unbind,plain,100,0,1000000000",
-            "lazy,timed,part_ns,object,creation,1000,1,1000000",
-            "lazy,traced,calls,synchronize_rcu,tried,10000,0,1",
-            "by_hand,traced,instructions,access,out_of_line,1,0,38",
+            "by_hand,ns,unbind,plain,100,0,1000000000",
+            "lazy,part_ns,object,creation,1000,1,1000000",
+            "lazy,calls,synchronize_rcu,tried,10000,0,1",
+            "by_hand,instructions,access,out_of_line,1,0,38",
         ] {
             assert!(csv.lines().any(|of_csv| of_csv == line), "{line}");
         }

@@ -7,12 +7,15 @@
 //! not measured, because it would have taken so many nanoseconds. Counts of the traced boot become
 //! rows, too: of `calls`, and of `instructions`.
 
-use crate::report::rows::Rows;
+use crate::report::rows::{Row, Rows};
 use anyhow::{ensure, Context, Result};
 use std::collections::BTreeSet;
 
 /// The text in front of a row.
 const MARK: &str = "# bench: ";
+
+/// The first word of a row where a section begins.
+const SECTION: &str = "section,";
 
 /// How many words name a value, and their titles.
 pub(super) const WORDS: usize = 4;
@@ -52,11 +55,17 @@ fn number(of: &str) -> Option<u64> {
     of.rsplit(',').next()?.parse().ok()
 }
 
+impl Row {
+    pub(super) fn is_section(&self) -> bool {
+        self.of.starts_with(SECTION)
+    }
+}
+
 impl Rows {
     /// The names of the sections, in order: what is executed, how, and with how many.
     pub(super) fn sections(&self) -> impl Iterator<Item = &str> {
-        let sections = self.0.iter().map(|row| row.of.strip_prefix("section,"));
-        sections.flatten()
+        let names = self.0.iter().map(|row| row.of.strip_prefix(SECTION));
+        names.flatten()
     }
 
     /// The one value of something, `bytes,slot,inline`, for each of as many as it was measured
