@@ -76,7 +76,7 @@ pub(super) struct Results(pub(super) [Outcome; 2]);
 
 impl Results {
     /// A value by hand, and of ours.
-    pub(super) fn both(&self, of: impl Fn(&Outcome) -> Result<f64>) -> Result<[f64; 2]> {
+    pub(super) fn both<T>(&self, of: impl Fn(&Outcome) -> Result<T>) -> Result<[T; 2]> {
         let [by_hand, ours] = &self.0;
         Ok([of(by_hand)?, of(ours)?])
     }
@@ -161,13 +161,11 @@ impl Outcome {
         self.each_ns("access", shape, self.number("access", shape)?, 1.0)
     }
 
-    /// The sum of some bytes: of parts of an object, or in slabs for each of many when they are
-    /// created and when they are populated.
+    /// The sum of some bytes, each in whole ones: of parts of an object, or in slabs for each of
+    /// many when they are created and when they are populated.
     pub(super) fn bytes(&self, parts: &[&str]) -> Result<f64> {
-        let bytes = parts
-            .iter()
-            .map(|of| self.rows.each(&format!("bytes,{of}")));
-        bytes.sum()
+        let each = |of| Ok(self.rows.each(&format!("bytes,{of}"))?.round());
+        parts.iter().map(each).sum()
     }
 }
 
@@ -288,7 +286,7 @@ calls,accessor,in_loop,1,0,0
             (ours.speedup("two"), Some(1.25)),
             (ours.speedup("apart"), Some(2.0)),
             (ours.speedup("three"), None),
-            (hand.bytes(&MAPPED).map(f64::round), Some(48.0 + 128.0)),
+            (hand.bytes(&MAPPED), Some(48.0 + 128.0)),
             (ours.bytes(&MAPPED), Some(88.0)),
         ] {
             assert_eq!(value.as_ref().ok(), expected.as_ref(), "{value:?}");

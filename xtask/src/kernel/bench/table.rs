@@ -8,7 +8,7 @@ use super::{
 };
 use crate::report::{
     rows::Spread,
-    table::{self, thousands, three_digits, Row, Table},
+    table::{self, thousands, three_digits, Table},
 };
 use anyhow::Result;
 use std::{collections::BTreeSet, iter};
@@ -147,41 +147,14 @@ fn free(results: &Results, freed: &Freed) -> Result<String> {
 type Value = (f64, String);
 
 /// A table with a column for each candidate, and one for what it is by hand over ours.
-struct Compared<'a> {
-    results: &'a Results,
-    rows: Vec<Row>,
-}
-
-impl<'a> Compared<'a> {
-    fn new(results: &'a Results) -> Self {
-        let [by_hand, ours] = &results.0;
-        let titles = [
-            by_hand.candidate.title,
-            ours.candidate.title,
-            &ratio_title(),
-        ];
-        Self {
-            results,
-            rows: vec![table::cells(iter::once("").chain(titles))],
-        }
-    }
-
-    fn add(
-        &mut self,
-        title: impl Into<String>,
-        value: impl Fn(&Outcome) -> Result<Value>,
-    ) -> Result<()> {
-        let [by_hand, ours] = &self.results.0;
-        let [(by_hand, by_hand_text), (ours, ours_text)] = [value(by_hand)?, value(ours)?];
-        let ratio = ratio([by_hand, ours]);
-        self.rows
-            .push(vec![title.into(), by_hand_text, ours_text, ratio]);
-        Ok(())
-    }
-
-    fn text(&self) -> String {
-        table::numbers(&self.rows)
-    }
+fn compared(rows: Vec<(String, [Value; 2])>) -> String {
+    let titles = ["", BY_HAND.title, OURS.title, &ratio_title()];
+    let rows = rows.into_iter().map(|(title, [by_hand, ours])| {
+        let ratio = ratio([by_hand.0, ours.0]);
+        vec![title, by_hand.1, ours.1, ratio]
+    });
+    let rows: Vec<_> = iter::once(table::cells(titles)).chain(rows).collect();
+    table::numbers(&rows)
 }
 
 /// A time or a ratio, with three digits.
@@ -207,24 +180,24 @@ fn instructions(it: &Outcome, shape: &str) -> Result<Value> {
 }
 
 fn access(results: &Results) -> Result<String> {
-    let mut table = Compared::new(results);
+    let mut rows = Vec::new();
     for (title, shape) in [("out of line", "out_of_line"), ("in a loop", "in_loop")] {
-        table.add(format!("instructions, {title}"), |it| {
-            instructions(it, shape)
-        })?;
+        let counts = results.both(|it| instructions(it, shape))?;
+        rows.push((format!("instructions, {title}"), counts));
     }
     for (title, shape) in [
         ("ns, out of line, with a loop", "out_of_line"),
         ("ns, in a loop, with that", "in_loop"),
         ("ns, the loop alone", "nothing"),
     ] {
-        table.add(title, |it| spread(it.access_ns(shape)))?;
+        let ns = results.both(|it| spread(it.access_ns(shape)))?;
+        rows.push((title.to_owned(), ns));
     }
-    Ok(table.text())
+    Ok(compared(rows))
 }
 
 fn first(results: &Results) -> Result<String> {
-    let mut table = Compared::new(results);
+    let mut rows = Vec::new();
     for (title, what, how) in [
         ("an object", "first_object", "alone"),
         (
@@ -239,36 +212,35 @@ fn first(results: &Results) -> Result<String> {
             "among",
         ),
     ] {
-        table.add(title, |it| spread(it.first_us(what, how)))?;
-        table.add(format!("{title}: least"), |it| {
-            least(it.best_first_us(what, how))
-        })?;
+        let us = results.both(|it| spread(it.first_us(what, how)))?;
+        rows.push((title.to_owned(), us));
+        let us = results.both(|it| least(it.best_first_us(what, how)))?;
+        rows.push((format!("{title}: least"), us));
     }
-    Ok(table.text())
+    Ok(compared(rows))
 }
 
 /// Populating and freeing, on two CPUs.
 fn together(results: &Results) -> Result<String> {
-    let mut table = Compared::new(results);
+    let mut rows = Vec::new();
     for (title, how) in [
-        ("one thread, us", "one"),
-        ("two threads on one device, us", "two"),
-        ("two threads on two devices, us", "apart"),
+        ("one thread", "one"),
+        ("two threads on one device", "two"),
+        ("two threads on two devices", "apart"),
     ] {
-        table.add(title, |it| least(it.best_first_us("together", how)))?;
+        let us = results.both(|it| least(it.best_first_us("together", how)))?;
+        rows.push((format!("{title}, us"), us));
     }
-    for (title, how) in [("one device", "two"), ("two devices", "apart")] {
-        table.add(format!("two threads over one, on {title}"), |it| {
-            least(it.speedup(how))
-        })?;
+    for (devices, how) in [("one device", "two"), ("two devices", "apart")] {
+        let times = results.both(|it| least(it.speedup(how)))?;
+        rows.push((format!("two threads over one, on {devices}"), times));
     }
-    Ok(table.text())
+    Ok(compared(rows))
 }
 
 /// Each row is the sum of some values.
 fn bytes(results: &Results) -> Result<String> {
-    let mut table = Compared::new(results);
-    for (title, parts) in [
+    let rows = [
         ("in the object, for its table", &["slot,inline"][..]),
         ("of these, the lock", &["lock,inline"]),
         ("allocated when the slot is populated", &["owner,populated"]),
@@ -284,13 +256,13 @@ fn bytes(results: &Results) -> Result<String> {
             "in slabs, a mapped object",
             &["object,created", "object,populated"],
         ),
-    ] {
-        table.add(title, |it| {
-            let bytes = it.bytes(parts)?;
-            Ok((bytes, thousands(bytes.round() as u64)))
-        })?;
-    }
-    Ok(table.text())
+    ];
+    let rows = rows.map(|(title, parts)| {
+        let bytes = results.both(|it| it.bytes(parts))?;
+        let values = bytes.map(|bytes| (bytes, thousands(bytes.round() as u64)));
+        Ok((title.to_owned(), values))
+    });
+    Ok(compared(rows.into_iter().collect::<Result<_>>()?))
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ pub(super) fn targets(results: &Results, quick: bool) -> Result<Vec<Target>> {
     targets.push(Target::together(together, found));
     targets.push(at_most(
         "a mapped object has at most two thirds of the bytes",
-        results.both(|it| Ok(it.bytes(&MAPPED)?.round()))?,
+        results.both(|it| it.bytes(&MAPPED))?,
         |by_hand| by_hand * BYTES,
     ));
     targets.push(at_most(
