@@ -28,20 +28,24 @@ pub(crate) struct Rows(pub(crate) Vec<Row>);
 impl Rows {
     /// Adds a row whose value has a name of so many words. Fails if an earlier round is missing.
     pub(crate) fn add(&mut self, line: &str, words: usize) -> Result<()> {
-        let parse = || {
+        let parse = || -> Option<(&str, usize, f64)> {
             let mut parts = line.trim_end().rsplitn(3, ',');
             let (value, round, of) = (parts.next()?, parts.next()?, parts.next()?);
-            Some(Row {
-                of: (of.split(',').count() == words).then(|| of.to_owned())?,
-                round: round.parse().ok()?,
-                value: value.parse().ok()?,
-            })
+            let is_name = of.split(',').count() == words;
+            is_name.then_some((of, round.parse().ok()?, value.parse().ok()?))
         };
-        let row = parse().with_context(|| format!("not a row: {line}"))?;
-        let rounds = self.values(&row.of).len();
-        ensure!(row.round == rounds, "a round is missing before: {line}");
-        self.0.push(row);
+        let (of, round, value) = parse().with_context(|| format!("not a row: {line}"))?;
+        let rounds = self.values(of).len();
+        ensure!(round == rounds, "a round is missing before: {line}");
+        self.push(of, value);
         Ok(())
+    }
+
+    /// Adds the value of the next round.
+    pub(crate) fn push(&mut self, of: impl Into<String>, value: f64) {
+        let of = of.into();
+        let round = self.values(&of).len();
+        self.0.push(Row { of, round, value });
     }
 
     /// The values of something, in the order of rounds; none if it was not measured.

@@ -4,7 +4,11 @@
 //! them.
 
 use anyhow::{ensure, Context, Result};
-use std::{collections::BTreeMap, ops::Range, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    path::Path,
+};
 use xshell::{cmd, Shell};
 
 /// Where it is measured.
@@ -71,10 +75,7 @@ impl Code {
             mark: measured("mark")?.addresses.start,
             synchronize: named(&symbols, SYNCHRONIZE)?.addresses.start,
         };
-        let mut next = MEASURED
-            .map(measured)
-            .into_iter()
-            .collect::<Result<Vec<_>>>()?;
+        let mut next: Vec<_> = MEASURED.into_iter().map(measured).collect::<Result<_>>()?;
         while let Some(function) = next.pop() {
             if code.functions.contains(function) {
                 continue;
@@ -116,11 +117,10 @@ impl Code {
 
     /// Whether more than one function has some of these addresses, but for the helpers.
     pub(super) fn calls_accessor(&self, addresses: &[u64]) -> bool {
-        let is_executed = |function: &&Function| {
-            let mut addresses = addresses.iter();
-            !function.is_helper() && addresses.any(|it| function.addresses.contains(it))
-        };
-        self.functions.iter().filter(is_executed).count() > 1
+        let functions = addresses.iter().filter_map(|it| self.function(*it));
+        let functions = functions.filter(|function| !function.is_helper());
+        let starts: BTreeSet<u64> = functions.map(|it| it.addresses.start).collect();
+        starts.len() > 1
     }
 
     /// Fails unless everything that is called at these addresses is among them: else something is

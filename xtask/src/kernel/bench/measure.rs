@@ -2,14 +2,7 @@
 
 //! Builds a candidate, and boots it: once to be timed, and once to be traced.
 
-use super::{
-    candidate::Candidate,
-    code::Code,
-    results::Outcome,
-    rows::{self, WORDS},
-    trace::Trace,
-    Options,
-};
+use super::{candidate::Candidate, code::Code, results::Outcome, rows, trace::Trace, Options};
 use crate::{
     kernel::{
         boot::Boot,
@@ -47,7 +40,7 @@ pub(super) fn measure(
     options: &Options,
     candidate: &'static Candidate,
 ) -> Result<Outcome> {
-    println!("\n== {}", candidate.plain_title());
+    println!("\n== {}", candidate.title.replace('`', ""));
     let hardware = options.hardware;
     let flavour = Flavour {
         arch: hardware.arch,
@@ -101,7 +94,7 @@ pub(super) fn measure(
 
     let rows = &mut outcome.rows;
     for (section, calls) in trace.calls("unbind,", code.synchronize) {
-        rows.add(&format!("calls,synchronize_rcu,{section},0,{calls}"), WORDS)?;
+        rows.push(format!("calls,synchronize_rcu,{section}"), calls as f64);
     }
     let (nothing, _) = trace.per_access("nothing")?;
     let mut access = |shape, nothing| -> Result<Vec<u64>> {
@@ -109,11 +102,11 @@ pub(super) fn measure(
         code.ensure_complete(&addresses)?;
         let instructions = without_loop(instructions, nothing)?;
         let calls = u32::from(code.calls_accessor(&addresses));
-        rows.add(
-            &format!("instructions,access,{shape},1,0,{instructions}"),
-            WORDS,
-        )?;
-        rows.add(&format!("calls,accessor,{shape},1,0,{calls}"), WORDS)?;
+        rows.push(
+            format!("instructions,access,{shape},1"),
+            instructions as f64,
+        );
+        rows.push(format!("calls,accessor,{shape},1"), calls.into());
         Ok(addresses)
     };
     outcome.listing = code.listing(&access("out_of_line", 0)?);

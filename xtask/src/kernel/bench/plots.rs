@@ -47,13 +47,12 @@ pub(super) fn plots(results: &Results) -> Vec<Plot> {
             Ok(it.unbind_ms(how, n)?.median)
         }),
     }];
-    let orders = ORDERS.map(|(order, title)| (order, format!(", {title}")));
     plots.extend(FREED.iter().map(|freed| Plot {
         title: "Time of a free",
         name: format!("free-{}", freed.name),
         caption: format!("To free {}, by how many are freed", freed.text),
         unit: "us each",
-        lines: lines(results, freed.name, &orders, |it, order, n| {
+        lines: lines(results, freed.name, &ORDERS, |it, order, n| {
             it.best_us(freed.name, order, n)
         }),
     }));
@@ -61,20 +60,20 @@ pub(super) fn plots(results: &Results) -> Vec<Plot> {
 }
 
 /// A line for each candidate and way in which `what` is done, over the numbers with which it was
-/// done. Labels end with the ending of the way. A line without points is left out.
-fn lines<S: AsRef<str>>(
+/// done. A line without points is left out.
+fn lines(
     results: &Results,
     what: &str,
-    ways: &[(&str, S)],
+    ways: &[(&str, &str)],
     y: impl Fn(&Outcome, &str, u64) -> Result<f64>,
 ) -> Vec<Line> {
     let numbers = results.numbers(what);
     let mut lines = Vec::new();
     for (it, color) in results.0.iter().zip(COLORS) {
-        for ((how, ending), gap) in ways.iter().zip(GAPS) {
+        for ((how, title), gap) in ways.iter().zip(GAPS) {
             let point = |n: &u64| Some((*n as f64, y(it, how, *n).ok()?));
             lines.push(Line {
-                label: it.candidate.plain_title() + &ending.as_ref().replace('`', ""),
+                label: it.title(title).replace('`', ""),
                 color,
                 gap,
                 points: numbers.iter().filter_map(point).collect(),

@@ -17,8 +17,8 @@ pub(super) const ORDERS: [(&str, &str); 3] = [
     ("random", "random"),
 ];
 
-/// How something is unbound, and what the names of candidates have behind them then.
-pub(super) const HOWS: [(&str, &str); 2] = [("plain", ""), ("tried", ", after a `try_access`")];
+/// How something is unbound, and the titles of that.
+pub(super) const HOWS: [(&str, &str); 2] = [("plain", ""), ("tried", "after a `try_access`")];
 
 /// A kind of thing that is freed.
 pub(super) struct Freed {
@@ -98,6 +98,12 @@ impl Results {
 }
 
 impl Outcome {
+    /// The candidate's title, with how something was done behind it.
+    pub(super) fn title(&self, how: &str) -> String {
+        let comma = if how.is_empty() { "" } else { ", " };
+        format!("{}{comma}{how}", self.candidate.title)
+    }
+
     /// With how many something was done that is always done with as many.
     fn number(&self, what: &str, how: &str) -> Result<u64> {
         let of = format!("{what},{how}");
@@ -267,6 +273,10 @@ calls,accessor,in_loop,1,0,0
 
         assert!(hand.is_too_long("unbind", "plain", 10_000));
         assert_eq!(results.numbers("unbind"), [100, 10_000].into());
+        assert_eq!(hand.rows.numbers("unbind,plain"), [100, 10_000].into());
+        assert!(hand.rows.numbers("unbind,tried").is_empty());
+        // Bytes of an object are of another number.
+        assert_eq!(results.numbers("object"), [1000].into());
         for (value, expected) in [
             (
                 hand.unbind_ms("plain", 100).map(|it| it.median),
@@ -286,6 +296,8 @@ calls,accessor,in_loop,1,0,0
             (ours.speedup("two"), Some(1.25)),
             (ours.speedup("apart"), Some(2.0)),
             (ours.speedup("three"), None),
+            (ours.bytes(&["object,created"]), Some(1500.0)),
+            (ours.bytes(&["object,freed"]), None),
             (hand.bytes(&MAPPED), Some(48.0 + 128.0)),
             (ours.bytes(&MAPPED), Some(88.0)),
         ] {

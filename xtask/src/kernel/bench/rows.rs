@@ -90,31 +90,6 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::rows::tests::rows;
-
-    #[test]
-    fn values_are_found() {
-        let rows = rows(
-            &[
-                "section,unbind,plain,1,0,0",
-                "ns,unbind,plain,1,0,20",
-                "ns,unbind,plain,400,0,30",
-                "too_long,unbind,plain,1000,0,900",
-                "bytes,object,created,10,0,15",
-                "ns,object,created,9,0,15",
-            ],
-            WORDS,
-        );
-
-        assert_eq!(rows.each("bytes,object,created").unwrap(), 1.5);
-        assert!(rows.each("bytes,object,populated").is_err());
-        for of in ["unbind", "unbind,plain"] {
-            assert_eq!(rows.numbers(of), [1, 400, 1000].into());
-        }
-        assert!(rows.numbers("unbind,tried").is_empty());
-        assert_eq!(rows.numbers("object"), [9].into());
-        assert_eq!(rows.sections().collect::<Vec<_>>(), ["unbind,plain,1"]);
-    }
 
     #[test]
     fn a_row_that_is_missing_is_noticed() {

@@ -86,7 +86,7 @@ fn ratio_title() -> String {
 fn unbound(results: &Results) -> impl Iterator<Item = (&Outcome, &'static str, String)> {
     let all = results.0.iter().flat_map(|it| HOWS.map(|how| (it, how)));
     all.filter(|(it, (how, _))| !it.rows.numbers(&format!("unbind,{how}")).is_empty())
-        .map(|(it, (how, suffix))| (it, how, format!("{}{suffix}", it.candidate.title)))
+        .map(|(it, (how, title))| (it, how, it.title(title)))
 }
 
 fn unbind(results: &Results) -> Result<String> {
