@@ -138,7 +138,7 @@ fn listing(it: &Outcome) -> Result<String> {
     Ok(format!(
         "{}, {} instructions:\n\n```text\n{}\n```\n",
         it.candidate.title,
-        it.rows.each("instructions,access,out_of_line")?,
+        it.instructions("out_of_line")?,
         it.listing.join("\n")
     ))
 }

@@ -28,11 +28,10 @@ pub(super) struct Freed {
     pub(super) bare: &'static str,
     pub(super) bare_text: &'static str,
     pub(super) text: &'static str,
-    /// Whether times are compared as ratios to the same without the slot.
-    pub(super) over_bare: bool,
-    /// Whether random order is judged, too. For objects it is not: the cost of their memory, and of
-    /// the C helper's, then varies more between the numbers of objects than the slot takes.
-    pub(super) random: bool,
+    /// Whether the slot takes most of the time. Otherwise, times are compared as ratios to the same
+    /// without the slot. Random order is then not judged by itself: the cost of memory, and of the
+    /// C helper's, varies more between the numbers of objects than the slot takes.
+    pub(super) is_mostly_slot: bool,
 }
 
 pub(super) const FREED: [Freed; 2] = [
@@ -41,16 +40,14 @@ pub(super) const FREED: [Freed; 2] = [
         bare: "object_bare",
         bare_text: "mapped by the C helper alone",
         text: "an object with its table",
-        over_bare: true,
-        random: false,
+        is_mostly_slot: false,
     },
     Freed {
         name: "owner",
         bare: "owner_empty",
         bare_text: "never populated",
         text: "an owner with nothing but the slot",
-        over_bare: false,
-        random: true,
+        is_mostly_slot: true,
     },
 ];
 
@@ -104,13 +101,6 @@ impl Outcome {
         format!("{}{comma}{how}", self.candidate.title)
     }
 
-    /// With how many something was done that is always done with as many.
-    fn number(&self, what: &str, how: &str) -> Result<u64> {
-        let of = format!("{what},{how}");
-        let n = self.rows.numbers(&of).first().copied();
-        n.with_context(|| format!("{of} was not measured"))
-    }
-
     /// Whether something was not timed because it would have taken too long.
     pub(super) fn is_too_long(&self, what: &str, how: &str, n: u64) -> bool {
         let values = self.rows.values(&format!("too_long,{what},{how},{n}"));
@@ -128,12 +118,6 @@ impl Outcome {
             .median(&format!("calls,synchronize_rcu,{how},{n}"))
     }
 
-    /// Nanoseconds for each of `n`, in units of so many.
-    pub(super) fn each_ns(&self, what: &str, how: &str, n: u64, unit: f64) -> Result<Spread> {
-        let of = format!("ns,{what},{how},{n}");
-        self.rows.spread(&of, unit * n as f64)
-    }
-
     /// Microseconds for each of `n`, of the best round for each of the parts, if there are parts:
     /// what else runs on a machine can only slow one down.
     pub(super) fn best_us(&self, what: &str, how: &str, n: u64) -> Result<f64> {
@@ -145,32 +129,31 @@ impl Outcome {
             .with_context(|| format!("{what}, {how}, was not measured with {n}"))
     }
 
-    /// Microseconds of a first access.
-    pub(super) fn first_us(&self, what: &str, how: &str) -> Result<Spread> {
-        self.each_ns(what, how, self.number(what, how)?, 1e3)
-    }
-
-    /// The same, of the best round.
-    pub(super) fn best_first_us(&self, what: &str, how: &str) -> Result<f64> {
-        self.best_us(what, how, self.number(what, how)?)
+    /// The same of something that is always done with as many.
+    pub(super) fn best_only_us(&self, what: &str, how: &str) -> Result<f64> {
+        let of = format!("{what},{how}");
+        let n = self.rows.numbers(&of).first().copied();
+        let n = n.with_context(|| format!("{of} was not measured"))?;
+        self.best_us(what, how, n)
     }
 
     /// How much faster two threads populate and free than one does, by the best rounds: where both
     /// use one device, or each its own.
     pub(super) fn speedup(&self, how: &str) -> Result<f64> {
-        let cycle_us = |how| self.best_first_us("together", how);
+        let cycle_us = |how| self.best_only_us("together", how);
         Ok(2.0 * cycle_us("one")? / cycle_us(how)?)
     }
 
-    /// Nanoseconds of an access, in a loop of its own.
-    pub(super) fn access_ns(&self, shape: &str) -> Result<Spread> {
-        self.each_ns("access", shape, self.number("access", shape)?, 1.0)
+    /// Instructions of an access.
+    pub(super) fn instructions(&self, shape: &str) -> Result<f64> {
+        let of = format!("instructions,access,{shape}");
+        Ok(self.rows.each(&of, 1.0)?.median)
     }
 
     /// The sum of some bytes, each in whole ones: of parts of an object, or in slabs for each of
     /// many when they are created and when they are populated.
     pub(super) fn bytes(&self, parts: &[&str]) -> Result<f64> {
-        let each = |of| Ok(self.rows.each(&format!("bytes,{of}"))?.round());
+        let each = |of| Ok(self.rows.each(&format!("bytes,{of}"), 1.0)?.median.round());
         parts.iter().map(each).sum()
     }
 }
@@ -285,14 +268,16 @@ calls,accessor,in_loop,1,0,0
             (hand.unbind_ms("plain", 10_000).map(|it| it.median), None),
             (hand.synchronize("plain", 10_000), Some(10_000.0)),
             (ours.synchronize("tried", 10_000), Some(1.0)),
-            (ours.rows.each("instructions,access,in_loop"), Some(9.0)),
+            (ours.instructions("in_loop"), Some(9.0)),
             (
-                ours.access_ns("out_of_line").map(|it| it.median),
+                ours.rows
+                    .each("ns,access,out_of_line", 1.0)
+                    .map(|it| it.median),
                 Some(20.0),
             ),
             (ours.best_us("object", "creation", 1000), Some(4.0)),
-            (ours.best_first_us("first_object", "alone"), Some(8.0)),
-            (ours.best_first_us("first_object", "among"), None),
+            (ours.best_only_us("first_object", "alone"), Some(8.0)),
+            (ours.best_only_us("first_object", "among"), None),
             (ours.speedup("two"), Some(1.25)),
             (ours.speedup("apart"), Some(2.0)),
             (ours.speedup("three"), None),

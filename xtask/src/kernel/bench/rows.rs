@@ -7,7 +7,7 @@
 //! not measured, because it would have taken so many nanoseconds. Counts of the traced boot become
 //! rows, too: of `calls`, and of `instructions`.
 
-use crate::report::rows::{Row, Rows};
+use crate::report::rows::{Row, Rows, Spread};
 use anyhow::{ensure, Context, Result};
 use std::collections::BTreeSet;
 
@@ -68,13 +68,14 @@ impl Rows {
         names.flatten()
     }
 
-    /// The one value of something, `bytes,slot,inline`, for each of as many as it was measured
-    /// with.
-    pub(super) fn each(&self, of: &str) -> Result<f64> {
-        let mut all = self.0.iter();
-        let row = all.find(|row| row.of.rsplit_once(',').is_some_and(|(it, _)| it == of));
-        row.and_then(|row| Some(row.value / number(&row.of)? as f64))
-            .with_context(|| format!("there is no row {of}"))
+    /// The spread of something that is always done with as many, `bytes,slot,inline`, for each of
+    /// them.
+    pub(super) fn each(&self, of: &str, unit: f64) -> Result<Spread> {
+        let mut names = self.0.iter().filter_map(|row| row.of.rsplit_once(','));
+        let (_, n) = names
+            .find(|(name, _)| *name == of)
+            .with_context(|| format!("there is no row {of}"))?;
+        self.spread(&format!("{of},{n}"), unit * n.parse::<f64>()?)
     }
 
     /// With how many the time of something, `unbind` or `unbind,plain`, was measured or would have

@@ -129,7 +129,8 @@ fn free(results: &Results, freed: &Freed) -> Result<String> {
             };
             let title = format!("{title}, {}", it.candidate.title);
             table.add(&title, |n| {
-                let us = it.each_ns(freed.name, order, n, 1e3);
+                let of = format!("ns,{},{order},{n}", freed.name);
+                let us = it.rows.spread(&of, 1e3 * n as f64);
                 cell(it, freed.name, order, n, us)
             })?;
             table.add(format!("{title}: least"), |n| best(freed.name, n))?;
@@ -171,11 +172,11 @@ fn spread(spread: Result<Spread>) -> Result<Value> {
 /// The instructions of an access.
 fn instructions(it: &Outcome, shape: &str) -> Result<Value> {
     // User-Mode Linux is not traced.
-    let Ok(count) = it.rows.each(&format!("instructions,access,{shape}")) else {
+    let Ok(count) = it.instructions(shape) else {
         return Ok((0.0, NOTHING.to_owned()));
     };
-    let is_call = it.rows.each(&format!("calls,accessor,{shape}"))? > 0.0;
-    let call = if is_call { ", a call" } else { "" };
+    let calls = it.rows.each(&format!("calls,accessor,{shape}"), 1.0)?;
+    let call = if calls.median > 0.0 { ", a call" } else { "" };
     Ok((count, format!("{count}{call}")))
 }
 
@@ -190,7 +191,8 @@ fn access(results: &Results) -> Result<String> {
         ("ns, in a loop, with that", "in_loop"),
         ("ns, the loop alone", "nothing"),
     ] {
-        let ns = results.both(|it| spread(it.access_ns(shape)))?;
+        let of = format!("ns,access,{shape}");
+        let ns = results.both(|it| spread(it.rows.each(&of, 1.0)))?;
         rows.push((title.to_owned(), ns));
     }
     Ok(compared(rows))
@@ -212,9 +214,10 @@ fn first(results: &Results) -> Result<String> {
             "among",
         ),
     ] {
-        let us = results.both(|it| spread(it.first_us(what, how)))?;
+        let of = format!("ns,{what},{how}");
+        let us = results.both(|it| spread(it.rows.each(&of, 1e3)))?;
         rows.push((title.to_owned(), us));
-        let us = results.both(|it| least(it.best_first_us(what, how)))?;
+        let us = results.both(|it| least(it.best_only_us(what, how)))?;
         rows.push((format!("{title}: least"), us));
     }
     Ok(compared(rows))
@@ -228,7 +231,7 @@ fn together(results: &Results) -> Result<String> {
         ("two threads on one device", "two"),
         ("two threads on two devices", "apart"),
     ] {
-        let us = results.both(|it| least(it.best_first_us("together", how)))?;
+        let us = results.both(|it| least(it.best_only_us("together", how)))?;
         rows.push((format!("{title}, us"), us));
     }
     for (devices, how) in [("one device", "two"), ("two devices", "apart")] {

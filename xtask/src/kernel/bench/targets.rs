@@ -38,7 +38,7 @@ pub(super) fn targets(results: &Results, quick: bool) -> Result<Vec<Target>> {
         targets.push(unbind_limit(ours)?);
         targets.push(grace_periods(results)?);
         for freed in &FREED {
-            let is_judged = |(order, _): &(&str, &str)| freed.random || *order != "random";
+            let is_judged = |(order, _): &(&str, &str)| freed.is_mostly_slot || *order != "random";
             for order in ORDERS.into_iter().filter(is_judged) {
                 targets.push(flat(ours, freed, order)?);
             }
@@ -50,15 +50,14 @@ pub(super) fn targets(results: &Results, quick: bool) -> Result<Vec<Target>> {
 
     for (title, shape, most) in INSTRUCTIONS {
         let text = format!("{title}, an access takes at most {most} instructions");
-        let of = format!("instructions,access,{shape}");
-        let both = results.both(|it| it.rows.each(&of))?;
+        let both = results.both(|it| it.instructions(shape))?;
         targets.push(at_most(text, both, |_| most));
     }
     // The two were booted one after the other, so each is compared with what the C helper takes by
     // itself in the same boot.
     let [by_hand, object] = results.both(|it| {
-        let alone = it.best_first_us("first_object_bare", "alone")?;
-        Ok(it.best_first_us("first_object", "alone")? / alone)
+        let alone = it.best_only_us("first_object_bare", "alone")?;
+        Ok(it.best_only_us("first_object", "alone")? / alone)
     })?;
     targets.push(Target::new(
         Of::Time,
@@ -66,14 +65,14 @@ pub(super) fn targets(results: &Results, quick: bool) -> Result<Vec<Target>> {
         format!("{object:.2} times what the C helper takes alone, by hand {by_hand:.2}"),
         object <= by_hand,
     ));
-    let [by_hand, owner] = results.both(|it| it.best_first_us("first_owner", "alone"))?;
+    let [by_hand, owner] = results.both(|it| it.best_only_us("first_owner", "alone"))?;
     targets.push(Target::new(
         Of::Time,
         "the first access to an owner with nothing but the slot is no slower than by hand",
         format!("{owner:.2} us, by hand {by_hand:.2}"),
         owner <= by_hand,
     ));
-    let among = ours.best_first_us("first_owner", "among")?;
+    let among = ours.best_only_us("first_owner", "among")?;
     targets.push(Target::among(owner, among, "us"));
     let [by_hand, together] = results.both(|it| it.speedup("two"))?;
     let found = format!("{together:.2} times, by hand {by_hand:.2}");
@@ -189,18 +188,18 @@ fn no_slower(results: &Results, freed: &Freed, (order, title): (&str, &str)) -> 
     // Freeing an object takes time that the slot has no part in, and that differs between boots.
     let best = |it: &Outcome, n| -> Result<f64> {
         let all = it.best_us(freed.name, order, n)?;
-        match freed.over_bare {
-            true => Ok(all / it.best_us(freed.bare, order, n)?),
-            false => Ok(all),
+        match freed.is_mostly_slot {
+            true => Ok(all),
+            false => Ok(all / it.best_us(freed.bare, order, n)?),
         }
     };
     let numbers = results.numbers(freed.name).into_iter();
     let both = numbers.filter_map(|n| results.both(|it| best(it, n)).ok());
     let ratios: Vec<f64> = both.map(|[by_hand, ours]| by_hand / ours).collect();
     let ratio = Spread::new(&ratios, 1.0)?.median;
-    let beyond = match freed.over_bare {
-        true => format!(", each over {}", freed.bare_text),
-        false => String::new(),
+    let beyond = match freed.is_mostly_slot {
+        true => String::new(),
+        false => format!(", each over {}", freed.bare_text),
     };
 
     Ok(Target::new(
