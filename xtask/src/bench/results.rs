@@ -55,11 +55,8 @@ impl Results {
 
     /// Combines two measures with `of`, round by round.
     fn pairs(&self, [one, other]: [&str; 2], of: impl Fn(f64, f64) -> f64) -> Result<Spread> {
-        let pairs = self
-            .rows
-            .values(one)
-            .into_iter()
-            .zip(self.rows.values(other));
+        let [ones, others] = [one, other].map(|of| self.rows.values(of));
+        let pairs = ones.into_iter().zip(others);
         let pairs: Vec<f64> = pairs.map(|(one, other)| of(one, other)).collect();
         Spread::new(&pairs, 1.0).with_context(|| format!("there are no rows of {one} or {other}"))
     }
@@ -267,7 +264,7 @@ mod tests {
         ];
         let results = Results {
             counts: Counts::new(),
-            rows: self::rows(&rows, 2),
+            rows: self::rows(rows, 2),
         };
 
         let ratio = results.pairs(["a,x", "b,x"], |a, b| a / b).unwrap();

@@ -98,7 +98,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// Reads these rows, whose values have names of so many words.
-    pub(crate) fn rows(lines: &[&str], words: usize) -> Rows {
+    pub(crate) fn rows<'a>(lines: impl IntoIterator<Item = &'a str>, words: usize) -> Rows {
         let mut rows = Rows::default();
         for line in lines {
             rows.add(line, words).unwrap();
@@ -108,7 +108,7 @@ pub(crate) mod tests {
 
     #[test]
     fn rows_are_read_if_none_is_missing() {
-        let mut rows = rows(&["ns,a,0,1.5", "ns,b,0,2", "ns,a,1,2.5"], 2);
+        let mut rows = rows(["ns,a,0,1.5", "ns,b,0,2", "ns,a,1,2.5"], 2);
 
         assert_eq!(rows.values("ns,a"), [1.5, 2.5]);
         assert_eq!(rows.spread("ns,b", 0.5).unwrap().median, 4.0);

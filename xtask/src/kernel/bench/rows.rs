@@ -7,15 +7,12 @@
 //! not measured, because it would have taken so many nanoseconds. Counts of the traced boot become
 //! rows, too: of `calls`, and of `instructions`.
 
-use crate::report::rows::{Row, Rows, Spread};
+use crate::report::rows::{Rows, Spread};
 use anyhow::{ensure, Context, Result};
 use std::collections::BTreeSet;
 
 /// The text in front of a row.
 const MARK: &str = "# bench: ";
-
-/// The first word of a row where a section begins.
-const SECTION: &str = "section,";
 
 /// How many words name a value, and their titles.
 pub(super) const WORDS: usize = 4;
@@ -55,21 +52,15 @@ fn number(of: &str) -> Option<u64> {
     of.rsplit(',').next()?.parse().ok()
 }
 
-impl Row {
-    pub(super) fn is_section(&self) -> bool {
-        self.of.starts_with(SECTION)
-    }
-}
-
 impl Rows {
     /// The names of the sections, in order: what is executed, how, and with how many.
     pub(super) fn sections(&self) -> impl Iterator<Item = &str> {
-        let names = self.0.iter().map(|row| row.of.strip_prefix(SECTION));
+        let names = self.0.iter().map(|row| row.of.strip_prefix("section,"));
         names.flatten()
     }
 
-    /// The spread of something that is always done with as many, `bytes,slot,inline`, for each of
-    /// them.
+    /// The spread, for each of `n`, of something that is done with one number only:
+    /// `bytes,slot,inline`.
     pub(super) fn each(&self, of: &str, unit: f64) -> Result<Spread> {
         let mut names = self.0.iter().filter_map(|row| row.of.rsplit_once(','));
         let (_, n) = names

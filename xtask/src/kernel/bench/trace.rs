@@ -160,7 +160,7 @@ mod tests {
             "unbind,plain,9",
         ];
         let lines = announced.map(|name| format!("section,{name},0,0"));
-        let rows = rows(&lines.each_ref().map(String::as_str), WORDS);
+        let rows = rows(lines.iter().map(String::as_str), WORDS);
         // Three instructions, the second of which is at the highest address.
         let accesses = |n: u64| [0x10, 0x30, 0x12].repeat(n as usize);
         let section = |addresses: &[u64]| log(&[&[MARK], addresses, &[MARK]].concat());
