@@ -9,21 +9,21 @@ use plotters::{element::DashedPathElement, prelude::*};
 /// The colours of candidates, in their order.
 const COLORS: [RGBColor; 2] = [RGBColor(0xcc, 0x77, 0x22), RGBColor(0x33, 0x66, 0x99)];
 
-/// The gaps between the dashes of a candidate's lines, in pixels; the first line has none.
-const GAPS: [i32; 3] = [0, 4, 10];
+/// The lengths of dashes and gaps in a candidate's lines, in pixels. The first line is solid: one
+/// dash is longer than any line.
+const DASHES: [(i32, i32); 3] = [(10_000, 1), (6, 4), (6, 10)];
 
 /// How large plots are.
 const SIZE: (u32, u32) = (760, 420);
 
-/// How long dashes are, and lines in a legend.
-const DASH: i32 = 6;
+/// How long lines in a legend are.
 const LEGEND: i32 = 22;
 
 /// A line, and its points.
 struct Line {
     label: String,
     color: RGBColor,
-    gap: i32,
+    dashes: (i32, i32),
     points: Vec<(f64, f64)>,
 }
 
@@ -70,12 +70,12 @@ fn lines(
     let numbers = results.numbers(what);
     let mut lines = Vec::new();
     for (it, color) in results.0.iter().zip(COLORS) {
-        for ((how, title), gap) in ways.iter().zip(GAPS) {
+        for ((how, title), dashes) in ways.iter().zip(DASHES) {
             let point = |n: &u64| Some((*n as f64, y(it, how, *n).ok()?));
             lines.push(Line {
                 label: it.title(title).replace('`', ""),
                 color,
-                gap,
+                dashes,
                 points: numbers.iter().filter_map(point).collect(),
             });
         }
@@ -124,17 +124,9 @@ impl Plot {
         for line in &self.lines {
             let style = line.color.stroke_width(2);
             let points = line.points.iter().copied();
-            // In the legend, a line without gaps is one dash.
-            let (drawn, dash, gap) = match line.gap {
-                0 => {
-                    let series = LineSeries::new(points.clone(), style);
-                    (chart.draw_series(series)?, LEGEND, 1)
-                }
-                gap => {
-                    let series = DashedLineSeries::new(points.clone(), DASH, gap, style);
-                    (chart.draw_series(series)?, DASH, gap)
-                }
-            };
+            let (dash, gap) = line.dashes;
+            let drawn = DashedLineSeries::new(points.clone(), dash, gap, style);
+            let drawn = chart.draw_series(drawn)?;
             drawn.label(&line.label).legend(move |(x, y)| {
                 DashedPathElement::new([(x, y), (x + LEGEND, y)], dash, gap, style)
             });
