@@ -5,11 +5,10 @@
 use super::callgrind::{Count, Counts};
 use crate::report::{
     rows::{Rows, Spread},
-    table::{self, three_digits},
+    table::{three_digits, Table},
     target::{Of, Target},
 };
 use anyhow::{Context, Result};
-use std::iter;
 
 /// Something with a fast path.
 pub(super) struct Object {
@@ -49,21 +48,15 @@ pub(super) struct Results {
 
 impl Results {
     /// The spread of a measure of an object, in units of `unit`.
-    fn spread(&self, measure: &str, object: &str, unit: f64) -> Result<Spread> {
-        self.rows.spread(&format!("{measure},{object}"), unit)
-    }
-
-    fn median(&self, measure: &str, object: &str) -> Result<f64> {
-        Ok(self.spread(measure, object, 1.0)?.median)
+    fn spread(&self, measure: &str, it: &Object, unit: f64) -> Result<String> {
+        let spread = self.rows.spread(&format!("{measure},{}", it.name), unit);
+        spread.map(|spread| spread.to_string())
     }
 
     /// Combines two measures with `of`, round by round.
     fn pairs(&self, [one, other]: [&str; 2], of: impl Fn(f64, f64) -> f64) -> Result<Spread> {
-        let pairs = self
-            .rows
-            .values(one)
-            .into_iter()
-            .zip(self.rows.values(other));
+        let [ones, others] = [one, other].map(|of| self.rows.values(of));
+        let pairs = ones.into_iter().zip(others);
         let pairs: Vec<f64> = pairs.map(|(one, other)| of(one, other)).collect();
         Spread::new(&pairs, 1.0).with_context(|| format!("there are no rows of {one} or {other}"))
     }
@@ -79,8 +72,8 @@ impl Results {
     }
 
     /// The same for a table.
-    fn threads_cell(&self, what: &str, object: &str) -> Result<String> {
-        let [best, median] = self.threads(what, object)?;
+    fn threads_cell(&self, what: &str, it: &Object) -> Result<String> {
+        let [best, median] = self.threads(what, it.name)?;
         Ok(format!("{best:.2} ({median:.2})"))
     }
 
@@ -91,59 +84,54 @@ impl Results {
             Ok(cell.unwrap_or_else(|| "not measured".to_owned()))
         };
         let beyond_helper = |measure, it: &Object| -> Result<f64> {
-            Ok(self.median(measure, it.name)? - self.median(measure, "helper")?)
+            let median = |object| self.rows.median(&format!("{measure},{object}"));
+            Ok(median(it.name)? - median("helper")?)
         };
 
-        let mut rows = vec![header("", &OBJECTS)];
-        let mut row = |title, cell: &dyn Fn(&Object) -> Result<String>| -> Result<()> {
-            rows.push(table::row(title, &OBJECTS, cell)?);
-            Ok(())
-        };
-        row("instructions, in a loop", &|it| {
+        let mut table = table("", &OBJECTS);
+        table.add("instructions, in a loop", |it| {
             counted(it, |count| match count.inlined {
                 true => count.in_loop.to_string(),
                 false => format!("{}, a call", count.in_loop),
             })
         })?;
-        row("instructions, out of line", &|it| {
+        table.add("instructions, out of line", |it| {
             counted(it, |count| count.out_of_line.to_string())
         })?;
-        row("ns per access (quartiles)", &|it| {
-            Ok(self.spread("ns", it.name, 1.0)?.to_string())
-        })?;
-        row("the same over by hand", &|it| {
-            let pair = [it.name, BY_HAND.name].map(|name| format!("ns,{name}"));
-            let ratio = self.pairs(pair.each_ref().map(String::as_str), |a, b| a / b)?;
+        table.add("ns per access (quartiles)", |it| self.spread("ns", it, 1.0))?;
+        table.add("the same over by hand", |it| {
+            let [ns, by_hand] = [it, &BY_HAND].map(|it| format!("ns,{}", it.name));
+            let ratio = self.pairs([&ns, &by_hand], |a, b| a / b)?;
             Ok(three_digits(ratio.median))
         })?;
-        row("ns until the table is there", &|it| {
+        table.add("ns until the table is there", |it| {
             let chained = format!("chained_ns,{}", it.name);
             let ns = self.pairs([&chained, "chained_ns,nothing"], |a, b| a - b)?;
             Ok(ns.to_string())
         })?;
-        row("2 threads over 1: best (median)", &|it| {
-            self.threads_cell("per_us", it.name)
+        table.add("2 threads over 1: best (median)", |it| {
+            self.threads_cell("per_us", it)
         })?;
-        row("bytes in the object", &|it| {
-            Ok(self.median("inline_bytes", it.name)?.to_string())
+        table.add("bytes in the object", |it| {
+            let bytes = self.rows.median(&format!("inline_bytes,{}", it.name))?;
+            Ok(bytes.to_string())
         })?;
-        row("bytes on the heap", &|it| {
+        table.add("bytes on the heap", |it| {
             let heap = beyond_helper("heap_bytes", it)?;
             Ok(match beyond_helper("heap_blocks", it)? {
                 0.0 => heap.to_string(),
                 blocks => format!("{heap} in {blocks}"),
             })
         })?;
-        row("us of the first access (quartiles)", &|it| {
-            Ok(self.spread("first_ns", it.name, 1e3)?.to_string())
+        table.add("us of the first access (quartiles)", |it| {
+            self.spread("first_ns", it, 1e3)
         })?;
-        Ok(table::numbers(&rows))
+        Ok(table.to_string())
     }
 
     /// The table of populating, ours and by hand.
     pub(super) fn populating(&self) -> Result<String> {
-        let objects = [OURS, BY_HAND];
-        let mut rows = vec![header("an owner with nothing but the slot", &objects)];
+        let mut table = table("an owner with nothing but the slot", &OBJECTS[..2]);
         for (title, measure) in [
             (
                 "created, populated and freed, millions a second",
@@ -155,21 +143,17 @@ impl Results {
                 "populate_among_ns",
             ),
         ] {
-            rows.push(table::row(title, &objects, |it| {
-                Ok(self.spread(measure, it.name, 1.0)?.to_string())
-            })?);
+            table.add(title, |it| self.spread(measure, it, 1.0))?;
         }
         let title = "2 threads over 1, on one device: best (median)";
-        rows.push(table::row(title, &objects, |it| {
-            self.threads_cell("cycles_per_us", it.name)
-        })?);
-        Ok(table::numbers(&rows))
+        table.add(title, |it| self.threads_cell("cycles_per_us", it))?;
+        Ok(table.to_string())
     }
 
     /// The cost of the C helper by itself.
     pub(super) fn helper(&self) -> Result<String> {
-        let us = self.spread("first_ns", "helper", 1e3)?;
-        let bytes = self.median("heap_bytes", "helper")?;
+        let us = self.rows.spread("first_ns,helper", 1e3)?;
+        let bytes = self.rows.median("heap_bytes,helper")?;
         Ok(format!(
             "The C helper alone takes {us} us, and allocates {bytes} bytes for pages and table."
         ))
@@ -177,7 +161,10 @@ impl Results {
 
     /// How the targets stand.
     pub(super) fn targets(&self) -> Result<Vec<Target>> {
-        let populating = |measure| -> Result<f64> { Ok(self.spread(measure, OURS.name, 1.0)?.low) };
+        let populating = |measure| -> Result<f64> {
+            let spread = self.rows.spread(&format!("{measure},{}", OURS.name), 1.0)?;
+            Ok(spread.low)
+        };
         // Not the best round: two threads that have one CPU in turns do not get in each other's way.
         let [_, together] = self.threads("cycles_per_us", OURS.name)?;
         let [ours, _] = self.threads("per_us", OURS.name)?;
@@ -212,10 +199,9 @@ impl Results {
     }
 }
 
-/// The titles of columns.
-fn header(what: &str, objects: &[Object]) -> Vec<String> {
-    let titles = objects.iter().map(|it| it.title);
-    iter::once(what).chain(titles).map(str::to_owned).collect()
+/// A table with a column for each of these objects.
+fn table<'a>(corner: &str, objects: &'a [Object]) -> Table<&'a Object> {
+    Table::new(corner, objects, |it| it.title.to_owned())
 }
 
 /// Two threads do enough, and the control, which writes to shared memory, does not.
@@ -278,13 +264,12 @@ mod tests {
         ];
         let results = Results {
             counts: Counts::new(),
-            rows: self::rows(&rows, 2),
+            rows: self::rows(rows, 2),
         };
 
         let ratio = results.pairs(["a,x", "b,x"], |a, b| a / b).unwrap();
         assert_eq!((ratio.low, ratio.high), (2.0, 2.0));
         assert_eq!(results.threads("c", "x").unwrap(), [1.0, 1.0]);
-        assert!(results.median("d", "x").is_err());
         assert!(results.threads("d", "x").is_err());
     }
 }

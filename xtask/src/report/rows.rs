@@ -28,20 +28,24 @@ pub(crate) struct Rows(pub(crate) Vec<Row>);
 impl Rows {
     /// Adds a row whose value has a name of so many words. Fails if an earlier round is missing.
     pub(crate) fn add(&mut self, line: &str, words: usize) -> Result<()> {
-        let parse = || {
+        let parse = || -> Option<(&str, usize, f64)> {
             let mut parts = line.trim_end().rsplitn(3, ',');
             let (value, round, of) = (parts.next()?, parts.next()?, parts.next()?);
-            Some(Row {
-                of: (of.split(',').count() == words).then(|| of.to_owned())?,
-                round: round.parse().ok()?,
-                value: value.parse().ok()?,
-            })
+            let is_name = of.split(',').count() == words;
+            is_name.then_some((of, round.parse().ok()?, value.parse().ok()?))
         };
-        let row = parse().with_context(|| format!("not a row: {line}"))?;
-        let rounds = self.values(&row.of).len();
-        ensure!(row.round == rounds, "a round is missing before: {line}");
-        self.0.push(row);
+        let (of, round, value) = parse().with_context(|| format!("not a row: {line}"))?;
+        let rounds = self.values(of).len();
+        ensure!(round == rounds, "a round is missing before: {line}");
+        self.push(of, value);
         Ok(())
+    }
+
+    /// Adds the value of the next round.
+    pub(crate) fn push(&mut self, of: impl Into<String>, value: f64) {
+        let of = of.into();
+        let round = self.values(&of).len();
+        self.0.push(Row { of, round, value });
     }
 
     /// The values of something, in the order of rounds; none if it was not measured.
@@ -53,6 +57,10 @@ impl Rows {
     /// The spread of these values, in units of `unit`.
     pub(crate) fn spread(&self, of: &str, unit: f64) -> Result<Spread> {
         Spread::new(&self.values(of), unit).with_context(|| format!("there are no rows of {of}"))
+    }
+
+    pub(crate) fn median(&self, of: &str) -> Result<f64> {
+        Ok(self.spread(of, 1.0)?.median)
     }
 }
 
@@ -90,7 +98,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// Reads these rows, whose values have names of so many words.
-    pub(crate) fn rows(lines: &[&str], words: usize) -> Rows {
+    pub(crate) fn rows<'a>(lines: impl IntoIterator<Item = &'a str>, words: usize) -> Rows {
         let mut rows = Rows::default();
         for line in lines {
             rows.add(line, words).unwrap();
@@ -100,7 +108,7 @@ pub(crate) mod tests {
 
     #[test]
     fn rows_are_read_if_none_is_missing() {
-        let mut rows = rows(&["ns,a,0,1.5", "ns,b,0,2", "ns,a,1,2.5"], 2);
+        let mut rows = rows(["ns,a,0,1.5", "ns,b,0,2", "ns,a,1,2.5"], 2);
 
         assert_eq!(rows.values("ns,a"), [1.5, 2.5]);
         assert_eq!(rows.spread("ns,b", 0.5).unwrap().median, 4.0);
@@ -118,6 +126,7 @@ pub(crate) mod tests {
             assert!(rows.add(line, 2).is_err(), "{line}");
         }
     }
+
     #[test]
     fn the_spread_is_that_of_the_quartiles() {
         let spread = Spread::new(&[50.0, 10.0, 40.0, 20.0, 1000.0], 10.0).unwrap();

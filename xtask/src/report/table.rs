@@ -3,7 +3,7 @@
 //! Tables, for the terminal and for pages alike: Markdown in columns.
 
 use anyhow::Result;
-use std::iter;
+use std::{fmt, iter};
 
 /// A title, and cells.
 pub(crate) type Row = Vec<String>;
@@ -11,16 +11,6 @@ pub(crate) type Row = Vec<String>;
 /// A row with these cells.
 pub(crate) fn cells<'a>(cells: impl IntoIterator<Item = &'a str>) -> Row {
     cells.into_iter().map(str::to_owned).collect()
-}
-
-/// A row with a cell for each item of `of`.
-pub(crate) fn row<T>(
-    title: impl Into<String>,
-    of: impl IntoIterator<Item = T>,
-    cell: impl FnMut(T) -> Result<String>,
-) -> Result<Row> {
-    let cells = of.into_iter().map(cell);
-    iter::once(Ok(title.into())).chain(cells).collect()
 }
 
 /// A table of text. The first row is its header.
@@ -31,6 +21,45 @@ pub(crate) fn text(rows: &[Row]) -> String {
 /// The same with numbers in all columns but the first.
 pub(crate) fn numbers(rows: &[Row]) -> String {
     markdown(rows, |column| if column > 0 { ":" } else { "-" })
+}
+
+/// A table of numbers with a column for each item.
+pub(crate) struct Table<C> {
+    columns: Vec<C>,
+    rows: Vec<Row>,
+}
+
+impl<C: Copy> Table<C> {
+    /// Begins with a header: a title for the titles of rows, and one for each column.
+    pub(crate) fn new(
+        corner: &str,
+        columns: impl IntoIterator<Item = C>,
+        title: impl Fn(C) -> String,
+    ) -> Self {
+        let columns: Vec<C> = columns.into_iter().collect();
+        let titles = columns.iter().map(|column| title(*column));
+        Self {
+            rows: vec![iter::once(corner.to_owned()).chain(titles).collect()],
+            columns,
+        }
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        title: impl Into<String>,
+        cell: impl Fn(C) -> Result<String>,
+    ) -> Result<()> {
+        let cells = self.columns.iter().map(|column| cell(*column));
+        let row = iter::once(Ok(title.into())).chain(cells);
+        self.rows.push(row.collect::<Result<_>>()?);
+        Ok(())
+    }
+}
+
+impl<C> fmt::Display for Table<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&numbers(&self.rows))
+    }
 }
 
 /// A table in which the line below the header has these ends: a colon aligns a column to the right.
@@ -95,13 +124,13 @@ mod tests {
         let rows = [["a", "b"], ["long", "c"]].map(cells);
         assert_eq!(text(&rows), "| a    | b |\n|------|---|\n| long | c |\n");
 
-        let header = cells(["n", "1", "10"]);
-        let cells = row("`a`", [1.0, 12.5], |cell| Ok(three_digits(cell)));
-        let rows = [header, cells.unwrap()];
+        let mut table = Table::new("n", [1, 10], |n| n.to_string());
+        let cell = |n| Ok(three_digits(f64::from(n) * 1.25));
+        table.add("`a`", cell).unwrap();
         assert_eq!(
-            numbers(&rows),
-            "| n   |    1 |   10 |\n|-----|-----:|-----:|\n| `a` | 1.00 | 12.5 |\n"
+            table.to_string(),
+            "| n   |    1 |   10 |\n|-----|-----:|-----:|\n| `a` | 1.25 | 12.5 |\n"
         );
-        assert!(row("", [1], |_| anyhow::bail!("none")).is_err());
+        assert!(table.add("", |_| anyhow::bail!("none")).is_err());
     }
 }

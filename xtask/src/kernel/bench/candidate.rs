@@ -13,13 +13,6 @@ pub(crate) struct Candidate {
     pub(super) object: Object,
 }
 
-impl Candidate {
-    /// Its name outside of Markdown.
-    pub(super) fn plain_title(&self) -> String {
-        self.title.replace('`', "")
-    }
-}
-
 /// The reference copy, which others are compared with.
 pub(super) const BY_HAND: Candidate = Candidate {
     file: "by_hand",

@@ -4,7 +4,11 @@
 //! them.
 
 use anyhow::{ensure, Context, Result};
-use std::{collections::BTreeMap, ops::Range, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    path::Path,
+};
 use xshell::{cmd, Shell};
 
 /// Where it is measured.
@@ -42,7 +46,7 @@ impl Function {
 
 struct Instruction {
     text: String,
-    /// Where it jumps to, or calls.
+    /// The place that it names: where it jumps to, or calls.
     target: Option<u64>,
 }
 
@@ -71,10 +75,7 @@ impl Code {
             mark: measured("mark")?.addresses.start,
             synchronize: named(&symbols, SYNCHRONIZE)?.addresses.start,
         };
-        let mut next = MEASURED
-            .map(measured)
-            .into_iter()
-            .collect::<Result<Vec<_>>>()?;
+        let mut next: Vec<_> = MEASURED.into_iter().map(measured).collect::<Result<_>>()?;
         while let Some(function) = next.pop() {
             if code.functions.contains(function) {
                 continue;
@@ -116,11 +117,10 @@ impl Code {
 
     /// Whether more than one function has some of these addresses, but for the helpers.
     pub(super) fn calls_accessor(&self, addresses: &[u64]) -> bool {
-        let is_executed = |function: &&Function| {
-            let mut addresses = addresses.iter();
-            !function.is_helper() && addresses.any(|it| function.addresses.contains(it))
-        };
-        self.functions.iter().filter(is_executed).count() > 1
+        let functions = addresses.iter().filter_map(|it| self.function(*it));
+        let functions = functions.filter(|function| !function.is_helper());
+        let starts: BTreeSet<u64> = functions.map(|it| it.addresses.start).collect();
+        starts.len() > 1
     }
 
     /// Fails unless everything that is called at these addresses is among them: else something is
@@ -171,7 +171,7 @@ impl Code {
                 .function(target)
                 .map_or("elsewhere", Function::short_name)
                 .to_owned(),
-            (None, _) => without_comment(operands).to_owned(),
+            (None, _) => operands.to_owned(),
         };
         format!("{mnemonic:7} {}", operands.trim())
             .trim_end()
@@ -204,24 +204,14 @@ fn named<'a>(symbols: &'a BTreeMap<u64, Function>, name: &str) -> Result<&'a Fun
 
 /// Whether an instruction calls a function, on x86 or on arm64.
 fn calls(text: &str) -> bool {
-    ["call", "callq", "bl", "blr"].contains(&mnemonic(text))
+    let mnemonic = text.split_whitespace().next().unwrap_or_default();
+    ["call", "callq", "bl", "blr"].contains(&mnemonic)
 }
 
-/// Whether an instruction jumps or calls.
-fn jumps(text: &str) -> bool {
-    let mnemonic = mnemonic(text);
-    let is_jump = mnemonic.starts_with('j') || mnemonic.starts_with("b.");
-    is_jump || ["b", "cbz", "cbnz", "tbz", "tbnz"].contains(&mnemonic) || calls(text)
-}
-
-fn mnemonic(text: &str) -> &str {
-    text.split_whitespace().next().unwrap_or_default()
-}
-
-/// The operands without the disassembler's comment: `# imm = 0x1` on x86, `// =1` on arm64.
-fn without_comment(operands: &str) -> &str {
-    let end = operands.find(" # ").or_else(|| operands.find("//"));
-    &operands[..end.unwrap_or(operands.len())]
+/// The text without the disassembler's comment: `# imm = 0x1` on x86, `// =1` on arm64.
+fn without_comment(text: &str) -> &str {
+    let end = text.find(" # ").or_else(|| text.find("//"));
+    text[..end.unwrap_or(text.len())].trim()
 }
 
 /// Reads the output of `llvm-objdump --no-show-raw-insn`.
@@ -229,14 +219,13 @@ fn instructions(text: &str) -> impl Iterator<Item = (u64, Instruction)> + '_ {
     text.lines().filter_map(|line| {
         let (address, text) = line.split_once(": ")?;
         let address = u64::from_str_radix(address.trim(), 16).ok()?;
-        let text = text.trim().to_owned();
+        let text = without_comment(text).to_owned();
 
         // In front of the name that it stands for: `callq 0x30 <f>`, `cbz x0, 0x30 <f+0x8>`.
-        let target = || {
-            let operand = text.rsplit_once(" <")?.0.split_whitespace().last()?;
+        let target = text.rsplit_once(" <").and_then(|(before, _)| {
+            let operand = before.split_whitespace().last()?;
             u64::from_str_radix(operand.strip_prefix("0x")?, 16).ok()
-        };
-        let target = if jumps(&text) { target() } else { None };
+        });
         Some((address, Instruction { text, target }))
     })
 }

@@ -2,14 +2,7 @@
 
 //! Builds a candidate, and boots it: once to be timed, and once to be traced.
 
-use super::{
-    candidate::Candidate,
-    code::Code,
-    results::Outcome,
-    rows::{self, WORDS},
-    trace::Trace,
-    Options,
-};
+use super::{candidate::Candidate, code::Code, results::Outcome, rows, trace::Trace, Options};
 use crate::{
     kernel::{
         boot::Boot,
@@ -47,7 +40,7 @@ pub(super) fn measure(
     options: &Options,
     candidate: &'static Candidate,
 ) -> Result<Outcome> {
-    println!("\n== {}", candidate.plain_title());
+    println!("\n== {}", candidate.title.replace('`', ""));
     let hardware = options.hardware;
     let flavour = Flavour {
         arch: hardware.arch,
@@ -71,13 +64,12 @@ pub(super) fn measure(
         false => "rust_lazy_bench",
     };
     println!("running  {suite}\n");
-    let timed = boot(&kernel, suite, &hardware, None)?;
+    let rows = boot(&kernel, suite, &hardware, None)?;
 
     let llvm = &kernel.make.llvm;
     let mut outcome = Outcome {
         candidate,
-        timed,
-        traced: Rows::default(),
+        rows,
         listing: Vec::new(),
         linux: kernel.tree.version(),
         clang: llvm.version,
@@ -100,9 +92,9 @@ pub(super) fn measure(
     fs::remove_file(&log)?;
     println!();
 
-    let traced = &mut outcome.traced;
+    let rows = &mut outcome.rows;
     for (section, calls) in trace.calls("unbind,", code.synchronize) {
-        traced.add(&format!("calls,synchronize_rcu,{section},0,{calls}"), WORDS)?;
+        rows.push(format!("calls,synchronize_rcu,{section}"), calls as f64);
     }
     let (nothing, _) = trace.per_access("nothing")?;
     let mut access = |shape, nothing| -> Result<Vec<u64>> {
@@ -110,11 +102,11 @@ pub(super) fn measure(
         code.ensure_complete(&addresses)?;
         let instructions = without_loop(instructions, nothing)?;
         let calls = u32::from(code.calls_accessor(&addresses));
-        traced.add(
-            &format!("instructions,access,{shape},1,0,{instructions}"),
-            WORDS,
-        )?;
-        traced.add(&format!("calls,accessor,{shape},1,0,{calls}"), WORDS)?;
+        rows.push(
+            format!("instructions,access,{shape},1"),
+            instructions as f64,
+        );
+        rows.push(format!("calls,accessor,{shape},1"), calls.into());
         Ok(addresses)
     };
     outcome.listing = code.listing(&access("out_of_line", 0)?);

@@ -61,9 +61,11 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     options.hardware.ensure_possible(Variant::Fast)?;
     ensure_machine(&cache, options.hardware.arch, options.source.install)?;
-    let measured = CANDIDATES.iter();
-    let measured = measured.map(|candidate| measure(shell, &cache, options, candidate));
-    let results = Results(measured.collect::<Result<_>>()?);
+    let [by_hand, ours] = &CANDIDATES;
+    let results = Results([
+        measure(shell, &cache, options, by_hand)?,
+        measure(shell, &cache, options, ours)?,
+    ]);
     let tables = table::tables(&results)?;
 
     println!("\n{tables}");
@@ -97,7 +99,7 @@ fn write(
     let accelerator = accelerator.get_name();
     let qemu = Arch::X86.emulator_version()?;
     let version = qemu.trim_start_matches("QEMU ");
-    let [_, Outcome { linux, clang, .. }] = results.compared()?;
+    let [_, Outcome { linux, clang, .. }] = &results.0;
     let guest = format!("Linux {linux}, 2 CPUs, 250 Hz, `rcupdate.rcu_normal=1`");
     let machine = machine::table(
         shell,
@@ -111,9 +113,9 @@ fn write(
     // All are drawn before the first is written.
     let mut drawn = Vec::new();
     let mut text = String::new();
-    for (title, name, plot) in plots::plots(results) {
-        let name = format!("{STEM}-{name}.svg");
-        text += &format!("![{title}]({name})\n\n");
+    for plot in plots::plots(results) {
+        let name = format!("{STEM}-{}.svg", plot.name);
+        text += &format!("![{}]({name})\n\n", plot.title);
         drawn.push((docs.join(name), plot.svg(COMMAND)?));
     }
     text += &format!("{}\n{tables}\n{machine}", target::list(targets));

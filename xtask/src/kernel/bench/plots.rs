@@ -7,89 +7,81 @@ use anyhow::{Context, Result};
 use plotters::{element::DashedPathElement, prelude::*};
 
 /// The colours of candidates, in their order.
-const COLORS: [RGBColor; 3] = [
-    RGBColor(0xcc, 0x77, 0x22),
-    RGBColor(0x33, 0x66, 0x99),
-    RGBColor(0x66, 0x99, 0x33),
-];
+const COLORS: [RGBColor; 2] = [RGBColor(0xcc, 0x77, 0x22), RGBColor(0x33, 0x66, 0x99)];
 
-/// The gaps in the lines of a candidate.
-const GAPS: [i32; 3] = [0, 4, 10];
-
-/// All plots, with their titles and the ends of their names.
-pub(super) fn plots(results: &Results) -> Vec<(&'static str, String, Plot)> {
-    let x = "objects";
-    let unbind = Plot {
-        caption: "Unbind, by the number of mapped objects".to_owned(),
-        x,
-        y: "ms",
-        lines: lines(results, "unbind", &HOWS, |it, how, n| {
-            Ok(it.unbind_ms(how, n)?.median)
-        }),
-    };
-    let mut plots = vec![("Time of unbind", "unbind".to_owned(), unbind)];
-    let orders = ORDERS.map(|(order, title)| (order, format!(", {title}")));
-    for freed in &FREED {
-        let free = Plot {
-            caption: format!("To free {}, by how many are freed", freed.text),
-            x,
-            y: "us each",
-            lines: lines(results, freed.name, &orders, |it, order, n| {
-                it.best_us(freed.name, order, n)
-            }),
-        };
-        plots.push(("Time of a free", format!("free-{}", freed.name), free));
-    }
-    plots
-}
-
-/// A line for each candidate and way in which `what` is done, over the numbers with which it was
-/// done. Labels end with the ending of the way. A line without points is left out.
-fn lines<S: AsRef<str>>(
-    results: &Results,
-    what: &str,
-    ways: &[(&str, S)],
-    y: impl Fn(&Outcome, &str, u64) -> Result<f64>,
-) -> Vec<Line> {
-    let numbers = results.numbers(what);
-    let mut lines = Vec::new();
-    for (it, color) in results.0.iter().zip(COLORS) {
-        for ((how, ending), gap) in ways.iter().zip(GAPS) {
-            let point = |n: &u64| Some((*n as f64, y(it, how, *n).ok()?));
-            lines.push(Line {
-                label: it.candidate.plain_title() + &ending.as_ref().replace('`', ""),
-                color,
-                gap,
-                points: numbers.iter().filter_map(point).collect(),
-            });
-        }
-    }
-    lines.retain(|line| !line.points.is_empty());
-    lines
-}
+/// The lengths of dashes and gaps in a candidate's lines, in pixels. The first line is solid: one
+/// dash is longer than any line.
+const DASHES: [(i32, i32); 3] = [(10_000, 1), (6, 4), (6, 10)];
 
 /// How large plots are.
 const SIZE: (u32, u32) = (760, 420);
 
-/// How long dashes are, and lines in a legend.
-const DASH: i32 = 6;
+/// How long lines in a legend are.
 const LEGEND: i32 = 22;
 
 /// A line, and its points.
 struct Line {
     label: String,
     color: RGBColor,
-    /// Between dashes, in pixels; none if the line has no gaps.
-    gap: i32,
+    dashes: (i32, i32),
     points: Vec<(f64, f64)>,
 }
 
-/// The caption and the labels of a plot, and its lines.
+/// Times over numbers of objects.
 pub(super) struct Plot {
+    pub(super) title: &'static str,
+    /// The end of its file's name.
+    pub(super) name: String,
     caption: String,
-    x: &'static str,
-    y: &'static str,
+    unit: &'static str,
     lines: Vec<Line>,
+}
+
+pub(super) fn plots(results: &Results) -> Vec<Plot> {
+    let mut plots = vec![Plot {
+        title: "Time of unbind",
+        name: "unbind".to_owned(),
+        caption: "Unbind, by the number of mapped objects".to_owned(),
+        unit: "ms",
+        lines: lines(results, "unbind", &HOWS, |it, how, n| {
+            Ok(it.unbind_ms(how, n)?.median)
+        }),
+    }];
+    plots.extend(FREED.iter().map(|freed| Plot {
+        title: "Time of a free",
+        name: format!("free-{}", freed.name),
+        caption: format!("To free {}, by how many are freed", freed.text),
+        unit: "us each",
+        lines: lines(results, freed.name, &ORDERS, |it, order, n| {
+            it.best_us(freed.name, order, n)
+        }),
+    }));
+    plots
+}
+
+/// A line for each candidate and way in which `what` is done, over the numbers with which it was
+/// done. A line without points is left out.
+fn lines(
+    results: &Results,
+    what: &str,
+    ways: &[(&str, &str)],
+    y: impl Fn(&Outcome, &str, u64) -> Result<f64>,
+) -> Vec<Line> {
+    let numbers = results.numbers(what);
+    let mut lines = Vec::new();
+    for (it, color) in results.0.iter().zip(COLORS) {
+        for ((how, title), dashes) in ways.iter().zip(DASHES) {
+            let point = |n: &u64| Some((*n as f64, y(it, how, *n).ok()?));
+            lines.push(Line {
+                label: it.title(title).replace('`', ""),
+                color,
+                dashes,
+                points: numbers.iter().filter_map(point).collect(),
+            });
+        }
+    }
+    lines.retain(|line| !line.points.is_empty());
+    lines
 }
 
 impl Plot {
@@ -125,24 +117,16 @@ impl Plot {
             .x_labels(4)
             .x_label_formatter(&|x| format!("{x}"))
             .y_label_formatter(&|y| format!("{y}"))
-            .x_desc(self.x)
-            .y_desc(self.y)
+            .x_desc("objects")
+            .y_desc(self.unit)
             .draw()?;
 
         for line in &self.lines {
             let style = line.color.stroke_width(2);
             let points = line.points.iter().copied();
-            // In the legend, a line without gaps is one dash.
-            let (drawn, dash, gap) = match line.gap {
-                0 => {
-                    let series = LineSeries::new(points.clone(), style);
-                    (chart.draw_series(series)?, LEGEND, 1)
-                }
-                gap => {
-                    let series = DashedLineSeries::new(points.clone(), DASH, gap, style);
-                    (chart.draw_series(series)?, DASH, gap)
-                }
-            };
+            let (dash, gap) = line.dashes;
+            let drawn = DashedLineSeries::new(points.clone(), dash, gap, style);
+            let drawn = chart.draw_series(drawn)?;
             drawn.label(&line.label).legend(move |(x, y)| {
                 DashedPathElement::new([(x, y), (x + LEGEND, y)], dash, gap, style)
             });
@@ -173,23 +157,21 @@ mod tests {
     #[test]
     fn lines_are_drawn() {
         let mut plots = plots(&results()).into_iter();
-        let (_, _, unbind) = plots.next().unwrap();
-        let svg = unbind.svg("a command").unwrap();
+        let svg = plots.next().unwrap().svg("a command").unwrap();
 
         assert!(svg.contains("Written by `a command`"), "{svg}");
         assert!(svg.contains("#[devres_lazy], after a try_access"), "{svg}");
         assert!(svg.ends_with("</svg>\n"), "{svg}");
-        let (_, _, nothing) = plots.last().unwrap();
-        assert!(nothing.svg("a command").is_err());
+        assert!(plots.last().unwrap().svg("a command").is_err());
     }
 
     #[test]
     fn what_was_not_measured_is_not_drawn() {
         let plots = plots(&results());
-        let drawn = plots.iter().map(|(_, name, plot)| {
+        let drawn = plots.iter().map(|plot| {
             let lines = plot.lines.iter();
             let lines: Vec<_> = lines.map(|it| (it.label.as_str(), it.points[0])).collect();
-            (name.as_str(), lines)
+            (plot.name.as_str(), lines)
         });
 
         let unbind = vec![

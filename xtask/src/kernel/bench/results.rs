@@ -2,10 +2,7 @@
 
 //! The figures that follow from the rows and the traces.
 
-use super::{
-    candidate::{Candidate, BY_HAND, OURS},
-    rows::TITLES,
-};
+use super::{candidate::Candidate, rows::TITLES};
 use crate::{
     kernel::tree::Version,
     report::rows::{Rows, Spread},
@@ -20,8 +17,8 @@ pub(super) const ORDERS: [(&str, &str); 3] = [
     ("random", "random"),
 ];
 
-/// How something is unbound, and what the names of candidates have behind them then.
-pub(super) const HOWS: [(&str, &str); 2] = [("plain", ""), ("tried", ", after a `try_access`")];
+/// How something is unbound, and the titles of that.
+pub(super) const HOWS: [(&str, &str); 2] = [("plain", ""), ("tried", "after a `try_access`")];
 
 /// A kind of thing that is freed.
 pub(super) struct Freed {
@@ -31,11 +28,10 @@ pub(super) struct Freed {
     pub(super) bare: &'static str,
     pub(super) bare_text: &'static str,
     pub(super) text: &'static str,
-    /// Whether times are compared as ratios to the same without the slot.
-    pub(super) over_bare: bool,
-    /// Whether random order is judged, too. For objects it is not: the cost of their memory, and of
-    /// the C helper's, then varies more between the numbers of objects than the slot takes.
-    pub(super) random: bool,
+    /// Whether the slot takes most of the time. Otherwise, times are compared as ratios to the same
+    /// without the slot. Random order is then not judged by itself: the cost of memory, and of the
+    /// C helper's, varies more between the numbers of objects than the slot takes.
+    pub(super) is_mostly_slot: bool,
 }
 
 pub(super) const FREED: [Freed; 2] = [
@@ -44,109 +40,88 @@ pub(super) const FREED: [Freed; 2] = [
         bare: "object_bare",
         bare_text: "mapped by the C helper alone",
         text: "an object with its table",
-        over_bare: true,
-        random: false,
+        is_mostly_slot: false,
     },
     Freed {
         name: "owner",
         bare: "owner_empty",
         bare_text: "never populated",
         text: "an owner with nothing but the slot",
-        over_bare: false,
-        random: true,
+        is_mostly_slot: true,
     },
 ];
+
+/// The bytes that the lazy part takes of a mapped object: in it, and beside it.
+pub(super) const MAPPED: [&str; 2] = ["slot,inline", "owner,populated"];
+
+/// The bytes that an allocation of the object takes.
+pub(super) const ALLOCATED: &str = "object_allocated,inline";
 
 /// Everything that was seen of a candidate.
 pub(super) struct Outcome {
     pub(super) candidate: &'static Candidate,
-    pub(super) timed: Rows,
-    /// Counts of the traced boot, whose times say nothing.
-    pub(super) traced: Rows,
+    /// Those of the timed boot, and the counts of the traced one, whose times say nothing.
+    pub(super) rows: Rows,
     /// The instructions of an access, out of line.
     pub(super) listing: Vec<String>,
     pub(super) linux: Version,
     pub(super) clang: Version,
 }
 
-/// The measured values of all candidates.
-pub(super) struct Results(pub(super) Vec<Outcome>);
+/// The outcomes of the reference copy, and of ours.
+pub(super) struct Results(pub(super) [Outcome; 2]);
 
 impl Results {
-    /// The outcomes of the reference copy, and of ours.
-    pub(super) fn compared(&self) -> Result<[&Outcome; 2]> {
-        let of = |candidate: Candidate| {
-            let mut all = self.0.iter();
-            all.find(|it| it.candidate.file == candidate.file)
-                .with_context(|| format!("{} was not measured", candidate.title))
-        };
-        Ok([of(BY_HAND)?, of(OURS)?])
+    /// A value by hand, and of ours.
+    pub(super) fn both<T>(&self, of: impl Fn(&Outcome) -> Result<T>) -> Result<[T; 2]> {
+        let [by_hand, ours] = &self.0;
+        Ok([of(by_hand)?, of(ours)?])
     }
 
     /// With how many something was timed, or its calls counted, for any candidate.
     pub(super) fn numbers(&self, what: &str) -> BTreeSet<u64> {
-        let rows = self.0.iter().flat_map(|it| [&it.timed, &it.traced]);
-        rows.flat_map(|rows| rows.numbers(what)).collect()
+        self.0.iter().flat_map(|it| it.rows.numbers(what)).collect()
     }
 
     pub(super) fn csv(&self) -> String {
-        let mut text = format!("candidate,boot,{TITLES},round,value\n");
+        let mut text = format!("candidate,{TITLES},round,value\n");
         for it in &self.0 {
-            for (boot, rows) in [("timed", &it.timed), ("traced", &it.traced)] {
-                let values = rows.0.iter().filter(|row| !row.of.starts_with("section,"));
-                let line = |row| format!("{},{boot},{row}\n", it.candidate.file);
-                text.extend(values.map(line));
-            }
+            let rows = it.rows.0.iter();
+            let values = rows.filter(|row| !row.of.starts_with("section,"));
+            text.extend(values.map(|row| format!("{},{row}\n", it.candidate.file)));
         }
         text
     }
 }
 
 impl Outcome {
-    /// The time of something, in units of so many nanoseconds.
-    fn time(&self, what: &str, how: &str, n: u64, unit: f64) -> Result<Spread> {
-        self.timed.spread(&format!("ns,{what},{how},{n}"), unit)
-    }
-
-    /// With how many something was done that is always done with as many.
-    fn number(&self, what: &str, how: &str) -> Result<u64> {
-        let of = format!("{what},{how}");
-        let n = self.timed.numbers(&of).first().copied();
-        n.with_context(|| format!("{of} was not measured"))
+    /// The candidate's title, with how something was done behind it.
+    pub(super) fn title(&self, how: &str) -> String {
+        let comma = if how.is_empty() { "" } else { ", " };
+        format!("{}{comma}{how}", self.candidate.title)
     }
 
     /// Whether something was not timed because it would have taken too long.
     pub(super) fn is_too_long(&self, what: &str, how: &str, n: u64) -> bool {
-        let values = self.timed.values(&format!("too_long,{what},{how},{n}"));
+        let values = self.rows.values(&format!("too_long,{what},{how},{n}"));
         !values.is_empty()
     }
 
     /// Milliseconds of an unbind.
     pub(super) fn unbind_ms(&self, how: &str, n: u64) -> Result<Spread> {
-        self.time("unbind", how, n, 1e6)
-    }
-
-    /// Grace periods of the system during `what`.
-    pub(super) fn grace_periods(&self, what: &str, how: &str, n: u64) -> Result<f64> {
-        let of = format!("grace_periods,{what},{how},{n}");
-        Ok(self.timed.spread(&of, 1.0)?.median)
+        self.rows.spread(&format!("ns,unbind,{how},{n}"), 1e6)
     }
 
     /// Calls of `synchronize_rcu()` during an unbind.
     pub(super) fn synchronize(&self, how: &str, n: u64) -> Result<f64> {
-        let of = format!("calls,synchronize_rcu,{how},{n}");
-        Ok(self.traced.spread(&of, 1.0)?.median)
+        self.rows
+            .median(&format!("calls,synchronize_rcu,{how},{n}"))
     }
 
-    /// Microseconds for each of `n`.
-    pub(super) fn each_us(&self, what: &str, how: &str, n: u64) -> Result<Spread> {
-        self.time(what, how, n, 1e3 * n as f64)
-    }
-
-    /// The same, of the best round for each of the parts, if there are parts: what else runs on a
-    /// machine can only slow one down.
+    /// Microseconds for each of `n`, of the best round for each of the parts, if there are parts:
+    /// what else runs on a machine can only slow one down.
     pub(super) fn best_us(&self, what: &str, how: &str, n: u64) -> Result<f64> {
-        let values = |unit| self.timed.values(&format!("{unit},{what},{how},{n}"));
+        let values = |unit| self.rows.values(&format!("{unit},{what},{how},{n}"));
         let (whole, parts) = (values("ns"), values("part_ns"));
         let values = if parts.is_empty() { &whole } else { &parts };
         best_of_parts(values, whole.len())
@@ -154,52 +129,32 @@ impl Outcome {
             .with_context(|| format!("{what}, {how}, was not measured with {n}"))
     }
 
-    /// Microseconds of a first access.
-    pub(super) fn first_us(&self, what: &str, how: &str) -> Result<Spread> {
-        self.each_us(what, how, self.number(what, how)?)
-    }
-
-    /// The same, of the best round.
-    pub(super) fn best_first_us(&self, what: &str, how: &str) -> Result<f64> {
-        self.best_us(what, how, self.number(what, how)?)
-    }
-
-    /// Microseconds of creating, populating and freeing an owner, of the best round.
-    pub(super) fn cycle_us(&self, how: &str) -> Result<f64> {
-        self.best_first_us("together", how)
+    /// The same of something that is done with one number only.
+    pub(super) fn best_only_us(&self, what: &str, how: &str) -> Result<f64> {
+        let of = format!("{what},{how}");
+        let n = self.rows.numbers(&of).first().copied();
+        let n = n.with_context(|| format!("{of} was not measured"))?;
+        self.best_us(what, how, n)
     }
 
     /// How much faster two threads populate and free than one does, by the best rounds: where both
     /// use one device, or each its own.
     pub(super) fn speedup(&self, how: &str) -> Result<f64> {
-        Ok(2.0 * self.cycle_us("one")? / self.cycle_us(how)?)
-    }
-
-    /// Nanoseconds of an access, in a loop of its own.
-    pub(super) fn access_ns(&self, shape: &str) -> Result<Spread> {
-        let n = self.number("access", shape)?;
-        self.time("access", shape, n, n as f64)
+        let cycle_us = |how| self.best_only_us("together", how);
+        Ok(2.0 * cycle_us("one")? / cycle_us(how)?)
     }
 
     /// Instructions of an access.
     pub(super) fn instructions(&self, shape: &str) -> Result<f64> {
-        self.traced.each(&format!("instructions,access,{shape}"))
+        let of = format!("instructions,access,{shape}");
+        Ok(self.rows.each(&of, 1.0)?.median)
     }
 
-    /// Whether there is a call of the accessor in an access.
-    pub(super) fn calls_accessor(&self, shape: &str) -> Result<bool> {
-        Ok(self.traced.each(&format!("calls,accessor,{shape}"))? > 0.0)
-    }
-
-    /// Bytes of a part of an object, or in slabs for each of many when they are created and when
-    /// they are populated.
-    pub(super) fn bytes(&self, of: &str) -> Result<f64> {
-        self.timed.each(&format!("bytes,{of}"))
-    }
-
-    /// Bytes that the lazy part takes of a mapped object: in it, and beside it.
-    pub(super) fn mapped(&self) -> Result<f64> {
-        Ok(self.bytes("slot,inline")? + self.bytes("owner,populated")?.round())
+    /// The sum of some bytes, each in whole ones: of parts of an object, or in slabs for each of
+    /// many when they are created and when they are populated.
+    pub(super) fn bytes(&self, parts: &[&str]) -> Result<f64> {
+        let each = |of| Ok(self.rows.each(&format!("bytes,{of}"), 1.0)?.median.round());
+        parts.iter().map(each).sum()
     }
 }
 
@@ -215,7 +170,10 @@ fn best_of_parts(values: &[f64], rounds: usize) -> Option<f64> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::{super::rows::WORDS, *};
+    use super::{
+        super::{candidate::CANDIDATES, rows::WORDS},
+        *,
+    };
     use crate::report::rows::tests::rows;
 
     const OF_BOTH: &str = "\
@@ -276,30 +234,31 @@ calls,accessor,in_loop,1,0,0
     /// As many grace periods by hand as there are objects, and as few of ours as there have to be;
     /// times that are held, and instructions.
     pub(in super::super) fn results() -> Results {
-        let outcome = |candidate, own: &str| {
-            let text = OF_BOTH.to_owned() + own;
-            let is_traced = |line: &&str| line.starts_with("calls,") || line.starts_with("instr");
-            let (traced, timed): (Vec<_>, Vec<_>) = text.lines().partition(is_traced);
-            Outcome {
+        let [by_hand, ours] = &CANDIDATES;
+        Results(
+            [(by_hand, HAND), (ours, OURS)].map(|(candidate, own)| Outcome {
                 candidate,
-                timed: rows(&timed, WORDS),
-                traced: rows(&traced, WORDS),
+                rows: rows(OF_BOTH.lines().chain(own.lines()), WORDS),
                 listing: vec!["out_of_line:".to_owned(), "    retq".to_owned()],
                 linux: Version(7, 3, 4),
                 clang: Version(19, 1, 7),
-            }
-        };
-        let ours = outcome(&super::OURS, OURS);
-        Results(vec![outcome(&BY_HAND, HAND), ours])
+            }),
+        )
     }
 
     #[test]
     fn values_come_from_rows() {
         let results = results();
-        let [hand, ours] = results.compared().unwrap();
+        let [hand, ours] = &results.0;
 
         assert!(hand.is_too_long("unbind", "plain", 10_000));
         assert_eq!(results.numbers("unbind"), [100, 10_000].into());
+        assert_eq!(hand.rows.numbers("unbind,plain"), [100, 10_000].into());
+        assert!(hand.rows.numbers("unbind,tried").is_empty());
+        // Bytes of an object are of another number.
+        assert_eq!(results.numbers("object"), [1000].into());
+        let access = ours.rows.each("ns,access,out_of_line", 0.5).unwrap();
+        assert_eq!(access.median, 40.0);
         for (value, expected) in [
             (
                 hand.unbind_ms("plain", 100).map(|it| it.median),
@@ -309,18 +268,16 @@ calls,accessor,in_loop,1,0,0
             (hand.synchronize("plain", 10_000), Some(10_000.0)),
             (ours.synchronize("tried", 10_000), Some(1.0)),
             (ours.instructions("in_loop"), Some(9.0)),
-            (
-                ours.access_ns("out_of_line").map(|it| it.median),
-                Some(20.0),
-            ),
             (ours.best_us("object", "creation", 1000), Some(4.0)),
-            (ours.best_first_us("first_object", "alone"), Some(8.0)),
-            (ours.best_first_us("first_object", "among"), None),
+            (ours.best_only_us("first_object", "alone"), Some(8.0)),
+            (ours.best_only_us("first_object", "among"), None),
             (ours.speedup("two"), Some(1.25)),
             (ours.speedup("apart"), Some(2.0)),
             (ours.speedup("three"), None),
-            (hand.mapped(), Some(48.0 + 128.0)),
-            (ours.mapped(), Some(88.0)),
+            (ours.bytes(&["object,created"]), Some(1500.0)),
+            (ours.bytes(&["object,freed"]), None),
+            (hand.bytes(&MAPPED), Some(48.0 + 128.0)),
+            (ours.bytes(&MAPPED), Some(88.0)),
         ] {
             assert_eq!(value.as_ref().ok(), expected.as_ref(), "{value:?}");
         }
@@ -330,12 +287,12 @@ calls,accessor,in_loop,1,0,0
     fn all_values_are_in_the_csv() {
         let csv = results().csv();
 
-        assert!(csv.starts_with("candidate,boot,unit,what,how,n,round,value\n"));
+        assert!(csv.starts_with("candidate,unit,what,how,n,round,value\n"));
         for line in [
-            "by_hand,timed,ns,unbind,plain,100,0,1000000000",
-            "lazy,timed,part_ns,object,creation,1000,1,1000000",
-            "lazy,traced,calls,synchronize_rcu,tried,10000,0,1",
-            "by_hand,traced,instructions,access,out_of_line,1,0,38",
+            "by_hand,ns,unbind,plain,100,0,1000000000",
+            "lazy,part_ns,object,creation,1000,1,1000000",
+            "lazy,calls,synchronize_rcu,tried,10000,0,1",
+            "by_hand,instructions,access,out_of_line,1,0,38",
         ] {
             assert!(csv.lines().any(|of_csv| of_csv == line), "{line}");
         }

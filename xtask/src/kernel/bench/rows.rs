@@ -7,7 +7,7 @@
 //! not measured, because it would have taken so many nanoseconds. Counts of the traced boot become
 //! rows, too: of `calls`, and of `instructions`.
 
-use crate::report::rows::Rows;
+use crate::report::rows::{Rows, Spread};
 use anyhow::{ensure, Context, Result};
 use std::collections::BTreeSet;
 
@@ -55,17 +55,18 @@ fn number(of: &str) -> Option<u64> {
 impl Rows {
     /// The names of the sections, in order: what is executed, how, and with how many.
     pub(super) fn sections(&self) -> impl Iterator<Item = &str> {
-        let sections = self.0.iter().map(|row| row.of.strip_prefix("section,"));
-        sections.flatten()
+        let names = self.0.iter().map(|row| row.of.strip_prefix("section,"));
+        names.flatten()
     }
 
-    /// The one value of something, `bytes,slot,inline`, for each of as many as it was measured
-    /// with.
-    pub(super) fn each(&self, of: &str) -> Result<f64> {
-        let mut all = self.0.iter();
-        let row = all.find(|row| row.of.rsplit_once(',').is_some_and(|(it, _)| it == of));
-        row.and_then(|row| Some(row.value / number(&row.of)? as f64))
-            .with_context(|| format!("there is no row {of}"))
+    /// The spread, for each of `n`, of something that is done with one number only:
+    /// `bytes,slot,inline`.
+    pub(super) fn each(&self, of: &str, unit: f64) -> Result<Spread> {
+        let mut names = self.0.iter().filter_map(|row| row.of.rsplit_once(','));
+        let (_, n) = names
+            .find(|(name, _)| *name == of)
+            .with_context(|| format!("there is no row {of}"))?;
+        self.spread(&format!("{of},{n}"), unit * n.parse::<f64>()?)
     }
 
     /// With how many the time of something, `unbind` or `unbind,plain`, was measured or would have
@@ -81,31 +82,6 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::rows::tests::rows;
-
-    #[test]
-    fn values_are_found() {
-        let rows = rows(
-            &[
-                "section,unbind,plain,1,0,0",
-                "ns,unbind,plain,1,0,20",
-                "ns,unbind,plain,400,0,30",
-                "too_long,unbind,plain,1000,0,900",
-                "bytes,object,created,10,0,15",
-                "ns,object,created,9,0,15",
-            ],
-            WORDS,
-        );
-
-        assert_eq!(rows.each("bytes,object,created").unwrap(), 1.5);
-        assert!(rows.each("bytes,object,populated").is_err());
-        for of in ["unbind", "unbind,plain"] {
-            assert_eq!(rows.numbers(of), [1, 400, 1000].into());
-        }
-        assert!(rows.numbers("unbind,tried").is_empty());
-        assert_eq!(rows.numbers("object"), [9].into());
-        assert_eq!(rows.sections().collect::<Vec<_>>(), ["unbind,plain,1"]);
-    }
 
     #[test]
     fn a_row_that_is_missing_is_noticed() {

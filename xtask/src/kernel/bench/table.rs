@@ -4,11 +4,11 @@
 
 use super::{
     candidate::{BY_HAND, OURS},
-    results::{Freed, Outcome, Results, FREED, HOWS, ORDERS},
+    results::{Freed, Outcome, Results, ALLOCATED, FREED, HOWS, MAPPED, ORDERS},
 };
 use crate::report::{
     rows::Spread,
-    table::{self, row, thousands, three_digits, Row},
+    table::{self, thousands, three_digits, Table},
 };
 use anyhow::Result;
 use std::{collections::BTreeSet, iter};
@@ -20,212 +20,187 @@ const TOO_LONG: &str = "over a minute";
 const NOTHING: &str = "-";
 
 pub(super) fn tables(results: &Results) -> Result<String> {
-    let mut tables = vec![
+    let [object, owner] = &FREED;
+    let free_title =
+        |freed: &Freed| format!("To free {}, us each, by how many are freed", freed.text);
+    let titled = [
         (
-            "Unbind, ms (quartiles), by the number of mapped objects".to_owned(),
+            "Unbind, ms (quartiles), by the number of mapped objects",
             unbind(results)?,
         ),
-        (
-            "Grace periods in an unbind".to_owned(),
-            grace_periods(results),
-        ),
-    ];
-    for freed in &FREED {
-        let title = format!("To free {}, us each, by how many are freed", freed.text);
-        tables.push((title, free(results, freed)?));
-    }
-    for (title, figures) in [
-        ("An access (quartiles)", access()),
-        ("The first access to, us each (quartiles)", first()),
+        ("Grace periods in an unbind", grace_periods(results)?),
+        (&free_title(object), free(results, object)?),
+        (&free_title(owner), free(results, owner)?),
+        ("An access (quartiles)", access(results)?),
+        ("The first access to, us each (quartiles)", first(results)?),
         (
             "To create, populate and free an owner with nothing but the slot, least",
-            together(),
+            together(results)?,
         ),
-        ("Bytes", bytes()),
-    ] {
-        tables.push((title.to_owned(), by_candidate(results, figures)?));
-    }
-    let titled =
-        |(title, rows): &(String, Vec<Row>)| format!("**{title}**\n\n{}", table::numbers(rows));
-    let tables: Vec<_> = tables.iter().map(titled).collect();
+        ("Bytes", bytes(results)?),
+    ];
+    let tables = titled.map(|(title, table)| format!("**{title}**\n\n{table}"));
     Ok(tables.join("\n"))
 }
 
 /// A table with a column for each number.
-struct ByNumber {
-    numbers: BTreeSet<u64>,
-    rows: Vec<Row>,
-}
-
-impl ByNumber {
-    fn new(numbers: BTreeSet<u64>) -> Self {
-        let mut table = Self {
-            numbers,
-            rows: Vec::new(),
-        };
-        table.add("", thousands);
-        table
-    }
-
-    fn add(&mut self, title: impl Into<String>, cell: impl Fn(u64) -> String) {
-        let cells = self.numbers.iter().map(|n| cell(*n));
-        self.rows
-            .push(iter::once(title.into()).chain(cells).collect());
-    }
+fn by_number(numbers: BTreeSet<u64>) -> Table<u64> {
+    Table::new("", numbers, thousands)
 }
 
 /// A cell with a value, or why there is none.
-fn cell(it: &Outcome, what: &str, how: &str, n: u64, value: Result<impl ToString>) -> String {
-    match value {
+fn cell(
+    it: &Outcome,
+    what: &str,
+    how: &str,
+    n: u64,
+    value: Result<impl ToString>,
+) -> Result<String> {
+    Ok(match value {
         Ok(value) => value.to_string(),
         Err(_) if it.is_too_long(what, how, n) => TOO_LONG.to_owned(),
         Err(_) => NOTHING.to_owned(),
-    }
+    })
 }
 
 /// How many times as much something is by hand.
-fn ratio([by_hand, ours]: [Result<f64>; 2]) -> String {
-    let ratio = by_hand.ok().zip(ours.ok());
-    let ratio = ratio.map(|(by_hand, ours)| by_hand / ours);
-    // Neither is zero.
-    let ratio = ratio.filter(|ratio| ratio.is_normal());
-    ratio.map_or_else(|| NOTHING.to_owned(), three_digits)
+fn ratio([by_hand, ours]: [f64; 2]) -> String {
+    match by_hand / ours {
+        // Neither is zero.
+        ratio if ratio.is_normal() => three_digits(ratio),
+        _ => NOTHING.to_owned(),
+    }
 }
 
-/// The title of a row of ratios.
+/// The same, if both were measured.
+fn ratio_cell(both: Result<[f64; 2]>) -> Result<String> {
+    Ok(both.map_or_else(|_| NOTHING.to_owned(), ratio))
+}
+
+/// The title of ratios.
 fn ratio_title() -> String {
     format!("{} / {}", BY_HAND.title, OURS.title)
 }
 
 /// The candidates that were unbound, in which ways, and their titles.
-fn unbound(results: &Results) -> Vec<(&Outcome, &'static str, String)> {
+fn unbound(results: &Results) -> impl Iterator<Item = (&Outcome, &'static str, String)> {
     let all = results.0.iter().flat_map(|it| HOWS.map(|how| (it, how)));
-    all.filter(|(it, (how, _))| !it.timed.numbers(&format!("unbind,{how}")).is_empty())
-        .map(|(it, (how, suffix))| (it, how, format!("{}{suffix}", it.candidate.title)))
-        .collect()
+    all.filter(|(it, (how, _))| !it.rows.numbers(&format!("unbind,{how}")).is_empty())
+        .map(|(it, (how, title))| (it, how, it.title(title)))
 }
 
-fn unbind(results: &Results) -> Result<Vec<Row>> {
-    let mut table = ByNumber::new(results.numbers("unbind"));
+fn unbind(results: &Results) -> Result<String> {
+    let mut table = by_number(results.numbers("unbind"));
     for (it, how, title) in unbound(results) {
-        let ms = |n| cell(it, "unbind", how, n, it.unbind_ms(how, n));
-        table.add(title, ms);
+        table.add(title, |n| cell(it, "unbind", how, n, it.unbind_ms(how, n)))?;
     }
-    let compared = results.compared()?;
     table.add(ratio_title(), |n| {
-        ratio(compared.map(|it| Ok(it.unbind_ms("plain", n)?.median)))
-    });
-    Ok(table.rows)
+        ratio_cell(results.both(|it| Ok(it.unbind_ms("plain", n)?.median)))
+    })?;
+    Ok(table.to_string())
 }
 
-fn grace_periods(results: &Results) -> Vec<Row> {
-    let numbers = &results.numbers("unbind") | &results.numbers("synchronize_rcu");
-    let mut table = ByNumber::new(numbers);
+fn grace_periods(results: &Results) -> Result<String> {
+    let mut table = by_number(&results.numbers("unbind") | &results.numbers("synchronize_rcu"));
     for (it, how, title) in unbound(results) {
         table.add(format!("{title}: waited for"), |n| {
             let calls = it.synchronize(how, n).ok();
-            calls.map_or_else(|| NOTHING.to_owned(), |calls| thousands(calls as u64))
-        });
+            Ok(calls.map_or_else(|| NOTHING.to_owned(), |calls| thousands(calls as u64)))
+        })?;
         table.add(format!("{title}: begun (when idle)"), |n| {
-            let of = |what| it.grace_periods(what, how, n);
+            let of = |what| it.rows.median(&format!("grace_periods,{what},{how},{n}"));
             let begun = of("unbind").and_then(|during| {
                 let idle = of("idle")?;
                 Ok(format!("{} ({idle})", thousands(during as u64)))
             });
             cell(it, "unbind", how, n, begun)
-        });
+        })?;
     }
-    table.rows
+    Ok(table.to_string())
 }
 
-fn free(results: &Results, freed: &Freed) -> Result<Vec<Row>> {
-    let mut table = ByNumber::new(results.numbers(freed.name));
-    let compared = results.compared()?;
+fn free(results: &Results, freed: &Freed) -> Result<String> {
+    let mut table = by_number(results.numbers(freed.name));
     for (order, title) in ORDERS {
         for it in &results.0 {
-            let best = |what| {
-                move |n| {
-                    let us = it.best_us(what, order, n);
-                    cell(it, what, order, n, us.map(three_digits))
-                }
+            let best = |what, n| {
+                let us = it.best_us(what, order, n);
+                cell(it, what, order, n, us.map(three_digits))
             };
             let title = format!("{title}, {}", it.candidate.title);
             table.add(&title, |n| {
-                cell(it, freed.name, order, n, it.each_us(freed.name, order, n))
-            });
-            table.add(format!("{title}: least"), best(freed.name));
-            table.add(format!("{title}: {}", freed.bare_text), best(freed.bare));
+                let of = format!("ns,{},{order},{n}", freed.name);
+                let us = it.rows.spread(&of, 1e3 * n as f64);
+                cell(it, freed.name, order, n, us)
+            })?;
+            table.add(format!("{title}: least"), |n| best(freed.name, n))?;
+            let bare = format!("{title}: {}", freed.bare_text);
+            table.add(bare, |n| best(freed.bare, n))?;
         }
         table.add(format!("{title}, {} (least)", ratio_title()), |n| {
-            ratio(compared.map(|it| it.best_us(freed.name, order, n)))
-        });
+            ratio_cell(results.both(|it| it.best_us(freed.name, order, n)))
+        })?;
     }
-    Ok(table.rows)
+    Ok(table.to_string())
 }
 
 /// A value that is compared, and how it is written.
 type Value = (f64, String);
 
-/// A row of a table with a column for each candidate: its title, and the value of a candidate.
-type Figure = (String, Box<dyn Fn(&Outcome) -> Result<Value>>);
-
 /// A table with a column for each candidate, and one for what it is by hand over ours.
-fn by_candidate(results: &Results, figures: Vec<Figure>) -> Result<Vec<Row>> {
-    let titles = results.0.iter().map(|it| it.candidate.title.to_owned());
-    let titles = titles.chain([ratio_title()]).map(Ok);
-    let mut rows = vec![row("", titles, |title| title)?];
-    for (title, value) in figures {
-        let cells = results.0.iter().map(|it| Ok(value(it)?.1));
-        let ratio = ratio(results.compared()?.map(|it| Ok(value(it)?.0)));
-        rows.push(row(title, cells.chain([Ok(ratio)]), |cell| cell)?);
+fn compared(rows: Vec<(String, [Value; 2])>) -> String {
+    let titles = ["", BY_HAND.title, OURS.title, &ratio_title()];
+    let rows = rows.into_iter().map(|(title, [by_hand, ours])| {
+        let ratio = ratio([by_hand.0, ours.0]);
+        vec![title, by_hand.1, ours.1, ratio]
+    });
+    let rows: Vec<_> = iter::once(table::cells(titles)).chain(rows).collect();
+    table::numbers(&rows)
+}
+
+/// A time or a ratio, with three digits.
+fn least(value: Result<f64>) -> Result<Value> {
+    value.map(|value| (value, three_digits(value)))
+}
+
+/// The spread of what was measured.
+fn spread(spread: Result<Spread>) -> Result<Value> {
+    let value = spread.map(|spread| (spread.median, spread.to_string()));
+    Ok(value.unwrap_or_else(|_| (0.0, NOTHING.to_owned())))
+}
+
+/// The instructions of an access.
+fn instructions(it: &Outcome, shape: &str) -> Result<Value> {
+    // User-Mode Linux is not traced.
+    let Ok(count) = it.instructions(shape) else {
+        return Ok((0.0, NOTHING.to_owned()));
+    };
+    let calls = it.rows.each(&format!("calls,accessor,{shape}"), 1.0)?;
+    let call = if calls.median > 0.0 { ", a call" } else { "" };
+    Ok((count, format!("{count}{call}")))
+}
+
+fn access(results: &Results) -> Result<String> {
+    let mut rows = Vec::new();
+    for (title, shape) in [("out of line", "out_of_line"), ("in a loop", "in_loop")] {
+        let counts = results.both(|it| instructions(it, shape))?;
+        rows.push((format!("instructions, {title}"), counts));
     }
-    Ok(rows)
+    for (title, shape) in [
+        ("ns, out of line, with a loop", "out_of_line"),
+        ("ns, in a loop, with that", "in_loop"),
+        ("ns, the loop alone", "nothing"),
+    ] {
+        let of = format!("ns,access,{shape}");
+        let ns = results.both(|it| spread(it.rows.each(&of, 1.0)))?;
+        rows.push((title.to_owned(), ns));
+    }
+    Ok(compared(rows))
 }
 
-/// A row of times, with three digits.
-fn least(title: impl Into<String>, of: impl Fn(&Outcome) -> Result<f64> + 'static) -> Figure {
-    let value = move |it: &Outcome| of(it).map(|value| (value, three_digits(value)));
-    (title.into(), Box::new(value))
-}
-
-/// A row of spreads, of what was measured.
-fn spread(title: &str, of: impl Fn(&Outcome) -> Result<Spread> + 'static) -> Figure {
-    let value = move |it: &Outcome| {
-        let spread = of(it).map(|spread| (spread.median, spread.to_string()));
-        Ok(spread.unwrap_or_else(|_| (0.0, NOTHING.to_owned())))
-    };
-    (title.to_owned(), Box::new(value))
-}
-
-fn access() -> Vec<Figure> {
-    let instructions = |title: &str, shape: &'static str| -> Figure {
-        let value = move |it: &Outcome| {
-            // User-Mode Linux is not traced.
-            let Ok(count) = it.instructions(shape) else {
-                return Ok((0.0, NOTHING.to_owned()));
-            };
-            let call = if it.calls_accessor(shape)? {
-                ", a call"
-            } else {
-                ""
-            };
-            Ok((count, format!("{count}{call}")))
-        };
-        (title.to_owned(), Box::new(value))
-    };
-    vec![
-        instructions("instructions, out of line", "out_of_line"),
-        instructions("instructions, in a loop", "in_loop"),
-        spread("ns, out of line, with a loop", |it| {
-            it.access_ns("out_of_line")
-        }),
-        spread("ns, in a loop, with that", |it| it.access_ns("in_loop")),
-        spread("ns, the loop alone", |it| it.access_ns("nothing")),
-    ]
-}
-
-fn first() -> Vec<Figure> {
-    let rows = [
+fn first(results: &Results) -> Result<String> {
+    let mut rows = Vec::new();
+    for (title, what, how) in [
         ("an object", "first_object", "alone"),
         (
             "an object: the C helper alone",
@@ -238,62 +213,59 @@ fn first() -> Vec<Figure> {
             "first_owner",
             "among",
         ),
-    ];
-    let rows = rows.map(|(title, what, how)| {
-        [
-            spread(title, move |it| it.first_us(what, how)),
-            least(format!("{title}: least"), move |it| {
-                it.best_first_us(what, how)
-            }),
-        ]
-    });
-    rows.into_iter().flatten().collect()
+    ] {
+        let of = format!("ns,{what},{how}");
+        let us = results.both(|it| spread(it.rows.each(&of, 1e3)))?;
+        rows.push((title.to_owned(), us));
+        let us = results.both(|it| least(it.best_only_us(what, how)))?;
+        rows.push((format!("{title}: least"), us));
+    }
+    Ok(compared(rows))
 }
 
 /// Populating and freeing, on two CPUs.
-fn together() -> Vec<Figure> {
-    vec![
-        least("one thread, us", |it| it.cycle_us("one")),
-        least("two threads on one device, us", |it| it.cycle_us("two")),
-        least("two threads on two devices, us", |it| it.cycle_us("apart")),
-        least("two threads over one, on one device", |it| {
-            it.speedup("two")
-        }),
-        least("two threads over one, on two devices", |it| {
-            it.speedup("apart")
-        }),
-    ]
+fn together(results: &Results) -> Result<String> {
+    let mut rows = Vec::new();
+    for (title, how) in [
+        ("one thread", "one"),
+        ("two threads on one device", "two"),
+        ("two threads on two devices", "apart"),
+    ] {
+        let us = results.both(|it| least(it.best_only_us("together", how)))?;
+        rows.push((format!("{title}, us"), us));
+    }
+    for (devices, how) in [("one device", "two"), ("two devices", "apart")] {
+        let times = results.both(|it| least(it.speedup(how)))?;
+        rows.push((format!("two threads over one, on {devices}"), times));
+    }
+    Ok(compared(rows))
 }
 
-fn bytes() -> Vec<Figure> {
-    type Bytes = fn(&Outcome) -> Result<f64>;
-    let rows: [(&str, Bytes); 9] = [
-        ("in the object, for its table", |it| it.bytes("slot,inline")),
-        ("of these, the lock", |it| it.bytes("lock,inline")),
-        ("allocated when the slot is populated", |it| {
-            it.bytes("owner,populated")
-        }),
-        ("**both: a mapped object**", Outcome::mapped),
-        ("the object", |it| it.bytes("object,inline")),
-        ("the object, as it is allocated", |it| {
-            it.bytes("object_allocated,inline")
-        }),
-        ("in slabs, an object that was never mapped", |it| {
-            it.bytes("object,created")
-        }),
-        ("in slabs, more when it is mapped", |it| {
-            it.bytes("object,populated")
-        }),
-        ("in slabs, a mapped object", |it| {
-            Ok(it.bytes("object,created")? + it.bytes("object,populated")?)
-        }),
+/// Each row is the sum of some values.
+fn bytes(results: &Results) -> Result<String> {
+    let rows = [
+        ("in the object, for its table", &["slot,inline"][..]),
+        ("of these, the lock", &["lock,inline"]),
+        ("allocated when the slot is populated", &["owner,populated"]),
+        ("**both: a mapped object**", &MAPPED),
+        ("the object", &["object,inline"]),
+        ("the object, as it is allocated", &[ALLOCATED]),
+        (
+            "in slabs, an object that was never mapped",
+            &["object,created"],
+        ),
+        ("in slabs, more when it is mapped", &["object,populated"]),
+        (
+            "in slabs, a mapped object",
+            &["object,created", "object,populated"],
+        ),
     ];
-    let rows = rows.map(|(title, of)| -> Figure {
-        let text = |bytes: f64| thousands(bytes.round() as u64);
-        let value = move |it: &Outcome| of(it).map(|bytes| (bytes, text(bytes)));
-        (title.to_owned(), Box::new(value))
+    let rows = rows.map(|(title, parts)| {
+        let bytes = results.both(|it| it.bytes(parts))?;
+        let values = bytes.map(|bytes| (bytes, thousands(bytes.round() as u64)));
+        Ok((title.to_owned(), values))
     });
-    rows.into()
+    Ok(compared(rows.into_iter().collect::<Result<_>>()?))
 }
 
 #[cfg(test)]

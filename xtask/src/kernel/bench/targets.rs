@@ -2,7 +2,7 @@
 
 //! The targets that have to hold.
 
-use super::results::{Freed, Outcome, Results, FREED, ORDERS};
+use super::results::{Freed, Outcome, Results, ALLOCATED, FREED, MAPPED, ORDERS};
 use crate::report::{
     rows::Spread,
     table::thousands,
@@ -28,43 +28,36 @@ const BYTES: f64 = 2.0 / 3.0;
 
 /// How the targets stand; those that need many objects are left out if there were few.
 pub(super) fn targets(results: &Results, quick: bool) -> Result<Vec<Target>> {
-    let compared = results.compared()?;
-    let [hand, ours] = compared;
-    let of_both =
-        |of: &dyn Fn(&Outcome) -> Result<f64>| -> Result<[f64; 2]> { Ok([of(hand)?, of(ours)?]) };
-
+    let [_, ours] = &results.0;
     let mut targets = Vec::new();
     if quick {
-        targets.push(unbind_ratio(compared, QUICK_UNBIND_RATIO)?);
-        targets.push(grace_periods(compared)?);
+        targets.push(unbind_ratio(results, QUICK_UNBIND_RATIO)?);
+        targets.push(grace_periods(results)?);
     } else {
-        targets.push(unbind_ratio(compared, UNBIND_RATIO)?);
+        targets.push(unbind_ratio(results, UNBIND_RATIO)?);
         targets.push(unbind_limit(ours)?);
-        targets.push(grace_periods(compared)?);
+        targets.push(grace_periods(results)?);
         for freed in &FREED {
-            let is_judged = |(order, _): &(&str, &str)| freed.random || *order != "random";
+            let is_judged = |(order, _): &(&str, &str)| freed.is_mostly_slot || *order != "random";
             for order in ORDERS.into_iter().filter(is_judged) {
                 targets.push(flat(ours, freed, order)?);
             }
             for order in ORDERS {
-                targets.push(no_slower(compared, freed, order)?);
+                targets.push(no_slower(results, freed, order)?);
             }
         }
     }
 
     for (title, shape, most) in INSTRUCTIONS {
         let text = format!("{title}, an access takes at most {most} instructions");
-        targets.push(at_most(
-            &text,
-            of_both(&|it| it.instructions(shape))?,
-            |_| most,
-        ));
+        let both = results.both(|it| it.instructions(shape))?;
+        targets.push(at_most(text, both, |_| most));
     }
     // The two were booted one after the other, so each is compared with what the C helper takes by
     // itself in the same boot.
-    let [by_hand, object] = of_both(&|it| {
-        let alone = it.best_first_us("first_object_bare", "alone")?;
-        Ok(it.best_first_us("first_object", "alone")? / alone)
+    let [by_hand, object] = results.both(|it| {
+        let alone = it.best_only_us("first_object_bare", "alone")?;
+        Ok(it.best_only_us("first_object", "alone")? / alone)
     })?;
     targets.push(Target::new(
         Of::Time,
@@ -72,39 +65,44 @@ pub(super) fn targets(results: &Results, quick: bool) -> Result<Vec<Target>> {
         format!("{object:.2} times what the C helper takes alone, by hand {by_hand:.2}"),
         object <= by_hand,
     ));
-    let [by_hand, owner] = of_both(&|it| it.best_first_us("first_owner", "alone"))?;
+    let [by_hand, owner] = results.both(|it| it.best_only_us("first_owner", "alone"))?;
     targets.push(Target::new(
         Of::Time,
         "the first access to an owner with nothing but the slot is no slower than by hand",
         format!("{owner:.2} us, by hand {by_hand:.2}"),
         owner <= by_hand,
     ));
-    let among = ours.best_first_us("first_owner", "among")?;
+    let among = ours.best_only_us("first_owner", "among")?;
     targets.push(Target::among(owner, among, "us"));
-    let [by_hand, together] = of_both(&|it| it.speedup("two"))?;
+    let [by_hand, together] = results.both(|it| it.speedup("two"))?;
     let found = format!("{together:.2} times, by hand {by_hand:.2}");
     targets.push(Target::together(together, found));
     targets.push(at_most(
         "a mapped object has at most two thirds of the bytes",
-        of_both(&Outcome::mapped)?,
+        results.both(|it| it.bytes(&MAPPED))?,
         |by_hand| by_hand * BYTES,
     ));
     targets.push(at_most(
         "an object is allocated from the size class that it has by hand",
-        of_both(&|it| it.bytes("object_allocated,inline"))?,
+        results.both(|it| it.bytes(&[ALLOCATED]))?,
         |by_hand| by_hand,
     ));
     Ok(targets)
 }
 
 /// Ours is at most what `most` makes of the one by hand.
-fn at_most(text: &str, [hand, ours]: [f64; 2], most: impl Fn(f64) -> f64) -> Target {
-    let found = format!("{ours}, by hand {hand}");
-    Target::new(Of::Exact, text, found, ours <= most(hand))
+fn at_most(
+    text: impl Into<String>,
+    [by_hand, ours]: [f64; 2],
+    most: impl Fn(f64) -> f64,
+) -> Target {
+    let found = format!("{ours}, by hand {by_hand}");
+    Target::new(Of::Exact, text, found, ours <= most(by_hand))
 }
 
-fn unbind_ratio([hand, ours]: [&Outcome; 2], (n, least): (u64, f64)) -> Result<Target> {
-    let ratio = hand.unbind_ms("plain", n)?.median / ours.unbind_ms("plain", n)?.median;
+fn unbind_ratio(results: &Results, (n, least): (u64, f64)) -> Result<Target> {
+    let [by_hand, ours] = results.both(|it| Ok(it.unbind_ms("plain", n)?.median))?;
+    let ratio = by_hand / ours;
     let n = thousands(n);
     Ok(Target::new(
         Of::Exact,
@@ -129,11 +127,12 @@ fn unbind_limit(ours: &Outcome) -> Result<Target> {
 
 /// None and one are waited for, and by hand as many as there are objects: else calls are not
 /// counted.
-fn grace_periods([hand, ours]: [&Outcome; 2]) -> Result<Target> {
+fn grace_periods(results: &Results) -> Result<Target> {
+    let [hand, ours] = &results.0;
     let (n, _) = UNBIND_LIMIT;
     let waited = [ours.synchronize("plain", n)?, ours.synchronize("tried", n)?];
     let mut found = format!("{} and {}", waited[0], waited[1]);
-    let control = hand.traced.numbers("synchronize_rcu,plain").into_iter();
+    let control = hand.rows.numbers("synchronize_rcu,plain").into_iter();
     let control = control.map(|n| Ok((n, hand.synchronize("plain", n)?)));
     let control: Vec<(u64, f64)> = control.collect::<Result<_>>()?;
     let is_counted = !control.is_empty() && control.iter().all(|(n, calls)| *n as f64 == *calls);
@@ -155,7 +154,7 @@ fn grace_periods([hand, ours]: [&Outcome; 2]) -> Result<Target> {
 
 fn flat(ours: &Outcome, freed: &Freed, (order, title): (&str, &str)) -> Result<Target> {
     let best = |what: &str| -> Result<Vec<f64>> {
-        let numbers = ours.timed.numbers(freed.name).into_iter();
+        let numbers = ours.rows.numbers(freed.name).into_iter();
         numbers.map(|n| ours.best_us(what, order, n)).collect()
     };
     let (us, bare) = (best(freed.name)?, best(freed.bare)?);
@@ -185,25 +184,22 @@ fn is_flat(us: &[f64], bare: &[f64]) -> Option<bool> {
 }
 
 /// The median ratio of a free by hand to an annotated one, over all numbers that both have freed.
-fn no_slower(
-    [hand, ours]: [&Outcome; 2],
-    freed: &Freed,
-    (order, title): (&str, &str),
-) -> Result<Target> {
+fn no_slower(results: &Results, freed: &Freed, (order, title): (&str, &str)) -> Result<Target> {
     // Freeing an object takes time that the slot has no part in, and that differs between boots.
     let best = |it: &Outcome, n| -> Result<f64> {
         let all = it.best_us(freed.name, order, n)?;
-        match freed.over_bare {
-            true => Ok(all / it.best_us(freed.bare, order, n)?),
-            false => Ok(all),
+        match freed.is_mostly_slot {
+            true => Ok(all),
+            false => Ok(all / it.best_us(freed.bare, order, n)?),
         }
     };
-    let numbers = ours.timed.numbers(freed.name).into_iter();
-    let ratios = numbers.filter_map(|n| Some(best(hand, n).ok()? / best(ours, n).ok()?));
-    let ratio = Spread::new(&ratios.collect::<Vec<_>>(), 1.0)?.median;
-    let beyond = match freed.over_bare {
-        true => format!(", each over {}", freed.bare_text),
-        false => String::new(),
+    let numbers = results.numbers(freed.name).into_iter();
+    let both = numbers.filter_map(|n| results.both(|it| best(it, n)).ok());
+    let ratios: Vec<f64> = both.map(|[by_hand, ours]| by_hand / ours).collect();
+    let ratio = Spread::new(&ratios, 1.0)?.median;
+    let beyond = match freed.is_mostly_slot {
+        true => String::new(),
+        false => format!(", each over {}", freed.bare_text),
     };
 
     Ok(Target::new(
@@ -225,7 +221,7 @@ mod tests {
     fn missed(candidate: usize, of: &str, value: f64) -> usize {
         let mut results = results();
         let it = &mut results.0[candidate];
-        for row in it.timed.0.iter_mut().chain(&mut it.traced.0) {
+        for row in &mut it.rows.0 {
             if row.of == of {
                 row.value = value;
             }

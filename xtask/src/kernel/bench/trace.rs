@@ -73,62 +73,31 @@ fn counts(executed: &[u64]) -> BTreeMap<u64, u64> {
 
 /// Reads the lines of QEMU.
 fn sections(lines: impl BufRead, mark: u64) -> Result<Vec<Vec<u64>>> {
-    let mut sections = Vec::new();
-    let mut open: Option<Vec<u64>> = None;
-    let mut execute = |address: u64| match &mut open {
-        _ if address == mark => match open.take() {
-            Some(section) => sections.push(section),
-            None => open = Some(Vec::new()),
-        },
-        Some(section) => section.push(address),
-        None => (),
-    };
-
-    // The last one, of which the next line may say that it was not executed after all.
-    let mut last = None;
+    let mut executed = Vec::new();
     for line in lines.lines() {
         let line = line?;
-        match Event::parse(&line) {
-            Some(Event::Executes(address)) => {
-                last.replace(address).map(&mut execute);
-            }
-            Some(Event::Stopped(address)) => ensure!(
-                last.take() == Some(address),
+        // The base of the code segment, the address, and flags.
+        executed.extend(bracketed(&line, "Trace ", 1));
+        // Something else came first, such as an interrupt: it was not executed after all.
+        if let Some(address) = bracketed(&line, "Stopped execution", 0) {
+            ensure!(
+                executed.pop() == Some(address),
                 "QEMU has stopped before what it was not about to execute: {line}"
-            ),
-            None => (),
+            );
         }
     }
-    last.map(&mut execute);
 
-    ensure!(open.is_none(), "the last section has no end");
-    Ok(sections)
+    let between_marks: Vec<_> = executed.split(|address| *address == mark).collect();
+    ensure!(between_marks.len() % 2 == 1, "the last section has no end");
+    let sections = between_marks.into_iter().skip(1).step_by(2);
+    Ok(sections.map(<[u64]>::to_vec).collect())
 }
 
-/// The meaning of a line.
-#[derive(Debug, PartialEq)]
-enum Event {
-    /// The instruction at this address is executed next.
-    Executes(u64),
-    /// It was not: something else, such as an interrupt, came first.
-    Stopped(u64),
-}
-
-impl Event {
-    fn parse(line: &str) -> Option<Self> {
-        let (before, brackets) = line.split_once('[')?;
-        let inside = brackets.split(']').next()?;
-        let hex = |address| u64::from_str_radix(address, 16).ok();
-
-        if before.starts_with("Trace ") {
-            // The base of the code segment, the address, and flags.
-            hex(inside.split('/').nth(1)?).map(Self::Executes)
-        } else if before.starts_with("Stopped execution") {
-            hex(inside).map(Self::Stopped)
-        } else {
-            None
-        }
-    }
+/// The address in the brackets of a line that begins with this, behind so many slashes.
+fn bracketed(line: &str, begin: &str, slashes: usize) -> Option<u64> {
+    let (_, brackets) = line.strip_prefix(begin)?.split_once('[')?;
+    let address = brackets.split(']').next()?.split('/').nth(slashes)?;
+    u64::from_str_radix(address, 16).ok()
 }
 
 #[cfg(test)]
@@ -151,19 +120,18 @@ mod tests {
 
     #[test]
     fn lines_are_read() {
-        for (line, event) in [
-            (
-                "Trace 0: 0x7fe69d9cb100 [0000000000000000/ffffffff810beaa0/10c0c2b0/1] ",
-                Some(Event::Executes(0xffff_ffff_810b_eaa0)),
-            ),
-            (
-                "Stopped execution of TB chain before 0x7fe6a0 [ffffffff811da510] ",
-                Some(Event::Stopped(0xffff_ffff_811d_a510)),
-            ),
-            ("warning: something [0/0/0]", None),
-        ] {
-            assert_eq!(Event::parse(line), event);
-        }
+        let executed = "Trace 0: 0x7fe69d9cb100 [0000000000000000/ffffffff810beaa0/10c0c2b0/1] ";
+        let stopped = "Stopped execution of TB chain before 0x7fe6a0 [ffffffff811da510] ";
+
+        assert_eq!(
+            bracketed(executed, "Trace ", 1),
+            Some(0xffff_ffff_810b_eaa0)
+        );
+        assert_eq!(
+            bracketed(stopped, "Stopped", 0),
+            Some(0xffff_ffff_811d_a510)
+        );
+        assert_eq!(bracketed("warning: something [0/0/0]", "Trace ", 1), None);
     }
 
     #[test]
@@ -192,7 +160,7 @@ mod tests {
             "unbind,plain,9",
         ];
         let lines = announced.map(|name| format!("section,{name},0,0"));
-        let rows = rows(&lines.each_ref().map(String::as_str), WORDS);
+        let rows = rows(lines.iter().map(String::as_str), WORDS);
         // Three instructions, the second of which is at the highest address.
         let accesses = |n: u64| [0x10, 0x30, 0x12].repeat(n as usize);
         let section = |addresses: &[u64]| log(&[&[MARK], addresses, &[MARK]].concat());
