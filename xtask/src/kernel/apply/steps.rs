@@ -135,7 +135,7 @@ const SLOT: Step = step(
     &[(DEVRES, Items(|it| unused(it, SLOT_UNUSED)))],
 );
 
-const SLOT_UNUSED: &[&str] = &["pins", "registry", "slot", "sys"];
+const SLOT_UNUSED: &[&str] = &["pins", "registry", "slot"];
 
 /// The slot for a resource that an initialiser makes.
 const LAZY: Step = step(
