@@ -7,7 +7,11 @@ use super::{apt, arch::Arch, cache::Cache};
 use crate::root;
 use anyhow::{Context, Result};
 use cpio::newc::{Builder, ModeFileType};
-use std::{fs, io::Cursor, path::PathBuf};
+use std::{
+    fs,
+    io::Cursor,
+    path::{Path, PathBuf},
+};
 
 /// Debian's package of a busybox that needs nothing else.
 const PACKAGE: &str = "busybox-static";
@@ -28,22 +32,16 @@ impl Busybox {
             return Ok(Self(busybox));
         }
 
-        let package = apt::package(
-            cache,
-            &[apt::STABLE],
-            &format!("{PACKAGE}:{debian}"),
-            |_| true,
-        )
-        .context("busybox cannot be had, which a kernel needs after its tests")?;
-        let busybox = apt::unpack(cache, &package, |folder| {
-            let unpacked = PLACES
-                .into_iter()
-                .map(|place| folder.join(place))
-                .find(|file| file.is_file())
-                .with_context(|| format!("there is no busybox in {}", package.display()))?;
-            Ok((unpacked, busybox))
-        })?;
-        Ok(Self(busybox))
+        let package = format!("{PACKAGE}:{debian}");
+        let find = |folder: &Path, _: &str| {
+            let mut places = PLACES.iter().map(|place| folder.join(place));
+            let unpacked = places.find(|file| file.is_file());
+            let none = || format!("there is no busybox in {package}");
+            Ok((unpacked.with_context(none)?, busybox))
+        };
+        apt::get(cache, &[apt::STABLE], &package, |_| true, find)
+            .map(Self)
+            .context("busybox cannot be had, which a kernel needs after its tests")
     }
 
     /// An archive for `-initrd`, with `kernel/init/<init>` and these files.

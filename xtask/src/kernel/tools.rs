@@ -31,10 +31,6 @@ pub(crate) const LLVM_PROGRAMS: &[&str] = &[
 pub(crate) const BINDGEN_MINIMUM: Version = Version(0, 71, 1);
 pub(crate) const BINDGEN: &str = "0.72.1";
 
-/// The cargo-fuzz and the cargo-mutants that this is known to work with.
-const CARGO_FUZZ: &str = "0.13.2";
-const CARGO_MUTANTS: &str = "27.1.0";
-
 /// The messages of cargo when the network is not there.
 const CARGO_OFFLINE: &[&str] = &[
     "network error",
@@ -164,19 +160,18 @@ impl Rust {
             return Ok(library);
         }
 
-        let package = apt::package(cache, self.suites, "rust-src", |version| self.is(version))
-            .with_context(|| {
-                format!(
-                    "the sources of Rust's library cannot be had, which have to be those of rustc \
-                     {} (`rustup component add rust-src` gets them, too)",
-                    self.release
-                )
-            })?;
-
-        apt::unpack(cache, &package, |folder| {
+        let wanted = |version: &str| self.is(version);
+        apt::get(cache, self.suites, "rust-src", wanted, |folder, _| {
             // Where rustc expects it; the sources of the compiler come with it, and are not kept.
             let library = folder.join("usr/lib/rustlib/src/rust/library");
             Ok((library, self.unpacked(cache)))
+        })
+        .with_context(|| {
+            format!(
+                "the sources of Rust's library cannot be had, which have to be those of rustc {} \
+                 (`rustup component add rust-src` gets them, too)",
+                self.release
+            )
         })
     }
 
@@ -204,18 +199,13 @@ pub(crate) fn bindgen(shell: &Shell, cache: &Cache) -> Result<(PathBuf, Version)
     ensure_built(shell, cache, "bindgen-cli", BINDGEN, || bindgen_here(cache))
 }
 
-/// Returns cargo-fuzz, which is built if need be.
-pub(crate) fn cargo_fuzz(shell: &Shell, cache: &Cache) -> Result<PathBuf> {
-    subcommand(shell, cache, "cargo-fuzz", CARGO_FUZZ)
-}
-
-/// Returns cargo-mutants, which is built if need be.
-pub(crate) fn cargo_mutants(shell: &Shell, cache: &Cache) -> Result<PathBuf> {
-    subcommand(shell, cache, "cargo-mutants", CARGO_MUTANTS)
-}
-
-/// Returns a program that adds a command to cargo, in exactly this version.
-fn subcommand(shell: &Shell, cache: &Cache, name: &str, tested: &str) -> Result<PathBuf> {
+/// Returns a program that adds a command to cargo, in exactly this version. It is built if need be.
+pub(crate) fn subcommand(
+    shell: &Shell,
+    cache: &Cache,
+    name: &str,
+    tested: &str,
+) -> Result<PathBuf> {
     ensure_built(shell, cache, name, tested, || {
         let program = cache.path(&format!("tools/bin/{name}"));
         let found = version(&program, &format!("{name} "));
