@@ -5,7 +5,7 @@
 use super::{
     console::Console,
     hardware::Hardware,
-    job::{self, Job, Next},
+    job::{self, Job},
     progress::{seconds, Progress},
     run::{Results, Run},
 };
@@ -135,91 +135,42 @@ pub(crate) fn listen(
 ) -> Result<Option<String>> {
     let begin = Instant::now();
     let mut last = begin;
-    let mut job = Job::start(command, log)?;
     let mut console = Console::default();
     let mut stopped = None;
     let mut has_panicked = false;
 
-    loop {
-        match job.next(Duration::from_millis(250))? {
-            Next::Line(line) => {
-                last = Instant::now();
-                hear(Heard::Raw(&line))?;
-                if let Some(line) = console.line(&line) {
-                    has_panicked |= line.contains(PANIC);
-                    hear(Heard::Line(&line))?;
-                }
+    let status = Job::start(command, log)?.read(|line| {
+        if let Some(line) = line {
+            last = Instant::now();
+            hear(Heard::Raw(line))?;
+            if let Some(line) = console.line(line) {
+                has_panicked |= line.contains(PANIC);
+                hear(Heard::Line(&line))?;
             }
-            Next::Silence => hear(Heard::Silence)?,
-            Next::End(status) => {
-                // User-Mode Linux aborts when it panics.
-                let has_died = has_panicked && status.signal() == Some(Signal::ABORT.as_raw());
-                if stopped.is_none() && !status.success() && !has_died {
-                    stopped = Some(format!(
-                        "the machine has failed, {status}: {}",
-                        job::tail(log, 3)
-                    ));
-                }
-                break;
-            }
+        } else {
+            hear(Heard::Silence)?;
         }
-
         if stopped.is_none() {
             stopped = patience.lost(begin.elapsed(), last.elapsed());
-            if stopped.is_some() {
-                job.kill();
-            }
         }
-    }
+        Ok(stopped.is_none())
+    })?;
 
+    // User-Mode Linux aborts when it panics.
+    let has_died = has_panicked && status.signal() == Some(Signal::ABORT.as_raw());
+    if stopped.is_none() && !status.success() && !has_died {
+        let said = job::tail(log, 3);
+        stopped = Some(format!("the machine has failed, {status}: {said}"));
+    }
     if let Some(line) = console.finish() {
         hear(Heard::Line(&line))?;
     }
     Ok(stopped)
 }
 
-/// Whether KUnit can be given this: it goes on the kernel's command line.
-pub(crate) fn is_filter(text: &str) -> bool {
-    !text.is_empty()
-        && text.chars().all(|char| {
-            char.is_ascii_alphanumeric() || ['_', '-', '.', '*', '?', '[', ']', '!'].contains(&char)
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn filters_are_one_word() {
-        for filter in ["*", "rust_drm_gem_shmem", "rust_*.a?", "drm-[a-c]!x"] {
-            assert!(is_filter(filter), "{filter}");
-        }
-        for filter in ["", "a b", "a\"", "a init=/bin/sh", "a\n"] {
-            assert!(!is_filter(filter), "{filter}");
-        }
-    }
-
-    #[test]
-    fn a_kernel_is_not_waited_for_without_end() {
-        let patience = Patience {
-            limit: Duration::from_secs(300),
-            silence: SILENCE,
-        };
-        let stopped = |elapsed, silent| {
-            patience.lost(Duration::from_secs(elapsed), Duration::from_secs(silent))
-        };
-
-        assert_eq!(stopped(299, 179), None);
-        assert_eq!(
-            stopped(300, 0).as_deref(),
-            Some("the kernel has taken 5 min 0 s")
-        );
-        assert_eq!(
-            stopped(200, 180).as_deref(),
-            Some("the kernel hangs: no output for 3 min 0 s")
-        );
-    }
 
     /// Runs a script in place of the machine. Returns its lines, and why it was stopped.
     fn heard(script: &str, patience: Patience) -> (Vec<String>, Option<String>) {
@@ -241,25 +192,51 @@ mod tests {
 
     #[test]
     fn a_machine_is_heard_to_its_end() {
-        let patience = |seconds| Patience {
-            limit: Duration::from_secs(60),
-            silence: Duration::from_secs(seconds),
+        let patience = |limit, silence| Patience {
+            limit: Duration::from_secs(limit),
+            silence: Duration::from_secs(silence),
         };
-
-        let (lines, stopped) = heard("echo a; echo b", patience(60));
-        assert_eq!((lines, stopped), (vec!["a".into(), "b".into()], None));
-        let (lines, stopped) = heard("echo a; exit 7", patience(60));
-        assert_eq!(lines, ["a"]);
-        assert!(stopped
-            .unwrap()
-            .starts_with("the machine has failed, exit status: 7"));
-        let (_, stopped) = heard("kill -ABRT $$", patience(60));
-        assert!(stopped.is_some());
         let panic = "echo Kernel panic - not syncing: x; echo; kill -ABRT $$";
-        let (_, stopped) = heard(panic, patience(60));
-        assert_eq!(stopped, None);
-        let (lines, stopped) = heard("echo a; sleep 60", patience(1));
-        assert_eq!(lines, ["a"]);
-        assert_eq!(stopped.unwrap(), "the kernel hangs: no output for 1.0 s");
+        let chatters = "while sleep 0.1; do echo; done";
+        let failed = "the machine has failed, exit status: 7: a";
+        let aborted = "the machine has failed, signal: 6";
+
+        for (script, patience, first, stopped) in [
+            ("echo a; echo b", patience(60, 60), "a", None),
+            ("echo a; exit 7", patience(60, 60), "a", Some(failed)),
+            (
+                "echo a; kill -ABRT $$",
+                patience(60, 60),
+                "a",
+                Some(aborted),
+            ),
+            (
+                panic,
+                patience(60, 60),
+                "Kernel panic - not syncing: x",
+                None,
+            ),
+            // It is not waited for without end.
+            (
+                "echo a; sleep 60",
+                patience(60, 1),
+                "a",
+                Some("the kernel hangs: no output for 1.0 s"),
+            ),
+            (
+                chatters,
+                patience(1, 60),
+                "",
+                Some("the kernel has taken 1.0 s"),
+            ),
+        ] {
+            let (lines, why) = heard(script, patience);
+            assert_eq!(lines[0], first);
+            match (why, stopped) {
+                (Some(why), Some(stopped)) => assert!(why.starts_with(stopped), "{why}"),
+                (why, stopped) => assert_eq!(why.as_deref(), stopped),
+            }
+        }
+        assert_eq!(heard("echo a; echo b", patience(60, 60)).0, ["a", "b"]);
     }
 }
