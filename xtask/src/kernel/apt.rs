@@ -158,10 +158,9 @@ impl Apt {
         let suite = suites.first().copied().unwrap_or_default().to_owned();
         let apt = Self { config, log, suite };
         let suites = suites.join(" and ");
-        let spinner = spinner(format!("asking {} for {suites}", mirror.uri));
+        let _spinner = spinner(format!("asking {} for {suites}", mirror.uri));
         apt.get(&["update"], &folder)
             .with_context(|| format!("{suites} cannot be had from {}", mirror.uri))?;
-        spinner.finish_and_clear();
         Ok(apt)
     }
 
@@ -219,7 +218,6 @@ impl Apt {
                 job::run(dpkg, &self.log, format!("{what} cannot be unpacked"))?;
             }
         }
-        spinner.finish_and_clear();
         Ok((unfinished, root))
     }
 

@@ -16,8 +16,8 @@ use std::{
 /// Debian's package of a busybox that needs nothing else.
 const PACKAGE: &str = "busybox-static";
 
-/// Where that has it, in different releases.
-const PLACES: [&str; 2] = ["usr/bin/busybox", "bin/busybox"];
+/// Where that has it.
+const PLACE: &str = "usr/bin/busybox";
 
 /// The program that all commands are.
 pub(crate) struct Busybox(PathBuf);
@@ -33,12 +33,7 @@ impl Busybox {
         }
 
         let package = format!("{PACKAGE}:{debian}");
-        let find = |folder: &Path, _: &str| {
-            let mut places = PLACES.iter().map(|place| folder.join(place));
-            let unpacked = places.find(|file| file.is_file());
-            let none = || format!("there is no busybox in {package}");
-            Ok((unpacked.with_context(none)?, busybox))
-        };
+        let find = |folder: &Path, _: &str| Ok((folder.join(PLACE), busybox));
         apt::get(cache, &[apt::STABLE], &package, |_| true, find)
             .map(Self)
             .context("busybox cannot be had, which a kernel needs after its tests")

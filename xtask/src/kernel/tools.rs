@@ -62,8 +62,6 @@ pub(crate) struct Llvm {
 
 /// A compiler.
 pub(crate) struct Rust {
-    pub(crate) version: Version,
-    /// The version that releases have, and nightly builds have not.
     pub(crate) release: String,
     /// The folder of `rustc` itself, and not of something that chooses one.
     pub(crate) bin: PathBuf,
@@ -121,7 +119,6 @@ impl Rust {
         let sysroot = PathBuf::from(sysroot);
 
         Ok(Self {
-            version: release.parse()?,
             release,
             bin: sysroot.join("bin"),
             sysroot,
@@ -130,16 +127,13 @@ impl Rust {
     }
 
     /// One that was unpacked.
-    pub(crate) fn of(toolchain: &Toolchain) -> Result<Self> {
-        let release = toolchain.release().to_owned();
-
-        Ok(Self {
-            version: release.parse()?,
-            release,
+    pub(crate) fn of(toolchain: &Toolchain) -> Self {
+        Self {
+            release: toolchain.release().to_owned(),
             bin: toolchain.bin.clone(),
             sysroot: toolchain.sysroot(),
             suites: toolchain.which.suites(),
-        })
+        }
     }
 
     /// The sources of the library, if they are here.
@@ -227,7 +221,7 @@ fn ensure_built<T>(
     }
 
     let log = cache.path(&format!("logs/{package}.log"));
-    let spinner = spinner(format!("building {package} {version}"));
+    let _spinner = spinner(format!("building {package} {version}"));
     run_cargo(
         Command::new("cargo")
             .current_dir(shell.current_dir())
@@ -237,7 +231,6 @@ fn ensure_built<T>(
         &log,
         &format!("{package} {version}"),
     )?;
-    spinner.finish_and_clear();
     find().with_context(|| format!("cargo has built {package}, and it does not run"))
 }
 
@@ -276,7 +269,6 @@ mod tests {
     #[test]
     fn packages_are_those_of_the_release() {
         let rust = Rust {
-            version: Version(1, 95, 0),
             release: "1.95.0".to_owned(),
             bin: PathBuf::new(),
             sysroot: PathBuf::new(),
