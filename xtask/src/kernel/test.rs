@@ -185,15 +185,7 @@ fn look_around(shell: &Shell, options: &Options) -> Result<()> {
 
     let filter = plan::shared(&options.flavour(), options.filter.as_deref());
     println!("running  {filter}\n");
-    let archive = kernel.work.join("shell.cpio");
-    fs::write(&archive, guest.archive()?)?;
-    let mut qemu = options.hardware.command(&kernel.image());
-    guest.run(
-        options.hardware.arch,
-        qemu.arg("-initrd").arg(archive),
-        filter,
-        &kernel.log("shell"),
-    )
+    guest.run(&kernel, &options.hardware, filter)
 }
 
 /// The cache, once the options and the machine are as they have to be.
