@@ -105,9 +105,9 @@ fn mirror(print_uris: &str) -> Option<String> {
 /// The architecture of packages that name none: `linux-source-7.3`, `busybox-static:arm64`.
 pub(crate) const AMD64: &str = "amd64";
 
-/// Downloads the newest of the wanted versions of a package, unpacks it, and moves to the cache what
-/// `find` finds in it, by its folder and version: from where, to where. Only with
-/// [`Cache::lock_downloads`].
+/// Downloads and unpacks the newest of the wanted versions of a package, and keeps a part of it. By
+/// the package's folder and version, `find` returns where the part is and where it is moved to.
+/// Only with [`Cache::lock_downloads`].
 pub(crate) fn get(
     cache: &Cache,
     suites: &[&str],
