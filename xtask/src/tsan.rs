@@ -164,9 +164,8 @@ impl Runner<'_> {
             .env("RUST_BACKTRACE", "0")
             .env("DEVRES_LAZY_STRESS_SECONDS", self.seconds.to_string());
 
-        let mut text = String::new();
-        let status = Job::start(&mut cargo, log)?.read(|line| text += &(line + "\n"))?;
-        Ok(End::new(status.code(), text))
+        let status = Job::start(&mut cargo, log)?.read(|_| Ok(true))?;
+        Ok(End::new(status.code(), job::text(log)?))
     }
 
     /// Runs tests that have to hold, and returns whether they do.

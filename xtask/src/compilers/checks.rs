@@ -87,16 +87,16 @@ impl Checks<'_> {
             .cache
             .path(&format!("logs/compilers-{name}-{what}.log"));
         let mut progress = Progress::new(what, None)?;
-        let mut output = String::new();
         let mut cargo = self.command()?;
         let job = Job::start(cargo.args([command, "--locked"]).args(args), &log)?;
         let status = job.read(|line| {
-            if let Some(step) = step(&line) {
+            if let Some(step) = line.and_then(step) {
                 progress.step(step);
             }
-            output += &(line + "\n");
+            Ok(true)
         })?;
         let steps = progress.finish();
+        let output = job::text(&log)?;
 
         println!(
             "{name}, {what}: {status}, {steps} steps, see {}",
@@ -166,7 +166,7 @@ pub(super) fn vendor(shell: &Shell, cache: &Cache) -> Result<PathBuf> {
     let folder = cache.path(FOLDER);
     let crates = folder.join("crates");
     let log = cache.path("logs/compilers-crates.log");
-    let spinner = spinner("collecting the crates of Cargo.lock".to_owned());
+    let _spinner = spinner("collecting the crates of Cargo.lock".to_owned());
     run_cargo(
         Command::new("cargo")
             .current_dir(shell.current_dir())
@@ -176,7 +176,6 @@ pub(super) fn vendor(shell: &Shell, cache: &Cache) -> Result<PathBuf> {
         &log,
         "the crates of Cargo.lock",
     )?;
-    spinner.finish_and_clear();
 
     let home = folder.join("home");
     fs::create_dir_all(&home)?;

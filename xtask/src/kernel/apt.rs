@@ -6,7 +6,7 @@
 //! mirror that APT already uses on this machine, and the keys of the machine. The machine's own
 //! settings for proxies still hold; its sources and lists are neither used nor changed.
 
-use super::{cache::Cache, job, progress::spinner, tree::Version};
+use super::{cache::Cache, job, progress::spinner};
 use crate::exit::Exit;
 use anyhow::{bail, Context, Result};
 use std::{
@@ -15,6 +15,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
+use tempfile::TempDir;
 
 /// The suite that has the packages for building.
 pub(crate) const SUITE: &str = "trixie-backports";
@@ -104,36 +105,34 @@ fn mirror(print_uris: &str) -> Option<String> {
 /// The architecture of packages that name none: `linux-source-7.3`, `busybox-static:arm64`.
 pub(crate) const AMD64: &str = "amd64";
 
-/// A package in the folder for downloads, the newest one of the wanted versions. It is downloaded
-/// if it is not there.
-pub(crate) fn package(
+/// Downloads and unpacks the newest of the wanted versions of a package, and keeps a part of it. By
+/// the package's folder and version, `find` returns where the part is and where it is moved to.
+/// Only with [`Cache::lock_downloads`].
+pub(crate) fn get(
     cache: &Cache,
     suites: &[&str],
     package: &str,
     wanted: impl Fn(&str) -> bool,
+    find: impl FnOnce(&Path, &str) -> Result<(PathBuf, PathBuf)>,
 ) -> Result<PathBuf> {
     let (package, arch) = package.split_once(':').unwrap_or((package, AMD64));
-    let here = cache.names("downloads")?.into_iter().filter_map(|name| {
-        let (of, version) = name.strip_suffix(".deb")?.split_once('_')?;
-        let (version, built_for) = version.rsplit_once('_')?;
-        let number: Version = version.parse().ok()?;
-        let is_wanted = of == package && [arch, "all"].contains(&built_for) && wanted(version);
-        is_wanted.then(|| (number, name.clone()))
-    });
-    if let Some((_, name)) = here.max() {
-        return Ok(cache.path("downloads").join(name));
-    }
-
     let apt = Apt::new(cache, arch, suites, &[])?;
     let suites = suites.join(" and ");
     let versions = apt.versions(package)?;
-    match versions.iter().find(|version| wanted(version)) {
-        Some(version) => apt.download(cache, package, version),
-        None if versions.is_empty() => {
-            bail!(Exit::Skipped(format!("{suites} does not have {package}")))
+    let Some(version) = versions.iter().find(|version| wanted(version)) else {
+        if versions.is_empty() {
+            bail!(Exit::Skipped(format!("{suites} does not have {package}")));
         }
-        None => bail!("{suites} has {package} {}", versions.join(", ")),
-    }
+        bail!("{suites} has {package} {}", versions.join(", "));
+    };
+
+    let named = format!("{package}={version}");
+    let what = format!("{package} {version}");
+    let (_unfinished, root) = apt.unpack(cache, &what, &["download", &named])?;
+    let (from, to) = find(&root, version)?;
+    fs::create_dir_all(to.parent().unwrap_or(&to))?;
+    fs::rename(&from, &to).with_context(|| format!("{} is not in {what}", from.display()))?;
+    Ok(to)
 }
 
 impl Apt {
@@ -159,10 +158,9 @@ impl Apt {
         let suite = suites.first().copied().unwrap_or_default().to_owned();
         let apt = Self { config, log, suite };
         let suites = suites.join(" and ");
-        let spinner = spinner(format!("asking {} for {suites}", mirror.uri));
+        let _spinner = spinner(format!("asking {} for {suites}", mirror.uri));
         apt.get(&["update"], &folder)
             .with_context(|| format!("{suites} cannot be had from {}", mirror.uri))?;
-        spinner.finish_and_clear();
         Ok(apt)
     }
 
@@ -171,22 +169,6 @@ impl Apt {
         let mut madison = self.command("apt-cache");
         let output = madison.args(["madison", package]).output()?;
         Ok(versions(&String::from_utf8_lossy(&output.stdout)))
-    }
-
-    /// Downloads a package. Returns its file, in the folder for downloads.
-    fn download(&self, cache: &Cache, package: &str, version: &str) -> Result<PathBuf> {
-        let unfinished = cache.temporary()?;
-        let spinner = spinner(format!("downloading {package} {version}"));
-        let named = format!("{package}={version}");
-        self.get(&["download", &named], unfinished.path())
-            .with_context(|| format!("{package} {version} cannot be downloaded"))?;
-        spinner.finish_and_clear();
-
-        let mut files = fs::read_dir(unfinished.path())?;
-        let file = files.next().context("APT has downloaded nothing")??;
-        let to = cache.path("downloads").join(file.file_name());
-        fs::rename(file.path(), &to)?;
-        Ok(to)
     }
 
     /// Downloads packages with all that they depend on, and unpacks them to a folder of the cache.
@@ -200,14 +182,6 @@ impl Apt {
         programs: &[&str],
         to: &Path,
     ) -> Result<()> {
-        let unfinished = cache.temporary()?;
-        let [root, archives] = ["root", "packages"].map(|name| unfinished.path().join(name));
-        fs::create_dir(&root)?;
-        fs::create_dir_all(archives.join("partial"))?;
-
-        let names = packages.join(", ");
-        let spinner = spinner(format!("downloading {names}"));
-        let to_archives = format!("Dir::Cache::archives={}", archives.display());
         let options = [
             "install",
             "--download-only",
@@ -215,21 +189,36 @@ impl Apt {
             "--no-install-recommends",
             "--target-release",
             &self.suite,
-            "--option",
-            &to_archives,
         ];
-        self.get(&[&options, packages].concat(), &archives)
-            .with_context(|| format!("{names} cannot be downloaded"))?;
-        spinner.set_message(format!("unpacking {names}"));
+        let args = [&options, packages].concat();
+        let (_unfinished, root) = self.unpack(cache, &packages.join(", "), &args)?;
+        write_scripts(&root, programs)?;
+        Ok(fs::rename(root, to)?)
+    }
+
+    /// Has `apt-get` download packages, and unpacks all that come. Returns a folder that is gone
+    /// when it is dropped, and the one in it with their files.
+    fn unpack(&self, cache: &Cache, what: &str, args: &[&str]) -> Result<(TempDir, PathBuf)> {
+        let unfinished = cache.temporary()?;
+        let [root, archives] = ["root", "archives"].map(|name| unfinished.path().join(name));
+        fs::create_dir(&root)?;
+        fs::create_dir_all(archives.join("partial"))?;
+
+        let spinner = spinner(format!("downloading {what}"));
+        // `download` writes to the folder that it runs in, and `install` to this one.
+        let to_archives = format!("Dir::Cache::archives={}", archives.display());
+        self.get(&[&["--option", &to_archives], args].concat(), &archives)
+            .with_context(|| format!("{what} cannot be downloaded"))?;
+        spinner.set_message(format!("unpacking {what}"));
         for entry in fs::read_dir(&archives)? {
             let file = entry?.path();
             if file.extension().is_some_and(|it| it == "deb") {
-                extract(&file, &root)?;
+                let mut dpkg = Command::new("dpkg-deb");
+                let dpkg = dpkg.arg("--extract").args([&file, &root]);
+                job::run(dpkg, &self.log, format!("{what} cannot be unpacked"))?;
             }
         }
-        spinner.finish_and_clear();
-        write_scripts(&root, programs)?;
-        Ok(fs::rename(root, to)?)
+        Ok((unfinished, root))
     }
 
     /// Runs `apt-get` in a folder.
@@ -262,43 +251,6 @@ pub(crate) fn first_error(said: &str) -> &str {
     said.lines()
         .find(|line| line.starts_with("E: "))
         .unwrap_or("apt-get failed")
-}
-
-/// Unpacks a package to a folder, and moves there what `find` finds in it: from where, to where.
-pub(crate) fn unpack(
-    cache: &Cache,
-    package: &Path,
-    find: impl FnOnce(&Path) -> Result<(PathBuf, PathBuf)>,
-) -> Result<PathBuf> {
-    let spinner = spinner(format!("unpacking {}", package.display()));
-    let unfinished = cache.temporary()?;
-    extract(package, unfinished.path())?;
-
-    let (from, to) = find(unfinished.path())?;
-    fs::create_dir_all(to.parent().unwrap_or(&to))?;
-    fs::rename(&from, &to)
-        .with_context(|| format!("{} is not in {}", from.display(), package.display()))?;
-    spinner.finish_and_clear();
-    Ok(to)
-}
-
-/// Has `dpkg-deb` unpack a package.
-fn extract(package: &Path, to: &Path) -> Result<()> {
-    let output = Command::new("dpkg-deb")
-        .arg("--extract")
-        .args([package, to])
-        .output()
-        .context("dpkg-deb")?;
-    if !output.status.success() {
-        // It would be as broken the next time.
-        fs::remove_file(package)?;
-        bail!(
-            "{} cannot be unpacked: {}",
-            package.display(),
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-    }
-    Ok(())
 }
 
 /// Writes a script for each program, which runs it by the loader of the folder. Other shells than

@@ -5,7 +5,7 @@
 use super::{
     console::Console,
     hardware::Hardware,
-    job::{self, Job, Next},
+    job::{self, Job},
     progress::{seconds, Progress},
     run::{Results, Run},
 };
@@ -48,24 +48,26 @@ impl Boot<'_> {
     pub(crate) fn run(&self) -> Result<Results> {
         let mut progress = Progress::new("running", None)?;
         let mut run = Run::new(self.leaks.is_some());
-        let patience = Patience {
-            limit: self.limit,
-            silence: SILENCE,
-        };
-        let stopped = listen(&mut self.command(), self.log, patience, |heard| {
-            let text = match heard {
-                Heard::Line(line) => run.line(line),
-                Heard::Raw(_) | Heard::Silence => None,
-            };
-            if let Some(text) = text {
-                let first = text.split_inclusive('\n').next().unwrap_or_default();
-                progress.print(if self.verbose { &text } else { first });
-                progress.step(first.trim_end());
-            } else {
-                progress.tick();
-            }
-            Ok(())
-        })?;
+        let stopped = listen(
+            &mut self.command(),
+            self.log,
+            self.limit,
+            SILENCE,
+            |heard| {
+                let text = match heard {
+                    Heard::Line(line) => run.line(line),
+                    Heard::Raw(_) | Heard::Silence => None,
+                };
+                if let Some(text) = text {
+                    let first = text.split_inclusive('\n').next().unwrap_or_default();
+                    progress.print(if self.verbose { &text } else { first });
+                    progress.step(first.trim_end());
+                } else {
+                    progress.tick();
+                }
+                Ok(())
+            },
+        )?;
 
         progress.finish();
         let results = run.finish(stopped);
@@ -94,28 +96,6 @@ impl Boot<'_> {
     }
 }
 
-/// How long a machine is waited for: in all, and while it says nothing.
-pub(crate) struct Patience {
-    pub(crate) limit: Duration,
-    pub(crate) silence: Duration,
-}
-
-impl Patience {
-    /// Returns why a machine that has run and was silent for so long is given up.
-    fn lost(&self, elapsed: Duration, silent: Duration) -> Option<String> {
-        if elapsed >= self.limit {
-            Some(format!("the kernel has taken {}", seconds(self.limit)))
-        } else if silent >= self.silence {
-            Some(format!(
-                "the kernel hangs: no output for {}",
-                seconds(self.silence)
-            ))
-        } else {
-            None
-        }
-    }
-}
-
 /// An event on a console.
 pub(crate) enum Heard<'a> {
     /// A line at once, which may be cut off and come again.
@@ -126,109 +106,67 @@ pub(crate) enum Heard<'a> {
     Silence,
 }
 
-/// Runs a machine, and passes on what its console says. Returns why, if it has not ended well.
+/// Runs a machine, and passes on what its console says. Kills a machine that takes longer than the
+/// limit, or that is silent for so long. Returns why, if the machine has not ended well.
 pub(crate) fn listen(
     command: &mut Command,
     log: &Path,
-    patience: Patience,
+    limit: Duration,
+    silence: Duration,
     mut hear: impl FnMut(Heard<'_>) -> Result<()>,
 ) -> Result<Option<String>> {
     let begin = Instant::now();
     let mut last = begin;
-    let mut job = Job::start(command, log)?;
     let mut console = Console::default();
     let mut stopped = None;
     let mut has_panicked = false;
 
-    loop {
-        match job.next(Duration::from_millis(250))? {
-            Next::Line(line) => {
-                last = Instant::now();
-                hear(Heard::Raw(&line))?;
-                if let Some(line) = console.line(&line) {
-                    has_panicked |= line.contains(PANIC);
-                    hear(Heard::Line(&line))?;
-                }
+    let status = Job::start(command, log)?.read(|line| {
+        if let Some(line) = line {
+            last = Instant::now();
+            hear(Heard::Raw(line))?;
+            if let Some(line) = console.line(line) {
+                has_panicked |= line.contains(PANIC);
+                hear(Heard::Line(&line))?;
             }
-            Next::Silence => hear(Heard::Silence)?,
-            Next::End(status) => {
-                // User-Mode Linux aborts when it panics.
-                let has_died = has_panicked && status.signal() == Some(Signal::ABORT.as_raw());
-                if stopped.is_none() && !status.success() && !has_died {
-                    stopped = Some(format!(
-                        "the machine has failed, {status}: {}",
-                        job::tail(log, 3)
-                    ));
-                }
-                break;
-            }
+        } else {
+            hear(Heard::Silence)?;
         }
+        if begin.elapsed() >= limit {
+            stopped.get_or_insert_with(|| format!("the kernel has taken {}", seconds(limit)));
+        } else if last.elapsed() >= silence {
+            let silence = seconds(silence);
+            stopped.get_or_insert_with(|| format!("the kernel hangs: no output for {silence}"));
+        }
+        Ok(stopped.is_none())
+    })?;
 
-        if stopped.is_none() {
-            stopped = patience.lost(begin.elapsed(), last.elapsed());
-            if stopped.is_some() {
-                job.kill();
-            }
-        }
+    // User-Mode Linux aborts when it panics.
+    let has_died = has_panicked && status.signal() == Some(Signal::ABORT.as_raw());
+    if stopped.is_none() && !status.success() && !has_died {
+        let said = job::tail(log, 3);
+        stopped = Some(format!("the machine has failed, {status}: {said}"));
     }
-
     if let Some(line) = console.finish() {
         hear(Heard::Line(&line))?;
     }
     Ok(stopped)
 }
 
-/// Whether KUnit can be given this: it goes on the kernel's command line.
-pub(crate) fn is_filter(text: &str) -> bool {
-    !text.is_empty()
-        && text.chars().all(|char| {
-            char.is_ascii_alphanumeric() || ['_', '-', '.', '*', '?', '[', ']', '!'].contains(&char)
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn filters_are_one_word() {
-        for filter in ["*", "rust_drm_gem_shmem", "rust_*.a?", "drm-[a-c]!x"] {
-            assert!(is_filter(filter), "{filter}");
-        }
-        for filter in ["", "a b", "a\"", "a init=/bin/sh", "a\n"] {
-            assert!(!is_filter(filter), "{filter}");
-        }
-    }
-
-    #[test]
-    fn a_kernel_is_not_waited_for_without_end() {
-        let patience = Patience {
-            limit: Duration::from_secs(300),
-            silence: SILENCE,
-        };
-        let stopped = |elapsed, silent| {
-            patience.lost(Duration::from_secs(elapsed), Duration::from_secs(silent))
-        };
-
-        assert_eq!(stopped(299, 179), None);
-        assert_eq!(
-            stopped(300, 0).as_deref(),
-            Some("the kernel has taken 5 min 0 s")
-        );
-        assert_eq!(
-            stopped(200, 180).as_deref(),
-            Some("the kernel hangs: no output for 3 min 0 s")
-        );
-    }
-
-    /// Runs a script in place of the machine. Returns its lines, and why it was stopped.
-    fn heard(script: &str, patience: Patience) -> (Vec<String>, Option<String>) {
+    /// Runs a script in place of the machine, with a limit and for silence, in seconds. Returns its
+    /// lines, and why it was stopped.
+    fn heard(script: &str, limit: u64, silence: u64) -> (Vec<String>, Option<String>) {
         let folder = tempfile::tempdir().unwrap();
         let mut lines = Vec::new();
         let stopped = listen(
             Command::new("sh").args(["-c", script]),
             &folder.path().join("log"),
-            patience,
+            Duration::from_secs(limit),
+            Duration::from_secs(silence),
             |heard| {
                 if let Heard::Line(line) = heard {
                     lines.push(line.to_owned());
@@ -241,25 +179,41 @@ mod tests {
 
     #[test]
     fn a_machine_is_heard_to_its_end() {
-        let patience = |seconds| Patience {
-            limit: Duration::from_secs(60),
-            silence: Duration::from_secs(seconds),
-        };
-
-        let (lines, stopped) = heard("echo a; echo b", patience(60));
-        assert_eq!((lines, stopped), (vec!["a".into(), "b".into()], None));
-        let (lines, stopped) = heard("echo a; exit 7", patience(60));
-        assert_eq!(lines, ["a"]);
-        assert!(stopped
-            .unwrap()
-            .starts_with("the machine has failed, exit status: 7"));
-        let (_, stopped) = heard("kill -ABRT $$", patience(60));
-        assert!(stopped.is_some());
         let panic = "echo Kernel panic - not syncing: x; echo; kill -ABRT $$";
-        let (_, stopped) = heard(panic, patience(60));
-        assert_eq!(stopped, None);
-        let (lines, stopped) = heard("echo a; sleep 60", patience(1));
-        assert_eq!(lines, ["a"]);
-        assert_eq!(stopped.unwrap(), "the kernel hangs: no output for 1.0 s");
+        let chatters = "while sleep 0.1; do echo; done";
+
+        for (script, limit, silence, first, stopped) in [
+            ("echo a; echo b", 60, 60, "a", ""),
+            (
+                "echo a; exit 7",
+                60,
+                60,
+                "a",
+                "the machine has failed, exit status: 7: a",
+            ),
+            (
+                "echo a; kill -ABRT $$",
+                60,
+                60,
+                "a",
+                "the machine has failed, signal: 6",
+            ),
+            (panic, 60, 60, "Kernel panic - not syncing: x", ""),
+            // It is not waited for without end.
+            (
+                "echo a; sleep 60",
+                60,
+                1,
+                "a",
+                "the kernel hangs: no output for 1.0 s",
+            ),
+            (chatters, 1, 60, "", "the kernel has taken 1.0 s"),
+        ] {
+            let (lines, why) = heard(script, limit, silence);
+            assert_eq!(lines[0], first);
+            assert_eq!(why.is_some(), !stopped.is_empty(), "{script}");
+            assert!(why.unwrap_or_default().starts_with(stopped), "{script}");
+        }
+        assert_eq!(heard("echo a; echo b", 60, 60).0, ["a", "b"]);
     }
 }

@@ -3,19 +3,14 @@
 //! Builds a kernel, and shows how far that is.
 
 use super::{
-    job::{self, Job, Next},
+    job::{self, Job},
     pattern::pattern,
     prepare::Prepared,
     progress::{seconds, Progress},
 };
 use anyhow::{bail, Context, Result};
 use regex_lite::Regex;
-use std::{
-    fs,
-    sync::LazyLock,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, sync::LazyLock, thread, time::Instant};
 
 /// Of what a build that fails says beside its steps, these many lines are printed, the last ones.
 const MAX_ERRORS: usize = 80;
@@ -39,19 +34,15 @@ pub(crate) fn run(kernel: &Prepared) -> Result<()> {
         .arg(format!("-j{}", thread::available_parallelism()?))
         .arg(kernel.make.arch.target());
     let begin = Instant::now();
-    let mut job = Job::start(&mut command, &log)?;
     let mut progress = Progress::new("building", expected)?;
-    let status = loop {
-        match job.next(Duration::from_millis(250))? {
-            Next::Line(line) => {
-                if let Some(file) = step(&line) {
-                    progress.step(file);
-                }
-            }
-            Next::Silence => progress.tick(),
-            Next::End(status) => break status,
+    let status = Job::start(&mut command, &log)?.read(|line| {
+        match line.map(step) {
+            Some(Some(file)) => progress.step(file),
+            Some(None) => {}
+            None => progress.tick(),
         }
-    };
+        Ok(true)
+    })?;
     let steps = progress.finish();
 
     if !status.success() {

@@ -4,7 +4,6 @@
 //!
 //! ```text
 //! apt/                 a private configuration of APT, and its lists
-//! downloads/           packages
 //! linux-<version>/     a tree as it was unpacked, which nothing may change
 //! candidate-<version>/ the parts of a release candidate that `neighbours` reads
 //! rust-src-<version>/  the sources of Rust's library
@@ -60,7 +59,7 @@ impl Cache {
                 root.display()
             )));
         }
-        for folder in ["downloads", "tools", "logs"] {
+        for folder in ["tools", "logs"] {
             fs::create_dir_all(root.join(folder))
                 .with_context(|| format!("{} cannot be used as a cache", root.display()))?;
         }

@@ -6,15 +6,8 @@
 //! differently in the two, the model is wrong, so that is a failure.
 
 use super::{
-    cache::Cache,
-    flavour::Variant,
-    hardware::Hardware,
-    job::{self, Job},
-    ktap::Outcome,
-    pattern::pattern,
-    prepare::Source,
-    run::Results,
-    spinner, test,
+    cache::Cache, flavour::Variant, hardware::Hardware, job, ktap::Outcome, pattern::pattern,
+    prepare::Source, run::Results, spinner, test,
 };
 use crate::report::table;
 use anyhow::{ensure, Result};
@@ -129,16 +122,14 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
 /// Runs tests on the host, and adds the outcomes that they print. A test that fails is one of them.
 fn on_host(shell: &Shell, table: &mut Table, tests: &[&str], log: &Path) -> Result<()> {
     let arguments = [&["test"], tests, &["--", "--show-output"]].concat();
-    let spinner = spinner(format!("cargo {}", arguments.join(" ")));
+    let _spinner = spinner(format!("cargo {}", arguments.join(" ")));
     let mut cargo = Command::new("cargo");
     cargo.current_dir(shell.current_dir()).args(&arguments);
-    let mut text = String::new();
-    Job::start(&mut cargo, log)?.read(|line| text += &(line + "\n"))?;
-    spinner.finish_and_clear();
+    job::failure(&mut cargo, log)?;
 
     let before = table.0.len();
     ensure!(
-        table.add_host(&text)? > before,
+        table.add_host(&job::text(log)?)? > before,
         "nothing was tested on the host, see {}:\n{}",
         log.display(),
         job::tail(log, 20)

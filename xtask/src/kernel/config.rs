@@ -84,7 +84,7 @@ fn is_kconfig(path: &Path) -> bool {
 }
 
 /// The options that fragments ask for, and their values; `n` for those that are not to be set.
-fn requested(text: &str) -> Result<BTreeMap<String, String>> {
+fn requested(text: &str) -> Result<BTreeMap<&str, &str>> {
     let mut options = BTreeMap::new();
     for line in text.lines().map(str::trim) {
         let Some((name, value)) = option(line) else {
@@ -94,13 +94,11 @@ fn requested(text: &str) -> Result<BTreeMap<String, String>> {
             );
             continue;
         };
-        let before = options.insert(name.to_owned(), value.to_owned());
         ensure!(
-            before.is_none_or(|before| before == value),
+            *options.entry(name).or_insert(value) == value,
             "kernel/config/ asks for two values of {name}"
         );
     }
-
     Ok(options)
 }
 
@@ -113,17 +111,14 @@ fn option(line: &str) -> Option<(&str, &str)> {
 }
 
 /// The options that are not what was asked for.
-fn lost(config: &str, options: &BTreeMap<String, String>) -> Vec<String> {
+fn lost(config: &str, options: &BTreeMap<&str, &str>) -> Vec<String> {
     let set: BTreeMap<&str, &str> = config.lines().filter_map(option).collect();
-
-    options
-        .iter()
-        .filter_map(|(name, asked)| {
-            // One whose dependencies are not met is not mentioned at all.
-            let value = set.get(name.as_str()).copied().unwrap_or("n");
-            (value != asked).then(|| format!("{name} ({asked} was asked for, {value} is set)"))
-        })
-        .collect()
+    let lost = options.iter().filter_map(|(name, asked)| {
+        // One whose dependencies are not met is not mentioned at all.
+        let value = set.get(name).unwrap_or(&"n");
+        (value != asked).then(|| format!("{name} ({asked} was asked for, {value} is set)"))
+    });
+    lost.collect()
 }
 
 #[cfg(test)]
@@ -159,33 +154,30 @@ mod tests {
     const ASKED: &str = "# why\nCONFIG_A=y\n\n# CONFIG_B is not set\nCONFIG_C=\"x=y\"\n";
 
     #[test]
-    fn options_are_read() {
-        let options = requested(ASKED).unwrap();
-
-        assert_eq!(options.len(), 3);
-        assert_eq!(options["A"], "y");
-        assert_eq!(options["B"], "n");
-        assert_eq!(options["C"], "\"x=y\"");
-        assert!(requested("A=y\n").is_err());
-        assert!(requested("CONFIG_A=y\nCONFIG_A=m\n").is_err());
-    }
-
-    #[test]
     fn options_that_are_lost_are_named() {
         let options = requested(ASKED).unwrap();
+        let expected = [("A", "y"), ("B", "n"), ("C", "\"x=y\"")];
+        assert_eq!(options, BTreeMap::from(expected));
 
-        assert!(lost("CONFIG_A=y\nCONFIG_C=\"x=y\"\n", &options).is_empty());
-        assert_eq!(
-            lost(
-                "# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=\"x=y\"\n",
-                &options
-            ),
-            [
-                "A (y was asked for, n is set)",
-                "B (n was asked for, y is set)"
-            ]
+        let (a, b) = (
+            "A (y was asked for, n is set)",
+            "B (n was asked for, y is set)",
         );
-        assert_eq!(lost("CONFIG_C=\"\"\n", &options).len(), 2);
+        for (config, expected) in [
+            ("CONFIG_A=y\nCONFIG_C=\"x=y\"\n", &[][..]),
+            (
+                "# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=\"x=y\"\n",
+                &[a, b],
+            ),
+            (
+                "CONFIG_C=\"\"\n",
+                &[a, "C (\"x=y\" was asked for, \"\" is set)"],
+            ),
+        ] {
+            assert_eq!(lost(config, &options), expected);
+        }
+        assert!(requested("A=y\n").is_err());
+        assert!(requested("CONFIG_A=y\nCONFIG_A=m\n").is_err());
     }
 
     #[test]
@@ -197,7 +189,8 @@ mod tests {
                         arch: *arch,
                         ..Flavour::new(*variant, object)
                     };
-                    let options = requested(&asked(&flavour.fragments()).unwrap()).unwrap();
+                    let asked = asked(&flavour.fragments()).unwrap();
+                    let options = requested(&asked).unwrap();
                     assert_eq!(options["RUST"], "y");
                     // Without it, nothing that goes wrong is said.
                     assert_eq!(options["BUG"], "y");

@@ -7,13 +7,17 @@ use super::{apt, arch::Arch, cache::Cache};
 use crate::root;
 use anyhow::{Context, Result};
 use cpio::newc::{Builder, ModeFileType};
-use std::{fs, io::Cursor, path::PathBuf};
+use std::{
+    fs,
+    io::Cursor,
+    path::{Path, PathBuf},
+};
 
 /// Debian's package of a busybox that needs nothing else.
 const PACKAGE: &str = "busybox-static";
 
-/// Where that has it, in different releases.
-const PLACES: [&str; 2] = ["usr/bin/busybox", "bin/busybox"];
+/// Where that has it.
+const PLACE: &str = "usr/bin/busybox";
 
 /// The program that all commands are.
 pub(crate) struct Busybox(PathBuf);
@@ -28,22 +32,11 @@ impl Busybox {
             return Ok(Self(busybox));
         }
 
-        let package = apt::package(
-            cache,
-            &[apt::STABLE],
-            &format!("{PACKAGE}:{debian}"),
-            |_| true,
-        )
-        .context("busybox cannot be had, which a kernel needs after its tests")?;
-        let busybox = apt::unpack(cache, &package, |folder| {
-            let unpacked = PLACES
-                .into_iter()
-                .map(|place| folder.join(place))
-                .find(|file| file.is_file())
-                .with_context(|| format!("there is no busybox in {}", package.display()))?;
-            Ok((unpacked, busybox))
-        })?;
-        Ok(Self(busybox))
+        let package = format!("{PACKAGE}:{debian}");
+        let find = |folder: &Path, _: &str| Ok((folder.join(PLACE), busybox));
+        apt::get(cache, &[apt::STABLE], &package, |_| true, find)
+            .map(Self)
+            .context("busybox cannot be had, which a kernel needs after its tests")
     }
 
     /// An archive for `-initrd`, with `kernel/init/<init>` and these files.

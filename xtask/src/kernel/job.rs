@@ -36,6 +36,9 @@ use std::{
 /// A group that does not end within this time is killed.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long a command is waited for until its reader is told that it is silent.
+const TICK: Duration = Duration::from_millis(250);
+
 /// The interval between the checks for its end.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -55,16 +58,6 @@ pub(crate) struct Job {
     /// The group. [`None`] if the leader is over, whose number may be another's now.
     id: Option<Pid>,
     lines: Receiver<String>,
-}
-
-/// An event of a command.
-pub(crate) enum Next {
-    /// Has printed this, to one of its outputs.
-    Line(String),
-    /// Has printed nothing for as long as one was ready to wait.
-    Silence,
-    /// Has ended.
-    End(ExitStatus),
 }
 
 impl Job {
@@ -108,35 +101,26 @@ impl Job {
         })
     }
 
-    /// Waits for the next line.
-    pub(crate) fn next(&mut self, patience: Duration) -> Result<Next> {
-        match self.lines.recv_timeout(patience) {
-            Ok(line) => Ok(Next::Line(line)),
-            Err(RecvTimeoutError::Timeout) => Ok(Next::Silence),
-            Err(RecvTimeoutError::Disconnected) => {
-                let status = self.leader.wait()?;
-                self.is_over();
-                Ok(Next::End(status))
-            }
-        }
-    }
-
-    /// Has each line read as it comes, and waits for the end.
-    pub(crate) fn read(mut self, mut line: impl FnMut(String)) -> Result<ExitStatus> {
+    /// Has each line read as it comes, and [`None`] a few times in a second without one. Waits for
+    /// the end. When the reader returns `false`, the command is killed, and the lines until then are
+    /// still read.
+    pub(crate) fn read(
+        mut self,
+        mut hear: impl FnMut(Option<&str>) -> Result<bool>,
+    ) -> Result<ExitStatus> {
         loop {
-            match self.next(Duration::MAX)? {
-                Next::Line(text) => line(text),
-                Next::Silence => (),
-                Next::End(status) => return Ok(status),
+            let line = match self.lines.recv_timeout(TICK) {
+                Ok(line) => Some(line),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if let (false, Some(id)) = (hear(line.as_deref())?, self.id) {
+                signal(id, Signal::KILL);
             }
         }
-    }
-
-    /// Kills the command. Its output until then can still be read.
-    pub(crate) fn kill(&self) {
-        if let Some(id) = self.id {
-            signal(id, Signal::KILL);
-        }
+        let status = self.leader.wait()?;
+        self.is_over();
+        Ok(status)
     }
 
     fn is_over(&mut self) {
@@ -159,7 +143,7 @@ impl Drop for Job {
 
 /// Runs a command to its end. Returns the last lines that it has printed if it fails.
 pub(crate) fn failure(command: &mut Command, log: &Path) -> Result<Option<String>> {
-    let status = Job::start(command, log)?.read(|_| ())?;
+    let status = Job::start(command, log)?.read(|_| Ok(true))?;
     Ok((!status.success()).then(|| tail(log, TAIL)))
 }
 
@@ -256,11 +240,9 @@ mod tests {
 
     /// Starts a shell that prints the number of a process and waits for it. Returns that number.
     fn start_another(script: &str) -> (Job, String) {
-        let (_, mut job) = start(script);
-        match job.next(Duration::MAX).unwrap() {
-            Next::Line(pid) => (job, pid),
-            _ => panic!("it prints nothing"),
-        }
+        let (_, job) = start(script);
+        let pid = job.lines.recv().unwrap();
+        (job, pid)
     }
 
     /// Whether a process ends, which it does soon after the signal. One that nobody has asked for
@@ -282,7 +264,11 @@ mod tests {
         let (folder, job) = start("echo a; echo b >&2; printf 'c\\r\\n'; printf d; exit 3");
         let id = job.id.unwrap();
         let mut lines = Vec::new();
-        let status = job.read(|line| lines.push(line)).unwrap();
+        let read = |line: Option<&str>| {
+            lines.extend(line.map(str::to_owned));
+            Ok(true)
+        };
+        let status = job.read(read).unwrap();
 
         assert_eq!(lines, ["a", "b", "c", "d"]);
         assert_eq!(status.code(), Some(3));
@@ -291,13 +277,11 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_noticed() {
-        let (_folder, mut job) = start("sleep 600");
-        let next = job.next(Duration::from_millis(10)).unwrap();
+    fn a_silent_command_can_be_killed() {
+        let (_folder, job) = start("echo a; sleep 600");
+        let status = job.read(|line| Ok(line.is_some())).unwrap();
 
-        assert!(matches!(next, Next::Silence));
-        job.kill();
-        assert!(!job.read(|_| ()).unwrap().success());
+        assert!(!status.success());
     }
 
     #[test]
@@ -338,7 +322,7 @@ mod tests {
         let id = job.id.unwrap();
 
         // Another thread waits for the leader.
-        let waiting = thread::spawn(move || job.read(|_| ()).unwrap().success());
+        let waiting = thread::spawn(move || job.read(|_| Ok(true)).unwrap().success());
         end_all(&[id]);
         assert!(!waiting.join().unwrap());
         assert!(ends(&pid));

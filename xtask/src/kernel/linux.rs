@@ -6,6 +6,7 @@ use super::{
     apt,
     cache::Cache,
     job,
+    progress::spinner,
     tree::{Tree, Version, MINIMUM},
 };
 use anyhow::{Context, Result};
@@ -51,10 +52,12 @@ pub(crate) fn get(cache: &Cache) -> Result<PathBuf> {
     cache.ensure_space(SPACE, "the kernel's source")?;
 
     let is_release = |version: &str| !version.contains(CANDIDATE);
-    let package = apt::package(cache, &[apt::SUITE], PACKAGE, is_release).context(INSTEAD)?;
-    unpack(cache, &package, &[], |tree| {
-        format!("linux-{}", tree.version())
+    apt::get(cache, &[apt::SUITE], PACKAGE, is_release, |folder, _| {
+        let tree = unpack(cache, folder, &[])?;
+        let version = Tree::open(&tree)?.version();
+        Ok((tree, cache.path(&format!("linux-{version}"))))
     })
+    .context(INSTEAD)
 }
 
 /// The parts of a release candidate in the cache, which are downloaded if need be.
@@ -72,37 +75,25 @@ pub(crate) fn candidate(cache: &Cache, parts: &[&str]) -> Result<PathBuf> {
     cache.ensure_space(SPACE, "the source of a release candidate")?;
 
     let is_candidate = |version: &str| version.contains(CANDIDATE);
-    let package = apt::package(cache, &[apt::NEWEST], PACKAGE, is_candidate)?;
-    let file = package.file_stem().unwrap_or_default().to_string_lossy();
-    let version = file.split('_').nth(1).and_then(|it| it.split('-').next());
-    let version = version.context("the package has no version")?;
-    unpack(cache, &package, parts, |_| {
-        format!("candidate-{}", version.replace('~', "-"))
-    })
+    let find = |folder: &Path, version: &str| {
+        let version = version.split('-').next().unwrap_or(version);
+        let name = format!("candidate-{}", version.replace('~', "-"));
+        Ok((unpack(cache, folder, parts)?, cache.path(&name)))
+    };
+    apt::get(cache, &[apt::NEWEST], PACKAGE, is_candidate, find)
 }
 
-/// Unpacks these parts of a source, or all of it, to a folder of the cache.
-fn unpack(
-    cache: &Cache,
-    package: &Path,
-    parts: &[&str],
-    name: impl FnOnce(&Tree) -> String,
-) -> Result<PathBuf> {
-    apt::unpack(cache, package, |folder| {
-        job::run(
-            Command::new("tar")
-                .arg("--extract")
-                .arg("--file")
-                .arg(folder.join(format!("usr/src/{PACKAGE}.tar.xz")))
-                .arg("--directory")
-                .arg(folder)
-                .args(parts.iter().map(|part| format!("{PACKAGE}/{part}"))),
-            &cache.path("logs/unpack.log"),
-            format!("{} cannot be unpacked", package.display()),
-        )?;
-
-        let tree = folder.join(PACKAGE);
-        let name = name(&Tree::open(&tree)?);
-        Ok((tree, cache.path(&name)))
-    })
+/// Unpacks these parts of the source in a package, or all of it. Returns the tree.
+fn unpack(cache: &Cache, package: &Path, parts: &[&str]) -> Result<PathBuf> {
+    let mut tar = Command::new("tar");
+    tar.arg("--extract")
+        .arg("--file")
+        .arg(package.join(format!("usr/src/{PACKAGE}.tar.xz")))
+        .arg("--directory")
+        .arg(package)
+        .args(parts.iter().map(|part| format!("{PACKAGE}/{part}")));
+    let _spinner = spinner(format!("unpacking {PACKAGE}.tar.xz"));
+    let what = format!("{PACKAGE} cannot be unpacked");
+    job::run(&mut tar, &cache.path("logs/unpack.log"), what)?;
+    Ok(package.join(PACKAGE))
 }

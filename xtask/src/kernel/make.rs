@@ -45,7 +45,7 @@ impl Make {
         let arch = flavour.arch;
         let llvm = Llvm::find().context("there is no complete LLVM")?;
         let rust = match flavour.compiler {
-            Some(which) => Rust::of(&Toolchain::find(cache, which, false)?)?,
+            Some(which) => Rust::of(&Toolchain::find(cache, which, false)?),
             None => Rust::find(shell)?,
         };
         let library = rust.library(cache)?;
@@ -53,7 +53,7 @@ impl Make {
         println!(
             "tools    clang {}, rustc {}, bindgen {version}, {}",
             llvm.version,
-            rust.version,
+            rust.release,
             arch.emulator_version()?
         );
 
@@ -109,7 +109,7 @@ impl Make {
             "clang {} {}\nrustc {} {}\nbindgen {}\n",
             self.llvm.version,
             self.llvm.make_argument(),
-            self.rust.version,
+            self.rust.release,
             self.rust.sysroot.display(),
             self.bindgen.display()
         )

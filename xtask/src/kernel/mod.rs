@@ -71,6 +71,10 @@ pub(crate) use progress::{seconds, spinner, Progress};
 use std::path::{self, PathBuf};
 use xshell::Shell;
 
+/// The cargo-fuzz and the cargo-mutants that this is known to work with.
+const CARGO_FUZZ: &str = "0.13.2";
+const CARGO_MUTANTS: &str = "27.1.0";
+
 const HELP: &str = "\
 Exit status:
   0  all is well; by --shell, the guest was powered off, and its commands were successful
@@ -195,10 +199,10 @@ pub(crate) fn rust_library(shell: &Shell) -> Result<PathBuf> {
 pub(crate) fn cargo_fuzz(shell: &Shell, install: bool) -> Result<PathBuf> {
     let cache = Cache::open()?;
     machine::ensure_cxx(&cache, install)?;
-    tools::cargo_fuzz(shell, &cache)
+    tools::subcommand(shell, &cache, "cargo-fuzz", CARGO_FUZZ)
 }
 
 /// Finds cargo-mutants, and builds it if it is not there.
 pub(crate) fn cargo_mutants(shell: &Shell) -> Result<PathBuf> {
-    tools::cargo_mutants(shell, &Cache::open()?)
+    tools::subcommand(shell, &Cache::open()?, "cargo-mutants", CARGO_MUTANTS)
 }

@@ -3,7 +3,7 @@
 //! Shows how far something is that takes a while.
 
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use std::{
     io::{self, IsTerminal},
     time::{Duration, Instant},
@@ -12,12 +12,14 @@ use std::{
 /// Where there is no bar, a line says how far something is after so much time.
 const REMINDER: Duration = Duration::from_secs(60);
 
-/// Says what takes a while.
+/// Says what takes a while, until this is dropped.
 pub(crate) fn spinner(what: String) -> ProgressBar {
     if !io::stderr().is_terminal() {
         println!("{what}");
     }
-    let spinner = ProgressBar::new_spinner().with_message(what);
+    let spinner = ProgressBar::new_spinner()
+        .with_message(what)
+        .with_finish(ProgressFinish::AndClear);
     spinner.enable_steady_tick(Duration::from_millis(250));
     spinner
 }

@@ -6,14 +6,16 @@
 //! console is that of QEMU. Without one, the commands are in the initramfs too: what is typed at a
 //! serial port before anybody listens there is lost.
 
-use super::{arch::Arch, boot::PANIC, cache::Cache, initramfs::Busybox, job};
+use super::{
+    arch::Arch, boot::PANIC, cache::Cache, hardware::Hardware, initramfs::Busybox, job,
+    prepare::Prepared,
+};
 use anyhow::{bail, ensure, Context, Result};
 use rustix::termios::{tcgetattr, tcgetwinsize, tcsetattr, OptionalActions, Termios};
 use std::{
-    env,
+    env, fs,
     io::{self, IsTerminal, Read},
-    path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 /// The text that `init` prints at the end of the commands, before their exit status.
@@ -41,22 +43,16 @@ impl Guest {
         Ok(Self { busybox, commands })
     }
 
-    /// Makes the initramfs.
-    pub(crate) fn archive(&self) -> Result<Vec<u8>> {
+    /// Boots a kernel into it, and waits until QEMU is powered off.
+    pub(crate) fn run(&self, kernel: &Prepared, hardware: &Hardware, filter: &str) -> Result<()> {
         let commands = self.commands.iter();
         let files: Vec<_> = commands.map(|text| ("commands", text.as_slice())).collect();
-        self.busybox.initramfs("shell", &files)
-    }
+        let archive = kernel.work.join("shell.cpio");
+        fs::write(&archive, self.busybox.initramfs("shell", &files)?)?;
+        let log = kernel.log("shell");
 
-    /// Runs it in QEMU until it is powered off.
-    pub(crate) fn run(
-        &self,
-        arch: Arch,
-        qemu: &mut Command,
-        filter: &str,
-        log: &Path,
-    ) -> Result<()> {
-        let mut arguments = format!("{} kunit.filter_glob={filter}", arch.console());
+        let mut qemu = hardware.command(&kernel.image());
+        let mut arguments = format!("{} kunit.filter_glob={filter}", hardware.arch.console());
         let terminal = self.commands.is_none().then(Terminal::find).transpose()?;
         match &terminal {
             Some(terminal) => arguments += &terminal.environment(),
@@ -71,6 +67,8 @@ impl Guest {
             log.display().to_string().replace(',', ",,")
         );
         let status = qemu
+            .arg("-initrd")
+            .arg(archive)
             .args(["-chardev", &console])
             .args(["-serial", "chardev:console"])
             .args(["-mon", "chardev=console"])
@@ -81,7 +79,7 @@ impl Guest {
 
         println!("\nlog: {}", log.display());
         ensure!(status.success(), "QEMU has failed, {status}");
-        judge(&job::text(log)?)
+        judge(&job::text(&log)?)
     }
 }
 
@@ -136,7 +134,6 @@ impl Drop for Terminal {
 mod tests {
     use super::*;
     use crate::root;
-    use std::fs;
 
     #[test]
     fn a_guest_that_has_died_is_not_one_that_was_powered_off() {

@@ -3,7 +3,7 @@
 //! `cargo xtask kernel test`: from nothing to the outcome of tests.
 
 use super::{
-    boot::{is_filter, Boot},
+    boot::Boot,
     build,
     cache::Cache,
     control,
@@ -20,7 +20,7 @@ use crate::{
     compilers::toolchain::{Toolchain, Which},
     exit::Exit,
 };
-use anyhow::{bail, Result};
+use anyhow::{bail, ensure, Result};
 use clap::Parser;
 use std::{
     fs,
@@ -47,7 +47,7 @@ pub(crate) struct Options {
 
     /// Runs these tests: `suite` or `suite.test`, with `*` and `?`. If none are named, ours and the
     /// tree's own for the same object.
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", value_parser = filter)]
     pub(crate) filter: Option<String>,
 
     /// Tests the annotated objects in their printed form, in a tree that has no macro.
@@ -100,6 +100,16 @@ impl Options {
 
         self.variant.limit() * thousands
     }
+}
+
+/// Reads what KUnit runs, which goes on the kernel's command line.
+fn filter(text: &str) -> Result<String> {
+    let is_of_word = |char: char| char.is_ascii_alphanumeric() || "_-.*?[]!".contains(char);
+    ensure!(
+        !text.is_empty() && text.chars().all(is_of_word),
+        "a filter is one word, of letters, digits, `_-.` and `*?[]!`"
+    );
+    Ok(text.to_owned())
 }
 
 /// Builds, boots, and fails unless the tests end as they have to.
@@ -175,24 +185,11 @@ fn look_around(shell: &Shell, options: &Options) -> Result<()> {
 
     let filter = plan::shared(&options.flavour(), options.filter.as_deref());
     println!("running  {filter}\n");
-    let archive = kernel.work.join("shell.cpio");
-    fs::write(&archive, guest.archive()?)?;
-    let mut qemu = options.hardware.command(&kernel.image());
-    guest.run(
-        options.hardware.arch,
-        qemu.arg("-initrd").arg(archive),
-        filter,
-        &kernel.log("shell"),
-    )
+    guest.run(&kernel, &options.hardware, filter)
 }
 
 /// The cache, once the options and the machine are as they have to be.
 fn open(options: &Options) -> Result<Cache> {
-    if let Some(filter) = options.filter.iter().find(|filter| !is_filter(filter)) {
-        bail!(Exit::Usage(format!(
-            "`{filter}` is not a filter: that is one word, of letters, digits, `_-.` and `*?[]!`"
-        )));
-    }
     options.hardware.ensure_possible(options.variant)?;
     if options.shell && options.hardware.arch.emulator().is_none() {
         bail!(Exit::Usage(
@@ -222,4 +219,19 @@ fn build(shell: &Shell, cache: &Cache, options: &Options) -> Result<Prepared> {
     )?;
     build::run(&kernel)?;
     Ok(kernel)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_one_word() {
+        for text in ["*", "rust_drm_gem_shmem", "rust_*.a?", "drm-[a-c]!x"] {
+            assert_eq!(filter(text).unwrap(), text);
+        }
+        for text in ["", "a b", "a\"", "a init=/bin/sh", "a\n"] {
+            assert!(filter(text).is_err(), "{text}");
+        }
+    }
 }

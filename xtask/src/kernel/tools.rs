@@ -31,10 +31,6 @@ pub(crate) const LLVM_PROGRAMS: &[&str] = &[
 pub(crate) const BINDGEN_MINIMUM: Version = Version(0, 71, 1);
 pub(crate) const BINDGEN: &str = "0.72.1";
 
-/// The cargo-fuzz and the cargo-mutants that this is known to work with.
-const CARGO_FUZZ: &str = "0.13.2";
-const CARGO_MUTANTS: &str = "27.1.0";
-
 /// The messages of cargo when the network is not there.
 const CARGO_OFFLINE: &[&str] = &[
     "network error",
@@ -66,8 +62,6 @@ pub(crate) struct Llvm {
 
 /// A compiler.
 pub(crate) struct Rust {
-    pub(crate) version: Version,
-    /// The version that releases have, and nightly builds have not.
     pub(crate) release: String,
     /// The folder of `rustc` itself, and not of something that chooses one.
     pub(crate) bin: PathBuf,
@@ -125,7 +119,6 @@ impl Rust {
         let sysroot = PathBuf::from(sysroot);
 
         Ok(Self {
-            version: release.parse()?,
             release,
             bin: sysroot.join("bin"),
             sysroot,
@@ -134,16 +127,13 @@ impl Rust {
     }
 
     /// One that was unpacked.
-    pub(crate) fn of(toolchain: &Toolchain) -> Result<Self> {
-        let release = toolchain.release().to_owned();
-
-        Ok(Self {
-            version: release.parse()?,
-            release,
+    pub(crate) fn of(toolchain: &Toolchain) -> Self {
+        Self {
+            release: toolchain.release().to_owned(),
             bin: toolchain.bin.clone(),
             sysroot: toolchain.sysroot(),
             suites: toolchain.which.suites(),
-        })
+        }
     }
 
     /// The sources of the library, if they are here.
@@ -164,19 +154,18 @@ impl Rust {
             return Ok(library);
         }
 
-        let package = apt::package(cache, self.suites, "rust-src", |version| self.is(version))
-            .with_context(|| {
-                format!(
-                    "the sources of Rust's library cannot be had, which have to be those of rustc \
-                     {} (`rustup component add rust-src` gets them, too)",
-                    self.release
-                )
-            })?;
-
-        apt::unpack(cache, &package, |folder| {
+        let wanted = |version: &str| self.is(version);
+        apt::get(cache, self.suites, "rust-src", wanted, |folder, _| {
             // Where rustc expects it; the sources of the compiler come with it, and are not kept.
             let library = folder.join("usr/lib/rustlib/src/rust/library");
             Ok((library, self.unpacked(cache)))
+        })
+        .with_context(|| {
+            format!(
+                "the sources of Rust's library cannot be had, which have to be those of rustc {} \
+                 (`rustup component add rust-src` gets them, too)",
+                self.release
+            )
         })
     }
 
@@ -204,18 +193,13 @@ pub(crate) fn bindgen(shell: &Shell, cache: &Cache) -> Result<(PathBuf, Version)
     ensure_built(shell, cache, "bindgen-cli", BINDGEN, || bindgen_here(cache))
 }
 
-/// Returns cargo-fuzz, which is built if need be.
-pub(crate) fn cargo_fuzz(shell: &Shell, cache: &Cache) -> Result<PathBuf> {
-    subcommand(shell, cache, "cargo-fuzz", CARGO_FUZZ)
-}
-
-/// Returns cargo-mutants, which is built if need be.
-pub(crate) fn cargo_mutants(shell: &Shell, cache: &Cache) -> Result<PathBuf> {
-    subcommand(shell, cache, "cargo-mutants", CARGO_MUTANTS)
-}
-
-/// Returns a program that adds a command to cargo, in exactly this version.
-fn subcommand(shell: &Shell, cache: &Cache, name: &str, tested: &str) -> Result<PathBuf> {
+/// Returns a program that adds a command to cargo, in exactly this version. It is built if need be.
+pub(crate) fn subcommand(
+    shell: &Shell,
+    cache: &Cache,
+    name: &str,
+    tested: &str,
+) -> Result<PathBuf> {
     ensure_built(shell, cache, name, tested, || {
         let program = cache.path(&format!("tools/bin/{name}"));
         let found = version(&program, &format!("{name} "));
@@ -237,7 +221,7 @@ fn ensure_built<T>(
     }
 
     let log = cache.path(&format!("logs/{package}.log"));
-    let spinner = spinner(format!("building {package} {version}"));
+    let _spinner = spinner(format!("building {package} {version}"));
     run_cargo(
         Command::new("cargo")
             .current_dir(shell.current_dir())
@@ -247,7 +231,6 @@ fn ensure_built<T>(
         &log,
         &format!("{package} {version}"),
     )?;
-    spinner.finish_and_clear();
     find().with_context(|| format!("cargo has built {package}, and it does not run"))
 }
 
@@ -286,7 +269,6 @@ mod tests {
     #[test]
     fn packages_are_those_of_the_release() {
         let rust = Rust {
-            version: Version(1, 95, 0),
             release: "1.95.0".to_owned(),
             bin: PathBuf::new(),
             sysroot: PathBuf::new(),

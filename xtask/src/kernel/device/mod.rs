@@ -12,7 +12,7 @@ mod screen;
 
 use super::{
     arch::Arch,
-    boot::{self, Heard, Patience},
+    boot::{self, Heard},
     build,
     cache::Cache,
     flavour::{Flavour, Object, Variant},
@@ -216,11 +216,7 @@ fn listen(command: &mut Command, screen: &mut Screen, log: &Path) -> Result<Repo
     let mut progress = Progress::new("running", None)?;
     let mut parser = ktap::Parser::default();
     // By hand, unbinding is silent for minutes.
-    let patience = Patience {
-        limit: LIMIT,
-        silence: LIMIT,
-    };
-    let stopped = boot::listen(command, log, patience, |heard| {
+    let stopped = boot::listen(command, log, LIMIT, LIMIT, |heard| {
         match heard {
             // The program waits, so no line follows that would show that this one is whole.
             Heard::Raw(line) => {
