@@ -160,7 +160,7 @@ const KUNIT_SUPPORT: Step = step(
     &[of_tree(|file| is_devres(file, SUPPORT)), KUNIT_SKIP],
     &[(
         DEVRES,
-        Items(|it| unused(it, &[LAZY_UNUSED, SUPPORT, &["kunit_skip"]].concat())),
+        Items(|it| unused(it, &[LAZY_UNUSED, SUPPORT].concat())),
     )],
 );
 
