@@ -27,7 +27,7 @@ use crate::{
     report::{page, table},
     root,
 };
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use clap::Parser;
 use control::Column;
 use report::Report;
@@ -112,9 +112,14 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
                 report,
             });
         }
-        let table = table::text(&control::table(&columns));
+        let (table, faults) = control::compare(*variant, &columns);
+        let table = table::text(&table);
         println!("\n{table}");
-        control::judge(*variant, &columns)?;
+        for fault in &faults {
+            println!("differs: {fault}");
+        }
+        let faults = faults.len();
+        ensure!(faults == 0, "{faults} results are not as expected");
         let title = match variant {
             Variant::Fast => "As drivers run",
             Variant::Debug => "With KASAN, lockdep and the debugging of DMA",
