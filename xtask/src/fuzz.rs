@@ -5,7 +5,7 @@
 //! The compiler is told to accept an option that is not stable: AddressSanitizer, for the target
 //! that runs code with `unsafe` in it. The others run safe code, and run faster without.
 
-use crate::{cargo, kernel};
+use crate::{cargo, exit, kernel};
 use anyhow::{bail, Context, Result};
 use clap::Parser;
 use std::{
@@ -16,19 +16,9 @@ use std::{
 };
 use xshell::{cmd, Cmd, Shell};
 
-const HELP: &str = "\
-Inputs that are found are kept in target/fuzz, and used the next time. The saved corpus in
-verify/fuzz/corpus is not changed, unless --save says so.
-
-Exit status:
-  0  nothing was found
-  1  something was found, or the build has failed
-  2  wrong usage
-  3  skipped: something cannot be downloaded, which says nothing about the code";
-
 /// The targets to run, and for how long.
 #[derive(Parser)]
-#[command(after_help = HELP)]
+#[command(after_help = exit::HELP)]
 pub(crate) struct Options {
     /// Only annotated items through the macro's expander, only whole files through the printer, or
     /// only histories of objects and devices against a model.

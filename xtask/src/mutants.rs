@@ -6,7 +6,7 @@
 //! Quick tests run for all mutants. Then other tests run for those that are left.
 
 use crate::{
-    cargo,
+    cargo, exit,
     kernel::{self, pattern::pattern},
     report::{page, table},
 };
@@ -16,16 +16,9 @@ use regex_lite::Regex;
 use std::{collections::BTreeSet, fs, path::Path, process::Command, sync::LazyLock};
 use xshell::{cmd, Shell};
 
-const HELP: &str = "\
-Exit status:
-  0  exactly those mutants are left that docs/mutation.md lists
-  1  others are left, or one of those is caught, or tests fail without a mutant
-  2  wrong usage
-  3  skipped: cargo-mutants cannot be downloaded, which says nothing about the code";
-
 /// The mutants to run.
 #[derive(Parser)]
-#[command(after_help = HELP)]
+#[command(after_help = exit::HELP)]
 pub(crate) struct Options {
     /// Only the slot's protocol, or only the attribute macro. The page is not written then.
     #[arg(long, value_parser = AREAS.map(|area| area.name))]

@@ -15,7 +15,7 @@ mod outcome;
 pub(crate) mod toolchain;
 
 use crate::{
-    cargo,
+    cargo, exit,
     kernel::{cache::Cache, job},
     report::{page, table},
 };
@@ -29,15 +29,8 @@ use xshell::Shell;
 /// The page with the tables.
 const PAGE: &str = "docs/compilers.md";
 
-const HELP: &str = "\
-Exit status:
-  0  both compilers build everything without a warning, and all tests pass
-  1  a build or a test has failed, or a compiler has given a warning
-  2  wrong usage
-  3  skipped: something cannot be downloaded, or was not without --install";
-
 #[derive(Parser)]
-#[command(after_help = HELP)]
+#[command(after_help = exit::HELP)]
 pub(crate) struct Options {
     /// Downloads the compilers from Debian to the cache if they are not there, or if there is a
     /// newer one. Installs nothing.
