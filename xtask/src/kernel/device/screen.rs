@@ -6,7 +6,7 @@
 //! The machine asks for this by a line on its console, and reads the answer from its second serial
 //! port.
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{ensure, Context, Result};
 use serde_json::{json, Deserializer, Value};
 use std::{
     fs,
@@ -41,19 +41,20 @@ const SAME: &str = "the same";
 
 /// The screen of a machine that was started with [`Screen::arguments()`].
 pub(crate) struct Screen {
+    /// The folder of the sockets.
     folder: TempDir,
-    /// Where the first screen goes that shows its picture.
-    png: Option<PathBuf>,
+    /// Where the last screen is kept, in PPM.
+    file: PathBuf,
     /// The machine's second serial port, from the first answer on.
     port: Option<UnixStream>,
 }
 
 impl Screen {
     /// The screen of a machine that is not started yet.
-    pub(crate) fn new(png: Option<&Path>) -> Result<Self> {
+    pub(crate) fn new(file: PathBuf) -> Result<Self> {
         Ok(Self {
             folder: tempfile::tempdir()?,
-            png: png.map(Path::to_owned),
+            file,
             port: None,
         })
     }
@@ -75,16 +76,9 @@ impl Screen {
 
     /// Compares the screen with the picture of a seed, and tells the machine.
     pub(crate) fn compare(&mut self, seed: usize) -> Result<()> {
-        let file = self.path("screen.ppm");
-        self.dump(&file, "ppm")?;
-        let answer = difference(&fs::read(&file)?, seed);
-        if answer.is_none() {
-            if let Some(png) = self.png.take() {
-                self.dump(&png, "png")?;
-                println!("screen   {}", png.display());
-            }
-        }
-
+        let arguments = json!({ "filename": self.file, "format": "ppm" });
+        execute(&self.path("qmp"), "screendump", arguments)?;
+        let answer = difference(&fs::read(&self.file)?, seed);
         let mut port = match self.port.take() {
             Some(port) => port,
             None => {
@@ -94,23 +88,6 @@ impl Screen {
         writeln!(port, "{}", answer.as_deref().unwrap_or(SAME))?;
         self.port = Some(port);
         Ok(())
-    }
-
-    /// Has QEMU write what the screen shows.
-    fn dump(&self, file: &Path, format: &str) -> Result<()> {
-        let arguments = json!({ "filename": file, "format": format });
-        execute(&self.path("qmp"), "screendump", arguments)
-    }
-
-    /// Fails if there is still no picture to write.
-    pub(crate) fn finish(self) -> Result<()> {
-        match self.png {
-            Some(png) => bail!(
-                "no screen was as it should be: {} is not written",
-                png.display()
-            ),
-            None => Ok(()),
-        }
     }
 }
 
@@ -216,8 +193,7 @@ mod tests {
     #[test]
     fn the_machine_is_told() {
         let folder = tempfile::Builder::new().prefix("a,b").tempdir().unwrap();
-        let png = folder.path().join("screen.png");
-        let mut screen = Screen::new(Some(&png)).unwrap();
+        let mut screen = Screen::new(folder.path().join("screen.ppm")).unwrap();
         screen.folder = folder;
         // A comma would begin another option of QEMU.
         assert!(screen.arguments()[1].contains("a,,b"));
@@ -226,23 +202,13 @@ mod tests {
         let qemu = thread::spawn(move || qemu(&qmp));
 
         screen.compare(2).unwrap();
-        assert!(!png.exists());
         screen.compare(3).unwrap();
-        assert!(png.exists());
         let error = execute(&screen.path("qmp"), "quit", json!({})).unwrap_err();
         assert_eq!(error.to_string(), r#"QEMU cannot do `quit`: {"error":{}}"#);
-        screen.finish().unwrap();
         assert_eq!(qemu.join().unwrap(), Some(()));
 
         let (port, _) = port.accept().unwrap();
         let told: Vec<String> = BufReader::new(port).lines().map(Result::unwrap).collect();
         assert_eq!(told, ["pixel 0, 0 is 0x030000, not 0x020000", "the same"]);
-    }
-
-    #[test]
-    fn a_picture_that_was_not_drawn_is_missed() {
-        let screen = Screen::new(Some(Path::new("a.png"))).unwrap();
-        let error = screen.finish().unwrap_err().to_string();
-        assert!(error.ends_with("a.png is not written"));
     }
 }
