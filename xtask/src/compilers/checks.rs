@@ -52,23 +52,16 @@ impl Checks<'_> {
 
         let mut outcome = Outcome::default();
         for (part, packages) in PARTS {
-            self.cargo(
-                part,
-                &[&["build"], &*named(packages)].concat(),
-                &mut outcome,
-            )?;
+            self.cargo(part, "build", packages, &[], &mut outcome)?;
         }
-        let packages = PARTS.map(|(_, packages)| packages).concat();
         let mut options = vec!["--no-fail-fast", "--", "--exact"];
         options.extend(left_out::names(*which).flat_map(|name| ["--skip", name]));
         // Without documentation tests: see docs/compilers.md.
-        for (what, packages, targets) in [
-            ("tests", &*packages, &["--tests"][..]),
-            ("workspace", &[WORKSPACE], &["--test", "*"]),
-        ] {
-            let args = [&["test"], &*named(packages), targets, &options].concat();
-            self.cargo(what, &args, &mut outcome)?;
-        }
+        let own = [&["--tests"], &options[..]].concat();
+        let packages = PARTS.map(|(_, packages)| packages).concat();
+        self.cargo("tests", "test", &packages, &own, &mut outcome)?;
+        let all = [&["--test", "*"], &options[..]].concat();
+        self.cargo("workspace", "test", &[WORKSPACE], &all, &mut outcome)?;
         if outcome.passed == 0 {
             outcome.faults.insert("no test has passed".to_owned());
         }
@@ -76,13 +69,25 @@ impl Checks<'_> {
     }
 
     /// Runs a cargo of the compiler, and adds its output to the outcome.
-    fn cargo(&self, what: &'static str, args: &[&str], outcome: &mut Outcome) -> Result<()> {
+    fn cargo(
+        &self,
+        what: &'static str,
+        command: &str,
+        packages: &[&str],
+        options: &[&str],
+        outcome: &mut Outcome,
+    ) -> Result<()> {
         let name = self.toolchain.which.name();
         let log = format!("logs/compilers-{name}-{what}.log");
         let log = self.cache.path(&log);
         let mut progress = Progress::new(what, None)?;
         let mut output = String::new();
-        let job = Job::start(self.command()?.arg("--locked").args(args), &log)?;
+        let mut cargo = self.command()?;
+        cargo
+            .args([command, "--locked"])
+            .args(packages.iter().flat_map(|package| ["--package", package]))
+            .args(options);
+        let job = Job::start(&mut cargo, &log)?;
         let status = job.read(|line| {
             if let Some(step) = step(&line) {
                 progress.step(step);
@@ -135,14 +140,6 @@ impl Checks<'_> {
             .env("CARGO_PROFILE_DEV_DEBUG", "0");
         Ok(command)
     }
-}
-
-/// The arguments that name packages.
-fn named<'a>(packages: &[&'a str]) -> Vec<&'a str> {
-    packages
-        .iter()
-        .flat_map(|&package| ["--package", package])
-        .collect()
 }
 
 /// The package that cargo begins to build by a line of its output, or the test that has ended.
