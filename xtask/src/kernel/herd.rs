@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! herd7, 7.58 or newer, which runs the kernel's memory model. It is this machine's, or that of a newer
-//! Debian, in the cache.
+//! herd7, 7.58 or newer, which runs the kernel's memory model: that of this machine, or that of a
+//! newer Debian, in the cache.
 
 use super::{
     apt::{self, Apt},
@@ -26,8 +26,8 @@ pub(crate) struct Herd {
 }
 
 impl Herd {
-    /// That of this machine, or that of the cache. Where there is none, it is downloaded with
-    /// `install`.
+    /// Finds the program of this machine, or that of the cache. With `install`, a missing program is
+    /// downloaded.
     ///
     /// # Errors
     ///

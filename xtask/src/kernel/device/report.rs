@@ -146,10 +146,10 @@ pub(super) mod tests {
 
     #[test]
     fn a_report_has_an_end() {
-        let error = |planned, lines: &[&str]| report(planned, lines).incomplete();
-        assert_eq!(error(0, &[]), Some("the program has printed no row"));
-        let unfinished = Some("the program has not come to its end");
-        assert_eq!(error(2, &[OK]), unfinished);
+        let incomplete = |planned, lines: &[&str]| report(planned, lines).incomplete();
+        let (none, unfinished) = (incomplete(0, &[]), incomplete(2, &[OK]));
+        assert_eq!(none, Some("the program has printed no row"));
+        assert_eq!(unfinished, Some("the program has not come to its end"));
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::{
 };
 use anyhow::{ensure, Context, Error, Result};
 use items::{Item, Which};
+use reasons::REASONS;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -136,8 +137,9 @@ fn ensure_reasons<'a>(differences: impl Iterator<Item = &'a Difference<'a>>) -> 
     let without = places.iter().filter(|place| reasons::of(place).is_none());
     let without = BTreeSet::from_iter(without);
     ensure!(without.is_empty(), "no reason is given for: {without:?}");
-    let is_stale = |reason: &&str| !places.iter().any(|it| reasons::matches(reason, it));
-    let stale: Vec<_> = reasons::all().filter(is_stale).collect();
+    let items = REASONS.iter().map(|(item, _)| item);
+    let is_stale = |item: &&&str| !places.iter().any(|it| reasons::matches(item, it));
+    let stale: Vec<_> = items.filter(is_stale).collect();
     ensure!(
         stale.is_empty(),
         "there is no such difference any more: {stale:?}"
