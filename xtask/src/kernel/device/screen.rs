@@ -206,6 +206,7 @@ mod tests {
         let error = execute(&screen.path("qmp"), "quit", json!({})).unwrap_err();
         assert_eq!(error.to_string(), r#"QEMU cannot do `quit`: {"error":{}}"#);
         assert_eq!(qemu.join().unwrap(), Some(()));
+        drop(screen);
 
         let (port, _) = port.accept().unwrap();
         let told: Vec<String> = BufReader::new(port).lines().map(Result::unwrap).collect();
