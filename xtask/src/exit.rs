@@ -5,6 +5,14 @@
 use anyhow::Error;
 use std::{fmt, process::ExitCode};
 
+/// The exit statuses, for people.
+pub(crate) const HELP: &str = "\
+Exit status:
+  0  all is as it has to be
+  1  something is not, or a build has failed
+  2  wrong usage
+  3  skipped: something cannot be downloaded, or is not here, which says nothing about the code";
+
 /// The exit status of what was skipped.
 pub(crate) const SKIPPED: i32 = 3;
 

@@ -5,46 +5,39 @@
 //! The compiler is told to accept an option that is not stable: AddressSanitizer, for the target
 //! that runs code with `unsafe` in it. The others run safe code, and run faster without.
 
-use crate::{cargo, kernel};
+use crate::{cargo, exit, kernel};
 use anyhow::{bail, Context, Result};
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    slice,
     time::{SystemTime, UNIX_EPOCH},
 };
 use xshell::{cmd, Cmd, Shell};
 
-const HELP: &str = "\
-Inputs that are found are kept in target/fuzz, and used the next time. The saved corpus in
-verify/fuzz/corpus is not changed, unless --save says so.
-
-Exit status:
-  0  nothing was found
-  1  something was found, or the build has failed
-  2  wrong usage
-  3  skipped: something cannot be downloaded, which says nothing about the code";
-
 /// The targets to run, and for how long.
 #[derive(Parser)]
-#[command(after_help = HELP)]
+#[command(after_help = exit::HELP)]
 pub(crate) struct Options {
-    /// One target; all of them, one after the other, without this.
-    target: Option<Target>,
+    /// Only annotated items through the macro's expander, only whole files through the printer, or
+    /// only histories of objects and devices against a model.
+    #[arg(value_parser = TARGETS.map(|target| target.name))]
+    target: Option<String>,
 
-    /// How long each runs. 1 without this and without --runs.
-    #[arg(long, conflicts_with = "runs", value_parser = clap::value_parser!(u64).range(1..))]
-    minutes: Option<u64>,
+    /// How long each runs.
+    #[arg(long, default_value_t = 1, conflicts_with = "runs",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    minutes: u64,
 
     /// How many executions each does.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     runs: Option<u64>,
 
     /// The seed of the fuzzer's choices; the time without this.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
-    seed: Option<u32>,
+    #[arg(long, default_value_t = time(), hide_default_value = true,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    seed: u32,
 
     /// Makes the smallest corpus that covers what was found so far, and saves that.
     #[arg(long)]
@@ -55,16 +48,6 @@ pub(crate) struct Options {
     install: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Target {
-    /// Annotated items, through the macro's expander.
-    Annotation,
-    /// Whole files, through the printer.
-    File,
-    /// Histories of objects and devices, against a model.
-    History,
-}
-
 /// The folder of the fuzz targets.
 const FOLDER: &str = "verify/fuzz";
 
@@ -72,7 +55,7 @@ const FOLDER: &str = "verify/fuzz";
 const OUT: &str = "target/fuzz";
 
 /// How a target is run.
-struct Setup {
+struct Target {
     name: &'static str,
     /// The feature that it takes.
     feature: &'static str,
@@ -83,30 +66,36 @@ struct Setup {
     seeds: &'static [&'static str],
 }
 
-impl Target {
-    fn setup(self) -> Setup {
-        const FILES: &[&str] = &[
+const TARGETS: [Target; 3] = [
+    Target {
+        name: "annotation",
+        feature: "expander",
+        sanitizer: "none",
+        max_len: 512,
+        seeds: &[],
+    },
+    Target {
+        name: "file",
+        feature: "expander",
+        sanitizer: "none",
+        max_len: 2048,
+        seeds: &[
             "tests/expand",
             "tests/ui/pass",
             "examples",
             "cli/tests/files",
-        ];
-        let setup = |name, feature, sanitizer, max_len, seeds| Setup {
-            name,
-            feature,
-            sanitizer,
-            max_len,
-            seeds,
-        };
-        match self {
-            Self::Annotation => setup("annotation", "expander", "none", 512, &[]),
-            Self::File => setup("file", "expander", "none", 2048, FILES),
-            Self::History => setup("history", "runtime", "address", 300, &[]),
-        }
-    }
-}
+        ],
+    },
+    Target {
+        name: "history",
+        feature: "runtime",
+        sanitizer: "address",
+        max_len: 300,
+        seeds: &[],
+    },
+];
 
-impl Setup {
+impl Target {
     /// A folder of this target in one of inputs.
     fn folder(&self, name: &str) -> PathBuf {
         Path::new(name).join(self.name)
@@ -120,11 +109,11 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
         program: kernel::cargo_fuzz(shell, options.install)?,
         host: cargo::rustc(shell, "host")?,
     };
-    let chosen = options.target.as_ref().map(slice::from_ref);
-    for target in chosen.unwrap_or(Target::value_variants()) {
-        match options.save {
-            true => fuzz.save(&target.setup())?,
-            false => fuzz.run(&target.setup(), options)?,
+    for target in &TARGETS {
+        match (&options.target, options.save) {
+            (Some(only), _) if only != target.name => (),
+            (_, true) => fuzz.save(target)?,
+            (_, false) => fuzz.run(target, options)?,
         }
     }
     Ok(())
@@ -140,7 +129,7 @@ struct Fuzz<'a> {
 impl Fuzz<'_> {
     /// Builds a target and runs it: with folders of inputs, which are still to come, and options of
     /// libFuzzer.
-    fn command(&self, setup: &Setup) -> Cmd<'_> {
+    fn command(&self, target: &Target) -> Cmd<'_> {
         let Self { program, host, .. } = self;
         cmd!(
             self.shell,
@@ -149,41 +138,40 @@ impl Fuzz<'_> {
         // With `cfg(fuzzing)`, proc-macro2 has no spans. Choices are not compared with anything, and
         // tracing comparisons halves the speed.
         .args(["--no-cfg-fuzzing", "--no-trace-compares"])
-        .args(["--sanitizer", setup.sanitizer])
+        .args(["--sanitizer", target.sanitizer])
         .arg("--features")
-        .arg(format!("fuzzer,{}", setup.feature))
+        .arg(format!("fuzzer,{}", target.feature))
         .arg("--target-dir")
-        .arg(Path::new(OUT).join(setup.sanitizer))
-        .arg(setup.name)
+        .arg(Path::new(OUT).join(target.sanitizer))
+        .arg(target.name)
         .env("RUSTC_BOOTSTRAP", "1")
         // Takes longer than the target.
         .env("RUST_BACKTRACE", "0")
     }
 
     /// Runs a target for as long as the options say, and fails if that finds something.
-    fn run(&self, setup: &Setup, options: &Options) -> Result<()> {
-        let name = setup.name;
-        let [found, corpus] = ["found", "corpus"].map(|it| setup.folder(&format!("{OUT}/{it}")));
+    fn run(&self, target: &Target, options: &Options) -> Result<()> {
+        let name = target.name;
+        let [found, corpus] = ["found", "corpus"].map(|it| target.folder(&format!("{OUT}/{it}")));
         for folder in [&found, &corpus] {
             self.shell.create_dir(folder)?;
         }
-        let saved = ["corpus", "regressions"].map(|it| setup.folder(&format!("{FOLDER}/{it}")));
+        let saved = ["corpus", "regressions"].map(|it| target.folder(&format!("{FOLDER}/{it}")));
         let saved = saved.iter().filter(|folder| self.shell.path_exists(folder));
-        let seed = options.seed.map_or_else(time, Ok)?;
         let limit = match options.runs {
             Some(runs) => format!("-runs={runs}"),
-            None => format!("-max_total_time={}", options.minutes.unwrap_or(1) * 60),
+            None => format!("-max_total_time={}", options.minutes * 60),
         };
         let before = inputs(self.shell, &found)?;
 
         // New inputs go to the first folder.
         let result = self
-            .command(setup)
+            .command(target)
             .arg(&corpus)
             .args(saved)
-            .args(setup.seeds)
-            .args(["--", &format!("-seed={seed}"), &limit])
-            .arg(format!("-max_len={}", setup.max_len))
+            .args(target.seeds)
+            .args(["--", &format!("-seed={}", options.seed), &limit])
+            .arg(format!("-max_len={}", target.max_len))
             .arg(format!("-artifact_prefix={}/", found.display()))
             // Inputs that take long are chosen less often.
             .args(["-entropic_scale_per_exec_time=1", "-print_final_stats=1"])
@@ -204,9 +192,9 @@ impl Fuzz<'_> {
     }
 
     /// Saves the smallest corpus that covers what all inputs cover.
-    fn save(&self, setup: &Setup) -> Result<()> {
-        let corpus = setup.folder(&format!("{OUT}/corpus"));
-        let saved = setup.folder(&format!("{FOLDER}/corpus"));
+    fn save(&self, target: &Target) -> Result<()> {
+        let corpus = target.folder(&format!("{OUT}/corpus"));
+        let saved = target.folder(&format!("{FOLDER}/corpus"));
         for folder in [&corpus, &saved] {
             self.shell.create_dir(folder)?;
         }
@@ -214,9 +202,9 @@ impl Fuzz<'_> {
             .prefix("corpus-")
             .tempdir_in(self.shell.current_dir().join(OUT))?;
 
-        self.command(setup)
+        self.command(target)
             .args([smallest.path(), &saved, &corpus])
-            .args(["--", &format!("-max_len={}", setup.max_len)])
+            .args(["--", &format!("-max_len={}", target.max_len)])
             // How often code is covered does not count.
             .args(["-set_cover_merge=1", "-use_counters=0"])
             .run()?;
@@ -231,7 +219,7 @@ impl Fuzz<'_> {
         }
         println!(
             "{}: {} inputs of {bytes} bytes are the saved corpus",
-            setup.name,
+            target.name,
             inputs.len()
         );
         Ok(())
@@ -243,8 +231,8 @@ fn inputs(shell: &Shell, folder: &Path) -> Result<BTreeSet<PathBuf>> {
     Ok(shell.read_dir(folder)?.into_iter().collect())
 }
 
-fn time() -> Result<u32> {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-
-    Ok(u32::try_from(seconds % u64::from(u32::MAX))?)
+/// The seconds of this time, as a seed.
+fn time() -> u32 {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH);
+    time.map_or(1, |time| time.as_secs() as u32)
 }

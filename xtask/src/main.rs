@@ -28,7 +28,7 @@ use xshell::Shell;
 
 /// The project's own commands.
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = exit::HELP)]
 struct Args {
     #[command(subcommand)]
     command: Command,
@@ -52,6 +52,9 @@ enum Command {
     /// Runs the tests of references to an owner under Miri, and one that has to be reported.
     Miri,
     /// Runs fuzz targets: the expander, the printer, and histories of objects against a model.
+    ///
+    /// Inputs that are found are kept in target/fuzz, and used the next time. Only --save changes the
+    /// saved corpus in verify/fuzz/corpus.
     Fuzz(fuzz::Options),
     /// Binds and unbinds devices very often, while threads use what is on them.
     Stress(stress::Options),

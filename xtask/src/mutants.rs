@@ -6,50 +6,27 @@
 //! Quick tests run for all mutants. Then other tests run for those that are left.
 
 use crate::{
-    cargo, kernel,
-    report::{
-        page,
-        table::{self, Row},
-    },
+    cargo, exit,
+    kernel::{self, pattern::pattern},
+    report::{page, table},
 };
 use anyhow::{ensure, Context, Result};
-use clap::{Parser, ValueEnum};
-use serde_json::Value;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-    process::Command,
-};
+use clap::Parser;
+use regex_lite::Regex;
+use std::{collections::BTreeSet, fs, path::Path, process::Command, sync::LazyLock};
 use xshell::{cmd, Shell};
-
-const HELP: &str = "\
-Exit status:
-  0  exactly those mutants are left that docs/mutation.md lists
-  1  others are left, or one of those is caught, or tests fail without a mutant
-  2  wrong usage
-  3  skipped: cargo-mutants cannot be downloaded, which says nothing about the code";
 
 /// The mutants to run.
 #[derive(Parser)]
-#[command(after_help = HELP)]
+#[command(after_help = exit::HELP)]
 pub(crate) struct Options {
-    /// Only one area. The page is not written then.
-    #[arg(long)]
-    area: Option<Area>,
+    /// Only the slot's protocol, or only the attribute macro. The page is not written then.
+    #[arg(long, value_parser = AREAS.map(|area| area.name))]
+    area: Option<String>,
 
     /// Runs only the other tests, for the mutants that the quick tests left the last time.
     #[arg(long)]
     rest: bool,
-}
-
-/// Sources that are mutated together.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Area {
-    /// The slot's protocol.
-    Protocol,
-    /// The attribute macro.
-    Macros,
 }
 
 /// The page with the mutants that no test catches, and its part that this writes.
@@ -63,14 +40,8 @@ const REASON: &str = "`:";
 /// The exit statuses of cargo-mutants: all mutants are caught, some are missed, some time out.
 const RAN: [i32; 3] = [0, 2, 3];
 
-/// The names that cargo-mutants has for mutants that a test has caught.
-const CAUGHT: [&str; 2] = ["CaughtMutant", "Timeout"];
-
-/// Its name for mutants that do not compile.
-const UNVIABLE: &str = "Unviable";
-
-/// An area's name, files and tests.
-struct Setup {
+/// Sources that are mutated together, and their tests.
+struct Area {
     name: &'static str,
     folder: &'static str,
     /// The arguments of cargo-mutants for the tests that run for all mutants.
@@ -80,74 +51,65 @@ struct Setup {
     rest: &'static [&'static str],
 }
 
-impl Area {
-    fn setup(self) -> Setup {
-        match self {
-            Self::Protocol => Setup {
-                name: "protocol",
-                folder: "runtime/src/protocol/",
-                quick: &["--test-package=devres-lazy", "-C=--lib"],
-                rest: &[
-                    "--test-package=devres-lazy-loom",
-                    "--",
-                    "--",
-                    "dropped_then_retried",
-                    "guard_against_populate",
-                    "prepare_against_a_group",
-                ],
-            },
-            Self::Macros => Setup {
-                name: "macros",
-                folder: "macros/src/",
-                quick: &["--test-package=cargo-devres-lazy", "-C=--lib"],
-                rest: &[
-                    "--test-package=devres-lazy-workspace",
-                    "-C=--test=ui",
-                    "--",
-                    "--",
-                    "ui",
-                    "trybuild=macro_rules",
-                ],
-            },
-        }
-    }
+const AREAS: [Area; 2] = [
+    Area {
+        name: "protocol",
+        folder: "runtime/src/protocol/",
+        quick: &["--test-package=devres-lazy", "-C=--lib"],
+        rest: &[
+            "--test-package=devres-lazy-loom",
+            "--",
+            "--",
+            "dropped_then_retried",
+            "guard_against_populate",
+            "prepare_against_a_group",
+        ],
+    },
+    Area {
+        name: "macros",
+        folder: "macros/src/",
+        quick: &["--test-package=cargo-devres-lazy", "-C=--lib"],
+        rest: &[
+            "--test-package=devres-lazy-workspace",
+            "-C=--test=ui",
+            "--",
+            "--",
+            "ui",
+            "trybuild=macro_rules",
+        ],
+    },
+];
+
+/// The names of the mutants of a run, by the way that they ended.
+#[derive(Default)]
+struct Outcomes {
+    caught: Vec<String>,
+    unviable: Vec<String>,
+    missed: Vec<String>,
 }
 
-/// How the mutants of a run ended: their names, by the words of cargo-mutants.
-#[derive(Default)]
-struct Outcomes(BTreeMap<String, Vec<String>>);
-
 impl Outcomes {
-    /// Reads `outcomes.json`.
-    fn read(json: &str) -> Result<Self> {
-        let json: Value = serde_json::from_str(json)?;
-        let mut outcomes = Self::default();
-        for outcome in json["outcomes"].as_array().context("no outcomes")? {
-            // Without one, these are the tests of the sources as they are.
-            if let Some(name) = outcome["scenario"]["Mutant"]["name"].as_str() {
-                let summary = outcome["summary"].as_str().context("no summary")?;
-                let names = outcomes.0.entry(summary.to_owned()).or_default();
-                names.push(name.to_owned());
-            }
-        }
-        Ok(outcomes)
+    /// Reads the lists that cargo-mutants has written below a folder.
+    fn read(folder: &Path) -> Result<Self> {
+        let list = |name: &str| -> Result<Vec<String>> {
+            let file = folder.join("mutants.out").join(name);
+            let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+            Ok(text.lines().map(str::to_owned).collect())
+        };
+        Ok(Self {
+            caught: [list("caught.txt")?, list("timeout.txt")?].concat(),
+            unviable: list("unviable.txt")?,
+            missed: list("missed.txt")?,
+        })
     }
 
     /// Keeps only the mutants of these names: cargo-mutants takes fields that are left out for
     /// chosen by any name.
     fn of_those(mut self, names: &[String]) -> Self {
-        for of in self.0.values_mut() {
-            of.retain(|name| names.contains(name));
+        for list in [&mut self.caught, &mut self.unviable, &mut self.missed] {
+            list.retain(|name| names.contains(name));
         }
         self
-    }
-
-    fn of(&self, summary: &str) -> &[String] {
-        self.0.get(summary).map_or(&[], Vec::as_slice)
-    }
-
-    fn missed(&self) -> &[String] {
-        self.of("MissedMutant")
     }
 }
 
@@ -158,27 +120,26 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let mut rows = vec![table::cells(HEADER)];
     let mut left = BTreeSet::new();
     let mut listed = listed(&fs::read_to_string(PAGE).context(PAGE)?)?;
-    for area in Area::value_variants() {
-        let setup = area.setup();
-        if options.area.is_some_and(|only| only != *area) {
-            listed.retain(|name| !name.starts_with(setup.folder));
+    for area in &AREAS {
+        if options.area.as_ref().is_some_and(|only| only != area.name) {
+            listed.retain(|name| !name.starts_with(area.folder));
             continue;
         }
-        let output = output.join(setup.name);
+        let output = output.join(area.name);
         let [quick, rest] = ["quick", "rest"].map(|tests| output.join(tests));
         if !options.rest {
-            mutate(shell, &program, &setup, setup.quick, &[], &quick)?;
+            mutate(shell, &program, area.folder, area.quick, &[], &quick)?;
         }
-        let quick = outcomes(&quick)?;
-        let rest = match quick.missed() {
+        let quick = Outcomes::read(&quick)?;
+        let rest = match &quick.missed[..] {
             [] => Outcomes::default(),
             missed => {
-                mutate(shell, &program, &setup, setup.rest, missed, &rest)?;
-                outcomes(&rest)?.of_those(missed)
+                mutate(shell, &program, area.folder, area.rest, missed, &rest)?;
+                Outcomes::read(&rest)?.of_those(missed)
             }
         };
-        rows.push(row(setup.name, &quick, &rest));
-        left.extend(rest.missed().iter().map(|name| without_place(name)));
+        rows.push(row(area.name, &quick, &rest));
+        left.extend(rest.missed.iter().map(|name| without_place(name)));
     }
 
     let text = table::text(&rows);
@@ -191,11 +152,11 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Runs tests for all mutants of an area, or only for those named.
+/// Runs tests for all mutants of a folder, or only for those named.
 fn mutate(
     shell: &Shell,
     program: &Path,
-    setup: &Setup,
+    folder: &str,
     tests: &[&str],
     only: &[String],
     output: &Path,
@@ -203,7 +164,7 @@ fn mutate(
     shell.create_dir(output)?;
     let only = only.iter().map(|name| regex_lite::escape(name));
     let command = cmd!(shell, "{program} mutants --workspace --cap-lints=true")
-        .arg(format!("--file={}**", setup.folder))
+        .arg(format!("--file={folder}**"))
         .args(only.map(|name| format!("--re=^{name}$")))
         .arg("--output")
         .arg(output)
@@ -220,13 +181,6 @@ fn mutate(
     Ok(())
 }
 
-/// Reads the last run with its output in this folder.
-fn outcomes(output: &Path) -> Result<Outcomes> {
-    let file = output.join("mutants.out/outcomes.json");
-    let json = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-    Outcomes::read(&json).with_context(|| file.display().to_string())
-}
-
 /// The cells above those of [`row()`].
 const HEADER: [&str; 6] = [
     "area",
@@ -238,39 +192,32 @@ const HEADER: [&str; 6] = [
 ];
 
 /// The row of an area.
-fn row(name: &str, quick: &Outcomes, rest: &Outcomes) -> Row {
-    let sum = |outcomes: &Outcomes| -> usize {
-        let caught = CAUGHT.iter().map(|summary| outcomes.of(summary).len());
-        caught.sum()
-    };
+fn row(name: &str, quick: &Outcomes, rest: &Outcomes) -> table::Row {
     let counts = [
-        quick.0.values().map(Vec::len).sum(),
-        quick.of(UNVIABLE).len(),
-        sum(quick),
+        quick.caught.len() + quick.unviable.len() + quick.missed.len(),
+        quick.unviable.len(),
+        quick.caught.len(),
         // A test that does not compile with the mutant has caught it.
-        sum(rest) + rest.of(UNVIABLE).len(),
-        rest.missed().len(),
+        rest.caught.len() + rest.unviable.len(),
+        rest.missed.len(),
     ];
-    let counts = counts.map(|count| count.to_string());
-    table::cells([name].into_iter().chain(counts.iter().map(String::as_str)))
+    let counts = counts.iter().map(usize::to_string);
+    [name.to_owned()].into_iter().chain(counts).collect()
 }
 
-/// Returns the name of a mutant without its line and column, which other edits change.
+/// The line and the column of a mutant, which other edits change.
+static PLACE: LazyLock<Regex> = pattern!(":[0-9]+:[0-9]+:");
+
 fn without_place(name: &str) -> String {
-    let mut parts = name.splitn(4, ':');
-    match [(); 4].map(|()| parts.next()) {
-        [Some(file), Some(_), Some(_), Some(what)] => format!("{file}:{what}"),
-        _ => name.to_owned(),
-    }
+    PLACE.replace(name, ":").into_owned()
 }
 
 /// Reads the names of the mutants that the page lists.
 fn listed(page: &str) -> Result<BTreeSet<String>> {
     let rows = page.lines().filter_map(|line| line.strip_prefix(ROW));
     let name = |row: &str| {
-        let (name, _) = row
-            .split_once(REASON)
-            .with_context(|| format!("no reason: {row}"))?;
+        let parts = row.split_once(REASON);
+        let (name, _) = parts.with_context(|| format!("no reason: {row}"))?;
         Ok(name.to_owned())
     };
     rows.map(name).collect()
@@ -296,40 +243,30 @@ fn judge(left: &BTreeSet<String>, listed: &BTreeSet<String>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     const NAME: &str = "runtime/src/a.rs: replace | with ^ in tag";
 
-    fn some() -> Outcomes {
-        let outcome = |place: &str, summary: &str| {
-            let name = NAME.replacen(':', place, 1);
-            json!({ "scenario": { "Mutant": { "name": name } }, "summary": summary })
-        };
-        let json = json!({ "outcomes": [
-            { "scenario": "Baseline", "summary": "Success" },
-            outcome(":1:2:", "MissedMutant"),
-            outcome(":3:4:", "CaughtMutant"),
-            outcome(":5:6:", "Timeout"),
-            outcome(":7:8:", "Unviable"),
-        ]});
-        Outcomes::read(&json.to_string()).unwrap()
-    }
-
     #[test]
     fn outcomes_are_counted() {
-        let outcomes = some();
-        assert_eq!(outcomes.missed(), [NAME.replacen(':', ":1:2:", 1)]);
-        assert_eq!(without_place(&outcomes.missed()[0]), NAME);
-        let missed = outcomes.missed().to_vec();
-        let of_those = some().of_those(&missed);
-        assert_eq!(
-            row("a", &outcomes, &of_those),
-            ["a", "4", "1", "2", "0", "1"]
-        );
-        assert_eq!(
-            row("a", &outcomes, &outcomes),
-            ["a", "4", "1", "2", "3", "1"]
-        );
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("mutants.out")).unwrap();
+        for (list, place) in [
+            ("missed", ":1:2:"),
+            ("caught", ":3:4:"),
+            ("timeout", ":5:6:"),
+            ("unviable", ":7:8:"),
+        ] {
+            let file = folder.path().join(format!("mutants.out/{list}.txt"));
+            fs::write(file, NAME.replacen(':', place, 1) + "\n").unwrap();
+        }
+        let read = || Outcomes::read(folder.path()).unwrap();
+
+        let missed = read().missed;
+        assert_eq!(without_place(&missed[0]), NAME);
+        let expected = ["a", "4", "1", "2", "3", "1"];
+        assert_eq!(row("a", &read(), &read()), expected);
+        let expected = ["a", "4", "1", "2", "0", "1"];
+        assert_eq!(row("a", &read(), &read().of_those(&missed)), expected);
     }
 
     #[test]

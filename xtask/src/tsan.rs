@@ -8,32 +8,28 @@
 //! options.
 
 use crate::{
-    cargo,
+    cargo, exit,
     kernel::{
         self,
         job::{self, Job},
+        pattern::pattern,
     },
 };
 use anyhow::{bail, ensure, Result};
 use clap::Parser;
+use regex_lite::Regex;
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 use xshell::Shell;
 
-const HELP: &str = "\
-Exit status:
-  0  nothing was reported that should not be, and all that should
-  1  something else, or the build has failed
-  2  wrong usage
-  3  skipped: something cannot be downloaded, which says nothing about the code";
-
 /// The time to run for.
 #[derive(Parser)]
-#[command(after_help = HELP)]
+#[command(after_help = exit::HELP)]
 pub(crate) struct Options {
     /// How long the slot is under stress, and each mutant at most.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
@@ -141,8 +137,9 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Runs tests that are built. Each program has a limit.
-    fn run(&self, tests: &[&str], log: &Path, arguments: &[&str]) -> Result<End> {
+    /// Runs tests that are built, and keeps the output as the log of this name. Each program has a
+    /// limit.
+    fn run(&self, tests: &[&str], name: &str, arguments: &[&str]) -> Result<End> {
         let limit = match tests == STRESS {
             true => Duration::from_secs(self.seconds) + PATIENCE,
             false => LIMIT,
@@ -164,33 +161,34 @@ impl Runner<'_> {
             .env("RUST_BACKTRACE", "0")
             .env("DEVRES_LAZY_STRESS_SECONDS", self.seconds.to_string());
 
-        let status = Job::start(&mut cargo, log)?.read(|_| Ok(true))?;
-        Ok(End::new(status.code(), job::text(log)?))
+        let log = self.log(name);
+        let status = Job::start(&mut cargo, &log)?.read(|_| Ok(true))?;
+        Ok(End::new(status.code(), job::text(&log)?))
     }
 
     /// Runs tests that have to hold, and returns whether they do.
     fn holds(&self, title: &str, tests: &[&str], arguments: &[&str]) -> Result<bool> {
         let begin = Instant::now();
-        let log = self.log(title);
         let arguments = [arguments, &["--nocapture"]].concat();
-        let text = match self.run(tests, &log, &arguments)? {
-            End::Held(text) => text,
-            end => {
-                println!("FAILS    {title}: {}, see {}", end.what(), log.display());
-                return Ok(false);
+        match self.run(tests, title, &arguments)? {
+            End::Held(text) => {
+                println!("holds    {title}, {}", kernel::seconds(begin.elapsed()));
+                for count in COUNT.find_iter(&text) {
+                    println!("{}", count.as_str());
+                }
+                Ok(true)
             }
-        };
-        println!("holds    {title}, {}", kernel::seconds(begin.elapsed()));
-        for line in text.lines().filter(|line| is_count(line)) {
-            println!("{line}");
+            end => {
+                let log = self.log(title);
+                println!("FAILS    {title}: {}, see {}", end.what(), log.display());
+                Ok(false)
+            }
         }
-        Ok(true)
     }
 
     /// The tests of the stress that are ignored, which are the mutants.
     fn mutants(&self) -> Result<Vec<String>> {
-        let list = ["--list", "--ignored"];
-        let End::Held(text) = self.run(STRESS, &self.log("mutants"), &list)? else {
+        let End::Held(text) = self.run(STRESS, "mutants", &["--list", "--ignored"])? else {
             bail!("the stress does not say which mutants there are");
         };
         let tests = text.lines().filter_map(|line| line.strip_suffix(": test"));
@@ -210,7 +208,7 @@ impl Runner<'_> {
         let mut end = End::Crashed;
         for _ in 0..CHANCES {
             if matches!(end, End::Crashed) {
-                end = self.run(STRESS, &self.log(name), &arguments)?;
+                end = self.run(STRESS, name, &arguments)?;
             }
         }
 
@@ -221,6 +219,18 @@ impl Runner<'_> {
         Ok(is_caught)
     }
 }
+
+/// A report.
+static SUMMARY: LazyLock<Regex> = pattern!(r"(?m)^SUMMARY: ThreadSanitizer: (.*)$");
+
+/// The folder of a file in a report.
+static FOLDER: LazyLock<Regex> = pattern!(r" [./]\S*/");
+
+/// The message of a test that has failed.
+static PANIC: LazyLock<Regex> = pattern!(r"panicked at .*\n(.*)");
+
+/// A count that the stress prints.
+static COUNT: LazyLock<Regex> = pattern!(r"(?m)^ +[0-9]+( .*)?$");
 
 /// How tests have ended.
 #[derive(Debug, PartialEq)]
@@ -239,18 +249,14 @@ impl End {
     /// The end of `cargo test` with this text and status, which is that of the program. After a
     /// signal, cargo's own status is 101.
     fn new(status: Option<i32>, text: String) -> Self {
-        let mut lines = text.lines();
-        let summary = lines.find_map(|line| line.strip_prefix("SUMMARY: ThreadSanitizer: "));
-        let mut panic = text
-            .lines()
-            .skip_while(|line| !line.contains("panicked at"));
-
-        match (status, summary, panic.nth(1)) {
+        match (status, SUMMARY.captures(&text), PANIC.captures(&text)) {
             (Some(0), ..) => Self::Held(text),
-            (Some(REPORTED), Some(summary), _) => Self::Reported(without_path(summary)),
+            (Some(REPORTED), Some(report), _) => {
+                Self::Reported(FOLDER.replace(&report[1], " ").into_owned())
+            }
             (Some(TIMEOUT), ..) => Self::Other("hangs, and was killed".to_owned()),
             (Some(101), ..) if text.contains("(signal: ") => Self::Crashed,
-            (Some(101), _, Some(panic)) => Self::Reported(panic.to_owned()),
+            (Some(101), _, Some(panic)) => Self::Reported(panic[1].to_owned()),
             (Some(status), ..) => Self::Other(format!("exit status {status}")),
             (None, ..) => Self::Other("cargo was killed".to_owned()),
         }
@@ -264,21 +270,6 @@ impl End {
             Self::Crashed => "killed by a signal".to_owned(),
         }
     }
-}
-
-/// `data race <file>:<line> in <function>`, with the name of the file only.
-fn without_path(summary: &str) -> String {
-    let words = summary.split(' ').map(|word| match word.rsplit_once('/') {
-        Some((path, name)) if path.starts_with('/') || path.starts_with('.') => name,
-        _ => word,
-    });
-    words.collect::<Vec<_>>().join(" ")
-}
-
-/// Whether the stress has printed a count in this line.
-fn is_count(line: &str) -> bool {
-    let word = line.split_whitespace().next();
-    line.starts_with(' ') && word.is_some_and(|word| word.parse::<u64>().is_ok())
 }
 
 #[cfg(test)]
@@ -313,7 +304,7 @@ mod tests {
 
     #[test]
     fn counts_are_found() {
-        assert!(is_count("      8581 bindings"));
-        assert!(!is_count("running 1 test") && !is_count("    at main.rs"));
+        assert!(COUNT.is_match("a\n      8581 bindings\n"));
+        assert!(!COUNT.is_match("running 1 test\n    at main.rs"));
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{
     left_out,
-    outcome::{Outcome, Said},
+    outcome::Outcome,
     toolchain::{Toolchain, FOLDER},
 };
 use crate::kernel::{
@@ -44,51 +44,49 @@ pub(super) struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    /// Builds each part, and runs all tests but those that are left out.
+    /// Builds each part, and runs all tests but those that are left out. Adds all output to the
+    /// outcome.
     pub(super) fn run(&self) -> Result<Outcome> {
         let Toolchain { which, package, .. } = self.toolchain;
         println!("{}: Debian's package {package}", which.name());
 
-        let mut builds = Vec::new();
-        let mut output = String::new();
+        let mut outcome = Outcome::default();
         for (part, packages) in PARTS {
-            let (is_built, text) = self.cargo(part, "build", &named(packages))?;
-            builds.push(is_built);
-            output += &text;
+            self.cargo(part, "build", packages, &[], &mut outcome)?;
         }
-        if !builds.contains(&false) {
-            let packages = PARTS.map(|(_, packages)| packages).concat();
-            // Without documentation tests: see docs/compilers.md.
-            let own = [named(&packages), vec!["--tests"]].concat();
-            let workspace = [named(&[WORKSPACE]), vec!["--test", "*"]].concat();
-            let mut options = vec!["--no-fail-fast", "--", "--exact"];
-            for name in left_out::names(*which) {
-                options.extend(["--skip", name]);
-            }
-            for (what, args) in [("tests", own), ("workspace", workspace)] {
-                output += &self
-                    .cargo(what, "test", &[args, options.clone()].concat())?
-                    .1;
-            }
+        let mut options = vec!["--no-fail-fast", "--", "--exact"];
+        options.extend(left_out::names(*which).flat_map(|name| ["--skip", name]));
+        // Without documentation tests: see docs/compilers.md.
+        let own = [&["--tests"], &options[..]].concat();
+        let packages = PARTS.map(|(_, packages)| packages).concat();
+        self.cargo("tests", "test", &packages, &own, &mut outcome)?;
+        let all = [&["--test", "*"], &options[..]].concat();
+        self.cargo("workspace", "test", &[WORKSPACE], &all, &mut outcome)?;
+        if outcome.passed == 0 {
+            outcome.faults.insert("no test has passed".to_owned());
         }
-        Ok(Outcome {
-            which: *which,
-            release: self.toolchain.release().to_owned(),
-            package: package.clone(),
-            builds,
-            said: Said::read(&output),
-        })
+        Ok(outcome)
     }
 
-    /// Runs a cargo of the compiler. Returns whether it has ended well, and its output.
-    fn cargo(&self, what: &'static str, command: &str, args: &[&str]) -> Result<(bool, String)> {
+    /// Runs a cargo of the compiler, and adds its output to the outcome.
+    fn cargo(
+        &self,
+        what: &'static str,
+        command: &str,
+        packages: &[&str],
+        options: &[&str],
+        outcome: &mut Outcome,
+    ) -> Result<()> {
         let name = self.toolchain.which.name();
-        let log = self
-            .cache
-            .path(&format!("logs/compilers-{name}-{what}.log"));
+        let log = format!("logs/compilers-{name}-{what}.log");
+        let log = self.cache.path(&log);
         let mut progress = Progress::new(what, None)?;
         let mut cargo = self.command()?;
-        let job = Job::start(cargo.args([command, "--locked"]).args(args), &log)?;
+        cargo
+            .args([command, "--locked"])
+            .args(packages.iter().flat_map(|package| ["--package", package]))
+            .args(options);
+        let job = Job::start(&mut cargo, &log)?;
         let status = job.read(|line| {
             if let Some(step) = line.and_then(step) {
                 progress.step(step);
@@ -96,19 +94,19 @@ impl Checks<'_> {
             Ok(true)
         })?;
         let steps = progress.finish();
-        let output = job::text(&log)?;
+        outcome.read(&job::text(&log)?);
 
         println!(
             "{name}, {what}: {status}, {steps} steps, see {}",
             log.display()
         );
         ensure!(
-            status.success() || !Said::read(&output).errors.is_empty(),
+            status.success() || !outcome.faults.is_empty(),
             "cargo has failed without an error, see {}:\n{}",
             log.display(),
             job::tail(&log, 20)
         );
-        Ok((status.success(), output))
+        Ok(())
     }
 
     /// A command that runs the compiler's cargo. Tests that run cargo get the same one.
@@ -141,14 +139,6 @@ impl Checks<'_> {
             .env("CARGO_PROFILE_DEV_DEBUG", "0");
         Ok(command)
     }
-}
-
-/// The arguments that name packages.
-fn named<'a>(packages: &[&'a str]) -> Vec<&'a str> {
-    packages
-        .iter()
-        .flat_map(|&package| ["--package", package])
-        .collect()
 }
 
 /// The package that cargo begins to build by a line of its output, or the test that has ended.

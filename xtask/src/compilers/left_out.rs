@@ -5,57 +5,45 @@
 use super::toolchain::Which;
 use crate::report::table;
 
-/// A test that is left out.
-struct LeftOut {
-    /// Its file, without the extension.
-    place: &'static str,
-    name: &'static str,
-    /// The compilers that do not run it.
-    by: &'static [Which],
-    why: &'static str,
-}
-
-/// The tests that are left out.
-const LEFT_OUT: [LeftOut; 3] = [
-    LeftOut {
-        place: "tests/ui",
-        name: "ui",
-        by: &[Which::Oldest, Which::Newest],
-        why: "The test compares messages of the compiler, which differ from release to release.",
-    },
-    LeftOut {
-        place: "cli/tests/cli",
-        name: "editions",
-        by: &[Which::Oldest],
-        why:
-            "The test expects the layout of a `let` chain, which the oldest rustfmt does not make.",
-    },
-    LeftOut {
-        place: "cli/tests/runs",
-        name: "what_is_printed_compiles_and_does_the_same",
-        by: &[Which::Oldest],
-        why: "Two of its programs have `let` chains, which are stable since 1.88.",
-    },
+/// The tests that are left out: the file without its extension, the name, the compilers that do not
+/// run it, and why.
+const LEFT_OUT: [(&str, &str, &[Which], &str); 3] = [
+    (
+        "tests/ui",
+        "ui",
+        &[Which::Oldest, Which::Newest],
+        "The test compares messages of the compiler, which differ from release to release.",
+    ),
+    (
+        "cli/tests/cli",
+        "editions",
+        &[Which::Oldest],
+        "The test expects the layout of a `let` chain, which the oldest rustfmt does not make.",
+    ),
+    (
+        "cli/tests/runs",
+        "what_is_printed_compiles_and_does_the_same",
+        &[Which::Oldest],
+        "Two of its programs have `let` chains, which are stable since 1.88.",
+    ),
 ];
 
 /// The names of the tests that a compiler leaves out.
 pub(super) fn names(which: Which) -> impl Iterator<Item = &'static str> {
-    let left_out = LEFT_OUT.iter().filter(move |it| it.by.contains(&which));
-    left_out.map(|it| it.name)
+    let left_out = LEFT_OUT
+        .iter()
+        .filter(move |(.., by, _)| by.contains(&which));
+    left_out.map(|(_, name, ..)| *name)
 }
 
 /// A table of the tests that are left out.
 pub(super) fn table() -> String {
-    let mut rows = vec![table::cells(["left out", "by", "why"])];
-    for it in &LEFT_OUT {
-        let by: Vec<_> = it.by.iter().map(|which| which.name()).collect();
-        rows.push(vec![
-            format!("`{}`, `{}`", it.place, it.name),
-            by.join(", "),
-            it.why.to_owned(),
-        ]);
-    }
-    table::text(&rows)
+    let rows = LEFT_OUT.iter().map(|(file, name, by, why)| {
+        let by: Vec<_> = by.iter().map(|which| which.name()).collect();
+        table::cells([&*format!("`{file}`, `{name}`"), &by.join(", "), why])
+    });
+    let header = table::cells(["left out", "by", "why"]);
+    table::text(&[header].into_iter().chain(rows).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -66,10 +54,9 @@ mod tests {
 
     #[test]
     fn tests_that_are_left_out_exist() {
-        for it in &LEFT_OUT {
-            let file = root().join(format!("{}.rs", it.place));
-            let text = fs::read_to_string(file).expect(it.place);
-            assert!(text.contains(&format!("\nfn {}()", it.name)), "{}", it.name);
+        for (file, name, ..) in LEFT_OUT {
+            let text = fs::read_to_string(root().join(format!("{file}.rs"))).expect(file);
+            assert!(text.contains(&format!("\nfn {name}()")), "{name}");
         }
     }
 }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `toolchain` | the two compilers, from Debian's packages, in the cache |
 //! | `checks`, `left_out` | what is built and tested, and which tests are left out |
-//! | `outcome` | the output of cargo, and the table |
+//! | `outcome` | the messages and tests in the output of cargo |
 
 mod checks;
 mod left_out;
@@ -15,9 +15,9 @@ mod outcome;
 pub(crate) mod toolchain;
 
 use crate::{
-    cargo,
+    cargo, exit,
     kernel::{cache::Cache, job},
-    report::page,
+    report::{page, table},
 };
 use anyhow::{ensure, Result};
 use checks::Checks;
@@ -29,15 +29,8 @@ use xshell::Shell;
 /// The page with the tables.
 const PAGE: &str = "docs/compilers.md";
 
-const HELP: &str = "\
-Exit status:
-  0  both compilers build everything without a warning, and all tests pass
-  1  a build or a test has failed, or a compiler has given a warning
-  2  wrong usage
-  3  skipped: something cannot be downloaded, or was not without --install";
-
 #[derive(Parser)]
-#[command(after_help = HELP)]
+#[command(after_help = exit::HELP)]
 pub(crate) struct Options {
     /// Downloads the compilers from Debian to the cache if they are not there, or if there is a
     /// newer one. Installs nothing.
@@ -49,8 +42,7 @@ pub(crate) struct Options {
     only: Option<Which>,
 }
 
-/// Builds and tests with each compiler, prints the table, and fails if something is not as it has
-/// to be.
+/// Builds and tests with each compiler, and prints the faults, or else the table.
 pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     job::end_with_us()?;
     let cache = Cache::open()?;
@@ -63,30 +55,43 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     let home = checks::vendor(shell, &cache)?;
     let target = cargo::target_folder(shell)?.join("compilers");
 
-    let mut outcomes = Vec::new();
+    let parts = checks::PARTS.map(|(part, _)| part);
+    let header = [
+        &["compiler", "Debian's package"],
+        &parts[..],
+        &["tests", "warnings"],
+    ];
+    let mut rows = vec![table::cells(header.concat())];
+    let mut faults = 0;
     for toolchain in &toolchains {
+        let Toolchain { which, package, .. } = toolchain;
         let checks = Checks {
             cache: &cache,
             toolchain,
             root: &shell.current_dir(),
             home: &home,
-            target: target.join(&toolchain.package),
+            target: target.join(package),
         };
-        outcomes.push(checks.run()?);
-    }
+        let outcome = checks.run()?;
+        for fault in &outcome.faults {
+            println!("{}: {fault}", which.name());
+        }
+        faults += outcome.faults.len();
 
-    let tables = outcome::tables(&outcomes);
+        let mut row = vec![
+            format!("{}: rustc {}", which.name(), toolchain.release()),
+            format!("`{package}`"),
+        ];
+        row.extend(parts.map(|_| "builds".to_owned()));
+        row.extend([format!("{} passed", outcome.passed), "none".to_owned()]);
+        rows.push(row);
+    }
+    ensure!(faults == 0, "the compilers have found {faults} faults");
+
+    let tables = format!("{}\n{}", table::text(&rows), left_out::table());
     println!("\n{tables}");
     if options.only.is_none() {
         page::write(Path::new(PAGE), &[("compilers", tables)])?;
     }
-    let mut faults = 0;
-    for outcome in &outcomes {
-        for fault in outcome.faults() {
-            println!("{}: {fault}", outcome.which.name());
-            faults += 1;
-        }
-    }
-    ensure!(faults == 0, "the compilers have found {faults} faults");
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::{
         tree::Version,
     },
 };
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, Result};
 use clap::ValueEnum;
 use std::{env::consts, fs, path::PathBuf};
 
@@ -95,24 +95,18 @@ impl Toolchain {
             )));
         }
         fs::create_dir_all(cache.path(FOLDER))?;
-        let here = Self::here(cache, which)?;
-        if !install {
-            let none = format!(
-                "the {} compiler is not in the cache: `--install` gets it from Debian",
-                which.name()
-            );
-            return here.ok_or_else(|| Exit::Skipped(none).into());
-        }
-
-        match (get(cache, which), here) {
-            (Err(error), Some(here)) if error.is::<Exit>() => {
+        let got = if install { get(cache, which) } else { Ok(()) };
+        match (Self::here(cache, which)?, got) {
+            (Some(here), Ok(())) => Ok(here),
+            (Some(here), Err(error)) if error.is::<Exit>() => {
                 println!("{error:#}: {} of the cache is used", here.package);
                 Ok(here)
             }
-            (got, _) => {
-                got?;
-                Self::here(cache, which)?.context("the compiler that was unpacked is gone")
-            }
+            (_, Err(error)) => Err(error),
+            (None, Ok(())) => bail!(Exit::Skipped(format!(
+                "the {} compiler is not in the cache: `--install` gets it from Debian",
+                which.name()
+            ))),
         }
     }
 

@@ -28,12 +28,9 @@ const RESULT: &str = " * Result: ";
 
 #[derive(Parser)]
 pub(crate) struct Options {
-    /// The program herd7, 7.58 or newer, in place of the one of this machine or of the cache.
-    #[arg(long, value_name = "FILE")]
-    herd: Option<PathBuf>,
-
-    /// Downloads herd7 from Debian's forky to the cache if there is none. Installs nothing.
-    #[arg(long, conflicts_with = "herd")]
+    /// Downloads herd7 from Debian's forky to the cache if there is none on this machine. Installs
+    /// nothing.
+    #[arg(long)]
     install: bool,
 
     /// The memory model of this tree, in place of that of Debian's Linux.
@@ -87,7 +84,7 @@ fn judge(herd: &Herd, model: &Path, test: &Path) -> Result<String> {
 
 /// Runs all of them, and fails unless each ends as it says.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let herd = Herd::find(options.herd.as_deref(), options.install)?;
+    let herd = Herd::find(options.install)?;
     let linux = match &options.linux {
         Some(linux) => path::absolute(linux)?,
         None => linux::get(&Cache::open()?)?,

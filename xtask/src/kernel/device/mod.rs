@@ -27,7 +27,7 @@ use crate::{
     report::{page, table},
     root,
 };
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use clap::Parser;
 use control::Column;
 use report::Report;
@@ -58,10 +58,6 @@ pub(crate) struct Options {
     /// Has the driver in its printed form, in a tree that has no macro.
     #[arg(long)]
     expanded: bool,
-
-    /// Writes what the screen shows to this file, as PNG.
-    #[arg(long, value_name = "FILE", conflicts_with = "control")]
-    picture: Option<PathBuf>,
 }
 
 /// The machine, beside what all guests have. The second edu exports buffers.
@@ -112,9 +108,14 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
                 report,
             });
         }
-        let table = table::text(&control::table(&columns));
+        let (table, faults) = control::compare(*variant, &columns);
+        let table = table::text(&table);
         println!("\n{table}");
-        control::judge(*variant, &columns)?;
+        for fault in &faults {
+            println!("differs: {fault}");
+        }
+        let faults = faults.len();
+        ensure!(faults == 0, "{faults} results are not as expected");
         let title = match variant {
             Variant::Fast => "As drivers run",
             Variant::Debug => "With KASAN, lockdep and the debugging of DMA",
@@ -133,19 +134,18 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
 }
 
 /// A kernel that is built, and what it is booted with.
-struct Machine<'a> {
-    options: &'a Options,
+struct Machine {
     variant: Variant,
     prepared: Prepared,
     archive: PathBuf,
 }
 
-impl<'a> Machine<'a> {
+impl Machine {
     /// Builds a tree, and the program.
     fn build(
         shell: &Shell,
         cache: &Cache,
-        options: &'a Options,
+        options: &Options,
         variant: Variant,
         object: Object,
     ) -> Result<Self> {
@@ -161,7 +161,6 @@ impl<'a> Machine<'a> {
         fs::write(&archive, initramfs::of_one(&program(&prepared)?)?)?;
 
         Ok(Self {
-            options,
             variant,
             prepared,
             archive,
@@ -178,14 +177,12 @@ impl<'a> Machine<'a> {
             Variant::Debug => WITH_KASAN,
         };
         let arguments = [&[KERNEL, checkers, "--"], choice].concat();
-        let mut screen = Screen::new(self.options.picture.as_deref())?;
+        let mut screen = Screen::new(console.with_extension("ppm"))?;
         let hardware = Hardware::default();
         let mut command = hardware.command(&self.prepared.image());
         hardware.start(&mut command, &arguments.join(" "), Some(&self.archive));
         command.args(QEMU.split(' ')).args(screen.arguments());
-        let report = listen(&mut command, &mut screen, &console)?;
-        screen.finish()?;
-        Ok(report)
+        listen(&mut command, &mut screen, &console)
     }
 }
 

@@ -6,11 +6,11 @@
 //! The machine asks for this by a line on its console, and reads the answer from its second serial
 //! port.
 
-use anyhow::{bail, ensure, Context, Result};
-use serde_json::{json, Value};
+use anyhow::{ensure, Context, Result};
+use serde_json::{json, Deserializer, Value};
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::Write,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     time::Duration,
@@ -27,9 +27,13 @@ const HEIGHT: usize = 480;
 /// The begin of a dump with that size, in PPM: three bytes for each pixel follow.
 const HEADER: &str = "P6\n640 480\n255\n";
 
-/// A pixel of the picture of a seed, as `picture()` in `kernel/user/host.h` has it.
-fn picture(x: usize, y: usize, seed: usize) -> [u8; 3] {
-    [x + seed, y, x ^ y].map(|color| (color & 0xff) as u8)
+/// A dump of the picture of a seed, as `picture()` in `kernel/user/host.h` has it.
+fn picture(seed: usize) -> Vec<u8> {
+    let pixels = (0..WIDTH * HEIGHT).flat_map(|at| {
+        let (x, y) = (at % WIDTH, at / WIDTH);
+        [x + seed, y, x ^ y].map(|color| (color & 0xff) as u8)
+    });
+    HEADER.bytes().chain(pixels).collect()
 }
 
 /// The answer to the machine if the screen shows the picture.
@@ -37,25 +41,21 @@ const SAME: &str = "the same";
 
 /// The screen of a machine that was started with [`Screen::arguments()`].
 pub(crate) struct Screen {
+    /// The folder of the sockets.
     folder: TempDir,
-    /// Where the first screen goes that shows its picture.
-    png: Option<PathBuf>,
-    connection: Option<Connection>,
-}
-
-/// The sockets of the machine.
-struct Connection {
-    qmp: BufReader<UnixStream>,
-    port: UnixStream,
+    /// Where the last screen is kept, in PPM.
+    file: PathBuf,
+    /// The machine's second serial port, from the first answer on.
+    port: Option<UnixStream>,
 }
 
 impl Screen {
     /// The screen of a machine that is not started yet.
-    pub(crate) fn new(png: Option<&Path>) -> Result<Self> {
+    pub(crate) fn new(file: PathBuf) -> Result<Self> {
         Ok(Self {
             folder: tempfile::tempdir()?,
-            png: png.map(Path::to_owned),
-            connection: None,
+            file,
+            port: None,
         })
     }
 
@@ -76,137 +76,87 @@ impl Screen {
 
     /// Compares the screen with the picture of a seed, and tells the machine.
     pub(crate) fn compare(&mut self, seed: usize) -> Result<()> {
-        let file = self.path("screen.ppm");
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
+        let arguments = json!({ "filename": self.file, "format": "ppm" });
+        execute(&self.path("qmp"), "screendump", arguments)?;
+        let answer = difference(&fs::read(&self.file)?, seed);
+        let mut port = match self.port.take() {
+            Some(port) => port,
             None => {
-                let connection = Connection::new(&self.path("qmp"), &self.path("port"))?;
-                self.connection.insert(connection)
+                UnixStream::connect(self.path("port")).context("the machine cannot be talked to")?
             }
         };
-
-        connection.dump(&file, "ppm")?;
-        let answer = difference(&fs::read(&file)?, seed);
-        if answer.is_none() {
-            if let Some(png) = self.png.take() {
-                connection.dump(&png, "png")?;
-                println!("screen   {}", png.display());
-            }
-        }
-        writeln!(connection.port, "{}", answer.as_deref().unwrap_or(SAME))?;
+        writeln!(port, "{}", answer.as_deref().unwrap_or(SAME))?;
+        self.port = Some(port);
         Ok(())
-    }
-
-    /// Fails if there is still no picture to write.
-    pub(crate) fn finish(self) -> Result<()> {
-        match self.png {
-            Some(png) => bail!(
-                "no screen was as it should be: {} is not written",
-                png.display()
-            ),
-            None => Ok(()),
-        }
     }
 }
 
-impl Connection {
-    fn new(qmp: &Path, port: &Path) -> Result<Self> {
-        let qmp = UnixStream::connect(qmp).context("QEMU cannot be talked to")?;
-        qmp.set_read_timeout(Some(PATIENCE))?;
-        let port = UnixStream::connect(port).context("the machine cannot be talked to")?;
-        let mut connection = Self {
-            qmp: BufReader::new(qmp),
-            port,
-        };
-
-        let greeting = connection.read()?;
-        ensure!(greeting.get("QMP").is_some(), "QEMU says {greeting}");
-        connection.execute("qmp_capabilities", json!({}))?;
-        Ok(connection)
-    }
-
-    /// Has QEMU write what the screen shows.
-    fn dump(&mut self, file: &Path, format: &str) -> Result<()> {
-        self.execute("screendump", json!({ "filename": file, "format": format }))
-    }
-
-    /// Has QEMU do something, and waits until it is done.
-    fn execute(&mut self, command: &str, arguments: Value) -> Result<()> {
+/// Has QEMU do something, and waits until it is done.
+fn execute(qmp: &Path, command: &str, arguments: Value) -> Result<()> {
+    let mut qmp = UnixStream::connect(qmp).context("QEMU cannot be talked to")?;
+    qmp.set_read_timeout(Some(PATIENCE))?;
+    let mut answers = Deserializer::from_reader(qmp.try_clone()?).into_iter::<Value>();
+    // QEMU greets, and expects the first of these before any other.
+    for (command, arguments) in [("qmp_capabilities", json!({})), (command, arguments)] {
         let request = json!({ "execute": command, "arguments": arguments });
-        writeln!(self.qmp.get_ref(), "{request}")?;
-
+        writeln!(qmp, "{request}")?;
         loop {
-            let answer = self.read()?;
+            let answer = answers.next().context("QEMU has ended")?;
+            let answer = answer.context("QEMU does not answer")?;
             if answer.get("return").is_some() {
-                return Ok(());
+                break;
             }
             // QEMU also reports events meanwhile.
             ensure!(
-                answer.get("event").is_some(),
+                answer.get("QMP").or(answer.get("event")).is_some(),
                 "QEMU cannot do `{command}`: {answer}"
             );
         }
     }
-
-    fn read(&mut self) -> Result<Value> {
-        let mut line = String::new();
-        self.qmp
-            .read_line(&mut line)
-            .context("QEMU does not answer")?;
-        serde_json::from_str(&line).with_context(|| format!("QEMU says `{}`", line.trim_end()))
-    }
+    Ok(())
 }
 
 /// How a dump of the screen differs from the picture of a seed, in a line.
 fn difference(dump: &[u8], seed: usize) -> Option<String> {
     let Some(pixels) = dump.strip_prefix(HEADER.as_bytes()) else {
-        let begin = &dump[..dump.len().min(HEADER.len())];
-        return Some(format!(
-            "the screen is {}, not {HEADER:?}",
-            begin.escape_ascii()
-        ));
+        let begin = dump[..dump.len().min(HEADER.len())].escape_ascii();
+        return Some(format!("the screen is {begin}, not {HEADER:?}"));
     };
-    if pixels.len() != 3 * WIDTH * HEIGHT {
+    let expected = picture(seed);
+    if dump.len() != expected.len() {
         return Some(format!("the screen has {} bytes", pixels.len()));
     }
 
-    pixels.chunks_exact(3).enumerate().find_map(|(at, pixel)| {
-        let (x, y) = (at % WIDTH, at / WIDTH);
-        let expected = picture(x, y, seed);
-        // `kernel/user/vram.c` expects this text of a pixel that it has spoilt.
-        let hex = |pixel: &[u8]| {
-            pixel
-                .iter()
-                .map(|it| format!("{it:02x}"))
-                .collect::<String>()
-        };
-        (pixel != expected).then(|| {
-            let (pixel, expected) = (hex(pixel), hex(&expected));
-            format!("pixel {x}, {y} is 0x{pixel}, not 0x{expected}")
-        })
-    })
+    let expected = expected[HEADER.len()..].chunks_exact(3);
+    let mut pixels = pixels.chunks_exact(3).zip(expected).enumerate();
+    let (at, (pixel, expected)) = pixels.find(|(_, (pixel, expected))| pixel != expected)?;
+    // `kernel/user/vram.c` expects this text of a pixel that it has spoilt.
+    let [pixel, expected] = [pixel, expected].map(|pixel| {
+        let colors = pixel.iter().map(|color| format!("{color:02x}"));
+        colors.collect::<String>()
+    });
+    let (x, y) = (at % WIDTH, at / WIDTH);
+    Some(format!("pixel {x}, {y} is 0x{pixel}, not 0x{expected}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{os::unix::net::UnixListener, thread};
-
-    /// A dump of the picture of a seed.
-    fn draw(seed: usize) -> Vec<u8> {
-        let pixels = (0..WIDTH * HEIGHT).map(|at| picture(at % WIDTH, at / WIDTH, seed));
-        HEADER.bytes().chain(pixels.flatten()).collect()
-    }
+    use std::{
+        io::{BufRead, BufReader},
+        os::unix::net::UnixListener,
+        thread,
+    };
 
     #[test]
     fn a_single_wrong_pixel_is_found() {
-        let mut wrong = draw(7);
+        let mut wrong = picture(7);
         *wrong.last_mut().unwrap() ^= 1;
-        let short = &draw(7)[..HEADER.len() + 6];
+        let short = &picture(7)[..HEADER.len() + 6];
 
-        assert_eq!(difference(&draw(7), 7), None);
+        assert_eq!(difference(&picture(7), 7), None);
         for (dump, expected) in [
-            (&draw(8)[..], "pixel 0, 0 is 0x080000, not 0x070000"),
+            (&picture(8)[..], "pixel 0, 0 is 0x080000, not 0x070000"),
             (&wrong, "pixel 639, 479 is 0x86dfa1, not 0x86dfa0"),
             (short, "the screen has 6 bytes"),
             (
@@ -220,31 +170,30 @@ mod tests {
 
     /// Stands in for QEMU: answers each request, and dumps the picture of seed 3.
     fn qemu(listener: &UnixListener) -> Option<()> {
-        let (stream, _) = listener.accept().ok()?;
-        let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
-        let say = |text: &str| writeln!(&stream, "{text}").ok();
-
-        say(r#"{"QMP": {}}"#)?;
-        while let Some(Ok(line)) = lines.next() {
-            let request: Value = serde_json::from_str(&line).ok()?;
-            say(r#"{"event": "RESUME"}"#)?;
-            match request["execute"].as_str()? {
-                "qmp_capabilities" => (),
-                "screendump" => {
-                    fs::write(request["arguments"]["filename"].as_str()?, draw(3)).ok()?;
+        loop {
+            let (stream, _) = listener.accept().ok()?;
+            // In one piece, as the other side may close when it has read the last character.
+            let say = |text: &str| (&stream).write_all(format!("{text}\n").as_bytes()).ok();
+            say(r#"{"QMP": {}}"#)?;
+            for line in BufReader::new(&stream).lines().map_while(Result::ok) {
+                let request: Value = serde_json::from_str(&line).ok()?;
+                say(r#"{"event": "RESUME"}"#)?;
+                match request["execute"].as_str()? {
+                    "qmp_capabilities" => (),
+                    "screendump" => {
+                        fs::write(request["arguments"]["filename"].as_str()?, picture(3)).ok()?;
+                    }
+                    _ => return say(r#"{"error": {}}"#),
                 }
-                _ => return say(r#"{"error": {}}"#),
+                say(r#"{"return": {}}"#)?;
             }
-            say(r#"{"return": {}}"#)?;
         }
-        Some(())
     }
 
     #[test]
     fn the_machine_is_told() {
         let folder = tempfile::Builder::new().prefix("a,b").tempdir().unwrap();
-        let png = folder.path().join("screen.png");
-        let mut screen = Screen::new(Some(&png)).unwrap();
+        let mut screen = Screen::new(folder.path().join("screen.ppm")).unwrap();
         screen.folder = folder;
         // A comma would begin another option of QEMU.
         assert!(screen.arguments()[1].contains("a,,b"));
@@ -253,25 +202,14 @@ mod tests {
         let qemu = thread::spawn(move || qemu(&qmp));
 
         screen.compare(2).unwrap();
-        assert!(!png.exists());
         screen.compare(3).unwrap();
-        assert!(png.exists());
-        let connection = screen.connection.as_mut().unwrap();
-        let error = connection.execute("quit", json!({})).unwrap_err();
+        let error = execute(&screen.path("qmp"), "quit", json!({})).unwrap_err();
         assert_eq!(error.to_string(), r#"QEMU cannot do `quit`: {"error":{}}"#);
-        screen.finish().unwrap();
         assert_eq!(qemu.join().unwrap(), Some(()));
+        drop(screen);
 
         let (port, _) = port.accept().unwrap();
         let told: Vec<String> = BufReader::new(port).lines().map(Result::unwrap).collect();
         assert_eq!(told, ["pixel 0, 0 is 0x030000, not 0x020000", "the same"]);
-    }
-
-    #[test]
-    fn a_picture_that_was_not_drawn_is_missed() {
-        let screen = Screen::new(Some(Path::new("a.png"))).unwrap();
-        let error = screen.finish().unwrap_err().to_string();
-        assert!(error.ends_with("a.png is not written"));
-        Screen::new(None).unwrap().finish().unwrap();
     }
 }

@@ -87,9 +87,9 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     }
     let trees: Vec<Tree> = trees.into_values().collect();
 
-    let text = table::text(&trees)?;
+    let (text, faults) = table::compare(&trees)?;
     println!("\n{text}");
-    table::judge(&trees)?;
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
     page::write(&root().join(PAGE), &[(PART, text)])?;
     println!("written: {PAGE}");
     Ok(())

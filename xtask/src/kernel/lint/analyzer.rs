@@ -14,9 +14,8 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    str::FromStr,
 };
-use syn::{Attribute, Item};
+use syn::Item;
 
 /// The dependencies of the crates with files of ours, by root. All other crates are drivers.
 const USED: [(&str, &[&str]); 2] = [
@@ -85,85 +84,71 @@ impl Crate {
         faults
     }
 
-    /// Returns the wanted files that are part of it.
+    /// Returns the wanted files that are part of it, by following its modules as far as that leads
+    /// to others.
     fn files(&self, wanted: &BTreeSet<PathBuf>) -> Result<BTreeSet<PathBuf>> {
+        let root = self.root.parent().map(Path::to_owned);
+        // Each file, and the folder of its modules.
+        let mut left = vec![(self.root.clone(), root.unwrap_or_default())];
         let mut found = BTreeSet::new();
-        self.visit(&self.root, self.root.parent(), wanted, &mut found)?;
+        while let Some((file, folder)) = left.pop() {
+            if wanted.iter().any(|file| file.starts_with(&folder)) {
+                let name = || file.display().to_string();
+                let text = fs::read_to_string(&file).with_context(name)?;
+                for item in syn::parse_file(&text).with_context(name)?.items {
+                    let Item::Mod(module) = item else {
+                        continue;
+                    };
+                    let inner = folder.join(module.ident.to_string());
+                    let files = [inner.with_extension("rs"), inner.join("mod.rs")];
+                    let file = files.into_iter().find(|file| file.is_file());
+                    if let (None, true, Some(file)) =
+                        (&module.content, self.has(&module.attrs), file)
+                    {
+                        left.push((file, inner));
+                    }
+                }
+            }
+            if wanted.contains(&file) {
+                found.insert(file);
+            }
+        }
         Ok(found)
     }
 
-    /// Notes a file if it is wanted, and follows its modules as far as that leads to others. The
-    /// files of its modules are in `folder`.
-    fn visit(
-        &self,
-        file: &Path,
-        folder: Option<&Path>,
-        wanted: &BTreeSet<PathBuf>,
-        found: &mut BTreeSet<PathBuf>,
-    ) -> Result<()> {
-        if wanted.contains(file) {
-            found.insert(file.to_owned());
-        }
-        let leads = |folder: &&Path| wanted.iter().any(|file| file.starts_with(folder));
-        let Some(folder) = folder.filter(leads) else {
-            return Ok(());
-        };
-
-        let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-        let parsed = syn::parse_file(&text).with_context(|| file.display().to_string())?;
-        for item in parsed.items {
-            let Item::Mod(module) = item else {
-                continue;
-            };
-            if module.content.is_none() && self.has(&module.attrs) {
-                let inner = folder.join(module.ident.to_string());
-                let files = [inner.with_extension("rs"), inner.join("mod.rs")];
-                if let Some(file) = files.iter().find(|file| file.is_file()) {
-                    self.visit(file, Some(&inner), wanted, found)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Whether something with these attributes is there.
-    fn has(&self, attributes: &[Attribute]) -> bool {
-        attributes
+    fn has(&self, attributes: &[syn::Attribute]) -> bool {
+        let lists = attributes
             .iter()
-            .filter_map(|attribute| attribute.meta.require_list().ok())
-            .filter(|meta| meta.path.is_ident("cfg"))
-            .all(|meta| self.holds(&meta.tokens.to_string()))
-    }
-
-    /// Whether what is in `cfg(..)` holds.
-    fn holds(&self, condition: &str) -> bool {
-        let condition = CfgExpr::from_str(condition);
-        condition.is_ok_and(|condition| condition.matches(&self.cfg))
+            .filter_map(|it| it.meta.require_list().ok());
+        let mut cfgs = lists.filter(|meta| meta.path.is_ident("cfg"));
+        cfgs.all(|meta| {
+            let condition = meta.tokens.to_string().parse::<CfgExpr>();
+            condition.is_ok_and(|condition| condition.matches(&self.cfg))
+        })
     }
 }
 
+/// Reads `rust-project.json`.
 fn crates(project: &str) -> Result<Vec<Crate>> {
     let project: Value = serde_json::from_str(project)?;
-    let list = |of: &Value| of.as_array().cloned().unwrap_or_default();
-
+    let list = |of: &Value| of.as_array().cloned().unwrap_or_default().into_iter();
     let text = |of: &Value| of.as_str().map(str::to_owned);
-    let one = |it: &Value| -> Result<Crate> {
-        let names = list(&it["deps"])
-            .into_iter()
-            .filter_map(|it| text(&it["name"]));
-        let cfg = list(&it["cfg"])
-            .into_iter()
-            .filter_map(|cfg| cfg.as_str()?.parse().ok());
+    let crates = list(&project["crates"]).map(|it| {
         Ok(Crate {
             root: text(&it["root_module"])
                 .context("a crate has no root")?
                 .into(),
-            dependencies: names.collect(),
-            cfg: cfg.collect(),
+            dependencies: list(&it["deps"])
+                .filter_map(|it| text(&it["name"]))
+                .collect(),
+            cfg: list(&it["cfg"])
+                .filter_map(|cfg| cfg.as_str()?.parse().ok())
+                .collect(),
             library: text(&it["proc_macro_dylib_path"]).map(PathBuf::from),
         })
-    };
-    list(&project["crates"]).iter().map(one).collect()
+    });
+    crates.collect()
 }
 
 #[cfg(test)]
@@ -208,7 +193,9 @@ mod tests {
             ("all(CONFIG_KUNIT, CONFIG_DRM)", false),
             ("feature(x)", false),
         ] {
-            assert_eq!(it.holds(condition), expected, "{condition}");
+            let module: syn::ItemMod =
+                syn::parse_str(&format!("#[cfg({condition})] mod a;")).unwrap();
+            assert_eq!(it.has(&module.attrs), expected, "{condition}");
         }
     }
 

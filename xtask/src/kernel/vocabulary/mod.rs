@@ -16,17 +16,23 @@ use super::{
     linux,
     tree::{walk, Tree},
 };
-use crate::{exit::Exit, root};
-use anyhow::{bail, ensure, Context, Error, Result};
+use crate::{
+    exit::Exit,
+    report::{page, table},
+    root,
+};
+use anyhow::{ensure, Context, Error, Result};
 use items::{Item, Which};
+use reasons::REASONS;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
-/// The page with the list.
+/// The page with the list, and its part that this writes.
 const PAGE: &str = "docs/host.md";
+const PART: &str = "vocabulary";
 
 const HOST: &str = "runtime/src/host";
 
@@ -60,23 +66,32 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
     let host = read(&root().join(HOST), Which::Documented)?;
     let kernel = read(&tree.root().join(KERNEL), Which::All)?;
-    let report = compare(&host, &kernel);
-    report.ensure_reasons()?;
-    let page = page(&report, &tree.version().to_string());
+    let (same, different, host_only) = compare(&host, &kernel);
+    ensure_reasons(different.iter().chain(&host_only))?;
+    println!(
+        "{same} items are the same, {} differ, {} are on the host only",
+        different.len(),
+        host_only.len()
+    );
 
+    let linux = format!("Linux {}", tree.version());
+    let different = table(&["item", "host", &linux, "reason"], &different);
+    let host_only = table(&["item", "host", "reason"], &host_only);
+    let text = format!(
+        "{same} items are the same in {linux}.\n\n\
+         ## Signatures that differ\n\n{different}\n\
+         ## On the host only\n\n{host_only}"
+    );
     let path = root().join(PAGE);
     if options.bless {
-        fs::write(&path, page)?;
-    } else if fs::read_to_string(&path).unwrap_or_default() != page {
-        bail!("{PAGE} is not up to date: run `cargo xtask kernel vocabulary --bless`");
+        page::write(&path, &[(PART, text)])?;
+    } else {
+        let part = format!("-->\n\n{text}\n<!-- end {PART} -->");
+        ensure!(
+            fs::read_to_string(&path)?.contains(&part),
+            "{PAGE} is not up to date: run `cargo xtask kernel vocabulary --bless`"
+        );
     }
-
-    println!(
-        "{} items are the same, {} differ, {} are on the host only",
-        report.same,
-        report.different.len(),
-        report.host_only.len()
-    );
     Ok(())
 }
 
@@ -116,35 +131,28 @@ struct Difference<'a> {
     kernel: BTreeSet<&'a str>,
 }
 
-/// The result of a comparison.
-struct Report<'a> {
-    same: usize,
-    /// The items of which the tree has others.
-    different: Vec<Difference<'a>>,
-    /// The items that the tree has not.
-    host_only: Vec<Difference<'a>>,
-}
-
-impl Report<'_> {
-    /// Fails if a difference has no reason, or a reason has no difference.
-    fn ensure_reasons(&self) -> Result<()> {
-        let differences = self.different.iter().chain(&self.host_only);
-        let places: Vec<_> = differences.map(|it| it.item.place.as_str()).collect();
-        let without = places.iter().filter(|place| reasons::of(place).is_none());
-        let without = BTreeSet::from_iter(without);
-        ensure!(without.is_empty(), "no reason is given for: {without:?}");
-        let is_stale = |reason: &&str| !places.iter().any(|it| reasons::matches(reason, it));
-        let stale: Vec<_> = reasons::all().filter(is_stale).collect();
-        ensure!(
-            stale.is_empty(),
-            "there is no such difference any more: {stale:?}"
-        );
-        Ok(())
-    }
+/// Fails if a difference has no reason, or a reason has no difference.
+fn ensure_reasons<'a>(differences: impl Iterator<Item = &'a Difference<'a>>) -> Result<()> {
+    let places: Vec<_> = differences.map(|it| &*it.item.place).collect();
+    let without = places.iter().filter(|place| reasons::of(place).is_none());
+    let without = BTreeSet::from_iter(without);
+    ensure!(without.is_empty(), "no reason is given for: {without:?}");
+    let items = REASONS.iter().map(|(item, _)| item);
+    let is_stale = |item: &&&str| !places.iter().any(|it| reasons::matches(item, it));
+    let stale: Vec<_> = items.filter(is_stale).collect();
+    ensure!(
+        stale.is_empty(),
+        "there is no such difference any more: {stale:?}"
+    );
+    Ok(())
 }
 
 /// Looks each public item of the host up in the files that its file stands for, and in `lib.rs`.
-fn compare<'a>(host: &'a Files, kernel: &'a Files) -> Report<'a> {
+/// Returns how many are the same, those that differ, and those that the tree has not.
+fn compare<'a>(
+    host: &'a Files,
+    kernel: &'a Files,
+) -> (usize, Vec<Difference<'a>>, Vec<Difference<'a>>) {
     let mut same = 0;
     let mut differences = Vec::new();
     for file in host.values().filter(|file| !file.stands_for.is_empty()) {
@@ -169,52 +177,20 @@ fn compare<'a>(host: &'a Files, kernel: &'a Files) -> Report<'a> {
         place.split_once("::").unwrap_or(("", place))
     });
     let (host_only, different) = differences.into_iter().partition(|it| it.kernel.is_empty());
-    Report {
-        same,
-        different,
-        host_only,
-    }
+    (same, different, host_only)
 }
 
-fn page(report: &Report<'_>, version: &str) -> String {
-    let mut page = format!(
-        "<!-- SPDX-License-Identifier: Apache-2.0 OR MIT -->\n\
-         # The host's vocabulary and Linux {version}\n\
-         \n\
-         `cargo xtask kernel vocabulary --bless` writes this page. It compares the public items of\n\
-         `runtime/src/host/` with the files of `rust/kernel/` that they stand for, by name and by\n\
-         signature. {} items are the same. Lifetimes, paths, names of parameters, and where a bound\n\
-         is written do not count. The type parameters of a function are called `G1`, `G2` and so on.\n\
-         \n\
-         ## Signatures that differ\n\
-         \n\
-         | item | host | Linux {version} | reason |\n\
-         |---|---|---|---|\n",
-        report.same
-    );
-    let row = |it: &Difference<'_>, kernel: Option<String>| {
-        let reason = reasons::of(&it.item.place)
-            .unwrap_or("not known")
-            .to_owned();
-        let cells = [code(&it.item.place), code(&it.item.signature)].into_iter();
-        let cells: Vec<_> = cells.chain(kernel).chain([reason]).collect();
-        format!("| {} |\n", cells.join(" | "))
-    };
-    for it in &report.different {
-        let kernel: Vec<_> = it.kernel.iter().map(|text| code(text)).collect();
-        page += &row(it, Some(kernel.join(", or ")));
-    }
-
-    page.push_str(
-        "\n## On the host only\n\
-         \n\
-         | item | host | reason |\n\
-         |---|---|---|\n",
-    );
-    for it in &report.host_only {
-        page += &row(it, None);
-    }
-    page
+/// A table of differences. Without signatures of the tree, their column is left out.
+fn table(header: &[&str], differences: &[Difference<'_>]) -> String {
+    let rows = differences.iter().map(|Difference { item, kernel }| {
+        let kernel: Vec<_> = kernel.iter().map(|text| code(text)).collect();
+        let kernel = (!kernel.is_empty()).then(|| kernel.join(", or "));
+        let cells = [code(&item.place), code(&item.signature)].into_iter();
+        let reason = reasons::of(&item.place).unwrap_or("not known");
+        cells.chain(kernel).chain([reason.to_owned()]).collect()
+    });
+    let header = table::cells(header.iter().copied());
+    table::text(&[header].into_iter().chain(rows).collect::<Vec<_>>())
 }
 
 /// Returns code for a cell of a table.
@@ -255,12 +231,11 @@ mod tests {
         let host = BTreeMap::from([("pair.rs".into(), file(&["sync/pair.rs"], host))]);
         let found = |name: &str| {
             let kernel = BTreeMap::from([(name.into(), file(&[], kernel))]);
-            let report = compare(&host, &kernel);
+            let (same, different, host_only) = compare(&host, &kernel);
             let places = |of: &[Difference<'_>]| -> Vec<_> {
                 of.iter().map(|it| it.item.place.clone()).collect()
             };
-            let (different, host_only) = (places(&report.different), places(&report.host_only));
-            (report.same, different, host_only)
+            (same, places(&different), places(&host_only))
         };
 
         let (same, different, host_only) = found("sync/pair.rs");

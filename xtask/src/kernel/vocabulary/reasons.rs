@@ -3,7 +3,7 @@
 //! Why an item of the host is not as in the kernel.
 
 /// The items, and the reason. A name that ends with `*` stands for all that begin so.
-const REASONS: &[(&str, &str)] = &[
+pub(super) const REASONS: &[(&str, &str)] = &[
     (
         "Atomic::add()",
         "the operand has the type of the variable; pointers are not supported",
@@ -37,15 +37,9 @@ const ADDED: &str = "not in the tree itself; `cargo xtask kernel apply` adds it"
 
 /// Returns the reason for an item.
 pub(super) fn of(place: &str) -> Option<&'static str> {
-    REASONS
-        .iter()
-        .find(|(item, _)| matches(item, place))
-        .map(|(_, reason)| *reason)
-}
-
-/// Returns the names of the table.
-pub(super) fn all() -> impl Iterator<Item = &'static str> {
-    REASONS.iter().map(|(item, _)| *item)
+    let mut reasons = REASONS.iter();
+    let (_, reason) = reasons.find(|(item, _)| matches(item, place))?;
+    Some(reason)
 }
 
 /// Returns whether a name of the table stands for an item.

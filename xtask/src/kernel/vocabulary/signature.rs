@@ -7,7 +7,7 @@
 //! the order of their text. The type parameters of a function are called `G1`, `G2` and so on.
 
 use quote::{format_ident, quote, ToTokens};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 use syn::{
     parse_quote,
     punctuated::Punctuated,
@@ -74,42 +74,39 @@ impl VisitMut for Normal {
 
     /// Leaves names without attributes, and moves each bound to a predicate of its own.
     fn visit_generics_mut(&mut self, generics: &mut Generics) {
-        let mut bounds: Vec<(Type, TypeParamBound)> = Vec::new();
-        for predicate in generics.where_clause.iter().flat_map(|it| &it.predicates) {
-            if let WherePredicate::Type(it) = predicate {
-                bounds.extend(
-                    it.bounds
-                        .iter()
-                        .map(|of| (it.bounded_ty.clone(), of.clone())),
-                );
-            }
-        }
-        let params = std::mem::take(&mut generics.params).into_iter();
+        let params = mem::take(&mut generics.params).into_iter();
         let params = params.filter(|param| !matches!(param, GenericParam::Lifetime(_)));
         generics.params = params.collect();
+        let mut bounds = Vec::new();
         for param in generics.type_params_mut() {
             param.attrs.clear();
             let ident = &param.ident;
-            let own = std::mem::take(&mut param.bounds).into_iter();
-            bounds.extend(own.map(|bound| (parse_quote!(#ident), bound)));
+            bounds.push((parse_quote!(#ident), mem::take(&mut param.bounds)));
             if let Some(new) = self.names.get(&param.ident) {
                 param.ident = new.clone();
             }
         }
+        let clause = generics.where_clause.take();
+        for predicate in clause.into_iter().flat_map(|clause| clause.predicates) {
+            if let WherePredicate::Type(it) = predicate {
+                bounds.push((it.bounded_ty, it.bounds));
+            }
+        }
 
-        generics.where_clause = None;
         visit_mut::visit_generics_mut(self, generics);
-        bounds.retain(|(_, bound)| !matches!(bound, TypeParamBound::Lifetime(_)));
-        let bounds = bounds.into_iter().map(|(mut ty, mut bound)| {
+        let mut predicates = BTreeMap::new();
+        for (mut ty, bounds) in bounds {
             self.visit_type_mut(&mut ty);
-            self.visit_type_param_bound_mut(&mut bound);
-            let predicate: WherePredicate = parse_quote!(#ty: #bound);
-            (text(&predicate), predicate)
-        });
-        let bounds = BTreeMap::from_iter(bounds);
-        if !bounds.is_empty() {
-            let clause = generics.make_where_clause();
-            clause.predicates = bounds.into_values().collect();
+            for mut bound in bounds {
+                if !matches!(bound, TypeParamBound::Lifetime(_)) {
+                    self.visit_type_param_bound_mut(&mut bound);
+                    let predicate: WherePredicate = parse_quote!(#ty: #bound);
+                    predicates.insert(text(&predicate), predicate);
+                }
+            }
+        }
+        if !predicates.is_empty() {
+            generics.make_where_clause().predicates = predicates.into_values().collect();
         }
     }
 }
