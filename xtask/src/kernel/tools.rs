@@ -88,7 +88,7 @@ impl Llvm {
         }
 
         // `<libclang>/clang/19`.
-        let resources = PathBuf::from(first_line(&clang, "-print-resource-dir")?);
+        let resources = PathBuf::from(first_line(Command::new(&clang).arg("-print-resource-dir"))?);
         let libclang = resources.ancestors().nth(2)?.to_owned();
         let has = fs::read_dir(&libclang).ok()?.flatten().any(|entry| {
             let name = entry.file_name();
@@ -202,7 +202,9 @@ pub(crate) fn subcommand(
 ) -> Result<PathBuf> {
     ensure_built(shell, cache, name, tested, || {
         let program = cache.path(&format!("tools/bin/{name}"));
-        let found = version(&program, &format!("{name} "));
+        // cargo passes its command on, and without it cargo-mutants does not say its version.
+        let command = name.strip_prefix("cargo-")?;
+        let found = version_of(Command::new(&program).arg(command), &format!("{name} "));
         (found == tested.parse().ok()).then_some(program)
     })
 }
@@ -242,7 +244,12 @@ pub(crate) fn qemu(program: &str) -> Option<Version> {
 
 /// The version of a program, which stands behind this where the program says it.
 fn version(program: &Path, behind: &str) -> Option<Version> {
-    let line = first_line(program, "--version")?;
+    version_of(&mut Command::new(program), behind)
+}
+
+/// The version of a program that is run with arguments.
+fn version_of(program: &mut Command, behind: &str) -> Option<Version> {
+    let line = first_line(program.arg("--version"))?;
     line.split_once(behind)?.1.parse().ok()
 }
 
@@ -254,8 +261,8 @@ pub(crate) fn which(program: &str) -> Option<PathBuf> {
 }
 
 /// The first line that a program prints.
-fn first_line(program: &Path, argument: &str) -> Option<String> {
-    let output = Command::new(program).arg(argument).output().ok()?;
+fn first_line(program: &mut Command) -> Option<String> {
+    let output = program.output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
 
     output.status.success().then_some(())?;
