@@ -40,14 +40,14 @@ use anyhow::{bail, Context, Result};
 pub(crate) use count::Count;
 pub(crate) use count::Counts;
 pub(crate) use fixes::{Fix, Fixes, FIXES};
-pub(crate) use source::start_of_line;
 use source::Source;
+pub(crate) use source::{start_of_line, with_comments};
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
-use steps::{Files, Step, ANNOTATE, DEVRES, MACRO_ROOT, SHMEM};
+use steps::{Step, ANNOTATE, DEVRES, EXPAND_ROOT, MACRO_ROOT, SHMEM};
 
 /// A file of the suites that measure: how the object is made.
 const CANDIDATE: &str = "rust/kernel/drm/gem/shmem/bench_kunit/candidate.rs";
@@ -94,7 +94,7 @@ pub(crate) fn edited() -> BTreeSet<&'static str> {
     let steps = steps::of(Object::Annotated);
     let edits = steps.iter().flat_map(|step| step.edits);
     edits
-        .filter(|(path, _)| *path != MACRO_ROOT)
+        .filter(|(path, _)| ![MACRO_ROOT, EXPAND_ROOT].contains(path))
         .chain(fixes)
         .map(|(path, _)| *path)
         .chain([DEVRES, SHMEM])
@@ -113,8 +113,7 @@ pub(crate) fn edit_one(tree: &Tree, path: &str) -> Result<String> {
     }
     for step in steps::of(Object::Annotated) {
         if path == DEVRES || path == SHMEM {
-            let new = step.add_files(&mut tree)?;
-            declare(&mut tree, path, &new)?;
+            declare(&mut tree, path, &step.new_files()?)?;
         }
         for (_, with) in step.edits.iter().filter(|(it, _)| *it == path) {
             edit(&mut tree, path, |text| with.apply(text))?;
@@ -220,28 +219,25 @@ impl Step {
     }
 
     /// Adds its files, and returns which these are.
-    fn add_files(&self, tree: &mut Tree) -> Result<Vec<PathBuf>> {
-        let mut new = Vec::new();
-        for files in self.files {
-            new.extend(files.add(tree)?);
+    fn add_files(&self, tree: &mut Tree) -> Result<Vec<(PathBuf, PathBuf)>> {
+        let new = self.new_files()?;
+        for (path, ours) in &new {
+            ensure_new(tree, path)?;
+            tree.write(path, read(ours)?);
         }
         Ok(new)
     }
-}
 
-impl Files {
-    fn add(&self, tree: &mut Tree) -> Result<Vec<PathBuf>> {
-        let folder = root().join(self.from);
-        let mut added = Vec::new();
-        for name in walk(&folder)? {
-            if (self.wanted)(&name.to_string_lossy()) {
-                let new = Path::new(self.to).join(&name);
-                ensure_new(tree, &new)?;
-                tree.write(&new, read(&folder.join(name))?);
-                added.push(new);
-            }
+    /// The files that it adds, each with the file of ours that it is.
+    fn new_files(&self) -> Result<Vec<(PathBuf, PathBuf)>> {
+        let mut new = Vec::new();
+        for files in self.files {
+            let folder = root().join(files.from);
+            let names = walk(&folder)?.into_iter();
+            let wanted = names.filter(|name| (files.wanted)(&name.to_string_lossy()));
+            new.extend(wanted.map(|name| (Path::new(files.to).join(&name), folder.join(name))));
         }
-        Ok(added)
+        Ok(new)
     }
 }
 
@@ -272,9 +268,10 @@ fn edit(tree: &mut Tree, path: &str, with: impl FnOnce(&str) -> Result<String>) 
 }
 
 /// Declares those of these new files as modules of a file that are beside it.
-fn declare(tree: &mut Tree, parent: &str, new: &[PathBuf]) -> Result<()> {
+fn declare(tree: &mut Tree, parent: &str, new: &[(PathBuf, PathBuf)]) -> Result<()> {
     let folder = Path::new(parent).with_extension("");
-    let new = new.iter().filter(|file| file.parent() == Some(&folder));
+    let new = new.iter().map(|(file, _)| file);
+    let new = new.filter(|file| file.parent() == Some(&folder));
     let names = new.filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()));
     let names: BTreeSet<_> = names.collect();
     if names.is_empty() {
@@ -359,12 +356,9 @@ mod tests {
             "samples/rust/rust_drm_edu.rs",
         ] {
             let (_folder, mut tree) = tree(&[file]);
-            let steps = steps::of(Object::Annotated).into_iter();
-            let files = steps.flat_map(|step| step.files);
-            let error = files
-                .map(|files| files.add(&mut tree))
-                .find_map(Result::err);
-            let error = error.unwrap();
+            let steps = steps::of(Object::Annotated);
+            let mut added = steps.iter().map(|step| step.add_files(&mut tree));
+            let error = added.find_map(Result::err).unwrap();
 
             assert!(
                 matches!(error.downcast_ref(), Some(Exit::Usage(_))),

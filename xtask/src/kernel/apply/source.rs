@@ -150,15 +150,7 @@ impl Source {
 
     /// Extends a range to whole lines, as [`Source::lines`] does.
     pub(super) fn lines_at(&self, range: Range<usize>) -> Range<usize> {
-        let mut start = start_of_line(&self.text, range.start);
-        while start > 0 {
-            let above = start_of_line(&self.text, start - 1);
-            if !self.text[above..start].trim_start().starts_with("//") {
-                break;
-            }
-            start = above;
-        }
-
+        let start = with_comments(&self.text, range.start);
         let line = self.text[range.end..].find('\n');
         let end = line.map_or(self.text.len(), |at| range.end + at + 1);
         start..end + usize::from(self.text[end..].starts_with('\n'))
@@ -199,6 +191,20 @@ impl Source {
         let start = lines.start + at;
         self.replace(start..start + from.len(), to)
     }
+}
+
+/// Where the line begins that `at` is in, with the comments above it but for those of a file.
+pub(crate) fn with_comments(text: &str, at: usize) -> usize {
+    let mut start = start_of_line(text, at);
+    while start > 0 {
+        let above = start_of_line(text, start - 1);
+        let line = text[above..start].trim_start();
+        if !line.starts_with("//") || line.starts_with("//!") {
+            break;
+        }
+        start = above;
+    }
+    start
 }
 
 /// Where the line of a text begins that `at` is in.

@@ -4,7 +4,7 @@
 //! missing, or is there twice.
 
 use super::{
-    super::apply::start_of_line,
+    super::apply::{start_of_line, with_comments},
     parts::{end_of_line, first_name},
 };
 use anyhow::Result;
@@ -217,20 +217,12 @@ impl<'ast> Visit<'ast> for Targets<'_> {
 /// The lines of a part with the comments above it, if no other part is in them.
 fn lines_of(text: &str, part: &impl Spanned) -> Option<Range<usize>> {
     let range = part.span().byte_range();
-    let mut start = start_of_line(text, range.start);
+    let start = start_of_line(text, range.start);
     let end = end_of_line(text, range.end);
     let [before, behind] = [&text[start..range.start], &text[range.end..end]].map(str::trim);
     let behind = behind.trim_start_matches([',', ';', ' ']);
     let is_alone = before.is_empty() && (behind.is_empty() || behind.starts_with("//"));
-    while start > 0 {
-        let above = start_of_line(text, start - 1);
-        let line = text[above..start].trim_start();
-        if !line.starts_with("//") || line.starts_with("//!") {
-            break;
-        }
-        start = above;
-    }
-    is_alone.then_some(start..end)
+    is_alone.then(|| with_comments(text, start)..end)
 }
 
 /// Where the identifiers end that are no keywords.

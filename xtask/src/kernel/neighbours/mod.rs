@@ -20,12 +20,15 @@ use super::{
     tree::{walk, Tree},
 };
 use anyhow::{ensure, Context, Result};
-use hostile::Way;
+use hostile::{Target, Way};
 use shake::{Shake, ALL, TOGETHER};
 use std::{
     collections::BTreeMap,
     fs,
+    num::NonZero,
+    panic,
     path::{Path, PathBuf},
+    thread,
 };
 
 /// The parts of a tree that `apply` reads.
@@ -208,27 +211,22 @@ impl Neighbour {
             };
             let mut counts = BTreeMap::new();
             let mut first = None;
-            for target in hostile::targets(path, text)? {
-                let mut is_needed = false;
-                for (target, way) in target.changes() {
-                    // A name that nothing looks for may also be missing.
-                    if !is_needed && way != Way::Renamed {
-                        break;
-                    }
-                    let changed = target.change(text, way);
-                    if path.ends_with(".rs") && syn::parse_file(&changed).is_err() {
-                        continue;
-                    }
-                    let (outcome, fault) = outcome(&self.tree, path, text, &expected, target, way);
-                    *counts.entry((way.name(), outcome)).or_insert(0) += 1;
-                    faults += usize::from(fault.is_some());
-                    if let Some(fault) = fault {
-                        println!("  {path}: `{}` {}: {fault}  FAULT", target.name, way.name());
-                    }
-                    if outcome == "refused" {
-                        is_needed = true;
-                        first.get_or_insert_with(|| target.change(text, way));
-                    }
+            let targets = hostile::targets(path, text)?;
+            for Broken {
+                way,
+                text,
+                outcome,
+                fault,
+            } in in_parallel(&targets, |target| {
+                self.broken(path, text, &expected, target)
+            }) {
+                *counts.entry((way.name(), outcome)).or_insert(0) += 1;
+                if let Some(fault) = fault {
+                    faults += 1;
+                    println!("  {path}: {fault}  FAULT");
+                }
+                if outcome == REFUSED_CHANGE {
+                    first.get_or_insert(text);
                 }
             }
             let counts = counts
@@ -249,27 +247,70 @@ impl Neighbour {
         }
         Ok(faults)
     }
+
+    /// Makes all changes of a target that leave a file which can be parsed.
+    fn broken(&self, path: &str, text: &str, expected: &str, target: &Target) -> Vec<Broken> {
+        let mut all: Vec<Broken> = Vec::new();
+        for (target, way) in target.changes() {
+            // A name that nothing looks for may also be missing.
+            let is_needed = all.iter().any(|it| it.outcome == REFUSED_CHANGE);
+            if !is_needed && way != Way::Renamed {
+                break;
+            }
+            let changed = target.change(text, way);
+            if path.ends_with(".rs") && syn::parse_file(&changed).is_err() {
+                continue;
+            }
+            let mut tree = self.tree.clone();
+            tree.write(path, changed.clone());
+            let (outcome, fault) = match apply::edit_one(&tree, path) {
+                Ok(edited) if target.has_same_edits(text, way, &edited, expected) => {
+                    ("unaffected", None)
+                }
+                Ok(_) if IN_FRONT_OF_THE_LAST.contains(&(path, &target.name)) => ("applied", None),
+                Ok(_) => ("applied", Some("applied, by another edit".to_owned())),
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    let is_named = error.contains(path) && error.contains(&target.name);
+                    (REFUSED_CHANGE, (!is_named).then_some(error))
+                }
+            };
+            all.push(Broken {
+                way,
+                text: changed,
+                outcome,
+                fault: fault.map(|it| format!("`{}` {}: {it}", target.name, way.name())),
+            });
+        }
+        all
+    }
 }
 
-/// Returns the outcome of a hostile change, and what is wrong with it.
-fn outcome(
-    tree: &Tree,
-    path: &str,
-    text: &str,
-    expected: &str,
-    target: &hostile::Target,
+/// A file with a hostile change, and what comes of it.
+struct Broken {
     way: Way,
-) -> (&'static str, Option<String>) {
-    let mut changed = tree.clone();
-    changed.write(path, target.change(text, way));
-    match apply::edit_one(&changed, path) {
-        Ok(edited) if target.has_same_edits(text, way, &edited, expected) => ("unaffected", None),
-        Ok(_) if IN_FRONT_OF_THE_LAST.contains(&(path, &target.name)) => ("applied", None),
-        Ok(_) => ("applied", Some("applied, by another edit".to_owned())),
-        Err(error) => {
-            let error = format!("{error:#}");
-            let is_named = error.contains(path) && error.contains(&target.name);
-            ("refused", (!is_named).then_some(error))
-        }
-    }
+    text: String,
+    outcome: &'static str,
+    fault: Option<String>,
+}
+
+/// The outcome of a change that `apply` refuses.
+const REFUSED_CHANGE: &str = "refused";
+
+/// Returns the results for all items, in order. Each has a thread of its own, which takes the spans
+/// of what it has parsed with it.
+fn in_parallel<T: Sync, R: Send>(items: &[T], with: impl Fn(&T) -> Vec<R> + Sync) -> Vec<R> {
+    let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+    let batches = items.chunks(cpus).map(|batch| {
+        thread::scope(|scope| {
+            let threads = batch.iter().map(|item| scope.spawn(|| with(item)));
+            let threads: Vec<_> = threads.collect();
+            let results = threads.into_iter().map(|thread| match thread.join() {
+                Ok(results) => results,
+                Err(panic) => panic::resume_unwind(panic),
+            });
+            results.flatten().collect::<Vec<_>>()
+        })
+    });
+    batches.flatten().collect()
 }
