@@ -857,8 +857,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "an access during an eviction fails, as after unbind",
         edits: &[(
             STATE,
-            "            _ => Found::Evicting,\n",
-            "            _ if MUTANT => Found::Refused,\n            _ => Found::Evicting,\n",
+            "            _ => Found::Busy,\n",
+            "            _ if MUTANT && tag(word) == EVICTING => Found::Refused,\n            _ => Found::Busy,\n",
         )],
         caught_by: &["devres::evict_kunit::tests::access_while_evicting"],
     },

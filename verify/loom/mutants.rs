@@ -663,8 +663,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         caught_by: "pin_against_evict",
         edits: &[(
             "state.rs",
-            "            _ => Found::Evicting,\n",
-            "            _ => Found::Refused,\n",
+            "            _ => Found::Busy,\n",
+            "            _ if tag(word) == EVICTING => Found::Refused,\n            _ => Found::Busy,\n",
         )],
     },
     Mutant {
@@ -753,8 +753,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         caught_by: "evict_for_another_device",
         edits: &[(
             "state.rs",
-            "            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,\n            _ if tag(word) == POPULATING => Found::Populating,\n",
-            "            _ if tag(word) == EVICTING => Found::Evicting,\n            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,\n            _ if tag(word) == POPULATING => Found::Populating,\n",
+            "            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,\n",
+            "            _ if tag(word) == EVICTING => Found::Busy,\n            _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,\n",
         )],
     },
     Mutant {

@@ -62,6 +62,7 @@ const AREAS: [Area; 2] = [
             "--",
             "dropped_then_retried",
             "guard_against_populate",
+            "guard_against_unbind",
             "prepare_against_a_group",
         ],
     },

@@ -433,7 +433,7 @@ impl Registry {
                 Found::Refused => return Err(ENXIO),
                 // `Slot::look()` has refused the thread that populates the slot, and
                 // `EvictableLazy::entry()` the thread that evicts the resource.
-                Found::Populating | Found::Evicting => registry.wait_while_busy(&this.state)?,
+                Found::Busy => registry.wait_while_busy(&this.state)?,
             }
         }
         let task: *mut Header = ptr::without_provenance_mut(sys::current_task().get());

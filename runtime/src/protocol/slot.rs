@@ -139,7 +139,7 @@ impl<T> Slot<T> {
             Found::PopulatedElsewhere => Err(EINVAL),
             Found::Refused => Err(ENXIO),
             Found::Empty => Ok(None),
-            Found::Populating | Found::Evicting | Found::BusyElsewhere => {
+            Found::Busy | Found::BusyElsewhere => {
                 if self.header.is_populated_by_caller() {
                     return Err(EDEADLK);
                 }

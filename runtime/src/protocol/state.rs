@@ -92,10 +92,8 @@ fn tagged(registry: &Registry, tag: usize) -> Word {
 pub(super) enum Found {
     /// Nothing is mapped, and no thread is mapping.
     Empty,
-    /// A thread is populating the slot for the caller's registry.
-    Populating,
-    /// A thread is evicting the resource from the caller's registry.
-    Evicting,
+    /// A thread is populating the slot for the caller's registry, or evicting the resource from it.
+    Busy,
     /// A thread is populating the slot for another registry, or evicting the resource from another
     /// registry.
     BusyElsewhere,
@@ -214,8 +212,7 @@ impl State {
             _ if word == dev.as_raw() => Found::Populated,
             _ if is_device(word) => Found::PopulatedElsewhere,
             _ if word.addr() - tag(word) != registry.addr() => Found::BusyElsewhere,
-            _ if tag(word) == POPULATING => Found::Populating,
-            _ => Found::Evicting,
+            _ => Found::Busy,
         }
     }
 
