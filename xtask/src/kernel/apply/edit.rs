@@ -12,7 +12,7 @@ const OPTIONS: &str = include_str!("../../../../kernel/items/Kconfig");
 pub(super) enum Edit {
     /// By item, of a Rust file.
     Items(fn(&mut Source) -> Result<()>),
-    /// Of a file that is not in Rust.
+    /// By text, of C code that is fixed, or of a file that a step has added.
     Text(fn(&str) -> Result<String>),
     /// Adds the second line in front of the first one.
     Before(&'static str, &'static str),

@@ -39,6 +39,7 @@ use anyhow::{bail, Context, Result};
 #[cfg(test)]
 pub(crate) use count::Count;
 pub(crate) use count::Counts;
+use edit::Edit;
 pub(crate) use fixes::{Fix, Fixes, FIXES};
 use source::Source;
 pub(crate) use source::{start_of_line, with_comments};
@@ -47,7 +48,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use steps::{Step, ANNOTATE, DEVRES, EXPAND_ROOT, MACRO_ROOT, SHMEM};
+use steps::{Step, ANNOTATE, DEVRES, SHMEM};
 
 /// A file of the suites that measure: how the object is made.
 const CANDIDATE: &str = "rust/kernel/drm/gem/shmem/bench_kunit/candidate.rs";
@@ -94,7 +95,8 @@ pub(crate) fn edited() -> BTreeSet<&'static str> {
     let steps = steps::of(Object::Annotated);
     let edits = steps.iter().flat_map(|step| step.edits);
     edits
-        .filter(|(path, _)| ![MACRO_ROOT, EXPAND_ROOT].contains(path))
+        // Files that a step before has added.
+        .filter(|(_, edit)| !matches!(edit, Edit::Text(_)))
         .chain(fixes)
         .map(|(path, _)| *path)
         .chain([DEVRES, SHMEM])
@@ -228,7 +230,7 @@ impl Step {
         Ok(new)
     }
 
-    /// The files that it adds, each with the file of ours that it is.
+    /// The files that it adds: each path in the tree, and the file of ours that comes there.
     fn new_files(&self) -> Result<Vec<(PathBuf, PathBuf)>> {
         let mut new = Vec::new();
         for files in self.files {
