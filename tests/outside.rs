@@ -4,14 +4,14 @@
 //! and nothing else. Only the path of the runtime differs.
 //!
 //! Each crate has an empty folder of its own. All crates share a folder in the workspace's target
-//! folder, and use the workspace's `Cargo.lock`, so cargo downloads nothing.
+//! folder, one after the other, and use the workspace's `Cargo.lock`, so cargo downloads nothing.
 
 use anyhow::{ensure, Context, Result};
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 use tempfile::TempDir;
 
@@ -139,16 +139,23 @@ fn first_block(text: &str, language: &str) -> Result<String> {
         .with_context(|| format!("no code block in {language}"))
 }
 
+/// One crate at a time. All crates have one name, so in the shared folder cargo takes them for one
+/// crate, and does not build files that are older than its last build.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// A crate in an empty folder.
 struct Outside {
     /// The folder is removed when this is dropped.
     _folder: TempDir,
     path: PathBuf,
+    /// The files are written, built and run while no other crate exists.
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Outside {
     /// Makes a crate with the command of the README.
     fn new(guide: &Guide, edition: &str) -> Result<Self> {
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = TempDir::new()?;
         let new = format!("{} --edition {edition}", guide.new);
         succeeds(&new, &cargo(&new, folder.path())?)?;
@@ -159,6 +166,7 @@ impl Outside {
         Ok(Self {
             _folder: folder,
             path,
+            _alone: alone,
         })
     }
 
@@ -214,16 +222,11 @@ impl Outside {
     }
 }
 
-/// One command at a time: all crates have one name, so one crate's test program replaces that of
-/// another in the shared folder.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
 /// Runs a command line that starts with `cargo`.
 fn cargo(command: &str, folder: &Path) -> Result<Output> {
     let mut words = command.split_whitespace();
     ensure!(words.next() == Some("cargo"), "not cargo: {command}");
 
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(Command::new(env!("CARGO"))
         .args(words)
         .current_dir(folder)
