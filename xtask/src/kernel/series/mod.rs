@@ -197,7 +197,8 @@ fn build_each(shell: &Shell, cache: &Cache, options: &Options, stages: &[Stage])
 
     for stage in &stages[..built] {
         println!("\nafter    {}", stage.step);
-        let logs = format!("series{}-{}", object.suffix(), stage.step);
+        let step = stage.step.replace('/', "-");
+        let logs = format!("series{}-{step}", object.suffix());
         let prepared = prepare(
             shell,
             cache,
