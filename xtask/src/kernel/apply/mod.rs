@@ -350,6 +350,23 @@ mod tests {
         }
     }
 
+    /// The program of user space includes all of them, whatever it runs.
+    #[test]
+    fn all_trees_of_user_space_have_its_headers() {
+        let ours = root().join("kernel/tree");
+        let headers = walk(&ours.join("include/uapi")).unwrap();
+        assert!(!headers.is_empty());
+        for object in [Object::ByHand, Object::Fixed, Object::Leaking] {
+            let steps = steps::of(object);
+            for header in &headers {
+                let name = format!("include/uapi/{}", header.display());
+                let mut files = steps.iter().flat_map(|step| step.files);
+                let is_added = files.any(|it| it.from == "kernel/tree" && (it.wanted)(&name));
+                assert!(is_added, "{name}{}", object.suffix());
+            }
+        }
+    }
+
     #[test]
     fn a_tree_that_has_the_code_is_refused() {
         for file in [

@@ -57,6 +57,7 @@ const EXPAND_ROOT: &str = "rust/macros/devres_lazy/expand/mod.rs";
 const MACRO_ROOT: &str = "rust/macros/devres_lazy/mod.rs";
 const SAMPLES_KCONFIG: &str = "samples/rust/Kconfig";
 const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
+const UAPI: &str = "include/uapi/drm/";
 const UAPI_HELPER: &str = "rust/uapi/uapi_helper.h";
 
 /// The option that new samples stand in front of: it is of another kind than they are.
@@ -491,10 +492,11 @@ const CONTROL: Step = step(
     &[],
 );
 
-/// The driver that user space uses, without the annotation.
+/// The driver that user space uses, without the annotation. The program of user space has scenarios
+/// for the other driver, too, so it needs the headers of both.
 const SAMPLE_BY_HAND: Step = step(
     "sample",
-    &[of_tree(is_edu)],
+    &[of_tree(|file| file == EDU || file.starts_with(UAPI))],
     &[
         (EDU, Items(edu::by_hand)),
         (UAPI_HELPER, UAPI_EDU),
