@@ -183,7 +183,8 @@ mod tests {
         let makefile = "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\n";
         fs::write(linux.join("Makefile"), makefile).unwrap();
         fs::write(linux.join("b"), "a\nb\n").unwrap();
-        let base = Tree::open(linux).unwrap();
+        let mut base = Tree::open(linux).unwrap();
+        base.write("c", "of an earlier series\n");
         let mut tree = base.clone();
         tree.write("a", "a\nb\n");
         tree.write("b", "a\nc\n");

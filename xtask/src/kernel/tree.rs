@@ -62,6 +62,7 @@ pub(crate) struct Tree {
 }
 
 /// A change to a file of a tree.
+#[derive(PartialEq)]
 pub(crate) struct Change {
     pub(crate) path: PathBuf,
     pub(crate) new: String,
@@ -119,9 +120,10 @@ impl Tree {
         }
     }
 
-    /// Whether the tree itself has this file.
+    /// Whether there is this file, with the changes so far.
     pub(crate) fn has(&self, path: impl AsRef<Path>) -> bool {
-        self.root.join(path).exists()
+        let path = path.as_ref();
+        self.edits.contains_key(path) || self.root.join(path).exists()
     }
 
     /// Changes or adds a file. Nothing is written yet.
@@ -158,6 +160,11 @@ impl Tree {
         }
 
         Ok(changes)
+    }
+
+    /// Whether another tree has the same changes.
+    pub(crate) fn has_same_changes(&self, other: &Self) -> Result<bool> {
+        Ok(self.changes()? == other.changes()?)
     }
 
     /// Writes the changes to the tree itself. Returns the files that have changed.

@@ -131,6 +131,13 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
 
     patches::check(&folder("applied"), &author, &base, &patches, &end.tree)?;
     println!("git am   makes of the tree what `apply` does");
+    if options.fixes {
+        let next = apply::base(&tree, Object::Annotated)?;
+        ensure!(
+            end.tree.has_same_changes(&next)?,
+            "the next series does not begin with a tree that has these fixes"
+        );
+    }
     check_style(&cache, &source, unfinished.path(), &patches)?;
     if options.build {
         build_each(shell, &cache, options, &stages)?;
