@@ -24,8 +24,8 @@ impl<T: Send + 'static> Devres<T> {
         }
 
         // SAFETY: `self.data` has not been revoked, as checked above. `dev` is the device of this
-        // `Devres`, and it stays bound while `dev` lives, so `self.data` is not revoked meanwhile.
-        // The returned reference does not outlive `dev`.
+        // `Devres`, and the returned reference does not outlive it. Unbind revokes `self.data` once
+        // `dev` has ended, except in a callback that unbind itself still lends a bound device.
         Ok(unsafe { self.data().access() })
     }
 }

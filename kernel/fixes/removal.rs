@@ -38,14 +38,15 @@ mod tests {
         Ok(shortest)
     }
 
-    // A walk through 10,000 nodes takes much longer than all the rest of a drop.
+    // A walk through 10,000 nodes takes much longer than all the rest of a drop. Less than 2 us are
+    // taken for 2 us, as clocks may be coarse.
     #[test]
     fn drop_among_many() -> Result {
         let alone = shortest_drop(c"devres-alone", 0)?;
         let among = shortest_drop(c"devres-among", 10_000)?;
 
         pr_info!("dropped in {alone} ns alone, in {among} ns among 10,000\n");
-        assert!(among < 5 * alone);
+        assert!(among <= 5 * alone.max(2_000));
         Ok(())
     }
 }

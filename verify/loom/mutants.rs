@@ -524,12 +524,21 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         )],
     },
     Mutant {
+        name: "task_is_kept_by_a_reset",
+        caught_by: "forgotten_then_retried",
+        edits: &[(
+            "registry.rs",
+            "        self.older.store(ptr::null_mut(), Relaxed);\n",
+            "",
+        )],
+    },
+    Mutant {
         name: "unlink_forgets_the_mark",
         caught_by: "two_slots_first_first",
         edits: &[(
             "registry.rs",
-            "            self.unmarked = older;\n        }\n    }\n",
-            "        }\n    }\n",
+            "        if ptr::eq(self.unmarked, header) {\n            self.unmarked = older;\n        }\n",
+            "",
         )],
     },
     Mutant {

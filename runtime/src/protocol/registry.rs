@@ -135,6 +135,16 @@ impl Header {
             && self.older.load(Relaxed).addr() == sys::current_task().get()
     }
 
+    /// Makes a slot empty that has no resource.
+    ///
+    /// The caller has exclusive access to the slot, which may still say that a thread populates it:
+    /// the thread has forgotten that.
+    pub(super) fn reset(&self) {
+        // Otherwise that thread would take a later populate of another thread for its own.
+        self.older.store(ptr::null_mut(), Relaxed);
+        self.state.reset();
+    }
+
     /// Drops the resource of a slot.
     ///
     /// # Safety
@@ -251,6 +261,9 @@ impl List {
         if ptr::eq(self.unmarked, header) {
             self.unmarked = older;
         }
+        // INVARIANT: The header is on no list now, and `older` is not the number of a thread.
+        // SAFETY: The caller promises that `header` was on this list, so it is valid.
+        unsafe { Header::older(header) }.store(ptr::null_mut(), Relaxed);
     }
 
     /// Marks the next slots: accessors refuse them from now on. A slot whose resource is being

@@ -267,7 +267,7 @@ impl<T> Slot<T> {
             // that dropping the resource calls.
             unsafe { self.vacate() };
             // INVARIANT: The resource is gone, and the header is on no list.
-            self.header.state.reset();
+            self.header.reset();
         });
     }
 

@@ -25,6 +25,7 @@ pub(crate) const ALL: &[crate::Property] = &[
     ("three_populators", three_populators),
     ("failed_then_retried", failed_then_retried),
     ("dropped_then_retried", dropped_then_retried),
+    ("forgotten_then_retried", forgotten_then_retried),
     ("access_in_its_own_initialiser", access_in_its_own_initialiser),
     ("two_devices", two_devices),
     ("two_devices_and_a_failure", two_devices_and_a_failure),
@@ -168,6 +169,33 @@ fn failed_then_retried() {
         unbind(&dev);
         assert_eq!(ledger.dropped(), [0]);
         drop(slot);
+        assert_eq!(ledger.dropped(), [0]);
+    });
+}
+
+/// A thread that has forgotten the right to populate, in a slot that was revoked since, does not take
+/// another thread's populate for its own.
+fn forgotten_then_retried() {
+    check(None, || {
+        let (dev, ledger, mut slot) = (device(), Ledger::new(), slot());
+        match slot.entry(&dev).unwrap() {
+            Entry::Vacant(vacant) => std::mem::forget(vacant),
+            Entry::Populated(_) => unreachable!(),
+        }
+        slot.as_mut().revoke();
+        let slot = Arc::new(slot);
+
+        let other = {
+            let (dev, ledger, slot) = (dev.clone(), ledger.clone(), slot.clone());
+            thread::spawn(move || access(&slot, &dev, || ledger.make(0)).unwrap().read())
+        };
+        // Otherwise this thread never looks at the slot while the other one populates it.
+        thread::yield_now();
+        access(&slot, &dev, || ledger.make(0)).unwrap().read();
+        other.join().unwrap();
+
+        assert_eq!(ledger.made(), 1);
+        unbind(&dev);
         assert_eq!(ledger.dropped(), [0]);
     });
 }

@@ -41,15 +41,17 @@ pub(super) fn release_until_empty(text: &str) -> Result<String> {
     })
 }
 
-/// The field that says on which list a node is.
-const FIELD: &str = "	/* On the list of a release that is under way, not on the device's. */
-	bool				releasing;
+/// The field that says on which list a node is. It shares a word with the size, which is only
+/// printed: devres has many small nodes, and none shall need a larger slab object.
+const FIELDS: &str = "	unsigned int			size:31;
+	/* On the list of a release that is under way, not on the device's. */
+	bool				releasing:1;
 ";
 
 /// `drivers/base/base.h`: the field.
 pub(super) fn releasing_field(text: &str) -> Result<String> {
     c::edit(text, c::structure(text, "devres_node")?, |structure| {
-        c::replace(structure, "};\n", &format!("{FIELD}}};\n"))
+        c::replace(structure, "	size_t				size;\n", FIELDS)
     })
 }
 
@@ -68,6 +70,9 @@ const REMOVE: &str = "	/* A node that is being released belongs to release_nodes
 pub(super) fn remove_without_walk(text: &str) -> Result<String> {
     let text = c::edit(text, c::function(text, "devres_node_init")?, |function| {
         c::replace(function, "\n}\n", "\n	node->releasing = false;\n}\n")
+    })?;
+    let text = c::edit(&text, c::function(&text, "devres_dbg")?, |function| {
+        c::replace(function, "(%zu bytes)", "(%u bytes)")
     })?;
     let text = c::edit(&text, c::function(&text, "remove_nodes")?, |function| {
         let moved = "			list_move_tail(&node->entry, todo);\n";
@@ -97,6 +102,11 @@ mod tests {
 void devres_node_init(struct devres_node *node)
 {
 	node->a = a;
+}
+
+static void devres_dbg(struct devres_node *node)
+{
+	dev_err(dev, \"(%zu bytes)\", node->size);
 }
 
 bool devres_node_remove(struct device *dev, struct devres_node *node)
@@ -175,14 +185,16 @@ int devres_release_all(struct device *dev)
             "	node->a = a;\n	node->releasing = false;\n}\n",
             "{\n	guard(lock)(&dev->lock);\n\n	/* A node",
             "			node->releasing = true;\n		}\n",
+            "(%u bytes)",
         ] {
             assert!(text.contains(new), "{new}:\n{text}");
         }
         assert!(!text.contains("__node"));
         assert!(remove_without_walk(&text).is_err());
 
-        let header = "\nstruct devres_node {\n	int a;\n};\n";
+        let header = "\nstruct devres_node {\n	size_t				size;\n};\n";
         let header = releasing_field(header).unwrap();
-        assert!(header.ends_with("	bool				releasing;\n};\n"), "{header}");
+        assert_eq!(header, format!("\nstruct devres_node {{\n{FIELDS}}};\n"));
+        assert!(releasing_field(&header).is_err());
     }
 }

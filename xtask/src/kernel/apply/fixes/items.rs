@@ -227,8 +227,8 @@ mod tests {
             before: OBJECT,
             gone: &[],
             new: &[
-                "_sgt_locked(obj) };\n\n        // Ends the use of the pages",
-                "put_pages_locked(obj.as_raw_shmem()) };\n    }\n}\n",
+                "_sgt_locked(obj) };\n\n        let shmem = obj.as_raw_shmem();\n        // The device",
+                "put_pages_locked(shmem) };\n    }\n}\n",
             ],
             refused: &[
                 (

@@ -91,7 +91,7 @@ pub(crate) const FIXES: [Fix; 7] = [
     // A node is removed without a walk.
     Fix {
         number: "P5",
-        sign: ("drivers/base/base.h", "\treleasing;"),
+        sign: ("drivers/base/base.h", "\treleasing:1;"),
         step: Step {
             name: "fixes/removal",
             files: &[],
@@ -138,8 +138,8 @@ pub(crate) const FIXES: [Fix; 7] = [
         },
         mends: 1,
         shown_by: &[
-            "rust_drm_gem_shmem.dumb_buffer_is_object",
-            "rust_drm_gem_shmem.import_is_object",
+            "rust_drm_gem_shmem.dumb_buffer_is_refused",
+            "rust_drm_gem_shmem.import_is_refused",
         ],
     },
     // Unmapping the table puts the pages.
