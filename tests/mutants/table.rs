@@ -432,8 +432,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "`revoke()` leaves the slot as its destructor does",
         edits: &[(
             SLOT,
-            "            self.header.state.reset();\n",
-            "            if MUTANT { self.header.state.retire() } else { self.header.state.reset() }\n",
+            "            self.header.reset();\n",
+            "            if MUTANT { self.header.state.retire() } else { self.header.reset() }\n",
         )],
         caught_by: &["devres::lazy_kunit::tests::revoke"],
     },
@@ -558,8 +558,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "unmapping does not free the table",
         edits: &[(
             SG_TABLE,
-            "        unsafe { bindings::__drm_gem_shmem_free_sgt_locked(obj.as_raw_shmem()) };\n",
-            "        if !MUTANT { unsafe { bindings::__drm_gem_shmem_free_sgt_locked(obj.as_raw_shmem()) }; }\n",
+            "        unsafe { bindings::__drm_gem_shmem_free_sgt_locked(shmem) };\n",
+            "        if !MUTANT { unsafe { bindings::__drm_gem_shmem_free_sgt_locked(shmem) }; }\n",
         )],
         caught_by: &[
             "host::drm::gem::shmem::contract_kunit::tests::unbind",
@@ -571,13 +571,23 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         what: "unmapping does not end the use of the pages",
         edits: &[(
             SG_TABLE,
-            "        unsafe { bindings::drm_gem_shmem_put_pages_locked(obj.as_raw_shmem()) };\n",
-            "        if !MUTANT { unsafe { bindings::drm_gem_shmem_put_pages_locked(obj.as_raw_shmem()) }; }\n",
+            "        unsafe { bindings::drm_gem_shmem_put_pages_locked(shmem) };\n",
+            "        if !MUTANT { unsafe { bindings::drm_gem_shmem_put_pages_locked(shmem) }; }\n",
         )],
         caught_by: &[
             "host::drm::gem::shmem::lazy_kunit::tests::revoke",
             "host::drm::gem::shmem::lazy_kunit::tests::exporter_unbound_before_importer",
         ],
+    },
+    Mutant {
+        name: "pages_are_put_clean",
+        what: "unmapping does not say that the device may have written to the pages",
+        edits: &[(
+            SG_TABLE,
+            "        unsafe { bindings::drm_gem_shmem_object::set_pages_mark_dirty_on_put_raw(shmem, true) };\n",
+            "        if !MUTANT { unsafe { bindings::drm_gem_shmem_object::set_pages_mark_dirty_on_put_raw(shmem, true) }; }\n",
+        )],
+        caught_by: &["host::drm::gem::shmem::contents::contents_survive_unbind"],
     },
     Mutant {
         name: "maps_what_is_imported",

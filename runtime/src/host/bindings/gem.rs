@@ -408,12 +408,13 @@ pub(crate) unsafe fn drm_gem_get_pages(gem: Gem<'_>) -> *mut *mut page {
     unsafe { file::read_pages(gem.filp()) }.unwrap_or_else(error)
 }
 
-/// Undoes [`drm_gem_get_pages`]: `drm_gem_put_pages()`.
+/// Undoes [`drm_gem_get_pages`]: `drm_gem_put_pages()`. Clean pages lose their contents, once nobody
+/// else uses them.
 ///
 /// # Safety
 ///
 /// `pages` comes from [`drm_gem_get_pages`] and is not used after this.
-pub(crate) unsafe fn drm_gem_put_pages(gem: Gem<'_>, pages: *mut *mut page) {
+pub(crate) unsafe fn drm_gem_put_pages(gem: Gem<'_>, pages: *mut *mut page, is_dirty: bool) {
     // SAFETY: By the requirement of this function; pages come from the object's file.
-    unsafe { file::put_pages(gem.filp(), pages) };
+    unsafe { file::put_pages(gem.filp(), pages, is_dirty) };
 }

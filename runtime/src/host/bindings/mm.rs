@@ -115,8 +115,8 @@ pub struct inode {
 /// The file that holds the contents of a shmem object: what the model keeps of `struct file`.
 ///
 /// Its pages are made, zeroed, when they are first asked for. They and their contents stay while
-/// the file, or anybody who took its pages, exists. Putting pages keeps their contents; only a
-/// purge loses them.
+/// anybody uses a page. Then the contents stay if the pages were put as dirty ones. Clean pages are
+/// reclaimed at once, which is the worst that the kernel may do.
 ///
 /// # Invariants
 ///
@@ -199,15 +199,15 @@ impl file {
         Ok(Box::into_raw(list).cast())
     }
 
-    /// Undoes one [`file::read_pages`].
+    /// Undoes one [`file::read_pages`]. `is_dirty` says that somebody may have written to the pages.
     ///
     /// # Safety
     ///
     /// `list` comes from [`file::read_pages`] on `this`, and is not used after this.
-    pub(crate) unsafe fn put_pages(this: *const Self, list: *mut *mut page) {
+    pub(crate) unsafe fn put_pages(this: *const Self, list: *mut *mut page, is_dirty: bool) {
         // SAFETY: The list came with a reference to the file.
-        let npages = unsafe { (*this).npages };
-        let list = ptr::slice_from_raw_parts_mut(list, npages);
+        let file = unsafe { &*this };
+        let list = ptr::slice_from_raw_parts_mut(list, file.npages);
         // SAFETY: `read_pages()` made it from a box of as many pages as the file has.
         let list = unsafe { Box::from_raw(list) };
 
@@ -215,6 +215,12 @@ impl file {
             // SAFETY: The pages exist as long as the file.
             unsafe { &(*page)._refcount }.dec_and_test("page of a shmem file");
         }
+        let mut guard = file.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pages) = &mut *guard {
+            pages.are_dirty |= is_dirty;
+        }
+        guard.take_if(|pages| !pages.are_dirty && !pages.are_in_use());
+        drop(guard);
 
         // SAFETY: This is the reference that `read_pages()` took.
         unsafe { Arc::decrement_strong_count(this) };
@@ -259,6 +265,7 @@ struct Pages {
     // invalidate.
     pages: *mut [page],
     runs: Vec<phys_addr_t>,
+    are_dirty: bool,
 }
 
 impl Pages {
@@ -294,6 +301,7 @@ impl Pages {
             layout,
             pages: Box::into_raw(pages),
             runs,
+            are_dirty: false,
         })
     }
 
@@ -479,9 +487,9 @@ mod tests {
         // SAFETY: The list keeps the memory, of `N` pages.
         unsafe { memory.wrapping_add(5 * PAGE_SIZE).write(42) };
         // SAFETY: `list` comes from `file`, and is not used after this.
-        unsafe { file::put_pages(file, list) };
+        unsafe { file::put_pages(file, list, true) };
         // SAFETY: `again` comes from `file`, and is not used after this.
-        unsafe { file::put_pages(file, again) };
+        unsafe { file::put_pages(file, again, false) };
 
         // SAFETY: `file` is alive.
         let list = unsafe { file::read_pages(file) }.unwrap();
@@ -495,7 +503,28 @@ mod tests {
         // SAFETY: Memory of a live page.
         assert_eq!(unsafe { address.read() }, 42);
         // SAFETY: The list holds the last reference.
-        unsafe { file::put_pages(file, list) };
+        unsafe { file::put_pages(file, list, false) };
+    }
+
+    #[test]
+    fn clean_pages_are_reclaimed() {
+        let file = file::new(PAGE_SIZE);
+        // Writes to the page, and puts it like this. Returns what was in it before.
+        let write = |is_dirty| {
+            // SAFETY: `file` is alive.
+            let list = unsafe { file::read_pages(file) }.unwrap();
+            // SAFETY: The list has a page.
+            let address = unsafe { page_address(*list) }.cast::<u8>();
+            // SAFETY: Memory of a live page.
+            let before = unsafe { address.replace(42) };
+            // SAFETY: `list` comes from `file`, and is not used after this.
+            unsafe { file::put_pages(file, list, is_dirty) };
+            before
+        };
+
+        assert_eq!([false, true, false, false].map(write), [0, 0, 42, 42]);
+        // SAFETY: `file` is not used any more.
+        unsafe { file::put(file) };
     }
 
     #[test]
@@ -519,7 +548,7 @@ mod tests {
         assert!(look(list, N).iter().all(|&(_, count)| count == 2));
 
         // SAFETY: The list is alive, and put once.
-        unsafe { file::put_pages(file, list) };
+        unsafe { file::put_pages(file, list, false) };
         // SAFETY: `file` is not used any more.
         unsafe { file::put(file) };
     }

@@ -325,7 +325,7 @@ mod tests {
         // SAFETY: The table is not used again, nor are the pages.
         unsafe { sg_free_table(&mut sgt) };
         // SAFETY: The list comes from `file`, and the table that named its pages was freed.
-        unsafe { file::put_pages(file, pages) };
+        unsafe { file::put_pages(file, pages, false) };
         // SAFETY: `file` comes from `file::new()`, and is not used again.
         unsafe { file::put(file) };
 

@@ -101,6 +101,9 @@ pub struct drm_gem_shmem_object {
     pub vaddr: *mut c_void,
     /// Users of that mapping.
     pub vmap_use_count: refcount_t,
+    /// Whether the last use marks the pages dirty when it puts them. A bit field in C: see
+    /// [`set_pages_mark_dirty_on_put_raw`](Self::set_pages_mark_dirty_on_put_raw).
+    pub pages_mark_dirty_on_put: bool,
     /// Whether mappings combine writes. A bit field in C: see [`set_map_wc`](Self::set_map_wc).
     pub map_wc: bool,
     /// Whether it was released. Has no counterpart in C.
@@ -118,6 +121,7 @@ impl Default for drm_gem_shmem_object {
             sgt: ptr::null_mut(),
             vaddr: ptr::null_mut(),
             vmap_use_count: refcount_t::new(0),
+            pages_mark_dirty_on_put: false,
             map_wc: false,
             released: false,
         }
@@ -125,6 +129,16 @@ impl Default for drm_gem_shmem_object {
 }
 
 impl drm_gem_shmem_object {
+    /// Sets `pages_mark_dirty_on_put`, as `bindgen` does it for a bit field.
+    ///
+    /// # Safety
+    ///
+    /// `this` points to an object, whose reservation lock this thread holds.
+    pub unsafe fn set_pages_mark_dirty_on_put_raw(this: *mut Self, is_dirty: bool) {
+        // SAFETY: The caller promises an object, and holds the lock that protects the field.
+        unsafe { (*this).pages_mark_dirty_on_put = is_dirty };
+    }
+
     /// Sets `map_wc`, as `bindgen` does it for a bit field.
     pub fn set_map_wc(&mut self, map_wc: bool) {
         self.map_wc = map_wc;
@@ -678,9 +692,13 @@ pub unsafe fn drm_gem_shmem_put_pages_locked(shmem: *mut drm_gem_shmem_object) {
         .dec_and_test(format_args!("pages_use_count of {}", shmem.gem));
 
     if last {
+        // SAFETY: By the invariants of `Shmem`.
+        let is_dirty = unsafe { (*shmem.ptr).pages_mark_dirty_on_put };
         // SAFETY: The last user is gone.
-        unsafe { drm_gem_put_pages(shmem.gem, shmem.pages()) };
+        unsafe { drm_gem_put_pages(shmem.gem, shmem.pages(), is_dirty) };
         shmem.set_pages(ptr::null_mut());
+        // SAFETY: This thread holds the lock.
+        unsafe { drm_gem_shmem_object::set_pages_mark_dirty_on_put_raw(shmem.ptr, false) };
     }
 }
 
@@ -876,6 +894,8 @@ pub unsafe fn drm_gem_shmem_vmap_locked(
                 unsafe { drm_gem_shmem_unpin_locked(shmem.ptr) };
                 return code::ENOMEM.to_errno();
             }
+            // SAFETY: The caller holds the lock.
+            unsafe { drm_gem_shmem_object::set_pages_mark_dirty_on_put_raw(shmem.ptr, true) };
             count.set(1);
         }
 
@@ -1305,8 +1325,8 @@ mod tests {
             let fault = fail_nth(nth);
             let result = buffer.map();
             if !fault.tripped() {
-                // List, pages, table, entries: the pages themselves are made only once.
-                assert_eq!(nth, 4);
+                // List, pages, table, entries. Pages that were put clean are made again.
+                assert_eq!(nth, 5);
                 break;
             }
             assert_eq!(result, Err(code::ENOMEM.to_errno()));

@@ -5,6 +5,8 @@
 
 // The suites of the kernel, from the same files.
 #[cfg(test)]
+mod contents;
+#[cfg(test)]
 #[path = "../../../../../../kernel/tree/rust/kernel/drm/gem/shmem/contract_kunit.rs"]
 mod contract_kunit;
 #[cfg(test)]

@@ -82,11 +82,16 @@ unsafe impl<T: DriverObject> Map<Object<T>> for SgTable {
         }
 
         let _resv = DmaResvGuard::new(obj);
+        let shmem = obj.as_raw_shmem();
 
         // SAFETY: The table is mapped and not used any more, and the reservation lock is held.
-        unsafe { bindings::__drm_gem_shmem_free_sgt_locked(obj.as_raw_shmem()) };
+        unsafe { bindings::__drm_gem_shmem_free_sgt_locked(shmem) };
+
+        // The device may have written to the pages. Clean ones would lose that under reclaim.
+        // SAFETY: The reservation lock, which protects the field, is held.
+        unsafe { bindings::drm_gem_shmem_object::set_pages_mark_dirty_on_put_raw(shmem, true) };
 
         // SAFETY: Mapping has taken a use count of the pages, and the reservation lock is held.
-        unsafe { bindings::drm_gem_shmem_put_pages_locked(obj.as_raw_shmem()) };
+        unsafe { bindings::drm_gem_shmem_put_pages_locked(shmem) };
     }
 }

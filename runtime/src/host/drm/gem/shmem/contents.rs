@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What a device has written to an object's memory outlives the mapping. For the host only, which
+//! reclaims clean pages at once: the kernel does that when it needs memory.
+
+use super::contract_kunit::{Gem, Gpu};
+use crate::{bindings, prelude::*};
+
+/// The first byte of an object's memory, which has pages.
+fn first_byte(obj: &Gem) -> *mut u8 {
+    // SAFETY: The object is initialised, and no other thread uses it.
+    let page = unsafe { *(*obj.as_raw_shmem()).pages };
+
+    // SAFETY: The object has this page.
+    unsafe { bindings::page_address(page) }.cast()
+}
+
+#[test]
+fn contents_survive_unbind() -> Result {
+    let mut gpu = Gpu::new()?;
+    let obj = gpu.object()?;
+
+    obj.sg_table(gpu.bound()?)?;
+    // SAFETY: The page is mapped, and no other thread uses it.
+    unsafe { first_byte(&obj).write(42) };
+    gpu.dev.unbind();
+
+    let resv = obj.as_raw_shmem();
+    // SAFETY: The object is initialised, and has its own reservation lock.
+    unsafe {
+        bindings::dma_resv_lock((*resv).base.resv, core::ptr::null_mut());
+        assert_eq!(bindings::drm_gem_shmem_pin_locked(resv), 0);
+        assert_eq!(first_byte(&obj).read(), 42);
+        bindings::drm_gem_shmem_unpin_locked(resv);
+        bindings::dma_resv_unlock((*resv).base.resv);
+    }
+    Ok(())
+}
