@@ -77,7 +77,7 @@ impl<T: Send + Sync + 'static> Batched<T> {
     ///
     /// The initialiser fails with
     ///
-    /// - [`ENXIO`] if unbind is under way, and might miss the resource;
+    /// - [`ENXIO`] if unbind is under way, and might come to the resource too late, or not at all;
     /// - [`ENOMEM`] if there is no memory to keep track of the resource; `data` was not run;
     /// - the error of `data`.
     ///

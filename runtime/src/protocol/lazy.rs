@@ -144,7 +144,8 @@ impl<T: 'static> Lazy<T> {
     /// # Errors
     ///
     /// - [`ENXIO`] if unbind has revoked the slot, or if the owner's destructor has retired it.
-    /// - [`ENXIO`] if unbind is under way, and might miss a resource that is populated now.
+    /// - [`ENXIO`] if unbind is under way, and might come to a resource that is populated now too
+    ///   late, or not at all.
     /// - [`EINVAL`] if the slot is populated for another device.
     /// - [`EDEADLK`] if the caller is populating the slot itself: an initialiser calls its own
     ///   accessor.
@@ -487,7 +488,8 @@ pub struct Placed<'p, T: 'static> {
 ///
 /// # Errors
 ///
-/// - [`ENXIO`] if unbind is under way and the slots have no place yet: unbind might miss them.
+/// - [`ENXIO`] if unbind is under way and the slots have no place yet: unbind might come to them
+///   too late, or not at all.
 /// - [`ENOMEM`] if there is no memory.
 ///
 /// # Context

@@ -134,7 +134,7 @@ impl<'p, F: ForLt + 'static> PlaceLt<'p, F> {
         // - The resource is valid as `F::Of<'static>` for as long as it exists. By the type
         //   invariants it borrows from the device, or for `'static`, and the slot drops it before
         //   unbind of the device goes on. The slot returns it only with the lifetime of a reference
-        //   to the bound device (S16).
+        //   to the bound device.
         // INVARIANT: By the type invariants of `self`, the resource borrows only from the device,
         // which stays bound until the slot drops the resource, or for `'static`.
         let init = unsafe { pin_init::cast_pin_init::<F::Of<'p>, StoredLt<F>, E>(init) };

@@ -337,7 +337,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// - `ENXIO` if unbind might miss a resource that is populated now.
+    /// - `ENXIO` if unbind would come to a resource that is populated now too late, or not at all.
     /// - `ENOMEM` if there is no memory.
     ///
     /// # Context
@@ -378,12 +378,14 @@ impl Registry {
     /// Confirms that unbind is still to release this registry.
     ///
     /// A callback of a devres node that is older than all slots may run after unbind has collected
-    /// the nodes that it releases. The callback finds no registry and adds one, which this unbind
-    /// misses. The registry has no slots at this point: they are linked only after this check.
+    /// the nodes that it releases. The callback finds no registry and adds one. This unbind comes
+    /// to it only after those nodes, which its slots may need, or not at all: that depends on
+    /// whether unbind looks for nodes again. The registry has no slots at this point: they are
+    /// linked only after this check.
     ///
     /// # Errors
     ///
-    /// `ENXIO` if unbind has released this registry, or might miss it.
+    /// `ENXIO` if unbind has released this registry, or might come to it too late or not at all.
     fn confirm(&self, dev: &Device<Bound>) -> Result {
         if self.is_confirmed.load(Relaxed) {
             return Ok(());
@@ -417,8 +419,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// - `ENXIO` if the slot was revoked or retired, or if unbind might miss a resource that is
-    ///   populated now.
+    /// - `ENXIO` if the slot was revoked or retired, or if unbind would come to a resource that is
+    ///   populated now too late, or not at all.
     /// - `EINVAL` if the slot is populated for another device.
     /// - `EBUSY` if another thread is populating the slot, or evicting its resource, for another
     ///   device or in another binding of `dev`.

@@ -41,7 +41,8 @@ use core::{
     ptr, //
 };
 
-/// 2^32 divided by the golden ratio, as `GOLDEN_RATIO_32`: spreads addresses over the buckets.
+/// As `GOLDEN_RATIO_32`, the negative of 2^32 divided by the golden ratio: spreads addresses over
+/// the buckets.
 const GOLDEN_RATIO: usize = 0x61c8_8647;
 
 /// The first registry of a bucket, or the next one.

@@ -291,11 +291,11 @@ fn declare(tree: &mut Tree, parent: &str, new: &[(PathBuf, PathBuf)]) -> Result<
     })
 }
 
-/// How a module is declared. Suites are not there without KUnit.
+/// How a module is declared. Suites have an option.
 fn declaration(folder: &Path, name: &str) -> String {
     let with = match name {
-        "bar_kunit" | "kunit_pci" => "#[cfg(all(CONFIG_KUNIT = \"y\", CONFIG_PCI))]\n",
-        _ if name.contains("kunit") => "#[cfg(CONFIG_KUNIT = \"y\")]\n",
+        "bar_kunit" | "kunit_pci" => "#[cfg(all(CONFIG_RUST_DEVRES_KUNIT_TEST, CONFIG_PCI))]\n",
+        _ if name.contains("kunit") => "#[cfg(CONFIG_RUST_DEVRES_KUNIT_TEST)]\n",
         _ => "",
     };
     let public = match name {

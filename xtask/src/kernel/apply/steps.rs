@@ -54,6 +54,7 @@ pub(super) const GEM: &str = "rust/kernel/drm/gem/mod.rs";
 const GEM_DMA: &str = "rust/kernel/drm/gem/dma";
 pub(super) const SHMEM: &str = "rust/kernel/drm/gem/shmem.rs";
 const EXPAND_ROOT: &str = "rust/macros/devres_lazy/expand/mod.rs";
+const KCONFIG_TEST: &str = "rust/kernel/Kconfig.test";
 const MACRO_ROOT: &str = "rust/macros/devres_lazy/mod.rs";
 const SAMPLES_KCONFIG: &str = "samples/rust/Kconfig";
 const SAMPLES_MAKEFILE: &str = "samples/rust/Makefile";
@@ -159,11 +160,17 @@ const LAZY_UNUSED: &[&str] = &["lazy", "pins", "slot"];
 const KUNIT_SUPPORT: Step = step(
     "kunit_support",
     &[of_tree(|file| is_devres(file, SUPPORT)), KUNIT_SKIP],
-    &[(
-        DEVRES,
-        Items(|it| unused(it, &[LAZY_UNUSED, SUPPORT].concat())),
-    )],
+    &[
+        (
+            DEVRES,
+            Items(|it| unused(it, &[LAZY_UNUSED, SUPPORT].concat())),
+        ),
+        (KCONFIG_TEST, OPTION_KUNIT),
+    ],
 );
+
+/// The option of all suites.
+const OPTION_KUNIT: Edit = Option("RUST_KUNIT_SELFTEST", "RUST_DEVRES_KUNIT_TEST");
 
 const SUPPORT: &[&str] = &["kunit_machine", "kunit_support"];
 
@@ -489,7 +496,7 @@ const CONTROL: Step = step(
         KUNIT_SKIP,
         files("kernel/control", "", |_| true),
     ],
-    &[],
+    &[(KCONFIG_TEST, OPTION_KUNIT)],
 );
 
 /// The driver that user space uses, without the annotation. The program of user space has scenarios

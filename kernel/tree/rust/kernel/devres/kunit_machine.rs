@@ -180,7 +180,11 @@ impl Drop for DmaDebugPause {
 }
 
 /// Makes one allocation of the current thread fail, until this is dropped.
-pub(crate) struct FailNth(NotThreadSafe);
+pub(crate) struct FailNth {
+    /// Whether failslab spared allocations that may sleep before.
+    did_spare: bool,
+    _thread: NotThreadSafe,
+}
 
 #[cfg(all(CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS))]
 impl FailNth {
@@ -189,10 +193,13 @@ impl FailNth {
 
     /// Makes the `nth` allocation from here on fail, counting from 1.
     pub(crate) fn new(nth: u32) -> Result<Self> {
-        Self::spare_allocations_that_may_sleep(false)?;
+        let did_spare = Self::spare_allocations_that_may_sleep(false)?;
         Self::set(nth);
 
-        Ok(Self(NotThreadSafe))
+        Ok(Self {
+            did_spare,
+            _thread: NotThreadSafe,
+        })
     }
 
     /// Returns whether an allocation has failed.
@@ -205,7 +212,7 @@ impl FailNth {
         Self::set(0);
 
         // The file was found when `self` was created.
-        let _ = Self::spare_allocations_that_may_sleep(true);
+        let _ = Self::spare_allocations_that_may_sleep(self.did_spare);
     }
 
     fn set(nth: u32) {
@@ -213,17 +220,15 @@ impl FailNth {
         unsafe { (*crate::task::Task::current_raw()).fail_nth = nth };
     }
 
-    /// Sets whether failslab spares allocations that may sleep. By default it does, and the tests
-    /// are about them.
-    fn spare_allocations_that_may_sleep(spare: bool) -> Result {
+    /// Sets whether failslab spares allocations that may sleep, and returns whether it did. By
+    /// default it does, and the tests are about them.
+    fn spare_allocations_that_may_sleep(spare: bool) -> Result<bool> {
         // SAFETY: The file is made from a static variable of type `bool`.
         let variable = unsafe { debugfs_variable::<bool>(c"failslab", c"ignore-gfp-wait") };
 
         // SAFETY: The pointer is valid. A concurrent reader sees one value or the other, and a task
         // without a planned fault ignores it.
-        unsafe { variable.ok_or(ENODEV)?.write_volatile(spare) };
-
-        Ok(())
+        Ok(unsafe { variable.ok_or(ENODEV)?.replace(spare) })
     }
 }
 

@@ -196,10 +196,10 @@ mod tests {
         log.ensure(&[1, 0])
     }
 
-    /// A first access during unbind fails if this unbind has passed the slots' place already, as no
-    /// unbind would drop the resource. The slot is not revoked, and the next binding can populate
-    /// it. If this unbind has not reached the slots' place yet, the access succeeds, and this
-    /// unbind drops the resource.
+    /// A first access during unbind fails if this unbind has passed the slots' place already: it
+    /// would come to the resource after older ones, or not at all. The slot is not revoked, and
+    /// the next binding can populate it. If this unbind has not reached the slots' place yet, the
+    /// access succeeds, and this unbind drops the resource.
     #[test]
     fn first_access_during_unbind() -> Result {
         for (is_one_populated, is_callback_first) in

@@ -69,7 +69,7 @@ use gem::{
     IntoGEMObject, //
 };
 
-#[cfg(CONFIG_KUNIT = "y")]
+#[cfg(CONFIG_RUST_DEVRES_KUNIT_TEST)]
 mod lazy_kunit;
 
 /// A GEM object with memory that is contiguous for its device.
