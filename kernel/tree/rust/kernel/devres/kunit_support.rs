@@ -8,7 +8,7 @@
 // Not every suite uses all items, and those of DRM are not always built.
 #![cfg_attr(
     not(CONFIG_RUST_DRM_GEM_SHMEM_HELPER),
-    allow(dead_code, unused_imports)
+    allow(dead_code, unused_imports, unused_macros)
 )]
 
 pub(crate) use super::{

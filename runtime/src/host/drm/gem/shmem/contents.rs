@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What a device has written to an object's memory outlives the mapping. For the host only, which
-//! reclaims clean pages at once: the kernel does that when it needs memory.
+//! The bytes that a device has written to an object's memory outlive the mapping. For the host only,
+//! which reclaims clean pages at once: the kernel does that when it needs memory.
 
 use super::contract_kunit::{Gem, Gpu};
 use crate::{bindings, prelude::*};
