@@ -188,8 +188,16 @@ pub(crate) fn lazy_attr(field: &Field, errors: &mut Errors) -> Option<LazyAttr> 
     };
 
     // Unlike `parse2()` it knows where the list ends, to say what is missing there.
-    let parser = |input: ParseStream<'_>| Ok(entries(input, errors));
-    Some(list.parse_args_with(parser).unwrap_or_default())
+    let mut lazy = LazyAttr::default();
+    let all = list.parse_args_with(|input: ParseStream<'_>| {
+        lazy = entries(input, errors);
+        Ok(())
+    });
+    // Tokens are left in a group. Where an entry is broken, that is why.
+    if let (Err(error), true) = (all, lazy.broken.is_empty()) {
+        lazy.broken.push((None, errors.add(error)));
+    }
+    Some(lazy)
 }
 
 /// Whether this is `#[lazy ..]`.

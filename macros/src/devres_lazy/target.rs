@@ -89,6 +89,19 @@ pub(crate) fn depth(resource: &Type, target: &Type) -> usize {
     }
 }
 
+/// The target in a type that is written as the accessor returns it: `Result<&Target>`, or a part of
+/// that. A reference with a lifetime is a target.
+pub(crate) fn unwrapped(ty: &Type) -> Option<&Type> {
+    if let Type::Reference(reference) = bare(ty) {
+        let elem = bare(&reference.elem);
+        return reference.lifetime.is_none().then_some(elem);
+    }
+    match arguments(ty, "Result")?.first()? {
+        GenericArgument::Type(ty) => unwrapped(ty).or(Some(bare(ty))),
+        _ => None,
+    }
+}
+
 /// `M` of a type that is written `Mapped<O, M>`, with `Self` or the name of the owner for `O`.
 pub(crate) fn marker_of_view<'a>(ty: &'a Type, owner: &Ident) -> Option<&'a Type> {
     let args = arguments(ty, "Mapped")?;
@@ -215,6 +228,22 @@ mod tests {
         assert_eq!(marker(parse_quote!(Unmapped<Self, Marker>)), None);
         assert_eq!(marker(parse_quote!(Mapped)), None);
         assert_eq!(marker(parse_quote!([Mapped<Self, Marker>; 2])), None);
+    }
+
+    #[test]
+    fn a_target_is_no_result() {
+        let target = |ty: Type| unwrapped(&ty).map(|ty| ty.to_token_stream().to_string());
+
+        let found = Some("Table".to_owned());
+        assert_eq!(target(parse_quote!(&Table)), found);
+        assert_eq!(target(parse_quote!(Result<Table>)), found);
+        assert_eq!(
+            target(parse_quote!((kernel::error::Result<(&Table)>))),
+            found
+        );
+        assert_eq!(target(parse_quote!(Table)), None);
+        assert_eq!(target(parse_quote!(&'static Table)), None);
+        assert_eq!(target(parse_quote!(Results<Table>)), None);
     }
 
     #[test]

@@ -28,6 +28,7 @@ use super::{
     },
     target,
 };
+use proc_macro2::Span;
 use quote::{
     quote,
     ToTokens, //
@@ -37,10 +38,12 @@ use syn::{
     ext::IdentExt,
     visit::Visit,
     Attribute,
+    Error,
     Expr,
     ExprAsync,
     ExprClosure,
     ExprReturn,
+    ExprTry,
     Field,
     Fields,
     Ident,
@@ -50,7 +53,6 @@ use syn::{
     ItemStruct,
     Meta,
     Path,
-    Token,
     Type, //
 };
 
@@ -360,6 +362,9 @@ fn lazy_field<'a>(
             "write the resource's type: `#[devres_lazy]` turns it into a slot",
         );
     }
+    if let Some((_, accessor)) = &sorted.accessor {
+        target_of(accessor, &field.ty, &source, errors);
+    }
 
     Some(LazyField {
         field,
@@ -425,11 +430,11 @@ fn device(
         ));
     }
     if let Some(leaves) = leaves(&device) {
-        return Err(errors.report(
+        return Err(errors.add(Error::new(
             leaves,
-            "`device` cannot return: it names the device that `self` belongs to, whatever the \
-             caller passes",
-        ));
+            "`device` cannot return, by `return` or by `?`: it names the device that `self` \
+             belongs to, whatever the caller passes",
+        )));
     }
     Ok(device)
 }
@@ -467,6 +472,39 @@ fn source(
                      or `map = Marker` for a view into `self`",
                 )
             }))
+        }
+    }
+}
+
+/// Checks the target that is written, or left out.
+fn target_of(
+    accessor: &Accessor,
+    resource: &Type,
+    source: &Result<Source, Reported>,
+    errors: &mut Errors,
+) {
+    let Accessor { name, target, .. } = accessor;
+    let is_resource = target
+        .as_ref()
+        .is_none_or(|it| target::is_same(it, resource));
+
+    if let (Ok(Source::Map(marker)), true) = (source, is_resource) {
+        let place = target.as_ref().map(ToTokens::to_token_stream);
+        errors.report(
+            place.unwrap_or_else(|| name.to_token_stream()),
+            format!(
+                "`map` makes a view of another type: name it, as in `fn {name} -> Target`, where \
+                 `{}` has `type Target = ..`",
+                marker.to_token_stream()
+            ),
+        );
+    } else if let (Some(target), false) = (target, is_resource) {
+        if let Some(inner) = target::unwrapped(target) {
+            let inner = inner.to_token_stream();
+            errors.report(
+                target,
+                format!("`{name}` returns `Result<&{inner}>` by itself: write `-> {inner}`"),
+            );
         }
     }
 }
@@ -523,17 +561,21 @@ fn is_callers_device(device: &Expr) -> bool {
     }
 }
 
-/// The first `return` that leaves an expression.
-fn leaves(expr: &Expr) -> Option<Token![return]> {
+/// The first `return` or `?` that leaves an expression.
+fn leaves(expr: &Expr) -> Option<Span> {
     #[derive(Default)]
-    struct Find(Option<Token![return]>);
+    struct Find(Option<Span>);
 
     impl Visit<'_> for Find {
         fn visit_expr_return(&mut self, expr: &ExprReturn) {
-            self.0.get_or_insert(expr.return_token);
+            self.0.get_or_insert(expr.return_token.span);
         }
 
-        // A `return` in these leaves the closure, the block or the function only.
+        fn visit_expr_try(&mut self, expr: &ExprTry) {
+            self.0.get_or_insert(expr.question_token.span);
+        }
+
+        // In these, it leaves the closure, the block or the function only.
         fn visit_expr_closure(&mut self, _: &ExprClosure) {}
         fn visit_expr_async(&mut self, _: &ExprAsync) {}
         fn visit_item(&mut self, _: &Item) {}
