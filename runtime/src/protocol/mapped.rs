@@ -47,7 +47,8 @@ use core::{
 /// - Until [`unmap()`](Self::unmap) has returned, no code may write to a part of the owner, other
 ///   than by interior mutability, or make an exclusive reference to a part that is [`Unpin`].
 ///   Unbind may be unmapping on another thread, also while the owner is exclusively borrowed. In
-///   particular, no code calls the owner's `project()`, which `#[pin_data]` makes.
+///   particular, no code calls the owner's `project()`, which `#[pin_data]` makes as visible as the
+///   struct: where the struct is public, its users get shared references to an `O` only.
 ///
 /// # Rules for authors
 ///
