@@ -362,8 +362,9 @@ fn lazy_field<'a>(
             "write the resource's type: `#[devres_lazy]` turns it into a slot",
         );
     }
-    if let Some((_, accessor)) = &sorted.accessor {
-        target_of(accessor, &field.ty, &source, errors);
+    // A type that borrows may be a reference without a lifetime.
+    if let (Some((_, accessor)), None) = (&sorted.accessor, &borrowing) {
+        target_of(accessor, &field.ty, owner, errors);
     }
 
     Some(LazyField {
@@ -477,34 +478,29 @@ fn source(
 }
 
 /// Checks the target that is written, or left out.
-fn target_of(
-    accessor: &Accessor,
-    resource: &Type,
-    source: &Result<Source, Reported>,
-    errors: &mut Errors,
-) {
+fn target_of(accessor: &Accessor, resource: &Type, owner: &Ident, errors: &mut Errors) {
     let Accessor { name, target, .. } = accessor;
     let is_resource = target
         .as_ref()
-        .is_none_or(|it| target::is_same(it, resource));
+        .is_none_or(|target| target::is_same(target, resource));
 
-    if let (Ok(Source::Map(marker)), true) = (source, is_resource) {
+    if let (Some(marker), true) = (target::marker_of_view(resource, owner), is_resource) {
         let place = target.as_ref().map(ToTokens::to_token_stream);
         errors.report(
             place.unwrap_or_else(|| name.to_token_stream()),
             format!(
-                "`map` makes a view of another type: name it, as in `fn {name} -> Target`, where \
+                "a view has a target of another type: name it, as in `fn {name} -> Target`, where \
                  `{}` has `type Target = ..`",
                 marker.to_token_stream()
             ),
         );
     } else if let (Some(target), false) = (target, is_resource) {
-        if let Some(inner) = target::unwrapped(target) {
-            let inner = inner.to_token_stream();
-            errors.report(
-                target,
-                format!("`{name}` returns `Result<&{inner}>` by itself: write `-> {inner}`"),
+        if target::is_wrapped(target) {
+            let message = format!(
+                "`{name}` returns `Result<&Target>` by itself: write `-> Target`, without a \
+                 reference or a result"
             );
+            errors.report(target, message);
         }
     }
 }

@@ -16,8 +16,8 @@
 //! the resources one by one, the newest one first. An owner that is freed meanwhile drops its own
 //! resource. The side that changes the slot's state first drops the resource, and the other side
 //! waits. The slot stays on the list until the resource is gone, so unbind does not overtake an
-//! owner that is still dropping. `docs/protocol.md` has the states and explains why the orderings
-//! suffice.
+//! owner that is still dropping. `state` has the states, and the comments at the accesses say which
+//! ordering pairs with which.
 
 use super::{
     devres_node,
