@@ -174,7 +174,8 @@ impl Writer<'_, '_> {
         let (before, after) = self.pick(&[
             ("Foo<", ">"),
             ("( ", ")"),
-            ("&", " "),
+            // Without a lifetime, it would be a target as the accessor returns it.
+            ("&'static", " "),
             ("&'static mut", " "),
             ("[ ", "; N ]"),
             ("( u8 , ", ")"),

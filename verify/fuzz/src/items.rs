@@ -365,7 +365,7 @@ impl Writer<'_, '_> {
         let last = keys.len() - 1;
         for (at, key) in keys.into_iter().enumerate() {
             self.end_line_maybe();
-            self.entry(key);
+            self.entry(key, is_map);
             if at == last {
                 if self.rarely(2) {
                     self.tokens(",");
@@ -381,9 +381,9 @@ impl Writer<'_, '_> {
     }
 
     /// One entry of `lazy(..)`.
-    fn entry(&mut self, key: &str) {
+    fn entry(&mut self, key: &str, is_map: bool) {
         if key == "fn" {
-            return self.accessor();
+            return self.accessor(is_map);
         }
 
         self.tokens(key);
@@ -425,8 +425,8 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// `[vis] fn name [-> Target]`.
-    fn accessor(&mut self) {
+    /// `[vis] fn name [-> Target]`. The target of a view has to be there.
+    fn accessor(&mut self, is_map: bool) {
         self.one_of(VISIBILITIES);
         if self.mistake(512) {
             self.one_of(&["const", "async", "unsafe", "extern \"C\""]);
@@ -442,7 +442,7 @@ impl Writer<'_, '_> {
             self.one_of(&["( & self )", "< T >", "( )", "->", "-> -> u32", "-> = 1"]);
             return;
         }
-        if !self.rarely(3) {
+        if !self.rarely(3) || is_map {
             self.tokens("->");
             self.target();
         }
