@@ -25,14 +25,14 @@ fn contents_survive_unbind() -> Result {
     unsafe { first_byte(&obj).write(42) };
     gpu.dev.unbind();
 
-    let resv = obj.as_raw_shmem();
+    let shmem = obj.as_raw_shmem();
     // SAFETY: The object is initialised, and has its own reservation lock.
     unsafe {
-        bindings::dma_resv_lock((*resv).base.resv, core::ptr::null_mut());
-        assert_eq!(bindings::drm_gem_shmem_pin_locked(resv), 0);
+        bindings::dma_resv_lock((*shmem).base.resv, core::ptr::null_mut());
+        assert_eq!(bindings::drm_gem_shmem_pin_locked(shmem), 0);
         assert_eq!(first_byte(&obj).read(), 42);
-        bindings::drm_gem_shmem_unpin_locked(resv);
-        bindings::dma_resv_unlock((*resv).base.resv);
+        bindings::drm_gem_shmem_unpin_locked(shmem);
+        bindings::dma_resv_unlock((*shmem).base.resv);
     }
     Ok(())
 }
