@@ -514,7 +514,9 @@ mod tests {
             // SAFETY: `file` is alive.
             let list = unsafe { file::read_pages(file) }.unwrap();
             // SAFETY: The list has a page.
-            let address = unsafe { page_address(*list) }.cast::<u8>();
+            let page = unsafe { *list };
+            // SAFETY: The list keeps the page.
+            let address = unsafe { page_address(page) }.cast::<u8>();
             // SAFETY: Memory of a live page.
             let before = unsafe { address.replace(42) };
             // SAFETY: `list` comes from `file`, and is not used after this.
