@@ -88,6 +88,9 @@ impl Variant {
     }
 }
 
+/// The steps before the one that adds the option of the suites.
+const WITHOUT_SUITES: [&str; 3] = ["registry", "slot", "lazy"];
+
 /// A kernel's configuration and code.
 #[derive(Clone, Copy)]
 pub(crate) struct Flavour {
@@ -131,6 +134,13 @@ impl Flavour {
     pub(crate) fn fragments(&self) -> Vec<&'static str> {
         let mut names = vec!["base", self.arch.name(), self.variant.name()];
         let is_lazy = self.object.is_lazy();
+        let is_mended = matches!(self.object, Object::Mended(_));
+        let is_before = self
+            .until
+            .is_some_and(|step| WITHOUT_SUITES.contains(&step));
+        if !is_mended && !is_before {
+            names.push("suites");
+        }
         // Its options come with the last step.
         if self.until.is_none() {
             names.push(match self.object {
@@ -143,5 +153,27 @@ impl Flavour {
             names.push("assertions");
         }
         names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::apply::step_names, *};
+
+    #[test]
+    fn suites_are_built_from_the_step_on_that_has_their_option() {
+        for object in [Object::Annotated, Object::Expanded] {
+            let steps = step_names(object);
+            assert_eq!(steps[..3], WITHOUT_SUITES);
+            assert_eq!(steps[3], "kunit_support");
+            let with_suites = steps.iter().filter(|&&step| {
+                let flavour = Flavour {
+                    until: Some(step),
+                    ..Flavour::new(Variant::Fast, object)
+                };
+                flavour.fragments().contains(&"suites")
+            });
+            assert_eq!(with_suites.count(), steps.len() - 3);
+        }
     }
 }

@@ -182,6 +182,7 @@ impl Drop for DmaDebugPause {
 /// Makes one allocation of the current thread fail, until this is dropped.
 pub(crate) struct FailNth {
     /// Whether failslab spared allocations that may sleep before.
+    #[cfg(all(CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS))]
     did_spare: bool,
     _thread: NotThreadSafe,
 }
