@@ -2,7 +2,10 @@
 
 //! The kernels that are built: their configuration, and the code in them.
 
-use super::{apply::Fixes, arch::Arch};
+use super::{
+    apply::{self, Fixes},
+    arch::Arch,
+};
 use crate::compilers::toolchain::Which;
 use clap::ValueEnum;
 use std::time::Duration;
@@ -88,9 +91,6 @@ impl Variant {
     }
 }
 
-/// The steps before the one that adds the option of the suites.
-const WITHOUT_SUITES: [&str; 3] = ["registry", "slot", "lazy"];
-
 /// A kernel's configuration and code.
 #[derive(Clone, Copy)]
 pub(crate) struct Flavour {
@@ -134,11 +134,7 @@ impl Flavour {
     pub(crate) fn fragments(&self) -> Vec<&'static str> {
         let mut names = vec!["base", self.arch.name(), self.variant.name()];
         let is_lazy = self.object.is_lazy();
-        let is_mended = matches!(self.object, Object::Mended(_));
-        let is_before = self
-            .until
-            .is_some_and(|step| WITHOUT_SUITES.contains(&step));
-        if !is_mended && !is_before {
+        if apply::has_suites(self.object, self.until) {
             names.push("suites");
         }
         // Its options come with the last step.
@@ -164,7 +160,7 @@ mod tests {
     fn suites_are_built_from_the_step_on_that_has_their_option() {
         for object in [Object::Annotated, Object::Expanded] {
             let steps = step_names(object);
-            assert_eq!(steps[..3], WITHOUT_SUITES);
+            assert_eq!(steps[..3], ["registry", "slot", "lazy"]);
             assert_eq!(steps[3], "kunit_support");
             let with_suites = steps.iter().filter(|&&step| {
                 let flavour = Flavour {

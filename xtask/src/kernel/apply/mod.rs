@@ -48,7 +48,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use steps::{Step, ANNOTATE, DEVRES, SHMEM};
+use steps::{Step, ANNOTATE, DEVRES, KCONFIG_TEST, SHMEM};
 
 /// A file of the suites that measure: how the object is made.
 const CANDIDATE: &str = "rust/kernel/drm/gem/shmem/bench_kunit/candidate.rs";
@@ -142,6 +142,16 @@ pub(crate) fn run(tree: &mut Tree, flavour: &Flavour) -> Result<()> {
         steps::BENCH.run(tree)?;
     }
     Ok(())
+}
+
+/// Whether a tree with no more than this step and those before it has the option of the suites.
+pub(crate) fn has_suites(object: Object, until: Option<&str>) -> bool {
+    let steps = steps::of(object);
+    let last = steps.iter().position(|step| Some(step.name) == until);
+    let steps = &steps[..last.map_or(steps.len(), |last| last + 1)];
+
+    let mut edits = steps.iter().flat_map(|step| step.edits);
+    edits.any(|(path, _)| *path == KCONFIG_TEST)
 }
 
 /// The tree after all stages.
